@@ -1,0 +1,44 @@
+"""The frames that a benchmark judges: drawn, seeded, several distinct ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+DISTINCT = 8
+"""Enough that no branch predictor or cache learns the one picture by heart."""
+
+DESCRIPTION = "gray texture of blurred noise, drawn from a seed"
+
+
+def draw_frames(
+    height: int, width: int, *, seed: int, count: int = DISTINCT
+) -> list[NDArray[np.uint8]]:
+    """Gray frames with the grain of rolled metal: noise blurred along the rolling direction.
+
+    Args:
+        height: pixels.
+        width: pixels.
+        seed: the same seed gives the same frames.
+        count: how many distinct frames.
+
+    Returns:
+        uint8 pictures, H×W.
+    """
+    rng = np.random.default_rng(seed)
+    frames = []
+    for _ in range(count):
+        grain, light = rng.standard_normal((2, height, width), np.float32)
+        rolled = cv2.GaussianBlur(grain, (0, 0), sigmaX=6, sigmaY=1)
+        uneven = cv2.GaussianBlur(light, (0, 0), sigmaX=40, sigmaY=40)
+        picture = 128 + 24 * _unit(rolled) + 18 * _unit(uneven)
+        frames.append(np.clip(picture, 0, 255).astype(np.uint8))
+    return frames
+
+
+def _unit(values: Any) -> NDArray[np.float32]:
+    spread = float(np.std(values)) or 1.0
+    return np.asarray(values / spread, np.float32)

@@ -1,0 +1,93 @@
+"""Limits on a frame's steps, as given on the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runtime.errors import InputError
+
+CAPTURE, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
+    "capture",
+    "queue",
+    "preprocess",
+    "upload",
+    "infer",
+    "download",
+    "decide",
+    "emit",
+    "total",
+)
+STEPS = (CAPTURE, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
+"""A frame's steps in order. `queue` is the wait between capture and preprocess; `total` runs from
+the capture's start to the verdict. An engine that shares the host's memory has no `upload` and
+no `download`."""
+
+_UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
+_EXAMPLE = "write, for example, --budget total=20ms,infer=8ms"
+_VALUE = re.compile(r"^([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([^\d\s.]*)$", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits in nanoseconds, by step; a step that is not named has none."""
+
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int | None:
+        """Nanoseconds from the capture's start to the verdict; None without a limit."""
+        return self.limits.get(TOTAL)
+
+    def exceeded(self, steps: Mapping[str, int]) -> list[str]:
+        """The steps that took longer than their limit.
+
+        Args:
+            steps: nanoseconds by step.
+        """
+        return [step for step, limit in self.limits.items() if steps.get(step, 0) > limit]
+
+    def to_json(self) -> dict[str, float]:
+        """Milliseconds by step."""
+        return {step: limit / 1e6 for step, limit in self.limits.items()}
+
+
+def parse_budget(text: str) -> Budget:
+    """Read `total=20ms,infer=8ms`.
+
+    Args:
+        text: STEP=TIME, separated by commas; the unit is `us`, `ms` or `s` and never left out.
+
+    Raises:
+        InputError: an unknown step, a step named twice, or a time without a unit that is known
+            or not above zero.
+    """
+    limits: dict[str, int] = {}
+    for part in text.split(","):
+        step, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not step:
+            raise InputError(f"budget {part.strip()!r} is not STEP=TIME", mend=_EXAMPLE)
+        if step not in STEPS:
+            raise InputError(
+                f"budget {part.strip()!r}: there is no step {step!r}",
+                mend=f"choose among {', '.join(STEPS)}; {_EXAMPLE}",
+            )
+        if step in limits:
+            raise InputError(f"budget {step!r} is given twice", mend="name each step once")
+        limits[step] = _parse_time(value, part.strip())
+    return Budget(limits)
+
+
+def _parse_time(value: str, part: str) -> int:
+    match = _VALUE.match(value)
+    if match is None:
+        raise InputError(f"budget {part!r}: {value!r} is not a time", mend=_EXAMPLE)
+    number, unit = float(match[1]), match[2]
+    if unit not in _UNITS_NS:
+        problem = f"{unit!r} is not a unit of time" if unit else "the unit is missing"
+        raise InputError(f"budget {part!r}: {problem} (us, ms or s)", mend=_EXAMPLE)
+    nanoseconds = round(number * _UNITS_NS[unit])
+    if nanoseconds <= 0:
+        raise InputError(f"budget {part!r} is not above zero", mend=_EXAMPLE)
+    return nanoseconds

@@ -1,0 +1,146 @@
+"""The bundle on disk: its manifest, read and verified. `export` writes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.contract import ModelContract
+from runtime.errors import InputError
+
+SUFFIX = ".edgecl"
+MANIFEST = "manifest.json"
+MANIFEST_SCHEMA = 1
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One shipped precision and what was measured of it before it shipped.
+
+    Args:
+        file: its ONNX file's name inside the bundle.
+        accuracy: share of right answers on the validation part, 0 to 1.
+        test_accuracy: the same on the test part, looked at after the gate had decided.
+        max_abs_diff: largest difference of a probability from the torch model's.
+        agreement: share of pictures with the torch model's label, 0 to 1.
+        bytes: the file's size.
+    """
+
+    file: str
+    accuracy: float
+    test_accuracy: float | None
+    max_abs_diff: float
+    agreement: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle."""
+
+    path: Path
+    contract: ModelContract
+    precisions: Mapping[str, Precision]
+    manifest: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The bundle's folder name without its suffix."""
+        return self.path.name.removesuffix(SUFFIX)
+
+    def onnx_path(self, precision: str) -> Path:
+        """The ONNX file of `precision`.
+
+        Raises:
+            InputError: the bundle does not hold that precision.
+        """
+        if precision not in self.precisions:
+            refused = self.manifest.get("refused", {}).get(precision)
+            why = f" (refused at export: {refused['reason']})" if refused else ""
+            raise InputError(
+                f"{self.path} holds no {precision}{why}",
+                mend=f"choose among {', '.join(self.precisions)}, or export it with "
+                f"'edgecl export --{precision}'",
+            )
+        return self.path / self.precisions[precision].file
+
+
+def manifest_digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 over the manifest's canonical JSON, without its own `digest` field."""
+    rest = {key: value for key, value in manifest.items() if key != "digest"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read a bundle and verify the hash of every file in it.
+
+    Raises:
+        InputError: no bundle there, a newer schema, or a file that is missing or was changed.
+    """
+    manifest = _read_manifest(path)
+    schema = manifest.get("schema")
+    if not isinstance(schema, int) or schema > MANIFEST_SCHEMA:
+        raise InputError(
+            f"{path} has bundle schema {schema!r}, this edgecl reads up to {MANIFEST_SCHEMA}",
+            mend="update edgecl on this machine, or export the model again with this version",
+        )
+    if manifest.get("digest") != manifest_digest(manifest):
+        raise InputError(
+            f"{path / MANIFEST} was changed after the export (its digest does not match)",
+            mend="copy the bundle again, or export it again",
+        )
+    for name, entry in manifest["files"].items():
+        _verify(path / name, entry["sha256"])
+    return Bundle(
+        path=path,
+        contract=ModelContract.from_json(manifest["contract"], where=str(path / MANIFEST)),
+        precisions={name: Precision(**fields) for name, fields in manifest["precisions"].items()},
+        manifest=manifest,
+    )
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise InputError(f"there is no bundle {path}", mend="make one with 'edgecl export'")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise InputError(
+            f"{path} is not a bundle: {MANIFEST} cannot be read ({reason})",
+            mend=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+        ) from error
+    if not isinstance(manifest, dict):
+        raise InputError(
+            f"{path / MANIFEST} is not a manifest",
+            mend=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+        )
+    return manifest
+
+
+def _verify(path: Path, expected: str) -> None:
+    try:
+        actual = file_digest(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} is missing from the bundle ({error.strerror})",
+            mend="copy the bundle again, whole",
+        ) from error
+    if actual != expected:
+        raise InputError(
+            f"{path} was changed after the export (SHA-256 {actual[:12]}…, the manifest has "
+            f"{expected[:12]}…)",
+            mend="copy the bundle again, or export it again",
+        )

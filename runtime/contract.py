@@ -1,0 +1,138 @@
+"""The input contract: what happens to a frame before the model sees it, and what it answers.
+
+The contract stands in the bundle's manifest and, word for word, in the ONNX file's
+`metadata_props`, so that a lone `.onnx` file can run too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runtime.errors import InputError
+
+METADATA_KEY = "edgecl"
+CONTRACT_SCHEMA = 1
+INTERPOLATIONS = ("linear", "area")
+INPUT_NAME = "image"
+OUTPUT_NAMES = ("probabilities", "embedding")
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """What the model takes: uint8 gray, N×1×`height`×`width`.
+
+    A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), then it is stretched to
+    the model's size with the interpolation named here. Scaling and normalisation are inside the
+    graph.
+    """
+
+    height: int
+    width: int
+    interpolation: str = "linear"
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise InputError(
+                f"image size {self.height}x{self.width} is not positive",
+                mend="give height x width in pixels, for example 128x800",
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise InputError(
+                f"interpolation {self.interpolation!r} is not one of {', '.join(INTERPOLATIONS)}",
+                mend="choose one of them",
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height, self.width
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """Labels and input of a model: all that a session needs to know beside the graph.
+
+    Args:
+        labels: class names, in the order of the probabilities.
+        pass_labels: the labels that let a part pass; every other label rejects it.
+    """
+
+    input: InputContract
+    labels: tuple[str, ...]
+    pass_labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.pass_labels) - set(self.labels))
+        if unknown:
+            raise InputError(
+                f"pass label {unknown[0]!r} is not a label of this model",
+                mend=f"choose among {', '.join(self.labels)}",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` takes back."""
+        return {
+            "schema": CONTRACT_SCHEMA,
+            "input": {**asdict(self.input), "channels": 1, "dtype": "uint8", "layout": "NCHW"},
+            "labels": list(self.labels),
+            "pass_labels": list(self.pass_labels),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], *, where: str) -> ModelContract:
+        """Read a contract back.
+
+        Args:
+            value: what `to_json` gave.
+            where: the file it came from, for the error.
+
+        Raises:
+            InputError: a newer schema, or a field that is missing or of the wrong kind.
+        """
+        schema = value.get("schema")
+        if not isinstance(schema, int) or schema > CONTRACT_SCHEMA:
+            raise InputError(
+                f"{where} has contract schema {schema!r}, this edgecl reads up to "
+                f"{CONTRACT_SCHEMA}",
+                mend="update edgecl on this machine, or export the model again with this version",
+            )
+        try:
+            size = value["input"]
+            contract = InputContract(
+                int(size["height"]), int(size["width"]), str(size["interpolation"])
+            )
+            return cls(contract, tuple(value["labels"]), tuple(value.get("pass_labels", ())))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{where} has no usable contract ({type(error).__name__}: {error})",
+                mend="export the model again with 'edgecl export'",
+            ) from error
+
+    def to_metadata(self) -> dict[str, str]:
+        """The same, as ONNX `metadata_props`."""
+        return {METADATA_KEY: json.dumps(self.to_json(), sort_keys=True)}
+
+    @classmethod
+    def from_metadata(cls, props: Mapping[str, str], *, where: str) -> ModelContract:
+        """Read the contract out of ONNX `metadata_props`.
+
+        Raises:
+            InputError: the file was not written by edgecl, or by a newer one.
+        """
+        text = props.get(METADATA_KEY)
+        if text is None:
+            raise InputError(
+                f"{where} has no edgecl contract in its metadata",
+                mend="run a file that 'edgecl export' wrote, so that labels and input are known",
+            )
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"{where} has a damaged edgecl contract in its metadata",
+                mend="export the model again with 'edgecl export'",
+            ) from error
+        return cls.from_json(value, where=where)

@@ -1,0 +1,33 @@
+"""The errors that users see: what was wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class EdgeclError(Exception):
+    """Base of every error that ends a command with one line instead of a traceback.
+
+    Args:
+        problem: what was wrong, and where (a path, an option, a frame number).
+        mend: what to do next, as an instruction.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, *, mend: str = "") -> None:
+        self.problem = problem
+        self.mend = mend
+        super().__init__(f"{problem}; {mend}" if mend else problem)
+
+
+class InputError(EdgeclError):
+    """The user's input cannot be used. The command ends with exit code 2."""
+
+
+class GateError(EdgeclError):
+    """A gate or a budget failed. The command ends with exit code 1."""
+
+    exit_code = 1
+
+
+class FrameError(Exception):
+    """One frame cannot be judged. The stream goes on and the frame's verdict is `fault`."""

@@ -1,0 +1,10 @@
+"""Engines behind one interface. `open_session` is the stable entry.
+
+with open_session("surface.edgecl", precision="int8") as session:
+    outputs = session.infer(batch)  # uint8 N×1×H×W
+"""
+
+from runtime.session.base import Outputs, Session
+from runtime.session.opening import ENGINES, Candidate, installed_engines, open_session
+
+__all__ = ["ENGINES", "Candidate", "Outputs", "Session", "installed_engines", "open_session"]

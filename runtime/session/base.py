@@ -1,0 +1,102 @@
+"""What every engine's session offers."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.contract import ModelContract
+from runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model answers for N pictures.
+
+    Args:
+        probabilities: float32, N×C, each row sums to one.
+        embedding: float32, N×D, the encoder's representation.
+    """
+
+    probabilities: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+
+class Session(ABC):
+    """A model loaded into one engine. Use it as a context manager, from one thread at a time.
+
+    Attributes:
+        engine: the engine's name, for example `onnxruntime`.
+        version: the engine's version.
+        device: what it runs on, for example `CPU (2 threads)`.
+        precision: the precision's name, as in the bundle.
+        contract: labels and input of the model.
+    """
+
+    engine: str
+    version: str
+    device: str
+    precision: str
+    contract: ModelContract
+
+    def infer(self, batch: NDArray[np.uint8]) -> Outputs:
+        """Run the model.
+
+        Args:
+            batch: uint8, N×1×H×W, as the contract says.
+
+        Raises:
+            InputError: another dtype or shape.
+        """
+        height, width = self.contract.input.shape
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (1, height, width):
+            raise InputError(
+                f"the model takes uint8 N×1×{height}×{width}, it was given {batch.dtype} "
+                f"{'×'.join(map(str, batch.shape))}",
+                mend="prepare frames with runtime.preprocess.Preprocessor",
+            )
+        return self._infer(batch)
+
+    def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
+        """The same as `infer`, with the time of each step that this engine has.
+
+        Returns:
+            The outputs, and nanoseconds per step: `infer` alone for an engine that shares the
+            host's memory; `upload`, `infer` and `download` for one with memory of its own.
+        """
+        start = time.perf_counter_ns()
+        outputs = self.infer(batch)
+        return outputs, {"infer": time.perf_counter_ns() - start}
+
+    def warm_up(self, runs: int = 3) -> None:
+        """Run on a black picture, so that the first frame does not pay for lazy set-up."""
+        batch = np.zeros((1, 1, *self.contract.input.shape), np.uint8)
+        for _ in range(runs):
+            self.infer(batch)
+
+    def describe(self) -> str:
+        """One line: precision, engine, version and device."""
+        return f"{self.precision} on {self.engine} {self.version}, {self.device}"
+
+    @abstractmethod
+    def _infer(self, batch: NDArray[np.uint8]) -> Outputs: ...
+
+    def close(self) -> None:  # noqa: B027 - not every engine holds something
+        """Free what the engine holds. A closed session cannot be used again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,109 @@
+"""What tests of every room share: tiny bundles, made without training anything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
+from runtime.contract import InputContract, ModelContract
+
+LABELS = ("dark", "middle", "bright")
+
+MakeBundle = Callable[..., Path]
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> MakeBundle:
+    """Make a bundle whose model tells dark, middle and bright pictures apart by their mean.
+
+    `make_bundle(path, labels=…, pass_labels=…, shape=(H, W), precisions=(…))` returns the path;
+    all arguments may be left out. Every precision is the same graph.
+    """
+
+    def make(
+        path: Path | None = None,
+        *,
+        labels: Sequence[str] = LABELS,
+        pass_labels: Sequence[str] = ("bright",),
+        shape: tuple[int, int] = (32, 48),
+        precisions: Sequence[str] = ("fp32",),
+    ) -> Path:
+        folder = path or tmp_path / "tiny.edgecl"
+        contract = ModelContract(InputContract(*shape), tuple(labels), tuple(pass_labels))
+        folder.mkdir(parents=True)
+        data = brightness_model(contract)
+        entries = {}
+        for name in precisions:
+            (folder / f"model.{name}.onnx").write_bytes(data)
+            entries[name] = {
+                "file": f"model.{name}.onnx",
+                "accuracy": 1.0,
+                "test_accuracy": 1.0,
+                "max_abs_diff": 0.0,
+                "agreement": 1.0,
+                "bytes": len(data),
+            }
+        manifest = {
+            "schema": MANIFEST_SCHEMA,
+            "contract": contract.to_json(),
+            "precisions": entries,
+            "files": {
+                f"model.{name}.onnx": {
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "bytes": len(data),
+                }
+                for name in precisions
+            },
+        }
+        manifest["digest"] = manifest_digest(manifest)
+        (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        return folder
+
+    return make
+
+
+def brightness_model(contract: ModelContract) -> bytes:
+    """An ONNX model whose most probable label is the one nearest to the picture's mean.
+
+    Label i of C stands for a mean of (i + 0.5) / C of full white.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    count = len(contract.labels)
+    constants = {
+        "axes": np.array([2, 3], np.int64),
+        "white": np.array(255, np.float32),
+        "centres": ((np.arange(count, dtype=np.float32) + 0.5) / count)[None],
+        "sharpness": np.array(-20.0 * count**2, np.float32),
+        "spread": np.ones((1, 128), np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Div", ["mean", "white"], ["brightness"]),
+        helper.make_node("Sub", ["brightness", "centres"], ["distance"]),
+        helper.make_node("Mul", ["distance", "distance"], ["squared"]),
+        helper.make_node("Mul", ["squared", "sharpness"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("MatMul", ["brightness", "spread"], ["embedding"]),
+    ]
+    height, width = contract.input.shape
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 1, height, width])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", count]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 128]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    helper.set_model_props(model, contract.to_metadata())
+    return bytes(model.SerializeToString())

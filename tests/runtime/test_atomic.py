@@ -1,0 +1,96 @@
+"""Files and folders appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runtime.atomic import replacing, replacing_folder, write_json, write_text
+from runtime.errors import InputError
+
+
+class DiedError(Exception):
+    pass
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def die_writing(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise DiedError
+
+
+def die_filling(path: Path) -> None:
+    with replacing_folder(path) as temporary:
+        (temporary / "a").write_text("half")
+        raise DiedError
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "old")
+    write_text(path, "new ü")
+    assert path.read_text(encoding="utf-8") == "new ü"
+    assert names(path.parent) == ["file.txt"]
+
+
+def test_a_death_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(DiedError):
+        die_writing(path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["file.txt"]
+
+
+def test_a_death_leaves_the_old_folder(tmp_path):
+    path = tmp_path / "bundle"
+    path.mkdir()
+    (path / "a").write_text("old")
+    with pytest.raises(DiedError):
+        die_filling(path)
+    assert (path / "a").read_text() == "old"
+    assert names(tmp_path) == ["bundle"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "bundle"
+    for text in ("old", "new"):
+        with replacing_folder(path) as temporary:
+            (temporary / text).write_text(text)
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["bundle"]
+
+
+def test_the_files_mode_is_the_umasks_not_a_temporary_files(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_json(tmp_path / "a.json", {"b": 1})
+        with replacing_folder(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write .*file/x"):
+        write_text(tmp_path / "file" / "x", "")
+    with (
+        pytest.raises(InputError, match=r"cannot write"),
+        replacing_folder(tmp_path / "file" / "y"),
+    ):
+        pass
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="No space left"), replacing(tmp_path / "file"):
+        raise OSError(28, "No space left on device")
+    assert not names(tmp_path)
