@@ -1,0 +1,1 @@
+"""Which pictures calibrate, and the ranges that they give."""
