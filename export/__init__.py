@@ -1,0 +1,1 @@
+"""Trained model to ONNX, half precision and Q/DQ; the gate that compares them; the bundle."""
