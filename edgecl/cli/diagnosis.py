@@ -1,0 +1,248 @@
+"""What `edgecl doctor` finds: plain values, one section per purpose.
+
+Nothing heavy is imported. torch's version is read from its metadata, and TensorRT is loaded in a
+process of its own: without a driver it can take the whole process down.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecl import __version__
+from runtime.machine import package_versions, read_cameras, read_cpu, read_gpu, read_memory
+
+OK, MISSING, NOTE = "ok", "missing", "note"
+
+TENSORRT_SECONDS = 30
+"""How long TensorRT may take to load before it counts as broken."""
+
+# purpose → (what it is for, packages, the command that brings them)
+PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
+    "run": (
+        "Judging frames: edgecl run, bench, inspect",
+        ("numpy", "opencv-python", "onnxruntime", "click", "rich", "jinja2", "matplotlib"),
+        "pip install edgecl",
+    ),
+    "train": (
+        "Training: edgecl train",
+        ("torch", "safetensors", "scikit-learn"),
+        "pip install 'edgecl[train]'",
+    ),
+    "export": (
+        "Exporting: edgecl export",
+        ("torch", "onnx", "onnxscript", "sympy"),
+        "pip install 'edgecl[train]'",
+    ),
+    "openvino": (
+        "Faster inference on x86 processors",
+        ("openvino",),
+        "pip install 'edgecl[openvino]'",
+    ),
+    "tensorrt": (
+        "Inference on NVIDIA devices",
+        ("tensorrt", "pycuda"),
+        "pip install 'edgecl[tensorrt]'",
+    ),
+}
+
+# Each gives `cv2`; any of them will do.
+_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing looked at.
+
+    Args:
+        name: the thing.
+        state: `ok`, `missing` or `note`.
+        value: what was found, in words.
+        mend: the command that brings it; empty where nothing is to be done.
+    """
+
+    name: str
+    state: str
+    value: str
+    mend: str = ""
+
+
+def diagnose(root: Path = Path("/")) -> dict[str, Any]:
+    """Look at this machine.
+
+    Args:
+        root: the file tree to read, for tests.
+
+    Returns:
+        `edgecl`, `python`, `purposes` (name → ready, missing, install), the raw readings of
+        `cpu`, `memory`, `gpu` and `cameras`, and `sections` for people.
+    """
+    cpu, memory, gpu, cameras = (
+        read_cpu(root),
+        read_memory(root),
+        read_gpu(root),
+        read_cameras(root),
+    )
+    purposes = {name: _purpose(name) for name in PURPOSES}
+    disk = shutil.disk_usage(Path.cwd())
+    sections: list[tuple[str, list[Row]]] = [
+        ("Machine", _machine_rows(cpu, memory, disk.free)),
+        *(
+            (PURPOSES[name][0], _package_rows(purpose))
+            for name, purpose in purposes.items()
+            if name != "tensorrt"
+        ),
+        (PURPOSES["tensorrt"][0], _gpu_rows(gpu, purposes["tensorrt"])),
+        ("Cameras", _camera_rows(cameras)),
+    ]
+    return {
+        "edgecl": __version__,
+        "python": platform.python_version(),
+        "purposes": purposes,
+        "cpu": cpu,
+        "memory": memory,
+        "disk": {"folder": str(Path.cwd()), "free": disk.free},
+        "gpu": gpu,
+        "cameras": cameras,
+        "sections": [
+            {"title": title, "rows": [asdict(row) for row in rows]} for title, rows in sections
+        ],
+    }
+
+
+def probe_import(module: str, *, seconds: float = TENSORRT_SECONDS) -> str:
+    """Import `module` in a process of its own.
+
+    Returns:
+        Empty where it loads; else why it does not, in words.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import {module}"],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        return f"loading it took more than {seconds:g} s"
+    except OSError as error:
+        return str(error)
+    if done.returncode < 0:
+        return f"loading it killed the process (signal {-done.returncode})"
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["it does not load"])[-1][:160]
+    return ""
+
+
+def _purpose(name: str) -> dict[str, Any]:
+    _, packages, install = PURPOSES[name]
+    versions = package_versions(packages)
+    if "opencv-python" in versions and versions["opencv-python"] is None:
+        versions["opencv-python"] = next(
+            (version for version in package_versions(_OPENCV).values() if version), None
+        )
+    missing = [package for package, version in versions.items() if version is None]
+    broken = probe_import("tensorrt") if name == "tensorrt" and versions["tensorrt"] else ""
+    return {
+        "ready": not missing and not broken,
+        "packages": versions,
+        "missing": missing,
+        "broken": broken,
+        "install": install,
+    }
+
+
+def _package_rows(purpose: Mapping[str, Any], *, wanted: bool = True) -> list[Row]:
+    absent = (
+        (MISSING, "not installed", purpose["install"])
+        if wanted
+        else (NOTE, "not installed, and of no use without an NVIDIA device", "")
+    )
+    rows = [
+        Row(package, OK, version) if version else Row(package, *absent)
+        for package, version in purpose["packages"].items()
+    ]
+    if purpose["broken"]:
+        rows.append(
+            Row("tensorrt loads", MISSING, purpose["broken"], "sudo apt install nvidia-driver-570")
+        )
+    return rows
+
+
+def _machine_rows(
+    cpu: Mapping[str, Any], memory: Mapping[str, int | None], disk_free: int
+) -> list[Row]:
+    usable = cpu["usable_cores"] or cpu["cores"]
+    cores = f"{usable} cores"
+    if cpu["cores"] and usable != cpu["cores"]:
+        cores += f" for this process, of {cpu['cores']}"
+    has = [name for name, there in cpu["features"].items() if there]
+    lacks = [name for name, there in cpu["features"].items() if not there]
+    total, available = memory["total"], memory["available"]
+    rows = [
+        Row("edgecl", OK, __version__),
+        Row("Python", OK, f"{platform.python_version()}, {sys.executable}"),
+        Row("processor", OK, f"{cpu['model']}, {cpu['architecture']}, {cores}"),
+        Row(
+            "instructions",
+            OK if has else NOTE,
+            f"{', '.join(has) or 'none that matter here'}"
+            + (f" (not: {', '.join(lacks)})" if lacks else ""),
+        ),
+        Row(
+            "memory",
+            OK if total else NOTE,
+            f"{_gib(total)}, {_gib(available)} available" if total and available else "not told",
+        ),
+        Row("disk", OK, f"{_gib(disk_free)} free here"),
+    ]
+    if cpu["governor"] and cpu["governor"] != "performance":
+        rows.append(
+            Row(
+                "clock governor",
+                NOTE,
+                f"{cpu['governor']}: latencies vary with the load",
+                "sudo cpupower frequency-set -g performance",
+            )
+        )
+    return rows
+
+
+def _gpu_rows(gpu: Mapping[str, Any], tensorrt: Mapping[str, Any]) -> list[Row]:
+    rows = []
+    if gpu["jetson"]:
+        rows.append(Row("Jetson", OK, gpu["jetson"]))
+    if gpu["devices"]:
+        rows.append(Row("device", OK, ", ".join(gpu["devices"])))
+        rows.append(
+            Row("driver", OK, gpu["driver"])
+            if gpu["driver"]
+            else Row("driver", MISSING, "none answers", "sudo apt install nvidia-driver-570")
+        )
+    elif not gpu["jetson"]:
+        rows.append(Row("device", NOTE, "none; inference runs on the processor"))
+    return rows + _package_rows(tensorrt, wanted=bool(gpu["devices"] or gpu["jetson"]))
+
+
+def _camera_rows(cameras: Sequence[Mapping[str, str]]) -> list[Row]:
+    if not cameras:
+        return [
+            Row(
+                "video devices",
+                MISSING,
+                "none",
+                "plug one in, or try edgecl run --camera demo, or --camera FILE",
+            )
+        ]
+    return [Row(camera["device"], OK, camera["name"] or "unnamed") for camera in cameras]
+
+
+def _gib(count: int | None) -> str:
+    return "unknown" if count is None else f"{count / 2**30:.1f} GiB"

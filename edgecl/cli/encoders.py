@@ -1,0 +1,45 @@
+"""`edgecl encoders`: what can be trained, and what it costs."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from edgecl.cli.options import ImageSize
+
+
+@click.command("encoders", short_help="List the encoders with their cost.")
+@click.option("--image-size", type=ImageSize(), default="128x128", show_default=True)
+@click.option("--channels", type=click.Choice(["1", "3"]), default="1", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
+    """List the encoders with their parameters and multiply-accumulates, counted here and now."""
+    from edgecl.encoders import ENCODERS, build_encoder
+    from edgecl.encoders.complexity import count_macs, count_parameters
+
+    rows = []
+    for name in ENCODERS:
+        encoder = build_encoder(name, channels=int(channels), image_size=image_size)
+        rows.append(
+            {
+                "name": name,
+                "parameters": count_parameters(encoder),
+                "macs": count_macs(encoder, channels=int(channels), image_size=image_size),
+                "image_size": list(image_size),
+                "channels": int(channels),
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("encoder")
+    table.add_column("parameters", justify="right")
+    table.add_column(f"MMAC at {image_size[0]}x{image_size[1]}x{channels}", justify="right")
+    for row in rows:
+        table.add_row(str(row["name"]), f"{row['parameters']:,}", f"{row['macs'] / 1e6:,.1f}")  # type: ignore[operator]
+    Console(highlight=False).print(table)

@@ -1,0 +1,333 @@
+"""`edgecl run`: judge the frames of a camera."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecl.cli.options import ANY_PATH, FOLDER
+from runtime.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runtime.camera import Camera
+    from runtime.ledger import Snapshot
+    from runtime.pipeline import Settings
+    from runtime.session import Candidate, Session
+    from runtime.sinks import JsonLinesSink
+
+STREAMS = "streams"
+VERDICTS = "verdicts.jsonl"
+SUMMARY = "summary.json"
+SUMMARY_SCHEMA = 1
+EXIT_INTERRUPTED = 130
+
+_REFRESH_S = 0.4
+
+
+@click.command("run", short_help="Judge the frames of a camera, within a latency budget.")
+@click.option(
+    "--model",
+    type=ANY_PATH,
+    help="A bundle, or a .onnx file out of one.  [default: the newest bundle here or in runs/]",
+)
+@click.option(
+    "--camera",
+    "source",
+    required=True,
+    metavar="SOURCE",
+    help="Index of a device, a URL, a video file, a folder of pictures, or demo.",
+)
+@click.option("--precision", default="auto", show_default=True, help="auto takes the fastest here.")
+@click.option("--engine", default="auto", show_default=True, help="auto takes the fastest here.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Inference threads.  [default: one less than there are cores, for capture needs one]",
+)
+@click.option(
+    "--budget",
+    metavar="STEP=TIME,...",
+    help="Limits, as in total=20ms,infer=8ms. A frame with no verdict by its total is 'late'.",
+)
+@click.option(
+    "--every-frame/--latest",
+    "every_frame",
+    default=None,
+    help="Judge every frame, or the newest one.  [default: every frame of files, else the newest]",
+)
+@click.option("--frames", type=click.IntRange(1), help="End after this many.")
+@click.option(
+    "--max-misses",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of judged frames that may miss the budget; more ends with exit code 1.",
+)
+@click.option(
+    "--unsure-below",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Below this confidence a verdict is 'unsure'.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Frames per second of the demo line, or at which files are played.",
+)
+@click.option("--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+def command(
+    model: Path | None,
+    source: str,
+    precision: str,
+    engine: str,
+    threads: int | None,
+    budget: str | None,
+    every_frame: bool | None,
+    frames: int | None,
+    max_misses: float,
+    unsure_below: float,
+    rate: float | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Judge the frames of a camera: pass, reject, unsure, late or fault, one verdict for each.
+
+    Capture runs beside inference. Ctrl-C ends the stream with its summary; a second one ends it
+    at once.
+    """
+    from rich.console import Console
+
+    from edgecl.cli.stream_view import print_summary
+    from runtime.budget import Budget, parse_budget
+    from runtime.camera import open_camera
+    from runtime.judge import Rules
+    from runtime.pipeline import Settings
+    from runtime.session.opening import default_threads, open_fastest
+    from runtime.sinks import JsonLinesSink
+
+    rules = Rules(parse_budget(budget) if budget is not None else Budget(), unsure_below)
+    model = model or newest_bundle()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    outages: list[str] = []
+
+    def report_outage(text: str) -> None:
+        outages.append(text)
+        console.print(text, markup=False)
+
+    with ExitStack() as stack:
+        camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
+        threads = threads or max(1, default_threads() - 1)
+        session, candidates = open_fastest(model, precision, engine=engine, threads=threads)
+        stack.enter_context(session)
+        folder = out or Path(STREAMS) / datetime.now().strftime("%Y%m%d-%H%M%S")
+        sink = JsonLinesSink(folder / VERDICTS)
+        stack.callback(sink.close)
+        settings = Settings(
+            rules,
+            every_frame=not camera.live if every_frame is None else every_frame,
+            frames=frames,
+        )
+        stream = Stream(model, camera, session, candidates, settings, sink, outages)
+        console.print(stream.opening_line(), markup=False)
+        outcome = stream.run(console)
+    document = stream.summary(outcome)
+    _write_summary(folder / SUMMARY, document, console)
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        print_summary(Console(highlight=False), document)
+    return _verdict_on(outcome, max_misses)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stream ended.
+
+    Args:
+        snapshot: the accounts.
+        seconds: how long it ran.
+        interrupted: whether Ctrl-C or SIGTERM ended it.
+        failure: what ended it early, if anything did.
+        notes: what had to be left behind.
+        started: the wall clock at the start.
+    """
+
+    snapshot: Snapshot
+    seconds: float
+    interrupted: bool
+    failure: BaseException | None
+    notes: Sequence[str]
+    started: datetime
+
+
+@dataclass
+class Stream:
+    """The parts of one `edgecl run`, and what is told about them."""
+
+    model: Path
+    camera: Camera
+    session: Session
+    candidates: Sequence[Candidate]
+    settings: Settings
+    sink: JsonLinesSink
+    outages: list[str] = field(default_factory=list)
+
+    def run(self, console: Console) -> Outcome:
+        """Judge until the camera ends, the frames are up, or somebody stops it."""
+        from edgecl.cli.stream_view import stream_view
+        from runtime.pipeline import Pipeline
+
+        pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
+        started = datetime.now(UTC)
+        with stop_signals() as stopped:
+            pipeline.start()
+            with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
+                while not pipeline.wait(_REFRESH_S) and not stopped:
+                    refresh()
+            snapshot = pipeline.close()
+            self.sink.close()
+        return Outcome(
+            snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
+        )
+
+    def opening_line(self) -> str:
+        """What was chosen, why, and what it will judge."""
+        line = f"{self.model.name}: {self.session.describe()}"
+        if self.candidates:
+            best, *others = self.candidates
+            line += f", {best.median_ms:.2f} ms"
+            rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
+            line += f", the fastest here ({rest})"
+        policy = "every frame" if self.settings.every_frame else "the newest frame"
+        return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
+
+    def summary(self, outcome: Outcome) -> dict[str, Any]:
+        """The document behind `--json` and `summary.json`."""
+        snapshot = outcome.snapshot
+        judged = snapshot.judged + snapshot.faulty
+        failure = outcome.failure
+        return {
+            "schema": SUMMARY_SCHEMA,
+            **snapshot.to_json(),
+            "budget_ms": self.settings.rules.budget.to_json(),
+            "unsure_below": self.settings.rules.unsure_below,
+            "policy": "every-frame" if self.settings.every_frame else "latest",
+            "seconds": outcome.seconds,
+            "frames_per_second": judged / outcome.seconds if outcome.seconds else 0.0,
+            "started": outcome.started.isoformat(timespec="milliseconds"),
+            "camera": self.camera.name,
+            "model": str(self.model),
+            "labels": list(self.session.contract.labels),
+            "precision": self.session.precision,
+            "engine": self.session.engine,
+            "engine_version": self.session.version,
+            "device": self.session.device,
+            "candidates": [vars(candidate) for candidate in self.candidates],
+            "interrupted": outcome.interrupted,
+            "error": None if failure is None else str(failure),
+            "notes": list(outcome.notes),
+            "camera_outages": list(self.outages),
+            "verdicts": {
+                "file": str(self.sink.path),
+                "written": self.sink.written,
+                "lost": self.sink.lost,
+                "problem": self.sink.problem or None,
+            },
+        }
+
+
+def newest_bundle() -> Path:
+    """The bundle that was written last, under the current folder or `runs/`.
+
+    Raises:
+        InputError: there is none.
+    """
+    from runtime.bundle import MANIFEST, SUFFIX
+
+    manifests = [
+        manifest
+        for folder in (Path(), Path("runs"))
+        for manifest in folder.glob(f"*{SUFFIX}/{MANIFEST}")
+    ]
+    if not manifests:
+        raise InputError(
+            f"there is no bundle (*{SUFFIX}) here or in runs/",
+            mend="make one with 'edgecl export', or name one with --model",
+        )
+    return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying of them; the second one ends the process.
+
+    Yields:
+        The signals that came. The handler does nothing else: it may interrupt any line.
+    """
+    received: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        if received:
+            os.write(2, b"\x1b[?25h")  # the live view hides the cursor
+            os._exit(EXIT_INTERRUPTED)
+        received.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_summary(path: Path, document: dict[str, Any], console: Console) -> None:
+    from runtime.atomic import write_json
+
+    try:
+        write_json(path, document)
+    except InputError as error:
+        console.print(f"note: no summary on disk: {error}", markup=False)
+
+
+def _verdict_on(outcome: Outcome, max_misses: float) -> int:
+    """The exit code.
+
+    Raises:
+        InputError: the camera broke off, or no frame could be judged.
+        GateError: too many frames missed the budget.
+    """
+    snapshot = outcome.snapshot
+    if outcome.interrupted:
+        return EXIT_INTERRUPTED
+    if outcome.failure is not None:
+        raise outcome.failure
+    if snapshot.faulty and not snapshot.judged:
+        reason = snapshot.last.decision.reason if snapshot.last else ""
+        raise InputError(
+            f"none of {snapshot.faulty} frames could be judged (the last: {reason})",
+            mend="check what --camera names",
+        )
+    if snapshot.miss_share > max_misses:
+        raise GateError(
+            f"{snapshot.misses} of {snapshot.judged} frames missed the budget "
+            f"({snapshot.miss_share:.2%}, allowed are {max_misses:.2%})",
+            mend="see which step in the summary; raise --budget, or choose another --precision",
+        )
+    return 0

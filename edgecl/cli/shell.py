@@ -1,0 +1,112 @@
+"""The group of verbs, and what every verb has in common: exit codes, Ctrl-C, quiet natives."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from edgecl import __version__
+from runtime.errors import EdgeclError
+
+# Verb → its line in the help. The verb's module, edgecl.cli.VERB, is imported when it is called:
+# `edgecl --help` stays quick and `edgecl run` never loads torch.
+VERBS = {
+    "train": "Train an encoder on pictures and evaluate it on a test part held out.",
+    "export": "Turn a trained run into a bundle; refuse a precision that lost accuracy.",
+    "run": "Judge the frames of a camera, within a latency budget.",
+    "bench": "Measure bundles against each other and write the latency report.",
+    "inspect": "Show what a bundle holds and verify its files.",
+    "encoders": "List the encoders with their parameters and multiply-accumulates.",
+    "doctor": "Show what this machine has, and what is missing for what.",
+    "demo": "Train, export, run and bench once, end to end, on drawn surfaces.",
+}
+
+EXIT_USER = 2
+EXIT_INTERRUPTED = 130
+
+# The package that each import belongs to, for the line that says what to install.
+_TRAIN_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "safetensors", "sympy"})
+
+
+class LazyVerbs(click.Group):
+    """A group that knows its verbs by name and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order in which a user meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the verb's module and take its `command`."""
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"edgecl.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs' lines without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgecl")
+@click.option("--debug", is_flag=True, help="Show tracebacks and what native libraries print.")
+def edgecl(debug: bool) -> None:
+    """From pictures of metal surfaces to judged camera frames."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0, 1 when a gate or budget failed, 2 for the user's mistake, 130 after
+        Ctrl-C.
+    """
+    # `--debug` counts wherever it stands: nobody remembers which side of the verb it belongs to.
+    rest = [argument for argument in arguments if argument != "--debug"]
+    debug = len(rest) != len(arguments)
+    if not debug:
+        from runtime.quiet import silence_native_output
+
+        silence_native_output()
+    try:
+        code = edgecl.main(args=rest, prog_name="edgecl", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return EXIT_USER
+    except click.UsageError as error:
+        verb = error.ctx.command_path if error.ctx else "edgecl"
+        return _fail(f"{error.format_message().rstrip('.')}; see '{verb} --help'", EXIT_USER)
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_USER)
+    except EdgeclError as error:
+        if debug:
+            raise
+        return _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # `edgecl … | head`: the reader has enough. Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if debug or package not in _TRAIN_PACKAGES:
+            raise
+        return _fail(
+            f"this command needs {package}, which is not installed; "
+            "install it: pip install 'edgecl[train]'",
+            EXIT_USER,
+        )
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"edgecl: {line}", file=sys.stderr)  # noqa: T201
+    return code

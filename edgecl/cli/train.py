@@ -1,0 +1,208 @@
+"""`edgecl train`: pretrain, fine-tune, evaluate once."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from edgecl.cli.options import FOLDER, ImageSize
+from edgecl.cli.progress import reporting, stderr_console
+from edgecl.learning.config import TrainConfig
+from runtime.errors import InputError
+
+DEFAULTS = TrainConfig()
+
+
+@click.command("train", short_help="Train an encoder and evaluate it.")
+@click.option(
+    "--data",
+    type=FOLDER,
+    help="Labelled pictures: class folders, or flat names like CLASS_12.jpg. "
+    "Without it, the built-in surfaces are drawn.",
+)
+@click.option(
+    "--unlabelled",
+    type=FOLDER,
+    multiple=True,
+    help="Further pictures for pretraining. May be repeated.",
+)
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV file,group: pictures of one group stay on one side of the split.",
+)
+@click.option(
+    "--encoder",
+    type=click.Choice(["convnet", "shufflenet"]),
+    default=DEFAULTS.encoder,
+    show_default=True,
+)
+@click.option(
+    "--method",
+    type=click.Choice(["simclr", "none"]),
+    default=DEFAULTS.method,
+    show_default=True,
+    help="Pretraining method.",
+)
+@click.option(
+    "--image-size",
+    type=ImageSize(),
+    default="x".join(map(str, DEFAULTS.image_size)),
+    show_default=True,
+)
+@click.option(
+    "--interpolation",
+    type=click.Choice(["linear", "area"]),
+    default=DEFAULTS.interpolation,
+    show_default=True,
+    help="Of the resize, in training and on the line.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["grouped", "paper"]),
+    default=DEFAULTS.split,
+    show_default=True,
+    help="Protocol; 'paper' leaks.",
+)
+@click.option(
+    "--pretrain-epochs",
+    type=click.IntRange(1),
+    default=DEFAULTS.pretrain_epochs,
+    show_default=True,
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=DEFAULTS.epochs,
+    show_default=True,
+    help="Fine-tuning epochs at most.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(2), default=DEFAULTS.batch_size, show_default=True
+)
+@click.option(
+    "--pretrain-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULTS.pretrain_rate,
+    show_default=True,
+    help="Learning rate of pretraining.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULTS.rate,
+    show_default=True,
+    help="Learning rate of fine-tuning.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULTS.temperature,
+    show_default=True,
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    default=DEFAULTS.patience,
+    show_default=True,
+    help="Epochs without a lower validation loss before stopping.",
+)
+@click.option(
+    "--autocast",
+    type=click.Choice(["auto", "off", "bf16"]),
+    default=DEFAULTS.autocast,
+    show_default=True,
+    help="Number format; auto measures.",
+)
+@click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True)
+@click.option(
+    "--strict", is_flag=True, help="Refuse broken files and odd sizes instead of going on."
+)
+@click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool, **choices: Any
+) -> None:
+    """Train an encoder on pictures and evaluate it on a test part held out.
+
+    Writes a run directory with the weights, a line of metrics per epoch, a row per tested
+    picture, result.json and report.html.
+    """
+    from edgecl.learning import run_directory
+    from edgecl.learning.runner import train_run
+    from edgecl.reporting.training import training_page
+
+    console = stderr_console()
+    chosen: dict[str, Any] = {
+        name: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in choices.items()
+        if value is not None
+    }
+    chosen["unlabelled"] = tuple(str(folder.absolute()) for folder in choices["unlabelled"])
+    config = TrainConfig(**chosen)
+    if resume:
+        run = out or run_directory.newest_run(finished=False)
+        config, _ = run_directory.read_config(run)
+        _refuse_changes(ctx, config, chosen, run)
+        if (run / run_directory.RESULT).exists():
+            console.print(f"{run} is finished already", markup=False)
+            _print_result(run, run_directory.read_result(run), as_json)
+            return
+    else:
+        run = out or run_directory.RUNS / (
+            f"{config.encoder}-{config.method}-{datetime.now():%Y%m%d-%H%M%S}"
+        )
+        if run.exists() and any(run.iterdir()):
+            raise InputError(
+                f"{run} exists already", mend="name another --out, or go on with it by --resume"
+            )
+    if not config.data:
+        console.print("no --data given: training on the built-in drawn surfaces", markup=False)
+    with reporting(console) as report:
+        result = train_run(config, run, report=report)
+        training_page(run)
+    _print_result(run, result, as_json)
+
+
+def _refuse_changes(
+    ctx: click.Context, config: TrainConfig, chosen: dict[str, Any], run: Path
+) -> None:
+    """A resumed run keeps its choices; an option that says otherwise is a mistake."""
+    for name, value in chosen.items():
+        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        before = getattr(config, name)
+        if value != before and not (name == "autocast" and value == "auto"):
+            option = "--" + name.replace("_", "-")
+            raise InputError(
+                f"{option} {value} differs from the {before} that {run} began with",
+                mend=f"leave {option} out, or start a new run",
+            )
+
+
+def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"run": str(run), **result}, indent=2))
+        return
+    low, high = result["accuracy_interval"]
+    click.echo(
+        f"test accuracy {result['accuracy']:.2%} (95 % interval {low:.1%} to {high:.1%}), "
+        f"macro F1 {result['macro_f1']:.3f}, {result['counts']['test']} pictures"
+    )
+    worst = min(result["recall"], key=result["recall"].__getitem__)
+    click.echo(f"lowest recall: {worst} {result['recall'][worst]:.1%}")
+    click.echo(result["protocol_note"])
+    for note in result["notes"][:5]:
+        click.echo(f"note: {note}")
+    if len(result["notes"]) > 5:
+        click.echo(f"note: {len(result['notes']) - 5} more in {run / 'result.json'}")
+    click.echo(f"{run / 'report.html'}")

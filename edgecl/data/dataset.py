@@ -1,0 +1,65 @@
+"""Decoded pictures in memory, with all that a report must know of where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures at the model's size.
+
+    Args:
+        images: uint8, N×H×W.
+        files: N names, relative to the folder they were read from.
+        hashes: N SHA-256 sums of the encoded files (of the pixels, for drawn pictures).
+        labels: the class names, sorted; empty for an unlabelled set.
+        targets: int64, N, an index into `labels`; empty for an unlabelled set.
+        groups: N names; pictures of one group show the same piece of metal.
+        skipped: the files that were left out.
+        sizes: how many pictures had each original (height, width).
+    """
+
+    images: NDArray[np.uint8]
+    files: Sequence[str]
+    hashes: Sequence[str]
+    labels: tuple[str, ...] = ()
+    targets: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    groups: Sequence[str] = ()
+    skipped: Sequence[Skipped] = ()
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, index: NDArray[np.int64]) -> PictureSet:
+        """The pictures at `index`, in that order."""
+        rows = index.tolist()
+        return replace(
+            self,
+            images=self.images[index],
+            files=[self.files[row] for row in rows],
+            hashes=[self.hashes[row] for row in rows],
+            targets=self.targets[index] if len(self.targets) else self.targets,
+            groups=[self.groups[row] for row in rows] if len(self.groups) else (),
+        )
+
+    def digest(self) -> str:
+        """SHA-256 over names and hashes of all pictures, whatever their order."""
+        lines = sorted(
+            f"{digest} {file}" for file, digest in zip(self.files, self.hashes, strict=True)
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Encoders by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from torch import nn
+
+from edgecl.encoders.convnet import ConvNet
+from edgecl.encoders.shufflenet import ShuffleNet
+from runtime.errors import InputError
+
+
+class EncoderClass(Protocol):
+    """An encoder maps N×C×H×W float pictures to N×`embedding_size`."""
+
+    embedding_size: int
+
+    def __call__(self, channels: int, image_size: tuple[int, int]) -> nn.Module: ...
+
+
+ENCODERS: Mapping[str, EncoderClass] = MappingProxyType(
+    {"convnet": ConvNet, "shufflenet": ShuffleNet}
+)
+
+
+def build_encoder(name: str, *, channels: int = 1, image_size: tuple[int, int]) -> nn.Module:
+    """An encoder with fresh weights.
+
+    Args:
+        name: a key of `ENCODERS`.
+        channels: 1 for gray, 3 for the paper's gray copied to three.
+        image_size: (height, width) in pixels.
+
+    Raises:
+        InputError: no such encoder, or an image size that its strides do not allow.
+    """
+    if name not in ENCODERS:
+        raise InputError(
+            f"there is no encoder {name!r}", mend=f"choose among {', '.join(ENCODERS)}"
+        )
+    if channels not in (1, 3):
+        raise InputError(f"an encoder takes 1 or 3 channels, not {channels}", mend="choose one")
+    return ENCODERS[name](channels, image_size)

@@ -1,0 +1,1 @@
+"""Contrastive pretraining, fine-tuning, evaluation, and the state that survives a kill."""

@@ -1,0 +1,78 @@
+"""All that is needed to repeat a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from runtime.errors import InputError
+
+METHODS = ("simclr", "none")
+AUTOCAST = ("auto", "off", "bf16")
+CONFIG_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The choices of a run. What the machine and the data added stands beside it in config.json.
+
+    Args:
+        data: the labelled folder; empty for the drawn surfaces.
+        unlabelled: further folders for pretraining.
+        groups: CSV of overlap groups; empty for none.
+        encoder, method, split: by name.
+        image_size: (height, width) in pixels.
+        interpolation: of the resize, `linear` or `area`.
+        pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
+        batch_size: pictures per step.
+        pretrain_rate, rate: Adam's learning rate at the start of each stage, annealed by a cosine.
+        temperature: of NT-Xent.
+        patience: epochs without a lower validation loss before fine-tuning stops.
+        autocast: `off`, `bf16`, or `auto` for what a short measurement finds faster.
+        seed: of the split, the weights, the order and the augmentation.
+        strict: refuse broken files and odd sizes.
+    """
+
+    data: str = ""
+    unlabelled: tuple[str, ...] = ()
+    groups: str = ""
+    encoder: str = "shufflenet"
+    method: str = "simclr"
+    image_size: tuple[int, int] = (128, 128)
+    interpolation: str = "linear"
+    split: str = "grouped"
+    pretrain_epochs: int = 40
+    epochs: int = 40
+    batch_size: int = 32
+    pretrain_rate: float = 1e-3
+    rate: float = 5e-4
+    temperature: float = 0.1
+    patience: int = 15
+    autocast: str = "auto"
+    seed: int = 0
+    strict: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], *, where: str) -> TrainConfig:
+        """Read a configuration back.
+
+        Raises:
+            InputError: a field that this version does not know.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(value) - known)
+        if unknown:
+            raise InputError(
+                f"{where} has the unknown field {unknown[0]!r}",
+                mend="update edgecl, or train again with this version",
+            )
+        values = dict(value)
+        for name in ("unlabelled", "image_size"):
+            if name in values:
+                values[name] = tuple(values[name])
+        return cls(**values)

@@ -1,0 +1,165 @@
+"""One epoch of each stage. All randomness comes in; nothing is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgecl.learning.augmentation import CLASSIFICATION, CONTRASTIVE, augment
+from edgecl.learning.compute import Compute
+from edgecl.learning.losses import contrastive_accuracy, nt_xent
+from edgecl.learning.model import Classifier
+
+OnStep = Callable[[], None]
+EVALUATION_BATCH = 128
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Means over an epoch: loss, and accuracy from 0 to 1."""
+
+    loss: float
+    accuracy: float
+
+
+def cosine_rate(start: float, epoch: int, epochs: int) -> float:
+    """Learning rate of `epoch` (from 0) of `epochs`: a cosine from `start` towards 0."""
+    return start * 0.5 * (1 + math.cos(math.pi * epoch / max(epochs, 1)))
+
+
+def batches(
+    count: int, size: int, rng: np.random.Generator, *, whole_only: bool
+) -> Iterator[NDArray[np.int64]]:
+    """Row numbers in random order, `size` at a time.
+
+    Args:
+        whole_only: leave out a last batch that is smaller.
+    """
+    order = rng.permutation(count)
+    stop = count - count % size if whole_only else count
+    for start in range(0, stop, size):
+        yield order[start : start + size]
+
+
+def pretrain_epoch(
+    projector: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: NDArray[np.uint8],
+    *,
+    batch_size: int,
+    temperature: float,
+    rng: np.random.Generator,
+    compute: Compute,
+    on_step: OnStep,
+) -> EpochResult:
+    """One epoch of SimCLR.
+
+    Args:
+        projector: backbone and projection head, in train mode.
+        images: uint8, N×H×W, at least `batch_size` of them.
+    """
+    losses: list[Tensor] = []
+    accuracies: list[Tensor] = []
+    for rows in batches(len(images), batch_size, rng, whole_only=True):
+        first, second = two_views(images[rows], rng, compute)
+        with compute.casting():
+            # Both views go through in one pass: batch norm must not see them apart.
+            z1, z2 = projector(torch.cat((first, second))).chunk(2)
+        loss = nt_xent(z1, z2, temperature)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.detach())
+        accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
+        on_step()
+    return EpochResult(_mean(losses), _mean(accuracies))
+
+
+def two_views(
+    images: NDArray[np.uint8], rng: np.random.Generator, compute: Compute
+) -> tuple[Tensor, Tensor]:
+    """Two contrastive views of each picture, uint8 N×1×H×W each."""
+    return (
+        augment(images, CONTRASTIVE, rng, compute.device),
+        augment(images, CONTRASTIVE, rng, compute.device),
+    )
+
+
+def finetune_epoch(
+    classifier: Classifier,
+    optimizer: torch.optim.Optimizer,
+    images: NDArray[np.uint8],
+    targets: NDArray[np.int64],
+    *,
+    batch_size: int,
+    rng: np.random.Generator,
+    compute: Compute,
+    on_step: OnStep,
+) -> EpochResult:
+    """One epoch of cross-entropy on labelled pictures; the whole network is trained.
+
+    Args:
+        images: uint8, N×H×W.
+        targets: int64, N.
+    """
+    losses: list[Tensor] = []
+    hits: list[Tensor] = []
+    # A last batch of one or two pictures would upset batch norm; it is left to the next shuffle.
+    for rows in batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size):
+        view = augment(images[rows], CLASSIFICATION, rng, compute.device)
+        target = torch.from_numpy(targets[rows]).to(compute.device)
+        with compute.casting():
+            logits, _ = classifier(view)
+        loss = F.cross_entropy(logits.float(), target)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.detach())
+        hits.append((logits.argmax(1) == target).float().mean())
+        on_step()
+    return EpochResult(_mean(losses), _mean(hits))
+
+
+@torch.no_grad()
+def embed(
+    backbone: nn.Module, images: NDArray[np.uint8], device: torch.device
+) -> NDArray[np.float32]:
+    """Embeddings of pictures, float32 N×D, in evaluation mode and full precision."""
+    was_training = backbone.training
+    backbone.eval()
+    parts = [
+        backbone(torch.from_numpy(images[start : start + EVALUATION_BATCH, None]).to(device)).cpu()
+        for start in range(0, len(images), EVALUATION_BATCH)
+    ]
+    backbone.train(was_training)
+    embedding: NDArray[np.float32] = torch.cat(parts).numpy()
+    return embedding
+
+
+@torch.no_grad()
+def predict(
+    classifier: Classifier, images: NDArray[np.uint8], device: torch.device
+) -> NDArray[np.float32]:
+    """Logits of pictures, float32 N×C, in evaluation mode and full precision."""
+    was_training = classifier.training
+    classifier.eval()
+    parts = [
+        classifier(torch.from_numpy(images[start : start + EVALUATION_BATCH, None]).to(device))[
+            0
+        ].cpu()
+        for start in range(0, len(images), EVALUATION_BATCH)
+    ]
+    classifier.train(was_training)
+    logits: NDArray[np.float32] = torch.cat(parts).numpy()
+    return logits
+
+
+def _mean(values: list[Tensor]) -> float:
+    return float(torch.stack(values).mean())

@@ -1,0 +1,46 @@
+"""Which number format trains a run faster, measured on its own pictures and first stage."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgecl.learning.augmentation import CONTRASTIVE, augment
+from edgecl.learning.compute import Compute, choose_autocast
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.epochs import two_views
+from edgecl.learning.losses import nt_xent
+from edgecl.learning.preparation import Prepared
+from edgecl.learning.state import Networks
+
+
+def decide_autocast(
+    config: TrainConfig, prepared: Prepared, device: torch.device
+) -> tuple[str, dict[str, float]]:
+    """Measure which number format trains faster, on the run's own pictures and first stage.
+
+    Returns:
+        `off` or `bf16`, and the seconds per step of each; no measurement where it is chosen.
+    """
+    if config.autocast != "auto":
+        return config.autocast, {}
+    networks = Networks.build(config, prepared, device)
+    rows = prepared.split.train[: config.batch_size]
+    images, rng = prepared.pictures.images[rows], np.random.default_rng(config.seed)
+    if config.method == "none":
+        view = augment(images, CONTRASTIVE, rng, device)
+        target = torch.from_numpy(prepared.pictures.targets[rows]).to(device)
+
+        def supervised(model: nn.Module) -> Tensor:
+            return F.cross_entropy(model(view)[0].float(), target)
+
+        return choose_autocast(networks.classifier, supervised, device)
+    views = torch.cat(two_views(images, rng, Compute(device, "off")))
+
+    def contrastive(model: nn.Module) -> Tensor:
+        z1, z2 = model(views).chunk(2)
+        return nt_xent(z1, z2, config.temperature)
+
+    return choose_autocast(networks.projector, contrastive, device)

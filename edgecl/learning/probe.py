@@ -1,0 +1,64 @@
+"""Linear probe: how separable the classes are in a frozen encoder's embeddings.
+
+The probe's weights are also where fine-tuning starts. Kumar et al., "Fine-Tuning can Distort
+Pretrained Features and Underperform Out-of-Distribution", ICLR 2022: a random head drags the
+encoder away from what it learnt before the head has learnt anything.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+MAX_ITERATIONS = 200
+NEVER = -1e4
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """A dense layer on embeddings.
+
+    Args:
+        weight: float32, C×D.
+        bias: float32, C.
+    """
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def accuracy(self, embeddings: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+        """Share of right answers on N×D embeddings, 0 to 1."""
+        answers = (embeddings @ self.weight.T + self.bias).argmax(1)
+        return float((answers == targets).mean())
+
+
+def fit_linear_probe(
+    embeddings: NDArray[np.float32], targets: NDArray[np.int64], classes: int
+) -> LinearProbe:
+    """Logistic regression on frozen embeddings, as one dense layer on the raw ones.
+
+    Args:
+        embeddings: float32, N×D, of pictures of the train part.
+        targets: int64, N, class numbers below `classes`.
+        classes: C; a class without a picture gets a unit that never wins.
+    """
+    mean, deviation = embeddings.mean(axis=0), embeddings.std(axis=0) + 1e-6
+    regression = LogisticRegression(max_iter=MAX_ITERATIONS)
+    with warnings.catch_warnings():
+        # A probe that stopped early is still a lower bound, and says what is asked of it.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regression.fit((embeddings - mean) / deviation, targets)
+    coefficients, intercept = regression.coef_, regression.intercept_
+    if len(regression.classes_) == 2:  # scikit-learn gives one row for two classes
+        coefficients = np.concatenate((-coefficients, coefficients)) / 2
+        intercept = np.concatenate((-intercept, intercept)) / 2
+    weight = np.zeros((classes, embeddings.shape[1]))
+    bias = np.full(classes, NEVER)
+    weight[regression.classes_] = coefficients / deviation
+    bias[regression.classes_] = intercept - coefficients @ (mean / deviation)
+    return LinearProbe(weight.astype(np.float32), bias.astype(np.float32))

@@ -1,0 +1,298 @@
+"""A run from its first epoch to its result, resumable after any of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import nn
+
+from edgecl.encoders.complexity import count_macs, count_parameters
+from edgecl.learning import run_directory
+from edgecl.learning.averaging import WeightAverage
+from edgecl.learning.compute import Compute
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.epochs import (
+    cosine_rate,
+    embed,
+    finetune_epoch,
+    predict,
+    pretrain_epoch,
+)
+from edgecl.learning.evaluation import evaluate
+from edgecl.learning.model import Classifier
+from edgecl.learning.preparation import Prepared, Report
+from edgecl.learning.probe import LinearProbe, fit_linear_probe
+from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
+
+_STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
+PROBE_EVERY = 5
+
+
+class Training:
+    """One run. `finish` carries on from the last whole epoch to the result."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        prepared: Prepared,
+        run: Path,
+        *,
+        compute: Compute,
+        report: Report,
+    ) -> None:
+        self.config = config
+        self.prepared = prepared
+        self.run = run
+        self.compute = compute
+        self.report = report
+        self.networks = Networks.build(config, prepared, compute.device)
+        self.journal = Journal()
+        self.optimizer: torch.optim.Optimizer | None = None
+        pictures, split = prepared.pictures, prepared.split
+        self.train_images = pictures.images[split.train]
+        self.train_targets = pictures.targets[split.train]
+        self.validation_images = pictures.images[split.validation]
+        self.validation_targets = pictures.targets[split.validation]
+        self.average: WeightAverage | None = None
+        self._optimizer_state: Any = None
+        self._average_state: Any = None
+        self._resume()
+
+    def finish(self) -> dict[str, Any]:
+        """Train to the end, touch the test part once, and write weights, predictions and result.
+
+        Returns:
+            What result.json holds.
+        """
+        if self.config.method == "simclr" and self.journal.stage == PRETRAIN:
+            self._pretrain()
+        self._finetune()
+        return self._conclude()
+
+    def _pretrain(self) -> None:
+        config, journal = self.config, self.journal
+        images = np.concatenate((self.train_images, self.prepared.extra))
+        projector = self.networks.projector.train()
+        self.optimizer = self._adam(projector, config.pretrain_rate)
+        steps = len(images) // config.batch_size
+        while journal.epoch < config.pretrain_epochs:
+            start = time.perf_counter()
+            rate = self._anneal(config.pretrain_rate, config.pretrain_epochs)
+            tick = self._ticker("pretraining", steps, config.pretrain_epochs)
+            result = pretrain_epoch(
+                projector,
+                self.optimizer,
+                images,
+                batch_size=config.batch_size,
+                temperature=config.temperature,
+                rng=self._rng(PRETRAIN),
+                compute=self.compute,
+                on_step=tick,
+            )
+            journal.epoch += 1
+            last = journal.epoch == config.pretrain_epochs
+            due = last or journal.epoch % PROBE_EVERY == 0
+            self._record(
+                PRETRAIN,
+                start,
+                {
+                    "loss": result.loss,
+                    "contrastive_accuracy": result.accuracy,
+                    "probe_accuracy": self._probe_accuracy() if due else None,
+                    "learning_rate": rate,
+                },
+            )
+        journal.stage, journal.epoch, self.optimizer = FINETUNE, 0, None
+        probe = self._fit_probe()
+        head = self.networks.classifier.head
+        with torch.no_grad():
+            head.weight.copy_(torch.from_numpy(probe.weight))
+            head.bias.copy_(torch.from_numpy(probe.bias))
+        self._save()
+
+    def _finetune(self) -> None:
+        config, journal = self.config, self.journal
+        journal.stage = FINETUNE
+        classifier = self.networks.classifier.train()
+        self.optimizer = self._adam(classifier, config.rate)
+        self.average = WeightAverage(classifier, self._average_state)
+        steps = max(1, len(self.train_images) // config.batch_size)
+        while journal.epoch < config.epochs:
+            if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
+                break
+            start = time.perf_counter()
+            rate = self._anneal(config.rate, config.epochs)
+            result = finetune_epoch(
+                classifier,
+                self.optimizer,
+                self.train_images,
+                self.train_targets,
+                batch_size=config.batch_size,
+                rng=self._rng(FINETUNE),
+                compute=self.compute,
+                on_step=self._ticker("fine-tuning", steps, config.epochs, self.average.update),
+            )
+            loss, accuracy = self._validate(self.average.model)
+            journal.epoch += 1
+            if loss < journal.best_loss:
+                journal.best_loss, journal.best_epoch = loss, journal.epoch
+                journal.best = {
+                    key: value.detach().cpu().clone()
+                    for key, value in self.average.model.state_dict().items()
+                }
+            self._record(
+                FINETUNE,
+                start,
+                {
+                    "train_loss": result.loss,
+                    "train_accuracy": result.accuracy,
+                    "val_loss": loss,
+                    "val_accuracy": accuracy,
+                    "learning_rate": rate,
+                },
+            )
+
+    def _conclude(self) -> dict[str, Any]:
+        config, journal = self.config, self.journal
+        pictures, test = self.prepared.pictures, self.prepared.split.test
+        if journal.best is not None:
+            self.networks.classifier.load_state_dict(journal.best)
+        self.report("testing", 0, 1, "the test part, once")
+        logits = predict(self.networks.classifier, pictures.images[test], self.compute.device)
+        probabilities = softmax(logits)
+        groups = [pictures.groups[row] for row in test.tolist()]
+        evaluation = evaluate(
+            probabilities, pictures.targets[test], groups, pictures.labels, seed=config.seed
+        )
+        encoder = self.networks.backbone.encoder
+        result = {
+            **evaluation.to_json(),
+            "labels": list(pictures.labels),
+            "encoder": config.encoder,
+            "method": config.method,
+            "image_size": list(config.image_size),
+            "split": config.split,
+            "protocol_note": self.prepared.protocol_note,
+            "counts": self.prepared.counts,
+            "parameters": count_parameters(encoder),
+            "macs": count_macs(encoder, channels=1, image_size=config.image_size),
+            "best_epoch": journal.best_epoch,
+            "stages": dict(journal.seconds),
+            "seconds": sum(journal.seconds.values()),
+            "notes": list(self.prepared.notes),
+        }
+        run_directory.save_weights(self.run, self.networks.classifier)
+        run_directory.write_predictions(
+            self.run,
+            files=[pictures.files[row] for row in test.tolist()],
+            groups=groups,
+            targets=pictures.targets[test],
+            probabilities=probabilities,
+            labels=pictures.labels,
+        )
+        run_directory.write_result(self.run, result)
+        self.report("testing", 1, 1, "done")
+        return result
+
+    def _adam(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+        optimizer = torch.optim.Adam(module.parameters(), lr=rate, fused=True)
+        if self._optimizer_state is not None:
+            optimizer.load_state_dict(self._optimizer_state)
+            self._optimizer_state = None
+        return optimizer
+
+    def _anneal(self, start: float, epochs: int) -> float:
+        assert self.optimizer is not None
+        rate = cosine_rate(start, self.journal.epoch, epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _rng(self, stage: str) -> np.random.Generator:
+        """Each epoch's randomness comes from its number: a resumed run draws the same."""
+        return np.random.default_rng([self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch])
+
+    def _ticker(
+        self, name: str, steps: int, epochs: int, also: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        done = self.journal.epoch * steps
+        last = self.journal.history[-1] if self.journal.history else {}
+        text = ", ".join(
+            f"{label} {last[key]:.3f}"
+            for key, label in (
+                ("loss", "loss"),
+                ("contrastive_accuracy", "contrastive accuracy"),
+                ("val_loss", "validation loss"),
+                ("val_accuracy", "accuracy"),
+            )
+            if last.get(key) is not None
+        )
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            if also is not None:
+                also()
+            self.report(name, done, steps * epochs, text)
+
+        return tick
+
+    def _fit_probe(self) -> LinearProbe:
+        return fit_linear_probe(
+            embed(self.networks.backbone, self.train_images, self.compute.device),
+            self.train_targets,
+            len(self.prepared.pictures.labels),
+        )
+
+    def _probe_accuracy(self) -> float:
+        held_out = embed(self.networks.backbone, self.validation_images, self.compute.device)
+        return self._fit_probe().accuracy(held_out, self.validation_targets)
+
+    def _validate(self, classifier: Classifier) -> tuple[float, float]:
+        logits = torch.from_numpy(predict(classifier, self.validation_images, self.compute.device))
+        targets = torch.from_numpy(self.validation_targets)
+        accuracy = (logits.argmax(1) == targets).float().mean()
+        return float(F.cross_entropy(logits, targets)), float(accuracy)
+
+    def _record(self, stage: str, start: float, metrics: dict[str, Any]) -> None:
+        seconds = time.perf_counter() - start
+        self.journal.seconds[stage] += seconds
+        self.journal.history.append(
+            {"stage": stage, "epoch": self.journal.epoch, **metrics, "seconds": seconds}
+        )
+        self._save()
+
+    def _save(self) -> None:
+        run_directory.save_checkpoint(
+            self.run,
+            {
+                "journal": vars(self.journal),
+                "networks": self.networks.state(),
+                "optimizer": self.optimizer.state_dict() if self.optimizer else None,
+                "average": self.average.state() if self.average else None,
+                "torch_rng": torch.get_rng_state(),
+            },
+        )
+        run_directory.write_metrics(self.run, self.journal.history)
+
+    def _resume(self) -> None:
+        state = run_directory.load_checkpoint(self.run)
+        if state is None:
+            return
+        self.journal = Journal(**state["journal"])
+        self.networks.load(state["networks"])
+        self._optimizer_state = state["optimizer"]
+        self._average_state = state["average"]
+        torch.set_rng_state(state["torch_rng"])
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of probabilities, float32 N×C."""
+    return F.softmax(torch.from_numpy(logits), dim=1).numpy()

@@ -1,0 +1,50 @@
+"""Templates to one self-contained HTML file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from edgecl import __version__
+from edgecl.reporting import numbers
+from edgecl.reporting.palette import css_variables
+from runtime.atomic import write_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_page(template: str, path: Path, **values: Any) -> Path:
+    """Fill a template and write it, whole or not at all.
+
+    Args:
+        template: a file of `templates/`.
+        path: the page.
+        values: what the template shows; text is escaped, only `Markup` is not.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("percent", "milliseconds", "duration", "amount", "size", "decimal"):
+        environment.filters[name] = getattr(numbers, name)
+    stylesheet = (TEMPLATES / "page.css").read_text(encoding="utf-8")
+    html = environment.get_template(template).render(
+        stylesheet=Markup(css_variables() + "\n" + stylesheet), version=__version__, **values
+    )
+    # Lone surrogates come from file names that are not UTF-8; a page has to be.
+    clean = re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", html)
+    write_text(path, clean)
+    return path

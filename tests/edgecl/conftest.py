@@ -1,0 +1,61 @@
+"""A small labelled folder and a run trained on it, made once per session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.runner import train_run
+
+SIDE = 40
+
+
+def draw(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """A noisy picture with horizontal bars, vertical bars or one blob: learnt in seconds."""
+    picture = rng.normal(110, 12, (SIDE, SIDE))
+    place = rng.integers(4, SIDE - 10)
+    if kind == "bars":
+        picture[place : place + 5] += 70
+    elif kind == "posts":
+        picture[:, place : place + 5] += 70
+    else:
+        cv2.circle(picture, (int(place), int(rng.integers(8, SIDE - 8))), 6, (200.0,), -1)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def fill(folder: Path, kinds: tuple[str, ...], count: int, *, seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    for kind in kinds:
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(1, count + 1):
+            cv2.imwrite(str(folder / kind / f"{kind}_{number}.png"), draw(kind, rng))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("data") / "parts", ("bars", "blob", "posts"), 40)
+
+
+@pytest.fixture(scope="session")
+def tiny_config(class_folders: Path) -> TrainConfig:
+    return TrainConfig(
+        data=str(class_folders),
+        image_size=(32, 32),
+        pretrain_epochs=2,
+        epochs=8,
+        batch_size=16,
+        autocast="off",
+        rate=2e-3,
+    )
+
+
+@pytest.fixture(scope="session")
+def trained_run(tiny_config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    train_run(tiny_config, run, report=lambda *_: None)
+    return run

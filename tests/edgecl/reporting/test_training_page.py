@@ -1,0 +1,211 @@
+"""The page of a run: whole from any result, self-contained, and safe with any name."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecl.reporting.numbers import amount, duration, milliseconds, percent
+from edgecl.reporting.training import training_page
+from runtime.errors import InputError
+
+HOSTILE = "<script>alert('x')</script>"
+RESULT: dict[str, Any] = {
+    "accuracy": 0.9,
+    "accuracy_interval": [0.85, 0.94],
+    "macro_f1": 0.89,
+    "recall": {"crazing": 0.8, "patches": 1.0},
+    "labels": ["crazing", "patches"],
+    "confusion": [[8, 2], [0, 10]],
+    "auc": {"crazing": 0.95, "patches": None},
+    "roc": {"crazing": {"fpr": [0, 0, 0.5, 1], "tpr": [0, 0.8, 0.9, 1]}},
+    "split": "grouped",
+    "protocol_note": "Groups stay together.",
+    "counts": {"train": 60, "validation": 20, "test": 20, "groups": 12, "unlabelled": 0},
+    "encoder": "shufflenet",
+    "method": "simclr",
+    "image_size": [128, 800],
+    "parameters": 1260000,
+    "macs": 295e6,
+    "seconds": 754.0,
+    "stages": {"pretrain": 500.0, "finetune": 254.0},
+    "best_epoch": 2,
+    "notes": ["a.jpg was skipped: the JPEG is cut short"],
+}
+METRICS: list[dict[str, Any]] = [
+    *(
+        {
+            "stage": "pretrain",
+            "epoch": n,
+            "loss": 4 - n,
+            "contrastive_accuracy": n / 5,
+            "probe_accuracy": None if n < 3 else 0.7,
+        }
+        for n in (1, 2, 3)
+    ),
+    *(
+        {
+            "stage": "finetune",
+            "epoch": n,
+            "train_loss": 1 / n,
+            "train_accuracy": n / 4,
+            "val_loss": 1.1 / n,
+            "val_accuracy": n / 5,
+        }
+        for n in (1, 2, 3)
+    ),
+]
+
+
+def write_run(folder: Path, result=RESULT, metrics=METRICS, rows=(), config=None) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(result))
+    (folder / "metrics.jsonl").write_text("\n".join(json.dumps(line) for line in metrics))
+    if rows:
+        with open(folder / "predictions.csv", "w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["file", "group", "truth", "predicted", "confidence"])
+            writer.writerows(rows)
+    if config is not None:
+        (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_a_full_run(tmp_path, check_page):
+    rows = [
+        ("right.png", "1", "patches", "patches", "0.99"),
+        ("sure.png", "2", "crazing", "patches", "0.97"),
+        ("torn.png", "3", "crazing", "patches", "0.51"),
+    ]
+    config = {"choices": {"data": "neu", "image_size": [128, 800]}, "versions": {"torch": "2.13"}}
+    path = training_page(write_run(tmp_path / "night-7", rows=rows, config=config))
+    assert path == tmp_path / "night-7" / "report.html"
+    page = check_page(path)
+    for text in ("night-7", "90.0 %", "85.0 % to 94.0 %", "0.890", "1.26 M", "295 MMAC"):
+        assert text in page.text
+    for text in ("Grouped split", "12 min 34 s", "cut short", "128×800", "best, epoch 2"):
+        assert text in page.text
+    assert page.text.index("sure.png") < page.text.index("torn.png")
+    assert "right.png" not in page.text
+    assert page.tags.count("svg") == 5
+
+
+def test_the_least_that_a_result_may_hold(tmp_path, check_page):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "result.json").write_text(json.dumps({"accuracy": 0.5, "recall": {"a": 0.5, "b": 0.5}}))
+    page = check_page(training_page(run))
+    assert "50.0 %" in page.text
+    assert "svg" not in page.tags
+
+
+@pytest.mark.parametrize("gone", sorted(set(RESULT) - {"accuracy", "recall"}))
+def test_any_other_field_may_be_missing(tmp_path, gone, check_page):
+    without = {key: value for key, value in RESULT.items() if key != gone}
+    check_page(training_page(write_run(tmp_path, without)))
+
+
+def test_every_other_field_may_be_null(tmp_path, check_page):
+    kept = {key: RESULT[key] for key in ("accuracy", "recall")}
+    check_page(training_page(write_run(tmp_path, {**dict.fromkeys(RESULT), **kept})))
+
+
+def test_without_pretraining_there_is_no_curve_of_it(tmp_path, check_page):
+    finetune = [line for line in METRICS if line["stage"] == "finetune"]
+    page = check_page(training_page(write_run(tmp_path, {**RESULT, "method": "none"}, finetune)))
+    assert "Pretraining" not in page.text
+    assert "no pretraining" in page.text
+
+
+def test_the_papers_protocol_is_called_what_it_is(tmp_path, check_page):
+    page = check_page(training_page(write_run(tmp_path, {**RESULT, "split": "paper"})))
+    assert "it leaks" in page.text
+
+
+@pytest.mark.parametrize("label", [HOSTILE, "a$b$c", "_hidden", "x--><b>", '" onload="', "猫 😀"])
+def test_labels_are_text_whatever_they_say(tmp_path, label, check_page):
+    result = {
+        **RESULT,
+        "labels": [label, "patches"],
+        "recall": {label: 0.8, "patches": 1.0},
+        "roc": {label: RESULT["roc"]["crazing"]},
+        "auc": {label: 0.95},
+        "notes": [label],
+        "encoder": label,
+    }
+    rows = [(label, "1", label, "patches", "0.9")]
+    page = check_page(
+        training_page(write_run(tmp_path, result, rows=rows, config={"choices": {"x": label}}))
+    )
+    assert page.text.count(label) >= 7
+
+
+def test_many_classes_one_of_them_never_tested(tmp_path, check_page):
+    labels = [f"class {n}" for n in range(20)]
+    confusion = [[10 if n == m else 0 for m in range(20)] for n in range(20)]
+    confusion[3] = [0] * 20
+    result = {
+        "accuracy": 1.0,
+        "labels": labels,
+        "recall": dict.fromkeys(labels, 1.0) | {"class 3": 0.0},
+        "confusion": confusion,
+        "roc": {label: {"fpr": [0, 0, 1], "tpr": [0, 1, 1]} for label in labels},
+    }
+    page = check_page(training_page(write_run(tmp_path, result)))
+    # A class without pictures is no class that was missed.
+    assert "0.0 %" not in re.sub(r"\d0\.0 %", "", page.text)
+
+
+def test_damaged_side_files_are_noted_not_fatal(tmp_path, check_page):
+    run = write_run(tmp_path)
+    with open(run / "metrics.jsonl", "a") as stream:
+        stream.write('\n{"stage": "finetune", "epoch": 4, "train_l')
+    (run / "config.json").write_text("{")
+    (run / "predictions.csv").write_bytes(b"file,truth\n\xff\xfe,\x00\n")
+    page = check_page(training_page(run))
+    assert "1 damaged line" in page.text
+    assert "config.json is damaged" in page.text
+
+
+def test_numbers_that_are_none(tmp_path, check_page):
+    nan = [{**line, "val_loss": float("nan"), "train_loss": None} for line in METRICS]
+    check_page(training_page(write_run(tmp_path, {**RESULT, "macro_f1": float("nan")}, nan)))
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
+def test_a_run_without_a_result_is_refused(tmp_path, text):
+    if text is not None:
+        (tmp_path / "result.json").write_text(text)
+    with pytest.raises(InputError, match=r"result\.json"):
+        training_page(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_numbers_for_people():
+    assert percent(0.9996, 1) == "99.9 %"
+    assert percent(1.0) == "100.0 %"
+    assert percent(None) == percent(float("nan")) == percent("x") == "–"
+    assert [milliseconds(value) for value in (0.01234, 0.5261, 12.34, 1234.5, 0)] == [
+        "0.0123",
+        "0.526",
+        "12.3",
+        "1234",
+        "0",
+    ]
+    assert [duration(value) for value in (3.21, 59.99, 3599.6, 7260)] == [
+        "3.2 s",
+        "60.0 s",
+        "1 h 0 min",
+        "2 h 1 min",
+    ]
+    assert [amount(value) for value in (999, 12_345, 1_260_000, 22.6e9)] == [
+        "999",
+        "12.3 k",
+        "1.26 M",
+        "22.6 G",
+    ]

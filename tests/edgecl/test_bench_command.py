@@ -1,0 +1,64 @@
+"""`edgecl bench`: what it writes, prints and returns."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgecl.cli.shell import run as edgecl
+
+FEW = ["--frames", "6", "--warmup", "1", "--frame-size", "40x60", "--engine", "onnxruntime"]
+
+
+def test_it_writes_the_report_and_the_page(make_bundle, tmp_path, capfd):
+    bundle = make_bundle(precisions=("fp32", "int8"))
+    out = tmp_path / "out"
+    assert edgecl(["bench", str(bundle), "--out", str(out), *FEW]) == 0
+    captured = capfd.readouterr()
+    report = json.loads((out / "latency.json").read_text())
+    assert report["schema"] == 1
+    assert len(report["sides"][0]["raw_ns"]["total"]) == 6
+    assert (out / "latency.html").is_file()
+    assert sorted(path.name for path in out.iterdir()) == ["latency.html", "latency.json"]
+    assert captured.out.strip().endswith(str(out / "latency.html"))
+    assert "int8" in captured.out
+    assert "too few for p99" in captured.out
+
+
+def test_json_is_one_object_on_standard_output(make_bundle, tmp_path, capfd):
+    assert edgecl(["bench", str(make_bundle()), "--out", str(tmp_path / "o"), *FEW, "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["sides"][0]["steps"]["total"]["p50_ms"] > 0
+    assert report["sides"][0]["steps"]["total"]["p99_ms"] is None
+    assert report["valid"] is False
+
+
+def test_invalid_fails_only_where_that_was_asked_for(make_bundle, tmp_path):
+    arguments = ["bench", str(make_bundle()), "--out", str(tmp_path / "o"), *FEW]
+    assert edgecl(arguments) == 0
+    assert edgecl([*arguments, "--strict"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--precision", "int4"], "holds no int4"),
+        (["--engine", "warp"], "no engine 'warp'"),
+        (["--frame-size", "40"], "HEIGHTxWIDTH"),
+        (["--frames", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_options_are_named(make_bundle, tmp_path, capfd, options, problem):
+    out = tmp_path / "out"
+    assert edgecl(["bench", str(make_bundle()), "--out", str(out), *options]) == 2
+    error = capfd.readouterr().err
+    assert problem in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written_ends_in_one_line(make_bundle, tmp_path, capfd):
+    (tmp_path / "file").write_text("")
+    assert edgecl(["bench", str(make_bundle()), "--out", str(tmp_path / "file" / "o"), *FEW]) == 2
+    assert "cannot write" in capfd.readouterr().err

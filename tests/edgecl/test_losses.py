@@ -1,0 +1,74 @@
+"""NT-Xent against a plain loop in float64, its gradients, and its edges."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from edgecl.learning.losses import contrastive_accuracy, nt_xent
+
+
+def plain_nt_xent(z1: torch.Tensor, z2: torch.Tensor, temperature: float) -> float:
+    """Eq. 1 of the SimCLR paper, one view at a time."""
+    views = [row / row.norm() for row in torch.cat((z1, z2)).double()]
+    pictures = len(z1)
+    total = 0.0
+    for i, view in enumerate(views):
+        positive = (i + pictures) % (2 * pictures)
+        others = [
+            math.exp(float(view @ other) / temperature) for k, other in enumerate(views) if k != i
+        ]
+        similarity = float(view @ views[positive]) / temperature
+        total -= similarity - math.log(sum(others))
+    return total / len(views)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("pictures", [2, 7])
+def test_agrees_with_the_plain_loop(pictures, temperature):
+    torch.manual_seed(pictures)
+    z1, z2 = torch.randn(2, pictures, 5, dtype=torch.float64)
+    expected = plain_nt_xent(z1, z2, temperature)
+    assert nt_xent(z1, z2, temperature).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_gradients_are_right():
+    torch.manual_seed(0)
+    z1, z2 = (torch.randn(4, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda a, b: nt_xent(a, b, 0.2), (z1, z2))
+
+
+def test_stays_finite_at_a_low_temperature_under_autocast():
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z = layer(torch.randn(6, 8))
+        loss = nt_xent(z, z.flip(0), 0.01)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert loss.isfinite()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.isfinite().all()
+
+
+def test_the_length_of_a_view_does_not_matter():
+    torch.manual_seed(0)
+    z1, z2 = torch.randn(2, 5, 4)
+    torch.testing.assert_close(nt_xent(z1, z2, 0.1), nt_xent(3 * z1, 0.2 * z2, 0.1))
+
+
+def test_accuracy_is_one_for_equal_views_and_zero_for_swapped_ones():
+    z = torch.eye(4)
+    assert contrastive_accuracy(z, z) == 1
+    assert contrastive_accuracy(z, z.roll(1, 0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape1", "shape2", "temperature"),
+    [((4, 3), (5, 3), 0.1), ((1, 3), (1, 3), 0.1), ((4, 3), (4, 3), 0.0)],
+)
+def test_what_cannot_be_contrasted_is_refused(shape1, shape2, temperature):
+    with pytest.raises(ValueError, match=r"pair|two pictures|temperature"):
+        nt_xent(torch.ones(shape1), torch.ones(shape2), temperature)

@@ -1,0 +1,223 @@
+"""`edgecl run` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecl.cli.shell import run
+
+LEVELS = {"dark": 40, "middle": 128, "bright": 215}
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch, make_bundle) -> Path:
+    """A folder with one bundle and a class folder of pictures per label."""
+    make_bundle(tmp_path / "tiny.edgecl")
+    for label, level in LEVELS.items():
+        (tmp_path / "parts" / label).mkdir(parents=True)
+        for number in range(4):
+            path = tmp_path / "parts" / label / f"{number}.png"
+            cv2.imwrite(str(path), np.full((40 + number, 60), level, np.uint8))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_avi(path: Path, frames: int = 30) -> Path:
+    codec = cv2.VideoWriter.fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, codec, 30.0, (64, 48))
+    for number in range(frames):
+        grain = np.random.default_rng(number).integers(180, 256, (48, 64, 3), np.uint8)
+        writer.write(grain)
+    writer.release()
+    return path
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def command(*arguments: str, **options) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgecl", "run", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        **options,
+    )
+
+
+def test_a_folder_judged_with_the_newest_bundle(workplace, capsys):
+    code = run(["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o", "--json"])
+    assert code == 0
+    out, err = capsys.readouterr()
+    summary = json.loads(out)
+    assert summary["captured"] == summary["judged"] == 12
+    assert (summary["dropped"], summary["faulty"], summary["budget_misses"]) == (0, 0, 0)
+    assert summary["balanced"] is True
+    assert summary["accuracy"] == {"right": 12, "known": 12, "share": 1.0}
+    assert summary["statuses"] == {"pass": 4, "reject": 8, "unsure": 0, "late": 0, "fault": 0}
+    assert (summary["precision"], summary["engine"]) == ("fp32", "onnxruntime")
+    for step in ("capture", "queue", "preprocess", "infer", "decide", "emit", "total"):
+        times = summary["steps"][step]
+        assert times["p50_ms"] <= times["p90_ms"] <= times["p99_ms"] <= times["p99_9_ms"]
+    assert json.loads(Path("o/summary.json").read_text()) == summary
+    verdicts = lines(Path("o/verdicts.jsonl"))
+    assert [line["frame"] for line in verdicts] == list(range(12))
+    assert {line["truth"] for line in verdicts if line["label"] == "dark"} == {"dark"}
+    assert "fp32 on onnxruntime" in err
+
+
+def test_a_readable_summary_without_json(workplace, capsys):
+    code = run(["run", "--camera", "parts", "--engine", "onnxruntime", "--budget", "infer=9s"])
+    assert code == 0
+    out = capsys.readouterr().out
+    assert "captured 12 = judged 12 + dropped 0 + faulty 0" in out
+    assert "pass 4 · reject 8" in out
+    assert "p99.9" in out
+    assert len(list(Path("streams").glob("*/verdicts.jsonl"))) == 1
+
+
+def test_the_fastest_candidate_is_named_with_what_was_measured(workplace, make_bundle, capsys):
+    make_bundle(Path("two.edgecl"), precisions=("fp32", "int8"))
+    code = run(["run", "--camera", "parts", "--engine", "onnxruntime", "--json"])
+    assert code == 0
+    out, err = capsys.readouterr()
+    assert "two.edgecl" in err  # the newer of the two
+    assert "the fastest here" in err
+    assert {c["precision"] for c in json.loads(out)["candidates"]} == {"fp32", "int8"}
+
+
+def test_a_truncated_video_ends_with_2_and_the_summary(workplace, capsys):
+    path = write_avi(Path("clip.avi"))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    code = run(["run", "--camera", "clip.avi", "--engine", "onnxruntime", "--json"])
+    assert code == 2
+    out, err = capsys.readouterr()
+    summary = json.loads(out)
+    assert summary["judged"] > 5
+    assert summary["faulty"] == 1
+    assert summary["balanced"] is True
+    assert "clip.avi ended in the middle of frame" in summary["error"]
+    assert err.strip().splitlines()[-1].startswith("edgecl: clip.avi ended in the middle of frame")
+
+
+def test_a_text_file_named_png_and_a_truncated_jpeg_are_faults(workplace, capsys):
+    Path("parts/notes.png").write_text("no picture")
+    ok, encoded = cv2.imencode(".jpg", np.full((50, 50), 99, np.uint8))
+    assert ok
+    Path("parts/half.jpg").write_bytes(encoded.tobytes()[:-30])
+    assert run(["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o"]) == 0
+    faults = [line for line in lines(Path("o/verdicts.jsonl")) if line["status"] == "fault"]
+    assert {line["name"] for line in faults} == {"notes.png", "half.jpg"}
+    assert all(line["reason"] for line in faults)
+    assert "judged 12 + dropped 0 + faulty 2" in capsys.readouterr().out
+
+
+def test_nothing_but_broken_pictures_is_the_users_mistake(workplace, capsys):
+    Path("broken").mkdir()
+    Path("broken/notes.png").write_text("no picture")
+    assert run(["run", "--camera", "broken", "--engine", "onnxruntime"]) == 2
+    assert "none of 1 frames could be judged" in capsys.readouterr().err
+
+
+def test_misses_beyond_the_limit_end_with_1(workplace, capsys):
+    base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--budget", "decide=1us"]
+    assert run([*base, "--max-misses", "0.5"]) == 1
+    assert "12 of 12 frames missed the budget" in capsys.readouterr().err
+    assert run([*base, "--out", "b"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--camera", "parts", "--budget", "infer=8parsecs"], "'parsecs' is not a unit"),
+        (["--camera", "parts", "--budget", ""], "is not STEP=TIME"),
+        (["--camera", "nothing.avi"], "no such file, folder or device"),
+        (["--camera", "empty"], "no pictures in empty"),
+        (["--camera", "parts", "--precision", "int8"], "holds no int8"),
+        (["--camera", "parts", "--engine", "abacus"], "there is no engine 'abacus'"),
+        (["--camera", "parts", "--model", "gone.edgecl"], "there is no bundle gone.edgecl"),
+        (["--camera", "parts", "--out", "tiny.edgecl/manifest.json/x"], "cannot write"),
+        (["--camera", "parts", "--out", "/proc/edgecl"], "cannot write /proc/edgecl"),
+        ([], "Missing option '--camera'"),
+    ],
+)
+def test_mistakes_are_one_line_and_2(workplace, capsys, arguments, named):
+    Path("empty").mkdir()
+    assert run(["run", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("edgecl: ")
+    assert named in last
+    assert not Path("streams").exists()
+
+
+def test_no_bundle_names_the_command_that_makes_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["run", "--camera", "demo"]) == 2
+    assert "edgecl export" in capsys.readouterr().err
+
+
+def test_a_bundle_in_runs_is_found(tmp_path, monkeypatch, make_bundle, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_bundle(tmp_path / "runs" / "steel.edgecl")
+    arguments = ["--camera", "demo", "--rate", "1000", "--frames", "3", "--every-frame"]
+    assert run(["run", *arguments, "--engine", "onnxruntime", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["model"].endswith("steel.edgecl")
+    assert (summary["captured"], summary["policy"]) == (3, "every-frame")
+
+
+@pytest.mark.skipif(Path("/dev/video97").exists(), reason="this machine has that camera")
+def test_a_missing_camera_is_one_line_on_a_real_terminals_streams(workplace):
+    process = command("--camera", "97", cwd=workplace)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("edgecl: camera 97: ")
+    assert "video file" in err
+    assert "--camera demo" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_ends_with_130_and_the_whole_summary(workplace, number):
+    process = command("--camera", "demo", "--rate", "200", "--out", "o", "--json", cwd=workplace)
+    verdicts = workplace / "o" / "verdicts.jsonl"
+    assert process.stderr is not None
+    process.stderr.readline()  # the model that was chosen: the stream starts
+    while process.poll() is None and not (verdicts.exists() and verdicts.stat().st_size):
+        os.sched_yield()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    summary = json.loads(out)
+    assert summary["interrupted"] is True
+    assert summary["balanced"] is True
+    written = [line["frame"] for line in lines(verdicts)]
+    assert len(written) == summary["judged"] + summary["faulty"] == summary["verdicts"]["written"]
+    assert "Traceback" not in err
+
+
+def test_nothing_of_it_imports_torch(workplace):
+    code = (
+        "import sys; from edgecl.cli.shell import run; "
+        "code = run(['run', '--camera', 'parts']); "
+        "loaded = {'torch', 'onnx', 'sklearn', 'matplotlib'} & set(sys.modules); "
+        "sys.exit(f'loaded {loaded}' if loaded else code)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=workplace, check=True, timeout=60)

@@ -1,0 +1,111 @@
+"""Groups and splits: no strip on two sides, every class everywhere, copies found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgecl.data.dataset import PictureSet
+from edgecl.data.groups import read_groups, with_groups
+from edgecl.data.splits import split_pictures
+from edgecl.learning.preparation import copies_of
+from runtime.errors import InputError
+
+
+def labelled(groups_per_class: int, group_size: int) -> tuple[np.ndarray, list[str]]:
+    targets = np.repeat(np.arange(3), groups_per_class * group_size)
+    groups = [str(number // group_size) for number in range(len(targets))]
+    return targets, groups
+
+
+@pytest.mark.parametrize("protocol", ["grouped", "paper"])
+def test_parts_are_disjoint_whole_stratified_and_sized(protocol):
+    targets, groups = labelled(40, 3)
+    split = split_pictures(protocol, targets, groups, ("a", "b", "c"), seed=1)
+    rows = np.concatenate((split.train, split.validation, split.test))
+    assert sorted(rows.tolist()) == list(range(360))
+    for part, share in ((split.train, 0.7), (split.validation, 0.15), (split.test, 0.15)):
+        assert len(part) / 360 == pytest.approx(share, abs=0.03)
+        counts = np.bincount(targets[part], minlength=3)
+        assert counts.max() - counts.min() <= 9
+
+
+def test_grouped_keeps_every_group_on_one_side():
+    targets, groups = labelled(30, 4)
+    split = split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+    sides = [{groups[row] for row in part} for part in (split.train, split.validation, split.test)]
+    assert not sides[0] & sides[1]
+    assert not sides[0] & sides[2]
+    assert not sides[1] & sides[2]
+
+
+def test_paper_tears_groups_apart():
+    targets, groups = labelled(30, 4)
+    split = split_pictures("paper", targets, groups, ("a", "b", "c"), seed=0)
+    assert {groups[row] for row in split.train} & {groups[row] for row in split.test}
+
+
+def test_the_seed_decides():
+    targets, groups = labelled(30, 2)
+    one, same, other = (
+        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=seed).test.tolist()
+        for seed in (5, 5, 6)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_small_classes_are_cut_into_fewer_folds_or_refused():
+    targets, groups = labelled(3, 2)
+    split = split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+    for part in (split.train, split.validation, split.test):
+        assert set(targets[part].tolist()) == {0, 1, 2}
+    targets, groups = labelled(2, 2)
+    with pytest.raises(InputError, match=r"class a has 2 group\(s\)"):
+        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+
+
+def pictures(files: list[str]) -> PictureSet:
+    return PictureSet(
+        images=np.zeros((len(files), 2, 2), np.uint8), files=files, hashes=[""] * len(files)
+    )
+
+
+def test_groups_are_found_by_path_then_by_name(tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_text("file,class,overlap_group\ncrazing/crazing_1.jpg,crazing,7\nx_2.jpg,x,8\n")
+    groups = read_groups(table)
+    grouped = with_groups(pictures(["crazing_1.jpg", "x/x_2.jpg"]), groups, where="groups.csv")
+    assert grouped.groups == ["7", "8"]
+
+
+def test_a_name_that_stands_twice_is_not_guessed(tmp_path):
+    groups = {"a/1.jpg": "1", "b/1.jpg": "2"}
+    assert with_groups(pictures(["b/1.jpg"]), groups, where="g").groups == ["2"]
+    with pytest.raises(InputError, match=r"the first is 1\.jpg"):
+        with_groups(pictures(["1.jpg"]), groups, where="g")
+
+
+def test_a_picture_without_a_group_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"1 of 2 pictures have no group in g\.csv .*b\.jpg"):
+        with_groups(pictures(["a.jpg", "b.jpg"]), {"a.jpg": "1"}, where="g.csv")
+
+
+@pytest.mark.parametrize("content", [b"name,cluster\na,1\n", b"", b"\xff\xfe\x00\x80"])
+def test_a_csv_that_is_none_is_refused(tmp_path, content):
+    table = tmp_path / "groups.csv"
+    table.write_bytes(content)
+    with pytest.raises(InputError, match=r"groups\.csv"):
+        read_groups(table)
+    with pytest.raises(InputError, match="cannot read the groups"):
+        read_groups(tmp_path / "missing.csv")
+
+
+def test_copies_are_found_through_noise_and_not_among_strangers():
+    rng = np.random.default_rng(0)
+    originals = rng.integers(0, 256, (6, 8, 8)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
+    noisy = (originals[:3] + rng.normal(0, 4, originals[:3].shape)).clip(0, 255).astype(np.uint8)
+    strangers = rng.integers(0, 256, (4, 8, 8)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
+    found = copies_of(np.concatenate((noisy, strangers)), originals)
+    assert found.tolist() == [True] * 3 + [False] * 4
+    assert copies_of(strangers, originals[:0]).tolist() == [False] * 4

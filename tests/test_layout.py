@@ -1,0 +1,48 @@
+"""The house rules that a reader relies on: one-way imports, and a runtime without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TRAINING_ONLY = ("torch", "onnx", "onnxscript", "sklearn", "safetensors")
+
+
+def test_imports_run_one_way():
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports; exit(lint_imports())"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_runtime_module_imports_without_what_training_needs():
+    modules = sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "runtime").rglob("*.py")
+        if path.name != "__init__.py"
+    )
+    assert len(modules) > 10
+    blocked = "".join(f"sys.modules[{name!r}] = None\n" for name in TRAINING_ONLY)
+    code = f"import importlib, sys\n{blocked}" + "".join(
+        f"importlib.import_module({name!r})\n" for name in modules
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_loads_neither_numpy_nor_torch():
+    code = (
+        "import sys\n"
+        "from edgecl.cli.shell import run\n"
+        "code = run(['--help'])\n"
+        "assert not {'numpy', 'torch', 'cv2', 'rich'} & set(sys.modules), sorted(sys.modules)\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "train" in done.stdout
