@@ -7,34 +7,41 @@ from torch import Tensor, nn
 
 from edgecl.encoders import build_encoder
 
+# Standard deviations below about this many gray levels are sensor noise, not to be blown up.
+NOISE_VARIANCE = 16.0
+
 
 class Backbone(nn.Module):
     """uint8 gray pictures to embeddings; the normalisation is part of the network.
 
+    Every picture is brought to mean 0 and deviation 1 by its own pixels: what the lamp, the
+    exposure and the gain of a camera change is gone before the first convolution, and nothing of
+    the training part has to be carried along.
+
     Args:
         encoder: a key of `ENCODERS`.
         image_size: (height, width) in pixels.
-        mean: mean of the training pixels, in gray levels 0 to 255.
-        deviation: their standard deviation.
     """
 
-    def __init__(
-        self, encoder: str, image_size: tuple[int, int], *, mean: float, deviation: float
-    ) -> None:
+    def __init__(self, encoder: str, image_size: tuple[int, int]) -> None:
         super().__init__()
         self.encoder = build_encoder(encoder, channels=1, image_size=image_size)
         self.embedding_size = int(self.encoder.embedding_size)  # type: ignore[arg-type]
-        self.mean: Tensor
-        self.deviation: Tensor
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("deviation", torch.tensor(max(deviation, 1.0)))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed uint8 N×1×H×W pictures as N×D."""
-        # In the buffers' type, so that a half-precision export computes in half throughout.
-        x = (pictures.to(self.mean.dtype) - self.mean) / self.deviation
-        embedding: Tensor = self.encoder(x)
+        # The weights' type comes after: squares of gray levels, summed, overflow half precision.
+        dtype = next(self.encoder.parameters()).dtype
+        embedding: Tensor = self.encoder(standardise(pictures).to(dtype))
         return embedding
+
+
+def standardise(pictures: Tensor) -> Tensor:
+    """uint8 N×1×H×W to float32 N×1×H×W: (x - mean) / sqrt(variance + 16), each by itself."""
+    x = pictures.to(torch.float32)
+    centred = x - x.mean(dim=(2, 3), keepdim=True)
+    variance = (centred * centred).mean(dim=(2, 3), keepdim=True)
+    return centred / torch.sqrt(variance + NOISE_VARIANCE)
 
 
 class Projector(nn.Module):

@@ -26,15 +26,9 @@ class Networks:
 
     @classmethod
     def build(cls, config: TrainConfig, prepared: Prepared, device: torch.device) -> Networks:
-        """Fresh weights, from the run's seed; the normalisation from the train part."""
+        """Fresh weights, from the run's seed."""
         torch.manual_seed(config.seed)
-        pixels = prepared.pictures.images[prepared.split.train]
-        backbone = Backbone(
-            config.encoder,
-            config.image_size,
-            mean=float(pixels.mean()),
-            deviation=float(pixels.std()),
-        )
+        backbone = Backbone(config.encoder, config.image_size)
         networks = cls(
             backbone, Projector(backbone), Classifier(backbone, len(prepared.pictures.labels))
         )

@@ -26,7 +26,7 @@ CONTRACT = ModelContract(InputContract(*SIZE), LABELS, ("clean",))
 def network(name: str) -> Classifier:
     """Fresh weights, with batch norm statistics that are not the identity."""
     torch.manual_seed(0)
-    classifier = Classifier(Backbone(name, SIZE, mean=120.0, deviation=50.0), len(LABELS))
+    classifier = Classifier(Backbone(name, SIZE), len(LABELS))
     with torch.no_grad():
         for module in classifier.modules():
             if isinstance(module, nn.BatchNorm2d):
