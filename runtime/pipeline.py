@@ -117,7 +117,7 @@ class Pipeline:
             The accounts, which add up.
 
         Raises:
-            InputError: the camera broke off, or the model failed on and on. `result` has the
+            InputError: the camera broke off, or the model failed on and on. `close` gives the
                 accounts all the same.
         """
         snapshot = self.close()

@@ -134,7 +134,8 @@ def _stream(
     """Judge a video of a moving strip, or the user's pictures, at a line's pace."""
     from contextlib import ExitStack
 
-    from edgecl.cli.run import SUMMARY, VERDICTS, Stream
+    from edgecl.cli.run import SUMMARY, VERDICTS
+    from edgecl.cli.stream import Stream
     from runtime.atomic import write_json
     from runtime.budget import parse_budget
     from runtime.camera import open_camera

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecl.cli.options import ANY_PATH, FOLDER
+from edgecl.cli.signals import EXIT_INTERRUPTED
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runtime.camera import Camera
-    from runtime.ledger import Snapshot
-    from runtime.pipeline import Settings
-    from runtime.session import Candidate, Session
-    from runtime.sinks import JsonLinesSink
+    from edgecl.cli.stream import Outcome
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
 SUMMARY = "summary.json"
-SUMMARY_SCHEMA = 1
-EXIT_INTERRUPTED = 130
-
-_REFRESH_S = 0.4
 
 
 @click.command("run", short_help="Judge the frames of a camera, within a latency budget.")
@@ -111,6 +99,7 @@ def command(
     """
     from rich.console import Console
 
+    from edgecl.cli.stream import Stream
     from edgecl.cli.stream_view import print_summary
     from runtime.budget import Budget, parse_budget
     from runtime.camera import open_camera
@@ -153,103 +142,6 @@ def command(
     return _verdict_on(outcome, max_misses)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a stream ended.
-
-    Args:
-        snapshot: the accounts.
-        seconds: how long it ran.
-        interrupted: whether Ctrl-C or SIGTERM ended it.
-        failure: what ended it early, if anything did.
-        notes: what had to be left behind.
-        started: the wall clock at the start.
-    """
-
-    snapshot: Snapshot
-    seconds: float
-    interrupted: bool
-    failure: BaseException | None
-    notes: Sequence[str]
-    started: datetime
-
-
-@dataclass
-class Stream:
-    """The parts of one `edgecl run`, and what is told about them."""
-
-    model: Path
-    camera: Camera
-    session: Session
-    candidates: Sequence[Candidate]
-    settings: Settings
-    sink: JsonLinesSink
-    outages: list[str] = field(default_factory=list)
-
-    def run(self, console: Console) -> Outcome:
-        """Judge until the camera ends, the frames are up, or somebody stops it."""
-        from edgecl.cli.stream_view import stream_view
-        from runtime.pipeline import Pipeline
-
-        pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
-        started = datetime.now(UTC)
-        with stop_signals() as stopped:
-            pipeline.start()
-            with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
-                while not pipeline.wait(_REFRESH_S) and not stopped:
-                    refresh()
-            snapshot = pipeline.close()
-            self.sink.close()
-        return Outcome(
-            snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
-        )
-
-    def opening_line(self) -> str:
-        """What was chosen, why, and what it will judge."""
-        line = f"{self.model.name}: {self.session.describe()}"
-        if self.candidates:
-            best, *others = self.candidates
-            line += f", {best.median_ms:.2f} ms"
-            rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
-            line += f", the fastest here ({rest})"
-        policy = "every frame" if self.settings.every_frame else "the newest frame"
-        return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
-
-    def summary(self, outcome: Outcome) -> dict[str, Any]:
-        """The document behind `--json` and `summary.json`."""
-        snapshot = outcome.snapshot
-        judged = snapshot.judged + snapshot.faulty
-        failure = outcome.failure
-        return {
-            "schema": SUMMARY_SCHEMA,
-            **snapshot.to_json(),
-            "budget_ms": self.settings.rules.budget.to_json(),
-            "unsure_below": self.settings.rules.unsure_below,
-            "policy": "every-frame" if self.settings.every_frame else "latest",
-            "seconds": outcome.seconds,
-            "frames_per_second": judged / outcome.seconds if outcome.seconds else 0.0,
-            "started": outcome.started.isoformat(timespec="milliseconds"),
-            "camera": self.camera.name,
-            "model": str(self.model),
-            "labels": list(self.session.contract.labels),
-            "precision": self.session.precision,
-            "engine": self.session.engine,
-            "engine_version": self.session.version,
-            "device": self.session.device,
-            "candidates": [vars(candidate) for candidate in self.candidates],
-            "interrupted": outcome.interrupted,
-            "error": None if failure is None else str(failure),
-            "notes": list(outcome.notes),
-            "camera_outages": list(self.outages),
-            "verdicts": {
-                "file": str(self.sink.path),
-                "written": self.sink.written,
-                "lost": self.sink.lost,
-                "problem": self.sink.problem or None,
-            },
-        }
-
-
 def newest_bundle() -> Path:
     """The bundle that was written last, under the current folder or `runs/`.
 
@@ -269,32 +161,6 @@ def newest_bundle() -> Path:
             mend="make one with 'edgecl export', or name one with --model",
         )
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
-
-
-@contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; the second one ends the process.
-
-    Yields:
-        The signals that came. The handler does nothing else: it may interrupt any line.
-    """
-    received: list[int] = []
-
-    def handle(number: int, frame: object) -> None:
-        if received:
-            os.write(2, b"\x1b[?25h")  # the live view hides the cursor
-            os._exit(EXIT_INTERRUPTED)
-        received.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _write_summary(path: Path, document: dict[str, Any], console: Console) -> None:

@@ -127,38 +127,37 @@ def finetune_epoch(
     return EpochResult(_mean(losses), _mean(hits))
 
 
-@torch.no_grad()
 def embed(
     backbone: nn.Module, images: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.float32]:
     """Embeddings of pictures, float32 N×D, in evaluation mode and full precision."""
-    was_training = backbone.training
-    backbone.eval()
-    parts = [
-        backbone(torch.from_numpy(images[start : start + EVALUATION_BATCH, None]).to(device)).cpu()
-        for start in range(0, len(images), EVALUATION_BATCH)
-    ]
-    backbone.train(was_training)
-    embedding: NDArray[np.float32] = torch.cat(parts).numpy()
-    return embedding
+    return _evaluate(backbone, backbone, images, device)
 
 
-@torch.no_grad()
 def predict(
     classifier: Classifier, images: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.float32]:
     """Logits of pictures, float32 N×C, in evaluation mode and full precision."""
-    was_training = classifier.training
-    classifier.eval()
+    return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device)
+
+
+@torch.no_grad()
+def _evaluate(
+    network: nn.Module,
+    answer: Callable[[Tensor], Tensor],
+    images: NDArray[np.uint8],
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """What `network` answers in evaluation mode, in batches; its mode is as before afterwards."""
+    was_training = network.training
+    network.eval()
     parts = [
-        classifier(torch.from_numpy(images[start : start + EVALUATION_BATCH, None]).to(device))[
-            0
-        ].cpu()
+        answer(torch.from_numpy(images[start : start + EVALUATION_BATCH, None]).to(device)).cpu()
         for start in range(0, len(images), EVALUATION_BATCH)
     ]
-    classifier.train(was_training)
-    logits: NDArray[np.float32] = torch.cat(parts).numpy()
-    return logits
+    network.train(was_training)
+    answers: NDArray[np.float32] = torch.cat(parts).numpy()
+    return answers
 
 
 def _mean(values: list[Tensor]) -> float:

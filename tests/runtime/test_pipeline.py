@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from runtime.budget import Budget
 from runtime.camera.base import Camera, Frame
@@ -169,14 +170,17 @@ def test_a_file_is_not_read_further_ahead_than_one_frame():
     assert ended(pipeline).judged == 10
 
 
-def test_latest_drops_what_a_newer_frame_displaces_and_counts_it():
+def stream_read_out_during_the_first_judgement(
+    frames: Sequence[NDArray[np.uint8] | None],
+) -> tuple[Pipeline, ListSink]:
+    """A `latest` stream in which all frames but the first come while that one is judged."""
     busy, all_read = threading.Event(), threading.Event()
-    camera = FakeCamera(pictures(10), live=True)
+    camera = FakeCamera(frames, live=True)
 
     def before_read(number: int) -> None:
         if number == 1:
             assert busy.wait(PATIENCE)
-        if number == 10:
+        if number == len(frames):
             all_read.set()
 
     def work(call: int) -> None:
@@ -184,7 +188,11 @@ def test_latest_drops_what_a_newer_frame_displaces_and_counts_it():
         assert all_read.wait(PATIENCE)
 
     camera.before_read = before_read
-    pipeline, sink = stream(camera, FakeSession(work), every_frame=False)
+    return stream(camera, FakeSession(work), every_frame=False)
+
+
+def test_latest_drops_what_a_newer_frame_displaces_and_counts_it():
+    pipeline, sink = stream_read_out_during_the_first_judgement(pictures(10))
     snapshot = ended(pipeline)
     assert sink.numbers == [0, 9]
     assert (snapshot.captured, snapshot.judged, snapshot.dropped) == (10, 2, 8)
@@ -192,22 +200,8 @@ def test_latest_drops_what_a_newer_frame_displaces_and_counts_it():
 
 
 def test_latest_never_drops_a_good_frame_for_a_broken_one():
-    busy, all_read = threading.Event(), threading.Event()
     picture = pictures(1)[0]
-    camera = FakeCamera([picture, picture, None, None], live=True)
-
-    def before_read(number: int) -> None:
-        if number == 1:
-            assert busy.wait(PATIENCE)
-        if number == 4:
-            all_read.set()
-
-    def work(call: int) -> None:
-        busy.set()
-        assert all_read.wait(PATIENCE)
-
-    camera.before_read = before_read
-    pipeline, sink = stream(camera, FakeSession(work), every_frame=False)
+    pipeline, sink = stream_read_out_during_the_first_judgement([picture, picture, None, None])
     snapshot = ended(pipeline)
     assert sink.statuses == ["pass", "pass", "fault", "fault"]
     assert (snapshot.judged, snapshot.faulty, snapshot.dropped) == (2, 2, 0)
