@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,14 @@ def pictures(count: int) -> list[np.ndarray]:
     return [np.zeros((16, 16), np.uint8)] * count
 
 
-def stream(camera, session, *, sink=None, grace_s=0.2, **settings):
+def stream(
+    camera: Camera,
+    session: Session,
+    *,
+    sink: ListSink | None = None,
+    grace_s: float = 0.2,
+    **settings: Any,
+) -> tuple[Pipeline, ListSink]:
     sink = sink or ListSink()
     rules = Rules(Budget(settings.pop("limits", {})), 0.5)
     pipeline = Pipeline(camera, session, Settings(rules, **settings), [sink], grace_s=grace_s)
