@@ -9,6 +9,7 @@ alternate and each pair gives a ratio. Run it alone on the machine:
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
@@ -199,16 +200,20 @@ def write_int8_model(path: Path, *, channels: int, floats: bool = False) -> Path
             batch = next(self._batches, None)
             return None if batch is None else {INPUT_NAME: batch}
 
-    quantize_static(
-        source,
-        path,
-        Pictures(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["Conv"],
-    )
+    logging.disable(logging.WARNING)  # its advice is for models that are kept
+    try:
+        quantize_static(
+            source,
+            path,
+            Pictures(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv"],
+        )
+    finally:
+        logging.disable(logging.NOTSET)
     return path
 
 
