@@ -95,7 +95,13 @@ def test_ctrl_c_ends_with_130_and_the_run_goes_on(class_folders, tmp_path):
     command = [sys.executable, "-m", "edgecl", *arguments(class_folders, run)]
     command[command.index("--epochs") + 1] = "500"
     command += ["--patience", "500"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A suite that was started in the background hands an ignored SIGINT down to its children.
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     # Long waits: they end a hang, and a crowded machine may take minutes to get here.
     deadline = time.monotonic() + 400
     while not (run / "checkpoint.pt").exists():
