@@ -213,6 +213,8 @@ def _print_figures(
         )
         for line in made.refused:
             click.echo(f"  not shipped: {line}")
+    for note in sorted({str(made.result["protocol_note"]) for made in trained.values()}):
+        click.echo(f"protocol: {note}")
     total = summary["steps"]["total"]
     line = (
         f"stream: {summary['captured']} frames captured = {summary['judged']} judged + "

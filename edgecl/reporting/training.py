@@ -41,7 +41,7 @@ def training_page(run: Path) -> Path:
         run / PAGE,
         name=run.absolute().name,
         subtitle=_subtitle(result),
-        protocol=_protocol(result),
+        protocol=_protocol(result, files.config),
         figures=_figures(result, classes),
         classes=classes,
         scale_start=scale_start,
@@ -95,21 +95,19 @@ def _figures(
     return figures
 
 
-def _protocol(result: Mapping[str, Any]) -> dict[str, Any] | None:
+def _protocol(result: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any] | None:
     split = result.get("split")
     note = str(result.get("protocol_note") or "")
     if split is None and not note:
         return None
-    leaks = split == "paper"
-    return {
-        "leaks": leaks,
-        "mark": "✗" if leaks else "✓",
-        "title": {
-            "paper": "Paper's protocol: it leaks.",
-            "grouped": "Grouped split.",
-        }.get(str(split), f"Split: {split}."),
-        "text": note,
-    }
+    title, mark = {
+        "paper": ("Paper's protocol: it leaks.", "✗"),
+        "grouped": ("Grouped split.", "✓"),
+    }.get(str(split), (f"Split: {split}.", "✓"))
+    choices = config.get("choices") or {}
+    if split == "grouped" and choices.get("data") and not choices.get("groups"):
+        title, mark = "Grouped split without groups: it may leak.", "✗"
+    return {"leaks": mark == "✗", "mark": mark, "title": title, "text": note}
 
 
 def _subtitle(result: Mapping[str, Any]) -> str:

@@ -82,7 +82,8 @@ def test_a_full_run(tmp_path, check_page):
         ("sure.png", "2", "crazing", "patches", "0.97"),
         ("torn.png", "3", "crazing", "patches", "0.51"),
     ]
-    config = {"choices": {"data": "neu", "image_size": [128, 800]}, "versions": {"torch": "2.13"}}
+    choices = {"data": "neu", "groups": "neu.csv", "image_size": [128, 800]}
+    config = {"choices": choices, "versions": {"torch": "2.13"}}
     path = training_page(write_run(tmp_path / "night-7", rows=rows, config=config))
     assert path == tmp_path / "night-7" / "report.html"
     page = check_page(path)
@@ -125,6 +126,19 @@ def test_without_pretraining_there_is_no_curve_of_it(tmp_path, check_page):
 def test_the_papers_protocol_is_called_what_it_is(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path, {**RESULT, "split": "paper"})))
     assert "it leaks" in page.text
+
+
+@pytest.mark.parametrize(
+    ("choices", "leaks"),
+    [
+        ({"data": "neu", "groups": ""}, True),
+        ({"data": "neu", "groups": "neu.csv"}, False),
+        ({"data": "", "groups": ""}, False),  # drawn surfaces know their strips
+    ],
+)
+def test_a_grouped_split_without_groups_gets_no_tick(tmp_path, check_page, choices, leaks):
+    page = check_page(training_page(write_run(tmp_path, config={"choices": choices})))
+    assert ("may leak" in page.text) == leaks
 
 
 @pytest.mark.parametrize("label", [HOSTILE, "a$b$c", "_hidden", "x--><b>", '" onload="', "猫 😀"])
