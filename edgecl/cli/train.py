@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import ENCODER_NAMES, METHODS, NEGATIVES, TrainConfig
 from runtime.errors import InputError
 
 DEFAULTS = TrainConfig()
@@ -38,13 +38,13 @@ DEFAULTS = TrainConfig()
 )
 @click.option(
     "--encoder",
-    type=click.Choice(["convnet", "shufflenet"]),
+    type=click.Choice(ENCODER_NAMES),
     default=DEFAULTS.encoder,
     show_default=True,
 )
 @click.option(
     "--method",
-    type=click.Choice(["simclr", "none"]),
+    type=click.Choice(METHODS),
     default=DEFAULTS.method,
     show_default=True,
     help="Pretraining method.",
@@ -104,6 +104,21 @@ DEFAULTS = TrainConfig()
     type=click.FloatRange(0, min_open=True),
     default=DEFAULTS.temperature,
     show_default=True,
+    help="Of the contrastive loss.",
+)
+@click.option(
+    "--negatives",
+    type=click.Choice(NEGATIVES),
+    default=DEFAULTS.negatives,
+    show_default=True,
+    help="SimCLR: all other views, or those of the other half, as the paper's code has it.",
+)
+@click.option(
+    "--queue-size",
+    type=click.IntRange(1),
+    default=DEFAULTS.queue_size,
+    show_default=True,
+    help="NNCLR: embeddings in the support set.",
 )
 @click.option(
     "--patience",

@@ -9,7 +9,10 @@ from typing import Protocol
 from torch import nn
 
 from edgecl.encoders.convnet import ConvNet
+from edgecl.encoders.resnet import PooledResNet50, ResNet50
 from edgecl.encoders.shufflenet import ShuffleNet
+from edgecl.encoders.skipconvnet import SkipConvNet
+from edgecl.encoders.squeezenet import SqueezeNet
 from runtime.errors import InputError
 
 
@@ -22,7 +25,14 @@ class EncoderClass(Protocol):
 
 
 ENCODERS: Mapping[str, EncoderClass] = MappingProxyType(
-    {"convnet": ConvNet, "shufflenet": ShuffleNet}
+    {
+        "convnet": ConvNet,
+        "skipconvnet": SkipConvNet,
+        "shufflenet": ShuffleNet,
+        "squeezenet": SqueezeNet,
+        "resnet50": ResNet50,
+        "resnet50-pooled": PooledResNet50,
+    }
 )
 
 

@@ -1,9 +1,15 @@
-"""The paper's augmentations, as one affine warp and one gain per view.
+"""The paper's two augmentations, each as one affine warp and one gain per view.
 
-Source: Zabin et al. 2023 and its code: horizontal flip; a shift of up to ±z/2; a zoom in by
-U(−z, 0), height and width apart, with z = 1 − √min_area and reflected edges; then colour jitter,
+Source: Zabin et al. 2023 and its code.
+
+For SimCLR (`ZoomRecipe`): horizontal flip; a shift of up to ±z/2; a zoom in by U(−z, 0), height and
+width apart, with z = 1 − √min_area and reflected edges; then colour jitter,
 RGB × (I·U(1 ± b) + U(±j)) with a 3×3 matrix. On gray pictures a row of that product is a single
 gain, U(1 ± b) plus three draws of U(±j), clipped to the range of the pixels.
+
+For NNCLR (`CropRecipe`): horizontal flip; a crop with its share of the picture and its ratio of
+sides drawn at random, resized to the whole; brightness, a gain of U(1 ± b). Its authors leave the
+crop on in evaluation; here it never is.
 
 The same parameters give the same picture, within rounding, by OpenCV on the CPU (one warp of
 uint8 pixels per view) and by one batched `grid_sample` on a GPU.
@@ -12,6 +18,7 @@ uint8 pixels per view) and by one batched `grid_sample` on a GPU.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -19,25 +26,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How strongly views differ.
-
-    Args:
-        min_area: the smallest share of the picture that a view shows, in (0, 1].
-        brightness: b of the gain, at least 0.
-        jitter: j of the gain, at least 0.
-    """
-
-    min_area: float
-    brightness: float
-    jitter: float
-
-
-CONTRASTIVE = Recipe(min_area=0.25, brightness=0.6, jitter=0.2)
-CLASSIFICATION = Recipe(min_area=0.75, brightness=0.3, jitter=0.1)
 
 
 @dataclass(frozen=True)
@@ -53,24 +41,108 @@ class Views:
     gains: NDArray[np.float32]
 
 
-def sample_views(
-    count: int, image_size: tuple[int, int], recipe: Recipe, rng: np.random.Generator
-) -> Views:
-    """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+class Recipe(Protocol):
+    """How strongly views differ."""
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ZoomRecipe:
+    """SimCLR's views.
+
+    Args:
+        min_area: the smallest share of the picture that a view shows, in (0, 1].
+        brightness: b of the gain, at least 0.
+        jitter: j of the gain, at least 0.
+    """
+
+    min_area: float
+    brightness: float
+    jitter: float
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        reach = 1.0 - np.sqrt(self.min_area)
+        flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
+        shift = rng.uniform(-reach / 2, reach / 2, (2, count))
+        scale = 1.0 + rng.uniform(-reach, 0.0, (2, count))
+        gains = rng.uniform(1 - self.brightness, 1 + self.brightness, count)
+        gains += rng.uniform(-self.jitter, self.jitter, (3, count)).sum(axis=0)
+        return Views(_matrices(image_size, flip, scale, shift), gains.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """NNCLR's views.
+
+    Args:
+        min_area: the smallest share of the picture that a view shows, in (0, 1].
+        brightness: b of the gain, at least 0.
+        max_ratio: the crop's width by its height, as shares of the picture's, lies between
+            1/`max_ratio` and `max_ratio`.
+    """
+
+    min_area: float
+    brightness: float
+    max_ratio: float = 4 / 3
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
+        area = rng.uniform(self.min_area, 1.0, count)
+        reach = np.log(self.max_ratio)
+        ratio = np.exp(rng.uniform(-reach, reach, count))
+        scale = np.clip(np.sqrt([area / ratio, area * ratio]), 0.0, 1.0)
+        shift = (rng.random((2, count)) - 0.5) * (1 - scale)
+        gains = rng.uniform(1 - self.brightness, 1 + self.brightness, count)
+        return Views(_matrices(image_size, flip, scale, shift), gains.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A method's two recipes."""
+
+    contrastive: Recipe
+    classification: Recipe
+
+
+ZOOM = Augmentation(
+    contrastive=ZoomRecipe(min_area=0.25, brightness=0.6, jitter=0.2),
+    classification=ZoomRecipe(min_area=0.75, brightness=0.3, jitter=0.1),
+)
+CROP = Augmentation(
+    contrastive=CropRecipe(min_area=0.2, brightness=0.5),
+    classification=CropRecipe(min_area=0.5, brightness=0.2),
+)
+
+
+def augmentation_of(method: str) -> Augmentation:
+    """The paper's views for `method`; without pretraining, SimCLR's."""
+    return CROP if method == "nnclr" else ZOOM
+
+
+def _matrices(
+    image_size: tuple[int, int],
+    flip: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    shift: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """From view to picture: scaled about the centre, then shifted.
+
+    Args:
+        flip: N, 1 or −1.
+        scale, shift: 2×N, vertical and horizontal, as shares of the picture's sides.
+    """
     height, width = image_size
-    reach = 1.0 - np.sqrt(recipe.min_area)
-    flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
-    shift_y, shift_x = rng.uniform(-reach / 2, reach / 2, (2, count))
-    scale_y, scale_x = 1.0 + rng.uniform(-reach, 0.0, (2, count))
-    centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
-    matrices = np.zeros((count, 2, 3))
-    matrices[:, 0, 0] = flip * scale_x
-    matrices[:, 1, 1] = scale_y
-    matrices[:, 0, 2] = centre_x * (1 - matrices[:, 0, 0]) + shift_x * width
-    matrices[:, 1, 2] = centre_y * (1 - scale_y) + shift_y * height
-    gains = rng.uniform(1 - recipe.brightness, 1 + recipe.brightness, count)
-    gains += rng.uniform(-recipe.jitter, recipe.jitter, (3, count)).sum(axis=0)
-    return Views(matrices, gains.astype(np.float32))
+    matrices = np.zeros((len(flip), 2, 3))
+    matrices[:, 0, 0] = flip * scale[1]
+    matrices[:, 1, 1] = scale[0]
+    matrices[:, 0, 2] = (width - 1) / 2 * (1 - matrices[:, 0, 0]) + shift[1] * width
+    matrices[:, 1, 2] = (height - 1) / 2 * (1 - scale[0]) + shift[0] * height
+    return matrices
 
 
 def warp_on_cpu(images: NDArray[np.uint8], views: Views) -> NDArray[np.uint8]:
@@ -139,7 +211,7 @@ def augment(
         uint8, N×1×H×W.
     """
     count, height, width = images.shape
-    views = sample_views(count, (height, width), recipe, rng)
+    views = recipe.sample(count, (height, width), rng)
     if device.type == "cpu":
         return torch.from_numpy(warp_on_cpu(images, views))
     return warp_on_device(torch.from_numpy(images).to(device, non_blocking=True), views)

@@ -8,7 +8,17 @@ from typing import Any
 
 from runtime.errors import InputError
 
-METHODS = ("simclr", "none")
+# Repeated here, for the registry imports torch and the command line must not.
+ENCODER_NAMES = (
+    "convnet",
+    "skipconvnet",
+    "shufflenet",
+    "squeezenet",
+    "resnet50",
+    "resnet50-pooled",
+)
+METHODS = ("simclr", "nnclr", "none")
+NEGATIVES = ("all", "cross-view")
 AUTOCAST = ("auto", "off", "bf16")
 CONFIG_SCHEMA = 1
 
@@ -27,7 +37,9 @@ class TrainConfig:
         pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
         batch_size: pictures per step.
         pretrain_rate, rate: Adam's learning rate at the start of each stage, annealed by a cosine.
-        temperature: of NT-Xent.
+        temperature: of the contrastive loss.
+        negatives: of SimCLR: `all` other views (the paper's text), or `cross-view` (its code).
+        queue_size: embeddings in NNCLR's support set.
         patience: epochs without a lower validation loss before fine-tuning stops.
         autocast: `off`, `bf16`, or `auto` for what a short measurement finds faster.
         seed: of the split, the weights, the order and the augmentation.
@@ -48,6 +60,8 @@ class TrainConfig:
     pretrain_rate: float = 1e-3
     rate: float = 5e-4
     temperature: float = 0.1
+    negatives: str = "all"
+    queue_size: int = 10_000
     patience: int = 15
     autocast: str = "auto"
     seed: int = 0

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecl.learning.augmentation import CLASSIFICATION, CONTRASTIVE, augment
+from edgecl.learning.augmentation import Recipe, augment
 from edgecl.learning.compute import Compute
-from edgecl.learning.losses import contrastive_accuracy, nt_xent
+from edgecl.learning.losses import contrastive_accuracy
 from edgecl.learning.model import Classifier
+from edgecl.learning.objectives import Objective
 
 OnStep = Callable[[], None]
 EVALUATION_BATCH = 128
@@ -53,13 +54,14 @@ def pretrain_epoch(
     optimizer: torch.optim.Optimizer,
     images: NDArray[np.uint8],
     *,
+    objective: Objective,
+    recipe: Recipe,
     batch_size: int,
-    temperature: float,
     rng: np.random.Generator,
     compute: Compute,
     on_step: OnStep,
 ) -> EpochResult:
-    """One epoch of SimCLR.
+    """One epoch of contrastive learning.
 
     Args:
         projector: backbone and projection head, in train mode.
@@ -68,11 +70,11 @@ def pretrain_epoch(
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
     for rows in batches(len(images), batch_size, rng, whole_only=True):
-        first, second = two_views(images[rows], rng, compute)
+        first, second = two_views(images[rows], recipe, rng, compute)
         with compute.casting():
             # Both views go through in one pass: batch norm must not see them apart.
             z1, z2 = projector(torch.cat((first, second))).chunk(2)
-        loss = nt_xent(z1, z2, temperature)
+        loss = objective(z1, z2, torch.from_numpy(rows).to(compute.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -83,12 +85,12 @@ def pretrain_epoch(
 
 
 def two_views(
-    images: NDArray[np.uint8], rng: np.random.Generator, compute: Compute
+    images: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator, compute: Compute
 ) -> tuple[Tensor, Tensor]:
     """Two contrastive views of each picture, uint8 N×1×H×W each."""
     return (
-        augment(images, CONTRASTIVE, rng, compute.device),
-        augment(images, CONTRASTIVE, rng, compute.device),
+        augment(images, recipe, rng, compute.device),
+        augment(images, recipe, rng, compute.device),
     )
 
 
@@ -98,6 +100,7 @@ def finetune_epoch(
     images: NDArray[np.uint8],
     targets: NDArray[np.int64],
     *,
+    recipe: Recipe,
     batch_size: int,
     rng: np.random.Generator,
     compute: Compute,
@@ -113,7 +116,7 @@ def finetune_epoch(
     hits: list[Tensor] = []
     # A last batch of one or two pictures would upset batch norm; it is left to the next shuffle.
     for rows in batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size):
-        view = augment(images[rows], CLASSIFICATION, rng, compute.device)
+        view = augment(images[rows], recipe, rng, compute.device)
         target = torch.from_numpy(targets[rows]).to(compute.device)
         with compute.casting():
             logits, _ = classifier(view)

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgecl.learning.augmentation import CONTRASTIVE, augment
+from edgecl.learning.augmentation import augment, augmentation_of
 from edgecl.learning.compute import Compute, choose_autocast
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.epochs import two_views
-from edgecl.learning.losses import nt_xent
+from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared
 from edgecl.learning.state import Networks
 
@@ -29,18 +29,21 @@ def decide_autocast(
     networks = Networks.build(config, prepared, device)
     rows = prepared.split.train[: config.batch_size]
     images, rng = prepared.pictures.images[rows], np.random.default_rng(config.seed)
+    augmentation = augmentation_of(config.method)
     if config.method == "none":
-        view = augment(images, CONTRASTIVE, rng, device)
+        view = augment(images, augmentation.classification, rng, device)
         target = torch.from_numpy(prepared.pictures.targets[rows]).to(device)
 
         def supervised(model: nn.Module) -> Tensor:
             return F.cross_entropy(model(view)[0].float(), target)
 
         return choose_autocast(networks.classifier, supervised, device)
-    views = torch.cat(two_views(images, rng, Compute(device, "off")))
+    objective = build_objective(config, networks.backbone.embedding_size, device)
+    pictures = torch.arange(len(images), device=device)
+    views = torch.cat(two_views(images, augmentation.contrastive, rng, Compute(device, "off")))
 
     def contrastive(model: nn.Module) -> Tensor:
         z1, z2 = model(views).chunk(2)
-        return nt_xent(z1, z2, config.temperature)
+        return objective(z1, z2, pictures)
 
     return choose_autocast(networks.projector, contrastive, device)

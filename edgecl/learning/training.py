@@ -15,6 +15,7 @@ from torch import nn
 
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning import run_directory
+from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.averaging import WeightAverage
 from edgecl.learning.compute import Compute
 from edgecl.learning.config import TrainConfig
@@ -27,6 +28,7 @@ from edgecl.learning.epochs import (
 )
 from edgecl.learning.evaluation import evaluate
 from edgecl.learning.model import Classifier
+from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.probe import LinearProbe, fit_linear_probe
 from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
@@ -53,6 +55,10 @@ class Training:
         self.compute = compute
         self.report = report
         self.networks = Networks.build(config, prepared, compute.device)
+        self.objective = build_objective(
+            config, self.networks.backbone.embedding_size, compute.device
+        )
+        self.augmentation = augmentation_of(config.method)
         self.journal = Journal()
         self.optimizer: torch.optim.Optimizer | None = None
         pictures, split = prepared.pictures, prepared.split
@@ -71,7 +77,7 @@ class Training:
         Returns:
             What result.json holds.
         """
-        if self.config.method == "simclr" and self.journal.stage == PRETRAIN:
+        if self.config.method != "none" and self.journal.stage == PRETRAIN:
             self._pretrain()
         self._finetune()
         return self._conclude()
@@ -90,8 +96,9 @@ class Training:
                 projector,
                 self.optimizer,
                 images,
+                objective=self.objective,
+                recipe=self.augmentation.contrastive,
                 batch_size=config.batch_size,
-                temperature=config.temperature,
                 rng=self._rng(PRETRAIN),
                 compute=self.compute,
                 on_step=tick,
@@ -134,6 +141,7 @@ class Training:
                 self.optimizer,
                 self.train_images,
                 self.train_targets,
+                recipe=self.augmentation.classification,
                 batch_size=config.batch_size,
                 rng=self._rng(FINETUNE),
                 compute=self.compute,
@@ -275,6 +283,7 @@ class Training:
             {
                 "journal": vars(self.journal),
                 "networks": self.networks.state(),
+                "objective": self.objective.state(),
                 "optimizer": self.optimizer.state_dict() if self.optimizer else None,
                 "average": self.average.state() if self.average else None,
                 "torch_rng": torch.get_rng_state(),
@@ -288,6 +297,7 @@ class Training:
             return
         self.journal = Journal(**state["journal"])
         self.networks.load(state["networks"])
+        self.objective.load(state["objective"])
         self._optimizer_state = state["optimizer"]
         self._average_state = state["average"]
         torch.set_rng_state(state["torch_rng"])

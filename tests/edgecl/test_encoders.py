@@ -8,6 +8,7 @@ import torch
 from edgecl.encoders import ENCODERS, build_encoder
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.encoders.shufflenet import shuffle_channels
+from edgecl.learning.config import ENCODER_NAMES
 from runtime.errors import InputError
 
 
@@ -16,11 +17,27 @@ from runtime.errors import InputError
     [
         ("convnet", (128, 800), 6_066_176),
         ("convnet", (200, 500), 5_853_184),
+        ("skipconvnet", (128, 800), 922_112),
+        ("skipconvnet", (100, 100), 922_112),
         ("shufflenet", (128, 800), 413_764),
+        ("squeezenet", (128, 800), 127_400),
+        ("resnet50", (128, 800), 49_802_240),
     ],
 )
 def test_parameters_are_those_of_the_paper(name, size, parameters):
     assert count_parameters(build_encoder(name, channels=3, image_size=size)) == parameters
+
+
+def test_the_pooled_resnet_has_the_same_body():
+    flat = build_encoder("resnet50", channels=3, image_size=(128, 800))
+    pooled = build_encoder("resnet50-pooled", channels=3, image_size=(128, 800))
+    dense = [count_parameters(encoder.get_submodule("dense")) for encoder in (flat, pooled)]
+    assert count_parameters(flat) - dense[0] == count_parameters(pooled) - dense[1] == 23_587_712
+    assert dense == [2048 * 4 * 25 * 128 + 128, 2048 * 128 + 128]
+
+
+def test_the_command_line_knows_every_encoder():
+    assert tuple(ENCODERS) == ENCODER_NAMES
 
 
 def test_shufflenet_without_batch_norm_has_the_published_count():
@@ -34,6 +51,7 @@ def test_shufflenet_without_batch_norm_has_the_published_count():
     [
         ("convnet", (128, 800), 1214),
         ("convnet", (200, 200), 470),
+        ("skipconvnet", (128, 800), 22_591),
         ("shufflenet", (128, 800), 295),
         ("shufflenet", (200, 200), 119),
     ],
@@ -51,20 +69,38 @@ def test_odd_sizes_give_an_embedding(name, size, channels):
     assert encoder(torch.zeros(2, channels, *size)).shape == (2, 128)
 
 
-@pytest.mark.parametrize(("name", "size"), [("convnet", (30, 200)), ("shufflenet", (64, 15))])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("convnet", (30, 200)),
+        ("skipconvnet", (12, 64)),
+        ("shufflenet", (64, 15)),
+        ("squeezenet", (16, 64)),
+    ],
+)
 def test_a_picture_that_would_shrink_to_nothing_is_refused(name, size):
     with pytest.raises(InputError, match="use an image size of at least"):
         build_encoder(name, image_size=size)
 
 
-def test_the_smallest_sizes_work():
-    assert build_encoder("convnet", image_size=(31, 31))(torch.zeros(1, 1, 31, 31)).isfinite().all()
-    encoder = build_encoder("shufflenet", image_size=(16, 16)).eval()
-    assert encoder(torch.zeros(1, 1, 16, 16)).isfinite().all()
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("convnet", 31),
+        ("skipconvnet", 13),
+        ("shufflenet", 16),
+        ("squeezenet", 17),
+        ("resnet50", 1),
+        ("resnet50-pooled", 1),
+    ],
+)
+def test_the_smallest_sizes_work(name, side):
+    encoder = build_encoder(name, image_size=(side, side)).eval()
+    assert encoder(torch.zeros(1, 1, side, side)).isfinite().all()
 
 
 def test_unknown_names_and_channels_are_refused():
-    with pytest.raises(InputError, match="choose among convnet, shufflenet"):
+    with pytest.raises(InputError, match="choose among convnet, skipconvnet, shufflenet"):
         build_encoder("resnet9000", image_size=(64, 64))
     with pytest.raises(InputError, match="1 or 3"):
         build_encoder("convnet", channels=4, image_size=(64, 64))

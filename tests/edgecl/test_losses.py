@@ -1,4 +1,4 @@
-"""NT-Xent against a plain loop in float64, its gradients, and its edges."""
+"""The contrastive losses against plain loops in float64, their gradients, and their edges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from edgecl.learning.losses import contrastive_accuracy, nt_xent
+from edgecl.learning.losses import contrastive_accuracy, nnclr, nt_xent, nt_xent_across_views
 
 
 def plain_nt_xent(z1: torch.Tensor, z2: torch.Tensor, temperature: float) -> float:
@@ -25,6 +25,48 @@ def plain_nt_xent(z1: torch.Tensor, z2: torch.Tensor, temperature: float) -> flo
     return total / len(views)
 
 
+def plain_cross_entropy(queries: torch.Tensor, keys: torch.Tensor, temperature: float) -> float:
+    """One query at a time against all keys; its own is the one of its row."""
+    total = 0.0
+    for i, query in enumerate(queries.double()):
+        similarities = [
+            float(query @ key) / float(query.norm() * key.norm()) / temperature
+            for key in keys.double()
+        ]
+        total -= similarities[i] - math.log(sum(math.exp(value) for value in similarities))
+    return total / len(queries)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+@pytest.mark.parametrize("pictures", [2, 7])
+def test_the_cross_view_form_agrees_with_the_plain_loop(pictures, temperature):
+    torch.manual_seed(pictures)
+    z1, z2 = torch.randn(2, pictures, 5, dtype=torch.float64)
+    expected = (
+        plain_cross_entropy(z1, z2, temperature) + plain_cross_entropy(z2, z1, temperature)
+    ) / 2
+    assert nt_xent_across_views(z1, z2, temperature).item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+@pytest.mark.parametrize("pictures", [2, 7])
+def test_nnclr_agrees_with_the_plain_loop(pictures, temperature):
+    torch.manual_seed(pictures)
+    z1, z2, n1, n2 = torch.randn(4, pictures, 5, dtype=torch.float64)
+    pairs = ((n1, z2), (z2, n1), (n2, z1), (z1, n2))
+    expected = sum(plain_cross_entropy(a, b, temperature) for a, b in pairs) / 4
+    assert nnclr(z1, z2, n1, n2, temperature).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_no_gradient_passes_through_a_neighbour():
+    z1, z2, n1, n2 = (torch.randn(4, 3, requires_grad=True) for _ in range(4))
+    nnclr(z1, z2, n1, n2, 0.2).backward()
+    assert n1.grad is None
+    assert n2.grad is None
+    assert z1.grad is not None
+    assert z2.grad is not None
+
+
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
 @pytest.mark.parametrize("pictures", [2, 7])
 def test_agrees_with_the_plain_loop(pictures, temperature):
@@ -34,18 +76,30 @@ def test_agrees_with_the_plain_loop(pictures, temperature):
     assert nt_xent(z1, z2, temperature).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_gradients_are_right():
+def nnclr_with_fixed_neighbours(z1: torch.Tensor, z2: torch.Tensor, t: float) -> torch.Tensor:
+    fixed = torch.linspace(-1, 1, 2 * z1.numel(), dtype=z1.dtype).view(2, *z1.shape).sin()
+    return nnclr(z1, z2, fixed[0], fixed[1], t)
+
+
+LOSSES = pytest.mark.parametrize(
+    "loss_of", [nt_xent, nt_xent_across_views, nnclr_with_fixed_neighbours]
+)
+
+
+@LOSSES
+def test_gradients_are_right(loss_of):
     torch.manual_seed(0)
     z1, z2 = (torch.randn(4, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(lambda a, b: nt_xent(a, b, 0.2), (z1, z2))
+    assert torch.autograd.gradcheck(lambda a, b: loss_of(a, b, 0.2), (z1, z2))
 
 
-def test_stays_finite_at_a_low_temperature_under_autocast():
+@LOSSES
+def test_stays_finite_at_a_low_temperature_under_autocast(loss_of):
     torch.manual_seed(0)
     layer = torch.nn.Linear(8, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         z = layer(torch.randn(6, 8))
-        loss = nt_xent(z, z.flip(0), 0.01)
+        loss = loss_of(z, z.flip(0), 0.01)
     loss.backward()
     assert loss.dtype == torch.float32
     assert loss.isfinite()
@@ -69,6 +123,7 @@ def test_accuracy_is_one_for_equal_views_and_zero_for_swapped_ones():
     ("shape1", "shape2", "temperature"),
     [((4, 3), (5, 3), 0.1), ((1, 3), (1, 3), 0.1), ((4, 3), (4, 3), 0.0)],
 )
-def test_what_cannot_be_contrasted_is_refused(shape1, shape2, temperature):
+@LOSSES
+def test_what_cannot_be_contrasted_is_refused(loss_of, shape1, shape2, temperature):
     with pytest.raises(ValueError, match=r"pair|two pictures|temperature"):
-        nt_xent(torch.ones(shape1), torch.ones(shape2), temperature)
+        loss_of(torch.ones(shape1), torch.ones(shape2), temperature)

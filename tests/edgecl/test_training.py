@@ -95,6 +95,25 @@ def test_a_killed_run_resumes_to_the_same_numbers(trained_run, tiny_config, tmp_
         assert (run / name).read_bytes() == (trained_run / name).read_bytes()
 
 
+def test_a_killed_nnclr_run_has_its_support_set_again(tiny_config, tmp_path):
+    config = replace(tiny_config, method="nnclr", queue_size=50, epochs=1)
+    seen = 0
+
+    def kill(stage: str, *_: object) -> None:
+        nonlocal seen
+        seen += stage == "pretraining"
+        if seen == 7:  # of ten: in the second epoch
+            raise KilledError
+
+    train_run(config, tmp_path / "unbroken", report=silent)
+    with pytest.raises(KilledError):
+        train_run(config, tmp_path / "killed", report=kill)
+    train_run(config, tmp_path / "killed", report=silent)
+    for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
+        whole, resumed = (tmp_path / run / name for run in ("unbroken", "killed"))
+        assert whole.read_bytes() == resumed.read_bytes()
+
+
 def test_resuming_on_other_pictures_is_refused(tiny_config, class_folders, tmp_path):
     run = tmp_path / "run"
 
