@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from edgecl import __version__
+from edgecl.encoders import build_encoder
 from edgecl.learning import run_directory
 from edgecl.learning.allocator import keep_activations
 from edgecl.learning.compute import Compute, default_device
@@ -33,9 +34,12 @@ def train_run(config: TrainConfig, run: Path, *, report: Report) -> dict[str, An
         What result.json holds.
 
     Raises:
-        InputError: the data cannot be used, or is not what the run began with.
+        InputError: the data or the image size cannot be used, or the data is not what the run
+            began with.
     """
     keep_activations()
+    with torch.device("meta"):  # an image size that it cannot take shows before any picture is read
+        build_encoder(config.encoder, image_size=config.image_size)
     prepared = prepare(config, report)
     device = default_device()
     recorded: dict[str, Any] | None = None
