@@ -30,6 +30,18 @@ class EpochResult:
     accuracy: float
 
 
+class DivergedError(ArithmeticError):
+    """A loss that is no number any more.
+
+    Args:
+        step: the first step of the epoch, from 1, that had one.
+    """
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the loss of step {step} is not finite")
+        self.step = step
+
+
 def cosine_rate(start: float, epoch: int, epochs: int) -> float:
     """Learning rate of `epoch` (from 0) of `epochs`: a cosine from `start` towards 0."""
     return start * 0.5 * (1 + math.cos(math.pi * epoch / max(epochs, 1)))
@@ -66,6 +78,9 @@ def pretrain_epoch(
     Args:
         projector: backbone and projection head, in train mode.
         images: uint8, N×H×W, at least `batch_size` of them.
+
+    Raises:
+        DivergedError: a loss is not finite; the weights are lost.
     """
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
@@ -81,7 +96,7 @@ def pretrain_epoch(
         losses.append(loss.detach())
         accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
         on_step()
-    return EpochResult(_mean(losses), _mean(accuracies))
+    return EpochResult(_finite_mean(losses), _mean(accuracies))
 
 
 def two_views(
@@ -111,6 +126,9 @@ def finetune_epoch(
     Args:
         images: uint8, N×H×W.
         targets: int64, N.
+
+    Raises:
+        DivergedError: a loss is not finite; the weights are lost.
     """
     losses: list[Tensor] = []
     hits: list[Tensor] = []
@@ -127,7 +145,7 @@ def finetune_epoch(
         losses.append(loss.detach())
         hits.append((logits.argmax(1) == target).float().mean())
         on_step()
-    return EpochResult(_mean(losses), _mean(hits))
+    return EpochResult(_finite_mean(losses), _mean(hits))
 
 
 def embed(
@@ -161,6 +179,14 @@ def _evaluate(
     network.train(was_training)
     answers: NDArray[np.float32] = torch.cat(parts).numpy()
     return answers
+
+
+def _finite_mean(losses: list[Tensor]) -> float:
+    # Looked at once per epoch: to ask after every step would make a GPU wait for the answer.
+    lost = torch.stack(losses).isfinite().logical_not().nonzero()
+    if len(lost):
+        raise DivergedError(int(lost[0]) + 1)
+    return _mean(losses)
 
 
 def _mean(values: list[Tensor]) -> float:

@@ -1,4 +1,4 @@
-"""Linear probe: how separable the classes are in a frozen encoder's embeddings.
+"""Linear probe and nearest neighbours: how separable the classes are in frozen embeddings.
 
 The probe's weights are also where fine-tuning starts. Kumar et al., "Fine-Tuning can Distort
 Pretrained Features and Underperform Out-of-Distribution", ICLR 2022: a random head drags the
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 
 MAX_ITERATIONS = 200
 NEVER = -1e4
+NEIGHBOURS = 20
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,25 @@ def fit_linear_probe(
     weight[regression.classes_] = coefficients / deviation
     bias[regression.classes_] = intercept - coefficients @ (mean / deviation)
     return LinearProbe(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def knn_accuracy(
+    embeddings: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    held_out: NDArray[np.float32],
+    held_out_targets: NDArray[np.int64],
+) -> float:
+    """Share of held-out pictures that their nearest known ones, by cosine, name rightly.
+
+    Nothing is fitted: what this reaches lies in the embedding itself.
+
+    Args:
+        embeddings, targets: float32 N×D and int64 N, of the train part.
+        held_out, held_out_targets: float32 M×D and int64 M.
+
+    Returns:
+        0 to 1, with the votes of `NEIGHBOURS` pictures, or of all where there are fewer.
+    """
+    voters = KNeighborsClassifier(min(NEIGHBOURS, len(embeddings)), metric="cosine")
+    voters.fit(embeddings, targets)
+    return float((voters.predict(held_out) == held_out_targets).mean())

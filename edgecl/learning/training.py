@@ -10,31 +10,32 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import nn
 
-from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning import run_directory
 from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.averaging import WeightAverage
 from edgecl.learning.compute import Compute
+from edgecl.learning.conclusion import conclude
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.epochs import (
+    DivergedError,
     cosine_rate,
     embed,
     finetune_epoch,
     predict,
     pretrain_epoch,
 )
-from edgecl.learning.evaluation import evaluate
 from edgecl.learning.model import Classifier
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
-from edgecl.learning.probe import LinearProbe, fit_linear_probe
+from edgecl.learning.probe import LinearProbe, fit_linear_probe, knn_accuracy
 from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
+from runtime.errors import InputError
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
+_NOT_DUE = {"probe_accuracy": None, "knn_accuracy": None}
 
 
 class Training:
@@ -76,11 +77,42 @@ class Training:
 
         Returns:
             What result.json holds.
+
+        Raises:
+            InputError: a loss became infinite or no number; the checkpoint is that of the last
+                whole epoch.
         """
-        if self.config.method != "none" and self.journal.stage == PRETRAIN:
-            self._pretrain()
-        self._finetune()
-        return self._conclude()
+        try:
+            if self.config.method != "none" and self.journal.stage == PRETRAIN:
+                self._pretrain()
+            self._finetune()
+        except DivergedError as error:
+            raise self._diverged(error.step) from error
+        classifier = self.networks.classifier
+        if self.journal.best is not None:
+            classifier.load_state_dict(self.journal.best)
+        self.report("testing", 0, 1, "the test part, once")
+        result = conclude(
+            self.config, self.prepared, self.run, classifier, self.journal, self.compute.device
+        )
+        self.report("testing", 1, 1, "done")
+        return result
+
+    def _diverged(self, step: int) -> InputError:
+        pretraining = self.journal.stage == PRETRAIN
+        option, rate = (
+            ("--pretrain-rate", self.config.pretrain_rate)
+            if pretraining
+            else ("--rate", self.config.rate)
+        )
+        name = "pretraining" if pretraining else "fine-tuning"
+        kept = self.run / run_directory.CHECKPOINT
+        state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
+        return InputError(
+            f"the loss of {name} stopped being a number in epoch {self.journal.epoch + 1}, step "
+            f"{step} ({state})",
+            mend=f"start a new run with {option} below {rate:g}, or with --autocast off",
+        )
 
     def _pretrain(self) -> None:
         config, journal = self.config, self.journal
@@ -112,7 +144,7 @@ class Training:
                 {
                     "loss": result.loss,
                     "contrastive_accuracy": result.accuracy,
-                    "probe_accuracy": self._probe_accuracy() if due else None,
+                    **(self._frozen_accuracies() if due else _NOT_DUE),
                     "learning_rate": rate,
                 },
             )
@@ -167,48 +199,6 @@ class Training:
                 },
             )
 
-    def _conclude(self) -> dict[str, Any]:
-        config, journal = self.config, self.journal
-        pictures, test = self.prepared.pictures, self.prepared.split.test
-        if journal.best is not None:
-            self.networks.classifier.load_state_dict(journal.best)
-        self.report("testing", 0, 1, "the test part, once")
-        logits = predict(self.networks.classifier, pictures.images[test], self.compute.device)
-        probabilities = softmax(logits)
-        groups = [pictures.groups[row] for row in test.tolist()]
-        evaluation = evaluate(
-            probabilities, pictures.targets[test], groups, pictures.labels, seed=config.seed
-        )
-        encoder = self.networks.backbone.encoder
-        result = {
-            **evaluation.to_json(),
-            "labels": list(pictures.labels),
-            "encoder": config.encoder,
-            "method": config.method,
-            "image_size": list(config.image_size),
-            "split": config.split,
-            "protocol_note": self.prepared.protocol_note,
-            "counts": self.prepared.counts,
-            "parameters": count_parameters(encoder),
-            "macs": count_macs(encoder, channels=1, image_size=config.image_size),
-            "best_epoch": journal.best_epoch,
-            "stages": dict(journal.seconds),
-            "seconds": sum(journal.seconds.values()),
-            "notes": list(self.prepared.notes),
-        }
-        run_directory.save_weights(self.run, self.networks.classifier)
-        run_directory.write_predictions(
-            self.run,
-            files=[pictures.files[row] for row in test.tolist()],
-            groups=groups,
-            targets=pictures.targets[test],
-            probabilities=probabilities,
-            labels=pictures.labels,
-        )
-        run_directory.write_result(self.run, result)
-        self.report("testing", 1, 1, "done")
-        return result
-
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
         optimizer = torch.optim.Adam(module.parameters(), lr=rate, fused=True)
         if self._optimizer_state is not None:
@@ -259,9 +249,16 @@ class Training:
             len(self.prepared.pictures.labels),
         )
 
-    def _probe_accuracy(self) -> float:
-        held_out = embed(self.networks.backbone, self.validation_images, self.compute.device)
-        return self._fit_probe().accuracy(held_out, self.validation_targets)
+    def _frozen_accuracies(self) -> dict[str, float]:
+        """What the frozen encoder is worth on the validation part, by both measures."""
+        device, targets = self.compute.device, self.validation_targets
+        known = embed(self.networks.backbone, self.train_images, device)
+        held_out = embed(self.networks.backbone, self.validation_images, device)
+        probe = fit_linear_probe(known, self.train_targets, len(self.prepared.pictures.labels))
+        return {
+            "probe_accuracy": probe.accuracy(held_out, targets),
+            "knn_accuracy": knn_accuracy(known, self.train_targets, held_out, targets),
+        }
 
     def _validate(self, classifier: Classifier) -> tuple[float, float]:
         logits = torch.from_numpy(predict(classifier, self.validation_images, self.compute.device))
@@ -301,8 +298,3 @@ class Training:
         self._optimizer_state = state["optimizer"]
         self._average_state = state["average"]
         torch.set_rng_state(state["torch_rng"])
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of probabilities, float32 N×C."""
-    return F.softmax(torch.from_numpy(logits), dim=1).numpy()

@@ -20,7 +20,7 @@ FALSE_ALARMS_FROM = 1e-3
 
 
 def pretrain_plots(lines: Lines) -> list[Markup]:
-    """Loss, and contrastive and probe accuracy over the epochs; empty without lines."""
+    """Loss, and contrastive, probe and neighbour accuracy over the epochs; empty without lines."""
     if not lines:
         return []
     return [
@@ -28,7 +28,11 @@ def pretrain_plots(lines: Lines) -> list[Markup]:
         _curves(
             lines,
             "Accuracy",
-            [("contrastive_accuracy", "contrastive"), ("probe_accuracy", "linear probe")],
+            [
+                ("contrastive_accuracy", "contrastive"),
+                ("probe_accuracy", "linear probe"),
+                ("knn_accuracy", "nearest neighbours"),
+            ],
         ),
     ]
 

@@ -41,7 +41,9 @@ def test_a_run_learns_and_leaves_everything(trained_run, tiny_config):
     }
     lines = [json.loads(line) for line in (trained_run / "metrics.jsonl").read_text().splitlines()]
     assert [line["stage"] for line in lines] == ["pretrain"] * 2 + ["finetune"] * 8
-    assert lines[1]["probe_accuracy"] is not None
+    for measure in ("probe_accuracy", "knn_accuracy"):
+        assert lines[0][measure] is None
+        assert 0 < lines[1][measure] <= 1
     with open(trained_run / "predictions.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 18
@@ -112,6 +114,26 @@ def test_a_killed_nnclr_run_has_its_support_set_again(tiny_config, tmp_path):
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
         whole, resumed = (tmp_path / run / name for run in ("unbroken", "killed"))
         assert whole.read_bytes() == resumed.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "option"), [("pretrain_rate", "--pretrain-rate"), ("rate", "--rate")]
+)
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_epoch(
+    tiny_config, tmp_path, wrong, option
+):
+    run = tmp_path / "run"
+    with pytest.raises(InputError, match=rf"epoch 1, step \d+ .* with {option} below 1e\+36"):
+        train_run(replace(tiny_config, **{wrong: 1e36}), run, report=silent)
+    assert not (run / "result.json").exists()
+    state = run_directory.load_checkpoint(run)
+    if wrong == "pretrain_rate":
+        assert state is None
+    else:
+        assert state is not None
+        assert state["journal"]["stage"] == "finetune"
+        for name in ("backbone", "head"):
+            assert all(t.isfinite().all() for t in state["networks"][name].values())
 
 
 def test_resuming_on_other_pictures_is_refused(tiny_config, class_folders, tmp_path):

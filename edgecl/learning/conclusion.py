@@ -1,0 +1,74 @@
+"""The end of a run: the test part is touched, once, and what a run leaves behind is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from edgecl.encoders.complexity import count_macs, count_parameters
+from edgecl.learning import run_directory
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.epochs import predict
+from edgecl.learning.evaluation import evaluate
+from edgecl.learning.model import Classifier
+from edgecl.learning.preparation import Prepared
+from edgecl.learning.state import Journal
+
+
+def conclude(
+    config: TrainConfig,
+    prepared: Prepared,
+    run: Path,
+    classifier: Classifier,
+    journal: Journal,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Test the classifier and write weights, predictions and result.
+
+    Returns:
+        What result.json holds.
+    """
+    pictures, test = prepared.pictures, prepared.split.test
+    probabilities = softmax(predict(classifier, pictures.images[test], device))
+    groups = [pictures.groups[row] for row in test.tolist()]
+    evaluation = evaluate(
+        probabilities, pictures.targets[test], groups, pictures.labels, seed=config.seed
+    )
+    encoder = classifier.backbone.encoder
+    result = {
+        **evaluation.to_json(),
+        "labels": list(pictures.labels),
+        "encoder": config.encoder,
+        "method": config.method,
+        "image_size": list(config.image_size),
+        "split": config.split,
+        "protocol_note": prepared.protocol_note,
+        "counts": prepared.counts,
+        "parameters": count_parameters(encoder),
+        "macs": count_macs(encoder, channels=1, image_size=config.image_size),
+        "best_epoch": journal.best_epoch,
+        "stages": dict(journal.seconds),
+        "seconds": sum(journal.seconds.values()),
+        "notes": list(prepared.notes),
+    }
+    run_directory.save_weights(run, classifier)
+    run_directory.write_predictions(
+        run,
+        files=[pictures.files[row] for row in test.tolist()],
+        groups=groups,
+        targets=pictures.targets[test],
+        probabilities=probabilities,
+        labels=pictures.labels,
+    )
+    run_directory.write_result(run, result)
+    return result
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of probabilities, float32 N×C."""
+    return F.softmax(torch.from_numpy(logits), dim=1).numpy()
