@@ -7,6 +7,7 @@ import json
 import click
 
 from edgecl.cli.options import ImageSize
+from runtime.errors import InputError
 
 
 @click.command("encoders", short_help="List the encoders with their cost.")
@@ -14,13 +15,23 @@ from edgecl.cli.options import ImageSize
 @click.option("--channels", type=click.Choice(["1", "3"]), default="1", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
-    """List the encoders with their parameters and multiply-accumulates, counted here and now."""
+    """List the encoders with their parameters and multiply-accumulates, counted here and now.
+
+    Those that cannot take the image size are left out, with the reason on standard error.
+    """
+    import torch
+
     from edgecl.encoders import ENCODERS, build_encoder
     from edgecl.encoders.complexity import count_macs, count_parameters
 
-    rows = []
+    rows, refusals = [], []
     for name in ENCODERS:
-        encoder = build_encoder(name, channels=int(channels), image_size=image_size)
+        try:
+            with torch.device("meta"):  # shapes alone are counted
+                encoder = build_encoder(name, channels=int(channels), image_size=image_size)
+        except InputError as error:
+            refusals.append(error)
+            continue
         rows.append(
             {
                 "name": name,
@@ -30,6 +41,8 @@ def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
                 "channels": int(channels),
             }
         )
+    for refusal in refusals:
+        click.echo(f"left out: {refusal}", err=True)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -43,6 +43,11 @@ DEFAULTS = TrainConfig()
     show_default=True,
 )
 @click.option(
+    "--weights",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Start the encoder from a file: safetensors, or a state dict of torch or torchvision.",
+)
+@click.option(
     "--method",
     type=click.Choice(METHODS),
     default=DEFAULTS.method,

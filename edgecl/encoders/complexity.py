@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from edgecl.encoders.vit_small import LocalAttention
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -17,7 +21,7 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def count_macs(encoder: nn.Module, *, channels: int, image_size: tuple[int, int]) -> int:
-    """Multiply-accumulates of one picture through convolutions and dense layers.
+    """Multiply-accumulates of one picture: convolutions, dense and recurrent layers, attention.
 
     Normalisation, activations and pooling are left out, as is the custom of the field.
 
@@ -27,18 +31,22 @@ def count_macs(encoder: nn.Module, *, channels: int, image_size: tuple[int, int]
     """
     total = 0
 
-    def add(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+    def add(layer: nn.Module, _: tuple[Tensor, ...], output: Any) -> None:
         nonlocal total
         if isinstance(layer, nn.Conv2d):
             kernel = layer.kernel_size[0] * layer.kernel_size[1]
             total += output.numel() * kernel * layer.in_channels // layer.groups
         elif isinstance(layer, nn.Linear):
             total += output.numel() * layer.in_features
+        elif isinstance(layer, nn.LSTM):  # of one layer: four gates, each on input and state
+            total += 4 * output[0].numel() * (layer.input_size + layer.hidden_size)
+        elif isinstance(layer, LocalAttention):
+            total += layer.product_macs(tokens=output.shape[1])
 
     hooks = [
         layer.register_forward_hook(add)
         for layer in encoder.modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.LSTM | LocalAttention)
     ]
     was_training = encoder.training
     parameter = next(encoder.parameters())

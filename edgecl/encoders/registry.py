@@ -8,11 +8,15 @@ from typing import Protocol
 
 from torch import nn
 
+from edgecl.encoders.cnn_lstm import CNNLSTM
 from edgecl.encoders.convnet import ConvNet
-from edgecl.encoders.resnet import PooledResNet50, ResNet50
+from edgecl.encoders.inceptionv3 import InceptionV3
+from edgecl.encoders.resnet import PooledResNet50, ResNet50, ResNet101, ResNet152
 from edgecl.encoders.shufflenet import ShuffleNet
 from edgecl.encoders.skipconvnet import SkipConvNet
 from edgecl.encoders.squeezenet import SqueezeNet
+from edgecl.encoders.vgg import VGG19
+from edgecl.encoders.vit_small import ViTSmall
 from runtime.errors import InputError
 
 
@@ -32,6 +36,13 @@ ENCODERS: Mapping[str, EncoderClass] = MappingProxyType(
         "squeezenet": SqueezeNet,
         "resnet50": ResNet50,
         "resnet50-pooled": PooledResNet50,
+        # The models that the paper compares with.
+        "inceptionv3": InceptionV3,
+        "resnet152": ResNet152,
+        "vgg19": VGG19,
+        "resnet101-svm": ResNet101,
+        "cnn-lstm": CNNLSTM,
+        "vit-small": ViTSmall,
     }
 )
 

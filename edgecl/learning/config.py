@@ -16,7 +16,15 @@ ENCODER_NAMES = (
     "squeezenet",
     "resnet50",
     "resnet50-pooled",
+    "inceptionv3",
+    "resnet152",
+    "vgg19",
+    "resnet101-svm",
+    "cnn-lstm",
+    "vit-small",
 )
+# Their encoder is never trained; a support vector machine on it is the head.
+FROZEN_ENCODERS = ("resnet101-svm",)
 METHODS = ("simclr", "nnclr", "none")
 NEGATIVES = ("all", "cross-view")
 AUTOCAST = ("auto", "off", "bf16")
@@ -32,6 +40,7 @@ class TrainConfig:
         unlabelled: further folders for pretraining.
         groups: CSV of overlap groups; empty for none.
         encoder, method, split: by name.
+        weights: file of weights to start from; empty for fresh ones.
         image_size: (height, width) in pixels.
         interpolation: of the resize, `linear` or `area`.
         pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
@@ -50,6 +59,7 @@ class TrainConfig:
     unlabelled: tuple[str, ...] = ()
     groups: str = ""
     encoder: str = "shufflenet"
+    weights: str = ""
     method: str = "simclr"
     image_size: tuple[int, int] = (128, 128)
     interpolation: str = "linear"

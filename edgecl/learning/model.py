@@ -45,7 +45,7 @@ def standardise(pictures: Tensor) -> Tensor:
 
 
 class Projector(nn.Module):
-    """Backbone and projection head: Dense 128, ReLU, Dense 128 (Zabin et al. 2023)."""
+    """Backbone and projection head: Dense D, ReLU, Dense D (Zabin et al. 2023, with D = 128)."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from edgecl.learning.augmentation import augment, augmentation_of
 from edgecl.learning.compute import Compute, choose_autocast
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.epochs import two_views
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared
@@ -24,6 +24,8 @@ def decide_autocast(
     Returns:
         `off` or `bf16`, and the seconds per step of each; no measurement where it is chosen.
     """
+    if config.encoder in FROZEN_ENCODERS:
+        return "off", {}  # nothing is trained in either
     if config.autocast != "auto":
         return config.autocast, {}
     networks = Networks.build(config, prepared, device)

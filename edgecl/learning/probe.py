@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,14 +56,27 @@ def fit_linear_probe(
         # A probe that stopped early is still a lower bound, and says what is asked of it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit((embeddings - mean) / deviation, targets)
-    coefficients, intercept = regression.coef_, regression.intercept_
-    if len(regression.classes_) == 2:  # scikit-learn gives one row for two classes
+    return as_dense_layer(regression, mean, deviation, classes)
+
+
+def as_dense_layer(
+    model: Any, mean: NDArray[np.float32], deviation: NDArray[np.float32], classes: int
+) -> LinearProbe:
+    """A linear model of scikit-learn, fitted on standardised embeddings, for the raw ones.
+
+    Args:
+        model: with `coef_`, `intercept_` and `classes_`.
+        mean, deviation: float32, D, what the embeddings were standardised by.
+        classes: C; one that the model does not know gets a unit that never wins.
+    """
+    coefficients, intercept = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn gives one row for two classes
         coefficients = np.concatenate((-coefficients, coefficients)) / 2
         intercept = np.concatenate((-intercept, intercept)) / 2
-    weight = np.zeros((classes, embeddings.shape[1]))
+    weight = np.zeros((classes, len(mean)))
     bias = np.full(classes, NEVER)
-    weight[regression.classes_] = coefficients / deviation
-    bias[regression.classes_] = intercept - coefficients @ (mean / deviation)
+    weight[model.classes_] = coefficients / deviation
+    bias[model.classes_] = intercept - coefficients @ (mean / deviation)
     return LinearProbe(weight.astype(np.float32), bias.astype(np.float32))
 
 

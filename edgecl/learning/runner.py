@@ -13,10 +13,11 @@ import torch
 
 from edgecl import __version__
 from edgecl.encoders import build_encoder
+from edgecl.encoders.weights import FoundWeights, find_weights
 from edgecl.learning import run_directory
 from edgecl.learning.allocator import keep_activations
 from edgecl.learning.compute import Compute, default_device
-from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
+from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.number_format import decide_autocast
 from edgecl.learning.preparation import Prepared, Report, prepare
 from edgecl.learning.training import Training
@@ -34,12 +35,11 @@ def train_run(config: TrainConfig, run: Path, *, report: Report) -> dict[str, An
         What result.json holds.
 
     Raises:
-        InputError: the data or the image size cannot be used, or the data is not what the run
-            began with.
+        InputError: the data, the image size, the method or the weights cannot be used, or the
+            data is not what the run began with.
     """
     keep_activations()
-    with torch.device("meta"):  # an image size that it cannot take shows before any picture is read
-        build_encoder(config.encoder, image_size=config.image_size)
+    weights = _checked_encoder(config, run)
     prepared = prepare(config, report)
     device = default_device()
     recorded: dict[str, Any] | None = None
@@ -51,16 +51,52 @@ def train_run(config: TrainConfig, run: Path, *, report: Report) -> dict[str, An
                 f"began with",
                 mend="bring the old pictures back, or start a new run",
             )
+        notes = whole.get("encoder_notes", [])
     else:
         autocast, timing = decide_autocast(config, prepared, device)
         config = replace(config, autocast=autocast)
-        recorded = _config_json(config, prepared, device, timing)
+        notes = _encoder_notes(config, weights)
+        recorded = {**_config_json(config, prepared, device, timing), "encoder_notes": notes}
     training = Training(
-        config, prepared, run, compute=Compute(device, config.autocast), report=report
+        config,
+        replace(prepared, notes=(*notes, *prepared.notes)),
+        run,
+        compute=Compute(device, config.autocast),
+        report=report,
+        weights=weights,
     )
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
         write_json(run / run_directory.CONFIG, recorded)
     return training.finish()
+
+
+def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
+    """Refuse what the encoder cannot do before any picture is read.
+
+    Returns:
+        The weights to start from; None for fresh ones, and where a checkpoint has its own.
+    """
+    if config.encoder in FROZEN_ENCODERS and config.method != "none":
+        raise InputError(
+            f"{config.encoder} is never trained: it cannot be pretrained by {config.method}",
+            mend="add --method none, or choose another encoder",
+        )
+    with torch.device("meta"):
+        encoder = build_encoder(config.encoder, image_size=config.image_size)
+    if not config.weights or (run / run_directory.CHECKPOINT).exists():
+        return None
+    return find_weights(Path(config.weights), encoder, name=config.encoder)
+
+
+def _encoder_notes(config: TrainConfig, weights: FoundWeights | None) -> list[str]:
+    notes = [weights.note] if weights is not None else []
+    if config.encoder in FROZEN_ENCODERS:
+        notes.append(
+            "the probabilities are softmaxed margins of a support vector machine, not calibrated"
+        )
+        if weights is None:
+            notes.append("no --weights was given: the frozen encoder's features are random")
+    return notes
 
 
 def _config_json(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.model import Backbone, Classifier, Projector
 from edgecl.learning.preparation import Prepared
@@ -25,10 +26,18 @@ class Networks:
     classifier: Classifier
 
     @classmethod
-    def build(cls, config: TrainConfig, prepared: Prepared, device: torch.device) -> Networks:
-        """Fresh weights, from the run's seed."""
+    def build(
+        cls,
+        config: TrainConfig,
+        prepared: Prepared,
+        device: torch.device,
+        weights: FoundWeights | None = None,
+    ) -> Networks:
+        """Fresh weights, from the run's seed, under those that were found for the encoder."""
         torch.manual_seed(config.seed)
         backbone = Backbone(config.encoder, config.image_size)
+        if weights is not None:
+            weights.load_into(backbone.encoder)
         networks = cls(
             backbone, Projector(backbone), Classifier(backbone, len(prepared.pictures.labels))
         )

@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from edgecl.encoders.weights import FoundWeights
 from edgecl.learning import run_directory
 from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.averaging import WeightAverage
 from edgecl.learning.compute import Compute
 from edgecl.learning.conclusion import conclude
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.epochs import (
     DivergedError,
     cosine_rate,
@@ -31,6 +32,7 @@ from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.probe import LinearProbe, fit_linear_probe, knn_accuracy
 from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
+from edgecl.learning.svm import fit_linear_svm
 from runtime.errors import InputError
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
@@ -49,13 +51,14 @@ class Training:
         *,
         compute: Compute,
         report: Report,
+        weights: FoundWeights | None = None,
     ) -> None:
         self.config = config
         self.prepared = prepared
         self.run = run
         self.compute = compute
         self.report = report
-        self.networks = Networks.build(config, prepared, compute.device)
+        self.networks = Networks.build(config, prepared, compute.device, weights)
         self.objective = build_objective(
             config, self.networks.backbone.embedding_size, compute.device
         )
@@ -85,7 +88,10 @@ class Training:
         try:
             if self.config.method != "none" and self.journal.stage == PRETRAIN:
                 self._pretrain()
-            self._finetune()
+            if self.config.encoder in FROZEN_ENCODERS:
+                self._fit_frozen()
+            else:
+                self._finetune()
         except DivergedError as error:
             raise self._diverged(error.step) from error
         classifier = self.networks.classifier
@@ -149,11 +155,7 @@ class Training:
                 },
             )
         journal.stage, journal.epoch, self.optimizer = FINETUNE, 0, None
-        probe = self._fit_probe()
-        head = self.networks.classifier.head
-        with torch.no_grad():
-            head.weight.copy_(torch.from_numpy(probe.weight))
-            head.bias.copy_(torch.from_numpy(probe.bias))
+        self._set_head(self._fit_probe())
         self._save()
 
     def _finetune(self) -> None:
@@ -198,6 +200,33 @@ class Training:
                     "learning_rate": rate,
                 },
             )
+
+    def _fit_frozen(self) -> None:
+        """A support vector machine in place of fine-tuning; it counts as the only epoch."""
+        journal, classifier = self.journal, self.networks.classifier
+        journal.stage = FINETUNE
+        if journal.epoch:
+            return
+        start = time.perf_counter()
+        self.report("fitting", 0, 1, "a support vector machine on the frozen encoder")
+        embeddings = embed(self.networks.backbone, self.train_images, self.compute.device)
+        machine = fit_linear_svm(embeddings, self.train_targets, len(self.prepared.pictures.labels))
+        self._set_head(machine)
+        loss, accuracy = self._validate(classifier)
+        journal.epoch, journal.best_epoch, journal.best_loss = 1, 1, loss
+        train_accuracy = machine.accuracy(embeddings, self.train_targets)
+        self._record(
+            FINETUNE,
+            start,
+            {"train_accuracy": train_accuracy, "val_loss": loss, "val_accuracy": accuracy},
+        )
+        self.report("fitting", 1, 1, f"validation accuracy {accuracy:.3f}")
+
+    def _set_head(self, layer: LinearProbe) -> None:
+        head = self.networks.classifier.head
+        with torch.no_grad():
+            head.weight.copy_(torch.from_numpy(layer.weight))
+            head.bias.copy_(torch.from_numpy(layer.bias))
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
         optimizer = torch.optim.Adam(module.parameters(), lr=rate, fused=True)

@@ -61,7 +61,7 @@ def test_macs_of_gray_pictures(name, size, mmacs):
     assert round(count_macs(encoder, channels=1, image_size=size) / 1e6) == mmacs
 
 
-@pytest.mark.parametrize("name", list(ENCODERS))
+@pytest.mark.parametrize("name", ENCODER_NAMES[:6])
 @pytest.mark.parametrize("size", [(32, 32), (33, 117), (128, 31)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_odd_sizes_give_an_embedding(name, size, channels):
