@@ -11,12 +11,14 @@ from collections.abc import Iterator
 
 import onnx
 import torch
+from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 
 from runtime.contract import INPUT_NAME, OUTPUT_NAMES, ModelContract
 
 # The first with FP16 scales in Q/DQ, and within what TensorRT 10's parser reads.
 OPSET = 19
+FOLDED_BYTES = 2**30
 
 
 class Deployable(nn.Module):
@@ -69,7 +71,10 @@ def to_onnx(
             dynamic_shapes={"image": {0: torch.export.Dim("N")}},
             verbose=False,
         )
-    assert program is not None
+        assert program is not None
+        # By default large ones stay: the shuffled weights of an LSTM would be quantised as if they
+        # were activations, which OpenVINO does not load.
+        fold_constants(program.model, input_size_limit=FOLDED_BYTES, output_size_limit=FOLDED_BYTES)
     model: onnx.ModelProto = program.model_proto
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset != OPSET:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -14,8 +12,6 @@ from edgecl.encoders import ENCODERS, build_encoder
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.encoders.vit_small import LocalAttention, ShiftedPatches
 from edgecl.learning.model import Backbone, Classifier
-from export.onnx_graph import to_onnx
-from runtime.contract import InputContract, ModelContract
 from runtime.errors import InputError
 
 COMPARISONS = ("inceptionv3", "resnet152", "vgg19", "resnet101-svm", "cnn-lstm", "vit-small")
@@ -165,21 +161,6 @@ def test_patches_are_shifted_to_the_four_corners():
     for corner, moved, back in zip(corners, shifted, corners[::-1], strict=True):
         assert torch.equal(moved[back], picture[corner])
         assert (moved == 0).sum() == 32 * 48 - 24 * 40
-
-
-@pytest.mark.parametrize("name", ["cnn-lstm", "vit-small"])
-def test_the_exported_graph_answers_like_the_network(name):
-    torch.manual_seed(0)
-    classifier = Classifier(Backbone(name, (32, 48)), 3).eval()
-    contract = ModelContract(InputContract(32, 48), ("a", "b", "c"), ("a",))
-    session = onnxruntime.InferenceSession(to_onnx(classifier, contract).SerializeToString())
-    for count in (1, 3):
-        batch = np.random.default_rng(0).integers(0, 256, (count, 1, 32, 48), np.uint8)
-        probabilities, embedding = session.run(None, {"image": batch})
-        with torch.no_grad():
-            logits, expected = classifier(torch.from_numpy(batch))
-        np.testing.assert_allclose(probabilities, logits.softmax(1).numpy(), atol=1e-5)
-        np.testing.assert_allclose(embedding, expected.numpy(), atol=1e-4)
 
 
 def test_the_list_leaves_out_what_cannot_take_the_size(capsys):
