@@ -16,6 +16,7 @@ from runtime.errors import EdgeclError
 # `edgecl --help` stays quick and `edgecl run` never loads torch.
 VERBS = {
     "train": "Train an encoder on pictures and evaluate it on a test part held out.",
+    "audit": "Find copies and overlaps within and between picture sets; write the groups.",
     "export": "Turn a trained run into a bundle; refuse a precision that lost accuracy.",
     "run": "Judge the frames of a camera, within a latency budget.",
     "bench": "Measure bundles against each other and write the latency report.",
@@ -29,7 +30,9 @@ EXIT_USER = 2
 EXIT_INTERRUPTED = 130
 
 # The package that each import belongs to, for the line that says what to install.
-_TRAIN_PACKAGES = frozenset({"torch", "onnx", "onnxscript", "sklearn", "safetensors", "sympy"})
+_TRAIN_PACKAGES = frozenset(
+    {"torch", "onnx", "onnxscript", "sklearn", "safetensors", "sympy", "scipy"}
+)
 
 
 class LazyVerbs(click.Group):

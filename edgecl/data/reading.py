@@ -130,6 +130,15 @@ def _labels_of(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
     return labels
 
 
+def class_names(folder: Path, files: Sequence[str]) -> list[str]:
+    """The class of each file by its folder or flat name; empty names where the layout has none."""
+    try:
+        labels = _labels_of(folder, [folder / file for file in files])
+    except InputError:
+        return [""] * len(files)
+    return [labels[folder / file] for file in files]
+
+
 def _decode(
     folder: Path,
     paths: Sequence[Path],

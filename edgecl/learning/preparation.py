@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgecl.data.builtin import builtin_pictures
 from edgecl.data.dataset import PictureSet
 from edgecl.data.groups import read_groups, with_groups
+from edgecl.data.known import neu_groups
 from edgecl.data.reading import read_labelled, read_unlabelled
 from edgecl.data.splits import Split, split_pictures
 from edgecl.learning.config import TrainConfig
@@ -76,6 +77,13 @@ def prepare(config: TrainConfig, report: Report) -> Prepared:
             f"{count} picture(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
             f"stretched like the others"
         )
+    known = neu_groups(pictures) if config.data and not config.groups else None
+    if known is not None:
+        pictures = replace(pictures, groups=known)
+        notes.append(
+            f"these are NEU pictures: the {len(set(known))} overlap groups that edgecl knows of "
+            f"them were used"
+        )
     split = split_pictures(
         config.split, pictures.targets, pictures.groups, pictures.labels, seed=config.seed
     )
@@ -86,7 +94,13 @@ def prepare(config: TrainConfig, report: Report) -> Prepared:
             mend=f"give more pictures, or --batch-size {max(len(split.train) // 2, 2)}",
         )
     extra = _extra(config, contract, pictures, split, notes, report)
-    return Prepared(pictures, split, extra, tuple(notes), _protocol_note(config))
+    return Prepared(
+        pictures,
+        split,
+        extra,
+        tuple(notes),
+        _protocol_note(config, grouped=bool(config.groups or known)),
+    )
 
 
 def _labelled(config: TrainConfig, contract: InputContract, report: Report) -> PictureSet:
@@ -180,13 +194,13 @@ def _thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return unit
 
 
-def _protocol_note(config: TrainConfig) -> str:
+def _protocol_note(config: TrainConfig, *, grouped: bool) -> str:
     if config.split == "paper":
         return (
             "paper: a random split. Overlapping pictures of one strip can stand on both sides, so "
             "these figures leak and compare with no grouped figure."
         )
-    if config.data and not config.groups:
+    if config.data and not grouped:
         return (
             "grouped, but no --groups was given: every picture counts as its own group. If "
             "pictures overlap or show one strip, these figures leak."

@@ -1,0 +1,334 @@
+"""Which pictures of one or several sets show the same piece of metal, and what that means.
+
+A split that puts two of them on different sides tests on what it trained on; an unlabelled set
+that holds the test pictures does the same by the back door.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecl.data.known import fingerprints
+from edgecl.data.overlap import MIN_COMMON, SCREEN_SLACK, SIDE, THRESHOLD, Correlator, screen
+from edgecl.data.reading import class_names, read_unlabelled
+from runtime.atomic import write_text
+from runtime.contract import InputContract
+from runtime.errors import InputError
+
+Report = Callable[[str, int, int, str], None]
+"""Called with (stage, done, total, text)."""
+
+EXACT, COPY, OVERLAP = "exact", "copy", "overlap"
+# A copy that was encoded or resized anew stays above this, without a shift.
+COPY_CORRELATION = 0.98
+_COLUMNS = ("file", "group", "set", "class", "kind", "correlation", "partner", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All sets, one after the other.
+
+    Args:
+        folders: of the sets.
+        set_of: int64, N, an index into `folders`.
+        files: N names, relative to their folder.
+        names: N classes; empty where the set's layout names none.
+        hashes: N SHA-256 sums of the encoded files.
+        images: uint8, N×100×100, stretched.
+        skipped: files that could not be read.
+    """
+
+    folders: tuple[Path, ...]
+    set_of: NDArray[np.int64]
+    files: tuple[str, ...]
+    names: tuple[str, ...]
+    hashes: tuple[str, ...]
+    images: NDArray[np.uint8]
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two rows that show the same piece of metal: an `exact` file, a `copy`, or an `overlap`."""
+
+    first: int
+    second: int
+    kind: str
+    correlation: float
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Args:
+        pictures: what was looked at.
+        links: enough of them to hold every group together, and all between classes of one set.
+        groups: int64, N, numbered from 0 in the order of their first picture.
+        cross_class_pairs: pairs of pictures of one set and two classes; hardly any of them can
+            be the same piece of metal, so links among them show how often the method errs.
+    """
+
+    pictures: Pictures
+    links: tuple[Link, ...]
+    groups: NDArray[np.int64]
+    cross_class_pairs: int
+
+    @property
+    def cross_class_links(self) -> int:
+        """Links between two classes of one set."""
+        code = _class_codes(self.pictures)
+        return sum(bool(_strangers(code, link.first, link.second)) for link in self.links)
+
+    def to_json(self) -> dict[str, Any]:
+        """A summary for machines."""
+        pictures, kinds = self.pictures, Counter(link.kind for link in self.links)
+        sizes = np.bincount(self.groups)
+        pairs, wrong = self.cross_class_pairs, self.cross_class_links
+        return {
+            "sets": [
+                {
+                    "folder": str(folder),
+                    "pictures": int((pictures.set_of == number).sum()),
+                    "classes": len(
+                        {
+                            name
+                            for name, owner in zip(pictures.names, pictures.set_of, strict=True)
+                            if owner == number and name
+                        }
+                    ),
+                }
+                for number, folder in enumerate(pictures.folders)
+            ],
+            "skipped": list(pictures.skipped),
+            "links": {kind: kinds[kind] for kind in (EXACT, COPY, OVERLAP)},
+            "groups": len(sizes),
+            "grouped_pictures": int(sizes[sizes > 1].sum()),
+            "largest_group": int(sizes.max()),
+            "between_sets": self._between_sets(),
+            "cross_class": {
+                "pairs": pairs,
+                "links": wrong,
+                "rate": wrong / pairs if pairs else None,
+            },
+        }
+
+    def _between_sets(self) -> list[dict[str, Any]]:
+        members = [
+            set(self.groups[self.pictures.set_of == number].tolist())
+            for number in range(len(self.pictures.folders))
+        ]
+        return [
+            {
+                "set": str(folder),
+                "other": str(other),
+                "pictures_with_partner": int(
+                    np.isin(
+                        self.groups[self.pictures.set_of == number], list(members[position])
+                    ).sum()
+                ),
+                "pictures": int((self.pictures.set_of == number).sum()),
+            }
+            for number, folder in enumerate(self.pictures.folders)
+            for position, other in enumerate(self.pictures.folders)
+            if number != position
+        ]
+
+
+def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
+    """Read every picture of every folder, small.
+
+    Raises:
+        InputError: a folder without pictures, or one that is named twice.
+    """
+    for position, folder in enumerate(folders):
+        if any(folder.resolve() == other.resolve() for other in folders[:position]):
+            raise InputError(f"{folder} is named twice", mend="name each set once")
+    contract = InputContract(SIDE, SIDE, "area")
+    files: list[str] = []
+    names: list[str] = []
+    hashes: list[str] = []
+    images: list[NDArray[np.uint8]] = []
+    skipped: list[str] = []
+    for folder in folders:
+        read = read_unlabelled(
+            [folder],
+            contract,
+            progress=lambda done, total, folder=folder: report(  # type: ignore[misc]
+                "reading", done, total, str(folder)
+            ),
+        )
+        files.extend(read.files)
+        hashes.extend(read.hashes)
+        names.extend(class_names(folder, read.files))
+        images.append(read.images)
+        skipped.extend(f"{folder / item.file}: {item.reason}" for item in read.skipped)
+    return Pictures(
+        folders=tuple(folders),
+        set_of=np.repeat(np.arange(len(folders)), [len(part) for part in images]),
+        files=tuple(files),
+        names=tuple(names),
+        hashes=tuple(hashes),
+        images=np.concatenate(images),
+        skipped=tuple(skipped),
+    )
+
+
+def audit(
+    pictures: Pictures,
+    report: Report,
+    *,
+    threshold: float = THRESHOLD,
+    common: float = MIN_COMMON,
+) -> Audit:
+    """Find exact copies, near copies and shifted overlaps, and join them to groups.
+
+    A pair that earlier links have joined is not measured again, unless its classes differ.
+
+    Args:
+        threshold: the least correlation of the common area.
+        common: the least common area, as a share of a picture.
+    """
+    union = _Union(len(pictures.files))
+    links: list[Link] = []
+    seen: dict[str, int] = {}
+    for row, digest in enumerate(pictures.hashes):
+        first = seen.setdefault(digest, row)
+        if first != row:
+            union.join(first, row)
+            links.append(Link(first, row, EXACT, 1.0))
+    exact = {(link.first, link.second) for link in links}
+    candidates = screen(
+        pictures.images,
+        threshold=threshold - SCREEN_SLACK,
+        common=common,
+        progress=lambda done, total: report("screening", done, total, "all pairs, all shifts"),
+    )
+    code = _class_codes(pictures)
+    strangers = _strangers(code, candidates.first, candidates.second)
+    correlate = Correlator(pictures.images, common=common)
+    total = len(candidates.first)
+    for done, (first, second, strange) in enumerate(
+        zip(candidates.first.tolist(), candidates.second.tolist(), strangers.tolist(), strict=True)
+    ):
+        report("measuring", done + 1, total, f"{len(links)} links")
+        if (first, second) in exact or (union.joined(first, second) and not strange):
+            continue
+        match = correlate(first, second)
+        if match.correlation >= threshold:
+            still = max(map(abs, match.shift)) * SIDE <= 1
+            kind = COPY if still and match.correlation >= COPY_CORRELATION else OVERLAP
+            links.append(Link(first, second, kind, match.correlation))
+            union.join(first, second)
+    return Audit(pictures, tuple(links), union.numbers(), _count_strangers(code, pictures.set_of))
+
+
+def write_groups(path: Path, found: Audit) -> None:
+    """Write a row per picture: its group, and the strongest of its links.
+
+    With several sets, files are named with their set's folder in front.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    pictures = found.pictures
+    best: dict[int, tuple[Link, int]] = {}
+    for link in sorted(found.links, key=lambda link: -link.correlation):
+        best.setdefault(link.first, (link, link.second))
+        best.setdefault(link.second, (link, link.first))
+    many = len(pictures.folders) > 1
+
+    def shown(row: int) -> str:
+        folder = pictures.folders[pictures.set_of[row]].resolve().name
+        return f"{folder}/{pictures.files[row]}" if many else pictures.files[row]
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    marks = fingerprints(pictures.images)
+    for row in range(len(pictures.files)):
+        kept = best.get(row)
+        writer.writerow(
+            (
+                shown(row),
+                found.groups[row],
+                pictures.folders[pictures.set_of[row]].resolve().name,
+                pictures.names[row],
+                kept[0].kind if kept else "",
+                f"{kept[0].correlation:.3f}" if kept else "",
+                shown(kept[1]) if kept else "",
+                f"{marks[row]:016x}",
+            )
+        )
+    write_text(path, text.getvalue())
+
+
+def _class_codes(pictures: Pictures) -> NDArray[np.int64]:
+    """N×2: the set, and the class within it or -1."""
+    names = sorted(set(pictures.names) - {""})
+    return np.stack(
+        (
+            pictures.set_of,
+            np.array([names.index(name) if name else -1 for name in pictures.names], np.int64),
+        ),
+        axis=1,
+    )
+
+
+def _strangers(
+    code: NDArray[np.int64], first: NDArray[np.int64] | int, second: NDArray[np.int64] | int
+) -> NDArray[np.bool_]:
+    """Which pairs are of one set and two classes."""
+    one, other = code[first], code[second]
+    strange: NDArray[np.bool_] = (
+        (one[..., 0] == other[..., 0])
+        & (one[..., 1] != other[..., 1])
+        & (one[..., 1] >= 0)
+        & (other[..., 1] >= 0)
+    )
+    return strange
+
+
+def _count_strangers(code: NDArray[np.int64], set_of: NDArray[np.int64]) -> int:
+    total = 0
+    for number in np.unique(set_of):
+        classes = code[(set_of == number) & (code[:, 1] >= 0), 1]
+        sizes = np.bincount(classes) if len(classes) else np.zeros(1, np.int64)
+        total += (int(sizes.sum()) ** 2 - int((sizes**2).sum())) // 2
+    return total
+
+
+class _Union:
+    """Disjoint sets of row numbers."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def _root(self, row: int) -> int:
+        while self._parent[row] != row:
+            self._parent[row] = self._parent[self._parent[row]]
+            row = self._parent[row]
+        return row
+
+    def joined(self, first: int, second: int) -> bool:
+        return self._root(first) == self._root(second)
+
+    def join(self, first: int, second: int) -> None:
+        self._parent[self._root(first)] = self._root(second)
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Group numbers in the order of the groups' first rows."""
+        order: dict[int, int] = {}
+        return np.array(
+            [order.setdefault(self._root(row), len(order)) for row in range(len(self._parent))],
+            np.int64,
+        )
