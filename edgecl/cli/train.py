@@ -143,6 +143,11 @@ DEFAULTS = TrainConfig()
 @click.option(
     "--strict", is_flag=True, help="Refuse broken files and odd sizes instead of going on."
 )
+@click.option(
+    "--allow-leak",
+    is_flag=True,
+    help="Pretrain even on copies of held-out pictures; marks every figure as leaking.",
+)
 @click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
 @click.option(
     "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."

@@ -53,6 +53,7 @@ class TrainConfig:
         autocast: `off`, `bf16`, or `auto` for what a short measurement finds faster.
         seed: of the split, the weights, the order and the augmentation.
         strict: refuse broken files and odd sizes.
+        allow_leak: pretrain on copies of held-out pictures; marks every figure.
     """
 
     data: str = ""
@@ -76,6 +77,7 @@ class TrainConfig:
     autocast: str = "auto"
     seed: int = 0
     strict: bool = False
+    allow_leak: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` takes back."""
