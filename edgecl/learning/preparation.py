@@ -29,6 +29,8 @@ BUILTIN_SEED = 0
 # Re-encoded copies of one picture correlate above 0.998 at this size.
 THUMBNAIL = 32
 COPY_CORRELATION = 0.98
+# How a note begins that no figure may go without.
+LEAK = "leaks:"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Prepared:
     Args:
         pictures: the labelled set.
         split: its three parts.
-        extra: pictures without labels, uint8 M×H×W, none of them a copy of a held-out picture.
+        extra: pictures without labels, uint8 M×H×W; copies of held-out pictures only where
+            the user allowed the leak.
         notes: what a reader of the results must know of the data.
         protocol_note: what the split means for the figures.
     """
@@ -94,13 +97,9 @@ def prepare(config: TrainConfig, report: Report) -> Prepared:
             mend=f"give more pictures, or --batch-size {max(len(split.train) // 2, 2)}",
         )
     extra = _extra(config, contract, pictures, split, notes, report)
-    return Prepared(
-        pictures,
-        split,
-        extra,
-        tuple(notes),
-        _protocol_note(config, grouped=bool(config.groups or known)),
-    )
+    protocol = _protocol_note(config, grouped=bool(config.groups or known))
+    leaks = [note for note in notes if note.startswith(LEAK)]
+    return Prepared(pictures, split, extra, tuple(notes), "; ".join((*leaks, protocol)))
 
 
 def _labelled(config: TrainConfig, contract: InputContract, report: Report) -> PictureSet:
@@ -154,12 +153,21 @@ def _extra(
         return unlabelled.images
     held_out = np.concatenate((split.validation, split.test))
     copies = copies_of(unlabelled.images, pictures.images[held_out])
-    if copies.any():
-        notes.append(
-            f"{int(copies.sum())} of {len(unlabelled)} unlabelled pictures are copies of "
-            f"validation or test pictures and were left out of pretraining"
+    count = int(copies.sum())
+    if count and not config.allow_leak:
+        first = unlabelled.files[int(copies.argmax())]
+        raise InputError(
+            f"{count} of {len(unlabelled)} unlabelled pictures are copies of validation or test "
+            f"pictures (the first is {first})",
+            mend="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
+            "which marks every figure",
         )
-    return unlabelled.images[~copies]
+    if count:
+        notes.append(
+            f"{LEAK} {count} of {len(unlabelled)} unlabelled pictures are copies of validation or "
+            f"test pictures, and --allow-leak let them into pretraining"
+        )
+    return unlabelled.images
 
 
 def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -110,6 +110,8 @@ def _protocol(result: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     alone = counts.get("groups", pictures) >= pictures  # every picture is its own group
     if split == "grouped" and choices.get("data") and not choices.get("groups") and alone:
         title, mark = "Grouped split without groups: it may leak.", "✗"
+    if note.startswith("leaks:"):
+        title, mark = "Pretrained on held-out pictures: it leaks.", "✗"
     return {"leaks": mark == "✗", "mark": mark, "title": title, "text": note}
 
 

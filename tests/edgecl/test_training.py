@@ -193,7 +193,7 @@ def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
     assert weights[0] == weights[1]
 
 
-def test_unlabelled_copies_of_held_out_pictures_are_left_out(tiny_config, tmp_path):
+def test_unlabelled_copies_of_held_out_pictures_are_refused_or_marked(tiny_config, tmp_path):
     held_out = prepare(tiny_config, silent)
     test_file = held_out.pictures.files[int(held_out.split.test[0])]
     train_file = held_out.pictures.files[int(held_out.split.train[0])]
@@ -202,9 +202,14 @@ def test_unlabelled_copies_of_held_out_pictures_are_left_out(tiny_config, tmp_pa
     for name in (test_file, train_file):
         picture = cv2.imread(f"{tiny_config.data}/{name}", cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(extra / name.replace("/", "_").replace(".png", ".jpg")), picture)
-    prepared = prepare(replace(tiny_config, unlabelled=(str(extra),)), silent)
-    assert len(prepared.extra) == 1
-    assert any("1 of 2 unlabelled pictures are copies" in note for note in prepared.notes)
+    config = replace(tiny_config, unlabelled=(str(extra),))
+    with pytest.raises(InputError, match="1 of 2 unlabelled pictures are copies"):
+        prepare(config, silent)
+    prepared = prepare(replace(config, allow_leak=True), silent)
+    assert len(prepared.extra) == 2
+    assert prepared.protocol_note.startswith("leaks: 1 of 2 unlabelled pictures are copies")
+    (extra / test_file.replace("/", "_").replace(".png", ".jpg")).unlink()
+    assert not prepare(config, silent).protocol_note.startswith("leaks:")
 
 
 def test_fewer_pictures_than_a_batch_is_refused(tiny_config):

@@ -129,16 +129,24 @@ def test_the_papers_protocol_is_called_what_it_is(tmp_path, check_page):
 
 
 @pytest.mark.parametrize(
-    ("choices", "leaks"),
+    ("choices", "groups", "leaks"),
     [
-        ({"data": "neu", "groups": ""}, True),
-        ({"data": "neu", "groups": "neu.csv"}, False),
-        ({"data": "", "groups": ""}, False),  # drawn surfaces know their strips
+        ({"data": "pictures", "groups": ""}, 30, True),  # every picture its own group
+        ({"data": "neu", "groups": ""}, 12, False),  # a known set brings its groups
+        ({"data": "neu", "groups": "neu.csv"}, 30, False),
+        ({"data": "", "groups": ""}, 30, False),  # drawn surfaces know their strips
     ],
 )
-def test_a_grouped_split_without_groups_gets_no_tick(tmp_path, check_page, choices, leaks):
-    page = check_page(training_page(write_run(tmp_path, config={"choices": choices})))
-    assert ("may leak" in page.text) == leaks
+def test_a_grouped_split_without_groups_gets_no_tick(tmp_path, check_page, choices, groups, leaks):
+    counts = {"train": 20, "validation": 5, "test": 5, "groups": groups, "unlabelled": 0}
+    run = write_run(tmp_path, {**RESULT, "counts": counts}, config={"choices": choices})
+    assert ("may leak" in check_page(training_page(run)).text) == leaks
+
+
+def test_an_allowed_leak_stands_on_the_page(tmp_path, check_page):
+    note = "leaks: 3 of 9 unlabelled pictures are copies; grouped: no group is on two sides."
+    page = check_page(training_page(write_run(tmp_path, {**RESULT, "protocol_note": note})))
+    assert "Pretrained on held-out pictures: it leaks." in page.text
 
 
 @pytest.mark.parametrize("label", [HOSTILE, "a$b$c", "_hidden", "x--><b>", '" onload="', "猫 😀"])
