@@ -211,7 +211,8 @@ def _protocol_note(config: TrainConfig, *, grouped: bool) -> str:
     if config.data and not grouped:
         return (
             "grouped, but no --groups was given: every picture counts as its own group. If "
-            "pictures overlap or show one strip, these figures leak."
+            "pictures overlap or show one strip, these figures leak: 'edgecl audit' finds out and "
+            "writes the groups."
         )
     return "grouped: no overlap group is on two sides of the split."
 
