@@ -42,6 +42,7 @@ def read_labelled(
     Raises:
         InputError: no pictures, names without a class, one class only, or (strict) a broken file.
     """
+    folder = _without_masks(folder)
     paths = _pictures(folder)
     labels = _labels_of(folder, paths)
     pictures = _decode(folder, paths, contract, strict=strict, progress=progress)
@@ -79,7 +80,7 @@ def read_unlabelled(
     """
     sets = [
         _decode(folder, _pictures(folder), contract, strict=strict, progress=progress)
-        for folder in folders
+        for folder in map(_without_masks, folders)
     ]
     sizes: Counter[tuple[int, int]] = Counter()
     for pictures in sets:
@@ -93,6 +94,12 @@ def read_unlabelled(
         skipped=[skipped for p in sets for skipped in p.skipped],
         sizes=dict(sizes),
     )
+
+
+def _without_masks(folder: Path) -> Path:
+    """SD-saliency-900 and its like keep pictures and masks side by side; masks are no pictures."""
+    images = folder / "images"
+    return images if images.is_dir() and (folder / "masks").is_dir() else folder
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -146,3 +146,16 @@ def test_the_digest_sees_a_changed_file_but_not_the_order(tmp_path):
     assert pictures.take(np.array([1, 0])).digest() == pictures.digest()
     picture(tmp_path / "b" / "y.png", value=91)
     assert read_labelled(tmp_path, CONTRACT).digest() != pictures.digest()
+
+
+def test_masks_beside_the_pictures_are_no_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        for name in ("In_1", "In_2", "Pa_1"):
+            picture = rng.integers(0, 255, (20, 20), dtype=np.uint8)
+            cv2.imwrite(str(tmp_path / part / f"{name}.png"), picture)
+    pictures = read_labelled(tmp_path, InputContract(16, 16))
+    assert list(pictures.files) == ["In_1.png", "In_2.png", "Pa_1.png"]
+    assert pictures.labels == ("In", "Pa")
+    assert len(read_unlabelled([tmp_path], InputContract(16, 16))) == 3
