@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.learning.config import ENCODER_NAMES, METHODS, NEGATIVES, TrainConfig
+from edgecl.learning.config import ENCODER_NAMES, METHODS, NEGATIVES, PRETRAIN_ON, TrainConfig
 from runtime.errors import InputError
 
 DEFAULTS = TrainConfig()
@@ -55,6 +56,21 @@ DEFAULTS = TrainConfig()
     help="Pretraining method.",
 )
 @click.option(
+    "--pretrained",
+    type=FOLDER,
+    help="Take the pretraining of another run; it must not have seen what is held out here.",
+)
+@click.option(
+    "--pretrain-on",
+    type=click.Choice(PRETRAIN_ON),
+    default=DEFAULTS.pretrain_on,
+    show_default=True,
+    help="All pictures but those held out, or --unlabelled alone.",
+)
+@click.option(
+    "--pretrain-only", is_flag=True, help="Stop there; other runs take it by --pretrained."
+)
+@click.option(
     "--image-size",
     type=ImageSize(),
     default="x".join(map(str, DEFAULTS.image_size)),
@@ -73,6 +89,32 @@ DEFAULTS = TrainConfig()
     default=DEFAULTS.split,
     show_default=True,
     help="Protocol; 'paper' leaks.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    help="Cut into so many folds and test on --fold, instead of once 70/15/15.",
+)
+@click.option(
+    "--fold",
+    type=click.IntRange(0),
+    default=DEFAULTS.fold,
+    show_default=True,
+    help="The fold to test on, counted from 0.",
+)
+@click.option(
+    "--label-share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=DEFAULTS.label_share,
+    show_default=True,
+    help="Pretend to know the labels of this share only, strip by strip, of each class.",
+)
+@click.option(
+    "--label-draw",
+    type=click.IntRange(0),
+    default=DEFAULTS.label_draw,
+    show_default=True,
+    help="Which of them: another number, another draw.",
 )
 @click.option(
     "--pretrain-epochs",
@@ -163,6 +205,7 @@ def command(
     picture, result.json and report.html.
     """
     from edgecl.learning import run_directory
+    from edgecl.learning.pretrained import pretrained_method
     from edgecl.learning.runner import train_run
     from edgecl.reporting.training import training_page
 
@@ -174,6 +217,8 @@ def command(
     }
     chosen["unlabelled"] = tuple(str(folder.absolute()) for folder in choices["unlabelled"])
     config = TrainConfig(**chosen)
+    if config.pretrained and ctx.get_parameter_source("method") is ParameterSource.DEFAULT:
+        config = replace(config, method=pretrained_method(Path(config.pretrained)))
     if resume:
         run = out or run_directory.newest_run(finished=False)
         config, _ = run_directory.read_config(run)
@@ -194,8 +239,9 @@ def command(
         console.print("no --data given: training on the built-in drawn surfaces", markup=False)
     with reporting(console) as report:
         result = train_run(config, run, report=report)
-        training_page(run)
-    _print_result(run, result, as_json)
+        if not config.pretrain_only:
+            training_page(run)
+    (_print_pretraining if config.pretrain_only else _print_result)(run, result, as_json)
 
 
 def _refuse_changes(
@@ -212,6 +258,19 @@ def _refuse_changes(
                 f"{option} {value} differs from the {before} that {run} began with",
                 mend=f"leave {option} out, or start a new run",
             )
+
+
+def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"run": str(run), **facts}, indent=2))
+        return
+    last = facts["last_epoch"]
+    click.echo(
+        f"{facts['method']}, {facts['epochs']} epochs on {facts['pictures']} pictures: contrastive "
+        f"accuracy {last['contrastive_accuracy']:.1%}; frozen, on the validation part: linear "
+        f"probe {last['probe_accuracy']:.1%}, nearest neighbours {last['knn_accuracy']:.1%}"
+    )
+    click.echo(f"go on with: edgecl train --pretrained {run}")
 
 
 def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:

@@ -28,6 +28,7 @@ FROZEN_ENCODERS = ("resnet101-svm",)
 METHODS = ("simclr", "nnclr", "none")
 NEGATIVES = ("all", "cross-view")
 AUTOCAST = ("auto", "off", "bf16")
+PRETRAIN_ON = ("all", "unlabelled")
 CONFIG_SCHEMA = 1
 
 
@@ -41,8 +42,15 @@ class TrainConfig:
         groups: CSV of overlap groups; empty for none.
         encoder, method, split: by name.
         weights: file of weights to start from; empty for fresh ones.
+        pretrained: a run whose pretraining to start from; empty for a pretraining of its own.
+        pretrain_on: `all` for the train part and the unlabelled pictures, or `unlabelled` for
+            those alone.
+        pretrain_only: stop before fine-tuning.
         image_size: (height, width) in pixels.
         interpolation: of the resize, `linear` or `area`.
+        folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
+        label_share: of the train and the validation part, whose labels are known.
+        label_draw: which labels these are.
         pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
         batch_size: pictures per step.
         pretrain_rate, rate: Adam's learning rate at the start of each stage, annealed by a cosine.
@@ -62,9 +70,16 @@ class TrainConfig:
     encoder: str = "shufflenet"
     weights: str = ""
     method: str = "simclr"
+    pretrained: str = ""
+    pretrain_on: str = "all"
+    pretrain_only: bool = False
     image_size: tuple[int, int] = (128, 128)
     interpolation: str = "linear"
     split: str = "grouped"
+    folds: int = 0
+    fold: int = 0
+    label_share: float = 1.0
+    label_draw: int = 0
     pretrain_epochs: int = 40
     epochs: int = 40
     batch_size: int = 32

@@ -29,10 +29,11 @@ def decide_autocast(
     if config.autocast != "auto":
         return config.autocast, {}
     networks = Networks.build(config, prepared, device)
-    rows = prepared.split.train[: config.batch_size]
-    images, rng = prepared.pictures.images[rows], np.random.default_rng(config.seed)
+    rng = np.random.default_rng(config.seed)
     augmentation = augmentation_of(config.method)
-    if config.method == "none":
+    if config.method == "none" or config.pretrained:
+        rows = np.resize(prepared.split.train, config.batch_size)
+        images = prepared.pictures.images[rows]
         view = augment(images, augmentation.classification, rng, device)
         target = torch.from_numpy(prepared.pictures.targets[rows]).to(device)
 
@@ -40,6 +41,7 @@ def decide_autocast(
             return F.cross_entropy(model(view)[0].float(), target)
 
         return choose_autocast(networks.classifier, supervised, device)
+    images = prepared.pretraining_images()[: config.batch_size]
     objective = build_objective(config, networks.backbone.embedding_size, device)
     pictures = torch.arange(len(images), device=device)
     views = torch.cat(two_views(images, augmentation.contrastive, rng, Compute(device, "off")))

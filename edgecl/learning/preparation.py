@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +15,10 @@ from edgecl.data.dataset import PictureSet
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
 from edgecl.data.reading import read_labelled, read_unlabelled
-from edgecl.data.splits import Split, split_pictures
+from edgecl.data.splits import Split, labelled_rows, split_pictures
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.leaks import LEAK, copies_of, leak_note
+from edgecl.learning.pretrained import Pretrained, read_pretrained
 from runtime.contract import InputContract
 from runtime.errors import InputError
 
@@ -26,11 +27,6 @@ Report = Callable[[str, int, int, str], None]
 
 BUILTIN_COUNT = 1050
 BUILTIN_SEED = 0
-# Re-encoded copies of one picture correlate above 0.998 at this size.
-THUMBNAIL = 32
-COPY_CORRELATION = 0.98
-# How a note begins that no figure may go without.
-LEAK = "leaks:"
 
 
 @dataclass(frozen=True)
@@ -39,18 +35,26 @@ class Prepared:
 
     Args:
         pictures: the labelled set.
-        split: its three parts.
+        split: its three parts; of train and validation only what has its label.
+        pretraining: int64, rows of `pictures` that pretraining may see, with or without label.
         extra: pictures without labels, uint8 M×H×W; copies of held-out pictures only where
             the user allowed the leak.
         notes: what a reader of the results must know of the data.
         protocol_note: what the split means for the figures.
+        pretrained: another run's pretraining, to be taken over.
     """
 
     pictures: PictureSet
     split: Split
+    pretraining: NDArray[np.int64]
     extra: NDArray[np.uint8]
     notes: tuple[str, ...]
     protocol_note: str
+    pretrained: Pretrained | None = None
+
+    def pretraining_images(self) -> NDArray[np.uint8]:
+        """All that pretraining sees, uint8 M×H×W."""
+        return np.concatenate((self.pictures.images[self.pretraining], self.extra))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,6 +65,7 @@ class Prepared:
             "test": len(self.split.test),
             "groups": len(set(self.pictures.groups)),
             "unlabelled": len(self.extra),
+            "pretraining": len(self.pretraining) + len(self.extra),
         }
 
 
@@ -87,19 +92,89 @@ def prepare(config: TrainConfig, report: Report) -> Prepared:
             f"these are NEU pictures: the {len(set(known))} overlap groups that edgecl knows of "
             f"them were used"
         )
-    split = split_pictures(
-        config.split, pictures.targets, pictures.groups, pictures.labels, seed=config.seed
+    whole = split_pictures(
+        config.split,
+        pictures.targets,
+        pictures.groups,
+        pictures.labels,
+        seed=config.seed,
+        folds=config.folds,
+        fold=config.fold,
     )
-    if len(split.train) < config.batch_size:
-        raise InputError(
-            f"the train part has {len(split.train)} pictures, fewer than a batch of "
-            f"{config.batch_size}",
-            mend=f"give more pictures, or --batch-size {max(len(split.train) // 2, 2)}",
-        )
-    extra = _extra(config, contract, pictures, split, notes, report)
+    pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
+    extra = _extra(config, contract, pictures, whole, notes, report)
+    pretrained = None
+    if config.pretrained:
+        pretrained = read_pretrained(Path(config.pretrained), config)
+        notes.append(pretrained.note)
+        copies = copies_of(pretrained.seen, _held_out(pictures, whole))
+        _admit(copies, "pretraining pictures", str(pretrained.path.parent), config, notes)
+    elif config.method != "none":
+        _require_batch(config, len(pretraining) + len(extra))
     protocol = _protocol_note(config, grouped=bool(config.groups or known))
     leaks = [note for note in notes if note.startswith(LEAK)]
-    return Prepared(pictures, split, extra, tuple(notes), "; ".join((*leaks, protocol)))
+    return Prepared(
+        pictures,
+        _labelled_split(config, pictures, whole),
+        pretraining,
+        extra,
+        tuple(notes),
+        "; ".join((*leaks, protocol)),
+        pretrained,
+    )
+
+
+def _labelled_split(config: TrainConfig, pictures: PictureSet, whole: Split) -> Split:
+    """The split as far as labels are known: who has few to train on has few to validate with."""
+    seed = [config.seed, config.label_draw]
+    parts = {
+        part: labelled_rows(
+            getattr(whole, part),
+            pictures.targets,
+            pictures.groups,
+            pictures.labels,
+            share=config.label_share,
+            seed=seed,
+            part=part,
+        )
+        for part in ("train", "validation")
+    }
+    return Split(**parts, test=whole.test)
+
+
+def _require_batch(config: TrainConfig, count: int) -> None:
+    if count >= config.batch_size:
+        return
+    if not count:
+        raise InputError(
+            "there is nothing to pretrain on: --pretrain-on unlabelled, but no --unlabelled",
+            mend="name folders with --unlabelled, or pretrain on all",
+        )
+    what = "train part" if config.pretrain_on == "all" else "unlabelled set"
+    raise InputError(
+        f"the {what} has {count} pictures, fewer than a batch of {config.batch_size}",
+        mend=f"give more pictures, or --batch-size {max(count // 2, 2)}",
+    )
+
+
+def _admit(
+    copies: NDArray[np.bool_], what: str, where: str, config: TrainConfig, notes: list[str]
+) -> None:
+    """Refuse a pretraining that sees held-out pictures, or note that it was allowed to."""
+    count = int(copies.sum())
+    if not count:
+        return
+    if not config.allow_leak:
+        raise InputError(
+            f"{count} of {len(copies)} {what} are copies of validation or test pictures ({where})",
+            mend="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
+            "which marks every figure",
+        )
+    notes.append(leak_note(count, len(copies), what))
+
+
+def _held_out(pictures: PictureSet, split: Split) -> NDArray[np.uint8]:
+    return pictures.images[np.concatenate((split.validation, split.test))]
 
 
 def _labelled(config: TrainConfig, contract: InputContract, report: Report) -> PictureSet:
@@ -151,58 +226,25 @@ def _extra(
     notes.extend(f"left out {item.file}: {item.reason}" for item in unlabelled.skipped)
     if not len(unlabelled):
         return unlabelled.images
-    held_out = np.concatenate((split.validation, split.test))
-    copies = copies_of(unlabelled.images, pictures.images[held_out])
-    count = int(copies.sum())
-    if count and not config.allow_leak:
-        first = unlabelled.files[int(copies.argmax())]
-        raise InputError(
-            f"{count} of {len(unlabelled)} unlabelled pictures are copies of validation or test "
-            f"pictures (the first is {first})",
-            mend="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
-            "which marks every figure",
-        )
-    if count:
-        notes.append(
-            f"{LEAK} {count} of {len(unlabelled)} unlabelled pictures are copies of validation or "
-            f"test pictures, and --allow-leak let them into pretraining"
-        )
+    copies = copies_of(unlabelled.images, _held_out(pictures, split))
+    first = f"the first is {unlabelled.files[int(copies.argmax())]}"
+    _admit(copies, "unlabelled pictures", first, config, notes)
     return unlabelled.images
 
 
-def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of `images` show, re-encoded or not, the same picture as one of `others`.
-
-    Two pictures count as copies when their thumbnails correlate above `COPY_CORRELATION`. Shifted
-    overlaps are not found this way.
-
-    Args:
-        images: uint8, N×H×W.
-        others: uint8, M×H×W.
-
-    Returns:
-        bool, N.
-    """
-    if not len(images) or not len(others):
-        return np.zeros(len(images), np.bool_)
-    found: NDArray[np.bool_] = (_thumbnails(images) @ _thumbnails(others).T).max(
-        axis=1
-    ) > COPY_CORRELATION
-    return found
-
-
-def _thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Unit vectors of the centred thumbnails, float32 N×1024."""
-    size = (THUMBNAIL, THUMBNAIL)
-    small = np.stack(
-        [cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(-1) for image in images]
-    ).astype(np.float32)
-    small -= small.mean(axis=1, keepdims=True)
-    unit: NDArray[np.float32] = small / (np.linalg.norm(small, axis=1, keepdims=True) + 1e-6)
-    return unit
-
-
 def _protocol_note(config: TrainConfig, *, grouped: bool) -> str:
+    sentences = [_protocol(config, grouped=grouped)]
+    if config.folds:
+        sentences.append(f"Tested on fold {config.fold} of {config.folds}, counted from 0.")
+    if config.label_share < 1:
+        sentences.append(
+            f"Labels of {100 * config.label_share:g} % of the train and the validation part, draw "
+            f"{config.label_draw}."
+        )
+    return " ".join(sentences)
+
+
+def _protocol(config: TrainConfig, *, grouped: bool) -> str:
     if config.split == "paper":
         return (
             "paper: a random split. Overlapping pictures of one strip can stand on both sides, so "

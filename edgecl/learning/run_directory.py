@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
 from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.pretrained import PRETRAINED
 from runtime.atomic import replacing, write_json, write_text
 from runtime.errors import InputError
 
@@ -64,7 +65,7 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
     runs = [
         path.parent
         for path in root.glob(f"*/{CONFIG}")
-        if (path.parent / RESULT).exists() == finished
+        if ((path.parent / RESULT).exists() if finished else not _complete(path.parent))
     ]
     if not runs:
         kind = "finished" if finished else "unfinished"
@@ -74,6 +75,13 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
         )
     marker = RESULT if finished else CONFIG
     return max(runs, key=lambda run: ((run / marker).stat().st_mtime_ns, run.name))
+
+
+def _complete(run: Path) -> bool:
+    """Nothing is left to do: there is a result, or a pretraining that was all it should do."""
+    if (run / RESULT).exists():
+        return True
+    return (run / PRETRAINED).exists() and read_config(run)[0].pretrain_only
 
 
 def write_metrics(run: Path, history: Sequence[Mapping[str, Any]]) -> None:

@@ -81,6 +81,17 @@ def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
             f"{config.encoder} is never trained: it cannot be pretrained by {config.method}",
             mend="add --method none, or choose another encoder",
         )
+    if config.pretrain_only and (config.method == "none" or config.pretrained):
+        raise InputError(
+            "with --pretrain-only there must be something to pretrain, not --method none or "
+            "--pretrained",
+            mend="leave one of them out",
+        )
+    if config.folds == 1 or config.fold >= max(config.folds, 1):
+        raise InputError(
+            f"there is no fold {config.fold} of {config.folds}",
+            mend="give --folds of 2 or more, and --fold from 0 to one less",
+        )
     with torch.device("meta"):
         encoder = build_encoder(config.encoder, image_size=config.image_size)
     if not config.weights or (run / run_directory.CHECKPOINT).exists():

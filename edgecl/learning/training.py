@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
 from edgecl.encoders.weights import FoundWeights
@@ -22,21 +23,20 @@ from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.epochs import (
     DivergedError,
     cosine_rate,
-    embed,
     finetune_epoch,
-    predict,
     pretrain_epoch,
 )
-from edgecl.learning.model import Classifier
+from edgecl.learning.monitoring import Monitor, ticker
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
-from edgecl.learning.probe import LinearProbe, fit_linear_probe, knn_accuracy
+from edgecl.learning.pretrained import pretraining_facts, save_pretrained
+from edgecl.learning.probe import LinearProbe
 from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
-from edgecl.learning.svm import fit_linear_svm
 from runtime.errors import InputError
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
+FEWEST_STEPS = 10
 _NOT_DUE = {"probe_accuracy": None, "knn_accuracy": None}
 
 
@@ -65,11 +65,7 @@ class Training:
         self.augmentation = augmentation_of(config.method)
         self.journal = Journal()
         self.optimizer: torch.optim.Optimizer | None = None
-        pictures, split = prepared.pictures, prepared.split
-        self.train_images = pictures.images[split.train]
-        self.train_targets = pictures.targets[split.train]
-        self.validation_images = pictures.images[split.validation]
-        self.validation_targets = pictures.targets[split.validation]
+        self.monitor = Monitor(prepared, compute.device)
         self.average: WeightAverage | None = None
         self._optimizer_state: Any = None
         self._average_state: Any = None
@@ -79,7 +75,7 @@ class Training:
         """Train to the end, touch the test part once, and write weights, predictions and result.
 
         Returns:
-            What result.json holds.
+            What result.json holds; of a run that only pretrains, the facts of its pretraining.
 
         Raises:
             InputError: a loss became infinite or no number; the checkpoint is that of the last
@@ -88,6 +84,9 @@ class Training:
         try:
             if self.config.method != "none" and self.journal.stage == PRETRAIN:
                 self._pretrain()
+                self._begin_finetuning()
+            if self.config.pretrain_only:
+                return self._pretraining_facts()
             if self.config.encoder in FROZEN_ENCODERS:
                 self._fit_frozen()
             else:
@@ -122,7 +121,10 @@ class Training:
 
     def _pretrain(self) -> None:
         config, journal = self.config, self.journal
-        images = np.concatenate((self.train_images, self.prepared.extra))
+        if self.prepared.pretrained is not None:
+            self.networks.backbone.load_state_dict(self.prepared.pretrained.weights)
+            return
+        images = self.prepared.pretraining_images()
         projector = self.networks.projector.train()
         self.optimizer = self._adam(projector, config.pretrain_rate)
         steps = len(images) // config.batch_size
@@ -150,13 +152,20 @@ class Training:
                 {
                     "loss": result.loss,
                     "contrastive_accuracy": result.accuracy,
-                    **(self._frozen_accuracies() if due else _NOT_DUE),
+                    **(self.monitor.frozen_accuracies(self.networks.backbone) if due else _NOT_DUE),
                     "learning_rate": rate,
                 },
             )
-        journal.stage, journal.epoch, self.optimizer = FINETUNE, 0, None
-        self._set_head(self._fit_probe())
+        save_pretrained(self.run, self.networks.backbone, images, self._pretraining_facts())
+
+    def _begin_finetuning(self) -> None:
+        self.journal.stage, self.journal.epoch, self.optimizer = FINETUNE, 0, None
+        self._set_head(self.monitor.fit_probe(self.networks.backbone))
         self._save()
+
+    def _pretraining_facts(self) -> dict[str, Any]:
+        epochs = [line for line in self.journal.history if line["stage"] == PRETRAIN]
+        return pretraining_facts(self.config, epochs, pictures=self.prepared.counts["pretraining"])
 
     def _finetune(self) -> None:
         config, journal = self.config, self.journal
@@ -164,7 +173,8 @@ class Training:
         classifier = self.networks.classifier.train()
         self.optimizer = self._adam(classifier, config.rate)
         self.average = WeightAverage(classifier, self._average_state)
-        steps = max(1, len(self.train_images) // config.batch_size)
+        images, targets = self._shown()
+        steps = len(images) // config.batch_size
         while journal.epoch < config.epochs:
             if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
                 break
@@ -173,15 +183,15 @@ class Training:
             result = finetune_epoch(
                 classifier,
                 self.optimizer,
-                self.train_images,
-                self.train_targets,
+                images,
+                targets,
                 recipe=self.augmentation.classification,
                 batch_size=config.batch_size,
                 rng=self._rng(FINETUNE),
                 compute=self.compute,
                 on_step=self._ticker("fine-tuning", steps, config.epochs, self.average.update),
             )
-            loss, accuracy = self._validate(self.average.model)
+            loss, accuracy = self.monitor.validate(self.average.model)
             journal.epoch += 1
             if loss < journal.best_loss:
                 journal.best_loss, journal.best_epoch = loss, journal.epoch
@@ -201,6 +211,15 @@ class Training:
                 },
             )
 
+    def _shown(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The pictures of one epoch; few ones come again, each time in another view."""
+        images, targets = self.monitor.images, self.monitor.targets
+        times = math.ceil(FEWEST_STEPS * self.config.batch_size / len(images))
+        if times <= 1:
+            return images, targets
+        rows = np.tile(np.arange(len(images)), times)
+        return images[rows], targets[rows]
+
     def _fit_frozen(self) -> None:
         """A support vector machine in place of fine-tuning; it counts as the only epoch."""
         journal, classifier = self.journal, self.networks.classifier
@@ -209,12 +228,10 @@ class Training:
             return
         start = time.perf_counter()
         self.report("fitting", 0, 1, "a support vector machine on the frozen encoder")
-        embeddings = embed(self.networks.backbone, self.train_images, self.compute.device)
-        machine = fit_linear_svm(embeddings, self.train_targets, len(self.prepared.pictures.labels))
+        machine, train_accuracy = self.monitor.fit_svm(self.networks.backbone)
         self._set_head(machine)
-        loss, accuracy = self._validate(classifier)
+        loss, accuracy = self.monitor.validate(classifier)
         journal.epoch, journal.best_epoch, journal.best_loss = 1, 1, loss
-        train_accuracy = machine.accuracy(embeddings, self.train_targets)
         self._record(
             FINETUNE,
             start,
@@ -249,51 +266,9 @@ class Training:
     def _ticker(
         self, name: str, steps: int, epochs: int, also: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        done = self.journal.epoch * steps
-        last = self.journal.history[-1] if self.journal.history else {}
-        text = ", ".join(
-            f"{label} {last[key]:.3f}"
-            for key, label in (
-                ("loss", "loss"),
-                ("contrastive_accuracy", "contrastive accuracy"),
-                ("val_loss", "validation loss"),
-                ("val_accuracy", "accuracy"),
-            )
-            if last.get(key) is not None
-        )
-
-        def tick() -> None:
-            nonlocal done
-            done += 1
-            if also is not None:
-                also()
-            self.report(name, done, steps * epochs, text)
-
-        return tick
-
-    def _fit_probe(self) -> LinearProbe:
-        return fit_linear_probe(
-            embed(self.networks.backbone, self.train_images, self.compute.device),
-            self.train_targets,
-            len(self.prepared.pictures.labels),
-        )
-
-    def _frozen_accuracies(self) -> dict[str, float]:
-        """What the frozen encoder is worth on the validation part, by both measures."""
-        device, targets = self.compute.device, self.validation_targets
-        known = embed(self.networks.backbone, self.train_images, device)
-        held_out = embed(self.networks.backbone, self.validation_images, device)
-        probe = fit_linear_probe(known, self.train_targets, len(self.prepared.pictures.labels))
-        return {
-            "probe_accuracy": probe.accuracy(held_out, targets),
-            "knn_accuracy": knn_accuracy(known, self.train_targets, held_out, targets),
-        }
-
-    def _validate(self, classifier: Classifier) -> tuple[float, float]:
-        logits = torch.from_numpy(predict(classifier, self.validation_images, self.compute.device))
-        targets = torch.from_numpy(self.validation_targets)
-        accuracy = (logits.argmax(1) == targets).float().mean()
-        return float(F.cross_entropy(logits, targets)), float(accuracy)
+        journal = self.journal
+        done, total = journal.epoch * steps, epochs * steps
+        return ticker(self.report, name, journal.history, done=done, total=total, also=also)
 
     def _record(self, stage: str, start: float, metrics: dict[str, Any]) -> None:
         seconds = time.perf_counter() - start

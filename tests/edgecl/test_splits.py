@@ -7,8 +7,8 @@ import pytest
 
 from edgecl.data.dataset import PictureSet
 from edgecl.data.groups import read_groups, with_groups
-from edgecl.data.splits import split_pictures
-from edgecl.learning.preparation import copies_of
+from edgecl.data.splits import labelled_rows, split_pictures
+from edgecl.learning.leaks import copies_of
 from runtime.errors import InputError
 
 
@@ -109,3 +109,78 @@ def test_copies_are_found_through_noise_and_not_among_strangers():
     found = copies_of(np.concatenate((noisy, strangers)), originals)
     assert found.tolist() == [True] * 3 + [False] * 4
     assert copies_of(strangers, originals[:0]).tolist() == [False] * 4
+
+
+@pytest.mark.parametrize("protocol", ["grouped", "paper"])
+def test_folds_test_every_picture_once_and_keep_the_shares(protocol):
+    targets, groups = labelled(40, 3)
+    splits = [
+        split_pictures(protocol, targets, groups, ("a", "b", "c"), seed=3, folds=5, fold=fold)
+        for fold in range(5)
+    ]
+    tested = np.concatenate([split.test for split in splits])
+    assert sorted(tested.tolist()) == list(range(360))
+    for split in splits:
+        rows = np.concatenate((split.train, split.validation, split.test))
+        assert sorted(rows.tolist()) == list(range(360))
+        for part, share in ((split.train, 0.7), (split.validation, 0.1), (split.test, 0.2)):
+            assert len(part) / 360 == pytest.approx(share, abs=0.03)
+        if protocol == "grouped":
+            sides = [{groups[row] for row in part} for part in vars(split).values()]
+            assert not (sides[0] & sides[1]) | (sides[0] & sides[2]) | (sides[1] & sides[2])
+
+
+def test_a_class_with_fewer_groups_than_folds_is_named():
+    targets, groups = labelled(5, 2)
+    with pytest.raises(InputError, match=r"class a has 5 group\(s\): too few for 5 folds; .*folds"):
+        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=5, fold=0)
+
+
+def test_a_part_that_big_groups_leave_without_a_class_is_named():
+    # Six groups, each with pictures of (a, b, c): most of b hangs together.
+    pictures_of = ((1, 1, 5), (1, 1, 40), (1, 1, 5), (5, 0, 0), (1, 40, 1), (5, 1, 1))
+    targets = np.concatenate([np.repeat(np.arange(3), counts) for counts in pictures_of])
+    groups = np.repeat(np.arange(6), [sum(counts) for counts in pictures_of]).astype(str).tolist()
+    with pytest.raises(
+        InputError, match=r"fold 1 of 3: the test part has no picture of class b; .*--seed"
+    ):
+        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=3, fold=1)
+
+
+def test_label_shares_are_nested_and_take_whole_strips_of_each_class():
+    targets, groups = labelled(30, 4)
+    rows = np.arange(len(targets))[::2]
+    few, more = (
+        labelled_rows(
+            rows, targets, groups, ("a", "b", "c"), share=share, seed=(7,), part="train"
+        ).tolist()
+        for share in (0.05, 0.3)
+    )
+    assert set(few) < set(more) < set(rows.tolist())
+    assert np.bincount(targets[few]).tolist() == [3, 3, 3]
+    # 18 pictures of a class in strips of two: nine strips, none cut.
+    assert len({groups[row] for row in more}) == 27
+    other = labelled_rows(
+        rows, targets, groups, ("a", "b", "c"), share=0.05, seed=(8,), part="train"
+    )
+    assert other.tolist() != few
+
+
+def test_all_labels_are_the_rows_themselves():
+    targets, groups = labelled(5, 2)
+    rows = np.array([4, 1, 29])
+    whole = labelled_rows(
+        rows, targets, groups, ("a", "b", "c"), share=1.0, seed=(0,), part="train"
+    )
+    assert whole.tolist() == [4, 1, 29]
+
+
+def test_a_share_that_leaves_a_class_empty_is_refused_for_training_only():
+    targets, groups = labelled(10, 2)
+    rows = np.arange(len(targets))
+    with pytest.raises(InputError, match=r"0\.01 leaves class a without a label.*--label-share"):
+        labelled_rows(rows, targets, groups, ("a", "b", "c"), share=0.01, seed=(0,), part="train")
+    kept = labelled_rows(
+        rows, targets, groups, ("a", "b", "c"), share=0.01, seed=(0,), part="validation"
+    )
+    assert np.bincount(targets[kept]).tolist() == [1, 1, 1]

@@ -38,6 +38,7 @@ def test_a_run_learns_and_leaves_everything(trained_run, tiny_config):
         "test": 18,
         "groups": 120,
         "unlabelled": 0,
+        "pretraining": 84,
     }
     lines = [json.loads(line) for line in (trained_run / "metrics.jsonl").read_text().splitlines()]
     assert [line["stage"] for line in lines] == ["pretrain"] * 2 + ["finetune"] * 8

@@ -1,0 +1,107 @@
+"""What is measured while a run goes on: on the train and the validation part, never on the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from edgecl.learning.epochs import embed, predict
+from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.preparation import Prepared, Report
+from edgecl.learning.probe import LinearProbe, fit_linear_probe, knn_accuracy
+from edgecl.learning.svm import fit_linear_svm
+
+# What a progress line says of the epoch before.
+_SHOWN = {
+    "loss": "loss",
+    "contrastive_accuracy": "contrastive accuracy",
+    "val_loss": "validation loss",
+    "val_accuracy": "accuracy",
+}
+
+
+class Monitor:
+    """The labelled train and validation part, and what networks are worth on them.
+
+    Args:
+        images, targets: uint8 N×H×W and int64 N, of the train part.
+        validation_images, validation_targets: likewise.
+        classes: how many labels there are.
+        device: where the networks live.
+    """
+
+    def __init__(self, prepared: Prepared, device: torch.device) -> None:
+        pictures, split = prepared.pictures, prepared.split
+        self.images: NDArray[np.uint8] = pictures.images[split.train]
+        self.targets: NDArray[np.int64] = pictures.targets[split.train]
+        self.validation_images: NDArray[np.uint8] = pictures.images[split.validation]
+        self.validation_targets: NDArray[np.int64] = pictures.targets[split.validation]
+        self.classes = len(pictures.labels)
+        self.device = device
+
+    def fit_probe(self, backbone: Backbone) -> LinearProbe:
+        """A linear probe on the frozen encoder."""
+        return fit_linear_probe(
+            embed(backbone, self.images, self.device), self.targets, self.classes
+        )
+
+    def fit_svm(self, backbone: Backbone) -> tuple[LinearProbe, float]:
+        """A support vector machine on the frozen encoder, and its accuracy on the train part."""
+        embeddings = embed(backbone, self.images, self.device)
+        machine = fit_linear_svm(embeddings, self.targets, self.classes)
+        return machine, machine.accuracy(embeddings, self.targets)
+
+    def frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
+        """What the frozen encoder is worth on the validation part, by both measures."""
+        known = embed(backbone, self.images, self.device)
+        held_out = embed(backbone, self.validation_images, self.device)
+        probe = fit_linear_probe(known, self.targets, self.classes)
+        return {
+            "probe_accuracy": probe.accuracy(held_out, self.validation_targets),
+            "knn_accuracy": knn_accuracy(known, self.targets, held_out, self.validation_targets),
+        }
+
+    def validate(self, classifier: Classifier) -> tuple[float, float]:
+        """Loss and accuracy on the validation part."""
+        logits = torch.from_numpy(predict(classifier, self.validation_images, self.device))
+        targets = torch.from_numpy(self.validation_targets)
+        accuracy = (logits.argmax(1) == targets).float().mean()
+        return float(F.cross_entropy(logits, targets)), float(accuracy)
+
+
+def ticker(
+    report: Report,
+    stage: str,
+    history: Sequence[Mapping[str, Any]],
+    *,
+    done: int,
+    total: int,
+    also: Callable[[], None] | None = None,
+) -> Callable[[], None]:
+    """What an epoch calls after each step: it moves the progress on.
+
+    Args:
+        report: where progress goes.
+        stage: its name there.
+        history: the epochs so far; the last one's measures stand beside the bar.
+        done, total: steps of the stage, before this epoch and in all.
+        also: called after each step, too.
+    """
+    last = history[-1] if history else {}
+    text = ", ".join(
+        f"{label} {last[key]:.3f}" for key, label in _SHOWN.items() if last.get(key) is not None
+    )
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if also is not None:
+            also()
+        report(stage, done, total, text)
+
+    return tick
