@@ -17,6 +17,7 @@ from runtime.errors import EdgeclError
 VERBS = {
     "train": "Train an encoder on pictures and evaluate it on a test part held out.",
     "audit": "Find copies and overlaps within and between picture sets; write the groups.",
+    "study": "Run a grid of trainings and write its tables beside the paper's.",
     "export": "Turn a trained run into a bundle; refuse a precision that lost accuracy.",
     "run": "Judge the frames of a camera, within a latency budget.",
     "bench": "Measure bundles against each other and write the latency report.",

@@ -94,12 +94,12 @@ def evaluate(
 
 
 def bootstrap_interval(
-    right: NDArray[np.bool_], groups: Sequence[str], *, seed: int
+    right: NDArray[np.bool_] | NDArray[np.float64], groups: Sequence[str], *, seed: int
 ) -> tuple[float, float]:
     """95 % percentile interval of the share of right answers, by bootstrap over groups.
 
     Args:
-        right: bool, N.
+        right: N, bool, or shares from 0 to 1.
         groups: N names.
     """
     _, member = np.unique(np.asarray(groups), return_inverse=True)

@@ -55,7 +55,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
     result = read_result(run)
     if choices.data is not None:
         config = replace(config, data=str(choices.data))
-    prepared = prepare(replace(config, unlabelled=()), report)
+    prepared = prepare(replace(config, unlabelled=(), pretrained="", method="none"), report)
     _require_same_data(prepared, whole, config.data, run)
     labels = prepared.pictures.labels
     usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)

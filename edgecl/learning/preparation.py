@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,23 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.builtin import builtin_pictures
 from edgecl.data.dataset import PictureSet
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
-from edgecl.data.reading import read_labelled, read_unlabelled
 from edgecl.data.splits import Split, labelled_rows, split_pictures
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.pretrained import Pretrained, read_pretrained
-from runtime.contract import InputContract
+from edgecl.learning.sources import Source
 from runtime.errors import InputError
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text) as work goes on."""
-
-BUILTIN_COUNT = 1050
-BUILTIN_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -69,14 +63,17 @@ class Prepared:
         }
 
 
-def prepare(config: TrainConfig, report: Report) -> Prepared:
+def prepare(config: TrainConfig, report: Report, source: Source | None = None) -> Prepared:
     """Read, group and split the data that `config` names. The same choices give the same parts.
+
+    Args:
+        source: where pictures come from; None to read them.
 
     Raises:
         InputError: the data cannot be used; the message names the file.
     """
-    contract = InputContract(*config.image_size, config.interpolation)
-    pictures = _labelled(config, contract, report)
+    source = source or Source()
+    pictures = _labelled(config, source, report)
     notes = [f"left out {item.file}: {item.reason}" for item in pictures.skipped]
     if len(pictures.sizes) > 1:
         (usual, _), *odd = sorted(pictures.sizes.items(), key=lambda item: -item[1])
@@ -102,7 +99,7 @@ def prepare(config: TrainConfig, report: Report) -> Prepared:
         fold=config.fold,
     )
     pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
-    extra = _extra(config, contract, pictures, whole, notes, report)
+    extra = _extra(config, source, pictures, whole, notes, report)
     pretrained = None
     if config.pretrained:
         pretrained = read_pretrained(Path(config.pretrained), config)
@@ -177,52 +174,24 @@ def _held_out(pictures: PictureSet, split: Split) -> NDArray[np.uint8]:
     return pictures.images[np.concatenate((split.validation, split.test))]
 
 
-def _labelled(config: TrainConfig, contract: InputContract, report: Report) -> PictureSet:
-    if not config.data:
-        report("data", 0, 1, "drawing the built-in surfaces")
-        drawn = _drawn(config.image_size)
-        report("data", 1, 1, f"{len(drawn)} drawn surfaces")
-        return drawn
-    pictures = read_labelled(
-        Path(config.data),
-        contract,
-        strict=config.strict,
-        progress=lambda done, total: report("data", done, total, f"reading {config.data}"),
-    )
+def _labelled(config: TrainConfig, source: Source, report: Report) -> PictureSet:
+    what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
+    pictures = source.labelled(config, lambda done, total: report("data", done, total, what))
     if config.groups:
         pictures = with_groups(pictures, read_groups(Path(config.groups)), where=config.groups)
     return pictures
 
 
-def _drawn(image_size: tuple[int, int]) -> PictureSet:
-    """The built-in set, drawn at the model's size."""
-    images, names, groups, files = builtin_pictures(BUILTIN_COUNT, image_size, seed=BUILTIN_SEED)
-    labels = tuple(sorted(set(names)))
-    return PictureSet(
-        images=images,
-        files=files,
-        hashes=[hashlib.sha256(image.tobytes()).hexdigest() for image in images],
-        labels=labels,
-        targets=np.array([labels.index(name) for name in names], np.int64),
-        groups=groups,
-        sizes={image_size: len(images)},
-    )
-
-
 def _extra(
     config: TrainConfig,
-    contract: InputContract,
+    source: Source,
     pictures: PictureSet,
     split: Split,
     notes: list[str],
     report: Report,
 ) -> NDArray[np.uint8]:
-    unlabelled = read_unlabelled(
-        [Path(folder) for folder in config.unlabelled],
-        contract,
-        strict=config.strict,
-        progress=lambda done, total: report("data", done, total, "reading unlabelled pictures"),
-    )
+    what = "reading unlabelled pictures"
+    unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
     notes.extend(f"left out {item.file}: {item.reason}" for item in unlabelled.skipped)
     if not len(unlabelled):
         return unlabelled.images

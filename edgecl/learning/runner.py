@@ -20,16 +20,20 @@ from edgecl.learning.compute import Compute, default_device
 from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.number_format import decide_autocast
 from edgecl.learning.preparation import Prepared, Report, prepare
+from edgecl.learning.sources import Source
 from edgecl.learning.training import Training
 from runtime.atomic import write_json
 from runtime.errors import InputError
 
 
-def train_run(config: TrainConfig, run: Path, *, report: Report) -> dict[str, Any]:
+def train_run(
+    config: TrainConfig, run: Path, *, report: Report, source: Source | None = None
+) -> dict[str, Any]:
     """Train `config` into the folder `run`, from the start or from its checkpoint.
 
     Args:
         report: called with (stage, done, total, text).
+        source: where pictures come from; None to read them.
 
     Returns:
         What result.json holds.
@@ -40,7 +44,7 @@ def train_run(config: TrainConfig, run: Path, *, report: Report) -> dict[str, An
     """
     keep_activations()
     weights = _checked_encoder(config, run)
-    prepared = prepare(config, report)
+    prepared = prepare(config, report, source)
     device = default_device()
     recorded: dict[str, Any] | None = None
     if (run / run_directory.CONFIG).exists():

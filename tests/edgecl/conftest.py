@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.runner import train_run
+from tests.edgecl.page import Page, check
 
 SIDE = 40
 
@@ -59,3 +61,9 @@ def trained_run(tiny_config: TrainConfig, tmp_path_factory: pytest.TempPathFacto
     run = tmp_path_factory.mktemp("runs") / "tiny"
     train_run(tiny_config, run, report=lambda *_: None)
     return run
+
+
+@pytest.fixture
+def check_page() -> Callable[[Path], Page]:
+    """`check_page(path)` parses a page and holds it to being one file that fetches nothing."""
+    return check

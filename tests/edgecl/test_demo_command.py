@@ -9,7 +9,7 @@ import pytest
 
 from edgecl.cli import demo
 from edgecl.cli.shell import run as edgecl
-from edgecl.learning import preparation
+from edgecl.learning import sources
 from runtime.bundle import load_bundle
 
 
@@ -28,7 +28,7 @@ def small(monkeypatch):
                 "BENCH_FRAMES": 10,
             },
         ),
-        (preparation, {"BUILTIN_COUNT": 140}),
+        (sources, {"BUILTIN_COUNT": 140}),
     ):
         for name, value in values.items():
             monkeypatch.setattr(module, name, value)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-
-import pytest
 
 VOID = frozenset({"meta", "link", "br", "img", "hr", "input"})
 
@@ -61,9 +58,3 @@ def check(path: Path) -> Page:
     assert set(re.findall(r"url\(#([^)]+)\)", html)) <= set(page.ids)
     assert not re.search(r"#[0-9a-f]{2}fe[0-9a-f]{2}", html)  # no stand-in colour is left
     return page
-
-
-@pytest.fixture
-def check_page() -> Callable[[Path], Page]:
-    """`check_page(path)` parses a page and holds it to being one file that fetches nothing."""
-    return check

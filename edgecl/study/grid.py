@@ -1,0 +1,245 @@
+"""A study's grid, and the training runs that fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from edgecl.learning.config import ENCODER_NAMES, FROZEN_ENCODERS, METHODS, TrainConfig
+from runtime.errors import InputError
+
+CLEAN, IN_DOMAIN, PAPER = "clean", "in-domain", "paper"
+ARMS = (CLEAN, IN_DOMAIN, PAPER)
+NO_ARM = "-"
+GROUPED, LEAKY = "grouped", "paper"
+STUDY_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is crossed with what.
+
+    Every encoder is evaluated without pretraining and after each method on each arm, on every
+    fold of every seed, with every share of the labels. The arms are where pretraining gets its
+    pictures: `clean` from the unlabelled sets alone; `in-domain` from these and the train part,
+    without labels; `paper` as in-domain, with the leaky sets too and on a random split, to
+    measure what leaking is worth. All have the same budget of epochs.
+
+    Args:
+        data, groups: as in `TrainConfig`.
+        unlabelled: sets that show nothing of `data`.
+        leaky: sets that do, for the arm `paper` alone.
+        encoders: trained with every method, and without.
+        baselines: models to compare with, trained without pretraining on all labels.
+        methods: of pretraining.
+        arms: see above.
+        seeds: of splits, weights and augmentation.
+        folds: test parts per seed.
+        label_shares: of the labels that fine-tuning sees, each in (0, 1].
+        draws: how often a share below 1 is drawn.
+        image_size: (height, width) in pixels.
+        pretrain_epochs, epochs, batch_size, pretrain_rate, rate, patience, interpolation,
+            queue_size, autocast, channels: as in `TrainConfig`.
+    """
+
+    data: str = ""
+    groups: str = ""
+    unlabelled: tuple[str, ...] = ()
+    leaky: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ("shufflenet",)
+    baselines: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("simclr", "nnclr")
+    arms: tuple[str, ...] = (CLEAN,)
+    seeds: tuple[int, ...] = (0,)
+    folds: int = 5
+    label_shares: tuple[float, ...] = (1.0,)
+    draws: int = 1
+    image_size: tuple[int, int] = (128, 128)
+    interpolation: str = "linear"
+    pretrain_epochs: int = 40
+    epochs: int = 40
+    batch_size: int = 32
+    pretrain_rate: float = 1e-3
+    rate: float = 5e-4
+    patience: int = 15
+    queue_size: int = 10_000
+    autocast: str = "auto"
+
+    def check(self) -> None:
+        """Whether the grid can be run.
+
+        Raises:
+            InputError: a name that is not known, a share that is none, an arm without pictures.
+        """
+        _require_known("encoder", (*self.encoders, *self.baselines), ENCODER_NAMES)
+        _require_known("method", self.methods, tuple(m for m in METHODS if m != "none"))
+        _require_known("arm", self.arms, ARMS)
+        if self.methods and not self.unlabelled and CLEAN in self.arms:
+            raise InputError(
+                "the arm 'clean' pretrains on unlabelled sets alone, and there is none",
+                mend="name one with --unlabelled, or leave the arm out with --arm in-domain",
+            )
+        for share in self.label_shares:
+            if not 0 < share <= 1:
+                raise InputError(
+                    f"a label share of {share:g} is not above 0 and at most 1",
+                    mend="give shares such as 0.05",
+                )
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], *, where: str) -> Study:
+        """Read a grid back.
+
+        Raises:
+            InputError: a field that this version does not know.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(value) - known)
+        if unknown:
+            raise InputError(f"{where} has the unknown field {unknown[0]!r}", mend="update edgecl")
+        values: dict[str, Any] = {
+            name: tuple(entry) if isinstance(entry, list) else entry
+            for name, entry in value.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is compared: everything but seed, fold and draw.
+
+    Args:
+        encoder, method: by name.
+        arm: where pretraining got its pictures; `NO_ARM` without pretraining.
+        protocol: of the split, `grouped` or `paper`.
+        label_share: in (0, 1].
+    """
+
+    encoder: str
+    method: str
+    arm: str
+    protocol: str
+    label_share: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run of a study.
+
+    Args:
+        name: its folder.
+        config: its choices, but for the folder of the pretraining that it takes over.
+        needs: the cell whose pretraining it takes over; empty for none.
+        condition: what it is evaluated as; None for a pretraining.
+    """
+
+    name: str
+    config: TrainConfig
+    needs: str = ""
+    condition: Condition | None = None
+
+
+def cells(study: Study) -> list[Cell]:
+    """All runs of a study: each pretraining before those that take it over.
+
+    A pretraining on the clean arm depends on no split: one per encoder, method and seed serves
+    all folds. Where the train part is pretrained on, each fold has its own. Label shares and
+    draws share theirs.
+
+    Raises:
+        InputError: see `Study.check`.
+    """
+    study.check()
+    found: dict[str, Cell] = {}
+    for seed in study.seeds:
+        for encoder in (*study.encoders, *study.baselines):
+            for cell in _of_encoder(study, encoder, seed):
+                found.setdefault(cell.name, cell)
+    return list(found.values())
+
+
+def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
+    base = TrainConfig(
+        data=study.data,
+        groups=study.groups,
+        encoder=encoder,
+        method="none",
+        image_size=study.image_size,
+        interpolation=study.interpolation,
+        folds=study.folds,
+        pretrain_epochs=study.pretrain_epochs,
+        epochs=study.epochs,
+        batch_size=study.batch_size,
+        pretrain_rate=study.pretrain_rate,
+        rate=study.rate,
+        patience=study.patience,
+        queue_size=study.queue_size,
+        autocast=study.autocast,
+        seed=seed,
+    )
+    baseline = encoder in study.baselines and encoder not in study.encoders
+    protocols = [GROUPED] + [LEAKY] * (PAPER in study.arms)
+    for fold in range(study.folds):
+        for protocol in protocols:
+            shares = (1.0,) if baseline else _shares(study, protocol)
+            at = replace(base, fold=fold, split=protocol)
+            yield from _evaluations(study, at, NO_ARM, shares)
+    if baseline or encoder in FROZEN_ENCODERS:
+        return
+    for method in study.methods:
+        for arm in study.arms:
+            for fold in range(study.folds):
+                at = replace(
+                    base, method=method, fold=fold, split=LEAKY if arm == PAPER else GROUPED
+                )
+                pretraining = _pretraining(study, at, arm)
+                yield pretraining
+                shares = _shares(study, at.split)
+                at = replace(at, allow_leak=arm == PAPER)
+                yield from _evaluations(study, at, arm, shares, needs=pretraining.name)
+
+
+def _shares(study: Study, protocol: str) -> tuple[float, ...]:
+    """The leaky protocol shows its inflation, with all labels; nothing else is read off it."""
+    return study.label_shares if protocol == GROUPED else (1.0,)
+
+
+def _pretraining(study: Study, at: TrainConfig, arm: str) -> Cell:
+    config = replace(
+        at,
+        fold=0 if arm == CLEAN else at.fold,
+        pretrain_only=True,
+        pretrain_on="unlabelled" if arm == CLEAN else "all",
+        unlabelled=(*study.unlabelled, *study.leaky) if arm == PAPER else study.unlabelled,
+        allow_leak=arm == PAPER,
+    )
+    fold = "" if arm == CLEAN else f"-f{config.fold}"
+    name = f"pretraining/{config.encoder}-{config.method}-{arm}-s{config.seed}{fold}"
+    return Cell(name, config)
+
+
+def _evaluations(
+    study: Study, at: TrainConfig, arm: str, shares: tuple[float, ...], *, needs: str = ""
+) -> Iterator[Cell]:
+    for share in shares:
+        for draw in range(study.draws if share < 1 else 1):
+            config = replace(at, label_share=share, label_draw=draw)
+            condition = Condition(at.encoder, at.method, arm, at.split, share)
+            parts = [at.encoder, at.method]
+            parts += [arm] if arm != NO_ARM else []
+            parts += [at.split, f"s{at.seed}", f"f{at.fold}"]
+            parts += [f"{100 * share:g}pc", f"d{draw}"] if share < 1 else []
+            yield Cell("runs/" + "-".join(parts), config, needs, condition)
+
+
+def _require_known(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"there is no {what} {name!r}", mend=f"choose among {', '.join(known)}"
+            )

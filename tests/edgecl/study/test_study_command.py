@@ -1,0 +1,209 @@
+"""`edgecl study`: the smoke preset for real, broken off and gone on with, and bad input."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecl.cli.shell import run
+from edgecl.learning import run_directory, sources
+from edgecl.study import execution
+from edgecl.study.execution import begin, is_done, work
+from edgecl.study.grid import Study, cells
+from edgecl.study.outcomes import collect
+from edgecl.study.processes import work_together
+from edgecl.study.summary import summarise
+from runtime.errors import InputError
+
+
+def silent(*_: object) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def tiny_study(class_folders: Path) -> Study:
+    return Study(
+        data=str(class_folders),
+        methods=("simclr",),
+        arms=("in-domain",),
+        folds=2,
+        label_shares=(0.2, 1.0),
+        image_size=(32, 32),
+        pretrain_epochs=1,
+        epochs=1,
+        batch_size=16,
+        autocast="off",
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study") / "tiny"
+    begin(tiny_study, folder)
+    assert work(tiny_study, folder, silent) == []
+    return folder
+
+
+def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check_page):
+    monkeypatch.setattr(sources, "BUILTIN_COUNT", 280)
+    out = tmp_path / "smoke"
+    assert run(["study", "--preset", "smoke", "--out", str(out), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["done"] == summary["total"] == 30
+    assert summary == json.loads((out / "summary.json").read_text())
+    page = check_page(out / "study.html")
+    for title in (
+        "Table 2",
+        "Table 3",
+        "Table 4",
+        "Table 5",
+        "How many labels",
+        "leaking is worth",
+    ):
+        assert title in page.text
+    kinds = {entry["kind"] for entry in summary["comparisons"]}
+    assert kinds == {"pretraining", "inflation"}
+    for entry in summary["conditions"]:
+        assert entry["pictures"] == 280
+        assert entry["runs"] == entry["expected_runs"] == 2
+        assert entry["published"] is None  # the paper's figures are of NEU, not of drawn surfaces
+
+
+def test_figures_are_those_of_the_runs(finished, tiny_study):
+    everything = cells(tiny_study)
+    outcome = next(o for o in collect(finished, everything) if o.condition.label_share == 1)
+    runs = [finished / cell.name for cell in everything if cell.condition == outcome.condition]
+    results = [run_directory.read_result(path) for path in runs]
+    sizes = [result["counts"]["test"] for result in results]
+    assert sum(sizes) == len(outcome.files) == 120
+    expected = np.average([result["accuracy"] for result in results], weights=sizes)
+    assert outcome.right.mean() == pytest.approx(expected)
+    assert outcome.accuracy_per_repeat == {"seed 0": pytest.approx(expected)}
+
+
+def test_a_study_goes_on_where_it_stood(tiny_study, finished, tmp_path):
+    folder = tmp_path / "study"
+    begin(tiny_study, folder)
+    steps = 0
+
+    class KilledError(Exception):
+        pass
+
+    def kill(stage: str, done: int, total: int, text: str) -> None:
+        nonlocal steps
+        steps += 1
+        if done == 3 and "fine-tuning" in text:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        work(tiny_study, folder, kill)
+    done = [cell.name for cell in cells(tiny_study) if is_done(folder, cell)]
+    assert len(done) == 3
+    before = {name: (folder / name).stat().st_mtime_ns for name in done}
+    assert work(tiny_study, folder, silent) == []
+    assert {name: (folder / name).stat().st_mtime_ns for name in done} == before
+    for cell in cells(tiny_study):
+        if cell.condition:
+            one, other = (root / cell.name / "predictions.csv" for root in (folder, finished))
+            assert one.read_bytes() == other.read_bytes()
+
+
+def test_two_processes_give_the_same(tiny_study, finished, tmp_path):
+    folder = tmp_path / "study"
+    begin(tiny_study, folder)
+    assert work_together(tiny_study, folder, silent, processes=2) == []
+    one, two = summarise(tiny_study, folder), summarise(tiny_study, finished)
+    for mine, theirs in zip(one["conditions"], two["conditions"], strict=True):
+        assert mine["runs"] == theirs["runs"]
+        # Other thread counts sum in another order.
+        assert mine["accuracy"]["value"] == pytest.approx(theirs["accuracy"]["value"], abs=0.05)
+
+
+def test_a_run_that_another_process_is_at_is_left_alone(tiny_study, tmp_path, monkeypatch):
+    folder = tmp_path / "study"
+    begin(tiny_study, folder)
+    first = cells(tiny_study)[0]
+    lock = folder / execution.LOCKS / first.name.replace("/", "_")
+    lock.parent.mkdir(parents=True)
+
+    class WaitedError(Exception):
+        pass
+
+    def waited(_: float) -> None:
+        raise WaitedError
+
+    monkeypatch.setattr(time, "sleep", waited)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(WaitedError):
+            work(tiny_study, folder, silent)
+    assert [cell for cell in cells(tiny_study) if not is_done(folder, cell)] == [first]
+
+
+def test_what_fails_is_told_and_the_rest_is_done(tiny_study, tmp_path, capsys):
+    folder = tmp_path / "study"
+    study = replace(tiny_study, pretrain_rate=1e36, label_shares=(1.0,))
+    begin(study, folder)
+    failures = work(study, folder, silent)
+    assert {failure.cell.split("/")[0] for failure in failures} == {"pretraining", "runs"}
+    assert "stopped being a number" in failures[0].reason
+    assert any("its pretraining" in failure.reason for failure in failures)
+    assert all(is_done(folder, c) for c in cells(study) if c.config.method == "none")
+    assert run(["study", "--out", str(folder)]) == 1
+    captured = capsys.readouterr()
+    assert "4 of 6 runs failed" in captured.err
+    assert "stopped being a number" in (folder / "study.html").read_text()
+
+
+def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_path):
+    with pytest.raises(InputError, match=r"was run with epochs 1, the study now has 2"):
+        begin(replace(tiny_study, epochs=2), finished)
+    begin(replace(tiny_study, seeds=(0, 1)), finished)  # more of the same is fine
+    begin(tiny_study, finished)
+    (tmp_path / "letters.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds something that is no study"):
+        begin(tiny_study, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing says which grid to run; start with --preset"),
+        (["--preset", "neu-cpu"], "the preset neu-cpu needs pictures; give --data"),
+        (["--preset", "smoke", "--arm", "clean"], "'clean' pretrains on unlabelled sets alone"),
+        (["--preset", "smoke", "--encoder", "alexnet"], "'alexnet' is not one of"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, capsys, arguments, message):
+    assert run(["study", "--out", str(tmp_path / "s"), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert not (tmp_path / "s").exists()
+
+
+def test_damaged_files_of_a_study_are_named(tiny_study, finished, tmp_path, capsys):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    victim = next(c.name for c in cells(tiny_study) if c.condition)
+    (folder / victim / "predictions.csv").write_bytes(b"\xff\xfe")
+    assert run(["study", "--out", str(folder)]) == 2
+    assert f"{victim}/predictions.csv cannot be read; remove" in capsys.readouterr().err
+    (folder / "study.json").write_text("{")
+    assert run(["study", "--out", str(folder)]) == 2
+    assert "is no study" in capsys.readouterr().err
+
+
+def test_the_plan_lists_the_runs(finished, capsys):
+    assert run(["study", "--out", str(finished), "--plan"]) == 0
+    out = capsys.readouterr().out
+    assert "done runs/shufflenet-none-grouped-s0-f0" in out
+    assert "10 of 10 runs are done" in out
