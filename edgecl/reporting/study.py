@@ -15,6 +15,7 @@ from runtime.errors import InputError
 PAGE = "study.html"
 SUMMARY = "summary.json"
 METHOD_NAMES = {"simclr": "SimCLR", "nnclr": "NNCLR", "none": "none"}
+PUBLISHED = ("accuracy", "macro_f1", "parameters", "contrastive_accuracy")
 Entry = Mapping[str, Any]
 
 
@@ -52,6 +53,7 @@ def study_page(folder: Path) -> Path:
             for number, method in ((2, "simclr"), (3, "nnclr"))
             if any(entry["method"] == method for entry in full)
         ],
+        pretrainings=[_row(entry) for entry in full if entry["pretraining"]],
         gains=[_gain(entry, conditions) for entry in comparisons if entry["kind"] == "pretraining"],
         others=sorted(
             (_row(entry) for entry in grouped if entry["method"] == "none"),
@@ -134,7 +136,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         **entry,
         "method": METHOD_NAMES.get(entry["method"], entry["method"]),
         "labels": f"{100 * entry['label_share']:g} %",
-        "published": published or {},
+        "published": published or dict.fromkeys(PUBLISHED),
         "whole": entry["runs"] == entry["expected_runs"],
         "repeats": _spread(entry["accuracy_per_repeat"]),
     }
