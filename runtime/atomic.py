@@ -91,5 +91,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON to `path`, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write `value` as indented JSON to `path`, whole or not at all.
+
+    Lone surrogates, as in file names that are not UTF-8, are written as JSON's escapes.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_text(path, text.encode(errors="backslashreplace").decode())

@@ -62,4 +62,5 @@ class PictureSet:
         lines = sorted(
             f"{digest} {file}" for file, digest in zip(self.files, self.hashes, strict=True)
         )
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        # Names that are not UTF-8 count with their own bytes.
+        return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()

@@ -102,7 +102,8 @@ def write_predictions(
     predicted = probabilities.argmax(1)
     with (
         replacing(run / PREDICTIONS) as path,
-        open(path, "w", newline="", encoding="utf-8") as stream,
+        # Names that are not UTF-8 keep their bytes.
+        open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
     ):
         writer = csv.writer(stream)
         writer.writerow(
