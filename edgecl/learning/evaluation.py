@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,26 @@ from sklearn.metrics import confusion_matrix, f1_score, recall_score, roc_auc_sc
 
 BOOTSTRAP_SAMPLES = 2000
 ROC_POINTS = 200
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Pictures whose answers are about equally confident.
+
+    Args:
+        low: confidences above it (from it on, in the first bin) are in the bin.
+        high: confidences up to it are.
+        count: how many pictures.
+        right: how many of them were answered rightly.
+        confidence: mean of their confidences; None where there are none.
+    """
+
+    low: float
+    high: float
+    count: int
+    right: int
+    confidence: float | None
 
 
 @dataclass(frozen=True)
@@ -26,6 +46,10 @@ class Evaluation:
         confusion: rows are the truth, columns the answer, in the order of the labels.
         auc: one-vs-rest, per label; None where the part holds no picture of it, or no other.
         roc: per label, the curve's false and true positive rates.
+        ece: expected calibration error of the top label, 0 to 1.
+        reliability: the bins that it is taken over.
+        brier: Brier score, 0 to 2.
+        nll: mean negative log-likelihood of the truth, in nats.
     """
 
     accuracy: float
@@ -35,6 +59,10 @@ class Evaluation:
     confusion: list[list[int]]
     auc: dict[str, float | None]
     roc: dict[str, dict[str, list[float]]]
+    ece: float
+    reliability: list[ReliabilityBin]
+    brier: float
+    nll: float
 
     def to_json(self) -> dict[str, Any]:
         """The fields, for result.json."""
@@ -46,6 +74,10 @@ class Evaluation:
             "confusion": self.confusion,
             "auc": self.auc,
             "roc": self.roc,
+            "ece": self.ece,
+            "reliability": [asdict(entry) for entry in self.reliability],
+            "brier": self.brier,
+            "nll": self.nll,
         }
 
 
@@ -80,6 +112,7 @@ def evaluate(
             fpr, tpr, _ = roc_curve(positive, probabilities[:, number])
             keep = np.unique(np.linspace(0, len(fpr) - 1, ROC_POINTS).round().astype(int))
             roc[label] = {"fpr": fpr[keep].tolist(), "tpr": tpr[keep].tolist()}
+    reliability = reliability_bins(probabilities.max(1), predicted == targets)
     return Evaluation(
         accuracy=float((predicted == targets).mean()),
         accuracy_interval=bootstrap_interval(predicted == targets, groups, seed=seed),
@@ -90,6 +123,10 @@ def evaluate(
         confusion=confusion_matrix(targets, predicted, labels=numbers).tolist(),
         auc=auc,
         roc=roc,
+        ece=expected_calibration_error(reliability),
+        reliability=reliability,
+        brier=brier_score(probabilities, targets),
+        nll=negative_log_likelihood(probabilities, targets),
     )
 
 
@@ -110,3 +147,79 @@ def bootstrap_interval(
     shares = hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(shares, (0.025, 0.975))
     return float(low), float(high)
+
+
+def reliability_bins(
+    confidence: NDArray[np.float32], right: NDArray[np.bool_], *, bins: int = CALIBRATION_BINS
+) -> list[ReliabilityBin]:
+    """Sort answers into bins of equal width over their confidence.
+
+    Bin m of M holds the confidences of ((m - 1) / M, m / M], as in Guo et al. 2017.
+
+    Args:
+        confidence: float, N, the probability of each answer, 0 to 1.
+        right: bool, N.
+        bins: M.
+
+    Returns:
+        All M bins, empty ones too, from 0 upwards.
+    """
+    shares = confidence.astype(np.float64)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    member = np.clip(np.searchsorted(edges, shares, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(member, minlength=bins)
+    sums = np.bincount(member, weights=shares, minlength=bins)
+    hits = np.bincount(member[right], minlength=bins)
+    return [
+        ReliabilityBin(
+            low=float(edges[m]),
+            high=float(edges[m + 1]),
+            count=int(counts[m]),
+            right=int(hits[m]),
+            confidence=float(sums[m] / counts[m]) if counts[m] else None,
+        )
+        for m in range(bins)
+    ]
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Mean gap between confidence and accuracy over the bins, weighted by their pictures.
+
+    ECE = Σ |B_m| / N · |acc(B_m) - conf(B_m)| (Naeini et al. 2015; Guo et al. 2017, equation 3).
+    Few pictures make it look larger than it is.
+
+    Returns:
+        0 to 1; 0 without a picture.
+    """
+    total = sum(entry.count for entry in bins)
+    gaps = (
+        abs(entry.right - entry.count * entry.confidence)
+        for entry in bins
+        if entry.confidence is not None
+    )
+    return sum(gaps) / max(total, 1)
+
+
+def brier_score(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+    """Mean over pictures of Σ_c (p_c - [c is the truth])² (Brier 1950): 0 is best, 2 is worst.
+
+    Args:
+        probabilities: float32, N×C.
+        targets: int64, N.
+    """
+    gaps = probabilities.astype(np.float64)
+    gaps[np.arange(len(targets)), targets] -= 1.0
+    return float((gaps * gaps).sum(axis=1).mean())
+
+
+def negative_log_likelihood(
+    probabilities: NDArray[np.float32], targets: NDArray[np.int64]
+) -> float:
+    """Mean of -ln p(truth), in nats; a probability that was rounded to 0 counts as float32's least.
+
+    Args:
+        probabilities: float32, N×C.
+        targets: int64, N.
+    """
+    truth = probabilities[np.arange(len(targets)), targets].astype(np.float64)
+    return max(0.0, float(-np.log(np.maximum(truth, np.finfo(np.float32).tiny)).mean()))
