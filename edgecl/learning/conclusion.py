@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning import run_directory
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.epochs import predict
+from edgecl.learning.embedding_map import map_embeddings, write_embedding
+from edgecl.learning.epochs import predict_and_embed
 from edgecl.learning.evaluation import evaluate
+from edgecl.learning.mistakes import write_mistakes
 from edgecl.learning.model import Classifier
 from edgecl.learning.preparation import Prepared
 from edgecl.learning.state import Journal
@@ -34,11 +36,14 @@ def conclude(
         What result.json holds.
     """
     pictures, test = prepared.pictures, prepared.split.test
-    probabilities = softmax(predict(classifier, pictures.images[test], device))
+    logits, embeddings = predict_and_embed(classifier, pictures.images[test], device)
+    probabilities = softmax(logits)
+    files = [pictures.files[row] for row in test.tolist()]
     groups = [pictures.groups[row] for row in test.tolist()]
     evaluation = evaluate(
         probabilities, pictures.targets[test], groups, pictures.labels, seed=config.seed
     )
+    layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
     result = {
         **evaluation.to_json(),
@@ -60,13 +65,30 @@ def conclude(
         "best_epoch": journal.best_epoch,
         "stages": dict(journal.seconds),
         "seconds": sum(journal.seconds.values()),
+        "embedding": layout.to_json(),
         "notes": list(prepared.notes),
     }
     run_directory.save_weights(run, classifier)
     run_directory.write_predictions(
         run,
-        files=[pictures.files[row] for row in test.tolist()],
+        files=files,
         groups=groups,
+        targets=pictures.targets[test],
+        probabilities=probabilities,
+        labels=pictures.labels,
+    )
+    write_embedding(
+        run,
+        layout,
+        files=files,
+        targets=pictures.targets[test],
+        predicted=probabilities.argmax(1),
+        labels=pictures.labels,
+    )
+    write_mistakes(
+        run,
+        images=pictures.images[test],
+        files=files,
         targets=pictures.targets[test],
         probabilities=probabilities,
         labels=pictures.labels,

@@ -162,6 +162,15 @@ def predict(
     return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device)
 
 
+def predict_and_embed(
+    classifier: Classifier, images: NDArray[np.uint8], device: torch.device
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `predict` and `embed` give, from one pass: float32 N×C and N×D."""
+    both = _evaluate(classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device)
+    classes = classifier.head.out_features
+    return np.ascontiguousarray(both[:, :classes]), np.ascontiguousarray(both[:, classes:])
+
+
 @torch.no_grad()
 def _evaluate(
     network: nn.Module,
