@@ -61,7 +61,11 @@ _SETTINGS: Any = {
     "xtick.major.width": 0.8,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
-    "legend.frameon": False,
+    "legend.frameon": True,
+    "legend.facecolor": colour("paper"),
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
+    "legend.borderpad": 0.2,
     "legend.fontsize": 8.5,
 }
 
@@ -94,6 +98,22 @@ def panels(
     FigureCanvasAgg(figure)  # measures text, where labels have to be placed
     axes = figure.subplots(1, columns, sharey=sharey, squeeze=False)
     return figure, list(axes[0])
+
+
+def stacked(
+    heights: Sequence[float], *, width: float, height: float
+) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with a column of axes over one horizontal scale.
+
+    Args:
+        heights: of the axes, from above, in proportion to each other.
+        width: inches.
+        height: inches, in all.
+    """
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.04))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=list(heights))
+    return figure, list(axes[:, 0])
 
 
 def to_svg(figure: Figure, description: str) -> Markup:
@@ -131,6 +151,7 @@ def _adapt(text: str, prefix: str, description: str) -> str:
         text = text.replace(stand_in, f"var(--{name})")
     # A hundredth of a point is finer than any screen or printer, and halves the page.
     text = re.sub(r'(?<= d=")[^"]*', lambda path: _LONG.sub(r"\1", path[0]), text)
+    text = re.sub(r'(?<= [xy]=")[\d.]+', lambda place: _LONG.sub(r"\1", place[0]), text)
     text = re.sub(r"\n\s*", "\n", text)
     opening = text[: text.index(">")]
     box = re.search(r'viewBox="([^"]+)"', opening)

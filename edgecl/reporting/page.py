@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from edgecl import __version__
 from edgecl.reporting import numbers
@@ -40,6 +40,7 @@ def write_page(template: str, path: Path, **values: Any) -> Path:
     )
     for name in ("percent", "milliseconds", "duration", "amount", "size", "decimal"):
         environment.filters[name] = getattr(numbers, name)
+    environment.filters["breakable"] = breakable
     stylesheet = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     html = environment.get_template(template).render(
         stylesheet=Markup(css_variables() + "\n" + stylesheet), version=__version__, **values
@@ -48,3 +49,9 @@ def write_page(template: str, path: Path, **values: Any) -> Path:
     clean = re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", html)
     write_text(path, clean)
     return path
+
+
+def breakable(text: object) -> Markup:
+    """Text that may go on in the next line after its underscores, slashes, dots and dashes."""
+    parts = re.split(r"(?<=[_/.-])(?=[^_/.-])", str(text))
+    return Markup("<wbr>").join(escape(part) for part in parts)

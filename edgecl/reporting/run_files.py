@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecl.learning.mistakes import MISTAKES, SHOWN, TABLE, picture_name
 from runtime.errors import InputError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_LARGEST_PICTURE = 1_000_000
+
+
+@dataclass(frozen=True)
+class KeptMistake:
+    """One of the most confident mistakes, as the run kept it.
+
+    Args:
+        row: its row of mistakes.csv.
+        picture: a PNG; None where it is not there or damaged.
+    """
+
+    row: Mapping[str, str]
+    picture: bytes | None
 
 
 @dataclass(frozen=True)
@@ -21,6 +39,8 @@ class RunFiles:
         config: config.json; empty where it is not there.
         metrics: the lines of metrics.jsonl.
         predictions: the rows of predictions.csv.
+        embedding: the rows of embedding.csv.
+        mistakes: the most confident first; None for a run that kept no pictures of them.
         found: the names of the files that were read.
         problems: what could not be read, in words, for the page's notes.
     """
@@ -29,6 +49,8 @@ class RunFiles:
     config: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]]
     predictions: Sequence[Mapping[str, str]]
+    embedding: Sequence[Mapping[str, str]]
+    mistakes: Sequence[KeptMistake] | None
     found: Sequence[str]
     problems: Sequence[str]
 
@@ -50,13 +72,21 @@ def read_run(run: Path) -> RunFiles:
         except ValueError:
             problems.append("config.json is damaged; the run's choices are not shown.")
     metrics = _lines(_read(run / "metrics.jsonl", problems), problems)
-    predictions = _rows(_read(run / "predictions.csv", problems), problems)
-    names = ("result.json", "config.json", "metrics.jsonl", "predictions.csv")
+    names = (
+        "result.json",
+        "config.json",
+        "metrics.jsonl",
+        "predictions.csv",
+        "embedding.csv",
+        f"{MISTAKES}/{TABLE}",
+    )
     return RunFiles(
         result=result,
         config=config,
         metrics=metrics,
-        predictions=predictions,
+        predictions=_rows(run / "predictions.csv", problems),
+        embedding=_rows(run / "embedding.csv", problems),
+        mistakes=_mistakes(run / MISTAKES, problems),
         found=[name for name in names if (run / name).is_file()],
         problems=problems,
     )
@@ -79,7 +109,8 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, problems: list[str]) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        # Bytes that are not UTF-8 come from file names; the page shows a sign in their place.
+        return path.read_bytes().decode("utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -104,9 +135,40 @@ def _lines(text: str, problems: list[str]) -> list[Mapping[str, Any]]:
     return lines
 
 
-def _rows(text: str, problems: list[str]) -> list[Mapping[str, str]]:
+def _rows(path: Path, problems: list[str]) -> list[Mapping[str, str]]:
     try:
-        return list(csv.DictReader(text.splitlines()))
+        # A name may hold what ends a line, so the reader gets the text as it is.
+        return list(csv.DictReader(io.StringIO(_read(path, problems), newline="")))
     except csv.Error as error:
-        problems.append(f"predictions.csv is damaged ({error}).")
+        problems.append(f"{path.name} is damaged ({error}).")
         return []
+
+
+def _mistakes(folder: Path, problems: list[str]) -> list[KeptMistake] | None:
+    if not (folder / TABLE).is_file():
+        return None
+    rows = _rows(folder / TABLE, problems)[:SHOWN]
+    kept = [
+        KeptMistake(row, _picture(folder / picture_name(rank)))
+        for rank, row in enumerate(rows, start=1)
+    ]
+    missing = sum(mistake.picture is None for mistake in kept)
+    if missing:
+        problems.append(f"{folder.name}: {missing} picture(s) missing or damaged.")
+    return kept
+
+
+def _picture(path: Path) -> bytes | None:
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(_LARGEST_PICTURE + 1)
+    except OSError:
+        return None
+    if not data.startswith(_PNG) or not 24 < len(data) <= _LARGEST_PICTURE:
+        return None
+    return data if all(png_size(data)) else None
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels, from a PNG's first chunk."""
+    return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])

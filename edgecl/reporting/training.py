@@ -6,14 +6,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgecl.learning.mistakes import SHOWN
 from edgecl.reporting import training_plots as plots
+from edgecl.reporting.calibration_plots import (
+    FEW,
+    leaning,
+    reliability_bins,
+    reliability_plot,
+    scores_text,
+)
+from edgecl.reporting.embedding_plot import (
+    embedding_legend,
+    embedding_plot,
+    embedding_points,
+    embedding_text,
+)
+from edgecl.reporting.mistakes import are_wide, mistake_cards, mistake_rows, mistakes_text
 from edgecl.reporting.numbers import amount, decimal, duration, number, percent
 from edgecl.reporting.page import write_page
-from edgecl.reporting.per_class import class_rows, confusion_table
+from edgecl.reporting.per_class import class_rows, confusion_table, labels_of
 from edgecl.reporting.run_files import read_run
 
 PAGE = "report.html"
-MISTAKES = 12
 
 
 def training_page(run: Path) -> Path:
@@ -21,7 +35,7 @@ def training_page(run: Path) -> Path:
 
     Args:
         run: what `edgecl train` wrote: result.json, and where they are there config.json,
-            metrics.jsonl and predictions.csv.
+            metrics.jsonl, predictions.csv, embedding.csv and the folder mistakes.
 
     Returns:
         The page's path.
@@ -35,7 +49,13 @@ def training_page(run: Path) -> Path:
     finetune = [line for line in history if line.get("stage") == "finetune"]
     best = result.get("best_epoch")
     classes, scale_start = class_rows(result)
-    wrong = _mistakes(files.predictions)
+    curves = plots.roc_curves(result)
+    wrong = mistake_rows(files.predictions)
+    cards = mistake_cards(files.mistakes or ())
+    ranks = {card["file"]: card["rank"] for card in cards}
+    bins = reliability_bins(result)
+    labels = labels_of(result)
+    points = embedding_points(files.embedding, labels)
     return write_page(
         "training.html",
         run / PAGE,
@@ -47,13 +67,28 @@ def training_page(run: Path) -> Path:
         scale_start=scale_start,
         has_auc=any(row["auc"] is not None for row in classes),
         confusion=confusion_table(result),
-        roc=plots.roc_plot(result.get("roc") or {}, result.get("auc") or {}),
+        roc=plots.roc_plot(curves),
+        roc_legend=plots.roc_legend(curves, result.get("auc") or {}),
+        cards=cards,
+        wide=are_wide(cards),
+        mistakes=wrong[:SHOWN],
+        mistakes_text=mistakes_text(
+            len(wrong), len(files.predictions), len(cards) or min(len(wrong), SHOWN)
+        ),
+        tested=len(files.predictions),
+        reliability=reliability_plot(bins),
+        calibration_text=scores_text(result, bins),
+        few=FEW,
+        bin_count=len(result.get("reliability") or ()),
+        embedding=embedding_plot(points, labels, ranks),
+        embedding_legend=embedding_legend(points, labels),
+        embedding_text=embedding_text(
+            result, points, any(point.file in ranks for point in points if not point.right)
+        ),
         finetune=plots.finetune_plots(finetune, best),
         finetune_text=_finetune_text(finetune, best),
         pretrain=plots.pretrain_plots(pretrain),
         pretrain_text=_pretrain_text(pretrain),
-        mistakes=wrong[:MISTAKES],
-        mistakes_text=_mistakes_text(wrong, len(files.predictions)),
         notes=[*(str(note) for note in result.get("notes") or ()), *files.problems],
         facts=_facts(result, files.config),
         source=", ".join(files.found),
@@ -79,6 +114,9 @@ def _figures(
     ]
     if worst is not None:
         figures.append(("Lowest recall", percent(worst["recall"]), worst["label"]))
+    error = number(result.get("ece"))
+    if error is not None:
+        figures.append(("Calibration error", percent(error), leaning(reliability_bins(result))))
     macs = number(result.get("macs"))
     figures += [
         (
@@ -154,31 +192,6 @@ def _pretrain_text(lines: Sequence[Mapping[str, Any]]) -> str:
         last = percent(probes[-1]["probe_accuracy"])
         text += f" A linear probe on the frozen encoder reached {last}."
     return text
-
-
-def _mistakes(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    wrong = []
-    for row in predictions:
-        if row.get("truth") == row.get("predicted"):
-            continue
-        try:
-            confidence = float(row.get("confidence") or "nan")
-        except ValueError:
-            confidence = float("nan")
-        wrong.append(
-            {
-                "file": row.get("file") or "–",
-                "truth": row.get("truth") or "–",
-                "predicted": row.get("predicted") or "–",
-                "confidence": number(confidence),
-            }
-        )
-    return sorted(wrong, key=lambda row: row["confidence"] or 0.0, reverse=True)
-
-
-def _mistakes_text(wrong: Sequence[Any], tested: int) -> str:
-    shown = f", the first {MISTAKES} of them here" if len(wrong) > MISTAKES else ""
-    return f"{len(wrong)} of {tested} pictures were answered wrongly{shown}."
 
 
 def _facts(result: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, str]]:

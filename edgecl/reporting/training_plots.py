@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edgecl.reporting.figure import HALF, panels, style, to_svg
+from edgecl.reporting.legend import Entry, line_entries
 from edgecl.reporting.numbers import number
 from edgecl.reporting.palette import colour, dash, series
 
@@ -57,32 +58,23 @@ def finetune_plots(lines: Lines, best_epoch: Any) -> list[Markup]:
     ]
 
 
-def roc_plot(roc: Mapping[str, Any], auc: Mapping[str, Any]) -> Markup | None:
+def roc_plot(curves: Mapping[str, Any]) -> Markup | None:
     """A curve per class over logarithmic false alarms; None without curves.
 
     Args:
-        roc: per label, lists `fpr` and `tpr`.
-        auc: per label, the area, for the legend.
+        curves: from `roc_curves`.
     """
-    curves = {
-        str(label): curve
-        for label, curve in roc.items()
-        if curve and len(curve.get("fpr") or ()) == len(curve.get("tpr") or ()) > 0
-    }
     if not curves:
         return None
     with style():
-        figure, (axes,) = panels(1, width=HALF, height=3.5 + 0.17 * ((len(curves) + 1) // 2))
-        for index, (label, curve) in enumerate(curves.items()):
-            area = number(auc.get(label))
+        figure, (axes,) = panels(1, width=HALF, height=3.7)
+        for index, curve in enumerate(curves.values()):
             axes.plot(
                 [max(value, FALSE_ALARMS_FROM) for value in curve["fpr"]],
                 curve["tpr"],
                 color=series(index),
                 linestyle=dash(index),
                 drawstyle="steps-post",
-                # A leading underscore would hide the line from the legend.
-                label="\u200b" + label + (f"  {area:.4f}" if area is not None else ""),
             )
         axes.set_xscale("log")
         axes.set_xlim(FALSE_ALARMS_FROM, 1)
@@ -94,8 +86,24 @@ def roc_plot(roc: Mapping[str, Any], auc: Mapping[str, Any]) -> Markup | None:
         axes.set_xlabel("false alarms, share of all other pictures")
         axes.set_title("found, share of the class")
         axes.grid(True)
-        figure.legend(loc="outside lower left", ncols=2, handlelength=1.4, columnspacing=1.6)
-        return to_svg(figure, "ROC curve per class, with the area under it")
+        return to_svg(figure, "ROC curve per class")
+
+
+def roc_curves(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The curves of result.json that are whole, per label."""
+    return {
+        str(label): curve
+        for label, curve in (result.get("roc") or {}).items()
+        if curve and len(curve.get("fpr") or ()) == len(curve.get("tpr") or ()) > 0
+    }
+
+
+def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[Entry]:
+    """An entry per curve, with the area under it where `auc` has it."""
+    areas = {label: number(auc.get(label)) for label in curves}
+    return line_entries(
+        (label, f"{area:.4f}" if area is not None else "") for label, area in areas.items()
+    )
 
 
 def _lowest_found(curves: Mapping[str, Any]) -> float:
@@ -129,10 +137,7 @@ def _curves(
         elif axes.lines:
             axes.set_ylim(bottom=0)
         if len(axes.get_legend_handles_labels()[1]) > 1:
-            if accuracy:
-                axes.legend(loc="lower right", handlelength=1.4)
-            else:
-                axes.legend(loc="upper right", handlelength=1.4)
+            axes.legend(loc="best", handlelength=1.4)
         _mark_best(axes, lines, keys[-1][0], best_epoch)
         return to_svg(figure, f"{title} per epoch")
 

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-VOID = frozenset({"meta", "link", "br", "img", "hr", "input"})
+VOID = frozenset({"meta", "link", "br", "img", "hr", "input", "wbr"})
 
 
 class Page(HTMLParser):
