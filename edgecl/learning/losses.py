@@ -90,7 +90,8 @@ def _similarities(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
 
 def _symmetric_cross_entropy(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     with torch.autocast(a.device.type, enabled=False):
-        logits = _unit(a) @ _unit(b).T / temperature
+        both = torch.promote_types(a.dtype, b.dtype)  # neighbours may come in another
+        logits = _unit(a.to(both)) @ _unit(b.to(both)).T / temperature
         rows = torch.arange(len(a), device=a.device)
         return (F.cross_entropy(logits, rows) + F.cross_entropy(logits.T, rows)) / 2
 

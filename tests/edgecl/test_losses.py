@@ -37,7 +37,7 @@ def plain_cross_entropy(queries: torch.Tensor, keys: torch.Tensor, temperature: 
     return total / len(queries)
 
 
-@pytest.mark.parametrize("temperature", [0.1, 1.0])
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
 @pytest.mark.parametrize("pictures", [2, 7])
 def test_the_cross_view_form_agrees_with_the_plain_loop(pictures, temperature):
     torch.manual_seed(pictures)
@@ -48,7 +48,7 @@ def test_the_cross_view_form_agrees_with_the_plain_loop(pictures, temperature):
     assert nt_xent_across_views(z1, z2, temperature).item() == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("temperature", [0.1, 1.0])
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
 @pytest.mark.parametrize("pictures", [2, 7])
 def test_nnclr_agrees_with_the_plain_loop(pictures, temperature):
     torch.manual_seed(pictures)
@@ -67,7 +67,7 @@ def test_no_gradient_passes_through_a_neighbour():
     assert z2.grad is not None
 
 
-@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("pictures", [2, 7])
 def test_agrees_with_the_plain_loop(pictures, temperature):
     torch.manual_seed(pictures)
@@ -87,19 +87,46 @@ LOSSES = pytest.mark.parametrize(
 
 
 @LOSSES
+def test_identical_embeddings_leave_nothing_to_tell_apart(loss_of):
+    """All similarities are 1: whatever the temperature, the loss is that of guessing."""
+    z = torch.full((4, 3), 0.5, dtype=torch.float64, requires_grad=True)
+    if loss_of is nnclr_with_fixed_neighbours:
+        loss = nnclr(z, z, z, z, 0.01)
+    else:
+        loss = loss_of(z, z, 0.01)
+    loss.backward()
+    guesses = 7 if loss_of is nt_xent else 4
+    assert loss.item() == pytest.approx(math.log(guesses))
+    assert z.grad is not None
+    torch.testing.assert_close(z.grad, torch.zeros_like(z), rtol=0, atol=1e-9)
+
+
+@LOSSES
 def test_gradients_are_right(loss_of):
     torch.manual_seed(0)
     z1, z2 = (torch.randn(4, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
     assert torch.autograd.gradcheck(lambda a, b: loss_of(a, b, 0.2), (z1, z2))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(torch.linspace(-1, 1, 48).sin().view(6, 8), id="usual"),
+        pytest.param(1e4 * torch.linspace(-9, 9, 48).sin().view(6, 8), id="large"),
+        pytest.param(torch.full((6, 8), 0.3), id="identical"),
+        pytest.param(torch.full((6, 8), 1e4), id="large and identical"),
+    ],
+)
 @LOSSES
-def test_stays_finite_at_a_low_temperature_under_autocast(loss_of):
+def test_stays_finite_at_a_low_temperature_under_autocast(loss_of, rows, dtype):
     torch.manual_seed(0)
     layer = torch.nn.Linear(8, 8)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        z = layer(torch.randn(6, 8))
+    with torch.autocast("cpu", dtype=dtype):
+        z = layer(rows)
         loss = loss_of(z, z.flip(0), 0.01)
+    assert z.dtype == dtype
+    assert z.isfinite().all()
     loss.backward()
     assert loss.dtype == torch.float32
     assert loss.isfinite()
