@@ -24,9 +24,13 @@ if TYPE_CHECKING:  # at run time this would load what only training needs
 SECONDS_BETWEEN_LINES = 20.0
 
 
-def stderr_console() -> Console:
-    """Where messages and progress go; standard output is for results."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+def stderr_console(*, quiet: bool = False) -> Console:
+    """Where messages and progress go; standard output is for results.
+
+    Args:
+        quiet: swallow them all.
+    """
+    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
 
 
 @contextmanager

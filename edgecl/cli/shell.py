@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 import click
@@ -29,6 +30,8 @@ VERBS = {
 
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
+# How long a rank waits for the first one to say what was wrong; torchrun ends the wait sooner.
+FIRST_SPEAKS_S = 10.0
 
 # The package that each import belongs to, for the line that says what to install.
 _TRAIN_PACKAGES = frozenset(
@@ -111,6 +114,11 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
+    if "WORLD_SIZE" in os.environ and os.environ.get("RANK", "0") != "0":
+        # One of several ranks: the first says it. torchrun ends all as soon as one has ended.
+        if code != EXIT_INTERRUPTED:
+            time.sleep(FIRST_SPEAKS_S)
+        return code
     line = " ".join(message.split())
     print(f"edgecl: {line}", file=sys.stderr)  # noqa: T201
     return code

@@ -206,10 +206,12 @@ def command(
     """
     from edgecl.learning import run_directory
     from edgecl.learning.pretrained import pretrained_method
+    from edgecl.learning.ranks import joined
     from edgecl.learning.runner import train_run
     from edgecl.reporting.training import training_page
 
-    console = stderr_console()
+    ranks = ctx.with_resource(joined())
+    console = stderr_console(quiet=not ranks.first)
     chosen: dict[str, Any] = {
         name: str(value.absolute()) if isinstance(value, Path) else value
         for name, value in choices.items()
@@ -220,28 +222,29 @@ def command(
     if config.pretrained and ctx.get_parameter_source("method") is ParameterSource.DEFAULT:
         config = replace(config, method=pretrained_method(Path(config.pretrained)))
     if resume:
-        run = out or run_directory.newest_run(finished=False)
-        config, _ = run_directory.read_config(run)
+        run = out or Path(ranks.by_first(lambda: str(run_directory.newest_run(finished=False))))
+        config, _ = ranks.by_all(lambda: run_directory.read_config(run))
         _refuse_changes(ctx, config, chosen, run)
-        if (run / run_directory.RESULT).exists():
+        if ranks.by_first((run / run_directory.RESULT).exists):
             console.print(f"{run} is finished already", markup=False)
-            _print_result(run, run_directory.read_result(run), as_json)
+            if ranks.first:
+                _print_result(run, run_directory.read_result(run), as_json)
             return
     else:
-        run = out or run_directory.RUNS / (
-            f"{config.encoder}-{config.method}-{datetime.now():%Y%m%d-%H%M%S}"
-        )
-        if run.exists() and any(run.iterdir()):
+        start = ranks.by_first(lambda: f"{datetime.now():%Y%m%d-%H%M%S}")
+        run = out or run_directory.RUNS / f"{config.encoder}-{config.method}-{start}"
+        if ranks.by_first(lambda: run.exists() and any(run.iterdir())):
             raise InputError(
                 f"{run} exists already", mend="name another --out, or go on with it by --resume"
             )
     if not config.data:
         console.print("no --data given: training on the built-in drawn surfaces", markup=False)
     with reporting(console) as report:
-        result = train_run(config, run, report=report)
-        if not config.pretrain_only:
+        result = train_run(config, run, report=report, ranks=ranks)
+        if ranks.first and not config.pretrain_only:
             training_page(run)
-    (_print_pretraining if config.pretrain_only else _print_result)(run, result, as_json)
+    if ranks.first:
+        (_print_pretraining if config.pretrain_only else _print_result)(run, result, as_json)
 
 
 def _refuse_changes(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from edgecl.learning.ranks import ALONE, Ranks
+
 # bf16 must win clearly: a coin toss between two modes would make runs hard to repeat.
 CLEAR_WIN = 1.15
 MEASURED_STEPS = 3
@@ -18,15 +20,17 @@ MEASURED_STEPS = 3
 
 @dataclass(frozen=True)
 class Compute:
-    """A device and a number format.
+    """A device, a number format, and who computes along.
 
     Args:
         device: where the model lives.
         autocast: `off` or `bf16`.
+        ranks: the processes that share every batch.
     """
 
     device: torch.device
     autocast: str
+    ranks: Ranks = ALONE
 
     def casting(self) -> AbstractContextManager[object]:
         """The autocast region of a forward pass."""

@@ -1,4 +1,4 @@
-"""The end of a run: the test part is touched, once, and what a run leaves behind is written."""
+"""The end of a run: the test part touched, once, and all written; or a loss that is no number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from edgecl.learning.evaluation import evaluate
 from edgecl.learning.mistakes import write_mistakes
 from edgecl.learning.model import Classifier
 from edgecl.learning.preparation import Prepared
-from edgecl.learning.state import Journal
+from edgecl.learning.state import PRETRAIN, Journal
+from runtime.errors import InputError
 
 
 def conclude(
@@ -95,6 +96,27 @@ def conclude(
     )
     run_directory.write_result(run, result)
     return result
+
+
+def diverged(config: TrainConfig, run: Path, journal: Journal, step: int) -> InputError:
+    """What to tell the user of a loss that was not finite.
+
+    Args:
+        journal: of the last whole epoch.
+        step: the first step of the epoch after it, from 1, whose loss was not finite.
+    """
+    pretraining = journal.stage == PRETRAIN
+    option, rate = (
+        ("--pretrain-rate", config.pretrain_rate) if pretraining else ("--rate", config.rate)
+    )
+    name = "pretraining" if pretraining else "fine-tuning"
+    kept = run / run_directory.CHECKPOINT
+    state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
+    return InputError(
+        f"the loss of {name} stopped being a number in epoch {journal.epoch + 1}, step {step} "
+        f"({state})",
+        mend=f"start a new run with {option} below {rate:g}, or with --autocast off",
+    )
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -85,13 +85,15 @@ def pretrain_epoch(
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
     for rows in batches(len(images), batch_size, rng, whole_only=True):
-        first, second = two_views(images[rows], recipe, rng, compute)
+        share = compute.ranks.share(len(rows))
+        first, second = two_views(images[rows[share.rows]], share.of(recipe), rng, compute)
         with compute.casting():
             # Both views go through in one pass: batch norm must not see them apart.
-            z1, z2 = projector(torch.cat((first, second))).chunk(2)
+            z1, z2 = map(share.gather, projector(torch.cat((first, second))).chunk(2))
         loss = objective(z1, z2, torch.from_numpy(rows).to(compute.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        compute.ranks.average_gradients(projector)
         optimizer.step()
         losses.append(loss.detach())
         accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
@@ -134,13 +136,15 @@ def finetune_epoch(
     hits: list[Tensor] = []
     # A last batch of one or two pictures would upset batch norm; it is left to the next shuffle.
     for rows in batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size):
-        view = augment(images[rows], recipe, rng, compute.device)
+        share = compute.ranks.share(len(rows))
+        view = augment(images[rows[share.rows]], share.of(recipe), rng, compute.device)
         target = torch.from_numpy(targets[rows]).to(compute.device)
         with compute.casting():
-            logits, _ = classifier(view)
+            logits = share.gather(classifier(view)[0])
         loss = F.cross_entropy(logits.float(), target)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        compute.ranks.average_gradients(classifier)
         optimizer.step()
         losses.append(loss.detach())
         hits.append((logits.argmax(1) == target).float().mean())

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from edgecl.learning.compute import Compute
 from edgecl.learning.epochs import embed, predict
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.preparation import Prepared, Report
@@ -32,17 +33,17 @@ class Monitor:
         images, targets: uint8 N×H×W and int64 N, of the train part.
         validation_images, validation_targets: likewise.
         classes: how many labels there are.
-        device: where the networks live.
+        compute: where the networks live; the first of its ranks measures for all.
     """
 
-    def __init__(self, prepared: Prepared, device: torch.device) -> None:
+    def __init__(self, prepared: Prepared, compute: Compute) -> None:
         pictures, split = prepared.pictures, prepared.split
         self.images: NDArray[np.uint8] = pictures.images[split.train]
         self.targets: NDArray[np.int64] = pictures.targets[split.train]
         self.validation_images: NDArray[np.uint8] = pictures.images[split.validation]
         self.validation_targets: NDArray[np.int64] = pictures.targets[split.validation]
         self.classes = len(pictures.labels)
-        self.device = device
+        self.device, self.ranks = compute.device, compute.ranks
 
     def fit_probe(self, backbone: Backbone) -> LinearProbe:
         """A linear probe on the frozen encoder."""
@@ -58,6 +59,9 @@ class Monitor:
 
     def frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
         """What the frozen encoder is worth on the validation part, by both measures."""
+        return self.ranks.by_first(lambda: self._frozen_accuracies(backbone))
+
+    def _frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
         known = embed(backbone, self.images, self.device)
         held_out = embed(backbone, self.validation_images, self.device)
         probe = fit_linear_probe(known, self.targets, self.classes)
@@ -68,6 +72,9 @@ class Monitor:
 
     def validate(self, classifier: Classifier) -> tuple[float, float]:
         """Loss and accuracy on the validation part."""
+        return self.ranks.by_first(lambda: self._validate(classifier))
+
+    def _validate(self, classifier: Classifier) -> tuple[float, float]:
         logits = torch.from_numpy(predict(classifier, self.validation_images, self.device))
         targets = torch.from_numpy(self.validation_targets)
         accuracy = (logits.argmax(1) == targets).float().mean()

@@ -20,6 +20,7 @@ from edgecl.learning.compute import Compute, default_device
 from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.number_format import decide_autocast
 from edgecl.learning.preparation import Prepared, Report, prepare
+from edgecl.learning.ranks import ALONE, Ranks
 from edgecl.learning.sources import Source
 from edgecl.learning.training import Training
 from runtime.atomic import write_json
@@ -27,13 +28,19 @@ from runtime.errors import InputError
 
 
 def train_run(
-    config: TrainConfig, run: Path, *, report: Report, source: Source | None = None
+    config: TrainConfig,
+    run: Path,
+    *,
+    report: Report,
+    source: Source | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """Train `config` into the folder `run`, from the start or from its checkpoint.
 
     Args:
         report: called with (stage, done, total, text).
         source: where pictures come from; None to read them.
+        ranks: the processes that train together, all of which call this; the first one writes.
 
     Returns:
         What result.json holds.
@@ -43,11 +50,17 @@ def train_run(
             data is not what the run began with.
     """
     keep_activations()
-    weights = _checked_encoder(config, run)
-    prepared = prepare(config, report, source)
+    ranks.require_batch(config.batch_size)
+    weights = ranks.by_all(lambda: _checked_encoder(config, run))
+    prepared = ranks.by_all(lambda: prepare(config, report, source))
+    ranks.require_same(
+        [prepared.pictures.digest(), prepared.counts],
+        "pictures",
+        mend="let all ranks read the same files",
+    )
     device = default_device()
     recorded: dict[str, Any] | None = None
-    if (run / run_directory.CONFIG).exists():
+    if ranks.by_first((run / run_directory.CONFIG).exists):
         config, whole = run_directory.read_config(run)
         if whole["data_digest"] != prepared.pictures.digest():
             raise InputError(
@@ -57,20 +70,22 @@ def train_run(
             )
         notes = whole.get("encoder_notes", [])
     else:
-        autocast, timing = decide_autocast(config, prepared, device)
+        measured = replace(config, batch_size=max(2, config.batch_size // ranks.size))
+        autocast, timing = ranks.by_first(lambda: decide_autocast(measured, prepared, device))
         config = replace(config, autocast=autocast)
         notes = _encoder_notes(config, weights)
         recorded = {**_config_json(config, prepared, device, timing), "encoder_notes": notes}
+        recorded["machine"]["ranks"] = ranks.size
     training = Training(
         config,
         replace(prepared, notes=(*notes, *prepared.notes)),
         run,
-        compute=Compute(device, config.autocast),
+        compute=Compute(device, config.autocast, ranks),
         report=report,
         weights=weights,
     )
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
-        write_json(run / run_directory.CONFIG, recorded)
+        ranks.by_first(lambda: write_json(run / run_directory.CONFIG, recorded))
     return training.finish()
 
 

@@ -17,8 +17,9 @@ from edgecl.encoders.weights import FoundWeights
 from edgecl.learning import run_directory
 from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.averaging import WeightAverage
+from edgecl.learning.batch_norm import span_ranks
 from edgecl.learning.compute import Compute
-from edgecl.learning.conclusion import conclude
+from edgecl.learning.conclusion import conclude, diverged
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.epochs import (
     DivergedError,
@@ -32,7 +33,6 @@ from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.pretrained import pretraining_facts, save_pretrained
 from edgecl.learning.probe import LinearProbe
 from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
-from runtime.errors import InputError
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
@@ -56,16 +56,17 @@ class Training:
         self.config = config
         self.prepared = prepared
         self.run = run
-        self.compute = compute
+        self.compute, self.ranks = compute, compute.ranks
         self.report = report
         self.networks = Networks.build(config, prepared, compute.device, weights)
+        span_ranks(self.networks.backbone, compute.ranks, compute.device)
         self.objective = build_objective(
             config, self.networks.backbone.embedding_size, compute.device
         )
         self.augmentation = augmentation_of(config.method)
         self.journal = Journal()
         self.optimizer: torch.optim.Optimizer | None = None
-        self.monitor = Monitor(prepared, compute.device)
+        self.monitor = Monitor(prepared, compute)
         self.average: WeightAverage | None = None
         self._optimizer_state: Any = None
         self._average_state: Any = None
@@ -92,32 +93,17 @@ class Training:
             else:
                 self._finetune()
         except DivergedError as error:
-            raise self._diverged(error.step) from error
+            raise diverged(self.config, self.run, self.journal, error.step) from error
         classifier = self.networks.classifier
         if self.journal.best is not None:
             classifier.load_state_dict(self.journal.best)
         self.report("testing", 0, 1, "the test part, once")
-        result = conclude(
-            self.config, self.prepared, self.run, classifier, self.journal, self.compute.device
+        device = self.compute.device
+        result = self.ranks.by_first(
+            lambda: conclude(self.config, self.prepared, self.run, classifier, self.journal, device)
         )
         self.report("testing", 1, 1, "done")
         return result
-
-    def _diverged(self, step: int) -> InputError:
-        pretraining = self.journal.stage == PRETRAIN
-        option, rate = (
-            ("--pretrain-rate", self.config.pretrain_rate)
-            if pretraining
-            else ("--rate", self.config.rate)
-        )
-        name = "pretraining" if pretraining else "fine-tuning"
-        kept = self.run / run_directory.CHECKPOINT
-        state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
-        return InputError(
-            f"the loss of {name} stopped being a number in epoch {self.journal.epoch + 1}, step "
-            f"{step} ({state})",
-            mend=f"start a new run with {option} below {rate:g}, or with --autocast off",
-        )
 
     def _pretrain(self) -> None:
         config, journal = self.config, self.journal
@@ -156,7 +142,10 @@ class Training:
                     "learning_rate": rate,
                 },
             )
-        save_pretrained(self.run, self.networks.backbone, images, self._pretraining_facts())
+        facts = self._pretraining_facts()
+        self.ranks.by_first(
+            lambda: save_pretrained(self.run, self.networks.backbone, images, facts)
+        )
 
     def _begin_finetuning(self) -> None:
         self.journal.stage, self.journal.epoch, self.optimizer = FINETUNE, 0, None
@@ -244,6 +233,7 @@ class Training:
         with torch.no_grad():
             head.weight.copy_(torch.from_numpy(layer.weight))
             head.bias.copy_(torch.from_numpy(layer.bias))
+        self.ranks.copy_first(head)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
         optimizer = torch.optim.Adam(module.parameters(), lr=rate, fused=True)
@@ -261,7 +251,9 @@ class Training:
 
     def _rng(self, stage: str) -> np.random.Generator:
         """Each epoch's randomness comes from its number: a resumed run draws the same."""
-        return np.random.default_rng([self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch])
+        numbers = [self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch]
+        self.ranks.reseed(numbers)
+        return np.random.default_rng(numbers)
 
     def _ticker(
         self, name: str, steps: int, epochs: int, also: Callable[[], None] | None = None
@@ -279,6 +271,9 @@ class Training:
         self._save()
 
     def _save(self) -> None:
+        self.ranks.by_first(self._write)
+
+    def _write(self) -> None:
         run_directory.save_checkpoint(
             self.run,
             {
@@ -293,9 +288,18 @@ class Training:
         run_directory.write_metrics(self.run, self.journal.history)
 
     def _resume(self) -> None:
-        state = run_directory.load_checkpoint(self.run)
-        if state is None:
-            return
+        state = self.ranks.by_all(lambda: run_directory.load_checkpoint(self.run))
+        if state is not None:
+            self._take_up(state)
+        self.ranks.require_same(
+            [self.journal.stage, self.journal.epoch],
+            f"epochs in {self.run}",
+            mend="let all ranks see the same run directory",
+        )
+        for module in (self.networks.projector, self.networks.classifier):
+            self.ranks.copy_first(module)
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         self.journal = Journal(**state["journal"])
         self.networks.load(state["networks"])
         self.objective.load(state["objective"])
