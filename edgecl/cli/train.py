@@ -23,7 +23,7 @@ DEFAULTS = TrainConfig()
 @click.option(
     "--data",
     type=FOLDER,
-    help="Labelled pictures: class folders, or flat names like CLASS_12.jpg. "
+    help="Labelled pictures: class folders, flat names like CLASS_12.jpg, or a public set. "
     "Without it, the built-in surfaces are drawn.",
 )
 @click.option(

@@ -31,6 +31,7 @@ class PictureSet:
         groups: N names; pictures of one group show the same piece of metal.
         skipped: the files that were left out.
         sizes: how many pictures had each original (height, width).
+        notes: what a reader of the results must know of how the set was read.
     """
 
     images: NDArray[np.uint8]
@@ -41,6 +42,7 @@ class PictureSet:
     groups: Sequence[str] = ()
     skipped: Sequence[Skipped] = ()
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.images)

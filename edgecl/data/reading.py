@@ -1,26 +1,30 @@
-"""Readers for the layouts that people have: class folders, NEU's flat names, plain folders."""
+"""Labelled and unlabelled folders, in the layouts that people have, to pictures in memory."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgecl.data.dataset import PictureSet, Skipped
+from edgecl.data.layouts import Layout, find_pictures, labels_of, parts_of
+from edgecl.data.severstal import (
+    find_labelled_severstal,
+    find_severstal,
+    is_meant_as_severstal,
+    is_severstal,
+)
 from runtime.contract import InputContract
 from runtime.errors import FrameError, InputError
-from runtime.picture import decode_gray, list_pictures
+from runtime.picture import decode_gray
 from runtime.preprocess import Preprocessor
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
-
-# NEU's flat names: rolled-in_scale_12.jpg is picture 12 of rolled-in_scale.
-_FLAT_NAME = re.compile(r"^(?P<label>.*[^\d_-])[_-]?\d+$")
 
 
 def read_labelled(
@@ -30,7 +34,7 @@ def read_labelled(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> PictureSet:
-    """Read a labelled folder: one folder per class, or flat names like `crazing_12.jpg`.
+    """Read a labelled folder: one per class, flat names like `crazing_12.jpg`, or a public set's.
 
     Every picture is its own group until groups are set.
 
@@ -40,13 +44,12 @@ def read_labelled(
         strict: refuse a set with a broken file or an odd size instead of going on.
 
     Raises:
-        InputError: no pictures, names without a class, one class only, or (strict) a broken file.
+        InputError: no pictures, names without a class, one class only, a damaged table of labels,
+            or (strict) a broken or missing file.
     """
-    folder = _without_masks(folder)
-    paths = _pictures(folder)
-    labels = _labels_of(folder, paths)
-    pictures = _decode(folder, paths, contract, strict=strict, progress=progress)
-    kept = [labels[folder / file] for file in pictures.files]
+    layout, labels = _find_labelled(folder, strict=strict)
+    pictures = _decode(layout, contract, strict=strict, progress=progress)
+    kept = [labels[file] for file in pictures.files]
     names = tuple(sorted(set(kept)))
     if len(names) < 2:
         raise InputError(
@@ -54,15 +57,11 @@ def read_labelled(
             mend="add a folder for each further class, or pass it as --unlabelled",
         )
     index = {name: number for number, name in enumerate(names)}
-    return PictureSet(
-        images=pictures.images,
-        files=pictures.files,
-        hashes=pictures.hashes,
+    return replace(
+        pictures,
         labels=names,
         targets=np.array([index[label] for label in kept], np.int64),
         groups=list(pictures.files),
-        skipped=pictures.skipped,
-        sizes=pictures.sizes,
     )
 
 
@@ -79,8 +78,7 @@ def read_unlabelled(
         InputError: a folder without pictures, or (strict) a broken file.
     """
     sets = [
-        _decode(folder, _pictures(folder), contract, strict=strict, progress=progress)
-        for folder in map(_without_masks, folders)
+        _decode(_find_all(folder), contract, strict=strict, progress=progress) for folder in folders
     ]
     sizes: Counter[tuple[int, int]] = Counter()
     for pictures in sets:
@@ -93,67 +91,45 @@ def read_unlabelled(
         hashes=[digest for p in sets for digest in p.hashes],
         skipped=[skipped for p in sets for skipped in p.skipped],
         sizes=dict(sizes),
+        notes=[note for p in sets for note in p.notes],
     )
 
 
-def _without_masks(folder: Path) -> Path:
-    """SD-saliency-900 and its like keep pictures and masks side by side; masks are no pictures."""
-    images = folder / "images"
-    return images if images.is_dir() and (folder / "masks").is_dir() else folder
-
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise InputError(f"{folder} {what}", mend="give a folder of pictures")
-    paths = list_pictures(folder)
-    if not paths:
-        raise InputError(
-            f"there are no pictures in {folder}",
-            mend="give a folder with one folder per class, or with names like crazing_12.jpg",
-        )
-    return paths
-
-
-def _labels_of(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
-    """The class of each picture, from its folder or from its flat name."""
-    loose = [path for path in paths if path.parent == folder]
-    if loose and len(loose) != len(paths):
-        raise InputError(
-            f"{folder} holds both class folders and loose pictures ({loose[0].name})",
-            mend="move the loose pictures into their class folders",
-        )
-    if not loose:
-        return {path: path.relative_to(folder).parts[0] for path in paths}
-    labels = {}
-    for path in loose:
-        match = _FLAT_NAME.match(path.stem)
-        if match is None:
-            raise InputError(
-                f"{path} has no class: its name is not of the form CLASS_NUMBER",
-                mend="sort the pictures into one folder per class",
-            )
-        labels[path] = match["label"].rstrip("_-")
-    return labels
-
-
 def class_names(folder: Path, files: Sequence[str]) -> list[str]:
-    """The class of each file by its folder or flat name; empty names where the layout has none."""
+    """The class of each file that was read from `folder`; empty names where there is none."""
     try:
-        labels = _labels_of(folder, [folder / file for file in files])
+        if is_severstal(folder):
+            labels = find_labelled_severstal(folder, strict=False)[1]
+            return [labels.get(file, "") for file in files]
+        return labels_of(folder, files)
     except InputError:
         return [""] * len(files)
-    return [labels[folder / file] for file in files]
+
+
+def _find_labelled(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]]:
+    """The pictures that have a class, and the class of each file."""
+    if is_meant_as_severstal(folder):
+        return find_labelled_severstal(folder, strict=strict)
+    layout = find_pictures(folder)
+    files = layout.files
+    if parts := parts_of(files):
+        note = f"the folders {', '.join(parts)} were read as one set, which is split anew"
+        layout = replace(layout, notes=(*layout.notes, note))
+    return layout, dict(zip(files, labels_of(layout.root, files), strict=True))
+
+
+def _find_all(folder: Path) -> Layout:
+    return find_severstal(folder) if is_severstal(folder) else find_pictures(folder)
 
 
 def _decode(
-    folder: Path,
-    paths: Sequence[Path],
+    layout: Layout,
     contract: InputContract,
     *,
     strict: bool,
     progress: Progress | None,
 ) -> PictureSet:
+    folder, paths = layout.root, layout.paths
     preprocess = Preprocessor(contract)
     images = np.empty((len(paths), *contract.shape), np.uint8)
     files: list[str] = []
@@ -193,6 +169,7 @@ def _decode(
         hashes=hashes,
         skipped=skipped,
         sizes=dict(sizes),
+        notes=layout.notes,
     )
 
 

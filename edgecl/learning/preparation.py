@@ -74,7 +74,8 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
     """
     source = source or Source()
     pictures = _labelled(config, source, report)
-    notes = [f"left out {item.file}: {item.reason}" for item in pictures.skipped]
+    notes = [*pictures.notes]
+    notes.extend(f"left out {item.file}: {item.reason}" for item in pictures.skipped)
     if len(pictures.sizes) > 1:
         (usual, _), *odd = sorted(pictures.sizes.items(), key=lambda item: -item[1])
         count = sum(number for _, number in odd)
@@ -192,6 +193,7 @@ def _extra(
 ) -> NDArray[np.uint8]:
     what = "reading unlabelled pictures"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
+    notes.extend(unlabelled.notes)
     notes.extend(f"left out {item.file}: {item.reason}" for item in unlabelled.skipped)
     if not len(unlabelled):
         return unlabelled.images
