@@ -54,7 +54,10 @@ class Job:
     """What to export.
 
     Args:
-        classifier: maps uint8 N×1×H×W to (logits, embedding), in evaluation mode, on the CPU.
+        classifier: what is exported: maps uint8 N×1×H×W to (logits, embedding), in evaluation
+            mode, on the CPU.
+        trained: the network as trained, whose answers every precision is compared with; it may
+            be the same one.
         contract: its labels and input.
         precisions: beside `fp32`, which is always exported.
         validation: decides what ships.
@@ -66,6 +69,7 @@ class Job:
     """
 
     classifier: nn.Module
+    trained: nn.Module
     contract: ModelContract
     precisions: Sequence[str]
     validation: Pictures
@@ -111,7 +115,7 @@ def export_bundle(job: Job, out: Path, report: Report) -> Outcome:
         done += 1
 
     step("the trained model's answers")
-    reference = _torch_probabilities(job.classifier, job.validation.images)
+    reference = _torch_probabilities(job.trained, job.validation.images)
     with (
         explained(Path(tempfile.gettempdir())),
         tempfile.TemporaryDirectory(prefix="edgecl-export-") as scratch,

@@ -77,6 +77,14 @@ DEFAULTS = TrainConfig()
     show_default=True,
 )
 @click.option(
+    "--channels",
+    type=click.Choice(["1", "3"]),
+    default=str(DEFAULTS.channels),
+    show_default=True,
+    callback=lambda _ctx, _param, value: int(value),
+    help="Of the encoder: gray, or gray copied to three, as in the paper and in ImageNet weights.",
+)
+@click.option(
     "--interpolation",
     type=click.Choice(["linear", "area"]),
     default=DEFAULTS.interpolation,

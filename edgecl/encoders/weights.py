@@ -63,7 +63,7 @@ def find_weights(path: Path, encoder: nn.Module, *, name: str) -> FoundWeights:
     """Read a file and match it with an encoder.
 
     A first convolution over three channels is summed for an encoder of gray pictures: that is
-    what it does with gray copied to three.
+    what it does with gray copied to three. One over gray is shared out among three.
 
     Args:
         path: safetensors, or a state dict saved by torch.
@@ -124,10 +124,26 @@ def _fit(theirs: Tensor, mine: Tensor) -> Tensor | None:
     theirs = theirs.to(torch.float32)
     if theirs.shape == mine.shape:
         return theirs
-    gray = mine.ndim == 4 and mine.shape[1] == 1 and theirs.ndim == 4 and theirs.shape[1] == 3
-    if gray and theirs.shape[0] == mine.shape[0] and theirs.shape[2:] == mine.shape[2:]:
-        return theirs.sum(dim=1, keepdim=True)
+    if mine.ndim != 4 or theirs.ndim != 4 or (mine[:, :1].shape != theirs[:, :1].shape):
+        return None
+    if (theirs.shape[1], mine.shape[1]) == (3, 1):
+        return sum_of_channels(theirs)
+    if (theirs.shape[1], mine.shape[1]) == (1, 3):
+        return theirs.expand_as(mine) / 3
     return None
+
+
+def sum_of_channels(weight: Tensor) -> Tensor:
+    """What a convolution over three copies of a gray picture does, as one over the picture.
+
+    Args:
+        weight: O×3×K×K.
+
+    Returns:
+        O×1×K×K.
+    """
+    # In double precision, so that the only rounding is the last one.
+    return weight.sum(dim=1, keepdim=True, dtype=torch.float64).to(weight.dtype)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -47,6 +47,7 @@ class TrainConfig:
             those alone.
         pretrain_only: stop before fine-tuning.
         image_size: (height, width) in pixels.
+        channels: of the encoder: 1, or 3 for copies of the gray picture, as in the paper.
         interpolation: of the resize, `linear` or `area`.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
@@ -74,6 +75,7 @@ class TrainConfig:
     pretrain_on: str = "all"
     pretrain_only: bool = False
     image_size: tuple[int, int] = (128, 128)
+    channels: int = 1
     interpolation: str = "linear"
     split: str = "grouped"
     folds: int = 0

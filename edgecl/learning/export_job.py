@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.selection import select_stratified
 from edgecl import __version__
+from edgecl.learning.folding import folded_to_gray
 from edgecl.learning.preparation import Prepared, Report, prepare
 from edgecl.learning.run_directory import load_classifier, read_result
 from export.bundling import Job, Pictures
@@ -65,7 +66,8 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         select_stratified(prepared.pictures.targets[split.train], choices.calibration_images, rng)
     ]
     return Job(
-        classifier=classifier,
+        classifier=folded_to_gray(classifier, config),
+        trained=classifier,
         contract=ModelContract(
             InputContract(*config.image_size, config.interpolation),
             labels,
@@ -81,6 +83,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
             "encoder": config.encoder,
             "method": config.method,
             "image_size": list(config.image_size),
+            "channels": config.channels,
             "parameters": result["parameters"],
             "macs": result["macs"],
             "split": config.split,

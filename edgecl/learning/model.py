@@ -21,18 +21,22 @@ class Backbone(nn.Module):
     Args:
         encoder: a key of `ENCODERS`.
         image_size: (height, width) in pixels.
+        channels: that the encoder sees: 1, or 3 for copies of the gray picture (Zabin et al.).
     """
 
-    def __init__(self, encoder: str, image_size: tuple[int, int]) -> None:
+    def __init__(self, encoder: str, image_size: tuple[int, int], channels: int = 1) -> None:
         super().__init__()
-        self.encoder = build_encoder(encoder, channels=1, image_size=image_size)
+        self.channels = channels
+        self.encoder = build_encoder(encoder, channels=channels, image_size=image_size)
         self.embedding_size = int(self.encoder.embedding_size)  # type: ignore[arg-type]
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed uint8 N×1×H×W pictures as N×D."""
         # The weights' type comes after: squares of gray levels, summed, overflow half precision.
         dtype = next(self.encoder.parameters()).dtype
-        embedding: Tensor = self.encoder(standardise(pictures).to(dtype))
+        gray = standardise(pictures).to(dtype)
+        copies = gray if self.channels == 1 else gray.expand(-1, self.channels, -1, -1)
+        embedding: Tensor = self.encoder(copies)
         return embedding
 
 

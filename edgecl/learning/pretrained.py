@@ -25,7 +25,7 @@ PRETRAINED = "pretrained.safetensors"
 _SEEN = "seen_thumbnails"
 _FACTS = "pretraining"
 # What must be the same for the weights to mean anything.
-_SAME = ("encoder", "image_size", "method")
+_SAME = ("encoder", "image_size", "channels", "method")
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Pretrained:
         path: the file.
         weights: the backbone's state dict.
         seen: thumbnails of the pictures that it was pretrained on, uint8 M×32×32.
-        facts: what the file says of itself: `encoder`, `image_size`, `method`, `seed`,
-            `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`, and `last_epoch` with
-            its measures.
+        facts: what the file says of itself: `encoder`, `image_size`, `channels`, `method`,
+            `seed`, `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`, and `last_epoch`
+            with its measures.
     """
 
     path: Path
@@ -65,7 +65,7 @@ def pretraining_facts(
         pictures: how many it saw.
     """
     choices = config.to_json()
-    names = ("encoder", "image_size", "method", "seed", "pretrain_on", "batch_size")
+    names = (*_SAME, "seed", "pretrain_on", "batch_size")
     return {
         **{name: _plain(choices[name]) for name in names},
         "epochs": len(epochs),
@@ -130,7 +130,8 @@ def _read(run: Path) -> Pretrained:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()[_FACTS])
+            # Files from before there was a choice of channels do not name theirs.
+            facts = {"channels": 1, **json.loads(file.metadata()[_FACTS])}
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         seen = weights.pop(_SEEN).numpy()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -167,7 +167,7 @@ def load_classifier(run: Path) -> tuple[Classifier, TrainConfig, dict[str, Any]]
     config, whole = read_config(run)
     read_result(run)
     labels = whole["labels"]
-    backbone = Backbone(config.encoder, config.image_size)
+    backbone = Backbone(config.encoder, config.image_size, config.channels)
     classifier = Classifier(backbone, len(labels))
     for name, module in ((ENCODER, classifier.backbone), (CLASSIFIER, classifier.head)):
         path = run / name

@@ -112,7 +112,9 @@ def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
             mend="give --folds of 2 or more, and --fold from 0 to one less",
         )
     with torch.device("meta"):
-        encoder = build_encoder(config.encoder, image_size=config.image_size)
+        encoder = build_encoder(
+            config.encoder, channels=config.channels, image_size=config.image_size
+        )
     if not config.weights or (run / run_directory.CHECKPOINT).exists():
         return None
     return find_weights(Path(config.weights), encoder, name=config.encoder)

@@ -35,7 +35,7 @@ class Networks:
     ) -> Networks:
         """Fresh weights, from the run's seed, under those that were found for the encoder."""
         torch.manual_seed(config.seed)
-        backbone = Backbone(config.encoder, config.image_size)
+        backbone = Backbone(config.encoder, config.image_size, config.channels)
         if weights is not None:
             weights.load_into(backbone.encoder)
         networks = cls(

@@ -13,19 +13,21 @@ from runtime.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "parameters"),
+    ("name", "size", "parameters", "of_two_more_channels"),
     [
-        ("convnet", (128, 800), 6_066_176),
-        ("convnet", (200, 500), 5_853_184),
-        ("skipconvnet", (128, 800), 922_112),
-        ("skipconvnet", (100, 100), 922_112),
-        ("shufflenet", (128, 800), 413_764),
-        ("squeezenet", (128, 800), 127_400),
-        ("resnet50", (128, 800), 49_802_240),
+        ("convnet", (128, 800), 6_066_176, 2 * 128 * 9),
+        ("convnet", (200, 500), 5_853_184, 2 * 128 * 9),
+        ("skipconvnet", (128, 800), 922_112, 2 * 128 * 9),
+        ("skipconvnet", (100, 100), 922_112, 2 * 128 * 9),
+        ("shufflenet", (128, 800), 413_764, 2 * 24 * 9),
+        ("squeezenet", (128, 800), 127_400, 2 * 24 * 9),
+        ("resnet50", (128, 800), 49_802_240, 2 * 64 * 49),
     ],
 )
-def test_parameters_are_those_of_the_paper(name, size, parameters):
+def test_parameters_are_those_of_the_paper(name, size, parameters, of_two_more_channels):
     assert count_parameters(build_encoder(name, channels=3, image_size=size)) == parameters
+    gray = build_encoder(name, channels=1, image_size=size)
+    assert count_parameters(gray) == parameters - of_two_more_channels
 
 
 def test_the_pooled_resnet_has_the_same_body():

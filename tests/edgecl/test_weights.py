@@ -88,6 +88,23 @@ def test_a_gray_encoder_with_summed_weights_answers_like_the_one_of_three_channe
         assert torch.allclose(gray.eval()(picture), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_weights_of_three_channels_and_of_gray_fit_an_encoder_of_three(shallow, tmp_path):
+    encoder = build_encoder(shallow, channels=3, image_size=SIZE)
+    three, one = state_of(shallow), state_of(shallow, channels=1)
+    save_file(three, tmp_path / "three.safetensors")
+    found = find_weights(tmp_path / "three.safetensors", encoder, name=shallow)
+    assert not found.fresh
+    assert all(torch.equal(tensor, three[key]) for key, tensor in found.tensors.items())
+    save_file(one, tmp_path / "gray.safetensors")
+    find_weights(tmp_path / "gray.safetensors", encoder, name=shallow).load_into(encoder)
+    gray = build_encoder(shallow, image_size=SIZE)
+    gray.load_state_dict(one)
+    picture = torch.randn(2, 1, *SIZE)
+    with torch.no_grad():
+        answer = encoder.eval()(picture.expand(-1, 3, -1, -1))
+        assert torch.allclose(answer, gray.eval()(picture), rtol=1e-3, atol=1e-3)
+
+
 def test_convolution_biases_that_a_file_lacks_are_nothing():
     encoder = build_encoder("resnet50-pooled", image_size=(32, 32))
     biases = [m.bias for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)]
