@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TRAINING_ONLY = ("torch", "onnx", "onnxscript", "sklearn", "safetensors")
+TRAINING_ONLY = ("torch", "onnx", "onnxscript", "sklearn", "safetensors", "tensorboard")
 
 
 def test_imports_run_one_way():

@@ -40,6 +40,11 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         ("torch", "onnx", "onnxscript", "sympy"),
         "pip install 'edgecl[train]'",
     ),
+    "tensorboard": (
+        "Watching a training: edgecl train --tensorboard",
+        ("tensorboard",),
+        "pip install 'edgecl[tensorboard]'",
+    ),
     "openvino": (
         "Faster inference on x86 processors",
         ("openvino",),

@@ -202,10 +202,21 @@ DEFAULTS = TrainConfig()
 @click.option(
     "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."
 )
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Log every epoch for TensorBoard into the run directory; a resumed run goes on with it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, out: Path | None, resume: bool, as_json: bool, **choices: Any
+    ctx: click.Context,
+    /,
+    out: Path | None,
+    resume: bool,
+    tensorboard: bool,
+    as_json: bool,
+    **choices: Any,
 ) -> None:
     """Train an encoder on pictures and evaluate it on a test part held out.
 
@@ -216,6 +227,7 @@ def command(
     from edgecl.learning.pretrained import pretrained_method
     from edgecl.learning.ranks import joined
     from edgecl.learning.runner import train_run
+    from edgecl.learning.tensorboard_log import open_log
     from edgecl.reporting.training import training_page
 
     ranks = ctx.with_resource(joined())
@@ -245,10 +257,11 @@ def command(
             raise InputError(
                 f"{run} exists already", mend="name another --out, or go on with it by --resume"
             )
+    log = ranks.by_all(lambda: open_log(run, asked_for=tensorboard) if ranks.first else None)
     if not config.data:
         console.print("no --data given: training on the built-in drawn surfaces", markup=False)
     with reporting(console) as report:
-        result = train_run(config, run, report=report, ranks=ranks)
+        result = train_run(config, run, report=report, ranks=ranks, log=log)
         if ranks.first and not config.pretrain_only:
             training_page(run)
     if ranks.first:

@@ -22,6 +22,7 @@ from edgecl.learning.number_format import decide_autocast
 from edgecl.learning.preparation import Prepared, Report, prepare
 from edgecl.learning.ranks import ALONE, Ranks
 from edgecl.learning.sources import Source
+from edgecl.learning.state import EpochLog
 from edgecl.learning.training import Training
 from runtime.atomic import write_json
 from runtime.errors import InputError
@@ -34,6 +35,7 @@ def train_run(
     report: Report,
     source: Source | None = None,
     ranks: Ranks = ALONE,
+    log: EpochLog | None = None,
 ) -> dict[str, Any]:
     """Train `config` into the folder `run`, from the start or from its checkpoint.
 
@@ -41,6 +43,7 @@ def train_run(
         report: called with (stage, done, total, text).
         source: where pictures come from; None to read them.
         ranks: the processes that train together, all of which call this; the first one writes.
+        log: takes the epochs beside metrics.jsonl.
 
     Returns:
         What result.json holds.
@@ -83,6 +86,7 @@ def train_run(
         compute=Compute(device, config.autocast, ranks),
         report=report,
         weights=weights,
+        log=log,
     )
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
         ranks.by_first(lambda: write_json(run / run_directory.CONFIG, recorded))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,9 @@ from edgecl.learning.model import Backbone, Classifier, Projector
 from edgecl.learning.preparation import Prepared
 
 PRETRAIN, FINETUNE = "pretrain", "finetune"
+
+EpochLog = Callable[[Sequence[Mapping[str, Any]]], None]
+"""Called after every epoch with the lines of metrics.jsonl, all of them."""
 
 
 @dataclass

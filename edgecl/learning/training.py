@@ -32,7 +32,7 @@ from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.pretrained import pretraining_facts, save_pretrained
 from edgecl.learning.probe import LinearProbe
-from edgecl.learning.state import FINETUNE, PRETRAIN, Journal, Networks
+from edgecl.learning.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
@@ -52,12 +52,14 @@ class Training:
         compute: Compute,
         report: Report,
         weights: FoundWeights | None = None,
+        log: EpochLog | None = None,
     ) -> None:
         self.config = config
         self.prepared = prepared
         self.run = run
         self.compute, self.ranks = compute, compute.ranks
         self.report = report
+        self.log = log
         self.networks = Networks.build(config, prepared, compute.device, weights)
         span_ranks(self.networks.backbone, compute.ranks, compute.device)
         self.objective = build_objective(
@@ -286,6 +288,8 @@ class Training:
             },
         )
         run_directory.write_metrics(self.run, self.journal.history)
+        if self.log is not None:
+            self.log(self.journal.history)
 
     def _resume(self) -> None:
         state = self.ranks.by_all(lambda: run_directory.load_checkpoint(self.run))
