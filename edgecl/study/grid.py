@@ -39,8 +39,8 @@ class Study:
         label_shares: of the labels that fine-tuning sees, each in (0, 1].
         draws: how often a share below 1 is drawn.
         image_size: (height, width) in pixels.
-        pretrain_epochs, epochs, batch_size, pretrain_rate, rate, patience, interpolation,
-            queue_size, autocast, channels: as in `TrainConfig`.
+        channels, interpolation, pretrain_epochs, epochs, batch_size, pretrain_rate, rate,
+            patience, queue_size, autocast: as in `TrainConfig`.
     """
 
     data: str = ""
@@ -56,6 +56,7 @@ class Study:
     label_shares: tuple[float, ...] = (1.0,)
     draws: int = 1
     image_size: tuple[int, int] = (128, 128)
+    channels: int = 1
     interpolation: str = "linear"
     pretrain_epochs: int = 40
     epochs: int = 40
@@ -170,6 +171,7 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
         encoder=encoder,
         method="none",
         image_size=study.image_size,
+        channels=study.channels,
         interpolation=study.interpolation,
         folds=study.folds,
         pretrain_epochs=study.pretrain_epochs,

@@ -34,6 +34,7 @@ PAPER_GRID = Study(
     label_shares=(0.01, 0.05, 0.1, 1.0),
     draws=3,
     image_size=(128, 800),
+    channels=3,
     pretrain_epochs=100,
     epochs=100,
 )
