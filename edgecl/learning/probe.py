@@ -20,6 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 MAX_ITERATIONS = 200
 NEVER = -1e4
 NEIGHBOURS = 20
+SMALLEST_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def fit_linear_probe(
         targets: int64, N, class numbers below `classes`.
         classes: C; a class without a picture gets a unit that never wins.
     """
-    mean, deviation = embeddings.mean(axis=0), embeddings.std(axis=0) + 1e-6
+    mean, spread = embeddings.mean(axis=0), embeddings.std(axis=0)
+    # A dimension that hardly moves would get a weight that explodes as soon as it does.
+    deviation = np.maximum(spread, SMALLEST_SPREAD * np.sqrt((spread**2).mean())) + 1e-6
     regression = LogisticRegression(max_iter=MAX_ITERATIONS)
     with warnings.catch_warnings():
         # A probe that stopped early is still a lower bound, and says what is asked of it.

@@ -37,6 +37,9 @@ from edgecl.learning.state import FINETUNE, PRETRAIN, EpochLog, Journal, Network
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
 FEWEST_STEPS = 10
+# Embeddings of a hardly trained encoder differ by next to nothing; a probe that tells them apart all
+# the same has weights that fine-tuning does not recover from, and a fresh head is the better start.
+LARGEST_START = 100.0
 _NOT_DUE = {"probe_accuracy": None, "knn_accuracy": None}
 
 
@@ -151,7 +154,9 @@ class Training:
 
     def _begin_finetuning(self) -> None:
         self.journal.stage, self.journal.epoch, self.optimizer = FINETUNE, 0, None
-        self._set_head(self.monitor.fit_probe(self.networks.backbone))
+        probe = self.monitor.fit_probe(self.networks.backbone)
+        if np.abs(probe.weight).max() <= LARGEST_START:
+            self._set_head(probe)
         self._save()
 
     def _pretraining_facts(self) -> dict[str, Any]:

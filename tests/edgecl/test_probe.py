@@ -37,3 +37,10 @@ def test_neighbours_go_by_direction_not_by_length():
 def test_fewer_pictures_than_neighbours_will_do(count):
     known, held_out = clouds(count, 0.5, 0), clouds(5, 0.5, 1)
     assert 0 <= knn_accuracy(*known, *held_out) <= 1
+
+
+def test_a_dimension_that_hardly_moves_gets_no_weight_to_speak_of():
+    known, targets = clouds(40, 0.5, 0)
+    still = np.random.default_rng(3).normal(0, 1e-5, (len(known), 1)).astype(np.float32)
+    probe = fit_linear_probe(np.hstack((known, still)), targets, 3)
+    assert np.abs(probe.weight[:, 3]).max() < np.abs(probe.weight[:, :3]).max()
