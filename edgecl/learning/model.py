@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecl.encoders import build_encoder
@@ -70,6 +72,12 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = nn.Linear(backbone.embedding_size, classes)
+
+    def set_head(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Take over a dense layer that was fitted elsewhere, C×D and C."""
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weight))
+            self.head.bias.copy_(torch.from_numpy(bias))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 N×1×H×W pictures to logits N×C and embeddings N×D."""

@@ -31,14 +31,13 @@ from edgecl.learning.monitoring import Monitor, ticker
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.pretrained import pretraining_facts, save_pretrained
-from edgecl.learning.probe import LinearProbe
 from edgecl.learning.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
 FEWEST_STEPS = 10
-# Embeddings of a hardly trained encoder differ by next to nothing; a probe that tells them apart all
-# the same has weights that fine-tuning does not recover from, and a fresh head is the better start.
+# Embeddings of a hardly trained encoder differ by next to nothing. A probe that tells them apart
+# all the same has weights that fine-tuning does not recover from: a fresh head is the better start.
 LARGEST_START = 100.0
 _NOT_DUE = {"probe_accuracy": None, "knn_accuracy": None}
 
@@ -156,7 +155,7 @@ class Training:
         self.journal.stage, self.journal.epoch, self.optimizer = FINETUNE, 0, None
         probe = self.monitor.fit_probe(self.networks.backbone)
         if np.abs(probe.weight).max() <= LARGEST_START:
-            self._set_head(probe)
+            self.networks.classifier.set_head(probe.weight, probe.bias)
         self._save()
 
     def _pretraining_facts(self) -> dict[str, Any]:
@@ -225,7 +224,7 @@ class Training:
         start = time.perf_counter()
         self.report("fitting", 0, 1, "a support vector machine on the frozen encoder")
         machine, train_accuracy = self.monitor.fit_svm(self.networks.backbone)
-        self._set_head(machine)
+        classifier.set_head(machine.weight, machine.bias)
         loss, accuracy = self.monitor.validate(classifier)
         journal.epoch, journal.best_epoch, journal.best_loss = 1, 1, loss
         self._record(
@@ -234,13 +233,6 @@ class Training:
             {"train_accuracy": train_accuracy, "val_loss": loss, "val_accuracy": accuracy},
         )
         self.report("fitting", 1, 1, f"validation accuracy {accuracy:.3f}")
-
-    def _set_head(self, layer: LinearProbe) -> None:
-        head = self.networks.classifier.head
-        with torch.no_grad():
-            head.weight.copy_(torch.from_numpy(layer.weight))
-            head.bias.copy_(torch.from_numpy(layer.bias))
-        self.ranks.copy_first(head)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.Optimizer:
         optimizer = torch.optim.Adam(module.parameters(), lr=rate, fused=True)
