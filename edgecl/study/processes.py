@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from edgecl.learning.preparation import Report
@@ -21,41 +23,60 @@ _THREADS = "OMP_NUM_THREADS"
 def work_together(study: Study, folder: Path, report: Report, *, processes: int) -> list[Failure]:
     """Like `work`, in `processes` new processes that share the machine's threads.
 
+    However this ends, no process stays behind; what they were at can be resumed.
+
     Raises:
         EdgeclError: a process died of something that is nobody's input.
     """
     everything = cells(study)
-    before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // processes))
+    context = multiprocessing.get_context("spawn")
+    running = {}
+    failures: dict[str, Failure] = {}
     try:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_quiet) as pool:
-            running = {pool.submit(work, study, folder, _silent) for _ in range(processes)}
-            failures: dict[str, Failure] = {}
-            while running:
-                done = sum(is_done(folder, cell) for cell in everything)
-                report("study", done, len(everything), f"{processes} processes")
-                finished, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
-                for future in finished:
-                    error = future.exception()
-                    if error is not None:
-                        for other in running:
-                            other.cancel()
-                        raise EdgeclError(
-                            f"a process of the study died ({error}); run it again to go on"
-                        ) from error
-                    failures |= {failure.cell: failure for failure in future.result()}
-            return list(failures.values())
+        with _threads(max(1, (os.cpu_count() or 1) // processes)):
+            for _ in range(processes):
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_work, args=(study, folder, theirs), daemon=True)
+                process.start()
+                theirs.close()
+                running[ours] = process
+        while running:
+            done = sum(is_done(folder, cell) for cell in everything)
+            report("study", done, len(everything), f"{len(running)} processes")
+            for answer in wait(list(running), POLL_SECONDS):
+                assert isinstance(answer, Connection)
+                try:
+                    failures |= {failure.cell: failure for failure in answer.recv()}
+                except EOFError as error:
+                    raise EdgeclError(
+                        "a process of the study died", mend="run it again to go on where it stood"
+                    ) from error
+                running.pop(answer).join()
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.join()
+    return list(failures.values())
+
+
+def _work(study: Study, folder: Path, answer: Connection) -> None:
+    # Ctrl-C reaches the whole group: the first process speaks for all.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    answer.send(work(study, folder, _silent))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Processes that start inside the block compute with `count` threads."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = str(count)
+    try:
+        yield
     finally:
         if before is None:
             del os.environ[_THREADS]
         else:
             os.environ[_THREADS] = before
-
-
-def _quiet() -> None:
-    # Ctrl-C reaches the whole group; the first process speaks for all, and runs can be resumed.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _silent(stage: str, done: int, total: int, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import multiprocessing
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from edgecl.study.grid import Study, cells
 from edgecl.study.outcomes import collect
 from edgecl.study.processes import work_together
 from edgecl.study.summary import summarise
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 
 
 def silent(*_: object) -> None:
@@ -123,6 +124,21 @@ def test_two_processes_give_the_same(tiny_study, finished, tmp_path):
         assert mine["runs"] == theirs["runs"]
         # Other thread counts sum in another order.
         assert mine["accuracy"]["value"] == pytest.approx(theirs["accuracy"]["value"], abs=0.05)
+
+
+def test_a_process_that_dies_ends_the_study_with_one_line_and_leaves_none_behind(
+    tiny_study, tmp_path
+):
+    folder = tmp_path / "study"
+    begin(tiny_study, folder)
+
+    def shoot(*_: object) -> None:
+        for process in multiprocessing.active_children()[:1]:
+            process.kill()
+
+    with pytest.raises(EdgeclError, match="a process of the study died; run it again"):
+        work_together(tiny_study, folder, shoot, processes=2)
+    assert not multiprocessing.active_children()
 
 
 def test_a_run_that_another_process_is_at_is_left_alone(tiny_study, tmp_path, monkeypatch):
