@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -62,7 +63,16 @@ def work_together(study: Study, folder: Path, report: Report, *, processes: int)
 def _work(study: Study, folder: Path, answer: Connection) -> None:
     # Ctrl-C reaches the whole group: the first process speaks for all.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     answer.send(work(study, folder, _silent))
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its processes: they do it themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import multiprocessing
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +141,22 @@ def test_a_process_that_dies_ends_the_study_with_one_line_and_leaves_none_behind
     with pytest.raises(EdgeclError, match="a process of the study died; run it again"):
         work_together(tiny_study, folder, shoot, processes=2)
     assert not multiprocessing.active_children()
+
+
+def test_processes_end_with_the_one_that_started_them(tiny_study, tmp_path):
+    folder = tmp_path / "study"
+    begin(tiny_study, folder)
+    arguments = [sys.executable, "-m", "edgecl", "study", "--out", str(folder), "--processes", "2"]
+    first = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    locks = folder / execution.LOCKS
+    while not (locks.exists() and any(locks.iterdir())):
+        time.sleep(0.1)
+    first.kill()
+    first.wait()
+    # A lock is free as soon as the process that held it is gone.
+    for path in locks.iterdir():
+        with path.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def test_a_run_that_another_process_is_at_is_left_alone(tiny_study, tmp_path, monkeypatch):
