@@ -150,6 +150,7 @@ def test_processes_end_with_the_one_that_started_them(tiny_study, tmp_path):
     first = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
     locks = folder / execution.LOCKS
     while not (locks.exists() and any(locks.iterdir())):
+        assert first.poll() is None
         time.sleep(0.1)
     first.kill()
     first.wait()
