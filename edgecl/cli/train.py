@@ -13,7 +13,14 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.learning.config import ENCODER_NAMES, METHODS, NEGATIVES, PRETRAIN_ON, TrainConfig
+from edgecl.learning.config import (
+    AUTOCAST,
+    ENCODER_NAMES,
+    METHODS,
+    NEGATIVES,
+    PRETRAIN_ON,
+    TrainConfig,
+)
 from runtime.errors import InputError
 
 DEFAULTS = TrainConfig()
@@ -184,10 +191,13 @@ DEFAULTS = TrainConfig()
 )
 @click.option(
     "--autocast",
-    type=click.Choice(["auto", "off", "bf16"]),
+    type=click.Choice(AUTOCAST),
     default=DEFAULTS.autocast,
     show_default=True,
-    help="Number format; auto measures.",
+    help="Number format; auto measures. fp16 needs a GPU.",
+)
+@click.option(
+    "--compile", is_flag=True, help="Compile the networks in training; pays on long runs only."
 )
 @click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True)
 @click.option(

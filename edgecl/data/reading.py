@@ -18,6 +18,7 @@ from edgecl.data.severstal import (
     is_meant_as_severstal,
     is_severstal,
 )
+from edgecl.data.store import join, new_store
 from runtime.contract import InputContract
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
@@ -84,9 +85,7 @@ def read_unlabelled(
     for pictures in sets:
         sizes.update(pictures.sizes)
     return PictureSet(
-        images=np.concatenate([p.images for p in sets])
-        if sets
-        else np.empty((0, *contract.shape), np.uint8),
+        images=join([p.images for p in sets]) if sets else np.empty((0, *contract.shape), np.uint8),
         files=[file for p in sets for file in p.files],
         hashes=[digest for p in sets for digest in p.hashes],
         skipped=[skipped for p in sets for skipped in p.skipped],
@@ -131,7 +130,7 @@ def _decode(
 ) -> PictureSet:
     folder, paths = layout.root, layout.paths
     preprocess = Preprocessor(contract)
-    images = np.empty((len(paths), *contract.shape), np.uint8)
+    images = new_store((len(paths), *contract.shape))
     files: list[str] = []
     hashes: list[str] = []
     skipped: list[Skipped] = []

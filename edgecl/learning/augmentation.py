@@ -197,7 +197,7 @@ def warp_on_device(images: Tensor, views: Views) -> Tensor:
 
 
 def augment(
-    images: NDArray[np.uint8],
+    images: NDArray[np.uint8] | Tensor,
     recipe: Recipe,
     rng: np.random.Generator,
     device: torch.device,
@@ -205,13 +205,15 @@ def augment(
     """One random view of each picture, on `device`.
 
     Args:
-        images: uint8, N×H×W.
+        images: uint8, N×H×W; a tensor where they are on the device already.
 
     Returns:
         uint8, N×1×H×W.
     """
     count, height, width = images.shape
     views = recipe.sample(count, (height, width), rng)
+    if isinstance(images, Tensor):
+        return warp_on_device(images, views)
     if device.type == "cpu":
         return torch.from_numpy(warp_on_cpu(images, views))
     return warp_on_device(torch.from_numpy(images).to(device, non_blocking=True), views)

@@ -27,7 +27,7 @@ ENCODER_NAMES = (
 FROZEN_ENCODERS = ("resnet101-svm",)
 METHODS = ("simclr", "nnclr", "none")
 NEGATIVES = ("all", "cross-view")
-AUTOCAST = ("auto", "off", "bf16")
+AUTOCAST = ("auto", "off", "bf16", "fp16")
 PRETRAIN_ON = ("all", "unlabelled")
 CONFIG_SCHEMA = 1
 
@@ -59,7 +59,9 @@ class TrainConfig:
         negatives: of SimCLR: `all` other views (the paper's text), or `cross-view` (its code).
         queue_size: embeddings in NNCLR's support set.
         patience: epochs without a lower validation loss before fine-tuning stops.
-        autocast: `off`, `bf16`, or `auto` for what a short measurement finds faster.
+        autocast: `off`, `bf16`, `fp16` (on a GPU), or `auto` for what a short measurement finds
+            fastest.
+        compile: train the networks compiled.
         seed: of the split, the weights, the order and the augmentation.
         strict: refuse broken files and odd sizes.
         allow_leak: pretrain on copies of held-out pictures; marks every figure.
@@ -92,6 +94,7 @@ class TrainConfig:
     queue_size: int = 10_000
     patience: int = 15
     autocast: str = "auto"
+    compile: bool = False
     seed: int = 0
     strict: bool = False
     allow_leak: bool = False

@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgecl.data.store import Selection
 from edgecl.learning.augmentation import Recipe, augment
 from edgecl.learning.compute import Compute
 from edgecl.learning.losses import contrastive_accuracy
 from edgecl.learning.model import Classifier
 from edgecl.learning.objectives import Objective
+from edgecl.learning.residency import Pictures, prepared, prepares_ahead
 
 OnStep = Callable[[], None]
 EVALUATION_BATCH = 128
@@ -64,7 +66,7 @@ def batches(
 def pretrain_epoch(
     projector: nn.Module,
     optimizer: torch.optim.Optimizer,
-    images: NDArray[np.uint8],
+    images: Pictures,
     *,
     objective: Objective,
     recipe: Recipe,
@@ -82,27 +84,36 @@ def pretrain_epoch(
     Raises:
         DivergedError: a loss is not finite; the weights are lost.
     """
+
+    def views_of(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        share = compute.ranks.share(len(rows))
+        return two_views(images[rows[share.rows]], share.of(recipe), rng, compute)
+
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
-    for rows in batches(len(images), batch_size, rng, whole_only=True):
+    order = batches(len(images), batch_size, rng, whole_only=True)
+    ahead = prepares_ahead(images, compute.device)
+    for rows, (first, second) in prepared(order, views_of, ahead=ahead):
         share = compute.ranks.share(len(rows))
-        first, second = two_views(images[rows[share.rows]], share.of(recipe), rng, compute)
         with compute.casting():
             # Both views go through in one pass: batch norm must not see them apart.
             z1, z2 = map(share.gather, projector(torch.cat((first, second))).chunk(2))
         loss = objective(z1, z2, torch.from_numpy(rows).to(compute.device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        compute.backward(loss)
         compute.ranks.average_gradients(projector)
-        optimizer.step()
+        compute.step(optimizer)
         losses.append(loss.detach())
         accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
         on_step()
-    return EpochResult(_finite_mean(losses), _mean(accuracies))
+    return EpochResult(_finite_mean(losses, compute), _mean(accuracies))
 
 
 def two_views(
-    images: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator, compute: Compute
+    images: NDArray[np.uint8] | Tensor,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    compute: Compute,
 ) -> tuple[Tensor, Tensor]:
     """Two contrastive views of each picture, uint8 N×1×H×W each."""
     return (
@@ -114,7 +125,7 @@ def two_views(
 def finetune_epoch(
     classifier: Classifier,
     optimizer: torch.optim.Optimizer,
-    images: NDArray[np.uint8],
+    images: Pictures,
     targets: NDArray[np.int64],
     *,
     recipe: Recipe,
@@ -132,42 +143,48 @@ def finetune_epoch(
     Raises:
         DivergedError: a loss is not finite; the weights are lost.
     """
+
+    def view_of(rows: NDArray[np.int64]) -> Tensor:
+        share = compute.ranks.share(len(rows))
+        return augment(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     # A last batch of one or two pictures would upset batch norm; it is left to the next shuffle.
-    for rows in batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size):
+    order = batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size)
+    ahead = prepares_ahead(images, compute.device)
+    for rows, view in prepared(order, view_of, ahead=ahead):
         share = compute.ranks.share(len(rows))
-        view = augment(images[rows[share.rows]], share.of(recipe), rng, compute.device)
         target = torch.from_numpy(targets[rows]).to(compute.device)
         with compute.casting():
             logits = share.gather(classifier(view)[0])
         loss = F.cross_entropy(logits.float(), target)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        compute.backward(loss)
         compute.ranks.average_gradients(classifier)
-        optimizer.step()
+        compute.step(optimizer)
         losses.append(loss.detach())
         hits.append((logits.argmax(1) == target).float().mean())
         on_step()
-    return EpochResult(_finite_mean(losses), _mean(hits))
+    return EpochResult(_finite_mean(losses, compute), _mean(hits))
 
 
 def embed(
-    backbone: nn.Module, images: NDArray[np.uint8], device: torch.device
+    backbone: nn.Module, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> NDArray[np.float32]:
     """Embeddings of pictures, float32 N×D, in evaluation mode and full precision."""
     return _evaluate(backbone, backbone, images, device)
 
 
 def predict(
-    classifier: Classifier, images: NDArray[np.uint8], device: torch.device
+    classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> NDArray[np.float32]:
     """Logits of pictures, float32 N×C, in evaluation mode and full precision."""
     return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device)
 
 
 def predict_and_embed(
-    classifier: Classifier, images: NDArray[np.uint8], device: torch.device
+    classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What `predict` and `embed` give, from one pass: float32 N×C and N×D."""
     both = _evaluate(classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device)
@@ -179,14 +196,14 @@ def predict_and_embed(
 def _evaluate(
     network: nn.Module,
     answer: Callable[[Tensor], Tensor],
-    images: NDArray[np.uint8],
+    images: NDArray[np.uint8] | Selection,
     device: torch.device,
 ) -> NDArray[np.float32]:
     """What `network` answers in evaluation mode, in batches; its mode is as before afterwards."""
     was_training = network.training
     network.eval()
     parts = [
-        answer(torch.from_numpy(images[start : start + EVALUATION_BATCH, None]).to(device)).cpu()
+        answer(torch.from_numpy(images[start : start + EVALUATION_BATCH])[:, None].to(device)).cpu()
         for start in range(0, len(images), EVALUATION_BATCH)
     ]
     network.train(was_training)
@@ -194,12 +211,18 @@ def _evaluate(
     return answers
 
 
-def _finite_mean(losses: list[Tensor]) -> float:
+def _finite_mean(losses: list[Tensor], compute: Compute) -> float:
     # Looked at once per epoch: to ask after every step would make a GPU wait for the answer.
-    lost = torch.stack(losses).isfinite().logical_not().nonzero()
-    if len(lost):
+    values = torch.stack(losses)
+    finite = values.isfinite()
+    lost = finite.logical_not().nonzero()
+    # Where losses are scaled, a step that overflowed was left out and its weights are whole. It is
+    # lost when most steps are, or when no scale is small enough any more.
+    if len(lost) > (len(losses) // 2 if compute.skips_overflow else 0):
         raise DivergedError(int(lost[0]) + 1)
-    return _mean(losses)
+    if compute.underflowed():
+        raise DivergedError(len(losses))
+    return float(values[finite].mean())
 
 
 def _mean(values: list[Tensor]) -> float:

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecl.data.store import Selection
+
 # Re-encoded copies of one picture correlate above 0.998 at this size.
 THUMBNAIL = 32
 COPY_CORRELATION = 0.98
@@ -13,7 +15,7 @@ COPY_CORRELATION = 0.98
 LEAK = "leaks:"
 
 
-def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
     """What is kept of pictures to know them again, uint8 N×32×32.
 
     Args:

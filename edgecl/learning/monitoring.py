@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from edgecl.data.store import select
 from edgecl.learning.compute import Compute
 from edgecl.learning.epochs import embed, predict
 from edgecl.learning.model import Backbone, Classifier
@@ -38,9 +39,9 @@ class Monitor:
 
     def __init__(self, prepared: Prepared, compute: Compute) -> None:
         pictures, split = prepared.pictures, prepared.split
-        self.images: NDArray[np.uint8] = pictures.images[split.train]
+        self.images = select((pictures.images, split.train))
         self.targets: NDArray[np.int64] = pictures.targets[split.train]
-        self.validation_images: NDArray[np.uint8] = pictures.images[split.validation]
+        self.validation_images = select((pictures.images, split.validation))
         self.validation_targets: NDArray[np.int64] = pictures.targets[split.validation]
         self.classes = len(pictures.labels)
         self.device, self.ranks = compute.device, compute.ranks

@@ -13,6 +13,7 @@ from edgecl.data.dataset import PictureSet
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
 from edgecl.data.splits import Split, labelled_rows, split_pictures
+from edgecl.data.store import Selection, select
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.pretrained import Pretrained, read_pretrained
@@ -46,9 +47,11 @@ class Prepared:
     protocol_note: str
     pretrained: Pretrained | None = None
 
-    def pretraining_images(self) -> NDArray[np.uint8]:
+    def pretraining_images(self) -> NDArray[np.uint8] | Selection:
         """All that pretraining sees, uint8 M×H×W."""
-        return np.concatenate((self.pictures.images[self.pretraining], self.extra))
+        return select(
+            (self.pictures.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
+        )
 
     @property
     def counts(self) -> dict[str, int]:

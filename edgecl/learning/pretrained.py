@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from edgecl.data.store import Selection
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.leaks import thumbnails
 from edgecl.learning.model import Backbone
@@ -76,7 +77,7 @@ def pretraining_facts(
 
 
 def save_pretrained(
-    run: Path, backbone: Backbone, images: NDArray[np.uint8], facts: dict[str, Any]
+    run: Path, backbone: Backbone, images: NDArray[np.uint8] | Selection, facts: dict[str, Any]
 ) -> None:
     """Write pretrained.safetensors into a run directory.
 

@@ -16,6 +16,7 @@ from edgecl.encoders import build_encoder
 from edgecl.encoders.weights import FoundWeights, find_weights
 from edgecl.learning import run_directory
 from edgecl.learning.allocator import keep_activations
+from edgecl.learning.compilation import compile_networks
 from edgecl.learning.compute import Compute, default_device
 from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.number_format import decide_autocast
@@ -53,6 +54,8 @@ def train_run(
             data is not what the run began with.
     """
     keep_activations()
+    device = default_device()
+    _require_format(config, device)
     ranks.require_batch(config.batch_size)
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     prepared = ranks.by_all(lambda: prepare(config, report, source))
@@ -61,7 +64,6 @@ def train_run(
         "pictures",
         mend="let all ranks read the same files",
     )
-    device = default_device()
     recorded: dict[str, Any] | None = None
     if ranks.by_first((run / run_directory.CONFIG).exists):
         config, whole = run_directory.read_config(run)
@@ -88,9 +90,19 @@ def train_run(
         weights=weights,
         log=log,
     )
+    uncompiled = compile_networks(training.networks, config, training.compute)
+    training.prepared = replace(training.prepared, notes=(*uncompiled, *training.prepared.notes))
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
         ranks.by_first(lambda: write_json(run / run_directory.CONFIG, recorded))
     return training.finish()
+
+
+def _require_format(config: TrainConfig, device: torch.device) -> None:
+    if config.autocast == "fp16" and device.type != "cuda":
+        raise InputError(
+            "--autocast fp16 needs a GPU, and torch sees none here",
+            mend="choose --autocast bf16, off or auto",
+        )
 
 
 def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:

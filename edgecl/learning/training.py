@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edgecl.data.store import Selection
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning import run_directory
 from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.averaging import WeightAverage
 from edgecl.learning.batch_norm import span_ranks
+from edgecl.learning.compilation import run_eagerly
 from edgecl.learning.compute import Compute
 from edgecl.learning.conclusion import conclude, diverged
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
@@ -31,6 +33,7 @@ from edgecl.learning.monitoring import Monitor, ticker
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.pretrained import pretraining_facts, save_pretrained
+from edgecl.learning.residency import bring_closer
 from edgecl.learning.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
@@ -99,6 +102,7 @@ class Training:
         except DivergedError as error:
             raise diverged(self.config, self.run, self.journal, error.step) from error
         classifier = self.networks.classifier
+        run_eagerly(classifier)
         if self.journal.best is not None:
             classifier.load_state_dict(self.journal.best)
         self.report("testing", 0, 1, "the test part, once")
@@ -116,6 +120,7 @@ class Training:
             return
         images = self.prepared.pretraining_images()
         projector = self.networks.projector.train()
+        resident = bring_closer(images, self.compute.device)
         self.optimizer = self._adam(projector, config.pretrain_rate)
         steps = len(images) // config.batch_size
         while journal.epoch < config.pretrain_epochs:
@@ -125,7 +130,7 @@ class Training:
             result = pretrain_epoch(
                 projector,
                 self.optimizer,
-                images,
+                resident,
                 objective=self.objective,
                 recipe=self.augmentation.contrastive,
                 batch_size=config.batch_size,
@@ -169,6 +174,7 @@ class Training:
         self.optimizer = self._adam(classifier, config.rate)
         self.average = WeightAverage(classifier, self._average_state)
         images, targets = self._shown()
+        resident = bring_closer(images, self.compute.device)
         steps = len(images) // config.batch_size
         while journal.epoch < config.epochs:
             if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
@@ -178,7 +184,7 @@ class Training:
             result = finetune_epoch(
                 classifier,
                 self.optimizer,
-                images,
+                resident,
                 targets,
                 recipe=self.augmentation.classification,
                 batch_size=config.batch_size,
@@ -206,7 +212,7 @@ class Training:
                 },
             )
 
-    def _shown(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _shown(self) -> tuple[NDArray[np.uint8] | Selection, NDArray[np.int64]]:
         """The pictures of one epoch; few ones come again, each time in another view."""
         images, targets = self.monitor.images, self.monitor.targets
         times = math.ceil(FEWEST_STEPS * self.config.batch_size / len(images))
@@ -281,6 +287,7 @@ class Training:
                 "objective": self.objective.state(),
                 "optimizer": self.optimizer.state_dict() if self.optimizer else None,
                 "average": self.average.state() if self.average else None,
+                "scaler": self.compute.scaler.state_dict(),
                 "torch_rng": torch.get_rng_state(),
             },
         )
@@ -306,4 +313,6 @@ class Training:
         self.objective.load(state["objective"])
         self._optimizer_state = state["optimizer"]
         self._average_state = state["average"]
+        if state.get("scaler"):  # empty where nothing is scaled
+            self.compute.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["torch_rng"])
