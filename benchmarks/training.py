@@ -257,7 +257,8 @@ def plain_view(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     if rng.random() < 0.5:
         view = view[:, ::-1]
     gain = rng.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS) + rng.uniform(-JITTER, JITTER, 3).sum()
-    return np.clip(view.astype(np.float32) / 255 * np.float32(gain), 0, 1)
+    bright: NDArray[np.float32] = view.astype(np.float32) / 255 * np.float32(gain)
+    return bright.clip(0, 1)
 
 
 def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
@@ -287,8 +288,8 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     )
     names = [str(row) for row in range(len(images))]
     pictures = PictureSet(images, names, names, ("drawn",), np.zeros(len(images), np.int64))
-    none = np.empty(0, np.int64)
-    prepared = Prepared(pictures, Split(np.arange(len(images)), none, none), images[:0], (), "")
+    rows, none = np.arange(len(images)), np.empty(0, np.int64)
+    prepared = Prepared(pictures, Split(rows, none, none), rows, images[:0], (), "")
     device = torch.device("cpu")
     autocast, _ = decide_autocast(config, prepared, device)
     networks = Networks.build(config, prepared, device)
@@ -300,11 +301,11 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     def run_steps(steps: int) -> float:
         start = time.perf_counter()
         # An epoch of that many steps; the pictures repeat where they are too few.
-        rows = np.arange(steps * batch_size) % len(images)
+        shown = images[np.arange(steps * batch_size) % len(images)]
         pretrain_epoch(
             projector,
             optimizer,
-            images[rows],
+            shown,
             objective=objective,
             recipe=augmentation_of(config.method).contrastive,
             batch_size=batch_size,
