@@ -15,7 +15,8 @@ from edgecl.learning.ranks import ALONE, Ranks
 
 # Half precision must win: a coin toss between two modes would make runs hard to repeat.
 CLEAR_WIN = 1.05
-MEASURED_STEPS = 3
+# Quick steps are measured more often: a busy machine disturbs them more.
+FEWEST_STEPS, MOST_STEPS, ENOUGH_SECONDS = 3, 20, 2.0
 # The scaler begins at 65,536 and halves at every overflow; below this nothing would be left.
 SMALLEST_SCALE = 2.0**-14
 HALF_PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -104,7 +105,10 @@ def choose_autocast(
     taken: dict[str, list[float]] = {name: [] for name in formats(device)}
     trials = {name: (Compute(device, name), copy.deepcopy(model)) for name in taken}
     # In turns and by the quickest: what else the machine does must not decide.
-    for _ in range(MEASURED_STEPS + 1):
+    begun = time.perf_counter()
+    for step in range(MOST_STEPS + 1):
+        if step > FEWEST_STEPS and time.perf_counter() - begun > ENOUGH_SECONDS:
+            break
         for name, (compute, trial) in trials.items():
             start = time.perf_counter()
             with compute.casting():
