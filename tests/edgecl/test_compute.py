@@ -85,15 +85,13 @@ def scaling() -> Compute:
 
 
 def test_a_step_that_overflows_is_left_out():
-    scales = []
-    for overflowing in (set(), {5}):
-        module, compute = Overflowing(overflowing), scaling()
-        torch.manual_seed(0)
-        nn.init.normal_(module.layer.weight, std=0.1)
-        assert np.isfinite(one_epoch(module, compute))
-        assert all(p.isfinite().all() for p in module.parameters())
-        scales.append(compute.scaler.get_scale())
-    assert scales[1] == scales[0] / 2
+    torch.manual_seed(0)
+    module, compute = Overflowing({2}), scaling()
+    compute.scaler.scale(torch.ones(1))  # makes its state
+    compute.scaler.update(64.0)  # small enough for all the other steps
+    assert np.isfinite(one_epoch(module, compute))
+    assert compute.scaler.get_scale() == 32.0
+    assert all(p.isfinite().all() for p in module.parameters())
 
 
 def test_without_a_scaler_the_same_step_ends_the_run():
