@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from edgecl.learning.model import Classifier
 
@@ -47,6 +48,10 @@ class WeightAverage:
                 mine.lerp_(theirs, 1 - decay)
             else:
                 mine.copy_(theirs)
+
+    def copy(self) -> dict[str, Tensor]:
+        """The average as it is now, on the CPU."""
+        return {key: value.detach().cpu().clone() for key, value in self.model.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
         """What must survive a kill."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from edgecl.data.store import select
+from edgecl.data.store import Selection, select
 from edgecl.learning.compute import Compute
 from edgecl.learning.epochs import embed, predict
 from edgecl.learning.model import Backbone, Classifier
@@ -45,6 +46,18 @@ class Monitor:
         self.validation_targets: NDArray[np.int64] = pictures.targets[split.validation]
         self.classes = len(pictures.labels)
         self.device, self.ranks = compute.device, compute.ranks
+
+    def shown(self, fewest: int) -> tuple[NDArray[np.uint8] | Selection, NDArray[np.int64]]:
+        """The labelled pictures of one epoch of fine-tuning.
+
+        Args:
+            fewest: where there are fewer, they come again, each time in another view.
+        """
+        times = math.ceil(fewest / len(self.images))
+        if times <= 1:
+            return self.images, self.targets
+        rows = np.tile(np.arange(len(self.images)), times)
+        return self.images[rows], self.targets[rows]
 
     def fit_probe(self, backbone: Backbone) -> LinearProbe:
         """A linear probe on the frozen encoder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from edgecl.data.store import Selection
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning import run_directory
 from edgecl.learning.augmentation import augmentation_of
@@ -23,12 +20,7 @@ from edgecl.learning.compilation import run_eagerly
 from edgecl.learning.compute import Compute
 from edgecl.learning.conclusion import conclude, diverged
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
-from edgecl.learning.epochs import (
-    DivergedError,
-    cosine_rate,
-    finetune_epoch,
-    pretrain_epoch,
-)
+from edgecl.learning.epochs import DivergedError, cosine_rate, finetune_epoch, pretrain_epoch
 from edgecl.learning.monitoring import Monitor, ticker
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
@@ -173,7 +165,7 @@ class Training:
         classifier = self.networks.classifier.train()
         self.optimizer = self._adam(classifier, config.rate)
         self.average = WeightAverage(classifier, self._average_state)
-        images, targets = self._shown()
+        images, targets = self.monitor.shown(FEWEST_STEPS * config.batch_size)
         resident = bring_closer(images, self.compute.device)
         steps = len(images) // config.batch_size
         while journal.epoch < config.epochs:
@@ -196,10 +188,7 @@ class Training:
             journal.epoch += 1
             if loss < journal.best_loss:
                 journal.best_loss, journal.best_epoch = loss, journal.epoch
-                journal.best = {
-                    key: value.detach().cpu().clone()
-                    for key, value in self.average.model.state_dict().items()
-                }
+                journal.best = self.average.copy()
             self._record(
                 FINETUNE,
                 start,
@@ -211,15 +200,6 @@ class Training:
                     "learning_rate": rate,
                 },
             )
-
-    def _shown(self) -> tuple[NDArray[np.uint8] | Selection, NDArray[np.int64]]:
-        """The pictures of one epoch; few ones come again, each time in another view."""
-        images, targets = self.monitor.images, self.monitor.targets
-        times = math.ceil(FEWEST_STEPS * self.config.batch_size / len(images))
-        if times <= 1:
-            return images, targets
-        rows = np.tile(np.arange(len(images)), times)
-        return images[rows], targets[rows]
 
     def _fit_frozen(self) -> None:
         """A support vector machine in place of fine-tuning; it counts as the only epoch."""
