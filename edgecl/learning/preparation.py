@@ -20,6 +20,8 @@ from edgecl.learning.pretrained import Pretrained, read_pretrained
 from edgecl.learning.sources import Source
 from runtime.errors import InputError
 
+FEWEST_TO_CHOOSE = 50
+
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text) as work goes on."""
 
@@ -52,6 +54,15 @@ class Prepared:
         return select(
             (self.pictures.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
         )
+
+    @property
+    def can_choose(self) -> bool:
+        """Whether the validation part is large enough to choose an epoch by.
+
+        With fewer pictures the lowest loss is chance, often that of an early epoch; the whole
+        budget is trained then, and the last epoch's average is kept.
+        """
+        return len(self.split.validation) >= FEWEST_TO_CHOOSE
 
     @property
     def counts(self) -> dict[str, int]:
@@ -114,7 +125,7 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
         _require_batch(config, len(pretraining) + len(extra))
     protocol = _protocol_note(config, grouped=bool(config.groups or known))
     leaks = [note for note in notes if note.startswith(LEAK)]
-    return Prepared(
+    found = Prepared(
         pictures,
         _labelled_split(config, pictures, whole),
         pretraining,
@@ -122,6 +133,14 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
         tuple(notes),
         "; ".join((*leaks, protocol)),
         pretrained,
+    )
+    return found if found.can_choose else replace(found, notes=(*notes, _cannot_choose(found)))
+
+
+def _cannot_choose(prepared: Prepared) -> str:
+    return (
+        f"the validation part has {len(prepared.split.validation)} pictures, too few to choose an "
+        f"epoch by: training goes to its last epoch"
     )
 
 

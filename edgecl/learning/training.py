@@ -170,7 +170,7 @@ class Training:
         steps = len(images) // config.batch_size
         while journal.epoch < config.epochs:
             if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
-                break
+                break  # never where the last epoch counts as the best
             start = time.perf_counter()
             rate = self._anneal(config.rate, config.epochs)
             result = finetune_epoch(
@@ -186,7 +186,7 @@ class Training:
             )
             loss, accuracy = self.monitor.validate(self.average.model)
             journal.epoch += 1
-            if loss < journal.best_loss:
+            if loss < journal.best_loss or not self.prepared.can_choose:
                 journal.best_loss, journal.best_epoch = loss, journal.epoch
                 journal.best = self.average.copy()
             self._record(

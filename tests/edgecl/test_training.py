@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgecl.learning import run_directory
+from edgecl.learning import preparation, run_directory
 from edgecl.learning.compute import Compute
 from edgecl.learning.epochs import batches, cosine_rate
 from edgecl.learning.number_format import decide_autocast
@@ -166,7 +166,8 @@ def test_a_damaged_checkpoint_is_named(tiny_config, tmp_path):
         run_directory.load_checkpoint(run)
 
 
-def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path):
+def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "FEWEST_TO_CHOOSE", 18)
     config = replace(tiny_config, method="none", epochs=30, patience=2, rate=0.05)
     run = tmp_path / "run"
     result = train_run(config, run, report=silent)
@@ -175,6 +176,13 @@ def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path):
     ]
     assert result["best_epoch"] == int(np.argmin(losses)) + 1
     assert len(losses) == min(30, result["best_epoch"] + 2)
+
+
+def test_too_few_validation_pictures_choose_no_epoch(tiny_config, tmp_path):
+    config = replace(tiny_config, method="none", epochs=6, patience=1, rate=0.05)
+    result = train_run(config, tmp_path / "run", report=silent)
+    assert result["best_epoch"] == 6
+    assert any("18 pictures, too few to choose" in note for note in result["notes"])
 
 
 def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
