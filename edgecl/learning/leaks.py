@@ -51,7 +51,7 @@ def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[n
     mine, theirs = (thumbnails(some).astype(np.float32) for some in (images, others))
     alike = _unit(mine) @ _unit(theirs).T > COPY_CORRELATION
     finely = _unit(_without_shading(mine)) @ _unit(_without_shading(theirs)).T > FINE_CORRELATION
-    found: NDArray[np.bool_] = (alike & finely).any(axis=1)
+    found: NDArray[np.bool_] = np.any(alike & finely, axis=1)
     return found
 
 
