@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.learning.config import ENCODER_NAMES, METHODS
+from edgecl.study.grid import ARMS, Study, cells
+from edgecl.study.presets import PRESETS
 from runtime.errors import GateError, InputError
 
-if TYPE_CHECKING:
-    from edgecl.study.grid import Study
-
-PRESET_NAMES = ("smoke", "neu-cpu", "paper")
 PLAIN_WIDTH = 160
-ARM_NAMES = ("clean", "in-domain", "paper")
 
 
 @click.command("study", short_help="Run a grid of trainings and write its tables.")
 @click.option(
     "--preset",
-    type=click.Choice(PRESET_NAMES),
+    type=click.Choice(list(PRESETS)),
     help="smoke: minutes, on drawn surfaces; neu-cpu: a night on two cores; paper: all of it, "
     "days on a GPU. The options below change single choices of it.",
 )
@@ -61,7 +58,7 @@ ARM_NAMES = ("clean", "in-domain", "paper")
 @click.option(
     "--arm",
     "arms",
-    type=click.Choice(ARM_NAMES),
+    type=click.Choice(ARMS),
     multiple=True,
     help="What pretraining sees: the unlabelled sets; these and the train part; all that leaks.",
 )
@@ -139,7 +136,6 @@ def command(
 def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
     """The preset, or what the folder holds, with the choices of the command line."""
     from edgecl.study.execution import GRID, read_grid
-    from edgecl.study.presets import PRESETS
 
     if preset is not None:
         base = PRESETS[preset]
@@ -171,7 +167,6 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
 
 def _print_plan(study: Study, out: Path, as_json: bool) -> None:
     from edgecl.study.execution import is_done
-    from edgecl.study.grid import cells
 
     everything = [(cell.name, is_done(out, cell)) for cell in cells(study)]
     if as_json:

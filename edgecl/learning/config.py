@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # Repeated here, for the registry imports torch and the command line must not.
 ENCODER_NAMES = (
@@ -110,15 +113,27 @@ class TrainConfig:
         Raises:
             InputError: a field that this version does not know.
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(value) - known)
-        if unknown:
-            raise InputError(
-                f"{where} has the unknown field {unknown[0]!r}",
-                mend="update edgecl, or train again with this version",
-            )
-        values = dict(value)
-        for name in ("unlabelled", "image_size"):
-            if name in values:
-                values[name] = tuple(values[name])
-        return cls(**values)
+        mend = "update edgecl, or train again with this version"
+        return cls(**known_values(cls, value, where=where, mend=mend))
+
+
+def known_values(
+    kind: type[DataclassInstance], value: Mapping[str, Any], *, where: str, mend: str
+) -> dict[str, Any]:
+    """What a dataclass of plain values takes, from its JSON: lists become tuples again.
+
+    Args:
+        kind: the dataclass.
+        value: its fields.
+        where, mend: for the error.
+
+    Raises:
+        InputError: a field that `kind` does not know.
+    """
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(value) - known)
+    if unknown:
+        raise InputError(f"{where} has the unknown field {unknown[0]!r}", mend=mend)
+    return {
+        name: tuple(entry) if isinstance(entry, list) else entry for name, entry in value.items()
+    }

@@ -41,7 +41,9 @@ def decide_autocast(
             return F.cross_entropy(model(view)[0].float(), target)
 
         return choose_autocast(networks.classifier, supervised, device)
-    images = prepared.pretraining_images()[: config.batch_size]
+    rows = prepared.pretraining[: config.batch_size]
+    more = prepared.extra[: config.batch_size - len(rows)]
+    images = np.concatenate((prepared.pictures.images[rows], more))
     objective = build_objective(config, networks.backbone.embedding_size, device)
     pictures = torch.arange(len(images), device=device)
     views = torch.cat(two_views(images, augmentation.contrastive, rng, Compute(device, "off")))

@@ -250,8 +250,3 @@ def _protocol(config: TrainConfig, *, grouped: bool) -> str:
             "writes the groups."
         )
     return "grouped: no overlap group is on two sides of the split."
-
-
-def with_autocast(config: TrainConfig, autocast: str) -> TrainConfig:
-    """The same choices with the number format decided."""
-    return replace(config, autocast=autocast)

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +92,11 @@ def is_done(folder: Path, cell: Cell) -> bool:
     return (folder / cell.name / last).exists()
 
 
+def count_done(folder: Path, everything: Sequence[Cell]) -> int:
+    """How many of the cells have come to their end."""
+    return sum(is_done(folder, cell) for cell in everything)
+
+
 def work(study: Study, folder: Path, report: Report) -> list[Failure]:
     """Finish every run of the study that nobody else is at.
 
@@ -123,7 +128,7 @@ def work(study: Study, folder: Path, report: Report) -> list[Failure]:
                 if not claimed or is_done(folder, cell):
                     continue
                 moved = True
-                done = sum(is_done(folder, c) for c in everything)
+                done = count_done(folder, everything)
                 config = cell.config
                 if cell.needs:
                     config = replace(config, pretrained=str((folder / cell.needs).absolute()))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from edgecl.learning.config import ENCODER_NAMES, FROZEN_ENCODERS, METHODS, TrainConfig
+from edgecl.learning.config import (
+    ENCODER_NAMES,
+    FROZEN_ENCODERS,
+    METHODS,
+    TrainConfig,
+    known_values,
+)
 from runtime.errors import InputError
 
 CLEAN, IN_DOMAIN, PAPER = "clean", "in-domain", "paper"
@@ -99,15 +105,7 @@ class Study:
         Raises:
             InputError: a field that this version does not know.
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(value) - known)
-        if unknown:
-            raise InputError(f"{where} has the unknown field {unknown[0]!r}", mend="update edgecl")
-        values: dict[str, Any] = {
-            name: tuple(entry) if isinstance(entry, list) else entry
-            for name, entry in value.items()
-        }
-        return cls(**values)
+        return cls(**known_values(cls, value, where=where, mend="update edgecl"))
 
 
 @dataclass(frozen=True)

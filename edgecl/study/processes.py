@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from edgecl.learning.preparation import Report
-from edgecl.study.execution import Failure, is_done, work
+from edgecl.study.execution import Failure, count_done, work
 from edgecl.study.grid import Study, cells
 from runtime.errors import EdgeclError
 
@@ -42,7 +42,7 @@ def work_together(study: Study, folder: Path, report: Report, *, processes: int)
                 theirs.close()
                 running[ours] = process
         while running:
-            done = sum(is_done(folder, cell) for cell in everything)
+            done = count_done(folder, everything)
             report("study", done, len(everything), f"{len(running)} processes")
             for answer in wait(list(running), POLL_SECONDS):
                 assert isinstance(answer, Connection)

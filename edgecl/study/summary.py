@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecl.study.execution import Failure, is_done
+from edgecl.study.execution import Failure, count_done
 from edgecl.study.grid import GROUPED, NO_ARM, STUDY_SCHEMA, Condition, Study, cells
 from edgecl.study.outcomes import Outcome, PretrainingSpeed, collect, pretraining_speeds
 from edgecl.study.published import CLASSES, ROWS
@@ -40,7 +40,7 @@ def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> d
     summary = {
         "schema": STUDY_SCHEMA,
         "grid": study.to_json(),
-        "done": sum(is_done(folder, cell) for cell in everything),
+        "done": count_done(folder, everything),
         "total": len(everything),
         "conditions": [_condition(outcome, speeds) for outcome in outcomes],
         "comparisons": comparisons,
