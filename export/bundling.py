@@ -19,7 +19,7 @@ from torch import nn
 from calibration.ranges import Ranges, collect_ranges
 from export.gate import Comparison, compare, reason_to_refuse
 from export.onnx_graph import to_onnx
-from export.qdq import quantize_for_cpu
+from export.qdq.cpu import quantize_for_cpu
 from runtime.atomic import explained, replacing_folder
 from runtime.bundle import (
     MANIFEST,

@@ -12,7 +12,7 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 from export import bundling
-from export.qdq import quantize_for_cpu
+from export.qdq.cpu import quantize_for_cpu
 from runtime.bundle import load_bundle
 from runtime.errors import InputError
 from runtime.session import open_session

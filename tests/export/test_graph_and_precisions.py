@@ -12,7 +12,7 @@ from calibration.ranges import collect_ranges
 from edgecl.learning.config import ENCODER_NAMES
 from edgecl.learning.model import Backbone, Classifier
 from export.onnx_graph import OPSET, to_onnx
-from export.qdq import quantize_for_cpu
+from export.qdq.cpu import quantize_for_cpu
 from runtime.contract import InputContract, ModelContract
 from runtime.preprocess import Preprocessor
 from runtime.session.onnxruntime import OnnxRuntimeSession

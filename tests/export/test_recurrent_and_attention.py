@@ -10,7 +10,7 @@ import torch
 from calibration.ranges import collect_ranges
 from edgecl.learning.model import Backbone, Classifier
 from export.onnx_graph import to_onnx
-from export.qdq import quantize_for_cpu
+from export.qdq.cpu import quantize_for_cpu
 from runtime.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession

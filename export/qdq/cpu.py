@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ QUANTIZED_OPS = (
 )
 
 
-def quantize_for_cpu(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
+def quantize_for_cpu(
+    model: onnx.ModelProto, ranges: Ranges, *, keep: Collection[str] = ()
+) -> onnx.ModelProto:
     """Put Q/DQ pairs into the FP32 graph, in the form that onnxruntime's CPU kernels want.
 
     Activations are unsigned and asymmetric, weights signed and per channel: the kernels for
@@ -35,6 +38,7 @@ def quantize_for_cpu(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     Args:
         model: the FP32 graph; it is not changed.
         ranges: of its activations, as `collect_ranges` gives them.
+        keep: names of nodes that stay in float.
 
     Returns:
         A checked model with the metadata of `model`.
@@ -53,7 +57,7 @@ def quantize_for_cpu(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
             },
         ),
         nodes_to_quantize=[],
-        nodes_to_exclude=[],
+        nodes_to_exclude=list(keep),
         op_types_to_quantize=list(QUANTIZED_OPS),
         extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
     )

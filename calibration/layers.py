@@ -1,0 +1,63 @@
+"""The layers of a graph that can be quantised, under the names that people know them by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx
+
+from runtime.errors import InputError
+
+WEIGHTED_OPS = ("Conv", "Gemm", "MatMul")
+_SUFFIX = ".weight"
+_PREFIX = "classifier."
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One node with weights.
+
+    Args:
+        name: that of its module in the trained network, for example
+            `backbone.encoder.stages.0.left.0`; the node's own where the weights tell none.
+        node: the node's name in the graph.
+        op: its ONNX operator.
+    """
+
+    name: str
+    node: str
+    op: str
+
+
+def weighted_layers(model: onnx.ModelProto) -> list[Layer]:
+    """Every node whose second input is a constant of at least two dimensions, in graph order."""
+    weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) >= 2}
+    return [
+        Layer(_layer_name(node), node.name, node.op_type)
+        for node in model.graph.node
+        if node.op_type in WEIGHTED_OPS and len(node.input) > 1 and node.input[1] in weights
+    ]
+
+
+def nodes_of(layers: Sequence[Layer], names: Sequence[str]) -> list[str]:
+    """The nodes of the layers called `names`.
+
+    Raises:
+        InputError: no layer of that name.
+    """
+    known = {layer.name: layer.node for layer in layers}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(
+            f"the network has no layer {unknown[0]!r}",
+            mend=f"choose among {', '.join(known)}",
+        )
+    return [known[name] for name in names]
+
+
+def _layer_name(node: onnx.NodeProto) -> str:
+    weight: str = node.input[1]
+    if weight.endswith(_SUFFIX):
+        return weight.removesuffix(_SUFFIX).removeprefix(_PREFIX)
+    return str(node.name)
