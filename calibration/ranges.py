@@ -1,29 +1,36 @@
-"""The range of every activation, collected by running the FP32 graph on calibration pictures."""
+"""From what an activation holds to the range that eight bits are spread over.
+
+Pure functions on histograms. A range always ends within the values that were seen; the quantiser
+adds zero where it lies outside.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
-from onnxruntime.quantization.calibrate import create_calibrator
 
-from runtime.contract import INPUT_NAME
+from calibration.histogram import BINS, Histogram
+from calibration.observation import Observation, Report, observe
 
-BATCH = 16
-METHODS = {"minmax": CalibrationMethod.MinMax}
+PERCENTILE = 99.99
+LEVELS = 256
+CANDIDATES = 128
+# Of fewer values a histogram shows no tails: nothing is clipped then.
+FEWEST_VALUES = 4096
 
 Ranges = Mapping[str, tuple[float, float]]
 """Tensor name to its lowest and highest value."""
 
 
 def collect_ranges(
-    model: onnx.ModelProto, images: NDArray[np.uint8], *, method: str = "minmax"
+    model: onnx.ModelProto,
+    images: NDArray[np.uint8],
+    *,
+    method: str = "minmax",
+    report: Report | None = None,
 ) -> Ranges:
     """Run `model` on `images` and take the range of every floating-point activation.
 
@@ -31,36 +38,152 @@ def collect_ranges(
         model: the FP32 graph, with the uint8 input of the contract.
         images: uint8, N×H×W, the calibration pictures.
         method: a key of `METHODS`.
+        report: called with pictures done and in all.
 
     Returns:
         Ranges by tensor name.
+
+    Raises:
+        InputError: no pictures, or an activation that is not finite.
     """
-    with tempfile.TemporaryDirectory(prefix="edgecl-calibration-") as folder:
-        path = Path(folder) / "model.onnx"
-        onnx.save(model, path)
-        calibrator: Any = create_calibrator(
-            path,
-            augmented_model_path=str(Path(folder) / "augmented.onnx"),
-            calibrate_method=METHODS[method],
-        )
-        calibrator.collect_data(_Pictures(images))
-        collected = calibrator.compute_data()
-        return {
-            name: (float(np.min(low)), float(np.max(high)))
-            for name, (low, high) in (
-                (name, entry.range_value) for name, entry in collected.items()
-            )
-        }
+    return ranges_of(observe(model, images, report), method)
 
 
-class _Pictures(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds pictures to onnxruntime's calibrator, a batch at a time."""
+def ranges_of(observation: Observation, method: str) -> Ranges:
+    """The range of every tensor of `observation`, by a key of `METHODS`."""
+    # Tensors that hold the same values share one histogram.
+    found: dict[int, tuple[float, float]] = {}
+    for histogram in observation.histograms.values():
+        if id(histogram) not in found:
+            clip = histogram.total >= FEWEST_VALUES
+            found[id(histogram)] = (METHODS[method] if clip else minmax)(histogram)
+    return {name: found[id(histogram)] for name, histogram in observation.histograms.items()}
 
-    def __init__(self, images: NDArray[np.uint8]) -> None:
-        self._batches: Iterator[NDArray[np.uint8]] = (
-            images[start : start + BATCH, None] for start in range(0, len(images), BATCH)
-        )
 
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else {INPUT_NAME: batch}
+def minmax(histogram: Histogram) -> tuple[float, float]:
+    """Everything that was seen."""
+    return histogram.minimum, histogram.maximum
+
+
+def percentile(histogram: Histogram, share: float = PERCENTILE) -> tuple[float, float]:
+    """The middle `share` per cent of the values; half of the rest is cut off at either end.
+
+    Each end is the outer edge of the bin in which the quantile falls.
+    """
+    total = histogram.total
+    cut = total * (100 - share) / 200
+    # Zeros come after what is below zero and before the bin that begins there.
+    below = np.cumsum(histogram.counts)
+    below[BINS:] += histogram.zeros
+    negative = int(below[BINS - 1])
+    low = int(np.searchsorted(below, cut, side="right"))
+    high = int(np.searchsorted(below, total - cut, side="left"))
+    # Both quantiles may fall among the zeros, which have no width.
+    zeros_end = negative + histogram.zeros
+    lower = 0.0 if negative <= cut < zeros_end else (low - BINS) * histogram.width
+    upper = 0.0 if negative < total - cut <= zeros_end else (high + 1 - BINS) * histogram.width
+    return max(lower, histogram.minimum), min(upper, histogram.maximum)
+
+
+def entropy(histogram: Histogram) -> tuple[float, float]:
+    """The threshold T at which values and levels tell each other apart the least.
+
+    Everything beyond ±T is clipped, on the sides that the values reach: after a ReLU the range
+    begins at zero. Of `CANDIDATES` thresholds, from that with a bin per level to all that was
+    seen, the one with the least Kullback-Leibler divergence between the clipped values and the
+    same after quantisation is taken. Source: S. Migacz, "8-bit Inference with TensorRT", GPU
+    Technology Conference 2017; with 256 levels over an asymmetric range in place of 128 over
+    magnitudes. As there, exact zeros are left out: every quantiser represents them.
+    """
+    first, last = histogram.occupied()
+    reach = max(BINS - first, last - BINS)
+    fewest = min(reach, LEVELS)
+    best, threshold = np.inf, reach
+    for reached in _thinned(fewest, reach):
+        low, high = max(first, BINS - reached), min(last, BINS + reached)
+        divergence = _divergence(histogram.counts, first, low, high, last)
+        if divergence < best:
+            best, threshold = divergence, reached
+    limit = threshold * histogram.width
+    return max(histogram.minimum, -limit), min(histogram.maximum, limit)
+
+
+def mse(histogram: Histogram) -> tuple[float, float]:
+    """The range whose 256 levels lose the least squared error: rounding and clipping together.
+
+    Either end is moved in turn while the other one stays, until neither helps.
+    """
+    first, last = histogram.occupied()
+    middles = (np.arange(first, last) - BINS + 0.5).astype(np.float64) * histogram.width
+    counts = histogram.counts[first:last]
+    seen = counts > 0
+    middles, weights = middles[seen], counts[seen].astype(np.float64)
+    if not len(middles):
+        return minmax(histogram)
+    low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
+    shares = np.arange(CANDIDATES, 0, -1) / CANDIDATES
+    best = squared_error(middles, weights, low, high)
+    lows, highs = low * shares if low < 0 else np.zeros(0), high * shares
+    while True:
+        before = best
+        for candidate in highs if high > 0 else ():
+            error = squared_error(middles, weights, low, candidate)
+            if error < best:
+                best, high = error, float(candidate)
+        for candidate in lows:
+            error = squared_error(middles, weights, candidate, high)
+            if error < best:
+                best, low = error, float(candidate)
+        if best == before:
+            break
+    return max(low, histogram.minimum), min(high, histogram.maximum)
+
+
+def squared_error(
+    values: NDArray[np.float64], weights: NDArray[np.float64], low: float, high: float
+) -> float:
+    """Squared error of `values`, each `weights` times there, at 256 levels from `low` to `high`.
+
+    As the quantiser does it: zero is one of the levels, and what lies beyond them is clipped.
+    """
+    step = (high - low) / (LEVELS - 1)
+    if not step > 0:
+        return float(weights @ (values * values))
+    zero = np.rint(-low / step)
+    levels = np.clip(np.rint(values / step), -zero, LEVELS - 1 - zero)
+    error = values - levels * step
+    return float(weights @ (error * error))
+
+
+METHODS: Mapping[str, Callable[[Histogram], tuple[float, float]]] = {
+    "minmax": minmax,
+    "mse": mse,
+    "percentile": percentile,
+    "entropy": entropy,
+}
+
+
+def _thinned(fewest: int, most: int) -> list[int]:
+    """At most `CANDIDATES` numbers from `fewest` to `most`, both among them."""
+    return sorted({int(n) for n in np.linspace(fewest, most, CANDIDATES).round()}, reverse=True)
+
+
+def _divergence(counts: NDArray[np.int64], first: int, low: int, high: int, last: int) -> float:
+    """Kullback-Leibler divergence of bins `low` to `high`, clipped, from their quantised form."""
+    inside = counts[low:high].astype(np.float64)
+    if not inside.any():
+        return float(np.inf)
+    clipped = inside.copy()
+    clipped[0] += counts[first:low].sum()
+    clipped[-1] += counts[high:last].sum()
+    occupied = clipped > 0
+    edges = np.unique(np.arange(LEVELS) * len(inside) // LEVELS)
+    bins = np.add.reduceat(occupied.astype(np.float64), edges)
+    mass = np.add.reduceat(inside, edges)
+    # A level that only clipped values reach would be infinitely far: one value stands for them.
+    mass = np.where(bins > 0, np.maximum(mass, 1), 0)
+    # Each level spreads its share evenly over those of its bins that hold anything.
+    spread = np.divide(mass, bins, out=np.zeros_like(mass), where=bins > 0)
+    level = np.repeat(spread, np.diff(np.append(edges, len(inside))))
+    p, q = clipped[occupied] / clipped.sum(), level[occupied] / mass.sum()
+    return float(p @ np.log(p / q))

@@ -1,0 +1,143 @@
+"""One pass over the FP32 graph: what every activation holds on the calibration pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from calibration.histogram import Histogram, histogram_of, merged
+from runtime.contract import INPUT_NAME
+from runtime.errors import InputError
+from runtime.session.opening import default_threads
+
+# Activations held at a time; it decides how many pictures go through the graph together.
+BATCH_BYTES = 1 << 24
+
+Report = Callable[[int, int], None]
+"""Called with (done, total) pictures."""
+
+# They move values and change none.
+_MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the activations of one graph held on one set of pictures.
+
+    Args:
+        histograms: by tensor name, of every float activation.
+        pictures: how many were seen.
+    """
+
+    histograms: Mapping[str, Histogram]
+    pictures: int
+
+
+def observe(
+    model: onnx.ModelProto, images: NDArray[np.uint8], report: Report | None = None
+) -> Observation:
+    """Run `model` on `images`, a few at a time, and count the values of every float activation.
+
+    Where the values of a tensor are those of others, moved or joined, nothing is counted twice.
+
+    Args:
+        model: the FP32 graph, with the uint8 input of the contract; it is not changed.
+        images: uint8, N×H×W.
+        report: called as pictures are done.
+
+    Raises:
+        InputError: no pictures, or an activation that is not finite.
+    """
+    if not len(images):
+        raise InputError(
+            "a calibration set of 0 pictures gives no ranges",
+            mend="calibrate on 64 to 512 pictures",
+        )
+    plan = _plan(model)
+    counted = [name for name, sources in plan.items() if not sources]
+    session = _session(model, counted)
+    histograms: dict[str, Histogram] = {}
+    done, batch = 0, 1
+    while done < len(images):
+        values = session.run(counted, {INPUT_NAME: images[done : done + batch, None]})
+        done += len(images[done : done + batch])
+        for name, value in zip(counted, values, strict=True):
+            if value.size:
+                found = _count(name, value)
+                known = histograms.get(name)
+                histograms[name] = found if known is None else merged(known, found)
+        # The first picture alone tells how much a picture takes.
+        if batch == 1:
+            batch = max(1, BATCH_BYTES // max(1, sum(value.nbytes for value in values)))
+        if report is not None:
+            report(done, len(images))
+    for name, sources in plan.items():
+        if sources and all(source in histograms for source in sources):
+            joined = histograms[sources[0]]
+            for source in sources[1:]:
+                joined = merged(joined, histograms[source])
+            histograms[name] = joined
+    return Observation({name: histograms[name] for name in plan if name in histograms}, done)
+
+
+def float_activations(model: onnx.ModelProto) -> list[str]:
+    """Names of the tensors that nodes of the graph compute in FP32, in graph order."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    floats = {
+        value.name
+        for value in (*inferred.value_info, *inferred.output)
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    }
+    return [name for node in model.graph.node for name in node.output if name in floats]
+
+
+def _plan(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
+    """Every float activation, and whose values it holds; nobody's where it must be counted."""
+    wanted = set(float_activations(model))
+    plan: dict[str, tuple[str, ...]] = {}
+    for node in model.graph.node:
+        sources: tuple[str, ...] = ()
+        if node.op_type in _MOVING_OPS:
+            sources = (node.input[0],)
+        elif node.op_type == "Concat":
+            sources = tuple(node.input)
+        if not all(source in plan for source in sources):
+            sources = ()
+        for name in node.output:
+            if name in wanted:
+                plan[name] = sources
+    return plan
+
+
+def _session(model: onnx.ModelProto, names: list[str]) -> Any:
+    augmented = onnx.ModelProto()
+    augmented.CopyFrom(model)
+    known = {output.name for output in augmented.graph.output}
+    augmented.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        for name in names
+        if name not in known
+    )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = default_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return ort.InferenceSession(
+        augmented.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _count(name: str, value: NDArray[np.float32]) -> Histogram:
+    try:
+        return histogram_of(value)
+    except ValueError as error:
+        raise InputError(
+            f"the network computes a value that is not finite, in {name}",
+            mend="its weights are damaged or its training diverged: train it again",
+        ) from error
