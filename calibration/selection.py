@@ -2,10 +2,88 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import InputError
+
+METHODS = ("stratified", "random", "coverage")
+# Of fewer, a single odd picture decides the ranges.
+FEWEST = 8
+FEW = 32
+USUAL = "64 to 512 are usual"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The pictures that calibrate.
+
+    Args:
+        rows: int64, sorted, without repeats.
+        note: what a reader must know of the set; empty where there is nothing.
+    """
+
+    rows: NDArray[np.int64]
+    note: str = ""
+
+
+def select(
+    method: str,
+    count: int,
+    *,
+    targets: NDArray[np.int64],
+    embeddings: NDArray[np.float32] | None,
+    rng: np.random.Generator,
+) -> Selected:
+    """Choose `count` pictures for calibration, or all where there are fewer.
+
+    Args:
+        method: one of `METHODS`.
+        targets: int64, N, class numbers of the candidates.
+        embeddings: float32, N×D, the encoder's answers on them; only `coverage` needs them.
+        rng: draws for `random` and `stratified`; `coverage` leaves nothing to chance.
+
+    Raises:
+        InputError: a set too small to calibrate with, or no such method.
+    """
+    note = judge_size(min(count, len(targets)), len(np.unique(targets)))
+    if method == "random":
+        return Selected(np.sort(rng.permutation(len(targets))[:count]), note)
+    if method == "stratified":
+        return Selected(select_stratified(targets, count, rng), note)
+    if method == "coverage":
+        if embeddings is None:
+            raise ValueError("coverage needs embeddings")
+        return Selected(np.sort(select_covering(embeddings, count)), note)
+    raise InputError(
+        f"there is no calibration selection {method!r}",
+        mend=f"choose among {', '.join(METHODS)}",
+    )
+
+
+def judge_size(pictures: int, classes: int) -> str:
+    """A note where `pictures` are few to calibrate with; empty where they suffice.
+
+    Raises:
+        InputError: too few to be of any use.
+    """
+    if pictures < FEWEST:
+        raise InputError(
+            f"a calibration set of {pictures} pictures is too small: a single odd one among "
+            f"them would decide the ranges",
+            mend=f"calibrate on at least {FEWEST}; {USUAL}",
+        )
+    if pictures < classes:
+        raise InputError(
+            f"a calibration set of {pictures} pictures cannot show all {classes} classes, and "
+            f"what it does not show may be clipped",
+            mend=f"calibrate on at least {classes}; {USUAL}",
+        )
+    if pictures < FEW:
+        return f"{pictures} pictures are few to calibrate on; {USUAL}"
+    return ""
 
 
 def select_stratified(
@@ -26,10 +104,49 @@ def select_stratified(
     if not len(targets) or count < 1:
         raise InputError(
             f"a calibration set of {min(count, len(targets))} pictures gives no ranges",
-            mend="calibrate on at least one picture; 64 to 512 are usual",
+            mend=f"calibrate on at least one picture; {USUAL}",
         )
     queues = [rng.permutation(np.flatnonzero(targets == label)) for label in np.unique(targets)]
     # Round robin: the n-th picture of every class comes before the (n+1)-th of any.
     turns = np.concatenate([np.arange(len(queue)) for queue in queues])
     rows = np.concatenate(queues)
     return np.sort(rows[np.argsort(turns, kind="stable")][:count])
+
+
+def select_covering(embeddings: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Take `count` pictures such that none is far from a taken one: greedy k-centre.
+
+    The first is the picture nearest to the mean, each further one that which lies farthest from
+    all taken so far; the largest distance left is at most twice the least possible. Sources:
+    T. F. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
+    Computer Science 38, 1985; as a choice of pictures: O. Sener and S. Savarese, "Active learning
+    for convolutional neural networks: a core-set approach", ICLR 2018.
+
+    Args:
+        embeddings: float32, N×D.
+        count: pictures wanted; all are taken where there are fewer.
+
+    Returns:
+        int64 row numbers in the order in which they were taken. Of equals the first is taken.
+    """
+    points = embeddings.astype(np.float64)
+    count = min(count, len(points))
+    taken = np.empty(count, np.int64)
+    if not count:
+        return taken
+    taken[0] = _squared_distances(points, points.mean(0)).argmin()
+    farthest = np.full(len(points), np.inf)
+    for turn in range(1, count):
+        last = taken[turn - 1]
+        farthest = np.minimum(farthest, _squared_distances(points, points[last]))
+        # Copies of taken pictures are at distance zero too, but may still be taken.
+        farthest[last] = -1
+        taken[turn] = farthest.argmax()
+    return taken
+
+
+def _squared_distances(
+    points: NDArray[np.float64], centre: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    offset = points - centre
+    return np.asarray(np.einsum("nd,nd->n", offset, offset))
