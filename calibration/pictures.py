@@ -1,0 +1,34 @@
+"""Calibration pictures as a set: what identifies it, and what it must not hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+
+from runtime.errors import InputError
+
+
+def set_digest(hashes: Sequence[str]) -> str:
+    """SHA-256, in hexadecimal, of a set of pictures, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+
+
+def require_untested(files: Sequence[str], hashes: Sequence[str], tested: Collection[str]) -> None:
+    """Calibration must not see what the result is tested on.
+
+    Args:
+        files: of the calibration pictures.
+        hashes: SHA-256 of each.
+        tested: those of the test part.
+
+    Raises:
+        InputError: a picture is in both; the message names it.
+    """
+    held_out = set(tested)
+    shared = [file for file, digest in zip(files, hashes, strict=True) if digest in held_out]
+    if shared:
+        raise InputError(
+            f"{len(shared)} of {len(files)} calibration pictures are in the test part, the first "
+            f"is {shared[0]}: figures on it would flatter",
+            mend="calibrate on pictures of the train part",
+        )

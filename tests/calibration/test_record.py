@@ -1,0 +1,115 @@
+"""A calibration can be repeated or refused by its record, and never sees the test part."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from calibration.observation import observe
+from calibration.pictures import require_untested, set_digest
+from calibration.ranges import ranges_of
+from calibration.record import (
+    CalibrationRecord,
+    read_record,
+    require_same_pictures,
+    small_histograms,
+)
+from runtime.errors import InputError
+from tests.calibration.graphs import pictures, small_graph
+
+FILES = ("a.png", "b.png", "c.png")
+HASHES = ("1" * 64, "2" * 64, "3" * 64)
+
+
+@pytest.fixture
+def record() -> CalibrationRecord:
+    model = small_graph()
+    for node in model.graph.node:
+        node.name = node.name or node.output[0]
+    observation = observe(model, pictures(5))
+    return CalibrationRecord(
+        method="mse",
+        selection="coverage",
+        files=FILES,
+        hashes=HASHES,
+        ranges=ranges_of(observation, "mse"),
+        observation="f" * 64,
+        histograms=small_histograms(model, observation),
+        note="3 pictures are few",
+    )
+
+
+def test_it_comes_back_from_its_file(record, tmp_path):
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(record.to_json()))
+    assert read_record(path) == record
+
+
+def test_histograms_are_those_of_the_inputs_of_layers_with_weights(record):
+    layers = {name: entry.layer for name, entry in record.histograms.items()}
+    assert layers == {
+        "scaled": "first",
+        "one_relu": "second",
+        "pooled": "embed",
+        "embedding": "head",
+    }
+    for name, entry in record.histograms.items():
+        assert len(entry.edges) == len(entry.counts) + 1 <= 65
+        assert entry.edges[0] <= record.ranges[name][0] <= record.ranges[name][1] <= entry.edges[-1]
+    assert sum(record.histograms["one_relu"].counts) == 5 * 4 * 12 * 16
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 99}, "schema 99"),
+        ({"images": [{"file": "a.png"}]}, "no record of a calibration .KeyError"),
+        ({"ranges": {"one": 3}}, "no record of a calibration"),
+        ({"histograms": []}, "no record of a calibration"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused(record, tmp_path, change, message):
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps({**record.to_json(), **change}))
+    with pytest.raises(InputError, match=message) as caught:
+        read_record(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_missing_or_broken_file_is_refused(tmp_path, content):
+    path = tmp_path / "calibration.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=r"calibration\.json"):
+        read_record(path)
+
+
+def test_the_same_pictures_pass_under_other_names_and_in_any_order(record):
+    require_same_pictures(record, FILES, HASHES)
+    require_same_pictures(record, ("x.png", "y.png", "z.png"), HASHES[::-1])
+
+
+@pytest.mark.parametrize(
+    ("files", "hashes", "message"),
+    [
+        (FILES[:2], HASHES[:2], r"c\.png of the recorded calibration is not there"),
+        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed since the calibration"),
+        ((*FILES, "d.png"), (*HASHES, "4" * 64), r"d\.png is not in the recorded calibration"),
+        ((*FILES, "d.png"), (*HASHES, "3" * 64), "4 pictures were given"),
+    ],
+)
+def test_other_pictures_are_refused_by_name(record, files, hashes, message):
+    with pytest.raises(InputError, match=message):
+        require_same_pictures(record, files, hashes)
+
+
+def test_a_test_picture_in_the_calibration_set_is_refused_by_name():
+    require_untested(FILES, HASHES, ("4" * 64,))
+    with pytest.raises(InputError, match=r"1 of 3 calibration pictures.*b\.png"):
+        require_untested(FILES, HASHES, ("4" * 64, "2" * 64))
+
+
+def test_the_digest_of_a_set_knows_no_order():
+    assert set_digest(HASHES) == set_digest(HASHES[::-1]) != set_digest(HASHES[:2])
