@@ -16,15 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.atomic import replacing_folder
+from runtime.thumbnail import thumbnail
 
 MISTAKES = "mistakes"
 TABLE = "mistakes.csv"
 COLUMNS = ("rank", "file", "truth", "predicted", "confidence", "truth_probability")
 SHOWN = 12
-
-# A picture of 200×200; a strip keeps as many pixels, or nothing could be seen on it.
-_PIXELS = 200 * 200
-_LONGEST = 400
 
 
 def most_confident_mistakes(
@@ -43,23 +40,6 @@ def most_confident_mistakes(
     wrong = [row for row, label in enumerate(truth) if label != predicted[row]]
     keys = [-math.inf if math.isnan(value) else value for value in confidence]
     return sorted(wrong, key=lambda row: -keys[row])
-
-
-def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture in small, never enlarged: at most 40,000 pixels and 400 a side.
-
-    Args:
-        picture: uint8, H×W.
-
-    Returns:
-        uint8, h×w with the picture's proportions.
-    """
-    height, width = picture.shape
-    scale = min(1.0, math.sqrt(_PIXELS / (height * width)), _LONGEST / max(height, width))
-    if scale == 1.0:
-        return picture
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def picture_name(rank: int) -> str:

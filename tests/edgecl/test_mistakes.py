@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecl.learning.mistakes import SHOWN, most_confident_mistakes, thumbnail, write_mistakes
+from edgecl.learning.mistakes import SHOWN, most_confident_mistakes, write_mistakes
 
 LABELS = ("dark", "bright")
 
@@ -67,24 +67,3 @@ def test_a_file_name_is_written_as_it_is_and_names_no_path(tmp_path, name):
     rows = write(tmp_path / "run", [0.9], targets=[0], files=[name])
     assert rows[0]["file"] == name
     assert {path.name for path in tmp_path.rglob("*.png")} == {"01.png"}
-
-
-@pytest.mark.parametrize(
-    ("shape", "small"),
-    [
-        ((64, 64), (64, 64)),
-        ((200, 200), (200, 200)),
-        ((400, 400), (200, 200)),
-        ((128, 800), (64, 400)),
-        ((800, 128), (400, 64)),
-        ((1, 4000), (1, 400)),
-    ],
-)
-def test_a_thumbnail_keeps_the_proportions_and_is_never_enlarged(shape, small):
-    assert thumbnail(np.zeros(shape, np.uint8)).shape == small
-
-
-def test_a_thumbnail_averages_what_it_shrinks():
-    stripes = np.zeros((400, 400), np.uint8)
-    stripes[:, ::2] = 200
-    assert set(np.unique(thumbnail(stripes)).tolist()) == {100}
