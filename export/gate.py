@@ -2,15 +2,94 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from runtime.statistics import Z95, share_interval
+
+LISTED = 100
+"""So many escapes are named one by one; all are counted."""
+
+NO_ANSWER = -1
+"""Stands for the answer of a picture whose probabilities are no numbers; no class has it."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a precision may lose.
+
+    Args:
+        max_drop: percentage points of validation accuracy.
+        max_escapes: escapes in per cent of the defects that the trained model caught.
+    """
+
+    max_drop: float = 0.5
+    max_escapes: float = 1.0
+
+
+@dataclass(frozen=True)
+class ClassRecall:
+    """How often a class was found, before and after.
+
+    Args:
+        pictures: of this class.
+        reference: how many of them the trained model answered rightly.
+        candidate: how many of them the precision did.
+        lost: how many only the trained model did.
+        escapes: how many the trained model caught and the precision does not.
+    """
+
+    label: str
+    pictures: int
+    reference: int
+    candidate: int
+    lost: int
+    escapes: int
+
+    @property
+    def recall(self) -> float | None:
+        """Share that the precision finds; None for a class without a picture."""
+        return self.candidate / self.pictures if self.pictures else None
+
+    @property
+    def reference_recall(self) -> float | None:
+        """Share that the trained model finds; None for a class without a picture."""
+        return self.reference / self.pictures if self.pictures else None
+
+
+@dataclass(frozen=True)
+class Escape:
+    """A defect that the trained model caught and the precision does not.
+
+    Args:
+        row: the picture's number among those compared, from 0.
+        label: the truth.
+        reference: the trained model's answer.
+        reference_confidence: its probability.
+        answer: the precision's; empty where its probabilities are no numbers.
+        confidence: its probability; None where there is no answer.
+    """
+
+    row: int
+    label: str
+    reference: str
+    reference_confidence: float
+    answer: str
+    confidence: float | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A precision beside the trained model, on the same pictures.
+    """A precision beside the trained model, on the same pictures; plain JSON by `asdict`.
+
+    The intervals are Wilson's of 95 % and take pictures as independent.
 
     Args:
         accuracy: share of right answers of the precision, 0 to 1.
@@ -18,6 +97,18 @@ class Comparison:
         max_abs_diff: the largest change of any probability.
         agreement: share of pictures with the trained model's label.
         pictures: how many were compared.
+        accuracy_interval: of `accuracy`.
+        reference_interval: of `reference_accuracy`.
+        lost: pictures that only the trained model answers rightly.
+        gained: pictures that only the precision answers rightly.
+        mcnemar_p: McNemar's exact two-sided test of `lost` against `gained` (McNemar 1947).
+        classes: every class, in the order of the labels.
+        caught: pictures of a defect class that the trained model caught.
+        escapes: how many of `caught` the precision does not catch.
+        escape_rate: `escapes` / `caught`; None where nothing was caught.
+        escape_interval: of `escape_rate`; None where nothing was caught.
+        escaped: the first `LISTED` escapes: those without an answer, then by how sure the wrong
+            answer is.
     """
 
     accuracy: float
@@ -25,6 +116,17 @@ class Comparison:
     max_abs_diff: float
     agreement: float
     pictures: int
+    accuracy_interval: Interval
+    reference_interval: Interval
+    lost: int
+    gained: int
+    mcnemar_p: float
+    classes: tuple[ClassRecall, ...]
+    caught: int
+    escapes: int
+    escape_rate: float | None
+    escape_interval: Interval | None
+    escaped: tuple[Escape, ...]
 
     @property
     def drop(self) -> float:
@@ -36,44 +138,183 @@ def compare(
     reference: NDArray[np.float32],
     candidate: NDArray[np.float32],
     targets: NDArray[np.int64],
+    *,
+    labels: Sequence[str] = (),
+    pass_labels: Sequence[str] = (),
 ) -> Comparison:
     """Compare two sets of answers.
+
+    A defect is caught where a label is answered that rejects the part. Without pass labels every
+    class is a defect that has to be told from the others, and caught means the right label.
+    Probabilities that are no numbers are no answer: wrong, and the largest change there is.
 
     Args:
         reference: float32, N×C, probabilities of the trained model.
         candidate: float32, N×C, those of the precision.
-        targets: int64, N.
+        targets: int64, N, class numbers.
+        labels: C names; the class numbers when empty.
+        pass_labels: the labels that let a part pass.
 
     Raises:
-        ValueError: shapes that differ, or no pictures.
+        ValueError: shapes or labels that do not pair, or no pictures.
     """
     if reference.shape != candidate.shape or len(targets) != len(reference) or not len(targets):
         raise ValueError(
             f"answers of shapes {reference.shape} and {candidate.shape} for {len(targets)} pictures"
         )
-    expected, answered = reference.argmax(1), candidate.argmax(1)
-    # A NaN must not pass for agreement: it counts as the largest change there is.
-    change = np.abs(np.nan_to_num(candidate - reference, nan=1.0))
+    classes = reference.shape[1]
+    labels = labels or [str(number) for number in range(classes)]
+    if len(labels) != classes or targets.min() < 0 or targets.max() >= classes:
+        raise ValueError(f"{classes} probabilities for {len(labels)} labels, or targets beyond")
+    expected, answered = _answers(reference), _answers(candidate)
+    right_before, right_now = expected == targets, answered == targets
+    lost, gained = right_before & ~right_now, right_now & ~right_before
+    passing = [number for number, label in enumerate(labels) if label in pass_labels]
+    caught = _caught(expected, targets, passing)
+    escaping = caught & ~_caught(answered, targets, passing)
+    everything = np.ones(len(targets), bool)
+    escapes, count = int(escaping.sum()), len(targets)
+    change = np.nan_to_num(np.abs(candidate - reference), nan=1.0, posinf=1.0)
     return Comparison(
-        accuracy=float((answered == targets).mean()),
-        reference_accuracy=float((expected == targets).mean()),
+        accuracy=float(right_now.mean()),
+        reference_accuracy=float(right_before.mean()),
         max_abs_diff=float(change.max()),
-        agreement=float((answered == expected).mean()),
-        pictures=len(targets),
+        agreement=float(((answered == expected) & (answered != NO_ANSWER)).mean()),
+        pictures=count,
+        accuracy_interval=share_interval(int(right_now.sum()), count),
+        reference_interval=share_interval(int(right_before.sum()), count),
+        lost=int(lost.sum()),
+        gained=int(gained.sum()),
+        mcnemar_p=_mcnemar(int(lost.sum()), int(gained.sum())),
+        classes=tuple(
+            ClassRecall(
+                label,
+                *(
+                    int((members & (targets == number)).sum())
+                    for members in (everything, right_before, right_now, lost, escaping)
+                ),
+            )
+            for number, label in enumerate(labels)
+        ),
+        caught=int(caught.sum()),
+        escapes=escapes,
+        escape_rate=escapes / int(caught.sum()) if caught.any() else None,
+        escape_interval=share_interval(escapes, int(caught.sum())) if caught.any() else None,
+        escaped=tuple(_listed(escaping, reference, candidate, targets, labels)),
     )
 
 
-def reason_to_refuse(comparison: Comparison, max_drop: float) -> str:
-    """Why a precision may not ship; empty where it may.
+def reason_to_refuse(comparison: Comparison, limits: Limits | float) -> str:
+    """Why a precision may not ship, on one line; empty where it may.
 
     Args:
-        max_drop: percentage points of accuracy that may be lost.
+        limits: a number stands for that many points of accuracy, with any share of escapes.
     """
-    # A drop of exactly the limit must not be refused for a rounding error.
-    if comparison.drop <= max_drop + 1e-9:
+    if not isinstance(limits, Limits):
+        limits = Limits(limits, max_escapes=100)
+    reasons = []
+    # What is exactly at the limit must not be refused for a rounding error.
+    if comparison.drop > limits.max_drop + 1e-9:
+        worst = max(comparison.classes, key=lambda entry: entry.lost)
+        reasons.append(
+            f"accuracy fell by {comparison.drop:.2f} points, from "
+            f"{comparison.reference_accuracy:.2%} to {comparison.accuracy:.2%} "
+            f"({_range(comparison.accuracy_interval)}) on {comparison.pictures} validation "
+            f"pictures, {limits.max_drop:g} are allowed; {worst.label} lost most, "
+            f"{worst.lost} of {worst.pictures}"
+        )
+    rate, interval = comparison.escape_rate, comparison.escape_interval
+    if rate is not None and interval and 100 * rate > limits.max_escapes + 1e-9:
+        worst = max(comparison.classes, key=lambda entry: entry.escapes)
+        reasons.append(
+            f"{comparison.escapes} of {comparison.caught} defects that FP32 caught escape, "
+            f"{rate:.2%} ({_range(interval)}), {limits.max_escapes:g}% are allowed; most are "
+            f"{worst.label}, {worst.escapes} of {worst.pictures}"
+        )
+    return "; ".join(reasons)
+
+
+def caveat(comparison: Comparison, limits: Limits) -> str:
+    """What the validation part is too small to prove, on one line; empty where it is not.
+
+    A part proves a limit where not one loss in it puts the interval's upper end below the limit.
+    """
+    found = [
+        _too_few(comparison.pictures, "validation pictures", limits.max_drop),
+        _too_few(comparison.caught, "defects that FP32 caught", limits.max_escapes),
+    ]
+    return "; ".join(text for text in found if text)
+
+
+def pictures_to_prove(limit: float) -> int | None:
+    """How many pictures without one loss put the 95 % interval's upper end to `limit` or below.
+
+    Args:
+        limit: a share, 0 to 1.
+
+    Returns:
+        None where no number does.
+    """
+    # Wilson's upper end for none of n is z² / (n + z²).
+    return math.ceil(Z95**2 * (1 / limit - 1) - 1e-9) if limit > 0 else None
+
+
+def _answers(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.where(
+        np.isfinite(probabilities).all(axis=1), probabilities.argmax(axis=1), NO_ANSWER
+    ).astype(np.int64)
+
+
+def _caught(
+    answers: NDArray[np.int64], targets: NDArray[np.int64], passing: Sequence[int]
+) -> NDArray[np.bool_]:
+    if not passing:
+        return np.asarray(answers == targets)
+    return ~np.isin(targets, passing) & ~np.isin(answers, [*passing, NO_ANSWER])
+
+
+def _mcnemar(lost: int, gained: int) -> float:
+    # Under the null hypothesis either direction is as likely as the other.
+    return float(binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+
+
+def _listed(
+    escaping: NDArray[np.bool_],
+    reference: NDArray[np.float32],
+    candidate: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    labels: Sequence[str],
+) -> Iterator[Escape]:
+    rows = np.flatnonzero(escaping)
+    expected, answered = _answers(reference), _answers(candidate)
+    sure = np.where(answered == NO_ANSWER, np.inf, candidate.max(axis=1))
+    for row in rows[np.argsort(-sure[rows], kind="stable")][:LISTED].tolist():
+        answer = int(answered[row])
+        known = answer != NO_ANSWER
+        yield Escape(
+            row=row,
+            label=labels[targets[row]],
+            reference=labels[expected[row]],
+            reference_confidence=round(float(reference[row, expected[row]]), 6),
+            answer=labels[answer] if known else "",
+            confidence=round(float(candidate[row, answer]), 6) if known else None,
+        )
+
+
+def _too_few(count: int, what: str, limit: float) -> str:
+    if limit >= 100:
         return ""
+    if not count:
+        return f"there are no {what}"
+    needed = pictures_to_prove(limit / 100)
+    if needed is not None and count >= needed:
+        return ""
+    more = "no number would" if needed is None else f"{needed} would"
     return (
-        f"accuracy fell by {comparison.drop:.2f} points, from "
-        f"{comparison.reference_accuracy:.2%} to {comparison.accuracy:.2%} on "
-        f"{comparison.pictures} validation pictures; {max_drop:g} are allowed"
+        f"{count} {what} cannot prove a limit of {limit:g}% ({more}): even without one loss the "
+        f"95% interval reaches {share_interval(0, count)[1]:.2%}"
     )
+
+
+def _range(interval: Interval) -> str:
+    return f"95% interval {interval[0]:.2%} to {interval[1]:.2%}"

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+Z95 = 1.959964
+"""The standard normal distribution's quantile that leaves 2.5 % above it."""
 
 _BOOTSTRAP_CELLS = 4_000_000
 """Values gathered at once by a bootstrap, so that a long report does not need gigabytes."""
@@ -85,7 +87,7 @@ def count_needed(share: float, confidence: float = CONFIDENCE) -> int:
     return guess
 
 
-def share_interval(successes: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+def share_interval(successes: int, count: int, z: float = Z95) -> tuple[float, float]:
     """Wilson's 95 % interval of a share, for example of an accuracy.
 
     Args:
