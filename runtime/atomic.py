@@ -84,6 +84,28 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def write_new(path: Path, data: bytes, mode: int) -> None:
+    """Create a file that is not there yet, whole or not at all.
+
+    Args:
+        mode: its permissions, from the first byte on; the umask takes from them.
+
+    Raises:
+        InputError: there is such a file, the folder cannot be written, or the disk is full.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with open(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     with replacing(path) as temporary:

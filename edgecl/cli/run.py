@@ -37,6 +37,12 @@ SUMMARY = "summary.json"
     metavar="SOURCE",
     help="Index of a device, a URL, a video file, a folder of pictures, or demo.",
 )
+@click.option(
+    "--verify-key",
+    type=ANY_PATH,
+    metavar="PUB",
+    help="Refuse a bundle that the owner of this key did not sign.",
+)
 @click.option("--precision", default="auto", show_default=True, help="auto takes the fastest here.")
 @click.option("--engine", default="auto", show_default=True, help="auto takes the fastest here.")
 @click.option(
@@ -80,6 +86,7 @@ SUMMARY = "summary.json"
 def command(
     model: Path | None,
     source: str,
+    verify_key: Path | None,
     precision: str,
     engine: str,
     threads: int | None,
@@ -106,10 +113,12 @@ def command(
     from runtime.judge import Rules
     from runtime.pipeline import Settings
     from runtime.session.opening import default_threads, open_fastest
+    from runtime.signature import load_signed_bundle
     from runtime.sinks import JsonLinesSink
 
     rules = Rules(parse_budget(budget) if budget is not None else Budget(), unsure_below)
     model = model or newest_bundle()
+    trusted = load_signed_bundle(model, verify_key) if verify_key else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages: list[str] = []
 
@@ -120,7 +129,9 @@ def command(
     with ExitStack() as stack:
         camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
         threads = threads or max(1, default_threads() - 1)
-        session, candidates = open_fastest(model, precision, engine=engine, threads=threads)
+        session, candidates = open_fastest(
+            trusted or model, precision, engine=engine, threads=threads
+        )
         stack.enter_context(session)
         folder = out or Path(STREAMS) / datetime.now().strftime("%Y%m%d-%H%M%S")
         sink = JsonLinesSink(folder / VERDICTS)

@@ -23,6 +23,7 @@ VERBS = {
     "run": "Judge the frames of a camera, within a latency budget.",
     "bench": "Measure bundles against each other and write the latency report.",
     "inspect": "Show what a bundle holds and verify its files.",
+    "keys": "Make a pair of keys: one signs bundles, the other checks them.",
     "encoders": "List the encoders with their parameters and multiply-accumulates.",
     "doctor": "Show what this machine has, and what is missing for what.",
     "demo": "Train, export, run and bench once, end to end, on drawn surfaces.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.atomic import replacing, replacing_folder, write_json, write_text
+from runtime.atomic import replacing, replacing_folder, write_json, write_new, write_text
 from runtime.errors import InputError
 
 
@@ -94,3 +94,22 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="No space left"), replacing(tmp_path / "file"):
         raise OSError(28, "No space left on device")
     assert not names(tmp_path)
+
+
+def test_a_new_file_never_takes_the_place_of_another(tmp_path):
+    path = tmp_path / "deep" / "a"
+    write_new(path, b"first", 0o600)
+    with pytest.raises(InputError, match="cannot write"):
+        write_new(path, b"second", 0o600)
+    assert path.read_bytes() == b"first"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_file_that_cannot_be_finished_does_not_stay(tmp_path, monkeypatch):
+    def fail(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError, match="No space left"):
+        write_new(tmp_path / "a", b"half", 0o600)
+    assert names(tmp_path) == []
