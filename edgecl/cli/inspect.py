@@ -10,27 +10,46 @@ from typing import Any
 import click
 
 from edgecl.cli.options import ANY_PATH
+from runtime.errors import InputError
+
+ENGINES = "engines"
+"""The folder of what a box built out of the bundle for itself."""
 
 
 @click.command("inspect", short_help="Show and verify a bundle.")
 @click.argument("bundle", type=ANY_PATH, metavar="BUNDLE")
+@click.option(
+    "--verify-key",
+    type=ANY_PATH,
+    metavar="PUB",
+    help="Refuse the bundle unless the owner of this key signed it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(bundle: Path, as_json: bool) -> None:
+def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """Verify every file of BUNDLE and show its precisions, labels, input and origin.
 
-    Exits 2 where a file is missing or was changed after the export.
+    Exits 2 where a file is missing or was changed after the export, and where the signature is
+    not that of --verify-key.
     """
     from runtime.bundle import load_bundle
+    from runtime.signature import load_signed_bundle
 
-    summary = summarise(load_bundle(bundle).manifest, bundle)
+    loaded = load_signed_bundle(bundle, verify_key) if verify_key else load_bundle(bundle)
+    summary = {
+        **summarise(loaded.manifest, bundle),
+        "signature": signature_state(bundle, verified=verify_key is not None),
+        "unnamed": unnamed_files(bundle, loaded.manifest),
+    }
     if as_json:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
     else:
-        _print(summary)
+        from edgecl.cli.inspect_view import print_summary
+
+        print_summary(summary)
 
 
 def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """What `--json` prints: the verified manifest, its contract spread out.
+    """What `--json` prints of the manifest: its contract is spread out.
 
     Args:
         manifest: as `load_bundle` verified it.
@@ -45,69 +64,56 @@ def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "created": manifest.get("created"),
         "edgecl_version": manifest.get("edgecl_version"),
         "precisions": manifest["precisions"],
+        "tensorrt": manifest.get("tensorrt", {}),
         "refused": manifest.get("refused", {}),
+        "gate": manifest.get("gate", {}),
         "labels": contract["labels"],
         "pass_labels": contract.get("pass_labels", []),
         "input": contract["input"],
         "origin": manifest.get("origin", {}),
+        "rewrites": manifest.get("rewrites", []),
         "calibration": manifest.get("calibration"),
         "files": manifest["files"],
         "digest": manifest["digest"],
     }
 
 
-def _print(summary: Mapping[str, Any]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def signature_state(bundle: Path, *, verified: bool) -> dict[str, Any]:
+    """Whether a bundle is signed, and whether that was checked.
 
-    console = Console(highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("precision")
-    for name in ("accuracy (validation)", "(test)", "agreement", "max difference", "MB"):
-        table.add_column(name, justify="right")
-    for name, precision in summary["precisions"].items():
-        cells = (
-            name,
-            _percent(precision["accuracy"]),
-            _percent(precision.get("test_accuracy")),
-            _percent(precision["agreement"]),
-            f"{precision['max_abs_diff']:.2g}",
-            f"{precision['bytes'] / 1e6:.2f}",
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    size = summary["input"]
-    files = summary["files"]
-    lines = [
-        f"{summary['bundle']}: {len(files)} file{'s' * (len(files) != 1)}, every hash verified",
-        f"made {summary['created'] or 'at an unknown time'} by edgecl "
-        f"{summary['edgecl_version'] or 'of an unknown version'}{_origin(summary['origin'])}",
-        f"input {size['height']}x{size['width']} gray uint8, resized by {size['interpolation']}",
-        f"labels: {', '.join(summary['labels'])}",
-        f"passing: {', '.join(summary['pass_labels']) or 'none, every part is rejected'}",
-    ]
-    for line in lines:
-        console.print(Text(line))
-    console.print(table)
-    for name, refusal in summary["refused"].items():
-        console.print(Text(f"refused at export: {name} ({refusal.get('reason', 'no reason')})"))
-    for name, entry in files.items():
-        console.print(Text(f"{entry['sha256'][:16]}…  {entry['bytes']:>12,}  {name}"))
+    Args:
+        verified: whether its signature was checked and holds.
+
+    Returns:
+        `state`: verified, unchecked, none or damaged; and `key`, the fingerprint that it claims.
+    """
+    from runtime.signature import read_signature
+
+    try:
+        signature = read_signature(bundle)
+    except InputError:
+        return {"state": "damaged", "key": None}
+    if signature is None:
+        return {"state": "none", "key": None}
+    return {"state": "verified" if verified else "unchecked", "key": signature.key}
 
 
-def _origin(origin: Mapping[str, Any]) -> str:
-    parts = []
-    if origin.get("encoder"):
-        parts.append(f"{origin['encoder']}")
-    if origin.get("parameters"):
-        parts.append(f"{origin['parameters']:,} parameters")
-    if origin.get("macs"):
-        parts.append(f"{origin['macs'] / 1e6:,.1f} MMAC")
-    if origin.get("run"):
-        parts.append(f"from {origin['run']}")
-    return f": {', '.join(parts)}" if parts else ""
+def unnamed_files(bundle: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Files in the bundle that no hash covers, beside the signature and what is built on a box.
 
+    Args:
+        bundle: its folder.
+        manifest: as `load_bundle` verified it.
+    """
+    from runtime.bundle import MANIFEST
+    from runtime.signature import SIGNATURE
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2%}"
+    known = {MANIFEST, SIGNATURE, *manifest["files"]}
+    found = (
+        path.relative_to(bundle)
+        for path in bundle.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+    return sorted(
+        str(path) for path in found if str(path) not in known and path.parts[0] != ENGINES
+    )

@@ -62,3 +62,71 @@ def test_a_changed_byte_is_refused(make_bundle, capfd, options):
 def test_no_bundle(tmp_path, capfd):
     assert edgecl(["inspect", str(tmp_path / "none.edgecl")]) == 2
     assert "there is no bundle" in capfd.readouterr().err
+
+
+MEASURED = {
+    "caught": 240,
+    "escapes": 3,
+    "escape_rate": 0.0125,
+    "escape_interval": [0.0043, 0.0361],
+    "mcnemar_p": 0.25,
+}
+
+
+def test_what_the_gate_measured_and_what_was_done_to_the_graph(make_bundle, capfd):
+    bundle = amend(
+        make_bundle(precisions=("fp32", "int8")),
+        gate={
+            "max_drop": 0.5,
+            "max_escapes": 2.0,
+            "validation_pictures": 270,
+            "comparisons": {"int8": MEASURED},
+        },
+        rewrites=["gray-input", "shuffle-free"],
+        calibration={"algorithm": "entropy", "images": 64, "kept": ["classifier.0"]},
+    )
+    assert edgecl(["inspect", str(bundle)]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    for part in (
+        "gate: at most 0.5 points of accuracy and 2% escapes, on 270 validation pictures",
+        "3/240 3.6%",
+        "calibrated: entropy, 64 pictures, left in floating point: classifier.0",
+        "rewritten: gray-input, shuffle-free",
+        "signature: none",
+    ):
+        assert part in text
+    assert edgecl(["inspect", str(bundle), "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["rewrites"] == ["gray-input", "shuffle-free"]
+    assert found["gate"]["comparisons"]["int8"]["escapes"] == 3
+
+
+def test_files_that_no_hash_covers_are_named(make_bundle, capfd):
+    bundle = make_bundle()
+    for name in ("[red]notes.txt", "engines/a.engine", "deep/b.bin"):
+        (bundle / name).parent.mkdir(exist_ok=True)
+        (bundle / name).write_text("x")
+    (bundle / "signature.json").write_text("half")
+    assert edgecl(["inspect", str(bundle), "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["unnamed"] == ["[red]notes.txt", "deep/b.bin"]
+    assert found["signature"] == {"state": "damaged", "key": None}
+    assert edgecl(["inspect", str(bundle)]) == 0
+    text = capfd.readouterr().out
+    assert "no hash covers it: [red]notes.txt" in text
+    assert "signature: damaged" in text
+
+
+def test_the_state_of_the_signature(make_bundle, tmp_path, capfd):
+    pytest.importorskip("cryptography", reason="signatures are an extra: edgecl[sign]")
+    from export.signing import load_signing_key, write_key_pair, write_signature
+    from runtime.bundle import load_bundle
+
+    bundle = make_bundle()
+    private, public, fingerprint = write_key_pair(tmp_path / "line")
+    write_signature(bundle, load_bundle(bundle).manifest, load_signing_key(private))
+    for options, state in (([], "unchecked"), (["--verify-key", str(public)], "verified")):
+        assert edgecl(["inspect", str(bundle), "--json", *options]) == 0
+        found = json.loads(capfd.readouterr().out)
+        assert found["signature"] == {"state": state, "key": fingerprint}
+        assert found["unnamed"] == []

@@ -1,0 +1,39 @@
+"""The artefacts of an export out of its manifest, shipped and refused, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By name, such as `int8` and `int8-tensorrt`, what was measured of each artefact.
+
+    Args:
+        manifest: of a bundle. Its `precisions`, `tensorrt` and `refused` name the artefacts;
+            `gate.comparisons`, where it is there, holds by name the fields of
+            `export.gate.Comparison`.
+
+    Returns:
+        The fields of the manifest's entry and of the comparison, and `shipped` and `reason` (why
+        not; empty where it was).
+    """
+    comparisons: Mapping[str, Any] = (manifest.get("gate") or {}).get("comparisons") or {}
+    precisions: Mapping[str, Any] = manifest.get("precisions") or {}
+    found = {
+        name: {**(comparisons.get(name) or {}), **entry, "shipped": True, "reason": ""}
+        for name, entry in precisions.items()
+    }
+    for name, entry in (manifest.get("tensorrt") or {}).items():
+        if entry.get("file") in (shipped.get("file") for shipped in precisions.values()):
+            continue  # one file for both
+        own = f"{name}-tensorrt"
+        found[own] = {**(comparisons.get(own) or {}), **entry, "shipped": True, "reason": ""}
+    for name, entry in (manifest.get("refused") or {}).items():
+        found[name] = {
+            **(comparisons.get(name) or {}),
+            **entry,
+            "shipped": False,
+            "reason": str(entry.get("reason") or "no reason was written"),
+        }
+    return found
