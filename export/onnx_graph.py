@@ -7,9 +7,11 @@ import copy
 import io
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 
 import onnx
+import onnx_ir
 import torch
 from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
@@ -49,7 +51,7 @@ def to_onnx(
         half: compute in FP16; input and outputs stay as they are.
 
     Returns:
-        A checked model with a dynamic batch.
+        A checked model with a dynamic batch. Its tensors have the same names in FP32 and FP16.
 
     Raises:
         RuntimeError: torch gave another opset than was asked for.
@@ -75,6 +77,7 @@ def to_onnx(
         # By default large ones stay: the shuffled weights of an LSTM would be quantised as if they
         # were activations, which OpenVINO does not load.
         fold_constants(program.model, input_size_limit=FOLDED_BYTES, output_size_limit=FOLDED_BYTES)
+        _name_by_place(program.model)
     model: onnx.ModelProto = program.model_proto
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset != OPSET:
@@ -83,6 +86,24 @@ def to_onnx(
     onnx.helper.set_model_props(model, contract.to_metadata())
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _name_by_place(model: onnx_ir.Model) -> None:
+    """Name nodes and tensors `conv_3` or `relu_11`: operator, and how many came before.
+
+    The exporter's numbers differ between the FP32 and the FP16 graph of one network, where one's
+    `val_106` is another tensor in the other. Casts, which only the FP16 graph has, count apart, so
+    that ranges and layers found on the one graph mean the same on the other.
+    """
+    outputs = set(model.graph.outputs)
+    counts: Counter[str] = Counter()
+    for node in model.graph.all_nodes():
+        kind = node.op_type.lower()
+        node.name = f"{kind}_{counts[kind]}"
+        counts[kind] += 1
+        for place, value in enumerate(node.outputs):
+            if value not in outputs:
+                value.name = node.name if len(node.outputs) == 1 else f"{node.name}_{place}"
 
 
 def _strip_provenance(model: onnx.ModelProto) -> None:

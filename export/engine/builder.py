@@ -1,0 +1,166 @@
+"""ONNX → engine. Precision is in the graph, never in a builder flag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from export.engine.log import LogLine, recording
+from export.engine.modules import (
+    network_flags,
+    set_targets,
+    take_timing_cache,
+    timing_cache,
+    title,
+)
+from export.engine.parsing import parse
+from runtime.errors import InputError
+
+LEVELS = range(6)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batch sizes of the optimisation profile.
+
+    Args:
+        smallest, largest: that the engine takes.
+        usual: that it is tuned for.
+    """
+
+    smallest: int = 1
+    usual: int = 1
+    largest: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.smallest <= self.usual <= self.largest:
+            raise InputError(
+                f"batch sizes {self.smallest}, {self.usual}, {self.largest} are not in order",
+                mend="give smallest ≤ usual ≤ largest, from 1",
+            )
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How to build.
+
+    Args:
+        batches: what the engine takes.
+        workspace: bytes of device memory that a tactic may use; None for TensorRT's own limit.
+        level: 0 (quick to build) to 5 (quick to run); None for TensorRT's own.
+        capabilities: compute capabilities to compile for, such as `8.6`, with TensorRT for RTX.
+    """
+
+    batches: Batches = Batches()
+    workspace: int | None = None
+    level: int | None = None
+    capabilities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.level is not None and self.level not in LEVELS:
+            raise InputError(
+                f"builder optimisation level {self.level} does not exist",
+                mend=f"choose {LEVELS[0]} (quick to build) to {LEVELS[-1]} (quick to run)",
+            )
+        if self.workspace is not None and self.workspace < 1:
+            raise InputError(
+                f"a workspace of {self.workspace} bytes holds nothing",
+                mend="give a positive number of bytes, or none for TensorRT's own limit",
+            )
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What came of a build.
+
+    Args:
+        plan: the serialised engine, to be written as it is, so that trtexec loads it too.
+        timing_cache: for the next build on this machine; empty with TensorRT for RTX.
+        timing_cache_taken: whether the one that was given served.
+        builder: TensorRT's name and version.
+        log: what TensorRT said.
+    """
+
+    plan: bytes
+    timing_cache: bytes
+    timing_cache_taken: bool
+    builder: str
+    log: tuple[LogLine, ...]
+
+
+def build_engine(
+    trt: Any,
+    model: bytes,
+    options: BuildOptions | None = None,
+    *,
+    timing_cache_data: bytes = b"",
+    where: str = "the graph",
+) -> Engine:
+    """Compile an ONNX graph.
+
+    Args:
+        trt: `tensorrt` (10.3 to 11) or `tensorrt_rtx`.
+        model: the ONNX file's bytes; its types are those computed in.
+        timing_cache_data: of an earlier build.
+        where: the file, for errors.
+
+    Raises:
+        RefusedGraphError: the parser does not take the graph.
+        InputError: options that this TensorRT lacks, or the build failed.
+    """
+    options = options or BuildOptions()
+    with recording(trt) as (logger, lines):
+        builder = trt.Builder(logger)
+        network = builder.create_network(network_flags(trt))
+        parser = trt.OnnxParser(network, logger)
+        parse(trt, parser, model, where=where)
+        config = builder.create_builder_config()
+        set_targets(trt, config, options.capabilities)
+        if options.workspace is not None:
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
+        if options.level is not None:
+            config.builder_optimization_level = options.level
+        taken = take_timing_cache(trt, config, timing_cache_data)
+        profile = _profile(builder, network, options.batches, where)
+        if config.add_optimization_profile(profile) < 0:
+            raise InputError(
+                f"{title(trt)} does not take batches of {options.batches.smallest} to "
+                f"{options.batches.largest} for {where}",
+                mend="export it again, with a dynamic batch",
+            )
+        plan = builder.build_serialized_network(network, config)
+        if plan is None:
+            raise InputError(
+                f"{title(trt)} could not build {where}: {_last_error(lines)}",
+                mend="give it more memory or another target; the builder's own words say which",
+            )
+        return Engine(
+            plan=bytes(plan),
+            timing_cache=timing_cache(trt, config),
+            timing_cache_taken=taken,
+            builder=title(trt),
+            log=tuple(lines),
+        )
+
+
+def _profile(builder: Any, network: Any, batches: Batches, where: str) -> Any:
+    profile = builder.create_optimization_profile()
+    if not network.num_inputs:
+        raise InputError(f"{where} has no input", mend="give a file that 'edgecl export' wrote")
+    for place in range(network.num_inputs):
+        tensor = network.get_input(place)
+        batch, *rest = tensor.shape
+        if -1 in rest:
+            raise InputError(
+                f"input {tensor.name!r} of {where} has no fixed size but for its batch",
+                mend="export it at one picture size",
+            )
+        sizes = (batches.smallest, batches.usual, batches.largest)
+        # A fixed batch stays what it is, whatever was asked for.
+        profile.set_shape(tensor.name, *((size if batch == -1 else batch, *rest) for size in sizes))
+    return profile
+
+
+def _last_error(lines: list[LogLine]) -> str:
+    errors = [line.text for line in lines if line.is_error]
+    return " ".join(errors[-1].split()) if errors else "it gave no reason"

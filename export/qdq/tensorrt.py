@@ -1,0 +1,186 @@
+"""Q/DQ for TensorRT: signed, symmetric, on top of the FP16 graph.
+
+Where the pairs go follows NVIDIA's "Working with Quantized Types" and what its parser takes: the
+inputs of layers with weights, not their outputs; one input of a residual sum; no bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import QuantType, TensorsData
+from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from calibration.layers import WEIGHTED_OPS, weighted_layers
+from calibration.ranges import Ranges
+from runtime.errors import InputError
+
+# The first with FP16 scales.
+OPSET = 19
+HALF = np.finfo(np.float16)
+
+
+def quantize_for_tensorrt(
+    model: onnx.ModelProto, ranges: Ranges, *, keep: Collection[str] = ()
+) -> onnx.ModelProto:
+    """Put Q/DQ pairs into the FP16 graph, in the form that TensorRT takes.
+
+    Weights get a pair of their own, per output channel; a bias none. Answers that leave the graph
+    and layers that are kept read the tensor as it was before its pair.
+
+    Args:
+        model: the FP16 graph, from `to_onnx(..., half=True)`; it is not changed.
+        ranges: of the FP32 graph's activations, as `collect_ranges` gives them. Tensors have the
+            same names in both graphs; those before and after a Cast share a range.
+        keep: names of nodes that stay in FP16.
+
+    Returns:
+        A checked model with the metadata of `model`.
+
+    Raises:
+        InputError: no range for a tensor that is to be quantised, or one beyond what FP16 holds.
+        ValueError: `model` is not an FP16 graph of opset 19 or newer.
+    """
+    _require_half(model)
+    layers = [layer.node for layer in weighted_layers(model) if layer.node not in keep]
+    nodes = {node.name: node for node in model.graph.node}
+    residuals = _residual_inputs(model, set(layers))
+    wanted = {nodes[name].input[0]: name for name in layers} | residuals
+    scales = _scales(model, ranges, wanted)
+    unit = np.float16(1)
+    quantizer: Any = QDQQuantizer(
+        onnx.shape_inference.infer_shapes(model),
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8,
+        tensors_range=TensorsData(
+            CalibrationMethod.MinMax,
+            {tensor: TensorData(lowest=-unit, highest=unit) for tensor in scales},
+        ),
+        nodes_to_quantize=layers,
+        nodes_to_exclude=list(keep),
+        op_types_to_quantize=list(WEIGHTED_OPS),
+        extra_options={
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "AddQDQPairToWeight": True,
+            "QuantizeBias": False,
+            "OpTypesToExcludeOutputQuantization": list(WEIGHTED_OPS),
+            # The quantiser's own would overflow: it takes a range's width in FP16.
+            "TensorQuantOverrides": {
+                tensor: [{"scale": scale, "zero_point": np.array(0, np.int8)}]
+                for tensor, scale in scales.items()
+            },
+        },
+    )
+    for tensor in residuals:
+        quantizer.quantize_activation_tensor(tensor)
+    # An empty list would mean every node to the quantiser.
+    result: onnx.ModelProto = _copy(model) if not layers else quantizer.quantize_model()
+    _read_raw(result, set(keep))
+    quantizer.model.topological_sort()
+    del result.metadata_props[:]
+    result.metadata_props.extend(model.metadata_props)
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def _require_half(model: onnx.ModelProto) -> None:
+    opset = max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset < OPSET:
+        raise ValueError(f"FP16 scales need opset {OPSET}, this graph has {opset}")
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in WEIGHTED_OPS and kinds.get(node.input[1]) == onnx.TensorProto.FLOAT:
+            raise ValueError(f"{node.name} computes in FP32; TensorRT's Q/DQ go on the FP16 graph")
+
+
+def _residual_inputs(model: onnx.ModelProto, layers: set[str]) -> dict[str, str]:
+    """One input of every sum of two branches of which a quantised layer ends one, and that sum.
+
+    TensorRT fuses the layer, the sum and the activation behind it where the other input is
+    quantised. It is the branch with fewer layers: of a block, the one past it.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    depth: dict[str, int] = {}
+    maker: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for node in model.graph.node:
+        reach = max((depth.get(name, 0) for name in node.input), default=0)
+        for name in node.output:
+            depth[name] = reach + (node.name in layers)
+            maker[name] = node.name
+        if node.op_type == "Add" and not constants.intersection(node.input):
+            shallow, deep = sorted(node.input, key=lambda name: depth.get(name, 0))
+            if maker.get(deep) in layers:
+                found[shallow] = node.name
+    return found
+
+
+def _scales(
+    model: onnx.ModelProto, ranges: Ranges, wanted: Mapping[str, str]
+) -> dict[str, NDArray[np.float16]]:
+    """The step of every tensor of `wanted` (tensor to the node that reads it): largest / 127."""
+    aliases = _cast_aliases(model)
+    scales = {}
+    for tensor, node in wanted.items():
+        known = [ranges[name] for name in aliases.get(tensor, (tensor,)) if name in ranges]
+        if not known:
+            raise InputError(
+                f"calibration gave no range for {tensor!r}, which {node!r} reads",
+                mend="calibrate on the FP32 graph of the same network and picture size",
+            )
+        largest = max(abs(bound) for bound in known[0])
+        if not largest <= HALF.max:
+            raise InputError(
+                f"calibration found values up to {largest:g} in {tensor!r}, beyond FP16",
+                mend="keep this network in FP32, or train it with smaller activations",
+            )
+        # A tensor that was always zero may have any step but zero.
+        step = max(largest / 127, float(HALF.smallest_subnormal)) if largest else 1.0
+        scales[tensor] = np.array(step, np.float16)
+    return scales
+
+
+def _cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:
+    """For every tensor beside a Cast, all that hold its values in one type or another."""
+    aliases: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.op_type == "Cast":
+            same = aliases.setdefault(node.input[0], [node.input[0]])
+            same.append(node.output[0])
+            aliases[node.output[0]] = same
+    return aliases
+
+
+def _read_raw(model: onnx.ModelProto, keep: set[str]) -> None:
+    """Let kept nodes, and casts such as those of the answers, read what no pair has rounded."""
+    raw = dict(_pairs(model))
+    for node in model.graph.node:
+        if node.name in keep or node.op_type == "Cast":
+            for place, name in enumerate(node.input):
+                node.input[place] = raw.get(name, name)
+
+
+def _pairs(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
+    """(output of a DequantizeLinear, input of the QuantizeLinear before it)."""
+    quantized = {
+        node.output[0]: node.input[0]
+        for node in model.graph.node
+        if node.op_type == "QuantizeLinear"
+    }
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in quantized:
+            yield node.output[0], quantized[node.input[0]]
