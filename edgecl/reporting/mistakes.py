@@ -33,7 +33,7 @@ def mistake_cards(kept: Sequence[KeptMistake]) -> list[dict[str, Any]]:
             **_row(mistake.row),
             "rank": rank,
             "truth_probability": _share(mistake.row, "truth_probability"),
-            "picture": _picture(mistake.picture),
+            "picture": picture_of(mistake.picture),
         }
         for rank, mistake in enumerate(kept, start=1)
     ]
@@ -71,7 +71,8 @@ def _share(row: Mapping[str, str], name: str) -> float | None:
         return None
 
 
-def _picture(data: bytes | None) -> dict[str, Any] | None:
+def picture_of(data: bytes | None) -> dict[str, Any] | None:
+    """A PNG as a data URI with its size in pixels; None where there is none."""
     if data is None:
         return None
     width, height = png_size(data)

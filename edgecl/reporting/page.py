@@ -17,19 +17,15 @@ from runtime.atomic import write_text
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_page(template: str, path: Path, **values: Any) -> Path:
-    """Fill a template and write it, whole or not at all.
+def render_page(template: str, **values: Any) -> str:
+    """Fill a template.
 
     Args:
         template: a file of `templates/`.
-        path: the page.
         values: what the template shows; text is escaped, only `Markup` is not.
 
     Returns:
-        The page's path.
-
-    Raises:
-        InputError: the folder cannot be written.
+        The page, one HTML file.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -46,8 +42,19 @@ def write_page(template: str, path: Path, **values: Any) -> Path:
         stylesheet=Markup(css_variables() + "\n" + stylesheet), version=__version__, **values
     )
     # Lone surrogates come from file names that are not UTF-8; a page has to be.
-    clean = re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", html)
-    write_text(path, clean)
+    return re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", html)
+
+
+def write_page(template: str, path: Path, **values: Any) -> Path:
+    """Fill a template, as `render_page` does, and write it, whole or not at all.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    write_text(path, render_page(template, **values))
     return path
 
 
