@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.damage import Damage, measure_damage
+from calibration.observation import Observation, merged_observations
 
-SMALLEST = 8
+# Pictures per block, and of the smallest sets.
+BLOCK = 8
 DRAWS = 5
+LEAST_DB = 1.0
+_HIGHEST_DB = 120.0
 
-Report = Callable[[int, int, str], None]
-"""Called with (done, total, text) as draws are measured."""
+Report = Callable[[str], None]
+"""Called with what is being measured."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Point:
     """Several calibrations on as many pictures each.
 
     Args:
-        size: pictures of each draw.
+        size: pictures of each set.
         draws: what each of them did to the answers.
     """
 
@@ -31,7 +35,7 @@ class Point:
     draws: tuple[Damage, ...]
 
     def mean(self, quantity: str) -> float:
-        """Of a field of `Damage` over the draws."""
+        """Of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
         return float(np.mean(self._values(quantity)))
 
     def spread(self, quantity: str) -> float:
@@ -39,8 +43,13 @@ class Point:
         values = self._values(quantity)
         return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
-    def _values(self, quantity: str) -> list[float]:
-        return [float(getattr(damage, quantity)) for damage in self.draws]
+    def _values(self, quantity: str) -> NDArray[np.float64]:
+        values = [float(getattr(damage, quantity)) for damage in self.draws]
+        return (
+            np.clip(values, -_HIGHEST_DB, _HIGHEST_DB)
+            if quantity == "snr_db"
+            else (np.array(values))
+        )
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ class Curve:
 
     Args:
         points: by size, ascending.
-        enough: the smallest size after which nothing changes; None where only the largest is
-            left, since nothing larger shows that it is enough.
+        enough: the smallest size after which nothing changes; None where no larger one shows
+            that it is enough.
         pictures: validation pictures that decided.
     """
 
@@ -59,90 +68,95 @@ class Curve:
     pictures: int
 
 
-def usual_sizes(available: int) -> list[int]:
-    """8, 16, 32 and so on, up to what there is, and all of it."""
-    doubled = [SMALLEST << turn for turn in range(max(0, (available // SMALLEST).bit_length()))]
-    return sorted({*doubled, available}) if available >= SMALLEST else []
-
-
 def measure_curve(
-    sizes: Sequence[int],
-    choose: Callable[[int, np.random.Generator], NDArray[np.int64]],
-    answers: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    blocks: Iterable[Observation],
+    answers: Callable[[Observation], NDArray[np.float32]],
     *,
     reference: NDArray[np.float32],
     targets: NDArray[np.int64],
     draws: int = DRAWS,
-    seed: int = 0,
     report: Report | None = None,
 ) -> Curve:
-    """Calibrate on sets of each size, several times.
+    """Calibrate on sets of one block, two, four and so on, and at last on all of them.
 
-    Draws of a size that come out as the same set are measured once.
+    Every picture is run through the graph once: a set of twice the size is made of two that were
+    observed before. Sets of one size have no picture in common; of the larger sizes there are
+    fewer than `draws`, down to one of all pictures.
 
     Args:
-        sizes: pictures per set.
-        choose: draws a set: row numbers, int64, of that many pictures.
-        answers: gives the probabilities, float32 N×C, of the network calibrated on those rows.
+        blocks: observations of `BLOCK` pictures each, in the order of chance; the last may be
+            of fewer. They may be made as they are asked for, and few are held at a time.
+        answers: gives the probabilities, float32 N×C, of the network calibrated on that.
         reference: float32, N×C, probabilities of FP32 on the same validation pictures.
         targets: int64, N.
-        draws: sets per size.
-        seed: of the draws; each has its own stream.
-        report: called before each draw, and at the end.
+        draws: sets per size at most.
+        report: called before each set is measured.
     """
-    total, done = len(sizes) * draws, 0
-    points = []
-    for size in sorted(set(sizes)):
-        seen: dict[bytes, Damage] = {}
-        for draw in range(draws):
+    measured: dict[int, list[Damage]] = {}
+
+    def measure(observation: Observation) -> None:
+        known = measured.setdefault(observation.pictures, [])
+        if len(known) < draws:
             if report is not None:
-                report(done, total, f"{size} pictures")
-            done += 1
-            rows = choose(size, np.random.default_rng([seed, size, draw]))
-            key = np.sort(rows).tobytes()
-            if key not in seen:
-                seen[key] = measure_damage(reference, answers(rows), targets)
-        points.append(Point(size, tuple(seen.values())))
-    if report is not None:
-        report(total, total, "")
-    return Curve(tuple(points), enough(points, len(targets)), len(targets))
+                report(f"set {len(known) + 1} of {observation.pictures} pictures")
+            known.append(measure_damage(reference, answers(observation), targets))
+
+    # Like the digits of a binary counter: two sets of equal size make one of twice the size.
+    waiting: list[Observation] = []
+    size = 0
+    for block in blocks:
+        size = size or block.pictures
+        waiting.append(block)
+        if block.pictures == size:
+            measure(block)
+            while len(waiting) > 1 and waiting[-1].pictures == waiting[-2].pictures:
+                last = waiting.pop()
+                waiting.append(merged_observations(waiting.pop(), last))
+                measure(waiting[-1])
+    if len(waiting) > 1:
+        whole = waiting.pop()
+        while waiting:
+            whole = merged_observations(waiting.pop(), whole)
+        measure(whole)
+    points = tuple(Point(pictures, tuple(measured[pictures])) for pictures in sorted(measured))
+    return Curve(points, enough(points, len(targets)), len(targets))
 
 
 def enough(points: Sequence[Point], pictures: int) -> int | None:
-    """The smallest size after which neither accuracy nor agreement changes significantly.
+    """The smallest size after which accuracy, agreement and logits change no more.
 
-    A change counts where it is larger than one validation picture and than two standard errors
-    of the difference. A size whose draws scatter by more than one picture and twice as much as
-    all larger ones is not enough either, however good their mean.
+    A change counts where it is larger than one validation picture (of the logits: than 1 dB) and
+    than two standard errors of the difference. A size whose sets scatter by more than that, and
+    twice as much as all larger ones, is not enough either, however good their mean. The logits
+    are judged too because they move long before a picture changes sides.
 
     Args:
         points: by size, ascending.
         pictures: validation pictures behind them.
     """
+    # A hair more than one picture, for the rounding of shares.
+    picture = (1 + 1e-6) / pictures
+    least = {"accuracy": picture, "agreement": picture, "snr_db": LEAST_DB}
     for turn, point in enumerate(points[:-1]):
         larger = points[turn + 1 :]
-        if all(
-            _steady(point, larger, quantity, 1 / pictures) for quantity in ("accuracy", "agreement")
-        ):
+        if all(_steady(point, larger, quantity, change) for quantity, change in least.items()):
             return point.size
     return None
 
 
-def _steady(point: Point, larger: Sequence[Point], quantity: str, picture: float) -> bool:
-    # A hair more than one picture, for the rounding of shares.
-    least = picture * (1 + 1e-6)
-    scatter = max((other.spread(quantity) for other in larger), default=0.0)
+def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) -> bool:
+    scatter = max(other.spread(quantity) for other in larger)
     if point.spread(quantity) > max(least, 2 * scatter):
         return False
     return all(
         abs(other.mean(quantity) - point.mean(quantity))
-        <= max(
-            least,
-            2 * math.hypot(_standard_error(point, quantity), _standard_error(other, quantity)),
-        )
+        <= max(least, 2 * _standard_error(point, other, quantity))
         for other in larger
     )
 
 
-def _standard_error(point: Point, quantity: str) -> float:
-    return point.spread(quantity) / math.sqrt(len(point.draws))
+def _standard_error(smaller: Point, larger: Point, quantity: str) -> float:
+    """Of the difference of two means; a single large set is taken to scatter like small ones."""
+    spread = smaller.spread(quantity)
+    other = larger.spread(quantity) if len(larger.draws) > 1 else spread
+    return math.hypot(spread / math.sqrt(len(smaller.draws)), other / math.sqrt(len(larger.draws)))

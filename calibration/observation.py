@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,16 @@ def observe(
     Raises:
         InputError: no pictures, or an activation that is not finite.
     """
+    return next(observe_blocks(model, images, max(1, len(images)), report))
+
+
+def observe_blocks(
+    model: onnx.ModelProto,
+    images: NDArray[np.uint8],
+    size: int,
+    report: Report | None = None,
+) -> Iterator[Observation]:
+    """The same for every `size` pictures in turn, as they are asked for; the last may be fewer."""
     if not len(images):
         raise InputError(
             "a calibration set of 0 pictures gives no ranges",
@@ -62,28 +73,39 @@ def observe(
     plan = _plan(model)
     counted = [name for name, sources in plan.items() if not sources]
     session = _session(model, counted)
-    histograms: dict[str, Histogram] = {}
-    done, batch = 0, 1
-    while done < len(images):
-        values = session.run(counted, {INPUT_NAME: images[done : done + batch, None]})
-        done += len(images[done : done + batch])
-        for name, value in zip(counted, values, strict=True):
-            if value.size:
-                found = _count(name, value)
-                known = histograms.get(name)
-                histograms[name] = found if known is None else merged(known, found)
-        # The first picture alone tells how much a picture takes.
-        if batch == 1:
-            batch = max(1, BATCH_BYTES // max(1, sum(value.nbytes for value in values)))
-        if report is not None:
-            report(done, len(images))
-    for name, sources in plan.items():
-        if sources and all(source in histograms for source in sources):
-            joined = histograms[sources[0]]
-            for source in sources[1:]:
-                joined = merged(joined, histograms[source])
-            histograms[name] = joined
-    return Observation({name: histograms[name] for name in plan if name in histograms}, done)
+    # The first picture alone tells how much a picture takes.
+    batch = 1
+    for start in range(0, len(images), size):
+        done, end = start, min(start + size, len(images))
+        histograms: dict[str, Histogram] = {}
+        while done < end:
+            stop = min(done + batch, end)
+            values = session.run(counted, {INPUT_NAME: images[done:stop, None]})
+            for name, value in zip(counted, values, strict=True):
+                if value.size:
+                    found = _count(name, value)
+                    known = histograms.get(name)
+                    histograms[name] = found if known is None else merged(known, found)
+            if batch == 1:
+                batch = max(1, BATCH_BYTES // max(1, sum(value.nbytes for value in values)))
+            done = stop
+            if report is not None:
+                report(done, len(images))
+        yield Observation(_joined(plan, histograms), end - start)
+
+
+def merged_observations(one: Observation, other: Observation) -> Observation:
+    """What the activations held on the pictures of both, which were run through one graph."""
+    found: dict[tuple[int, int], Histogram] = {}
+    histograms = {}
+    for name, histogram in one.histograms.items():
+        partner = other.histograms[name]
+        # Tensors that hold the same values go on sharing one histogram.
+        key = id(histogram), id(partner)
+        if key not in found:
+            found[key] = merged(histogram, partner)
+        histograms[name] = found[key]
+    return Observation(histograms, one.pictures + other.pictures)
 
 
 def float_activations(model: onnx.ModelProto) -> list[str]:
@@ -113,6 +135,19 @@ def _plan(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
             if name in wanted:
                 plan[name] = sources
     return plan
+
+
+def _joined(
+    plan: Mapping[str, tuple[str, ...]], counted: Mapping[str, Histogram]
+) -> dict[str, Histogram]:
+    histograms: dict[str, Histogram] = {}
+    for name, sources in plan.items():
+        if not sources:
+            if name in counted:
+                histograms[name] = counted[name]
+        elif all(source in histograms for source in sources):
+            histograms[name] = reduce(merged, (histograms[source] for source in sources))
+    return histograms
 
 
 def _session(model: onnx.ModelProto, names: list[str]) -> Any:

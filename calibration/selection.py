@@ -106,11 +106,20 @@ def select_stratified(
             f"a calibration set of {min(count, len(targets))} pictures gives no ranges",
             mend=f"calibrate on at least one picture; {USUAL}",
         )
+    return np.sort(order_stratified(targets, rng)[:count])
+
+
+def order_stratified(targets: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """All row numbers in such an order that any stretch of it is as even as the classes allow.
+
+    Args:
+        targets: int64, N, class numbers; at least one.
+    """
     queues = [rng.permutation(np.flatnonzero(targets == label)) for label in np.unique(targets)]
     # Round robin: the n-th picture of every class comes before the (n+1)-th of any.
     turns = np.concatenate([np.arange(len(queue)) for queue in queues])
     rows = np.concatenate(queues)
-    return np.sort(rows[np.argsort(turns, kind="stable")][:count])
+    return rows[np.argsort(turns, kind="stable")]
 
 
 def select_covering(embeddings: NDArray[np.float32], count: int) -> NDArray[np.int64]:

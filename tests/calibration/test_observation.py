@@ -8,7 +8,12 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from calibration import observation
-from calibration.observation import float_activations, observe
+from calibration.observation import (
+    float_activations,
+    merged_observations,
+    observe,
+    observe_blocks,
+)
 from calibration.ranges import METHODS, collect_ranges
 from runtime.errors import InputError
 from tests.calibration.graphs import pictures, small_graph
@@ -88,3 +93,18 @@ def test_collected_ranges_cover_every_activation_for_every_method():
         assert list(ranges) == float_activations(model)
         for name, (low, high) in ranges.items():
             assert widest[name][0] <= low <= high <= widest[name][1]
+
+
+def test_blocks_add_up_to_the_whole():
+    model, images = small_graph(), pictures(10)
+    blocks = list(observe_blocks(model, images, 4))
+    assert [block.pictures for block in blocks] == [4, 4, 2]
+    joined = merged_observations(merged_observations(blocks[0], blocks[1]), blocks[2])
+    whole = observe(model, images)
+    assert joined.pictures == whole.pictures == 10
+    assert list(joined.histograms) == list(whole.histograms)
+    assert joined.histograms["both"] is joined.histograms["shuffled"]
+    for name, histogram in whole.histograms.items():
+        assert joined.histograms[name].exponent == histogram.exponent
+        assert joined.histograms[name].total == histogram.total
+        assert joined.histograms[name].maximum == pytest.approx(histogram.maximum, abs=1e-5)

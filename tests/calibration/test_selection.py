@@ -7,7 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
-from calibration.selection import METHODS, judge_size, select, select_covering, select_stratified
+from calibration.selection import (
+    METHODS,
+    judge_size,
+    order_stratified,
+    select,
+    select_covering,
+    select_stratified,
+)
 from runtime.errors import InputError
 
 
@@ -39,6 +46,14 @@ def test_the_seed_decides_and_all_are_taken_where_there_are_few():
     assert one == same
     assert one != other
     assert select_stratified(targets, 500, np.random.default_rng(0)).tolist() == list(range(100))
+
+
+def test_any_stretch_of_the_order_is_even():
+    targets = np.random.default_rng(0).permutation(np.repeat(np.arange(4), 20))
+    order = order_stratified(targets, np.random.default_rng(0))
+    assert sorted(order.tolist()) == list(range(80))
+    for start in range(0, 80, 8):
+        assert np.bincount(targets[order[start : start + 8]]).tolist() == [2, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("pictures", "count"), [(0, 10), (10, 0)])
