@@ -6,7 +6,7 @@ inputs of layers with weights, not their outputs; one input of a residual sum; n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,23 +48,40 @@ def quantize_for_tensorrt(
     """
     _require_half(model)
     layers = [layer.node for layer in weighted_layers(model) if layer.node not in keep]
-    nodes = {node.name: node for node in model.graph.node}
     residuals = _residual_inputs(model, set(layers))
-    wanted = {nodes[name].input[0]: name for name in layers} | residuals
-    scales = _scales(model, ranges, wanted)
-    unit = np.float16(1)
+    inputs = {node.input[0]: node.name for node in model.graph.node if node.name in layers}
+    scales = _scales(model, ranges, inputs | residuals)
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    # To the quantiser, no nodes would mean all of them.
+    if layers:
+        result = _quantized(result, layers, scales, residuals)
+    _read_raw(result, set(keep))
+    del result.metadata_props[:]
+    result.metadata_props.extend(model.metadata_props)
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
+def _quantized(
+    model: onnx.ModelProto,
+    layers: Sequence[str],
+    scales: Mapping[str, NDArray[np.float16]],
+    residuals: Iterable[str],
+) -> onnx.ModelProto:
     quantizer: Any = QDQQuantizer(
         onnx.shape_inference.infer_shapes(model),
         per_channel=True,
         reduce_range=False,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8,
+        # Overridden below, but wanted all the same.
         tensors_range=TensorsData(
             CalibrationMethod.MinMax,
-            {tensor: TensorData(lowest=-unit, highest=unit) for tensor in scales},
+            {tensor: TensorData(lowest=np.float16(-1), highest=np.float16(1)) for tensor in scales},
         ),
-        nodes_to_quantize=layers,
-        nodes_to_exclude=list(keep),
+        nodes_to_quantize=list(layers),
+        nodes_to_exclude=[],
         op_types_to_quantize=list(WEIGHTED_OPS),
         extra_options={
             "ActivationSymmetric": True,
@@ -81,20 +98,10 @@ def quantize_for_tensorrt(
     )
     for tensor in residuals:
         quantizer.quantize_activation_tensor(tensor)
-    # An empty list would mean every node to the quantiser.
-    result: onnx.ModelProto = _copy(model) if not layers else quantizer.quantize_model()
-    _read_raw(result, set(keep))
+    quantizer.quantize_model()
     quantizer.model.topological_sort()
-    del result.metadata_props[:]
-    result.metadata_props.extend(model.metadata_props)
-    onnx.checker.check_model(result, full_check=True)
+    result: onnx.ModelProto = quantizer.model.model
     return result
-
-
-def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
 
 
 def _require_half(model: onnx.ModelProto) -> None:
@@ -142,8 +149,8 @@ def _scales(
                 f"calibration gave no range for {tensor!r}, which {node!r} reads",
                 mend="calibrate on the FP32 graph of the same network and picture size",
             )
-        largest = max(abs(bound) for bound in known[0])
-        if not largest <= HALF.max:
+        largest = float(np.max(np.abs(known[0])))
+        if not largest <= float(HALF.max):
             raise InputError(
                 f"calibration found values up to {largest:g} in {tensor!r}, beyond FP16",
                 mend="keep this network in FP32, or train it with smaller activations",
