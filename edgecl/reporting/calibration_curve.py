@@ -52,6 +52,18 @@ def calibration_curve(curve: Curve, reference: float | None) -> Markup | None:
         axes.plot(sizes, [fmean(values) for values in points.values()], color=colour("s1"))
         for size, values in points.items():
             axes.plot([size] * len(values), values, "o", markersize=3.5, color=colour("s1"))
+        best = _enough(curve)
+        if best is not None:
+            axes.axvline(best, color=colour("s3"), linewidth=1.2)
+            axes.annotate(
+                "enough",
+                (best, 0),
+                xycoords=("data", "axes fraction"),
+                xytext=(4, 5),
+                textcoords="offset points",
+                fontsize=7.5,
+                color=colour("s3"),
+            )
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_locator(FixedLocator(sizes))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -72,20 +84,22 @@ def curve_text(curve: Curve, reference: float | None) -> str:
         return ""
     most, values = list(points.items())[-1]
     draws = max(len(found) for found in points.values())
-    text = f"{draws} draw{'s' * (draws != 1)} of each size. "
+    text = f"Up to {draws} draw{'s' * (draws != 1)} of each size. "
     mean = fmean(values)
     text += f"With {most} pictures INT8 reaches {percent(mean, 2)}"
     text += f" on average, as trained it is {percent(reference, 2)}." if reference else "."
-    # The spread of the largest sets is what chance alone does.
-    floor = min(values)
-    enough = next(
-        size
-        for position, size in enumerate(points)
-        if all(min(points[later]) >= floor for later in list(points)[position:])
-    )
-    if enough < most:
-        text += f" No draw of {enough} pictures or more was worse than the worst of {most}."
+    best = _enough(curve)
+    if best is not None:
+        text += f" {best} are enough: with more, nothing changes beyond what chance does."
+    elif len(points) > 1:
+        text += " No size shows that it is enough."
     return text
+
+
+def _enough(curve: Curve) -> int | None:
+    """The number of pictures that whoever measured the curve calls enough."""
+    sizes = [number(entry.get("images")) for entry in curve if entry.get("enough")]
+    return int(sizes[0]) if sizes and sizes[0] is not None else None
 
 
 def _points(curve: Curve) -> dict[int, list[float]]:

@@ -32,8 +32,8 @@ def render_export(manifest: Entry, details: Entry) -> str:
 
             algorithms: the algorithms tried, [{algorithm, accuracy, agreement, snr_db, chosen}].
             sensitivity: [{layer, accuracy, agreement, snr_db, kept}], each layer quantised alone.
-            curve: [{images, accuracies: [...]}], accuracy by the number of calibration pictures,
-                of several draws.
+            curve: [{images, accuracies: [...], enough}], accuracy by the number of calibration
+                pictures, of several draws; `enough` is true for the size that is.
             histograms: [{layer, edges: [low, high], counts: [...], range: [low, high]}], the
                 values that enter a layer, in bins of equal width, and the range that was kept.
             escapes: by artefact, [{file, label, reference, answered, picture: PNG in Base64}],
@@ -41,7 +41,7 @@ def render_export(manifest: Entry, details: Entry) -> str:
                 empty where there was no answer.
             rewrites: what was changed in the graph, in words.
             kept: names of the layers left in floating point.
-            notes: sentences, such as `export.gate.caveat` gives.
+            notes: sentences, such as `export.gate.caveat` gives; else those of the manifest.
 
             Accuracy and agreement are shares, 0 to 1; `snr_db` is of the logits against FP32's.
     """
@@ -58,6 +58,7 @@ def render_export(manifest: Entry, details: Entry) -> str:
         limits=_limits(gate),
         figures=_figures(found, reference),
         rows=[reference, *(_row(name, entry) for name, entry in found.items())],
+        engines=_engines(gate),
         recall=_recall(found),
         escapes=escape_groups(found, details.get("escapes") or {}),
         algorithms=details.get("algorithms") or [],
@@ -70,7 +71,7 @@ def render_export(manifest: Entry, details: Entry) -> str:
         histograms=range_histograms(details.get("histograms") or []),
         rewrites=details.get("rewrites") or manifest.get("rewrites") or [],
         kept=details.get("kept") or (manifest.get("calibration") or {}).get("kept") or [],
-        notes=[_sentence(note) for note in details.get("notes") or []],
+        notes=[_sentence(note) for note in details.get("notes") or manifest.get("notes") or []],
         facts=_facts(manifest),
     )
 
@@ -100,6 +101,18 @@ def _row(name: str, entry: Entry) -> dict[str, Any]:
         "interval": entry.get("accuracy_interval"),
         "escape_interval": entry.get("escape_interval"),
     }
+
+
+def _engines(gate: Entry) -> list[dict[str, Any]]:
+    """A row per artefact and engine; empty where no artefact was run in two engines."""
+    measured: Mapping[str, Mapping[str, Entry]] = gate.get("engines") or {}
+    if all(len(engines) < 2 for engines in measured.values()):
+        return []
+    return [
+        {**_row(name, entry), "engine": engine}
+        for name, engines in measured.items()
+        for engine, entry in engines.items()
+    ]
 
 
 def _recall(found: Mapping[str, Entry]) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from export.gate import LISTED, Limits, caveat, compare, pictures_to_prove, reason_to_refuse
+from export.comparison import LISTED, compare
+from export.gate import Limits, caveat, pictures_to_prove, reason_to_refuse
 from runtime.statistics import share_interval
 
 LABELS = ("clean", "pit", "scratch")

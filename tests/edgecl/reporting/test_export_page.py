@@ -139,7 +139,7 @@ def test_a_full_page(tmp_path, check_page):
         "What escapes in int8",
         "pit_38.png",
         "✓ chosen",
-        "2 draws of each size",
+        "Up to 2 draws of each size",
         "4 further layers",
         "kept −0.5 to 2.5",
         "gray-input",
@@ -278,11 +278,31 @@ def test_what_a_range_cuts_off():
 
 
 def test_how_many_pictures_are_enough():
-    def curve(*rows: tuple[int, list[float]]) -> list[dict[str, Any]]:
-        return [{"images": images, "accuracies": found} for images, found in rows]
-
-    text = curve_text(curve((64, [0.98, 0.99]), (16, [0.985, 0.98]), (4, [0.7, 0.99])), 0.99)
+    curve: list[dict[str, Any]] = [
+        {"images": 64, "accuracies": [0.98, 0.99]},
+        {"images": 16, "accuracies": [0.985, 0.98], "enough": True},
+        {"images": 4, "accuracies": [0.7]},
+    ]
+    text = curve_text(curve, 0.99)
     assert "With 64 pictures INT8 reaches 98.50 % on average, as trained it is 99.00 %." in text
-    assert "No draw of 16 pictures or more" in text
-    assert "No draw" not in curve_text(curve((4, [0.7]), (64, [0.9])), None)
+    assert "16 are enough" in text
+    assert "No size shows that it is enough" in curve_text([curve[0], curve[2]], None)
     assert curve_text([], 0.9) == ""
+
+
+def test_engines_stand_beside_each_other_where_there_are_two(tmp_path, check_page):
+    manifest, details = material()
+    one = {"accuracy": 1.0, "agreement": 1.0, "max_abs_diff": 1e-6}
+    manifest["gate"]["engines"] = {"fp32": {"onnxruntime": one}}
+    assert "In each engine" not in render_export(manifest, details)
+    manifest["gate"]["engines"]["fp32"]["openvino"] = one | {"accuracy": 0.9321}
+    text = page_of(check_page, tmp_path, manifest, details).text
+    assert "openvino93.21 %" in text
+
+
+def test_notes_of_the_manifest_do_too(tmp_path, check_page):
+    manifest, details = material()
+    page = page_of(
+        check_page, tmp_path, manifest | {"notes": ["A short note"]}, {**details, "notes": []}
+    )
+    assert "A short note." in page.text
