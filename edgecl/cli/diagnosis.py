@@ -37,13 +37,18 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
     ),
     "export": (
         "Exporting: edgecl export",
-        ("torch", "onnx", "onnxscript", "sympy"),
+        ("torch", "onnx", "onnxscript", "scipy", "sympy"),
         "pip install 'edgecl[train]'",
     ),
     "tensorboard": (
         "Watching a training: edgecl train --tensorboard",
         ("tensorboard",),
         "pip install 'edgecl[tensorboard]'",
+    ),
+    "sign": (
+        "Signed bundles: edgecl export --sign, --verify-key",
+        ("cryptography",),
+        "pip install 'edgecl[sign]'",
     ),
     "openvino": (
         "Faster inference on x86 processors",
