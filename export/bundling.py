@@ -2,246 +2,204 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnx
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from calibration.ranges import Ranges, collect_ranges
-from export.gate import Comparison, compare, reason_to_refuse
+from export.answers import exported_answers, trained_answers
+from export.comparison import Comparison
+from export.escapes import pictured
+from export.gate import caveat
+from export.int8 import Int8Plan, plan_int8
+from export.job import Job, Pictures, Report
+from export.manifest import Page, write_bundle
 from export.onnx_graph import to_onnx
+from export.proving import REFERENCE_ENGINE, Proof, Reference, prove
 from export.qdq.cpu import quantize_for_cpu
-from runtime.atomic import explained, replacing_folder
-from runtime.bundle import (
-    MANIFEST,
-    MANIFEST_SCHEMA,
-    SUFFIX,
-    Precision,
-    file_digest,
-    manifest_digest,
-)
-from runtime.contract import ModelContract
+from export.qdq.lint import require_clean
+from export.qdq.tensorrt import quantize_for_tensorrt
+from runtime.atomic import explained
+from runtime.bundle import Precision
 from runtime.errors import GateError
-from runtime.session.onnxruntime import OnnxRuntimeSession
-from runtime.session.opening import default_threads
 
-Report = Callable[[str, int, int, str], None]
-BATCH = 32
-CALIBRATION = "calibration.json"
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures of one part of the data: uint8 N×H×W, their class numbers, names and hashes."""
-
-    images: NDArray[np.uint8]
-    targets: NDArray[np.int64]
-    files: Sequence[str]
-    hashes: Sequence[str]
+INT8_TENSORRT = "int8-tensorrt"
 
 
 @dataclass(frozen=True)
-class Job:
-    """What to export.
+class Artefact:
+    """One file of the bundle to be, and what was found of it."""
 
-    Args:
-        classifier: what is exported: maps uint8 N×1×H×W to (logits, embedding), in evaluation
-            mode, on the CPU.
-        trained: the network as trained, whose answers every precision is compared with; it may
-            be the same one.
-        contract: its labels and input.
-        precisions: beside `fp32`, which is always exported.
-        validation: decides what ships.
-        test: looked at after that, for the record.
-        calibration: from the train part.
-        max_drop: percentage points of validation accuracy that a precision may lose.
-        origin: where the model came from, for the manifest.
-        version: edgecl's.
-    """
-
-    classifier: nn.Module
-    trained: nn.Module
-    contract: ModelContract
-    precisions: Sequence[str]
-    validation: Pictures
-    test: Pictures
-    calibration: Pictures
-    max_drop: float
-    origin: Mapping[str, Any]
-    version: str
+    path: Path
+    proof: Proof
+    rewrites: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
     """What came of an export.
 
     Args:
-        shipped: by precision, as in the manifest.
-        refused: by precision, why.
-        comparisons: by precision, also of those refused.
+        shipped: by artefact, as in the manifest.
+        refused: by artefact, why.
+        comparisons: by artefact, also of those refused.
+        details: what the page shows beside the manifest, see `edgecl.reporting.export`.
+        notes: what the user should know.
     """
 
     shipped: dict[str, Precision] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def export_bundle(job: Job, out: Path, report: Report) -> Outcome:
+def export_bundle(
+    job: Job,
+    out: Path,
+    report: Report,
+    *,
+    page: Page | None = None,
+    key: Ed25519PrivateKey | None = None,
+) -> Outcome:
     """Export, compare, and write the bundle `out`, whole or not at all.
 
     A precision that fails the gate is left out and named in the outcome and the manifest.
 
+    Args:
+        page: writes the bundle's `report.html`; None for none.
+        key: signs the manifest; None for no signature.
+
     Raises:
         GateError: FP32 itself failed; nothing is written.
-        InputError: the bundle cannot be written.
+        InputError: the bundle cannot be written, or INT8 cannot be calibrated.
     """
-    outcome = Outcome()
-    wanted = ["fp32", *(name for name in job.precisions if name != "fp32")]
-    steps = 2 * len(wanted) + 2
-    done = 0
-
-    def step(text: str) -> None:
-        nonlocal done
-        report("export", done, steps, text)
-        done += 1
-
-    step("the trained model's answers")
-    reference = _torch_probabilities(job.trained, job.validation.images)
     with (
         explained(Path(tempfile.gettempdir())),
         tempfile.TemporaryDirectory(prefix="edgecl-export-") as scratch,
     ):
-        models: dict[str, Path] = {}
-        ranges: Ranges = {}
-        fp32: onnx.ModelProto | None = None
-        for name in wanted:
-            step(f"{name}: building the graph")
-            if name == "int8":
-                assert fp32 is not None
-                ranges = collect_ranges(fp32, job.calibration.images)
-                model = quantize_for_cpu(fp32, ranges)
-            else:
-                model = to_onnx(job.classifier, job.contract, half=name == "fp16")
-            fp32 = fp32 or model
-            path = Path(scratch) / f"model.{name}.onnx"
-            onnx.save(model, path)
-            step(f"{name}: comparing {len(job.validation.images)} validation pictures")
-            answers = _onnx_probabilities(path, name, job.validation.images)
-            comparison = compare(reference, answers, job.validation.targets)
-            outcome.comparisons[name] = comparison
-            reason = reason_to_refuse(comparison, job.max_drop)
-            if not reason:
-                models[name] = path
-                continue
-            if name == "fp32":
-                raise GateError(
-                    f"the exported FP32 graph fails the gate, nothing was written: {reason}",
-                    mend="report this: the export itself is wrong",
-                )
-            outcome.refused[name] = reason
-        step("writing the bundle")
-        for name, path in models.items():
-            outcome.shipped[name] = _precision(
-                path, outcome.comparisons[name], _test_accuracy(path, name, job.test)
+        export = _Export(job, Path(scratch), report)
+        export.make()
+        export.look_at_test_part()
+        write_bundle(job, export.outcome, export.artefacts, export.plan, out, page, key)
+    report("export", 1, 1, str(out))
+    return export.outcome
+
+
+class _Export:
+    """The artefacts of one job, made one after the other in a scratch folder."""
+
+    def __init__(self, job: Job, scratch: Path, report: Report) -> None:
+        self.job = job
+        self.outcome = Outcome()
+        self.artefacts: dict[str, Artefact] = {}
+        self.plan: Int8Plan | None = None
+        self._scratch = scratch
+        self._report = report
+        self._done = 0
+        self._escapes: dict[str, Any] = {}
+        report("export", 0, self._steps, "the trained model's answers")
+        self._reference = Reference(
+            trained_answers(job.trained, job.validation.images).probabilities,
+            job.validation,
+            job.contract,
+            job.limits,
+        )
+
+    @property
+    def _steps(self) -> int:
+        return 3 + 2 * len(self.job.precisions) + 2 * ("int8" in self.job.precisions)
+
+    def _step(self, text: str) -> None:
+        self._done += 1
+        self._report("export", self._done, self._steps, text)
+
+    def make(self) -> None:
+        """All artefacts that were asked for, each proven."""
+        fp32, applied = self._graph("fp32")
+        if not self._prove("fp32", fp32, applied):
+            raise GateError(
+                f"the exported FP32 graph fails the gate, nothing was written: "
+                f"{self.outcome.refused['fp32']}",
+                mend="report this: the export itself is wrong",
             )
-        _write(job, outcome, models, ranges, out)
-    report("export", steps, steps, str(out))
-    return outcome
+        wants = set(self.job.precisions)
+        if not wants & {"fp16", "int8"}:
+            return
+        half, half_applied = self._graph("fp16")
+        if "fp16" in wants:
+            self._prove("fp16", half, half_applied)
+        if "int8" in wants:
+            self._make_int8(fp32, applied, half, half_applied)
+
+    def _graph(self, name: str) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+        self._step(f"{name}: building the graph")
+        model = to_onnx(self.job.classifier, self.job.contract, half=name == "fp16")
+        return model, self.job.rewrites
+
+    def _make_int8(
+        self,
+        fp32: onnx.ModelProto,
+        applied: tuple[str, ...],
+        half: onnx.ModelProto,
+        half_applied: tuple[str, ...],
+    ) -> None:
+        self._step("int8: calibrating")
+        self.plan = plan_int8(self.job, fp32, half, self._reference, self._scratch, self._report)
+        cpu = quantize_for_cpu(fp32, self.plan.ranges, keep=self.plan.nodes_of(fp32))
+        self._prove("int8", cpu, applied)
+        tensorrt = quantize_for_tensorrt(half, self.plan.ranges, keep=self.plan.nodes_of(half))
+        require_clean(tensorrt)
+        # On the CPU this form is slow but computes the same; nothing else will run it there.
+        self._prove(INT8_TENSORRT, tensorrt, half_applied, (REFERENCE_ENGINE,))
+        self.outcome.details.update(self.plan.details, kept=list(self.plan.kept))
+        self.outcome.notes.extend(self.plan.notes)
+
+    def _prove(
+        self,
+        name: str,
+        model: onnx.ModelProto,
+        applied: tuple[str, ...],
+        engines: tuple[str, ...] | None = None,
+    ) -> bool:
+        """Compare an artefact with the trained model; whether it ships."""
+        path = self._scratch / f"model.{name.replace('-', '.')}.onnx"
+        onnx.save(model, path)
+        count = len(self.job.validation)
+        self._step(f"{name}: comparing {count} validation pictures")
+        proof = prove(path, name, self._reference, engines)
+        self.outcome.comparisons[name] = proof.comparison
+        self._escapes[name] = pictured(proof.comparison, self.job.validation)
+        if proof.reason:
+            self.outcome.refused[name] = proof.reason
+        self.artefacts[name] = Artefact(path, proof, applied)
+        return not proof.reason
+
+    def look_at_test_part(self) -> None:
+        """The accuracy of what ships on the test part, for the record."""
+        self._report("export", self._steps - 1, self._steps, "the test part")
+        for name, artefact in self.artefacts.items():
+            if name not in self.outcome.refused:
+                self.outcome.shipped[name] = Precision(
+                    file=artefact.path.name,
+                    accuracy=artefact.proof.comparison.accuracy,
+                    test_accuracy=_accuracy(artefact.path, name, self.job.test),
+                    max_abs_diff=artefact.proof.comparison.max_abs_diff,
+                    agreement=artefact.proof.comparison.agreement,
+                    bytes=artefact.path.stat().st_size,
+                )
+        note = caveat(self.outcome.comparisons["fp32"], self.job.limits)
+        if note and len(self.artefacts) > 1:
+            self.outcome.notes.append(note)
+        self.outcome.details["escapes"] = self._escapes
+        self.outcome.details["rewrites"] = list(self.artefacts["fp32"].rewrites)
 
 
-def _torch_probabilities(classifier: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    with torch.no_grad():
-        logits = [
-            classifier(torch.from_numpy(images[start : start + BATCH, None]))[0]
-            for start in range(0, len(images), BATCH)
-        ]
-        return torch.softmax(torch.cat(logits).float(), dim=1).numpy()
-
-
-def _onnx_probabilities(
-    path: Path, precision: str, images: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    with OnnxRuntimeSession(path, precision=precision, threads=default_threads()) as session:
-        return np.concatenate(
-            [
-                session.infer(images[start : start + BATCH, None]).probabilities
-                for start in range(0, len(images), BATCH)
-            ]
-        )
-
-
-def _test_accuracy(path: Path, precision: str, test: Pictures) -> float:
-    answers = _onnx_probabilities(path, precision, test.images)
+def _accuracy(path: Path, precision: str, test: Pictures) -> float:
+    answers = exported_answers(path, precision, test.images)
     return float((answers.argmax(1) == test.targets).mean())
-
-
-def _precision(path: Path, comparison: Comparison, test_accuracy: float) -> Precision:
-    return Precision(
-        file=path.name,
-        accuracy=comparison.accuracy,
-        test_accuracy=test_accuracy,
-        max_abs_diff=comparison.max_abs_diff,
-        agreement=comparison.agreement,
-        bytes=path.stat().st_size,
-    )
-
-
-def _write(
-    job: Job, outcome: Outcome, models: Mapping[str, Path], ranges: Ranges, out: Path
-) -> None:
-    with replacing_folder(out) as folder:
-        for path in models.values():
-            (folder / path.name).write_bytes(path.read_bytes())
-        calibration: dict[str, Any] = {}
-        if "int8" in models:
-            calibration = {"method": "minmax", "images": len(job.calibration.files)}
-            _write_calibration(folder / CALIBRATION, job.calibration, ranges)
-        files = {
-            path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size}
-            for path in sorted(folder.iterdir())
-        }
-        manifest: dict[str, Any] = {
-            "schema": MANIFEST_SCHEMA,
-            "name": out.name.removesuffix(SUFFIX),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "edgecl_version": job.version,
-            "contract": job.contract.to_json(),
-            "files": files,
-            "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
-            "refused": {
-                name: {"reason": reason, **asdict(outcome.comparisons[name])}
-                for name, reason in outcome.refused.items()
-            },
-            "gate": {
-                "max_drop": job.max_drop,
-                "validation_pictures": len(job.validation.images),
-                "reference_accuracy": outcome.comparisons["fp32"].reference_accuracy,
-            },
-            "origin": dict(job.origin),
-            "calibration": calibration,
-        }
-        manifest["digest"] = manifest_digest(manifest)
-        (folder / MANIFEST).write_text(
-            json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-
-
-def _write_calibration(path: Path, pictures: Pictures, ranges: Ranges) -> None:
-    record = {
-        "method": "minmax",
-        "images": [
-            {"file": file, "sha256": digest}
-            for file, digest in zip(pictures.files, pictures.hashes, strict=True)
-        ],
-        "ranges": {name: list(bounds) for name, bounds in ranges.items()},
-    }
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

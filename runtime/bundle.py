@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ SUFFIX = ".edgecl"
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 1
 PRECISIONS = ("fp32", "fp16", "int8")
+TARGETS = ("cpu", "tensorrt")
 
 
 @dataclass(frozen=True)
@@ -41,33 +42,50 @@ class Precision:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle."""
+    """A verified bundle.
+
+    Args:
+        precisions: for the CPU's engines.
+        tensorrt: for TensorRT, which wants another INT8 graph than the CPU; empty in bundles of
+            versions that made none.
+    """
 
     path: Path
     contract: ModelContract
     precisions: Mapping[str, Precision]
     manifest: Mapping[str, Any]
+    tensorrt: Mapping[str, Precision] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The bundle's folder name without its suffix."""
         return self.path.name.removesuffix(SUFFIX)
 
-    def onnx_path(self, precision: str) -> Path:
-        """The ONNX file of `precision`.
+    def onnx_path(self, precision: str, *, target: str = "cpu") -> Path:
+        """The ONNX file of `precision` for one of `TARGETS`.
 
         Raises:
             InputError: the bundle does not hold that precision.
         """
-        if precision not in self.precisions:
-            refused = self.manifest.get("refused", {}).get(precision)
+        held = self.precisions if target == "cpu" else self.tensorrt
+        if precision not in held:
+            refused = self.manifest.get("refused", {}).get(artefact_name(precision, target))
             why = f" (refused at export: {refused['reason']})" if refused else ""
+            where = "" if target == "cpu" else f" for {target}"
             raise InputError(
-                f"{self.path} holds no {precision}{why}",
-                mend=f"choose among {', '.join(self.precisions)}, or export it with "
+                f"{self.path} holds no {precision}{where}{why}",
+                mend=f"choose among {', '.join(held)}, or export it with "
                 f"'edgecl export --{precision}'",
             )
-        return self.path / self.precisions[precision].file
+        return self.path / held[precision].file
+
+
+def artefact_name(precision: str, target: str) -> str:
+    """The name of one file of a bundle: `int8` for the CPU, `int8-tensorrt` for TensorRT.
+
+    The other precisions are one file for both.
+    """
+    return "int8-tensorrt" if (precision, target) == ("int8", "tensorrt") else precision
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
@@ -106,9 +124,14 @@ def load_bundle(path: Path) -> Bundle:
     return Bundle(
         path=path,
         contract=ModelContract.from_json(manifest["contract"], where=str(path / MANIFEST)),
-        precisions={name: Precision(**fields) for name, fields in manifest["precisions"].items()},
+        precisions=_entries(manifest["precisions"]),
         manifest=manifest,
+        tensorrt=_entries(manifest.get("tensorrt", {})),
     )
+
+
+def _entries(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Precision]:
+    return {name: Precision(**entry) for name, entry in fields.items()}
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ EPOCHS = 22
 # The validation part has some 160 pictures: one of them is 0.6 points, so the usual half point
 # would refuse a precision for a single picture.
 MAX_DROP = 2.0
+MAX_ESCAPES = 2.0
 FRAMES = 900
 FRAME_SHAPE = (256, 256)
 FRAMES_PER_SECOND = 60
@@ -116,15 +117,18 @@ def _prepare(out: Path) -> None:
 def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained:
     from edgecl.learning.export_job import ExportChoices, job_of_run
     from edgecl.learning.runner import train_run
+    from edgecl.reporting.export import render_export
     from edgecl.reporting.training import training_page
     from export.bundling import export_bundle
+    from export.gate import Limits
 
     run = out / "runs" / config.encoder
     bundle = out / f"{config.encoder}.edgecl"
     result = train_run(config, run, report=report)
     training_page(run)
-    choices = ExportChoices(precisions=("fp16", "int8"), max_drop=MAX_DROP)
-    outcome = export_bundle(job_of_run(run, choices, report), bundle, report)
+    choices = ExportChoices(precisions=("fp16", "int8"), limits=Limits(MAX_DROP, MAX_ESCAPES))
+    job = job_of_run(run, choices, report)
+    outcome = export_bundle(job, bundle, report, page=render_export)
     return Trained(run, bundle, result, [f"{k}: {v}" for k, v in outcome.refused.items()])
 
 
@@ -228,4 +232,5 @@ def _print_figures(
     click.echo(f"{seconds:.0f} s in all. Pages to look at:")
     for made in trained.values():
         click.echo(f"  {made.run / 'report.html'}")
+        click.echo(f"  {made.bundle / 'report.html'}")
     click.echo(f"  {page}")

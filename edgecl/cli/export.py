@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.export_choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from runtime.bundle import SUFFIX
@@ -20,102 +22,92 @@ if TYPE_CHECKING:
 
 @click.command("export", short_help="Turn a trained run into a bundle.")
 @click.argument("run", type=FOLDER, required=False)
-@click.option("--fp32", is_flag=True, help="FP32 alone; it is in every bundle.")
-@click.option("--fp16", is_flag=True, help="Add half precision.")
-@click.option("--int8", is_flag=True, help="Add INT8, calibrated on pictures of the train part.")
-@click.option(
-    "--max-drop",
-    type=click.FloatRange(0),
-    default=0.5,
-    show_default=True,
-    help="Points of validation accuracy that a precision may lose.",
-)
-@click.option("--calibration-images", type=click.IntRange(1), default=128, show_default=True)
-@click.option(
-    "--pass-label",
-    "pass_labels",
-    multiple=True,
-    help="A label that lets a part pass. May be repeated.  [default: by name, such as clean or ok]",
-)
-@click.option("--data", type=FOLDER, help="Where the run's pictures lie now, if they were moved.")
+@export_options
 @click.option("--out", type=FOLDER, help="The bundle.  [default: RUN.edgecl]")
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Sign the bundle with this Ed25519 private key (PEM).",
+)
+@click.option("--triton", type=FOLDER, help="Write a Triton model repository as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(
     run: Path | None,
-    fp32: bool,
-    fp16: bool,
-    int8: bool,
     out: Path | None,
+    key: Path | None,
+    triton: Path | None,
     as_json: bool,
-    **choices: Any,
+    **options: Any,
 ) -> int:
     """Turn a trained RUN (by default the newest) into a bundle of ONNX models.
 
     Every precision is compared with the trained model on the validation part. One that lost
-    more than --max-drop points is left out, and the command ends with 1.
+    more than --max-drop points, or lets more than --max-escapes percent of the defects pass, is
+    left out, and the command ends with 1.
     """
-    from edgecl.learning.export_job import ExportChoices, job_of_run
+    from edgecl.learning.export_job import job_of_run
     from edgecl.learning.run_directory import newest_run
+    from edgecl.reporting.export import render_export
     from export.bundling import export_bundle
+    from export.signing import PASSWORD_VARIABLE, load_signing_key
 
+    # A key that cannot sign is found out before the work, not after it.
+    private = load_signing_key(key, os.environ.get(PASSWORD_VARIABLE)) if key else None
     run = run or newest_run()
     out = out or Path(run.name + SUFFIX)
     if out.suffix != SUFFIX:
         out = out.with_name(out.name + SUFFIX)
     console = stderr_console()
     console.print(f"exporting {run}", markup=False)
-    wanted = [name for name, asked in (("fp16", fp16), ("int8", int8)) if asked]
     with reporting(console) as report:
-        job = job_of_run(run, ExportChoices(precisions=wanted, **choices), report)
-        outcome = export_bundle(job, out, report)
-    if not job.contract.pass_labels:
-        console.print(
-            "note: no label lets a part pass, so every frame will be rejected or unsure; name one "
-            "with --pass-label if there is one",
-            markup=False,
-        )
-    _print_outcome(outcome, out, as_json)
+        job = job_of_run(run, choices_of(options), report)
+        outcome = export_bundle(job, out, report, page=render_export, key=private)
+    if triton is not None:
+        from export.triton import write_triton
+
+        write_triton(out, triton)
+    for note in _notes(job.contract.pass_labels, outcome):
+        console.print(f"note: {note}", markup=False)
+    if as_json:
+        click.echo(json.dumps(_document(outcome, out), indent=2))
+    else:
+        from edgecl.cli.export_table import print_outcome
+
+        print_outcome(outcome, out)
     if outcome.refused:
         name, reason = next(iter(outcome.refused.items()))
         raise GateError(
             f"{', '.join(outcome.refused)} not shipped: {name}: {reason}",
-            mend="calibrate on more pictures with --calibration-images, or allow more with "
-            "--max-drop",
+            mend="keep the layers that suffer with --keep-fp16 auto, calibrate on more pictures "
+            "with --calibration-images, or allow more with --max-drop and --max-escapes",
         )
     return 0
 
 
-def _print_outcome(outcome: Outcome, out: Path, as_json: bool) -> None:
-    if as_json:
-        document = {
-            "bundle": str(out),
-            "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
-            "refused": {
-                name: {"reason": reason, **asdict(outcome.comparisons[name])}
-                for name, reason in outcome.refused.items()
-            },
-        }
-        click.echo(json.dumps(document, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("precision")
-    for heading in ("validation", "test", "largest change", "same label", "size"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for name, comparison in outcome.comparisons.items():
-        shipped = outcome.shipped.get(name)
-        test = "" if shipped is None or shipped.test_accuracy is None else shipped.test_accuracy
-        table.add_row(
-            name,
-            f"{comparison.accuracy:.2%}",
-            f"{test:.2%}" if test != "" else "–",
-            f"{comparison.max_abs_diff:.1e}",
-            f"{comparison.agreement:.2%}",
-            f"{shipped.bytes / 1e6:.2f} MB" if shipped else "–",
-            "shipped" if shipped else "REFUSED",
+def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
+    notes = list(outcome.notes)
+    if not pass_labels:
+        notes.append(
+            "no label lets a part pass, so every frame will be rejected or unsure; name one "
+            "with --pass-label if there is one"
         )
-    Console(highlight=False).print(table)
-    click.echo(str(out))
+    return notes
+
+
+def _document(outcome: Outcome, out: Path) -> dict[str, Any]:
+    return {
+        "bundle": str(out),
+        "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
+        "refused": {
+            name: {"reason": reason, **asdict(outcome.comparisons[name])}
+            for name, reason in outcome.refused.items()
+        },
+        "comparisons": {name: asdict(found) for name, found in outcome.comparisons.items()},
+        **{
+            name: outcome.details[name]
+            for name in ("algorithms", "sensitivity", "curve", "kept", "rewrites")
+            if outcome.details.get(name)
+        },
+        "notes": outcome.notes,
+    }

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.selection import select_stratified
 from edgecl import __version__
+from edgecl.data.reading import read_unlabelled
 from edgecl.learning.folding import folded_to_gray
+from edgecl.learning.leaks import copies_of
 from edgecl.learning.preparation import Prepared, Report, prepare
 from edgecl.learning.run_directory import load_classifier, read_result
-from export.bundling import Job, Pictures
+from export.gate import Limits
+from export.job import Int8Choices, Job, Pictures
 from runtime.contract import InputContract, ModelContract
 from runtime.errors import InputError
 
-CALIBRATION_IMAGES = 128
+GRAY_INPUT = "gray-input"
 
 # Labels that by their name alone let a part pass.
 USUAL_PASS_LABELS = frozenset(
@@ -33,55 +35,56 @@ class ExportChoices:
 
     Args:
         precisions: beside `fp32`, which is always exported.
-        max_drop: percentage points of validation accuracy that a precision may lose.
-        calibration_images: pictures of the train part that calibrate INT8.
+        limits: what a precision may lose.
+        int8: how INT8 is calibrated.
         pass_labels: the labels that let a part pass; empty for those usual by name.
         data: where the run's pictures lie now, if they were moved.
+        calibration_data: a folder of pictures to calibrate on instead of the train part.
     """
 
     precisions: Sequence[str] = ()
-    max_drop: float = 0.5
-    calibration_images: int = CALIBRATION_IMAGES
+    limits: Limits = field(default_factory=Limits)
+    int8: Int8Choices = field(default_factory=Int8Choices)
     pass_labels: tuple[str, ...] = ()
     data: Path | None = None
+    calibration_data: Path | None = None
 
 
 def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
     """Load the finished run in `run` and its pictures.
 
     Raises:
-        InputError: the run is not finished, or its pictures are gone or changed.
+        InputError: the run is not finished, its pictures are gone or changed, or the calibration
+            pictures show what the run holds out.
     """
     classifier, config, whole = load_classifier(run)
     result = read_result(run)
     if choices.data is not None:
         config = replace(config, data=str(choices.data))
-    prepared = prepare(replace(config, unlabelled=(), pretrained="", method="none"), report)
+    # All of the train part, also what fine-tuning saw no label of.
+    config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
+    prepared = prepare(config, report)
     _require_same_data(prepared, whole, config.data, run)
+    contract = InputContract(*config.image_size, config.interpolation)
     labels = prepared.pictures.labels
     usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)
-    split = prepared.split
-    rng = np.random.default_rng(config.seed)
-    rows = split.train[
-        select_stratified(prepared.pictures.targets[split.train], choices.calibration_images, rng)
-    ]
+    deployed = folded_to_gray(classifier, config)
     return Job(
-        classifier=folded_to_gray(classifier, config),
+        classifier=deployed,
         trained=classifier,
-        contract=ModelContract(
-            InputContract(*config.image_size, config.interpolation),
-            labels,
-            choices.pass_labels or usual,
-        ),
+        contract=ModelContract(contract, labels, choices.pass_labels or usual),
         precisions=choices.precisions,
-        validation=_pictures(prepared, split.validation),
-        test=_pictures(prepared, split.test),
-        calibration=_pictures(prepared, rows),
-        max_drop=choices.max_drop,
+        validation=_pictures(prepared, prepared.split.validation),
+        test=_pictures(prepared, prepared.split.test),
+        candidates=_candidates(prepared, choices.calibration_data, contract, report),
+        limits=choices.limits,
+        int8=choices.int8,
+        rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
+        seed=config.seed,
         origin={
             "run": run.name,
             "encoder": config.encoder,
-            "method": config.method,
+            "method": whole["choices"]["method"],
             "image_size": list(config.image_size),
             "channels": config.channels,
             "parameters": result["parameters"],
@@ -95,6 +98,36 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         },
         version=__version__,
     )
+
+
+def _candidates(
+    prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
+) -> Pictures:
+    """What calibration may choose from: the train part, or the user's own pictures."""
+    held_out = np.concatenate((prepared.split.validation, prepared.split.test))
+    if folder is None:
+        # The very same file on both sides, as a random split allows, must not calibrate either.
+        known = {prepared.pictures.hashes[row] for row in held_out}
+        rows = prepared.pretraining
+        rows = rows[[prepared.pictures.hashes[row] not in known for row in rows]]
+        found = _pictures(prepared, rows)
+        # A label that fine-tuning was not shown must not show itself in the choice either.
+        targets = np.where(np.isin(rows, prepared.split.train), found.targets, -1)
+        return replace(found, targets=targets)
+    pictures = read_unlabelled(
+        [folder],
+        contract,
+        progress=lambda done, total: report("data", done, total, f"reading {folder}"),
+    )
+    copies = copies_of(pictures.images, prepared.pictures.images[held_out])
+    if copies.any():
+        raise InputError(
+            f"{int(copies.sum())} of {len(copies)} calibration pictures are copies of validation "
+            f"or test pictures (the first is {pictures.files[int(copies.argmax())]} in {folder})",
+            mend="calibrate on other pictures; without --calibration-data the train part is taken",
+        )
+    unlabelled = np.full(len(pictures), -1, np.int64)
+    return Pictures(pictures.images, unlabelled, pictures.files, pictures.hashes)
 
 
 def _pictures(prepared: Prepared, rows: NDArray[np.int64]) -> Pictures:

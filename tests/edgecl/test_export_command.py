@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from edgecl.cli.shell import run as edgecl
-from export import bundling
+from export import bundling, manifest
 from export.qdq.cpu import quantize_for_cpu
 from runtime.bundle import load_bundle
 from runtime.errors import InputError
@@ -88,13 +88,22 @@ def ruin(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(bundling, "quantize_for_cpu", lambda *a: ruin(quantize_for_cpu(*a)))
+    monkeypatch.setattr(
+        bundling, "quantize_for_cpu", lambda *a, **k: ruin(quantize_for_cpu(*a, **k))
+    )
     out = tmp_path / "refused.edgecl"
     assert edgecl(["export", str(trained_run), "--int8", "--out", str(out)]) == 1
     captured = capfd.readouterr()
     assert "int8 not shipped" in one_line(captured.err)
     assert "REFUSED" in captured.out
-    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "model.fp32.onnx"]
+    # TensorRT's form is another file, with a proof of its own.
+    assert sorted(path.name for path in out.iterdir()) == [
+        "calibration.json",
+        "manifest.json",
+        "model.fp32.onnx",
+        "model.int8.tensorrt.onnx",
+        "report.html",
+    ]
     loaded = load_bundle(out)
     assert "accuracy fell" in loaded.manifest["refused"]["int8"]["reason"]
     with pytest.raises(InputError, match="refused at export"):
@@ -111,7 +120,7 @@ def test_the_old_bundle_stays_whole_when_an_export_breaks_off(
     def interrupt(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bundling, "manifest_digest", interrupt)
+    monkeypatch.setattr(manifest, "manifest_digest", interrupt)
     assert edgecl(["export", str(trained_run), "--out", str(out)]) == 130
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["kept.edgecl"]
@@ -121,7 +130,7 @@ def test_a_full_disk_leaves_nothing_behind(trained_run, tmp_path, monkeypatch, c
     def full(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundling, "manifest_digest", full)
+    monkeypatch.setattr(manifest, "manifest_digest", full)
     assert edgecl(["export", str(trained_run), "--out", str(tmp_path / "b.edgecl")]) == 2
     assert "No space left on device" in one_line(capfd.readouterr().err)
     assert not list(tmp_path.iterdir())

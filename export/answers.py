@@ -1,0 +1,65 @@
+"""What a network answers for pictures: as trained, and as exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from runtime.session.base import Outputs
+from runtime.session.opening import default_threads, open_session
+
+BATCH = 32
+
+
+def trained_answers(classifier: nn.Module, images: NDArray[np.uint8]) -> Outputs:
+    """Probabilities and embeddings of a torch network in evaluation mode, computed in FP32.
+
+    Args:
+        classifier: maps uint8 N×1×H×W to (logits, embedding).
+        images: uint8, N×H×W.
+    """
+    probabilities, embeddings = [], []
+    with torch.no_grad():
+        for start in range(0, len(images), BATCH):
+            logits, embedding = classifier(torch.from_numpy(images[start : start + BATCH, None]))
+            probabilities.append(torch.softmax(logits.float(), dim=1).numpy())
+            embeddings.append(embedding.float().numpy())
+    return Outputs(np.concatenate(probabilities), np.concatenate(embeddings))
+
+
+def exported_answers(
+    path: Path, precision: str, images: NDArray[np.uint8], *, engine: str = "onnxruntime"
+) -> NDArray[np.float32]:
+    """Probabilities of an ONNX file, float32 N×C.
+
+    Raises:
+        InputError: the engine cannot load the file.
+    """
+    with open_session(path, precision, engine=engine, threads=default_threads()) as session:
+        return np.concatenate(
+            [
+                session.infer(images[start : start + BATCH, None]).probabilities
+                for start in range(0, len(images), BATCH)
+            ]
+        )
+
+
+def model_answers(
+    model: onnx.ModelProto, images: NDArray[np.uint8], scratch: Path
+) -> NDArray[np.float32]:
+    """The same of a model that is not on disk yet, for trials.
+
+    Args:
+        scratch: a folder for files that are gone afterwards.
+    """
+    path = scratch / "trial.onnx"
+    onnx.save(model, path)
+    try:
+        return exported_answers(path, "trial", images)
+    finally:
+        path.unlink()

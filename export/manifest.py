@@ -1,0 +1,123 @@
+"""The bundle on disk: artefacts, calibration record, page, and the manifest that holds it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export.signing import write_signature
+from runtime.atomic import replacing_folder, write_json
+from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, SUFFIX, file_digest, manifest_digest
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from export.bundling import Artefact, Outcome
+    from export.int8 import Int8Plan
+    from export.job import Job
+
+Page = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+"""Renders a manifest and the details of an export as HTML."""
+
+CALIBRATION = "calibration.json"
+PAGE = "report.html"
+
+
+def write_bundle(
+    job: Job,
+    outcome: Outcome,
+    artefacts: Mapping[str, Artefact],
+    plan: Int8Plan | None,
+    out: Path,
+    page: Page | None = None,
+    key: Ed25519PrivateKey | None = None,
+) -> dict[str, Any]:
+    """Write the bundle `out`, whole or not at all.
+
+    Args:
+        page: renders `report.html`.
+        key: signs the manifest.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with replacing_folder(out) as folder:
+        for name in outcome.shipped:
+            path = artefacts[name].path
+            (folder / path.name).write_bytes(path.read_bytes())
+        calibration: dict[str, Any] = {}
+        if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
+            calibration = plan.summary()
+            write_json(folder / CALIBRATION, plan.record.to_json())
+        manifest = _manifest(job, outcome, artefacts, calibration, out)
+        if page is not None:
+            (folder / PAGE).write_text(page(manifest, outcome.details), encoding="utf-8")
+        manifest["files"] = {
+            path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size}
+            for path in sorted(folder.iterdir())
+        }
+        manifest["digest"] = manifest_digest(manifest)
+        write_json(folder / MANIFEST, manifest)
+        if key is not None:
+            write_signature(folder, manifest, key)
+    return manifest
+
+
+def _manifest(
+    job: Job,
+    outcome: Outcome,
+    artefacts: Mapping[str, Artefact],
+    calibration: Mapping[str, Any],
+    out: Path,
+) -> dict[str, Any]:
+    shipped = {name: asdict(entry) for name, entry in outcome.shipped.items()}
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "name": out.name.removesuffix(SUFFIX),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "edgecl_version": job.version,
+        "contract": job.contract.to_json(),
+        "files": {},
+        "precisions": {
+            name: entry for name, entry in shipped.items() if not name.endswith("-tensorrt")
+        },
+        # FP32 and FP16 are one file for all targets; only INT8 has a form of its own there.
+        "tensorrt": {
+            name.removesuffix("-tensorrt"): entry
+            for name, entry in shipped.items()
+            if name != "int8"
+        },
+        "refused": {
+            name: {"reason": reason, **asdict(outcome.comparisons[name])}
+            for name, reason in outcome.refused.items()
+        },
+        "gate": {
+            **asdict(job.limits),
+            "validation_pictures": len(job.validation),
+            "reference_accuracy": outcome.comparisons["fp32"].reference_accuracy,
+            "comparisons": {
+                name: asdict(comparison) for name, comparison in outcome.comparisons.items()
+            },
+            "engines": {
+                name: {
+                    engine: {
+                        "accuracy": found.accuracy,
+                        "agreement": found.agreement,
+                        "max_abs_diff": found.max_abs_diff,
+                    }
+                    for engine, found in artefact.proof.engines.items()
+                }
+                for name, artefact in artefacts.items()
+            },
+        },
+        "rewrites": list(artefacts["fp32"].rewrites),
+        "origin": dict(job.origin),
+        "calibration": dict(calibration),
+        "notes": list(outcome.notes),
+    }
