@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgecl.reporting.numbers import number
+from edgecl.reporting.numbers import number, percent
 
 WIDTH, HEIGHT = 200, 56
 """Of the drawing, in its own units."""
@@ -32,6 +32,7 @@ def _drawing(entry: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     known = [max(0.0, count or 0.0) for count in counts]
     start, end = _pair(entry.get("range"))
+    cut = None if start is None or end is None else _cut(known, low, high, start, end)
     places = [None if value is None else _place(value, low, high) for value in (start, end)]
     return {
         "layer": str(entry.get("layer") or "–"),
@@ -40,7 +41,8 @@ def _drawing(entry: Mapping[str, Any]) -> dict[str, Any] | None:
         "end": places[1],
         "edges": (_short(low), _short(high)),
         "range": None if start is None or end is None else (_short(start), _short(end)),
-        "cut": None if start is None or end is None else _cut(known, low, high, start, end),
+        "cut": cut,
+        "cut_text": "under 0.01 %" if cut and cut < 5e-5 else percent(cut, 2),
     }
 
 

@@ -270,11 +270,16 @@ def test_what_a_range_cuts_off():
     )
     assert (drawing["start"], drawing["end"]) == (0.0, 100.0)
     assert drawing["cut"] == pytest.approx(0.05)
+    assert drawing["cut_text"] == "5.00 %"
     assert drawing["path"].startswith("M0 56V2")
     (wide,) = range_histograms(
         [{"layer": "a", "edges": [0, 4], "counts": [1, 1, 1, 1], "range": [-9, 9]}]
     )
-    assert (wide["start"], wide["end"], wide["cut"]) == (0.0, 200.0, 0.0)
+    assert (wide["start"], wide["end"], wide["cut_text"]) == (0.0, 200.0, "0.00 %")
+    (hair,) = range_histograms(
+        [{"layer": "a", "edges": [0, 2], "counts": [100_000, 1], "range": [0, 1]}]
+    )
+    assert hair["cut_text"] == "under 0.01 %"
 
 
 def test_how_many_pictures_are_enough():
