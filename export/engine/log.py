@@ -40,7 +40,7 @@ def log_recorder(trt: Any) -> Any:
             self.lines: list[LogLine] = []
 
         def log(self, severity: Any, msg: str) -> None:
-            name = str(severity).rsplit(".", 1)[-1].lower()
+            name = severity.name.lower()
             if name != "verbose":
                 self.lines.append(LogLine(name, msg.strip()))
 

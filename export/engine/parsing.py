@@ -81,7 +81,7 @@ def _refusal(parser: Any, error: Any) -> Refusal:
         operator=operator,
         node=error.node_name() or f"number {error.node()}",
         known=bool(operator) and parser.supports_operator(operator),
-        code=str(error.code()).rsplit(".", 1)[-1].partition(":")[0].strip("<> "),
+        code=error.code().name,
         # The parser quotes its own source: `false` where a check has nothing more to say.
         reason="" if reason == "false" else " ".join(reason.split()),
     )

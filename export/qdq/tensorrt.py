@@ -18,11 +18,11 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibration.layers import WEIGHTED_OPS, weighted_layers
 from calibration.ranges import Ranges
+from export.half import LARGEST, SMALLEST, cast_aliases
 from runtime.errors import InputError
 
 # The first with FP16 scales.
 OPSET = 19
-HALF = np.finfo(np.float16)
 
 
 def quantize_for_tensorrt(
@@ -140,7 +140,7 @@ def _scales(
     model: onnx.ModelProto, ranges: Ranges, wanted: Mapping[str, str]
 ) -> dict[str, NDArray[np.float16]]:
     """The step of every tensor of `wanted` (tensor to the node that reads it): largest / 127."""
-    aliases = _cast_aliases(model)
+    aliases = cast_aliases(model)
     scales = {}
     for tensor, node in wanted.items():
         known = [ranges[name] for name in aliases.get(tensor, (tensor,)) if name in ranges]
@@ -150,26 +150,15 @@ def _scales(
                 mend="calibrate on the FP32 graph of the same network and picture size",
             )
         largest = float(np.max(np.abs(known[0])))
-        if not largest <= float(HALF.max):
+        if not largest <= LARGEST:
             raise InputError(
                 f"calibration found values up to {largest:g} in {tensor!r}, beyond FP16",
                 mend="keep this network in FP32, or train it with smaller activations",
             )
         # A tensor that was always zero may have any step but zero.
-        step = max(largest / 127, float(HALF.smallest_subnormal)) if largest else 1.0
+        step = max(largest / 127, SMALLEST) if largest else 1.0
         scales[tensor] = np.array(step, np.float16)
     return scales
-
-
-def _cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """For every tensor beside a Cast, all that hold its values in one type or another."""
-    aliases: dict[str, list[str]] = {}
-    for node in model.graph.node:
-        if node.op_type == "Cast":
-            same = aliases.setdefault(node.input[0], [node.input[0]])
-            same.append(node.output[0])
-            aliases[node.output[0]] = same
-    return aliases
 
 
 def _read_raw(model: onnx.ModelProto, keep: set[str]) -> None:

@@ -207,7 +207,7 @@ def test_all_layers_kept_leaves_the_graph_as_it_is(residual):
 
 def test_the_embedding_that_leaves_is_not_rounded(residual):
     int8 = quantize_for_tensorrt(residual, invented(residual))
-    assert makers(residual, "Cast") == makers(int8, "Cast")
+    assert sorted(makers(residual, "Cast")) == sorted(makers(int8, "Cast"))
 
 
 def test_a_range_that_is_missing_is_named(residual):

@@ -1,0 +1,46 @@
+"""What FP16 can hold, against what calibration saw in the FP32 graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from calibration.ranges import Ranges
+
+LARGEST = float(np.finfo(np.float16).max)
+SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
+
+
+def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
+    """The FP16 tensors whose values went beyond what FP16 holds, and how far.
+
+    onnxruntime computes FP16 convolutions in FP32 on a CPU and so answers well where a GPU would
+    answer NaN: comparing answers does not show it.
+
+    Args:
+        model: the FP16 graph.
+        ranges: of the FP32 graph's activations.
+
+    Returns:
+        The largest magnitude by tensor, in graph order; empty where all is well.
+    """
+    aliases = cast_aliases(model)
+    found = {}
+    for value in onnx.shape_inference.infer_shapes(model).graph.value_info:
+        if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT16:
+            continue
+        for name in aliases.get(value.name, [value.name]):
+            if name in ranges and not (largest := float(np.max(np.abs(ranges[name])))) <= LARGEST:
+                found[value.name] = largest
+    return found
+
+
+def cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:
+    """For every tensor beside a Cast, all that hold its values in one type or another."""
+    aliases: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.op_type == "Cast":
+            same = aliases.setdefault(node.input[0], [node.input[0]])
+            same.append(node.output[0])
+            aliases[node.output[0]] = same
+    return aliases
