@@ -16,8 +16,8 @@ from runtime.errors import InputError
 OPSET = 19
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 LAYERS = ("Conv", "Gemm", "MatMul")
-# What stands between a layer and the pair behind it without keeping it from being fused.
-FUSED = ("Relu", "Clip", "LeakyRelu", "Sigmoid", "Add")
+# Behind a layer, these become one kernel with it.
+ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "Sigmoid")
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,8 @@ def _type(graph: _Graph) -> Problems:
         if kind == TensorProto.INT32 and _is_bias(graph, node):
             continue
         if kind != TensorProto.INT8:
-            yield (
-                node,
-                f"it holds {helper.tensor_dtype_to_string(kind).removeprefix('TensorProto.')}",
-            )
+            name = helper.tensor_dtype_to_string(kind).removeprefix("TensorProto.")
+            yield node, f"it holds {name}"
 
 
 def _zero_point(graph: _Graph) -> Problems:
@@ -216,9 +214,9 @@ def _output(graph: _Graph) -> Problems:
         readers = [
             reader
             for dequantize in graph.readers.get(node.output[0], [])
-            for reader in graph.readers.get(dequantize.output[0] if dequantize.output else "", [])
+            for reader in graph.readers.get(dequantize.output[0], [])
         ]
-        blocked = [reader for reader in readers if reader.op_type in FUSED[:-1]]
+        blocked = [reader for reader in readers if reader.op_type in ACTIVATIONS]
         if blocked:
             between = f"{_name(maker)} and {_name(blocked[0])}"
             yield node, f"it stands between {between}, which would be one kernel"

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.engine.builder import Batches, BuildOptions, build_engine
-from export.engine.modules import load_tensorrt
+from export.engine.modules import load_tensorrt, set_targets, take_timing_cache
 from export.engine.parsing import RefusedGraphError
 from runtime.errors import InputError
 
@@ -204,3 +204,38 @@ def test_the_oldest_version_that_is_taken(version, taken, monkeypatch):
     else:
         with pytest.raises(InputError, match=f"TensorRT {version} is older than 10.3"):
             load_tensorrt()
+
+
+class Config:
+    """A builder configuration of TensorRT 10 or 11, as far as timing caches go."""
+
+    def __init__(self, matching: bytes) -> None:
+        self.matching = matching
+        self.cache: bytes | None = None
+
+    def create_timing_cache(self, data):
+        return data
+
+    def set_timing_cache(self, cache, ignore_mismatch):
+        assert not ignore_mismatch
+        if cache not in (b"", self.matching):
+            return False
+        self.cache = cache
+        return True
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [(b"mine", True), (b"of another GPU", False), (b"", False)]
+)
+def test_a_timing_cache_of_another_gpu_is_left_and_an_empty_one_begun(given, taken):
+    config = Config(b"mine")
+    assert take_timing_cache(ModuleType("tensorrt"), config, given) == taken
+    assert config.cache == (given if taken else b"")
+
+
+def test_only_rtx_compiles_for_gpus_that_are_not_there():
+    module = ModuleType("tensorrt")
+    module.__version__ = "10.3.0"  # type: ignore[attr-defined]
+    set_targets(module, object(), ())
+    with pytest.raises(InputError, match=r"TensorRT 10\.3\.0 builds for the GPU in this machine"):
+        set_targets(module, object(), ("8.7",))
