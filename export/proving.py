@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
+from calibration.ranges import Ranges
 from export.answers import exported_answers
 from export.comparison import Comparison, compare
 from export.gate import Limits, reason_to_refuse
+from export.half import overflowing
 from export.job import Pictures
+from export.qdq.emulation import emulate
 from runtime.contract import ModelContract
 from runtime.errors import InputError
-from runtime.session.opening import installed_engines
+from runtime.session.opening import default_threads, installed_engines
 
 REFERENCE_ENGINE = "onnxruntime"
+EMULATED = "as TensorRT computes"
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,28 @@ def prove(
             decided = Proof(comparison, reason)
     assert decided is not None
     return Proof(decided.comparison, decided.reason, found)
+
+
+def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
+    """The same of a graph that only TensorRT will run: each pair computed as it stands."""
+    answers = emulate(model, reference.pictures.images, threads=default_threads())
+    comparison = reference.against(answers.probabilities)
+    reason = reason_to_refuse(comparison, reference.limits)
+    return Proof(comparison, reason, {EMULATED: comparison})
+
+
+def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
+    """Why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
+
+    Args:
+        half: the FP16 graph.
+        ranges: of the FP32 graph's activations.
+    """
+    beyond = overflowing(half, ranges)
+    if not beyond:
+        return ""
+    tensor = max(beyond, key=beyond.__getitem__)
+    return (
+        f"FP16 ends at 65,504, and {len(beyond)} activations go beyond, {tensor} up to "
+        f"{beyond[tensor]:,.0f}: a GPU would answer NaN there"
+    )
