@@ -14,8 +14,10 @@ from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
 from export.answers import exported_answers, trained_answers
 from export.comparison import Comparison
+from export.engine.trial import Trial, try_compiling
 from export.escapes import pictured
 from export.gate import caveat
+from export.half import rounded_once
 from export.int8 import Int8Plan, plan_int8
 from export.job import Job, Report
 from export.manifest import Page, write_bundle
@@ -39,11 +41,18 @@ PICTURES_FOR_OVERFLOW = 64
 
 @dataclass(frozen=True)
 class Artefact:
-    """One file of the bundle to be, and what was found of it."""
+    """One file of the bundle to be, and what was found of it.
+
+    Args:
+        rewrites: names of those that were applied.
+        compiled_by: what compiled it on trial; empty where nothing that could is installed, and
+            for what no GPU runs.
+    """
 
     path: Path
     proof: Proof
     rewrites: tuple[str, ...]
+    compiled_by: str
 
 
 @dataclass
@@ -127,7 +136,8 @@ class _Export:
 
     def make(self) -> None:
         """All artefacts that were asked for, each proven."""
-        fp32, applied = self._graph("fp32")
+        raw = self._graph("fp32")
+        fp32, applied = self._rewritten(raw)
         if not self._prove("fp32", fp32, applied):
             raise GateError(
                 f"the exported FP32 graph fails the gate, nothing was written: "
@@ -137,7 +147,7 @@ class _Export:
         wants = set(self.job.precisions)
         if not wants & {"fp16", "int8"}:
             return
-        half, half_applied = self._graph("fp16")
+        half, half_applied = self._rewritten(rounded_once(self._graph("fp16"), raw))
         overflow = reason_of_overflow(half, self._usual_ranges(fp32))
         if "fp16" in wants:
             self._prove("fp16", half, half_applied, overflow)
@@ -150,9 +160,11 @@ class _Export:
         rows = order_stratified(candidates.targets, np.random.default_rng(self.job.seed))
         return collect_ranges(fp32, candidates.images[rows[:PICTURES_FOR_OVERFLOW]])
 
-    def _graph(self, name: str) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    def _graph(self, name: str) -> onnx.ModelProto:
         self._step(f"{name}: building the graph")
-        model = to_onnx(self.job.classifier, self.job.contract, half=name == "fp16")
+        return to_onnx(self.job.classifier, self.job.contract, half=name == "fp16")
+
+    def _rewritten(self, model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
         return model, self.job.rewrites
 
     def _make_int8(
@@ -193,12 +205,15 @@ class _Export:
             proof = prove_for_tensorrt(model, self._reference)
         else:
             proof = prove(path, name, self._reference)
-        reason = reason or proof.reason
+        trial = Trial()
+        if name in ("fp16", INT8_TENSORRT):
+            trial = try_compiling(model.SerializeToString(), where=path.name)
+        reason = reason or proof.reason or trial.reason
         self.outcome.comparisons[name] = proof.comparison
         self._escapes[name] = pictured(proof.comparison, self.job.validation)
         if reason:
             self.outcome.refused[name] = reason
-        self.artefacts[name] = Artefact(path, proof, applied)
+        self.artefacts[name] = Artefact(path, proof, applied, trial.builder)
         return not reason
 
     def look_at_test_part(self) -> None:

@@ -121,8 +121,11 @@ class Int8Lab:
             )
             self.method = choice.best
             self.details["algorithms"] = [
-                {"algorithm": tried.method, **_figures(tried.damage), "chosen": tried is best}
-                for best in choice.table[:1]
+                {
+                    "algorithm": tried.method,
+                    **_figures(tried.damage),
+                    "chosen": tried.method == choice.best,
+                }
                 for tried in choice.table
             ]
         self.ranges = ranges_of(observation, self.method)

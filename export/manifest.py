@@ -117,6 +117,11 @@ def _manifest(
             },
         },
         "rewrites": list(artefacts["fp32"].rewrites),
+        "compiled": {
+            name: artefact.compiled_by
+            for name, artefact in artefacts.items()
+            if artefact.compiled_by
+        },
         "origin": dict(job.origin),
         "calibration": dict(calibration),
         "notes": list(outcome.notes),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from calibration.ranges import collect_ranges
-from export.half import LARGEST, overflowing
+from export.half import LARGEST, overflowing, rounded_once
 from export.onnx_graph import to_onnx
 from runtime.contract import InputContract, ModelContract
 
@@ -45,3 +46,41 @@ def test_tensors_beyond_fp16_are_found_where_answers_do_not_show_them(gain, expe
 def test_nan_does_not_pass():
     half = to_onnx(Loud(10.0).eval(), CONTRACT, half=True)
     assert overflowing(half, {"conv_0": (0.0, float("nan"))}).keys() == {"conv_0"}
+
+
+class Normalised(torch.nn.Module):
+    """A convolution and a batch norm whose factors are no powers of two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 32, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(32)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for tensor in (self.norm.weight, self.norm.running_var):
+                tensor.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+
+    def forward(self, image):
+        features = self.norm(self.conv(image.to(self.conv.weight.dtype) / 255))
+        return features.mean((2, 3))[:, :2], features.mean((2, 3))
+
+
+def weights(model):
+    return {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in model.graph.initializer
+        if len(tensor.dims) == 4
+    }
+
+
+def test_weights_are_rounded_once():
+    network = Normalised().eval()
+    fp32, half = to_onnx(network, CONTRACT), to_onnx(network, CONTRACT, half=True)
+    once = rounded_once(half, fp32)
+    (name, exact), *_ = weights(fp32).items()
+    error = np.abs(weights(once)[name].astype(np.float64) - exact)
+    # Half a unit in the last place, which the weights folded in FP16 exceed.
+    half_unit = np.spacing(np.abs(exact).astype(np.float16)).astype(np.float64) / 2
+    assert (error <= half_unit).all()
+    assert (np.abs(weights(half)[name].astype(np.float64) - exact) > half_unit).any()
+    assert [node.name for node in once.graph.node] == [node.name for node in half.graph.node]
