@@ -73,6 +73,24 @@ def test_progress_is_told_and_the_model_stays_as_it_was():
     assert model.SerializeToString(deterministic=True) == before
 
 
+def test_as_many_pictures_go_together_as_the_memory_allows(monkeypatch):
+    def batches() -> list[int]:
+        told: list[int] = []
+        observe(small_graph(), pictures(9), lambda done, total: told.append(done))
+        return told
+
+    assert batches() == [1, 9]
+    each = sum(
+        values.nbytes
+        for name, values in computed(small_graph(), pictures(1)).items()
+        if name not in ("both", "paired", "turned", "shuffled")
+    )
+    monkeypatch.setattr(observation, "BATCH_BYTES", 3 * each)
+    assert batches() == [1, 4, 7, 9]
+    monkeypatch.setattr(observation, "BATCH_BYTES", 1)
+    assert batches() == list(range(1, 10))
+
+
 def test_integers_are_no_activations():
     assert "image" not in float_activations(small_graph())
     assert {"pixels", "left", "right", "probabilities"} < set(float_activations(small_graph()))

@@ -28,6 +28,7 @@ SHAPES = {
     "after a ReLU": np.maximum(RNG.normal(0, 1, 20_000), 0),
     "long tail": RNG.standard_t(3, 20_000),
     "one outlier": np.append(RNG.normal(0, 1, 20_000), 60.0),
+    "outliers on both sides": np.append(RNG.normal(0, 1, 20_000), [9.0, -25.0]),
     "two humps": np.concatenate((RNG.normal(-5, 0.1, 10_000), RNG.normal(1, 1, 10_000))),
     "positive": RNG.uniform(3, 4, 20_000),
     "all zeros": np.zeros(5000),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import onnx
 import pytest
 
 from calibration.observation import observe
@@ -25,8 +27,6 @@ HASHES = ("1" * 64, "2" * 64, "3" * 64)
 @pytest.fixture
 def record() -> CalibrationRecord:
     model = small_graph()
-    for node in model.graph.node:
-        node.name = node.name or node.output[0]
     observation = observe(model, pictures(5))
     return CalibrationRecord(
         method="mse",
@@ -58,6 +58,18 @@ def test_histograms_are_those_of_the_inputs_of_layers_with_weights(record):
         assert len(entry.edges) == len(entry.counts) + 1 <= 65
         assert entry.edges[0] <= record.ranges[name][0] <= record.ranges[name][1] <= entry.edges[-1]
     assert sum(record.histograms["one_relu"].counts) == 5 * 4 * 12 * 16
+
+
+def test_a_tensor_that_feeds_two_layers_is_shown_once_under_the_first():
+    model = small_graph()
+    weight = np.ones((2, 4, 1, 1), np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "third.weight"))
+    model.graph.node.append(
+        onnx.helper.make_node("Conv", ["one_relu", "third.weight"], ["three"], name="three")
+    )
+    found = small_histograms(model, observe(model, pictures(2)))
+    assert found["one_relu"].layer == "second"
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize(
