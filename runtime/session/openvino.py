@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class OpenVinoSession(Session):
         self.device = f"CPU ({threads} thread{'s' if threads > 1 else ''})"
         self.precision = precision
         core = _core()
-        options = {
+        self._options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
             # Two models of one process would pin themselves to the same cores.
@@ -44,23 +45,52 @@ class OpenVinoSession(Session):
             "INFERENCE_PRECISION_HINT": "f32",
         }
         try:
-            model = core.read_model(str(path))
-            self.contract = _contract(model, path)
-            self._request: Any = core.compile_model(model, "CPU", options).create_infer_request()
+            self._model: Any = core.read_model(str(path))
+            self.contract = _contract(self._model, path)
+            self._single: Any = _Single(self._model, self._options)
         except RuntimeError as error:
             line = str(error).strip().splitlines()[-1][:160]
             raise InputError(
                 f"{path} is not a model that OpenVINO {self.version} can load ({line})",
                 mend="give a file that 'edgecl export' wrote",
             ) from error
+        self._batches: Any = None
 
     def _infer(self, batch: NDArray[np.uint8]) -> Outputs:
-        results = self._request.infer([batch], share_inputs=True)
+        if len(batch) == 1:
+            return Outputs(*self._single(batch))
+        if self._batches is None:  # the line never asks for them, so it does not wait for this
+            compiled = _core().compile_model(self._model, "CPU", self._options)
+            self._batches = compiled.create_infer_request()
+        results = self._batches.infer([batch], share_inputs=True)
         probabilities, embedding = (results[name] for name in OUTPUT_NAMES)
         return Outputs(probabilities, embedding)
 
     def close(self) -> None:
-        self._request = None
+        self._model = self._single = self._batches = None
+
+
+class _Single:
+    """One picture at a time, compiled for its very shape: a fifth quicker than for any batch.
+
+    Input and outputs stay where they are; wrapping them anew takes a tenth of a small network's
+    time.
+    """
+
+    def __init__(self, model: Any, options: Mapping[str, Any]) -> None:
+        single = model.clone()
+        shape = single.input(0).partial_shape
+        shape[0] = 1
+        single.reshape(shape)
+        compiled = _core().compile_model(single, "CPU", options)
+        self._request = compiled.create_infer_request()
+        self._input = self._request.get_input_tensor(0).data
+        self._outputs = [self._request.get_tensor(compiled.output(name)) for name in OUTPUT_NAMES]
+
+    def __call__(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        np.copyto(self._input, batch)
+        self._request.infer(share_outputs=True)
+        return [tensor.data.copy() for tensor in self._outputs]
 
 
 @cache
