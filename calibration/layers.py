@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from runtime.errors import InputError
 WEIGHTED_OPS = ("Conv", "Gemm", "MatMul")
 _SUFFIX = ".weight"
 _PREFIX = "classifier."
+# A rewrite may cut a layer into several nodes; to people it stays one.
+_PART = re.compile(r"_part\d+$")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class Layer:
 
 
 def weighted_layers(model: onnx.ModelProto) -> list[Layer]:
-    """Every node whose second input is a constant of at least two dimensions, in graph order."""
+    """Every node whose second input is a constant of at least two dimensions, in graph order.
+
+    The nodes into which a rewrite cut one layer all bear its name.
+    """
     weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) >= 2}
     return [
         Layer(_layer_name(node), node.name, node.op_type)
@@ -46,18 +52,20 @@ def nodes_of(layers: Sequence[Layer], names: Sequence[str]) -> list[str]:
     Raises:
         InputError: no layer of that name.
     """
-    known = {layer.name: layer.node for layer in layers}
+    known: dict[str, list[str]] = {}
+    for layer in layers:
+        known.setdefault(layer.name, []).append(layer.node)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(
             f"the network has no layer {unknown[0]!r}",
             mend=f"choose among {', '.join(known)}",
         )
-    return [known[name] for name in names]
+    return [node for name in names for node in known[name]]
 
 
 def _layer_name(node: onnx.NodeProto) -> str:
     weight: str = node.input[1]
     if weight.endswith(_SUFFIX):
-        return weight.removesuffix(_SUFFIX).removeprefix(_PREFIX)
+        return _PART.sub("", weight.removesuffix(_SUFFIX).removeprefix(_PREFIX))
     return str(node.name)

@@ -12,6 +12,7 @@ import onnx
 
 from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
+from export import rewrites
 from export.answers import exported_answers, trained_answers
 from export.comparison import Comparison
 from export.engine.trial import Trial, try_compiling
@@ -165,7 +166,8 @@ class _Export:
         return to_onnx(self.job.classifier, self.job.contract, half=name == "fp16")
 
     def _rewritten(self, model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-        return model, self.job.rewrites
+        model, applied = rewrites.apply(model)
+        return model, (*self.job.rewrites, *applied)
 
     def _make_int8(
         self,

@@ -10,6 +10,7 @@ import onnx
 
 from calibration.cache import observation_key
 from calibration.layers import nodes_of, weighted_layers
+from calibration.pictures import require_untested
 from calibration.ranges import Ranges
 from calibration.record import CalibrationRecord, small_histograms
 from export.int8_lab import Int8Lab
@@ -80,6 +81,7 @@ def plan_int8(
     lab = Int8Lab(job, fp32, half, reference, scratch, report)
     lab.keep(job.int8.keep)
     pictures, notes = lab.choose_pictures()
+    require_untested(pictures.files, pictures.hashes, job.test.hashes)
     observation = lab.observe(pictures)
     lab.choose_ranges(observation)
     if job.int8.sensitivity or job.int8.search:

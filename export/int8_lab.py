@@ -132,7 +132,7 @@ class Int8Lab:
 
     def measure_layers(self) -> None:
         """Quantise one layer at a time."""
-        names = [layer.name for layer in self._layers]
+        names = list(dict.fromkeys(layer.name for layer in self._layers))
         self._sensitivity = measure_sensitivity(
             names,
             lambda quantised: self._answers(
