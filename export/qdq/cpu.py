@@ -12,7 +12,13 @@ from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibration.ranges import Ranges
-from export.qdq.first_layer import first_layer, patches_of, pool_before_relu, with_patches
+from export.qdq.first_layer import (
+    first_layer,
+    patches_of,
+    pool_before_relu,
+    with_pairs,
+    with_patches,
+)
 
 # Softmax stays in float: eight bits of probability would hide what the gate looks for.
 QUANTIZED_OPS = (
@@ -48,7 +54,8 @@ def quantize_for_cpu(
         ranges: of its activations, as `collect_ranges` gives them.
         keep: names of nodes that stay in float.
         engine: the one that the file should suit best; both load it. They differ in the first
-            convolution, where a pooling follows: onnxruntime is faster with both in float.
+            convolution, where a pooling follows: onnxruntime is faster with both in float, OpenVINO
+            with pairs of columns as channels.
 
     Returns:
         A checked model with the metadata of `model`.
@@ -111,16 +118,17 @@ def _with_quick_first_layer(
     layer = first_layer(model)
     if layer is None or layer.convolution.name in keep:
         return model, ranges, []
+    name = layer.convolution.input[0]
+    if name not in ranges:
+        return model, ranges, []
     if layer.relu is None or layer.pool is None:
-        name = layer.convolution.input[0]
-        if name not in ranges:
-            return model, ranges, []
         model, laid_out = with_patches(model, layer)
         low, high = ranges[name]
         # Columns and paddings of zeros.
         wider = {patches_of(layer.convolution): (min(low, 0.0), max(high, 0.0))}
         return model, {**ranges, **wider}, [laid_out] if laid_out else []
     if engine == "openvino":
-        return model, ranges, []
+        model, pairs = with_pairs(model, layer)
+        return model, {**ranges, **dict.fromkeys(pairs, ranges[name])}, []
     nodes = (layer.convolution, layer.relu, layer.pool)
     return pool_before_relu(model, layer), ranges, [node.name for node in nodes]

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.rewrites.graph import attribute, constants, rebuilt
+from export.rewrites.graph import attribute, constants, rebuilt, shapes
 
 FEW_CHANNELS = 3
 # Kernels take the products of four neighbouring channels at once.
@@ -111,6 +111,58 @@ def with_patches(model: onnx.ModelProto, layer: FirstLayer) -> tuple[onnx.ModelP
     for node in model.graph.node:
         nodes.extend([lay_out, multiply] if node.output[0] == multiply.output[0] else [node])
     return rebuilt(model, nodes, values), lay_out.name
+
+
+def with_pairs(model: onnx.ModelProto, layer: FirstLayer) -> tuple[onnx.ModelProto, list[str]]:
+    """The convolution over pairs of neighbouring columns as channels: fewer and fuller taps.
+
+    Where channels lie last in memory, as for INT8, the pairs are the picture as it lies.
+
+    Returns:
+        The model, and the new tensors, of the range of the convolution's input; the same model
+        and none where stride, width or dilation do not allow it.
+    """
+    convolution = layer.convolution
+    values = constants(model)
+    weight = values[convolution.input[1]]
+    count, channels, height, width = weight.shape
+    name = convolution.input[0]
+    size = shapes(onnx.shape_inference.infer_shapes(model)).get(name, ())
+    top, left, bottom, right = attribute(convolution, "pads", [0, 0, 0, 0])
+    down, across = attribute(convolution, "strides", [1, 1])
+    dilated = attribute(convolution, "dilations", [1, 1]) != [1, 1]
+    if channels != 1 or across != 2 or dilated or len(size) != 4 or size[3] % 2 or 0 in size[1:]:
+        return model, []
+    before = -(-left // 2)
+    shift = 2 * before - left
+    taps = -(-(shift + width) // 2)
+    results = (size[3] + left + right - width) // 2 + 1
+    after = results - 1 + taps - before - size[3] // 2
+    if after < 0:
+        return model, []
+    wide = np.zeros((count, height, 2 * taps), weight.dtype)
+    wide[:, :, shift : shift + width] = weight[:, 0]
+    in_pairs = wide.reshape(count, height, taps, 2).transpose(0, 3, 1, 2)
+    last, first = f"{name}_pairs_last", f"{name}_pairs"
+    values[convolution.input[1]] = np.ascontiguousarray(in_pairs)
+    values[f"{name}_pairs_shape"] = np.array([-1, size[2], size[3] // 2, 2], np.int64)
+    new = [
+        helper.make_node("Reshape", [name, f"{name}_pairs_shape"], [last], f"node_{last}"),
+        helper.make_node("Transpose", [last], [first], f"node_{first}", perm=[0, 3, 1, 2]),
+        helper.make_node(
+            "Conv",
+            [first, *convolution.input[1:]],
+            list(convolution.output),
+            convolution.name,
+            kernel_shape=[height, taps],
+            strides=[down, 1],
+            pads=[top, before, bottom, after],
+        ),
+    ]
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        nodes.extend(new if node.output[0] == convolution.output[0] else [node])
+    return rebuilt(model, nodes, values), [last, first]
 
 
 def patches_of(convolution: onnx.NodeProto) -> str:

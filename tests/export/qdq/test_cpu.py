@@ -12,7 +12,13 @@ from calibration.ranges import collect_ranges
 from edgecl.learning.model import Backbone, Classifier
 from export.onnx_graph import to_onnx
 from export.qdq.cpu import Engine, quantize_for_cpu, with_one_scale_per_concatenation
-from export.qdq.first_layer import FirstLayer, first_layer, pool_before_relu, with_patches
+from export.qdq.first_layer import (
+    FirstLayer,
+    first_layer,
+    pool_before_relu,
+    with_pairs,
+    with_patches,
+)
 from export.rewrites import apply
 from export.rewrites.graph import constants
 from runtime.contract import InputContract, ModelContract
@@ -74,10 +80,10 @@ def test_first_layers_are_found_with_what_follows_them(models):
     assert plain.pool is None
 
 
-def test_both_forms_of_the_first_layer_are_exact(models, pictures):
+def test_all_forms_of_the_first_layer_are_exact(models, pictures):
     for name, model in models.items():
         layer = layer_of(model)
-        forms = [with_patches(model, layer)[0]]
+        forms = [with_patches(model, layer)[0], with_pairs(model, layer)[0]]
         if layer.pool is not None:
             forms.append(pool_before_relu(model, layer))
         for form in forms:
@@ -87,6 +93,36 @@ def test_both_forms_of_the_first_layer_are_exact(models, pictures):
                 answers(model, pictures), answers(form, pictures), strict=True
             ):
                 np.testing.assert_allclose(after, before, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("pad", [0, 1, 2, 3])
+def test_pairs_of_columns_for_any_kernel_and_padding(kernel, pad):
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(4, 1, kernel, kernel)).astype(np.float32)
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [onnx.helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2], pads=[pad] * 4)],
+            "test",
+            [onnx.helper.make_tensor_value_info("x", 1, ["N", 1, 9, 12])],
+            [onnx.helper.make_tensor_value_info("y", 1, ["N", 4, None, None])],
+            [onnx.numpy_helper.from_array(weight, "w")],
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", 19)],
+        ir_version=9,
+    )
+    paired, tensors = with_pairs(model, layer_of(model))
+    x = rng.normal(size=(2, 1, 9, 12)).astype(np.float32)
+    before, after = (
+        ort.InferenceSession(m.SerializeToString(), providers=["CPUExecutionProvider"]).run(
+            None, {"x": x}
+        )[0]
+        for m in (model, paired)
+    )
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    assert (paired is model) == (not tensors)
+    if kernel == 3:
+        assert tensors
 
 
 def test_a_pooled_first_layer_stays_in_float_for_onnxruntime_only(models, ranges):
