@@ -48,9 +48,9 @@ CALIBRATION_PICTURES = 8
 # An engine's threads go on spinning for a while and would slow the next one.
 SETTLE_SECONDS = 0.02
 # Channels, side of the map and side of the kernel of the layers that show the peak.
-PEAK_SHAPES = ((256, 32, 3), (512, 64, 1))
-PEAK_LAYERS = 3
-PEAK_EVERY = 4
+PEAK_SHAPES = ((256, 32, 3), (512, 32, 1))
+PEAK_LAYERS = 6
+PEAK_EVERY = 2
 
 
 @dataclass
@@ -186,7 +186,7 @@ def measure(
                 side.take_turn(runs)
             if turn % PEAK_EVERY == 0:
                 for side in peaks:
-                    side.take_turn(1)
+                    side.take_turn(2)
         load.append(os.getloadavg()[0])
     peak = {precision: dict.fromkeys(engines, 0.0) for precision in PRECISIONS}
     for side in peaks:
