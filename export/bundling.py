@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
@@ -30,7 +31,7 @@ from export.qdq.lint import require_clean
 from export.qdq.tensorrt import quantize_for_tensorrt
 from runtime.atomic import explained
 from runtime.bundle import Precision
-from runtime.errors import GateError
+from runtime.errors import GateError, InputError
 from runtime.session.opening import default_threads
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Export:
         self._escapes: dict[str, Any] = {}
         report("export", 0, self._steps, "the trained model's answers")
         self._reference = Reference(
-            trained_answers(job.trained, job.validation.images).probabilities,
+            _numbers(trained_answers(job.trained, job.validation.images).probabilities),
             job.validation,
             job.contract,
             job.limits,
@@ -245,3 +246,14 @@ class _Export:
         else:
             answers = exported_answers(path, name, test.images)
         return float((answers.argmax(1) == test.targets).mean())
+
+
+def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
+    if wrong:
+        raise InputError(
+            f"the trained network itself answers {wrong} of {len(probabilities)} validation "
+            f"pictures with values that are no numbers",
+            mend="its weights are damaged or its training diverged: train it again",
+        )
+    return probabilities

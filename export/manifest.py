@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.signing import write_signature
-from runtime.atomic import replacing_folder, write_json
+from runtime.atomic import explained, replacing_folder, write_json
 from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, SUFFIX, file_digest, manifest_digest
+from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -57,7 +60,9 @@ def write_bundle(
             write_json(folder / CALIBRATION, plan.record.to_json())
         manifest = _manifest(job, outcome, artefacts, calibration, out)
         if page is not None:
-            (folder / PAGE).write_text(page(manifest, outcome.details), encoding="utf-8")
+            (folder / PAGE).write_text(
+                page(manifest, outcome.details), encoding="utf-8", errors="backslashreplace"
+            )
         manifest["files"] = {
             path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size}
             for path in sorted(folder.iterdir())
@@ -67,6 +72,30 @@ def write_bundle(
         if key is not None:
             write_signature(folder, manifest, key)
     return manifest
+
+
+def require_own_place(out: Path) -> None:
+    """Refuse to write where something else than a bundle is, or where nothing can be written.
+
+    Raises:
+        InputError: a file or another folder is there, or the place cannot be written to.
+    """
+    with explained(out):
+        if out.is_dir():
+            if any(out.iterdir()) and not (out / MANIFEST).is_file():
+                raise InputError(
+                    f"{out} holds things that are not of a bundle, and they would be lost",
+                    mend="name another --out, or move that folder away",
+                )
+        elif out.exists() or out.is_symlink():
+            raise InputError(
+                f"{out} is a file, not a bundle", mend="name another --out, or remove that file"
+            )
+        above = next(folder for folder in out.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{above} is a file")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{above} may not be written to")
 
 
 def _manifest(

@@ -76,7 +76,7 @@ def write_triton(
     chosen = list(bundle.precisions) if precisions is None else list(precisions)
     labels = _label_file(bundle)
     name = model_name(bundle.name)
-    _require_own_folder(out)
+    require_own_folder(out)
     shared = {"max_batch": max_batch, "queue_delay_us": queue_delay_us, "instances": instances}
     models: dict[str, tuple[Path, str, dict[str, Any]]] = {}
     for precision in chosen:
@@ -184,8 +184,12 @@ def _label_file(bundle: Bundle) -> str:
     return "".join(f"{label}\n" for label in bundle.contract.labels)
 
 
-def _require_own_folder(out: Path) -> None:
-    """Refuse to replace a folder that holds anything but what was written here."""
+def require_own_folder(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but what was written here.
+
+    Raises:
+        InputError: it does, or it is a file.
+    """
     if not out.exists():
         return
     for entry in sorted(out.iterdir()) if out.is_dir() else [out]:

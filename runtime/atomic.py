@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -12,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputError
+
+ATTEMPTS = 20
+"""How often a folder's place is tried for while other processes write there too."""
 
 
 @contextmanager
@@ -44,8 +49,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that takes the place of `path` when the block succeeds.
 
-    The old folder is moved aside first and removed last, so that a run that dies leaves the old
-    folder or the new one, whole, under a name that says which.
+    The old folder is moved aside first, comes back where the block's own cannot take its place,
+    and is removed last. Only a process that is killed between two renames leaves it aside, whole,
+    under a name that says which it is. Of several processes the last one wins.
 
     Raises:
         InputError: the folder cannot be made or written, or the disk is full.
@@ -60,15 +66,29 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o777 & ~umask)
-            if path.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-                path.rename(old / path.name)
-                temporary.rename(path)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                temporary.rename(path)
+            _take_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    for _ in range(ATTEMPTS):
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+        aside = old / path.name
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(aside)
+            temporary.rename(path)
+            return
+        except OSError as error:
+            # Another process put its own there in between: that one is older now.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        finally:
+            if temporary.exists() and aside.exists() and not path.exists():
+                aside.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+    raise OSError(errno.EBUSY, "others keep writing there")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 1
 PRECISIONS = ("fp32", "fp16", "int8")
 TARGETS = ("cpu", "tensorrt")
+
+_NEEDED = ("files", "precisions", "contract")
+# What of a manifest is an object; those that are not needed may be missing.
+_OBJECTS = (*_NEEDED, "tensorrt", "refused", "gate", "origin", "calibration")
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def manifest_digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 over the manifest's canonical JSON, without its own `digest` field."""
     rest = {key: value for key, value in manifest.items() if key != "digest"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    # Names that are not UTF-8 came from the file system as lone surrogates.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -105,7 +110,8 @@ def load_bundle(path: Path) -> Bundle:
     """Read a bundle and verify the hash of every file in it.
 
     Raises:
-        InputError: no bundle there, a newer schema, or a file that is missing or was changed.
+        InputError: no bundle there, a newer schema, a manifest of another form, or a file that is
+            missing or was changed.
     """
     manifest = _read_manifest(path)
     schema = manifest.get("schema")
@@ -119,6 +125,7 @@ def load_bundle(path: Path) -> Bundle:
             f"{path / MANIFEST} was changed after the export (its digest does not match)",
             mend="copy the bundle again, or export it again",
         )
+    _require_form(manifest, path)
     for name, entry in manifest["files"].items():
         _verify(path / name, entry["sha256"])
     return Bundle(
@@ -130,16 +137,61 @@ def load_bundle(path: Path) -> Bundle:
     )
 
 
-def _entries(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Precision]:
-    return {name: Precision(**entry) for name, entry in fields.items()}
+def _entries(held: Mapping[str, Mapping[str, Any]]) -> dict[str, Precision]:
+    return {name: Precision(**entry) for name, entry in held.items()}
+
+
+def _require_form(manifest: Mapping[str, Any], path: Path) -> None:
+    """Refuse a manifest that whoever reads it further would stumble over.
+
+    Its digest holds against accidents, not against someone who writes manifests.
+    """
+    for name in _OBJECTS:
+        if not isinstance(manifest.get(name, None if name in _NEEDED else {}), dict):
+            raise _malformed(path, f"{name!r} is not an object")
+    if not isinstance(manifest.get("rewrites", []), list):
+        raise _malformed(path, "'rewrites' is not a list")
+    files = manifest["files"]
+    for name, entry in files.items():
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise _malformed(path, f"{name!r} is not the name of a file in the bundle")
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise _malformed(path, f"the file {name!r} has no hash")
+        if not isinstance(entry.get("bytes"), int):
+            raise _malformed(path, f"the file {name!r} has no size")
+    for part in ("precisions", "tensorrt"):
+        for name, entry in manifest.get(part, {}).items():
+            if not _is_precision(entry):
+                raise _malformed(path, f"the precision {name!r} has strange or missing figures")
+            if entry["file"] not in files:
+                raise _malformed(path, f"no hash covers {entry['file']!r}, the file of {name!r}")
+    for name, entry in manifest.get("refused", {}).items():
+        if not isinstance(entry, dict):
+            raise _malformed(path, f"the refused {name!r} is not an object")
+
+
+def _is_precision(entry: object) -> bool:
+    if not isinstance(entry, dict) or set(entry) != {field.name for field in fields(Precision)}:
+        return False
+    numbers = [entry[name] for name in ("accuracy", "max_abs_diff", "agreement", "bytes")]
+    if entry["test_accuracy"] is not None:
+        numbers.append(entry["test_accuracy"])
+    return isinstance(entry["file"], str) and all(isinstance(n, (int, float)) for n in numbers)
+
+
+def _malformed(path: Path, problem: str) -> InputError:
+    return InputError(
+        f"{path / MANIFEST} is not of the form that edgecl writes: {problem}",
+        mend="copy the bundle again, or export it again",
+    )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise InputError(f"there is no bundle {path}", mend="make one with 'edgecl export'")
     try:
+        if not path.exists():
+            raise InputError(f"there is no bundle {path}", mend="make one with 'edgecl export'")
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise InputError(
             f"{path} is not a bundle: {MANIFEST} cannot be read ({reason})",
@@ -154,6 +206,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _verify(path: Path, expected: str) -> None:
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for, without an end.
+        raise InputError(f"{path} is not a file", mend="copy the bundle again, whole")
     try:
         actual = file_digest(path)
     except OSError as error:

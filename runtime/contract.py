@@ -104,7 +104,10 @@ class ModelContract:
             contract = InputContract(
                 int(size["height"]), int(size["width"]), str(size["interpolation"])
             )
-            return cls(contract, tuple(value["labels"]), tuple(value.get("pass_labels", ())))
+            labels, passing = value["labels"], value.get("pass_labels", [])
+            if not all(isinstance(name, str) for name in (*labels, *passing)):
+                raise TypeError("a label is not a text")
+            return cls(contract, tuple(labels), tuple(passing))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{where} has no usable contract ({type(error).__name__}: {error})",

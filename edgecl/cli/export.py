@@ -13,8 +13,9 @@ import click
 from edgecl.cli.export_choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.signals import ended_like_ctrl_c
 from runtime.bundle import SUFFIX
-from runtime.errors import GateError
+from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
     from export.bundling import Outcome
@@ -46,7 +47,7 @@ def command(
     more than --max-drop points, or lets more than --max-escapes percent of the defects pass, is
     left out, and the command ends with 1.
     """
-    from edgecl.learning.export_job import job_of_run
+    from edgecl.learning.export_job import job_of_run, require_place
     from edgecl.learning.run_directory import newest_run
     from edgecl.reporting.export import render_export
     from export.bundling import export_bundle
@@ -54,19 +55,20 @@ def command(
 
     # A key that cannot sign is found out before the work, not after it.
     private = load_signing_key(key, os.environ.get(PASSWORD_VARIABLE)) if key else None
+    choices = choices_of(options)
     run = run or newest_run()
-    out = out or Path(run.name + SUFFIX)
-    if out.suffix != SUFFIX:
-        out = out.with_name(out.name + SUFFIX)
+    out = bundle_path(run, out)
+    require_place(out, triton)
     console = stderr_console()
     console.print(f"exporting {run}", markup=False)
-    with reporting(console) as report:
-        job = job_of_run(run, choices_of(options), report)
-        outcome = export_bundle(job, out, report, page=render_export, key=private)
-    if triton is not None:
-        from export.triton import write_triton
+    with ended_like_ctrl_c():
+        with reporting(console) as report:
+            job = job_of_run(run, choices, report)
+            outcome = export_bundle(job, out, report, page=render_export, key=private)
+        if triton is not None:
+            from export.triton import write_triton
 
-        write_triton(out, triton)
+            write_triton(out, triton)
     for note in _notes(job.contract.pass_labels, outcome):
         console.print(f"note: {note}", markup=False)
     if as_json:
@@ -83,6 +85,21 @@ def command(
             "with --calibration-images, or allow more with --max-drop and --max-escapes",
         )
     return 0
+
+
+def bundle_path(run: Path, out: Path | None) -> Path:
+    """Where the bundle goes: `out` with its suffix, by default the run's name in this folder.
+
+    Raises:
+        InputError: `out` is no name for a folder.
+    """
+    if out is None:
+        return Path(run.resolve().name + SUFFIX)
+    if out.name in ("", ".."):
+        raise InputError(
+            f"--out {out} names no bundle", mend=f"give the bundle's own name, as in line-3{SUFFIX}"
+        )
+    return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
 
 
 def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 ALGORITHMS = ("auto", "minmax", "percentile", "mse", "entropy")
 SELECTIONS = ("stratified", "random", "coverage")
 SEARCH = "auto"
+INT8_ALONE = (
+    "calibration",
+    "calibration_choice",
+    "calibration_images",
+    "calibration_data",
+    "calibration_curve",
+    "sensitivity",
+    "keep_fp16",
+)
+"""Options that say nothing without --int8."""
 
 OPTIONS = (
     click.option("--fp32", is_flag=True, help="FP32 alone; it is in every bundle."),
@@ -99,6 +110,7 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
     from export.gate import Limits
     from export.job import Int8Choices
 
+    _require_int8(options)
     return ExportChoices(
         precisions=[name for name in ("fp16", "int8") if options[name]],
         limits=Limits(options["max_drop"], options["max_escapes"]),
@@ -118,8 +130,31 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
     )
 
 
-def cache_folder() -> Path:
-    """Where observations are kept between exports (XDG base directory specification)."""
+def cache_folder() -> Path | None:
+    """Where observations are kept between exports (XDG base directory specification).
+
+    None for a user without a home, as in some containers.
+    """
     root = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    try:
+        base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    except RuntimeError:
+        return None
     return base / "edgecl" / "calibration"
+
+
+def _require_int8(options: Mapping[str, Any]) -> None:
+    """What says how INT8 is made must not be passed over in silence where none is.
+
+    Raises:
+        click.UsageError: such an option was given without `--int8`.
+    """
+    if options["int8"]:
+        return
+    context = click.get_current_context(silent=True)
+    for name in INT8_ALONE:
+        parameter = "keep" if name == "keep_fp16" else name
+        source = context.get_parameter_source(parameter) if context else None
+        if source is ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{option} concerns INT8; add --int8, or leave it out", context)

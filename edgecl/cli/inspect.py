@@ -45,7 +45,14 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     else:
         from edgecl.cli.inspect_view import print_summary
 
-        print_summary(summary)
+        try:
+            print_summary(summary)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"the manifest of {bundle} has a field of another form than edgecl writes "
+                f"({type(error).__name__}: {error})",
+                mend="export it again; --json shows it as it is",
+            ) from error
 
 
 def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:

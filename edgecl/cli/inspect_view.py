@@ -23,16 +23,16 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     """
     console = Console(highlight=False)
     for line in _lines(summary):
-        console.print(Text(line))
+        console.print(_plain(line))
     found = artefacts(summary)
     console.print(_table({name: entry for name, entry in found.items() if entry["shipped"]}))
     for name, entry in found.items():
         if not entry["shipped"]:
-            console.print(Text(f"refused at export: {name} ({entry['reason']})"))
+            console.print(_plain(f"refused at export: {name} ({entry['reason']})"))
     for name, entry in summary["files"].items():
-        console.print(Text(f"{entry['sha256'][:16]}…  {entry['bytes']:>12,}  {name}"))
+        console.print(_plain(f"{entry['sha256'][:16]}…  {entry['bytes']:>12,}  {name}"))
     for name in summary["unnamed"]:
-        console.print(Text(f"not in the manifest, so no hash covers it: {name}"))
+        console.print(_plain(f"not in the manifest, so no hash covers it: {name}"))
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
@@ -104,7 +104,7 @@ def _table(shipped: Mapping[str, Mapping[str, Any]]) -> Table:
         if proven:
             cells += _escapes(entry)
         cells.append(f"{entry['bytes'] / 1e6:.2f}")
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(_plain(cell) for cell in cells))
     return table
 
 
@@ -127,6 +127,11 @@ def _origin(origin: Mapping[str, Any]) -> str:
     if origin.get("run"):
         parts.append(f"from {origin['run']}")
     return f": {', '.join(parts)}" if parts else ""
+
+
+def _plain(text: str) -> Text:
+    """No markup, and nothing that a terminal would obey: a bundle may come from anywhere."""
+    return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
 
 
 def _percent(value: float | None) -> str:

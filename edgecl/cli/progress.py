@@ -45,7 +45,8 @@ def reporting(console: Console) -> Iterator[Report]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[text]}", style="dim"),
+        # File names may hold brackets, which are no markup.
+        TextColumn("{task.fields[text]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console, refresh_per_second=5) as progress:
         tasks: dict[str, TaskID] = {}

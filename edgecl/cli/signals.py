@@ -12,6 +12,33 @@ EXIT_INTERRUPTED = 130
 
 
 @contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and a lost terminal end the block as Ctrl-C does: what was begun is cleared away.
+
+    What the caller told the process to ignore, as `nohup` does, stays ignored.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_DFL
+    ]
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
 def stop_signals() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM instead of dying of them; the second one ends the process.
 

@@ -15,9 +15,17 @@ from edgecl.data.reading import read_unlabelled
 from edgecl.learning.folding import folded_to_gray
 from edgecl.learning.leaks import copies_of
 from edgecl.learning.preparation import Prepared, Report, prepare
-from edgecl.learning.run_directory import load_classifier, read_result
+from edgecl.learning.run_directory import (
+    CONFIG,
+    RESULT,
+    load_classifier,
+    read_config,
+    read_result,
+)
 from export.gate import Limits
 from export.job import Int8Choices, Job, Pictures
+from export.manifest import require_own_place
+from export.triton import require_own_folder
 from runtime.contract import InputContract, ModelContract
 from runtime.errors import InputError
 
@@ -57,6 +65,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         InputError: the run is not finished, its pictures are gone or changed, or the calibration
             pictures show what the run holds out.
     """
+    _require_fields(run)
     classifier, config, whole = load_classifier(run)
     result = read_result(run)
     if choices.data is not None:
@@ -82,7 +91,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
         seed=config.seed,
         origin={
-            "run": run.name,
+            "run": run.resolve().name,
             "encoder": config.encoder,
             "method": whole["choices"]["method"],
             "image_size": list(config.image_size),
@@ -98,6 +107,28 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         },
         version=__version__,
     )
+
+
+def require_place(out: Path, triton: Path | None) -> None:
+    """Refuse, before any work, to write where other things are.
+
+    Args:
+        out: the bundle.
+        triton: the model repository, if one is wanted.
+
+    Raises:
+        InputError: something else is there, or one would be written over the other.
+    """
+    require_own_place(out)
+    if triton is None:
+        return
+    require_own_folder(triton)
+    bundle, models = out.resolve(), triton.resolve()
+    if bundle == models or bundle in models.parents or models in bundle.parents:
+        raise InputError(
+            f"the model repository {triton} and the bundle {out} cannot lie one in the other",
+            mend="name a folder of its own with --triton",
+        )
 
 
 def _candidates(
@@ -133,6 +164,25 @@ def _candidates(
 def _pictures(prepared: Prepared, rows: NDArray[np.int64]) -> Pictures:
     part = prepared.pictures.take(rows)
     return Pictures(part.images, part.targets, part.files, part.hashes)
+
+
+def _require_fields(run: Path) -> None:
+    """Refuse a run whose files were cut short or written over by hand."""
+    config, whole = read_config(run)
+    lengths = isinstance(config.image_size, tuple) and len(config.image_size) == 2
+    if not lengths or not all(isinstance(side, int) for side in config.image_size):
+        raise InputError(f"{run / CONFIG} has no usable image_size", mend="train again")
+    kinds: dict[str, type] = {"labels": list, "data_digest": str}
+    for name, kind in kinds.items():
+        if not isinstance(whole.get(name), kind):
+            raise InputError(f"{run / CONFIG} lacks the field {name!r}", mend="train again")
+    result = read_result(run)
+    for name in ("accuracy", "accuracy_interval", "parameters", "macs"):
+        if name not in result:
+            raise InputError(
+                f"{run / RESULT} lacks the field {name!r}",
+                mend="copy the run again, or train again with this version",
+            )
 
 
 def _require_same_data(prepared: Prepared, whole: dict[str, Any], data: str, run: Path) -> None:

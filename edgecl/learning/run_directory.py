@@ -44,12 +44,16 @@ def read_config(run: Path) -> tuple[TrainConfig, dict[str, Any]]:
             f"{run} is not a run: {CONFIG} cannot be read ({error.strerror})",
             mend="give a folder that 'edgecl train' wrote",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON", mend="train again") from error
-    if not isinstance(whole, dict) or whole.get("schema", CONFIG_SCHEMA + 1) > CONFIG_SCHEMA:
+    if not isinstance(whole, dict) or not isinstance(whole.get("schema"), int):
+        raise InputError(f"{path} is not the config of a run", mend="train again")
+    if whole["schema"] > CONFIG_SCHEMA:
         raise InputError(
             f"{path} was written by a newer edgecl", mend="update edgecl, or train again"
         )
+    if not isinstance(whole.get("choices"), dict):
+        raise InputError(f"{path} lacks the field 'choices'", mend="train again")
     return TrainConfig.from_json(whole["choices"], where=str(path)), whole
 
 
@@ -137,7 +141,9 @@ def read_result(run: Path) -> dict[str, Any]:
     """
     try:
         result: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not isinstance(result, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{run} has no readable {RESULT}: it is not a finished run",
             mend=f"finish it with 'edgecl train --resume --out {run}'",

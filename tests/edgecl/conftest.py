@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from torch import nn
 
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.runner import train_run
+from runtime.contract import ModelContract
 from tests.edgecl.page import Page, check
 
 SIDE = 40
@@ -61,6 +65,41 @@ def trained_run(tiny_config: TrainConfig, tmp_path_factory: pytest.TempPathFacto
     run = tmp_path_factory.mktemp("runs") / "tiny"
     train_run(tiny_config, run, report=lambda *_: None)
     return run
+
+
+@pytest.fixture(scope="session")
+def graphs_made() -> dict[tuple[object, ...], Any]:
+    """Graphs that `graphs_made_once` made."""
+    return {}
+
+
+@pytest.fixture
+def graphs_made_once(
+    graphs_made: dict[tuple[object, ...], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spare exports what takes them longest and other tests hold: the graph of weights that an
+    earlier test had, and NVIDIA's builder.
+    """
+    import onnx
+
+    from export import bundling
+    from export.engine.trial import Trial
+
+    make = bundling.to_onnx
+
+    def made_once(classifier: nn.Module, contract: ModelContract, **options: Any) -> Any:
+        weights = hashlib.sha256()
+        for name, tensor in classifier.state_dict().items():
+            weights.update(name.encode() + tensor.numpy().tobytes())
+        key = (weights.hexdigest(), str(contract), *options.items())
+        if key not in graphs_made:
+            graphs_made[key] = make(classifier, contract, **options)
+        model = onnx.ModelProto()
+        model.CopyFrom(graphs_made[key])
+        return model
+
+    monkeypatch.setattr(bundling, "to_onnx", made_once)
+    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: Trial())
 
 
 @pytest.fixture

@@ -113,3 +113,43 @@ def test_a_new_file_that_cannot_be_finished_does_not_stay(tmp_path, monkeypatch)
     with pytest.raises(InputError, match="No space left"):
         write_new(tmp_path / "a", b"half", 0o600)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_an_interrupt_between_the_renames_brings_the_old_folder_back(tmp_path, monkeypatch, step):
+    path = tmp_path / "bundle"
+    path.mkdir()
+    (path / "a").write_text("old")
+    rename, calls = Path.rename, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == step:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(path) as temporary:
+        (temporary / "a").write_text("new")
+    assert (path / "a").read_text() == "old"
+    assert names(tmp_path) == ["bundle"]
+
+
+def test_of_two_that_write_one_folder_at_once_the_last_wins(tmp_path, monkeypatch):
+    path = tmp_path / "bundle"
+    path.mkdir()
+    rename, calls = Path.rename, []
+
+    def raced(self: Path, target: Path) -> Path:
+        result = rename(self, target)
+        calls.append(target)
+        if len(calls) == 1:  # the old one is aside: another process is quicker
+            path.mkdir()
+            (path / "a").write_text("other")
+        return result
+
+    monkeypatch.setattr(Path, "rename", raced)
+    with replacing_folder(path) as temporary:
+        (temporary / "a").write_text("mine")
+    assert (path / "a").read_text() == "mine"
+    assert names(tmp_path) == ["bundle"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,90 @@ def test_the_contract_survives_json_and_metadata():
 def test_an_impossible_contract_is_refused(size, interpolation):
     with pytest.raises(InputError):
         InputContract(size[0], size[1], interpolation)
+
+
+ODD = (None, [], "x", 3, {"a": 1}, {"a": {"b": 2}})
+
+
+@pytest.mark.parametrize(
+    "field", ["files", "precisions", "contract", "tensorrt", "refused", "gate"]
+)
+@pytest.mark.parametrize("value", ODD)
+def test_a_manifest_of_another_form_is_one_line_whatever_it_holds(make_bundle, capfd, field, value):
+    path = make_bundle()
+    rewrite(path, **{field: value})
+    code = edgecl(["inspect", str(path)])
+    captured = capfd.readouterr()
+    assert (code, len(captured.err.splitlines())) in ((0, 0), (2, 1))
+    if code == 2:
+        assert MANIFEST in captured.err or "manifest" in captured.err
+
+
+@pytest.mark.parametrize("field", ["accuracy", "bytes", "file", "test_accuracy"])
+@pytest.mark.parametrize("value", ["x", [], {}, "../fp32.onnx"])
+def test_a_strange_figure_is_refused(make_bundle, field, value):
+    path = make_bundle()
+    entry = json.loads((path / MANIFEST).read_text())["precisions"]["fp32"]
+    rewrite(path, precisions={"fp32": entry | {field: value}})
+    with pytest.raises(InputError, match="not of the form that edgecl writes"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hosts", ".", ""])
+def test_a_manifest_that_points_outside_its_bundle_is_refused(make_bundle, name):
+    path = make_bundle()
+    files = json.loads((path / MANIFEST).read_text())["files"]
+    rewrite(path, files=files | {name: files["model.fp32.onnx"]})
+    with pytest.raises(InputError, match="not the name of a file in the bundle"):
+        load_bundle(path)
+
+
+def test_a_model_that_no_hash_covers_is_refused(make_bundle):
+    path = make_bundle()
+    rewrite(path, files={})
+    with pytest.raises(InputError, match=r"no hash covers 'model\.fp32\.onnx'"):
+        load_bundle(path)
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(make_bundle):
+    path = make_bundle()
+    (path / "model.fp32.onnx").unlink()
+    os.mkfifo(path / "model.fp32.onnx")
+    with pytest.raises(InputError, match="is not a file"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "", "null", "[]", "\x00"])
+def test_what_is_no_manifest_is_one_line(tmp_path, text):
+    path = tmp_path / "b.edgecl"
+    path.mkdir()
+    (path / MANIFEST).write_text(text)
+    with pytest.raises(InputError, match=MANIFEST):
+        load_bundle(path)
+
+
+def test_a_name_longer_than_any_is_one_line():
+    with pytest.raises(InputError, match="too long"):
+        load_bundle(Path("x" * 5000))
+
+
+def test_labels_that_are_no_text_are_refused(make_bundle):
+    path = make_bundle()
+    contract = json.loads((path / MANIFEST).read_text())["contract"]
+    rewrite(path, contract=contract | {"labels": [1, 2, 3]})
+    with pytest.raises(InputError, match="a label is not a text"):
+        load_bundle(path)
+
+
+def test_what_a_terminal_would_obey_is_shown_instead(make_bundle, capfd):
+    path = make_bundle(labels=("\x1b[2Jgone", "[/red]", "c\nd"), pass_labels=())
+    assert edgecl(["inspect", str(path)]) == 0
+    text = capfd.readouterr().out
+    assert "\x1b" not in text
+    assert r"labels: \x1b[2Jgone, [/red], c\nd" in text
+
+
+def test_a_name_that_is_not_utf8_has_a_digest(make_bundle, tmp_path):
+    path = make_bundle(tmp_path / os.fsdecode(b"line\xff.edgecl"))
+    rewrite(path, name=os.fsdecode(b"line\xff"))
+    assert load_bundle(path).manifest["name"] == "line\udcff"
