@@ -32,11 +32,12 @@ from export.qdq.tensorrt import quantize_for_tensorrt
 from runtime.atomic import explained
 from runtime.bundle import Precision
 from runtime.errors import GateError, InputError
-from runtime.session.opening import default_threads
+from runtime.session.opening import default_threads, installed_engines
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+INT8_OPENVINO = "int8-openvino"
 INT8_TENSORRT = "int8-tensorrt"
 PICTURES_FOR_OVERFLOW = 64
 
@@ -180,8 +181,12 @@ class _Export:
     ) -> None:
         self._step("int8: calibrating")
         self.plan = plan_int8(self.job, fp32, half, self._reference, self._scratch, self._report)
-        cpu = quantize_for_cpu(fp32, self.plan.ranges, keep=self.plan.nodes_of(fp32))
+        nodes = self.plan.nodes_of(fp32)
+        cpu = quantize_for_cpu(fp32, self.plan.ranges, keep=nodes)
         self._prove("int8", cpu, applied)
+        openvino = quantize_for_cpu(fp32, self.plan.ranges, keep=nodes, engine="openvino")
+        if openvino != cpu and "openvino" in installed_engines():
+            self._prove(INT8_OPENVINO, openvino, applied)
         tensorrt = quantize_for_tensorrt(half, self.plan.ranges, keep=self.plan.nodes_of(half))
         require_clean(tensorrt)
         self._prove(INT8_TENSORRT, tensorrt, half_applied, overflow)
@@ -207,7 +212,8 @@ class _Export:
         if name == INT8_TENSORRT:
             proof = prove_for_tensorrt(model, self._reference)
         else:
-            proof = prove(path, name, self._reference)
+            engines = ("openvino",) if name == INT8_OPENVINO else None
+            proof = prove(path, name, self._reference, engines)
         trial = Trial()
         if name in ("fp16", INT8_TENSORRT):
             trial = try_compiling(model.SerializeToString(), where=path.name)

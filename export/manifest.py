@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from export.signing import write_signature
 from runtime.atomic import explained, replacing_folder, write_json
-from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, SUFFIX, file_digest, manifest_digest
+from runtime.bundle import (
+    MANIFEST,
+    MANIFEST_SCHEMA,
+    PRECISIONS,
+    SUFFIX,
+    TARGETS,
+    file_digest,
+    manifest_digest,
+)
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,15 +121,8 @@ def _manifest(
         "edgecl_version": job.version,
         "contract": job.contract.to_json(),
         "files": {},
-        "precisions": {
-            name: entry for name, entry in shipped.items() if not name.endswith("-tensorrt")
-        },
-        # FP32 and FP16 are one file for all targets; only INT8 has a form of its own there.
-        "tensorrt": {
-            name.removesuffix("-tensorrt"): entry
-            for name, entry in shipped.items()
-            if name != "int8"
-        },
+        "precisions": {name: entry for name, entry in shipped.items() if name in PRECISIONS},
+        **{target: _own(shipped, target) for target in TARGETS if target != "cpu"},
         "refused": {
             name: {"reason": reason, **asdict(outcome.comparisons[name])}
             for name, reason in outcome.refused.items()
@@ -154,4 +155,18 @@ def _manifest(
         "origin": dict(job.origin),
         "calibration": dict(calibration),
         "notes": list(outcome.notes),
+    }
+
+
+def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
+    """The entries of a target that is not the CPU in general, by precision.
+
+    TensorRT runs FP32 and FP16 from the same files, but never the CPU's INT8. OpenVINO runs all
+    that the CPU does, and has here only what suits it better.
+    """
+    shared = ("fp32", "fp16") if target == "tensorrt" else ()
+    return {
+        name.removesuffix(f"-{target}"): entry
+        for name, entry in shipped.items()
+        if name in shared or name.endswith(f"-{target}")
     }

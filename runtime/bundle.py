@@ -16,7 +16,7 @@ SUFFIX = ".edgecl"
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = 1
 PRECISIONS = ("fp32", "fp16", "int8")
-TARGETS = ("cpu", "tensorrt")
+TARGETS = ("cpu", "openvino", "tensorrt")
 
 _NEEDED = ("files", "precisions", "contract")
 # What of a manifest is an object; those that are not needed may be missing.
@@ -52,6 +52,7 @@ class Bundle:
         precisions: for the CPU's engines.
         tensorrt: for TensorRT, which wants another INT8 graph than the CPU; empty in bundles of
             versions that made none.
+        openvino: where another form than that of `precisions` suits OpenVINO better.
     """
 
     path: Path
@@ -59,11 +60,22 @@ class Bundle:
     precisions: Mapping[str, Precision]
     manifest: Mapping[str, Any]
     tensorrt: Mapping[str, Precision] = field(default_factory=dict)
+    openvino: Mapping[str, Precision] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The bundle's folder name without its suffix."""
         return self.path.name.removesuffix(SUFFIX)
+
+    def precisions_for(self, target: str) -> Mapping[str, Precision]:
+        """What the bundle holds for one of `TARGETS`, by precision.
+
+        For OpenVINO that is its own form where there is one. Other engines on a CPU take what
+        stands for `cpu`.
+        """
+        if target == "tensorrt":
+            return self.tensorrt
+        return {**self.precisions, **self.openvino} if target == "openvino" else self.precisions
 
     def onnx_path(self, precision: str, *, target: str = "cpu") -> Path:
         """The ONNX file of `precision` for one of `TARGETS`.
@@ -71,11 +83,11 @@ class Bundle:
         Raises:
             InputError: the bundle does not hold that precision.
         """
-        held = self.precisions if target == "cpu" else self.tensorrt
+        held = self.precisions_for(target)
         if precision not in held:
             refused = self.manifest.get("refused", {}).get(artefact_name(precision, target))
             why = f" (refused at export: {refused['reason']})" if refused else ""
-            where = "" if target == "cpu" else f" for {target}"
+            where = f" for {target}" if target == "tensorrt" else ""
             raise InputError(
                 f"{self.path} holds no {precision}{where}{why}",
                 mend=f"choose among {', '.join(held)}, or export it with "
@@ -87,7 +99,8 @@ class Bundle:
 def artefact_name(precision: str, target: str) -> str:
     """The name of one file of a bundle: `int8` for the CPU, `int8-tensorrt` for TensorRT.
 
-    The other precisions are one file for both.
+    The other precisions are one file for all. `int8-openvino` is there only where that form differs
+    from the CPU's.
     """
     return "int8-tensorrt" if (precision, target) == ("int8", "tensorrt") else precision
 
@@ -134,6 +147,7 @@ def load_bundle(path: Path) -> Bundle:
         precisions=_entries(manifest["precisions"]),
         manifest=manifest,
         tensorrt=_entries(manifest.get("tensorrt", {})),
+        openvino=_entries(manifest.get("openvino", {})),
     )
 
 

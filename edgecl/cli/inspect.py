@@ -71,6 +71,7 @@ def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "created": manifest.get("created"),
         "edgecl_version": manifest.get("edgecl_version"),
         "precisions": manifest["precisions"],
+        "openvino": manifest.get("openvino", {}),
         "tensorrt": manifest.get("tensorrt", {}),
         "refused": manifest.get("refused", {}),
         "gate": manifest.get("gate", {}),

@@ -10,8 +10,8 @@ def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By name, such as `int8` and `int8-tensorrt`, what was measured of each artefact.
 
     Args:
-        manifest: of a bundle. Its `precisions`, `tensorrt` and `refused` name the artefacts;
-            `gate.comparisons`, where it is there, holds by name the fields of
+        manifest: of a bundle. Its `precisions`, `openvino`, `tensorrt` and `refused` name the
+            artefacts; `gate.comparisons`, where it is there, holds by name the fields of
             `export.gate.Comparison`.
 
     Returns:
@@ -24,11 +24,13 @@ def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         name: {**(comparisons.get(name) or {}), **entry, "shipped": True, "reason": ""}
         for name, entry in precisions.items()
     }
-    for name, entry in (manifest.get("tensorrt") or {}).items():
-        if entry.get("file") in (shipped.get("file") for shipped in precisions.values()):
-            continue  # one file for both
-        own = f"{name}-tensorrt"
-        found[own] = {**(comparisons.get(own) or {}), **entry, "shipped": True, "reason": ""}
+    files = {entry.get("file") for entry in precisions.values()}
+    for target in ("openvino", "tensorrt"):
+        for name, entry in (manifest.get(target) or {}).items():
+            if entry.get("file") in files:
+                continue  # one file for several targets
+            own = f"{name}-{target}"
+            found[own] = {**(comparisons.get(own) or {}), **entry, "shipped": True, "reason": ""}
     for name, entry in (manifest.get("refused") or {}).items():
         found[name] = {
             **(comparisons.get(name) or {}),

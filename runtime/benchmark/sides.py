@@ -87,7 +87,7 @@ class Side:
     def describe(self) -> dict[str, Any]:
         """The side without its times, for the report."""
         bundle, name = self.plan.bundle, self.plan.precision
-        precision = bundle.precisions[name]
+        precision = bundle.precisions_for(self.plan.engine)[name]
         origin = bundle.manifest.get("origin") or {}
         return {
             "label": self.plan.label,

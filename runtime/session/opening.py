@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from runtime.bundle import Bundle, load_bundle
+from runtime.bundle import PRECISIONS, Bundle, load_bundle
 from runtime.errors import InputError
 from runtime.session.base import Session
 
@@ -120,13 +120,10 @@ def open_fastest(
 
     Nothing is measured, and the table is empty, where there is only one candidate.
     """
-    files = _files(source, precision)
-    engines = _engines(engine)
     count = threads or default_threads()
     sessions = [
         _open(name, path, precision=label, threads=count)
-        for label, path in files.items()
-        for name in engines
+        for label, name, path in _files(source, precision, _engines(engine))
     ]
     for session in sessions:
         session.warm_up()
@@ -147,22 +144,31 @@ def open_fastest(
     return best, table
 
 
-def _files(source: str | Path | Bundle, precision: str) -> dict[str, Path]:
+def _files(
+    source: str | Path | Bundle, precision: str, engines: Sequence[str]
+) -> list[tuple[str, str, Path]]:
+    """Precision, engine and file of all that may be opened."""
     if not isinstance(source, Bundle):
         path = Path(source)
         if path.is_file() and path.suffix == ".onnx":
-            return {_precision_of(path) if precision == AUTO else precision: path}
+            label = _precision_of(path) if precision == AUTO else precision
+            return [(label, engine, path) for engine in engines]
         if path.suffix == ".onnx":
             raise InputError(f"there is no model {path}", mend="make one with 'edgecl export'")
         source = load_bundle(path)
-    if precision == AUTO:
-        return {name: source.onnx_path(name) for name in source.precisions}
-    return {precision: source.onnx_path(precision)}
+    held = {engine: source.precisions_for(engine) for engine in engines}
+    if precision != AUTO and not any(precision in found for found in held.values()):
+        source.onnx_path(precision, target=engines[0])  # says why not
+    return [
+        (label, engine, source.onnx_path(label, target=engine))
+        for engine, found in held.items()
+        for label in found
+        if precision in (AUTO, label)
+    ]
 
 
 def _precision_of(path: Path) -> str:
-    parts = path.name.split(".")
-    return parts[-2] if len(parts) > 2 else "onnx"
+    return next((part for part in path.name.split(".")[1:-1] if part in PRECISIONS), "onnx")
 
 
 def _engines(engine: str) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkey
     out = tmp_path / "refused.edgecl"
     assert edgecl(["export", str(trained_run), "--int8", "--out", str(out)]) == 1
     captured = capfd.readouterr()
-    assert "int8 not shipped" in one_line(captured.err)
+    assert "int8, int8-openvino not shipped: int8: accuracy fell" in one_line(captured.err)
     assert "REFUSED" in captured.out
     # TensorRT's form is another file, with a proof of its own.
     assert sorted(path.name for path in out.iterdir()) == [
