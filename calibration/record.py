@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from calibration.histogram import small
 from calibration.layers import weighted_layers
 from calibration.observation import Observation
 from calibration.ranges import Ranges
+from runtime.bundle import load_bundle
 from runtime.errors import InputError
 
+FILE = "calibration.json"
 SCHEMA = 1
 PLOT_BINS = 64
 
@@ -143,6 +147,21 @@ def read_record(path: Path) -> CalibrationRecord:
     return CalibrationRecord.from_json(value, where=str(path))
 
 
+def record_of_bundle(bundle: Path) -> CalibrationRecord:
+    """The calibration of a bundle, after its hashes were verified.
+
+    Raises:
+        InputError: no whole bundle there, or one without INT8.
+    """
+    held = load_bundle(bundle)
+    if FILE not in held.manifest["files"]:
+        raise InputError(
+            f"{bundle} holds no INT8 and so no calibration",
+            mend="name a bundle that was exported with --int8",
+        )
+    return read_record(bundle / FILE)
+
+
 def small_histograms(
     model: onnx.ModelProto, observation: Observation, bins: int = PLOT_BINS
 ) -> dict[str, SmallHistogram]:
@@ -163,36 +182,28 @@ def small_histograms(
     return found
 
 
-def require_same_pictures(
+def rows_of_record(
     record: CalibrationRecord, files: Sequence[str], hashes: Sequence[str]
-) -> None:
-    """Whether these pictures are those of the record, under whatever names.
+) -> NDArray[np.int64]:
+    """Where the pictures of the record stand among others, under whatever names.
+
+    Args:
+        files: names of the pictures at hand.
+        hashes: SHA-256 of each.
+
+    Returns:
+        int64 row numbers, in the order of the record.
 
     Raises:
-        InputError: one is missing, was changed, or is not of the set.
+        InputError: one is missing or was changed.
     """
-    given, recorded = set(hashes), set(record.hashes)
-    if given == recorded and len(hashes) == len(record.hashes):
-        return
-    names = dict(zip(files, hashes, strict=True))
-    missing = [
-        file
-        for file, digest in zip(record.files, record.hashes, strict=True)
-        if digest not in given
-    ]
-    extra = [file for file, digest in names.items() if digest not in recorded]
-    if missing and missing[0] in names:
-        problem = f"{missing[0]} was changed since the calibration"
-    elif missing:
-        problem = f"{missing[0]} of the recorded calibration is not there"
-    elif extra:
-        problem = f"{extra[0]} is not in the recorded calibration"
-    else:
-        problem = (
-            f"{len(hashes)} pictures were given where the recorded calibration has "
-            f"{len(record.hashes)}"
-        )
-    raise InputError(
-        f"{problem}; it used {len(record.hashes)} pictures",
-        mend="bring its pictures back, or calibrate anew",
-    )
+    rows = {digest: row for row, digest in reversed(list(enumerate(hashes)))}
+    for file, digest in zip(record.files, record.hashes, strict=True):
+        if digest not in rows:
+            changed = file in files
+            what = "was changed since" if changed else "is not among the pictures at hand, of"
+            raise InputError(
+                f"{file} {what} the recorded calibration on {len(record.files)} pictures",
+                mend="bring its pictures back, or calibrate anew",
+            )
+    return np.array([rows[digest] for digest in record.hashes], np.int64)

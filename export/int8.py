@@ -92,7 +92,7 @@ def plan_int8(
         lab.measure_curve()
     record = CalibrationRecord(
         method=lab.method,
-        selection=job.int8.selection,
+        selection=job.int8.repeated.selection if job.int8.repeated else job.int8.selection,
         files=tuple(pictures.files),
         hashes=tuple(pictures.hashes),
         ranges=lab.ranges,

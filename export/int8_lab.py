@@ -18,6 +18,7 @@ from calibration.damage import Damage
 from calibration.layers import nodes_of, weighted_layers
 from calibration.observation import Observation, observe_blocks
 from calibration.ranges import Ranges, ranges_of
+from calibration.record import rows_of_record
 from calibration.selection import order_stratified, select, select_stratified
 from calibration.sensitivity import LayerDamage, fewest_in_float, measure_sensitivity
 from export.answers import model_answers, trained_answers
@@ -83,6 +84,10 @@ class Int8Lab:
     def choose_pictures(self) -> tuple[Pictures, list[str]]:
         """The calibration pictures, and what a reader must know of them."""
         candidates, choices = self.job.candidates, self.job.int8
+        if choices.repeated is not None:
+            rows = rows_of_record(choices.repeated, candidates.files, candidates.hashes)
+            note = choices.repeated.note
+            return candidates.take(rows), [note] if note else []
         rng = np.random.default_rng(self.job.seed)
         embeddings = None
         if choices.selection == "coverage":

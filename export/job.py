@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from calibration.record import CalibrationRecord
 from export.gate import Limits
 from runtime.contract import ModelContract
 
@@ -58,6 +59,8 @@ class Int8Choices:
         search: if the gate refuses, look for the fewest further layers to keep.
         sensitivity: measure each layer's damage.
         curve: measure the accuracy against the number of calibration pictures.
+        repeated: an earlier calibration whose very pictures are to be taken, whatever `selection`
+            and `images` say.
         cache: folder for what was observed of a graph on a set; None to keep nothing.
     """
 
@@ -69,6 +72,7 @@ class Int8Choices:
     sensitivity: bool = False
     curve: bool = False
     cache: Path | None = None
+    repeated: CalibrationRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calibration.record import FILE as CALIBRATION_FILE
 from export.signing import write_signature
 from runtime.atomic import explained, replacing_folder, write_json
 from runtime.bundle import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 Page = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 """Renders a manifest and the details of an export as HTML."""
 
-CALIBRATION = "calibration.json"
 PAGE = "report.html"
 
 
@@ -65,7 +65,7 @@ def write_bundle(
         calibration: dict[str, Any] = {}
         if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
             calibration = plan.summary()
-            write_json(folder / CALIBRATION, plan.record.to_json())
+            write_json(folder / CALIBRATION_FILE, plan.record.to_json())
         manifest = _manifest(job, outcome, artefacts, calibration, out)
         if page is not None:
             (folder / PAGE).write_text(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from edgecl.cli.options import FOLDER
+from edgecl.cli.options import ANY_PATH, FOLDER
 
 if TYPE_CHECKING:
     from edgecl.learning.export_job import ExportChoices
@@ -69,6 +69,13 @@ OPTIONS = (
         help="Pictures to calibrate on, labelled or not.  [default: the train part]",
     ),
     click.option(
+        "--calibration-of",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Calibrate on the very pictures of that bundle, or refuse; also by its algorithm "
+        "unless --calibration is given.",
+    ),
+    click.option(
         "--calibration-curve",
         is_flag=True,
         help="Measure the accuracy against the number of calibration pictures.",
@@ -106,16 +113,22 @@ def export_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def choices_of(options: Mapping[str, Any]) -> ExportChoices:
     """The exporter's choices out of the values of `OPTIONS`."""
+    from calibration.record import record_of_bundle
     from edgecl.learning.export_job import ExportChoices
     from export.gate import Limits
     from export.job import Int8Choices
 
     _require_int8(options)
+    earlier = options["calibration_of"]
+    record = record_of_bundle(earlier) if earlier is not None else None
+    algorithm = options["calibration"]
+    if record is not None and _is_default("calibration"):
+        algorithm = record.method
     return ExportChoices(
         precisions=[name for name in ("fp16", "int8") if options[name]],
         limits=Limits(options["max_drop"], options["max_escapes"]),
         int8=Int8Choices(
-            algorithm=options["calibration"],
+            algorithm=algorithm,
             selection=options["calibration_choice"],
             images=options["calibration_images"],
             keep=tuple(name for name in options["keep"] if name != SEARCH),
@@ -123,11 +136,16 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
             sensitivity=options["sensitivity"],
             curve=options["calibration_curve"],
             cache=cache_folder(),
+            repeated=record,
         ),
         pass_labels=options["pass_labels"],
         data=options["data"],
         calibration_data=options["calibration_data"],
     )
+
+
+def _is_default(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
 
 
 def cache_folder() -> Path | None:

@@ -14,7 +14,8 @@ from calibration.ranges import ranges_of
 from calibration.record import (
     CalibrationRecord,
     read_record,
-    require_same_pictures,
+    record_of_bundle,
+    rows_of_record,
     small_histograms,
 )
 from runtime.errors import InputError
@@ -98,23 +99,30 @@ def test_a_missing_or_broken_file_is_refused(tmp_path, content):
         read_record(path)
 
 
-def test_the_same_pictures_pass_under_other_names_and_in_any_order(record):
-    require_same_pictures(record, FILES, HASHES)
-    require_same_pictures(record, ("x.png", "y.png", "z.png"), HASHES[::-1])
+def test_its_pictures_are_found_among_others_under_other_names_and_in_any_order(record):
+    others = ("4" * 64, *HASHES[::-1], "5" * 64)
+    assert rows_of_record(record, ("v", "w", "x", "y", "z"), others).tolist() == [3, 2, 1]
+
+
+def test_of_equal_pictures_the_first_is_taken(record):
+    assert rows_of_record(record, (*FILES, "d.png"), (*HASHES, HASHES[0])).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
     ("files", "hashes", "message"),
     [
-        (FILES[:2], HASHES[:2], r"c\.png of the recorded calibration is not there"),
-        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed since the calibration"),
-        ((*FILES, "d.png"), (*HASHES, "4" * 64), r"d\.png is not in the recorded calibration"),
-        ((*FILES, "d.png"), (*HASHES, "3" * 64), "4 pictures were given"),
+        (FILES[:2], HASHES[:2], r"c\.png is not among the pictures at hand"),
+        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed since the recorded calibration"),
     ],
 )
-def test_other_pictures_are_refused_by_name(record, files, hashes, message):
+def test_a_picture_that_is_gone_or_changed_is_named(record, files, hashes, message):
     with pytest.raises(InputError, match=message):
-        require_same_pictures(record, files, hashes)
+        rows_of_record(record, files, hashes)
+
+
+def test_a_bundle_without_int8_has_no_record(make_bundle):
+    with pytest.raises(InputError, match="holds no INT8"):
+        record_of_bundle(make_bundle())
 
 
 def test_a_test_picture_in_the_calibration_set_is_refused_by_name():
