@@ -14,6 +14,7 @@ from export.engine.modules import (
     title,
 )
 from export.engine.parsing import parse
+from export.engine.progress import Report, build_monitor, interruptible, silent
 from runtime.errors import InputError
 
 LEVELS = range(6)
@@ -95,6 +96,7 @@ def build_engine(
     *,
     timing_cache_data: bytes = b"",
     where: str = "the graph",
+    report: Report = silent,
 ) -> Engine:
     """Compile an ONNX graph.
 
@@ -103,10 +105,12 @@ def build_engine(
         model: the ONNX file's bytes; its types are those computed in.
         timing_cache_data: of an earlier build.
         where: the file, for errors.
+        report: called as the build goes on, from TensorRT's threads.
 
     Raises:
         RefusedGraphError: the parser does not take the graph.
         InputError: options that this TensorRT lacks, or the build failed.
+        KeyboardInterrupt: Ctrl-C; TensorRT ends the build at its next step.
     """
     options = options or BuildOptions()
     with recording(trt) as (logger, lines):
@@ -128,7 +132,7 @@ def build_engine(
                 f"{options.batches.largest} for {where}",
                 mend="export it again, with a dynamic batch",
             )
-        plan = builder.build_serialized_network(network, config)
+        plan = _build(trt, builder, network, config, report, where)
         if plan is None:
             raise InputError(
                 f"{title(trt)} could not build {where}: {_last_error(lines)}",
@@ -141,6 +145,18 @@ def build_engine(
             builder=title(trt),
             log=tuple(lines),
         )
+
+
+def _build(
+    trt: Any, builder: Any, network: Any, config: Any, report: Report, where: str
+) -> Any | None:
+    with interruptible() as cancelled:
+        monitor = build_monitor(trt, f"building {where}", report, cancelled)
+        config.progress_monitor = monitor
+        plan = builder.build_serialized_network(network, config)
+    if monitor.error is not None:
+        raise monitor.error
+    return plan
 
 
 def _profile(builder: Any, network: Any, batches: Batches, where: str) -> Any:

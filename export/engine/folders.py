@@ -1,0 +1,76 @@
+"""Where engines may lie: in their bundle, or in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.errors import InputError
+from runtime.user_cache import user_cache
+
+ENGINES = "engines"
+
+
+def engine_folders(bundle: Path, *, own_only: bool = False) -> tuple[Path, ...]:
+    """The folders of a bundle's engines, the preferred one first; they need not exist.
+
+    Args:
+        bundle: its folder.
+        own_only: leave the bundle's own folder out. A bundle's signature covers its models, not
+            the engines that lie beside them, and an engine is code that the GPU's driver and
+            TensorRT run: whoever verifies signatures takes only what this box has built itself.
+    """
+    own = _own_folder(bundle)
+    return (own,) if own_only else (bundle / ENGINES, own)
+
+
+def writable_folder(folders: Sequence[Path]) -> Path:
+    """The first folder that can be written; it is made.
+
+    Raises:
+        InputError: none can.
+    """
+    refused = ""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        except OSError as error:
+            refused = f"{folder}: {error.strerror or error}"
+            continue
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+        refused = f"{folder} is not writable"
+    raise InputError(
+        f"there is no folder for engines ({refused})",
+        mend="make the bundle's folder writable, or point XDG_CACHE_HOME at one that is",
+    )
+
+
+def require_private(folder: Path) -> None:
+    """Make sure that nobody else can put an engine into a folder; one that is absent is fine.
+
+    Raises:
+        InputError: it belongs to another user, or others may write to it.
+    """
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be looked at ({error.strerror})", mend="set its permissions right"
+        ) from error
+    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise InputError(
+            f"{folder} can be written by other users, so engines in it are not this box's own",
+            mend=f"chown it to the user that runs edgecl, and chmod go-w {folder}",
+        )
+
+
+def _own_folder(bundle: Path) -> Path:
+    # By place, not by name alone: two bundles of one name are two models.
+    place = hashlib.sha256(os.fsencode(bundle.resolve())).hexdigest()[:12]
+    return user_cache(ENGINES) / f"{bundle.resolve().stem}-{place}"

@@ -1,0 +1,92 @@
+"""Watch a build and end it: TensorRT works for minutes inside one call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Report = Callable[[str, int, int, str], None]
+"""Called with (stage, done, total, text) as work goes on."""
+
+
+def silent(stage: str, done: int, total: int, text: str) -> None:
+    """Report nothing."""
+
+
+def build_monitor(trt: Any, stage: str, report: Report, cancelled: Callable[[], bool]) -> Any:
+    """A `trt.IProgressMonitor` that reports the build's outermost steps.
+
+    TensorRT calls it from its own threads.
+
+    Args:
+        stage: the name to report under.
+        cancelled: asked at every step; once it is true, TensorRT ends the build.
+    """
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._outer, self._done, self._total = "", 0, 0
+            # An exception must not cross into TensorRT; the builder raises it again afterwards.
+            self.error: BaseException | None = None
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            if parent_phase is None:
+                self._outer, self._done, self._total = phase_name, 0, num_steps
+            self._tell(phase_name)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if phase_name == self._outer:
+                self._done = step + 1
+                self._tell(phase_name)
+            return self.error is None and not cancelled()
+
+        def phase_finish(self, phase_name: str) -> None:
+            pass
+
+        def _tell(self, text: str) -> None:
+            try:
+                report(stage, self._done, self._total, text)
+            except BaseException as error:
+                self.error = error
+
+    return Monitor()
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C during the block into a question that can be asked; after it, it is raised.
+
+    Python's own handler waits until TensorRT returns, which is minutes, or raises inside one of
+    its callbacks, which it does not survive. A second Ctrl-C ends the process at once.
+
+    Yields:
+        Whether Ctrl-C came.
+
+    Raises:
+        KeyboardInterrupt: it came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    came: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        if came:
+            os._exit(128 + signal.SIGINT)
+        came.append(number)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: bool(came)
+    except BaseException:
+        if not came:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt

@@ -1,0 +1,13 @@
+"""Where a user's programs keep what they can make again (XDG base directory specification)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def user_cache(name: str) -> Path:
+    """The folder `edgecl/NAME` under the user's cache; it need not be there yet."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    return base / "edgecl" / name
