@@ -1,4 +1,5 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv and installs.
+# A third for a machine with an NVIDIA GPU: `make gpu-test`, with a .venv-gpu of its own.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,15 +7,20 @@ BIN := $(VENV)/bin
 DATA ?=
 
 STAMP := $(VENV)/.installed
+# Sees the system's packages: a Jetson's TensorRT is one of them. No torch is needed there.
+GPU_VENV := .venv-gpu
+GPU_BIN := $(GPU_VENV)/bin
+GPU_STAMP := $(GPU_VENV)/.installed
 SOURCES := edgecl export calibration runtime tests benchmarks
 
-.PHONY: demo test lint unit clean help
+.PHONY: demo test lint unit gpu-test clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo              train, export, run and bench on drawn surfaces, end to end"
 	@echo "make demo DATA=FOLDER  the same on your pictures"
 	@echo "make test              lint, types and all tests"
+	@echo "make gpu-test          the tests that need an NVIDIA GPU with TensorRT, on such a machine"
 	@echo "make clean             remove the virtual environment and the demo's output"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -39,5 +45,20 @@ lint: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest
 
+# TensorRT is installed only where the system does not bring it; pycuda is compiled.
+$(GPU_STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "edgecl needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv --system-site-packages $(GPU_VENV)
+	$(GPU_BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[gpu-test]'
+	$(GPU_BIN)/python -c 'import tensorrt' 2>/dev/null || \
+		$(GPU_BIN)/python -m pip install --disable-pip-version-check 'tensorrt>=10.3'
+	$(GPU_BIN)/python -c 'import pycuda' 2>/dev/null || \
+		$(GPU_BIN)/python -m pip install --disable-pip-version-check 'pycuda>=2024.1'
+	@touch $(GPU_STAMP)
+
+gpu-test: $(GPU_STAMP)
+	$(GPU_BIN)/python -m pytest -m gpu -rs tests/gpu
+
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) $(GPU_VENV) demo .mypy_cache .ruff_cache .pytest_cache *.egg-info

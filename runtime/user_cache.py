@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 
-def user_cache(name: str) -> Path:
-    """The folder `edgecl/NAME` under the user's cache; it need not be there yet."""
+def user_cache(name: str) -> Path | None:
+    """The folder `edgecl/NAME` under the user's cache; it need not be there yet.
+
+    None for a user without a home, as in some containers.
+    """
     root = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    try:
+        base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    except RuntimeError:
+        return None
     return base / "edgecl" / name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.engine_choices import build_asked, engine_options, require_builder
 from edgecl.cli.export_choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.command("export", short_help="Turn a trained run into a bundle.")
 @click.argument("run", type=FOLDER, required=False)
 @export_options
+@engine_options
 @click.option("--out", type=FOLDER, help="The bundle.  [default: RUN.edgecl]")
 @click.option(
     "--sign",
@@ -56,6 +58,7 @@ def command(
     # A key that cannot sign is found out before the work, not after it.
     private = load_signing_key(key, os.environ.get(PASSWORD_VARIABLE)) if key else None
     choices = choices_of(options)
+    require_builder(options)
     run = run or newest_run()
     out = bundle_path(run, out)
     require_place(out, triton)
@@ -69,6 +72,8 @@ def command(
             from export.triton import write_triton
 
             write_triton(out, triton)
+    with reporting(console) as report:
+        build_asked(out, options, report, lambda line: console.print(line, markup=False))
     for note in _notes(job.contract.pass_labels, outcome):
         console.print(f"note: {note}", markup=False)
     if as_json:

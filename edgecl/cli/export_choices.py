@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,6 +115,7 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
     from edgecl.learning.export_job import ExportChoices
     from export.gate import Limits
     from export.job import Int8Choices
+    from runtime.user_cache import user_cache
 
     _require_int8(options)
     earlier = options["calibration_of"]
@@ -135,7 +134,7 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
             search=SEARCH in options["keep"],
             sensitivity=options["sensitivity"],
             curve=options["calibration_curve"],
-            cache=cache_folder(),
+            cache=user_cache("calibration"),
             repeated=record,
         ),
         pass_labels=options["pass_labels"],
@@ -146,19 +145,6 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
 
 def _is_default(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
-
-
-def cache_folder() -> Path | None:
-    """Where observations are kept between exports (XDG base directory specification).
-
-    None for a user without a home, as in some containers.
-    """
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        base = Path(root) if root.startswith("/") else Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return base / "edgecl" / "calibration"
 
 
 def _require_int8(options: Mapping[str, Any]) -> None:

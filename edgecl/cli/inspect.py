@@ -31,6 +31,7 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     Exits 2 where a file is missing or was changed after the export, and where the signature is
     not that of --verify-key.
     """
+    from edgecl.cli.engine_list import engines_of
     from runtime.bundle import load_bundle
     from runtime.signature import load_signed_bundle
 
@@ -39,6 +40,7 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
         **summarise(loaded.manifest, bundle),
         "signature": signature_state(bundle, verified=verify_key is not None),
         "unnamed": unnamed_files(bundle, loaded.manifest),
+        "engines": engines_of(loaded),
     }
     if as_json:
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))

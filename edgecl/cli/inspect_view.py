@@ -31,6 +31,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
             console.print(_plain(f"refused at export: {name} ({entry['reason']})"))
     for name, entry in summary["files"].items():
         console.print(_plain(f"{entry['sha256'][:16]}…  {entry['bytes']:>12,}  {name}"))
+    for engine in summary["engines"]:
+        console.print(_plain(_engine(engine)))
     for name in summary["unnamed"]:
         console.print(_plain(f"not in the manifest, so no hash covers it: {name}"))
 
@@ -114,6 +116,25 @@ def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
     if not interval:
         return "–", "–"
     return f"{entry['escapes']}/{entry['caught']}", f"{interval[1]:.1%}"
+
+
+def _engine(engine: Mapping[str, Any]) -> str:
+    """One built engine: what it is for, and whether it is for here."""
+    if engine["state"] == "damaged":
+        return f"engine damaged: {engine['reason']}"
+    smallest, usual, largest = engine["batches"]
+    batches = f", batches {smallest} to {largest}, tuned for {usual}" if largest > 1 else ""
+    verdict = {"fits": "fits this machine", "unknown": "not comparable"}.get(
+        engine["state"], engine["state"]
+    )
+    rtx = " for RTX" if engine["module"] == "tensorrt_rtx" else ""
+    return (
+        f"engine {engine['precision']}: TensorRT{rtx} {engine['tensorrt']} for {engine['device']} "
+        f"({engine['compute_capability']}){batches}, {engine['bytes'] / 1e6:.2f} MB, built "
+        f"{engine['built'][:19]} in {engine['seconds']:.1f} s: {verdict}"
+        + (f" ({engine['reason']})" if engine["reason"] else "")
+        + f"  {engine['file']}"
+    )
 
 
 def _origin(origin: Mapping[str, Any]) -> str:

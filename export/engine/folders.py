@@ -22,9 +22,18 @@ def engine_folders(bundle: Path, *, own_only: bool = False) -> tuple[Path, ...]:
         own_only: leave the bundle's own folder out. A bundle's signature covers its models, not
             the engines that lie beside them, and an engine is code that the GPU's driver and
             TensorRT run: whoever verifies signatures takes only what this box has built itself.
+
+    Raises:
+        InputError: `own_only`, and this user has no cache.
     """
     own = _own_folder(bundle)
-    return (own,) if own_only else (bundle / ENGINES, own)
+    if own is None and own_only:
+        raise InputError(
+            "engines that this box built itself lie in the user's cache, and this user has no home",
+            mend="point XDG_CACHE_HOME at a folder of its own",
+        )
+    owned = () if own is None else (own,)
+    return owned if own_only else (bundle / ENGINES, *owned)
 
 
 def writable_folder(folders: Sequence[Path]) -> Path:
@@ -70,7 +79,10 @@ def require_private(folder: Path) -> None:
         )
 
 
-def _own_folder(bundle: Path) -> Path:
+def _own_folder(bundle: Path) -> Path | None:
+    cache = user_cache(ENGINES)
+    if cache is None:
+        return None
     # By place, not by name alone: two bundles of one name are two models.
     place = hashlib.sha256(os.fsencode(bundle.resolve())).hexdigest()[:12]
-    return user_cache(ENGINES) / f"{bundle.resolve().stem}-{place}"
+    return cache / f"{bundle.resolve().stem}-{place}"

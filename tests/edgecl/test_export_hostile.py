@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from edgecl.cli.export_choices import cache_folder
 from edgecl.cli.shell import run as edgecl
 from export import bundling, manifest
 from runtime.bundle import load_bundle
@@ -217,7 +216,7 @@ def test_brackets_in_a_folders_name_do_not_break_the_bars(monkeypatch):
 def test_without_a_home_nothing_is_cached(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", _no_home)
-    assert cache_folder() is None
+    assert user_cache("calibration") is None
 
 
 def _no_home() -> Path:

@@ -17,7 +17,6 @@ from types import SimpleNamespace
 import pytest
 from onnx import TensorProto, helper
 
-from export.engine import ready
 from export.engine.builder import Batches, BuildOptions
 from export.engine.parsing import RefusedGraphError
 from export.engine.ready import ready_engine
@@ -220,7 +219,9 @@ def test_too_little_memory_refuses_before_the_build(ask, bundle, monkeypatch):
 
 def test_too_little_disk_refuses_before_the_build(ask, monkeypatch):
     builds = counting(monkeypatch)
-    monkeypatch.setattr(ready.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
+    monkeypatch.setattr(
+        "export.engine.ready.shutil.disk_usage", lambda path: SimpleNamespace(free=2**20)
+    )
     with pytest.raises(InputError, match="too little disk for the engine: 1 MiB are free"):
         ask()
     assert builds == []
@@ -258,7 +259,7 @@ def test_a_report_that_fails_ends_the_build_with_its_own_error(ask, bundle):
 
 
 def test_ctrl_c_ends_the_build_at_its_next_step_and_leaves_nothing(ask, bundle):
-    steps = []
+    steps: list[tuple[str, int, int, str]] = []
 
     def interrupt(*step):
         if not steps:
@@ -279,7 +280,6 @@ CHILD = """
 import sys, time
 from pathlib import Path
 import tensorrt_rtx
-from export.engine import ready
 from runtime.bundle import load_bundle
 from tests.export.boxes import probe
 

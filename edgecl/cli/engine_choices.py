@@ -1,0 +1,164 @@
+"""The options that say how TensorRT engines are built, and the building for several verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from export.engine.builder import BuildOptions
+    from runtime.bundle import Bundle
+
+Say = Callable[[str], None]
+Report = Callable[[str, int, int, str], None]
+
+MIB = 2**20
+
+WORKSPACE = click.option(
+    "--workspace",
+    type=click.IntRange(1),
+    metavar="MIB",
+    help="Memory that TensorRT may use to run a layer, in MiB.  [default: TensorRT's own limit; "
+    "where the GPU shares the main memory, half of what is free]",
+)
+LEVEL = click.option(
+    "--level",
+    type=click.IntRange(0, 5),
+    help="TensorRT's effort: 0 builds soonest, 5 runs fastest.  [default: TensorRT's own]",
+)
+ENGINE = click.option(
+    "--engine",
+    "with_engine",
+    is_flag=True,
+    help="Build TensorRT engines for this machine's GPU. Without it the first 'edgecl run' on the "
+    "target does.",
+)
+MAX_BATCH = click.option(
+    "--max-batch",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Largest batch of the engines, which are tuned for single pictures.  [default: 1]",
+)
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `edgecl export` its options about engines."""
+    for option in (MAX_BATCH, LEVEL, WORKSPACE, ENGINE):
+        command = option(command)
+    return command
+
+
+def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb that may build an engine on its first call the options for that."""
+    for option in (LEVEL, WORKSPACE):
+        command = option(command)
+    return command
+
+
+def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
+    """What the builder is told; None where nothing was asked for, so that any engine will do.
+
+    Args:
+        values: of `engine_options` or `build_options`.
+    """
+    workspace, level = values.get("workspace"), values.get("level")
+    largest = values.get("max_batch")
+    if workspace is None and level is None and largest is None:
+        return None
+    from export.engine.builder import Batches, BuildOptions
+
+    return BuildOptions(
+        Batches(largest=largest or 1),
+        workspace=None if workspace is None else workspace * MIB,
+        level=level,
+    )
+
+
+def require_builder(values: Mapping[str, Any]) -> None:
+    """Where engines are asked for, make sure that this machine can build them: before the work.
+
+    Raises:
+        InputError: it has no TensorRT or no GPU; or options of engines without `--engine`.
+    """
+    if not values["with_engine"]:
+        given = next(
+            (name for name in ("workspace", "level", "max_batch") if values[name] is not None), None
+        )
+        if given:
+            raise InputError(
+                f"--{given.replace('_', '-')} says how engines are built, and none was asked for",
+                mend="add --engine, or leave it out",
+            )
+        return
+    from runtime.device_probe import probe_gpu
+
+    from export.engine.target import target_of
+
+    try:
+        target_of(probe_gpu())
+    except InputError as error:
+        raise InputError(
+            f"--engine: {error.problem}",
+            mend="leave --engine out: the first 'edgecl run' on the target builds the engine "
+            f"there; or, for engines of this machine: {error.mend}",
+        ) from error
+
+
+def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) -> list[Path]:
+    """Build the engines of a new bundle, if they were asked for.
+
+    FP32 gets one only where it was named, or is all that there is.
+
+    Returns:
+        The engines.
+
+    Raises:
+        InputError: one cannot be built; the bundle is there all the same.
+    """
+    if not values["with_engine"]:
+        return []
+    from export.engine.builder import BuildOptions
+    from export.engine.ready import ready_engine
+    from runtime.bundle import load_bundle
+
+    bundle = load_bundle(out)
+    options = options_of(values) or BuildOptions()
+    try:
+        return [
+            ready_engine(bundle, name, options=options, report=report, say=say)
+            for name in _worth_building(list(bundle.tensorrt), fp32=values["fp32"])
+        ]
+    except InputError as error:
+        raise InputError(
+            f"{out} is written, but has no engine: {error.problem}", mend=error.mend
+        ) from error
+
+
+def engine_builder(
+    values: Mapping[str, Any], report: Report, say: Say, *, own_only: bool
+) -> Callable[[Bundle, str], Path]:
+    """What a session asks for the engine of a bundle and precision; it is built the first time.
+
+    Args:
+        values: of `build_options`.
+        own_only: trust only engines that this box built; for bundles whose signature was checked.
+    """
+    options = options_of(values)
+
+    def engine_for(bundle: Bundle, precision: str) -> Path:
+        from export.engine.ready import ready_engine
+
+        return ready_engine(
+            bundle, precision, options=options, report=report, say=say, own_only=own_only
+        )
+
+    return engine_for
+
+
+def _worth_building(names: Sequence[str], *, fp32: bool) -> list[str]:
+    return [name for name in names if name != "fp32" or fp32 or len(names) == 1]
