@@ -13,8 +13,6 @@ It refuses to run without a GPU. The figures of a busy machine are worth nothing
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import re
 import shutil
 import subprocess
@@ -30,16 +28,15 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.untrained import SIZE, export_untrained, untrained
 from export.engine.ready import ready_engine
 from export.engine.target import target_of
-from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, Bundle, load_bundle, manifest_digest
-from runtime.contract import INPUT_NAME, InputContract, ModelContract
+from runtime.bundle import Bundle, load_bundle
+from runtime.contract import INPUT_NAME
 from runtime.errors import InputError
 from runtime.statistics import quantile
 
-SIZE = (128, 800)
 ENCODERS = ("convnet", "shufflenet")
-LABELS = tuple(f"class_{number}" for number in range(6))
 WARM = 500
 SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 # Where JetPack and NVIDIA's packages put it, beside the PATH.
@@ -83,9 +80,8 @@ def measure(arguments: argparse.Namespace) -> None:
             for precision in wanted:
                 path = ready_engine(bundle, precision, probe=probe, say=print)
                 compare(bundle, precision, path, target.module, arguments)
-        if not arguments.bundles:
-            for encoder in ENCODERS:
-                show(f"{encoder} fp16, torch.compile", compiled(encoder, arguments.frames))
+        for encoder in () if arguments.bundles else ENCODERS:
+            show(f"{encoder} fp16, torch.compile", compiled(encoder, arguments.frames))
 
 
 def compare(
@@ -209,7 +205,7 @@ def compiled(encoder: str, frames: int) -> NDArray[np.int64] | str:
         return "torch is not installed"
     if not torch.cuda.is_available():
         return "this torch sees no GPU"
-    model: Any = torch.compile(_untrained(encoder).half().cuda(), mode="max-autotune")
+    model: Any = torch.compile(untrained(encoder).half().cuda(), mode="max-autotune")
     picture = torch.from_numpy(random_picture(SIZE)).pin_memory()
 
     def frame() -> None:
@@ -235,74 +231,6 @@ def timed(frame: Callable[[], Any], frames: int) -> NDArray[np.int64]:
 def random_picture(size: tuple[int, int]) -> NDArray[np.uint8]:
     """One picture of noise, uint8 1×1×H×W."""
     return np.random.default_rng(0).integers(0, 256, (1, 1, *size), np.uint8)
-
-
-def export_untrained(encoder: str, folder: Path) -> Bundle:
-    """A bundle of a network with random weights, FP16 and INT8, for TensorRT.
-
-    Raises:
-        InputError: torch or onnx is not installed.
-    """
-    try:
-        from calibration.ranges import collect_ranges
-        from export.onnx_graph import to_onnx
-        from export.qdq.tensorrt import quantize_for_tensorrt
-    except ImportError as error:
-        raise InputError(
-            f"exporting a network needs {error.name}, which is not installed",
-            mend="install edgecl[train], or name bundles that were exported elsewhere",
-        ) from error
-    contract = ModelContract(InputContract(*SIZE), LABELS, LABELS[:1])
-    classifier = _untrained(encoder)
-    half = to_onnx(classifier, contract, half=True)
-    pictures = np.random.default_rng(0).integers(0, 256, (8, *SIZE), np.uint8)
-    ranges = collect_ranges(to_onnx(classifier, contract), pictures)
-    return write_bundle(
-        folder,
-        {
-            "fp16": half.SerializeToString(),
-            "int8": quantize_for_tensorrt(half, ranges).SerializeToString(),
-        },
-        contract,
-    )
-
-
-def write_bundle(folder: Path, models: Mapping[str, bytes], contract: ModelContract) -> Bundle:
-    """A bundle for TensorRT alone, of which nothing was measured."""
-    folder.mkdir(parents=True)
-    entries: dict[str, dict[str, Any]] = {}
-    for name, data in models.items():
-        (folder / f"model.{name}.onnx").write_bytes(data)
-        entries[name] = {
-            "file": f"model.{name}.onnx",
-            "accuracy": float("nan"),
-            "test_accuracy": None,
-            "max_abs_diff": float("nan"),
-            "agreement": float("nan"),
-            "bytes": len(data),
-        }
-    manifest = {
-        "schema": MANIFEST_SCHEMA,
-        "contract": contract.to_json(),
-        "precisions": entries,
-        "tensorrt": entries,
-        "files": {
-            f"model.{name}.onnx": {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            for name, data in models.items()
-        },
-    }
-    manifest["digest"] = manifest_digest(manifest)
-    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    return load_bundle(folder)
-
-
-def _untrained(encoder: str) -> Any:
-    import torch
-
-    from edgecl.learning.model import Backbone, Classifier
-
-    torch.manual_seed(0)
-    return Classifier(Backbone(encoder, SIZE), len(LABELS)).eval()
 
 
 if __name__ == "__main__":

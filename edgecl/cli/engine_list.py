@@ -17,15 +17,14 @@ def engines_of(bundle: Bundle) -> list[dict[str, Any]]:
     """Every engine of a bundle, newest first: what its sidecar says, `state` and `reason`.
 
     `state` is `fits`, `stale`, `damaged`, or `unknown` where this machine has no TensorRT or GPU
-    to hold it against. The GPU is asked only if there are engines.
+    to hold it against. The GPU is asked only if there are engines that say what they are for.
     """
     from export.engine.cache import engines_in
     from export.engine.folders import engine_folders
 
     found = list(engines_in(engine_folders(bundle.path)))
-    if not found:
-        return []
-    target, absent = _this_machine()
+    readable = any(not isinstance(described, InputError) for _, described in found)
+    target, absent = _this_machine() if readable else (None, "")
     return [_entry(bundle, path, described, target, absent) for path, described in found]
 
 

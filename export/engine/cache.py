@@ -72,9 +72,10 @@ def batches_of(options: BuildOptions) -> tuple[int, int, int]:
     return options.batches.smallest, options.batches.usual, options.batches.largest
 
 
-def engine_key(onnx_sha256: str, target: Target, options: BuildOptions) -> str:
+def engine_key(precision: str, onnx_sha256: str, target: Target, options: BuildOptions) -> str:
     """The engine's name: SHA-256 over all that it depends on, in hexadecimal."""
     parts = {
+        "precision": precision,
         "onnx": onnx_sha256,
         "module": target.module,
         "tensorrt": target.tensorrt,
@@ -135,9 +136,10 @@ def look_up(folders: Sequence[Path], wanted: Wanted) -> Found:
 def tidy(folder: Path, kept: EngineFile) -> list[Path]:
     """Remove the engines of a precision that nothing will use again, after a new one was built.
 
-    Those are: of another ONNX file, damaged ones, and the oldest beyond `KEPT`. What was built
-    for other options, another GPU or TensorRT stays within that bound: two boxes or containers
-    that share a folder would otherwise undo each other's work.
+    Those are: of another ONNX file, sidecars without an engine, and the oldest beyond `KEPT`. What
+    was built for other options, another GPU or TensorRT stays within that bound: two boxes or
+    containers that share a folder would otherwise undo each other's work. What cannot be read is
+    left to its owner.
 
     Args:
         folder: whose lock is held.
@@ -148,15 +150,14 @@ def tidy(folder: Path, kept: EngineFile) -> list[Path]:
     """
     removed, others = [], 0
     for path, described in _described([folder], kept.precision):
-        if path == kept.path:
+        if path == kept.path or isinstance(described, InputError):
             continue
-        usable = not isinstance(described, InputError) and path.exists()
-        if usable and described.onnx_sha256 == kept.onnx_sha256:  # type: ignore[union-attr]
+        if described.onnx_sha256 == kept.onnx_sha256 and path.exists():
             others += 1
             if others <= KEPT:
                 continue
         path.unlink(missing_ok=True)
-        path.with_suffix(SIDECAR_SUFFIX).unlink(missing_ok=True)
+        described.sidecar.unlink(missing_ok=True)
         removed.append(path)
     return removed
 

@@ -106,7 +106,7 @@ def _build(
     target = wanted.target
     options = _for_rtx(wanted.options or BuildOptions(), target)
     contract = wanted.contract
-    key = engine_key(wanted.onnx_sha256, target, options)
+    key = engine_key(wanted.precision, wanted.onnx_sha256, target, options)
     limited = preflight(target, len(model), contract.input.shape, options)
     _require_disk(folder, len(model))
     trt = load_tensorrt(target.module) if trt is None else trt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,8 +34,6 @@ def with_tensorrt(path: Path, model: bytes | None = None) -> Bundle:
     """
     manifest = json.loads((path / MANIFEST).read_text())
     if model is not None:
-        import hashlib
-
         for name in manifest["files"]:
             (path / name).write_bytes(model)
             manifest["files"][name] = {
@@ -60,3 +59,23 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(ready, "build_engine", build)
     return builds
+
+
+def left_in(bundle: Bundle) -> list[str]:
+    """What lies among the bundle's engines but the lock."""
+    folder = bundle.path / "engines"
+    return [path.name for path in folder.glob("*") if path.name != ".lock"]
+
+
+def flat_model(operator: str) -> bytes:
+    """A graph of one operator, in a form that needs nothing of a contract."""
+    from onnx import TensorProto, helper
+
+    made = helper.make_graph(
+        [helper.make_node(operator, ["x"], ["y"], name=operator.lower())],
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    opsets = [helper.make_opsetid("", 19)]
+    return bytes(helper.make_model(made, opset_imports=opsets, ir_version=9).SerializeToString())

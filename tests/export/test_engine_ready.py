@@ -8,14 +8,10 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from onnx import TensorProto, helper
 
 from export.engine.builder import Batches, BuildOptions
 from export.engine.parsing import RefusedGraphError
@@ -23,7 +19,7 @@ from export.engine.ready import ready_engine
 from runtime.bundle import load_bundle
 from runtime.engine_file import read_engine_file, sidecar_of
 from runtime.errors import InputError
-from tests.export.boxes import counting, probe, with_tensorrt
+from tests.export.boxes import counting, flat_model, left_in, probe, with_tensorrt
 
 
 @pytest.fixture
@@ -276,86 +272,6 @@ def test_ctrl_c_ends_the_build_at_its_next_step_and_leaves_nothing(ask, bundle):
     assert len(steps) < len(whole)
 
 
-CHILD = """
-import sys, time
-from pathlib import Path
-import tensorrt_rtx
-from runtime.bundle import load_bundle
-from tests.export.boxes import probe
-
-folder, mode = Path(sys.argv[1]), sys.argv[2]
-real = ready.build_engine
-
-def build(trt, model, options, **rest):
-    with open(folder.parent / "builds", "a") as log:
-        log.write("one\\n")
-    engine = real(trt, model, options, **rest)
-    if mode == "wait":
-        # Inside the build: the lock is held, the engine is not written.
-        (folder.parent / "building").touch()
-        while not (folder.parent / "go").exists():
-            time.sleep(0.01)
-    return engine
-
-ready.build_engine = build
-path = ready.ready_engine(load_bundle(folder), "fp16", trt=tensorrt_rtx, probe=probe(tensorrt_rtx),
-                          say=lambda line: print(line, flush=True))
-print(path, flush=True)
-"""
-
-
-@pytest.fixture
-def spawn(bundle, rtx):
-    """Start a process that asks for the engine; `wait` keeps it in its build until `go` exists."""
-    started = []
-
-    def start(mode: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(bundle.path), mode],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def await_file(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} never came"
-        time.sleep(0.01)
-
-
-def test_two_processes_that_start_together_build_once(bundle, spawn):
-    first = spawn("wait")
-    await_file(bundle.path.parent / "building")
-    second = spawn("now")
-    assert second.stdout is not None
-    waiting = second.stdout.readline()
-    assert f"another process (process {first.pid}) builds an engine in" in waiting
-    (bundle.path.parent / "go").touch()
-    told, also = first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]
-    assert told.splitlines()[-1] == also.splitlines()[-1]
-    assert (bundle.path.parent / "builds").read_text().splitlines() == ["one"]
-    read_engine_file(Path(told.splitlines()[-1]))
-
-
-def test_a_build_that_is_killed_leaves_no_engine_and_blocks_nobody(bundle, spawn, ask, said):
-    process = spawn("wait")
-    await_file(bundle.path.parent / "building")
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert left_in(bundle) == []
-    ask()
-    assert not any("another process" in line for line in said)
-
-
 def test_what_a_killed_writer_left_is_swept_away(ask, bundle):
     folder = bundle.path / "engines"
     folder.mkdir()
@@ -363,21 +279,3 @@ def test_what_a_killed_writer_left_is_swept_away(ask, bundle):
         (folder / name).write_text("half")
     path = ask()
     assert sorted(left_in(bundle)) == sorted([path.name, sidecar_of(path).name])
-
-
-def left_in(bundle) -> list[str]:
-    """What lies among the bundle's engines but the lock."""
-    folder = bundle.path / "engines"
-    return [path.name for path in folder.glob("*") if path.name != ".lock"]
-
-
-def flat_model(operator: str) -> bytes:
-    """A graph of one operator, in a form that needs nothing of a contract."""
-    made = helper.make_graph(
-        [helper.make_node(operator, ["x"], ["y"], name=operator.lower())],
-        "graph",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-    )
-    opsets = [helper.make_opsetid("", 19)]
-    return bytes(helper.make_model(made, opset_imports=opsets, ir_version=9).SerializeToString())

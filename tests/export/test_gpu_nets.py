@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.engines import write_bundle
+from benchmarks.untrained import write_bundle
 from export.engine.builder import Batches, BuildOptions
 from export.engine.ready import ready_engine
 from runtime.engine_file import read_engine_file

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.engines import write_bundle
+from benchmarks.untrained import write_bundle
 from export.engine.builder import Batches, BuildOptions
 from export.engine.ready import ready_engine
 from export.engine.target import target_of

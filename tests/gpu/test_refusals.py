@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.engines import write_bundle
+from benchmarks.untrained import write_bundle
 from export.engine.target import target_of
 from runtime.engine_file import read_engine_file, sidecar_of
 from runtime.errors import InputError

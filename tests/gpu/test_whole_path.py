@@ -130,7 +130,7 @@ def test_an_exported_network_runs_and_agrees(encoder, tmp_path, box):
     pytest.importorskip("onnxscript")
     from runtime.session.tensorrt import TensorRtSession
 
-    from benchmarks.engines import export_untrained
+    from benchmarks.untrained import export_untrained
     from export.engine.ready import ready_engine
     from tests.gpu import nets
 
