@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from edgecl.cli.shell import run as edgecl
 from export import bundling, manifest
 from runtime.bundle import load_bundle
+from runtime.user_cache import user_cache
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 

@@ -160,6 +160,18 @@ def test_two_bundles_of_one_name_have_folders_of_their_own(tmp_path):
     assert engine_folders(tmp_path / "a" / "net.edgecl", own_only=True) == one[1:]
 
 
+def test_a_user_without_a_home_has_only_the_bundles_folder(tmp_path, monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert engine_folders(tmp_path) == (tmp_path / "engines",)
+    with pytest.raises(InputError, match="this user has no home") as caught:
+        engine_folders(tmp_path, own_only=True)
+    assert "XDG_CACHE_HOME" in caught.value.mend
+
+
 def test_where_nothing_can_be_written_the_variable_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="there is no folder for engines") as caught:
