@@ -1,0 +1,91 @@
+"""Which bindings reach the GPU: pycuda first, cuda-bindings where it cannot be imported."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.errors import InputError
+from runtime.gpu.base import DeviceMemory
+from runtime.gpu.cuda_bindings import CudaBindingsMemory
+from runtime.gpu.errors import GpuError
+from runtime.gpu.pycuda import PycudaMemory
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A set of bindings.
+
+    Args:
+        module: what is imported.
+        package: whose version is told.
+        memory: takes the module, its version and the GPU's number.
+        install: the command that brings it.
+    """
+
+    module: str
+    package: str
+    memory: Callable[[Any, str, int], DeviceMemory]
+    install: str
+
+
+BACKENDS: Mapping[str, Backend] = {
+    "pycuda": Backend(
+        "pycuda.driver", "pycuda", PycudaMemory, "pip install pycuda, with the CUDA toolkit"
+    ),
+    "cuda-bindings": Backend(
+        "cuda.bindings.driver", "cuda-bindings", CudaBindingsMemory, "pip install cuda-bindings"
+    ),
+}
+
+
+@functools.cache
+def open_memory(name: str = AUTO, ordinal: int = 0) -> DeviceMemory:
+    """The GPU's memory. Chosen once per process: the same arguments give the same object.
+
+    Args:
+        name: a key of `BACKENDS`, or `auto` for the first that can be imported.
+        ordinal: the GPU's number.
+
+    Raises:
+        InputError: no such bindings, none that can be imported, or no GPU that answers.
+    """
+    if name != AUTO and name not in BACKENDS:
+        raise InputError(
+            f"there is no memory backend {name!r}", mend=f"choose among {', '.join(BACKENDS)}"
+        )
+    refused = []
+    for label, backend in BACKENDS.items():
+        if name not in (AUTO, label):
+            continue
+        try:
+            module = importlib.import_module(backend.module)
+        except (ImportError, OSError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            refused.append(f"{label} ({reason})")
+            continue
+        try:
+            return backend.memory(module, _version(backend.package), ordinal)
+        except GpuError as error:
+            raise InputError(
+                f"GPU {ordinal} cannot be used through {label}: {error}",
+                mend="look at 'edgecl doctor', or take --device cpu",
+            ) from error
+    install = BACKENDS["pycuda" if name == AUTO else name].install
+    raise InputError(
+        f"no bindings to the CUDA driver can be imported: {', '.join(refused)}",
+        mend=f"install them: {install}" + ("; or cuda-bindings" if name == AUTO else ""),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "of unknown version"
