@@ -23,6 +23,10 @@ class InputError(EdgeclError):
     """The user's input cannot be used. The command ends with exit code 2."""
 
 
+class SessionLostError(InputError):
+    """A session will not answer again, whatever it is given: its device or driver is gone."""
+
+
 class GateError(EdgeclError):
     """A gate or a budget failed. The command ends with exit code 1."""
 

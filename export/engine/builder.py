@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from export.engine.log import LogLine, recording
 from export.engine.modules import (
     network_flags,
     set_targets,
@@ -16,6 +15,7 @@ from export.engine.modules import (
 from export.engine.parsing import parse
 from export.engine.progress import Report, build_monitor, interruptible, silent
 from runtime.errors import InputError
+from runtime.session.tensorrt_log import LogLine, recording
 
 LEVELS = range(6)
 

@@ -1,56 +1,22 @@
-"""The TensorRT modules, and everything in which their versions differ: 10.3 to 11, and RTX."""
+"""Everything in which the builders of TensorRT's versions differ: 10.3 to 11, and RTX."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import InputError
+from runtime.session.tensorrt_module import is_rtx, load_tensorrt, title
 
-OLDEST = (10, 3)
-INSTALL = {
-    "tensorrt": "pip install 'edgecl[tensorrt]'; on a Jetson it comes with JetPack",
-    "tensorrt_rtx": "pip install 'edgecl[tensorrt-rtx]', on x86-64 Linux",
-}
-
-
-def load_tensorrt(name: str = "tensorrt") -> Any:
-    """Import a TensorRT module.
-
-    Args:
-        name: `tensorrt`, or `tensorrt_rtx`: TensorRT for RTX, which builds without a GPU.
-
-    Raises:
-        InputError: not installed, its libraries do not load, or older than 10.3.
-    """
-    if name not in INSTALL:
-        raise InputError(
-            f"there is no TensorRT module {name!r}", mend=f"choose among {', '.join(INSTALL)}"
-        )
-    try:
-        module = importlib.import_module(name)
-    except (ImportError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{name} cannot be imported ({reason})", mend=f"install it: {INSTALL[name]}"
-        ) from error
-    if not is_rtx(module) and _release(module) < OLDEST:
-        raise InputError(
-            f"TensorRT {module.__version__} is older than {'.'.join(map(str, OLDEST))}",
-            mend=f"install a newer one: {INSTALL[name]}",
-        )
-    return module
-
-
-def is_rtx(trt: Any) -> bool:
-    """Whether this is TensorRT for RTX, which counts its versions by itself."""
-    return hasattr(trt, "ComputeCapability")
-
-
-def title(trt: Any) -> str:
-    """The module's name and version, for people."""
-    return f"TensorRT{' for RTX' if is_rtx(trt) else ''} {trt.__version__}"
+__all__ = [
+    "is_rtx",
+    "load_tensorrt",
+    "network_flags",
+    "set_targets",
+    "take_timing_cache",
+    "timing_cache",
+    "title",
+]
 
 
 def network_flags(trt: Any) -> int:
@@ -115,7 +81,3 @@ def timing_cache(trt: Any, config: Any) -> bytes:
     """What the builder measured, for the next build; empty with RTX."""
     cache = None if is_rtx(trt) else config.get_timing_cache()
     return b"" if cache is None else bytes(cache.serialize())
-
-
-def _release(trt: Any) -> tuple[int, ...]:
-    return tuple(int(part) for part in str(trt.__version__).split(".")[:2])

@@ -54,6 +54,11 @@ class Session(ABC):
         Raises:
             InputError: another dtype or shape.
         """
+        self._require(batch)
+        return self._infer(batch)
+
+    def _require(self, batch: NDArray[np.uint8]) -> None:
+        """Refuse what the model does not take."""
         height, width = self.contract.input.shape
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (1, height, width):
             raise InputError(
@@ -61,7 +66,6 @@ class Session(ABC):
                 f"{'×'.join(map(str, batch.shape))}",
                 mend="prepare frames with runtime.preprocess.Preprocessor",
             )
-        return self._infer(batch)
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
         """The same as `infer`, with the time of each step that this engine has.
