@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from runtime.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budget
-from runtime.errors import InputError
+from runtime.errors import InputError, SessionLostError
 from runtime.handover import Ticket
 from runtime.ledger import Ledger
 from runtime.preprocess import Preprocessor
@@ -62,7 +62,7 @@ class Judge:
         """Judge a frame. One that was settled while it waited is not looked at again.
 
         Raises:
-            InputError: the model has failed on too many frames in a row.
+            InputError: the model has failed on too many frames in a row, or will not answer again.
         """
         frame = ticket.frame
         if ticket.settled:
@@ -81,6 +81,8 @@ class Judge:
         except Exception as error:  # an engine may raise anything, and the line goes on
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
             self._settle(ticket, steps, Decision(Status.FAULT, reason=reason))
+            if isinstance(error, SessionLostError):
+                raise  # the frame has its verdict, and no other frame can have a better one
             self._count_failure(reason)
             return
         self._failures = 0

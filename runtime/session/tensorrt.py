@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from runtime.errors import FrameError, InputError, SessionLostError
 from runtime.gpu import GpuError, GpuLostError, GpuMemoryError, open_memory
 from runtime.session.base import Outputs, Session
 from runtime.session.tensorrt_device import DeviceState
-from runtime.session.tensorrt_engine import deserialize, no_room, read_layout, require_fit
+from runtime.session.tensorrt_engine import LoadedEngine, no_room, read_layout, require_fit
 from runtime.session.tensorrt_module import load_tensorrt
 
 TRIES = 3
@@ -60,12 +59,11 @@ class TensorRtSession(Session):
         self._lost = ""
         self._failures = 0
         self._state: DeviceState | None = None
-        self._runtime: Any = None
-        self._model: Any = None
+        self._loaded = LoadedEngine()
         try:
             with gpu.current():
-                self._runtime, self._model = deserialize(trt, file, plan)
-                self._layout = read_layout(trt, self._model, file)
+                self._loaded.load(trt, file, plan)
+                self._layout = read_layout(trt, self._loaded, file)
             self._state = self._on_device()
         except GpuMemoryError as error:
             self._drop()
@@ -163,7 +161,7 @@ class TensorRtSession(Session):
         )
 
     def _on_device(self) -> DeviceState:
-        return DeviceState(self._trt, self._model, self._layout, self._memory, graph=self._graph)
+        return DeviceState(self._trt, self._loaded, self._layout, self._memory, graph=self._graph)
 
     def _drop_state(self) -> None:
         state, self._state = self._state, None
@@ -175,10 +173,9 @@ class TensorRtSession(Session):
         self._drop_state()
         try:
             with self._memory.current():
-                self._model = None
-                self._runtime = None
+                self._loaded.close()
         except GpuError:
-            self._model = self._runtime = None
+            self._loaded.close()  # nothing of it is left on a GPU that is gone
 
     def _free(self) -> int | None:
         try:

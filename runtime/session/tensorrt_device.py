@@ -13,7 +13,7 @@ from runtime.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.gpu import Buffer, DeviceMemory, GpuError, GpuLostError, GpuMemoryError, Graph
 from runtime.gpu.errors import error_of_words
 from runtime.session.base import Outputs
-from runtime.session.tensorrt_engine import Layout
+from runtime.session.tensorrt_engine import Layout, LoadedEngine
 from runtime.session.tensorrt_log import errors_of, recording
 
 LANES = 4
@@ -33,10 +33,10 @@ class DeviceState:
     """
 
     def __init__(
-        self, trt: Any, engine: Any, layout: Layout, memory: DeviceMemory, *, graph: bool
+        self, trt: Any, loaded: LoadedEngine, layout: Layout, memory: DeviceMemory, *, graph: bool
     ) -> None:
         self._trt = trt
-        self._engine = engine
+        self._loaded = loaded
         self._layout = layout
         self._memory = memory
         self._graphs = graph and memory.graphs
@@ -126,29 +126,29 @@ class DeviceState:
         if lane is None:
             if len(self._lanes) >= LANES:
                 self._lanes.pop(next(iter(self._lanes))).close()
-            lane = self._new_lane(count)
+            lane = _Lane()
+            self._lanes[count] = lane
+            self._set_up(lane, count)
         self._lanes[count] = lane  # the last one is the one used last
         return lane
 
-    def _new_lane(self, count: int) -> _Lane:
+    def _set_up(self, lane: _Lane, count: int) -> None:
         with recording(self._trt) as (_, lines):
-            context = self._engine.create_execution_context()
-            if context is None:
+            lane.context = self._loaded.engine.create_execution_context()
+            if lane.context is None:
                 words = errors_of(lines)
                 raise error_of_words(words) or GpuMemoryError(
                     f"the GPU has no room for a context ({words})"
                 )
             shape = (count, 1, *self._layout.picture)
             addresses = [self._inputs.address, *(buffer.address for buffer in self._outputs)]
-            taken = context.set_input_shape(INPUT_NAME, shape)
+            taken = lane.context.set_input_shape(INPUT_NAME, shape)
             for name, address in zip((INPUT_NAME, *OUTPUT_NAMES), addresses, strict=True):
-                taken = context.set_tensor_address(name, address) and taken
+                taken = lane.context.set_tensor_address(name, address) and taken
             if not taken:
                 raise _refused("set up", errors_of(lines))
-        lane = _Lane(context)
         if self._graphs:
             self._capture(lane)
-        return lane
 
     def _capture(self, lane: _Lane) -> None:
         """Capture what one run queues. Where that cannot be, frames are queued call by call."""
@@ -156,8 +156,9 @@ class DeviceState:
         self._queue(lane)
         self._stream.synchronize()
         # TensorRT for RTX says beforehand.
-        capturable = getattr(lane.context, "is_stream_capturable", None)
-        if capturable is not None and not capturable(self._stream.handle):
+        if hasattr(lane.context, "is_stream_capturable") and not lane.context.is_stream_capturable(
+            self._stream.handle
+        ):
             self.graph_refusal = "the engine cannot be captured"
             return
         try:
@@ -177,10 +178,10 @@ class DeviceState:
 
 
 class _Lane:
-    """A context and what was captured of it."""
+    """A context and what was captured of it. Nobody else holds either: see `LoadedEngine`."""
 
-    def __init__(self, context: Any) -> None:
-        self.context: Any = context
+    def __init__(self) -> None:
+        self.context: Any = None
         self.graph: Graph | None = None
 
     def close(self) -> None:

@@ -54,32 +54,49 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
         )
 
 
-def deserialize(trt: Any, file: EngineFile, plan: bytes) -> tuple[Any, Any]:
-    """The runtime and the engine. The GPU must be current.
+class LoadedEngine:
+    """A runtime and its engine.
 
-    Raises:
-        GpuError: the GPU has no memory left, or is gone.
-        InputError: TensorRT does not take the bytes, with its own words.
+    TensorRT frees an object with its last reference, and an error's traceback keeps what its
+    functions held: hence these two are nobody's but this object's, and `close` lets go of them.
+
+    Attributes:
+        engine: an `ICudaEngine`.
     """
-    with recording(trt) as (logger, lines):
-        runtime = trt.Runtime(logger)
-        engine = runtime.deserialize_cuda_engine(plan)
-    if engine is not None:
-        return runtime, engine
-    words = errors_of(lines)
-    known = error_of_words(words)
-    if known is not None:
-        raise known
-    raise InputError(f"{title(trt)} does not take the engine {file.path}: {words}", mend=REBUILD)
+
+    def __init__(self) -> None:
+        self._runtime: Any = None
+        self.engine: Any = None
+
+    def load(self, trt: Any, file: EngineFile, plan: bytes) -> None:
+        """Deserialise. The GPU must be current.
+
+        Raises:
+            GpuError: the GPU has no memory left, or is gone.
+            InputError: TensorRT does not take the bytes, with its own words.
+        """
+        with recording(trt) as (logger, lines):
+            self._runtime = trt.Runtime(logger)
+            self.engine = self._runtime.deserialize_cuda_engine(plan)
+        if self.engine is None:
+            words = errors_of(lines)
+            raise error_of_words(words) or InputError(
+                f"{title(trt)} does not take the engine {file.path}: {words}", mend=REBUILD
+            )
+
+    def close(self) -> None:
+        """The engine first, since it works by its runtime. The GPU must be current."""
+        self.engine = None
+        self._runtime = None
 
 
-def read_layout(trt: Any, engine: Any, file: EngineFile) -> Layout:
+def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> Layout:
     """The engine's tensors.
 
     Raises:
         InputError: they are not those of a model that edgecl exported, or not the sidecar's.
     """
-    names = {engine.get_tensor_name(place): place for place in range(engine.num_io_tensors)}
+    names = [loaded.engine.get_tensor_name(place) for place in range(loaded.engine.num_io_tensors)]
     if set(names) != {INPUT_NAME, *OUTPUT_NAMES}:
         raise _foreign(file, f"its tensors are {', '.join(names) or 'none'}")
     modes = trt.TensorIOMode
@@ -88,18 +105,17 @@ def read_layout(trt: Any, engine: Any, file: EngineFile) -> Layout:
         **dict.fromkeys(OUTPUT_NAMES, (modes.OUTPUT, trt.DataType.FLOAT)),
     }
     for name, (mode, dtype) in expected.items():
-        found = engine.get_tensor_dtype(name)
-        if engine.get_tensor_mode(name) != mode or found != dtype:
+        found = loaded.engine.get_tensor_dtype(name)
+        if loaded.engine.get_tensor_mode(name) != mode or found != dtype:
             raise _foreign(file, f"{name} is {found.name.lower()}, not {dtype.name.lower()}")
-        if engine.get_tensor_location(name) != trt.TensorLocation.DEVICE:
+        if loaded.engine.get_tensor_location(name) != trt.TensorLocation.DEVICE:
             raise _foreign(file, f"{name} is not on the device")
-    smallest, _, largest = (
-        tuple(shape) for shape in engine.get_tensor_profile_shape(INPUT_NAME, 0)
-    )
+    profile = loaded.engine.get_tensor_profile_shape(INPUT_NAME, 0)
+    smallest, _, largest = (tuple(shape) for shape in profile)
     picture = file.contract.input.shape
     if largest[1:] != (1, *picture):
         raise _foreign(file, f"its input is {largest}, its sidecar says {picture}")
-    widths = [int(tuple(engine.get_tensor_shape(name))[-1]) for name in OUTPUT_NAMES]
+    widths = [int(tuple(loaded.engine.get_tensor_shape(name))[-1]) for name in OUTPUT_NAMES]
     if widths[0] != len(file.contract.labels):
         raise _foreign(
             file, f"it tells {widths[0]} classes apart, its sidecar {len(file.contract.labels)}"

@@ -58,7 +58,7 @@ class Driver:
         violations: what must never happen.
     """
 
-    def __init__(self, total: int = 2**30) -> None:
+    def __init__(self, total: int = 2**26) -> None:
         self.total = total
         self.live: dict[str, dict[int, Any]] = defaultdict(dict)
         self.sizes: dict[tuple[str, int], int] = {}

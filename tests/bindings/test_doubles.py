@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,8 @@ from tests.bindings.surface import TENSORRT, fits, hold_class, read_surface
 from tests.bindings.tensorrt_double import make_plan, tensorrt_module
 
 
-def engine_of(trt, driver):
-    class Logger(trt.ILogger):
+def engine_of(trt: Any, driver: Driver) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self):
             trt.ILogger.__init__(self)
             self.texts: list[str] = []

@@ -113,7 +113,7 @@ def test_no_memory_left_is_said_and_what_is_freed_serves_again(driver):
     with memory.current():
         half = memory.allocate(driver.total // 2)
         assert memory.free() == driver.total - driver.total // 2
-        with pytest.raises(GpuMemoryError, match="no memory left .*cuMemAlloc"):
+        with pytest.raises(GpuMemoryError, match=r"no memory left .*cuMemAlloc"):
             memory.allocate(driver.total)
         half.close()
         memory.allocate(driver.total).close()
@@ -128,7 +128,7 @@ def test_a_gpu_that_is_gone_is_told_from_a_refused_call(driver):
             memory.event()
         assert not isinstance(refused.value, GpuLostError)
         driver.fail["cuEventCreate"] = ["CUDA_ERROR_ILLEGAL_ADDRESS"]
-        with pytest.raises(GpuLostError, match="is gone .*illegal memory access"):
+        with pytest.raises(GpuLostError, match=r"is gone .*illegal memory access"):
             memory.event()
     driver.lost = "CUDA_ERROR_LAUNCH_FAILED"
     with pytest.raises(GpuLostError), memory.current():
@@ -211,7 +211,7 @@ def test_pycuda_is_the_first_choice(driver, monkeypatch):
 def test_no_bindings_names_both_and_what_brings_them(driver, monkeypatch):
     for name in ("pycuda.driver", "cuda.bindings.driver"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match="pycuda .* cuda-bindings .* install them") as found:
+    with pytest.raises(InputError, match=r"pycuda .* cuda-bindings .* install them") as found:
         open_memory()
     assert "\n" not in str(found.value)
 
@@ -225,7 +225,7 @@ def test_no_such_gpu_and_no_such_backend(driver, backend):
 
 def test_no_driver_that_answers(driver, backend):
     driver.fail["cuInit"] = ["CUDA_ERROR_NO_DEVICE"]
-    with pytest.raises(InputError, match="is gone .*no CUDA-capable device.*--device cpu"):
+    with pytest.raises(InputError, match=r"is gone .*no CUDA-capable device.*--device cpu"):
         open_memory()
 
 

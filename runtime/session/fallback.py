@@ -1,0 +1,73 @@
+"""Two sessions of one model: the second answers once the first will not answer again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import SessionLostError
+from runtime.session.base import Outputs, Session
+
+
+class FallbackSession(Session):
+    """Answers with `first` until that is lost, then with `second`, for good.
+
+    A frame that `first` merely cannot answer stays a fault: only a `SessionLostError` turns over,
+    and the frame that found it is answered by `second`. Both are closed together.
+
+    Args:
+        first: for example on a GPU.
+        second: of the same contract, open and warm: what is opened only when it is needed may not
+            open then.
+        report: given one line when it turns over.
+    """
+
+    def __init__(self, first: Session, second: Session, report: Callable[[str], None]) -> None:
+        if first.contract != second.contract:
+            raise ValueError("both sessions must be of one model")
+        self.contract = first.contract
+        self.active = first
+        self._first = first
+        self._second = second
+        self._report = report
+
+    def __getattr__(self, name: str) -> Any:
+        """Engine, version, device and precision are those of the one that answers now."""
+        if name in ("engine", "version", "device", "precision"):
+            return getattr(self.active, name)
+        raise AttributeError(name)
+
+    def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
+        """The answer of the one that answers now, with its own steps."""
+        try:
+            return self.active.infer_timed(batch)
+        except SessionLostError as error:
+            self._turn_over(error)
+        return self.active.infer_timed(batch)
+
+    def warm_up(self, runs: int = 3) -> None:
+        """Warm up both."""
+        self._second.warm_up(runs)
+        try:
+            self._first.warm_up(runs)
+        except SessionLostError as error:
+            self._turn_over(error)
+
+    def close(self) -> None:
+        """Close both."""
+        try:
+            self._first.close()
+        finally:
+            self._second.close()
+
+    def _infer(self, batch: NDArray[np.uint8]) -> Outputs:
+        return self.infer_timed(batch)[0]
+
+    def _turn_over(self, error: SessionLostError) -> None:
+        if self.active is self._second:
+            raise error
+        self.active = self._second
+        self._report(f"{error.problem}; from here on {self._second.describe()}")
