@@ -1,27 +1,24 @@
 """What `edgecl doctor` finds: plain values, one section per purpose.
 
-Nothing heavy is imported. torch's version is read from its metadata, and TensorRT is loaded in a
-process of its own: without a driver it can take the whole process down.
+Nothing heavy is imported. torch's version is read from its metadata, and the GPU is looked at in a
+process of its own: without a driver TensorRT can take the whole process down.
 """
 
 from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edgecl import __version__
+from edgecl.cli.diagnosis_gpu import gpu_rows
+from edgecl.cli.diagnosis_row import MISSING, NOTE, OK, Row
+from runtime.device_probe import probe, probe_gpu
 from runtime.machine import package_versions, read_cameras, read_cpu, read_gpu, read_memory
-
-OK, MISSING, NOTE = "ok", "missing", "note"
-
-TENSORRT_SECONDS = 30
-"""How long TensorRT may take to load before it counts as broken."""
 
 # purpose → (what it is for, packages, the command that brings them)
 PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
@@ -66,23 +63,6 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One thing looked at.
-
-    Args:
-        name: the thing.
-        state: `ok`, `missing` or `note`.
-        value: what was found, in words.
-        mend: the command that brings it; empty where nothing is to be done.
-    """
-
-    name: str
-    state: str
-    value: str
-    mend: str = ""
-
-
 def diagnose(root: Path = Path("/")) -> dict[str, Any]:
     """Look at this machine.
 
@@ -91,7 +71,7 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
 
     Returns:
         `edgecl`, `python`, `purposes` (name → ready, missing, install), the raw readings of
-        `cpu`, `memory`, `gpu` and `cameras`, and `sections` for people.
+        `cpu`, `memory`, `gpu` (with the `probe` of it) and `cameras`, and `sections` for people.
     """
     cpu, memory, gpu, cameras = (
         read_cpu(root),
@@ -99,7 +79,12 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
         read_gpu(root),
         read_cameras(root),
     )
+    probed = probe_gpu() if root == Path("/") else probe(root)
     purposes = {name: _purpose(name) for name in PURPOSES}
+    purposes["tensorrt"] |= {
+        "ready": probed.ready,
+        "broken": probed.problems[0].missing if probed.problems else "",
+    }
     disk = shutil.disk_usage(Path.cwd())
     sections: list[tuple[str, list[Row]]] = [
         ("Machine", _machine_rows(cpu, memory, disk.free)),
@@ -108,7 +93,7 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
             for name, purpose in purposes.items()
             if name != "tensorrt"
         ),
-        (PURPOSES["tensorrt"][0], _gpu_rows(gpu, purposes["tensorrt"])),
+        (PURPOSES["tensorrt"][0], gpu_rows(probed)),
         ("Cameras", _camera_rows(cameras)),
     ]
     return {
@@ -118,37 +103,12 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
         "cpu": cpu,
         "memory": memory,
         "disk": {"folder": str(Path.cwd()), "free": disk.free},
-        "gpu": gpu,
+        "gpu": {**gpu, "probe": probed.to_json()},
         "cameras": cameras,
         "sections": [
             {"title": title, "rows": [asdict(row) for row in rows]} for title, rows in sections
         ],
     }
-
-
-def probe_import(module: str, *, seconds: float = TENSORRT_SECONDS) -> str:
-    """Import `module` in a process of its own.
-
-    Returns:
-        Empty where it loads; else why it does not, in words.
-    """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", f"import {module}"],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired:
-        return f"loading it took more than {seconds:g} s"
-    except OSError as error:
-        return str(error)
-    if done.returncode < 0:
-        return f"loading it killed the process (signal {-done.returncode})"
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or ["it does not load"])[-1][:160]
-    return ""
 
 
 def _purpose(name: str) -> dict[str, Any]:
@@ -159,31 +119,22 @@ def _purpose(name: str) -> dict[str, Any]:
             (version for version in package_versions(_OPENCV).values() if version), None
         )
     missing = [package for package, version in versions.items() if version is None]
-    broken = probe_import("tensorrt") if name == "tensorrt" and versions["tensorrt"] else ""
     return {
-        "ready": not missing and not broken,
+        "ready": not missing,
         "packages": versions,
         "missing": missing,
-        "broken": broken,
+        "broken": "",
         "install": install,
     }
 
 
-def _package_rows(purpose: Mapping[str, Any], *, wanted: bool = True) -> list[Row]:
-    absent = (
-        (MISSING, "not installed", purpose["install"])
-        if wanted
-        else (NOTE, "not installed, and of no use without an NVIDIA device", "")
-    )
-    rows = [
-        Row(package, OK, version) if version else Row(package, *absent)
+def _package_rows(purpose: Mapping[str, Any]) -> list[Row]:
+    return [
+        Row(package, OK, version)
+        if version
+        else Row(package, MISSING, "not installed", purpose["install"])
         for package, version in purpose["packages"].items()
     ]
-    if purpose["broken"]:
-        rows.append(
-            Row("tensorrt loads", MISSING, purpose["broken"], "sudo apt install nvidia-driver-570")
-        )
-    return rows
 
 
 def _machine_rows(
@@ -223,22 +174,6 @@ def _machine_rows(
             )
         )
     return rows
-
-
-def _gpu_rows(gpu: Mapping[str, Any], tensorrt: Mapping[str, Any]) -> list[Row]:
-    rows = []
-    if gpu["jetson"]:
-        rows.append(Row("Jetson", OK, gpu["jetson"]))
-    if gpu["devices"]:
-        rows.append(Row("device", OK, ", ".join(gpu["devices"])))
-        rows.append(
-            Row("driver", OK, gpu["driver"])
-            if gpu["driver"]
-            else Row("driver", MISSING, "none answers", "sudo apt install nvidia-driver-570")
-        )
-    elif not gpu["jetson"]:
-        rows.append(Row("device", NOTE, "none; inference runs on the processor"))
-    return rows + _package_rows(tensorrt, wanted=bool(gpu["devices"] or gpu["jetson"]))
 
 
 def _camera_rows(cameras: Sequence[Mapping[str, str]]) -> list[Row]:

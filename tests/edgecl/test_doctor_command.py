@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 from edgecl.cli import diagnosis
+from edgecl.cli.diagnosis_gpu import gpu_rows
 from edgecl.cli.shell import run as edgecl
-from runtime.machine import package_versions
+from runtime.device_probe import judge
 
 
 def rows(found) -> dict[str, dict[str, str]]:
@@ -55,33 +57,34 @@ def test_headless_opencv_counts(monkeypatch):
     assert diagnosis._purpose("run")["packages"]["opencv-python"] == "4.12"
 
 
-def test_tensorrt_is_of_no_use_without_a_device_and_missing_with_one(tmp_path, monkeypatch):
-
-    def without(names):
-        return {
-            name: None if name in ("tensorrt", "pycuda") else version
-            for name, version in package_versions(names).items()
-        }
-
-    monkeypatch.setattr(diagnosis, "package_versions", without)
-    none: dict[str, object] = {"devices": [], "driver": None, "jetson": None}
-    monkeypatch.setattr(diagnosis, "read_gpu", lambda root: none)
-    assert rows(diagnosis.diagnose(tmp_path))["tensorrt"]["state"] == "note"
-    present = {"devices": ["Tesla T4"], "driver": None, "jetson": None}
-    monkeypatch.setattr(diagnosis, "read_gpu", lambda root: present)
-    found = rows(diagnosis.diagnose(tmp_path))
-    assert found["tensorrt"]["state"] == found["driver"]["state"] == "missing"
+def test_tensorrt_is_of_no_use_without_a_device_and_missing_with_one(tmp_path):
+    nothing = judge([], "", {"devices": [], "driver": None, "jetson": None}, tmp_path)
+    states = {row.name: row.state for row in gpu_rows(nothing)}
+    assert states == {"device": "note", "tensorrt": "note"}
+    box = {"devices": ["Tesla T4"], "driver": "570.86", "jetson": None}
+    present = judge([{"device": "Tesla T4", "compute_capability": "7.5"}], "", box, tmp_path)
+    found = gpu_rows(present)
+    assert [row.value for row in found if row.state == "missing"] == ["TensorRT is not installed"]
+    assert all(row.mend for row in found if row.state == "missing")
 
 
-def test_a_library_that_crashes_takes_only_its_own_process_down(tmp_path, monkeypatch):
-    (tmp_path / "crashes.py").write_text("import os\nos.kill(os.getpid(), 11)\n")
-    (tmp_path / "raises.py").write_text("raise ImportError('no libnvinfer.so')\n")
-    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert diagnosis.probe_import("json") == ""
-    assert "signal 11" in diagnosis.probe_import("crashes")
-    assert "no libnvinfer.so" in diagnosis.probe_import("raises")
-    assert "more than 0.5 s" in diagnosis.probe_import("hangs", seconds=0.5)
+def test_a_gpu_that_is_ready_is_told_whole(tmp_path):
+    lines: list[dict[str, Any]] = [
+        {"cuda": "12.6", "device": "Orin", "compute_capability": "8.7"},
+        {"free_memory": 3 * 2**30, "total_memory": 8 * 2**30},
+        {"bindings": {"pycuda": "2026.1"}},
+        {"module": "tensorrt", "version": "10.3.0"},
+    ]
+    box = {"devices": [], "driver": "540.4.0", "jetson": "R36 (release)"}
+    values = {row.name: row.value for row in gpu_rows(judge(lines, "", box, tmp_path))}
+    assert values == {
+        "Jetson": "R36 (release)",
+        "device": "Orin, compute capability 8.7, 3.0 of 8.0 GiB of memory free",
+        "driver": "540.4.0",
+        "CUDA": "12.6, the newest that the driver serves",
+        "tensorrt": "10.3.0",
+        "memory": "pycuda 2026.1",
+    }
 
 
 def test_cameras_are_listed(tmp_path):

@@ -1,0 +1,24 @@
+"""One line of what `edgecl doctor` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OK, MISSING, NOTE = "ok", "missing", "note"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing looked at.
+
+    Args:
+        name: the thing.
+        state: `ok`, `missing` or `note`.
+        value: what was found, in words.
+        mend: the command that brings it; empty where nothing is to be done.
+    """
+
+    name: str
+    state: str
+    value: str
+    mend: str = ""
