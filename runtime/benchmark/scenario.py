@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.frames import DESCRIPTION, draw_frames
+from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.report import Measurement, build_report
-from runtime.benchmark.sides import Plan, Side, plan_sides
+from runtime.benchmark.sides import Side
 from runtime.errors import InputError
 from runtime.machine import read_activity
-from runtime.session.opening import default_threads
+from runtime.session.opening import CPU, EngineFor, default_threads
 
 FRAMES = 400
 """The smallest round number from which p99 has an interval with two ends (368)."""
@@ -55,6 +56,7 @@ class Scenario:
         warmup: frames per side before anything is counted.
         frame_size: height and width of the camera's frame in pixels.
         seed: draws the frames and the order of the sides.
+        device: `cpu`, `gpu`, or `auto` for the processor, and TensorRT where it works.
     """
 
     bundles: Sequence[Path]
@@ -65,6 +67,7 @@ class Scenario:
     warmup: int = 30
     frame_size: tuple[int, int] = (256, 1600)
     seed: int = 0
+    device: str = CPU
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -88,7 +91,9 @@ class Scenario:
         return math.ceil(self.frames / self.block)
 
 
-def run_benchmark(scenario: Scenario, *, progress: Progress | None = None) -> dict[str, Any]:
+def run_benchmark(
+    scenario: Scenario, *, progress: Progress | None = None, engine_for: EngineFor | None = None
+) -> dict[str, Any]:
     """Measure every side and judge whether the measurement can be trusted.
 
     A side that its engine cannot load is left out and named in the report, unless the engine
@@ -97,6 +102,7 @@ def run_benchmark(scenario: Scenario, *, progress: Progress | None = None) -> di
     Args:
         scenario: what to measure.
         progress: told after every turn.
+        engine_for: gives TensorRT's engine of a bundle, before anything is measured.
 
     Returns:
         The report: plain values, ready for `write_report`.
@@ -106,10 +112,12 @@ def run_benchmark(scenario: Scenario, *, progress: Progress | None = None) -> di
     """
     tell = progress or (lambda done, total, what: None)
     threads = scenario.threads or default_threads()
-    plans = plan_sides(scenario.bundles, scenario.precisions, scenario.engines)
+    plans = plan_sides(scenario.bundles, scenario.precisions, scenario.engines, scenario.device)
     frames = draw_frames(*scenario.frame_size, seed=scenario.seed)
     with ExitStack() as stack:
-        sides, left_out = _open_sides(plans, threads, strict=bool(scenario.engines), stack=stack)
+        sides, left_out = _open_sides(
+            plans, threads, engine_for, strict=bool(scenario.engines), stack=stack
+        )
         per_side = scenario.warmup + scenario.rounds * scenario.block
         total = len(sides) * per_side
         done = 0
@@ -171,13 +179,18 @@ def turn_order(sides: int, rounds: int, *, seed: int) -> list[list[int]]:
 
 
 def _open_sides(
-    plans: Sequence[Plan], threads: int, *, strict: bool, stack: ExitStack
+    plans: Sequence[Plan],
+    threads: int,
+    engine_for: EngineFor | None,
+    *,
+    strict: bool,
+    stack: ExitStack,
 ) -> tuple[list[Side], list[dict[str, str]]]:
     sides: list[Side] = []
     left_out = []
     for plan in plans:
         try:
-            side = Side(plan, threads=threads)
+            side = Side(plan, threads=threads, engine_for=engine_for)
         except InputError as error:
             if strict:
                 raise

@@ -1,59 +1,52 @@
-"""Open a bundle or a lone ONNX file in an engine, chosen by the caller or by measurement."""
+"""Open a bundle, a lone ONNX file or a built engine, chosen by the caller or by measurement."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
 
 import numpy as np
 
-from runtime.bundle import PRECISIONS, Bundle, load_bundle
-from runtime.errors import InputError
+from runtime.bundle import Bundle, load_bundle
+from runtime.errors import FrameError, InputError
 from runtime.session.base import Session
+from runtime.session.fallback import FallbackSession
+from runtime.session.on_cpu import AUTO, ENGINES, default_threads, installed_engines, open_on_cpu
+from runtime.session.on_gpu import (
+    CPU,
+    DEVICES,
+    GPU,
+    TENSORRT,
+    EngineFor,
+    Report,
+    device_for,
+    is_engine,
+    open_engine,
+    open_on_gpu,
+    why_no_gpu,
+)
 
-AUTO = "auto"
+__all__ = [
+    "AUTO",
+    "CPU",
+    "DEVICES",
+    "ENGINES",
+    "GPU",
+    "TENSORRT",
+    "Candidate",
+    "EngineFor",
+    "Report",
+    "default_threads",
+    "installed_engines",
+    "open_fastest",
+    "open_session",
+]
 
 PROBE_SECONDS = 0.4
 """How long each candidate runs, at most, when the fastest is looked for."""
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An inference engine that edgecl can drive.
-
-    Args:
-        package: the module whose presence means that it is installed.
-        module: where its session class lives.
-        session: the class's name.
-        install: the command that brings it.
-    """
-
-    package: str
-    module: str
-    session: str
-    install: str
-
-
-ENGINES = {
-    "onnxruntime": Engine(
-        "onnxruntime",
-        "runtime.session.onnxruntime",
-        "OnnxRuntimeSession",
-        "pip install onnxruntime",
-    ),
-    "openvino": Engine(
-        "openvino",
-        "runtime.session.openvino",
-        "OpenVinoSession",
-        "pip install 'edgecl[openvino]'",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -65,47 +58,45 @@ class Candidate:
     median_ms: float
 
 
-class _SessionClass(Protocol):
-    def __call__(self, path: Path, *, precision: str, threads: int) -> Session: ...
-
-
-def installed_engines() -> tuple[str, ...]:
-    """The names of the engines that can be imported here."""
-    return tuple(
-        name for name, engine in ENGINES.items() if importlib.util.find_spec(engine.package)
-    )
-
-
-def default_threads() -> int:
-    """The cores that this process may use."""
-    return max(
-        1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-
-
 def open_session(
     source: str | Path | Bundle,
     precision: str = AUTO,
     *,
     engine: str = AUTO,
     threads: int | None = None,
+    device: str | None = None,
+    engine_for: EngineFor | None = None,
+    report: Report = lambda line: None,
 ) -> Session:
     """Open a model.
 
     Args:
-        source: a bundle folder, a bundle already loaded, or a lone `.onnx` file that edgecl
-            exported.
+        source: a bundle folder, a bundle already loaded, a lone `.onnx` file that edgecl
+            exported, or a built `.engine` file, which runs on the GPU.
         precision: `fp32`, `fp16`, `int8`, or `auto` for the fastest that the bundle holds.
-        engine: a key of `ENGINES`, or `auto` for the fastest that is installed.
+        engine: a key of `ENGINES`, `tensorrt`, or `auto` for the fastest that is installed.
         threads: inference threads; all cores of this process when None.
+        device: `cpu`; `gpu`, which is TensorRT or an error; or `auto`: TensorRT where it works,
+            with the processor behind it, and else the processor, which is reported once. None for
+            the one that the source and the engine are for: the processor but for a built engine.
+        engine_for: gives the built engine of a bundle; none is built without it.
+        report: given one line where something else is done than was asked for at first.
 
     Returns:
         A warm session.
 
     Raises:
-        InputError: no such file, precision or engine, or a file that was changed.
+        InputError: no such file, precision, engine or device, or a file that was changed.
     """
-    session, _ = open_fastest(source, precision, engine=engine, threads=threads)
+    session, _ = open_fastest(
+        source,
+        precision,
+        engine=engine,
+        threads=threads,
+        device=device,
+        engine_for=engine_for,
+        report=report,
+    )
     return session
 
 
@@ -115,21 +106,73 @@ def open_fastest(
     *,
     engine: str = AUTO,
     threads: int | None = None,
+    device: str | None = None,
+    engine_for: EngineFor | None = None,
+    report: Report = lambda line: None,
 ) -> tuple[Session, Sequence[Candidate]]:
     """The same as `open_session`, with the table of what was measured to choose.
 
     Nothing is measured, and the table is empty, where there is only one candidate.
     """
-    count = threads or default_threads()
-    sessions = [
-        _open(name, path, precision=label, threads=count)
-        for label, name, path in _files(source, precision, _engines(engine))
-    ]
-    for session in sessions:
-        session.warm_up()
+    if is_engine(source):
+        assert not isinstance(source, Bundle)
+        device_for(device or GPU, TENSORRT if engine == AUTO else engine)
+        return open_engine(Path(source), precision), ()
+    _require_engine(engine)
+    device = device_for(device or (GPU if engine == TENSORRT else CPU), engine)
+    if device != CPU:
+        source = _bundle_for_gpu(source, device)
+    if device == CPU or not isinstance(source, Bundle):
+        return _fastest(open_on_cpu(source, precision, engine, threads))
+    absent = why_no_gpu()
+    try:
+        if absent is not None:
+            raise absent
+        session, table = _fastest(open_on_gpu(source, precision, engine_for, report))
+    except InputError as error:
+        if device == GPU:
+            raise InputError(f"--device gpu: {error.problem}", mend=error.mend) from error
+        report(f"inference on the processor: {error.problem}")
+        return _fastest(open_on_cpu(source, precision, AUTO, threads))
+    if device == GPU:
+        return session, table
+    behind = session.precision if session.precision in source.precisions else AUTO
+    try:
+        second, _ = _fastest(open_on_cpu(source, behind, AUTO, threads))
+    except BaseException:
+        session.close()
+        raise
+    return FallbackSession(session, second, report), table
+
+
+def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bundle:
+    """The bundle, verified. A lone ONNX file stays what it is: it runs on the processor."""
+    if isinstance(source, Bundle):
+        return source
+    if Path(source).suffix != ".onnx":
+        return load_bundle(Path(source))
+    if device == GPU:
+        raise InputError(
+            f"--device gpu: engines are built from bundles, {source} is a lone file",
+            mend="give the bundle, or a built .engine file",
+        )
+    return source
+
+
+def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]:
+    """The fastest of warm sessions, and what was measured; the others are closed."""
     if len(sessions) == 1:
         return sessions[0], ()
-    medians = _probe(sessions)
+    with ExitStack() as stack:
+        for session in sessions:
+            stack.callback(session.close)
+        try:
+            medians = _probe(sessions)
+        except FrameError as error:
+            raise InputError(
+                f"the model does not run: {error}", mend="look at 'edgecl doctor'"
+            ) from error
+        stack.pop_all()
     table = sorted(
         (
             Candidate(session.precision, session.engine, median)
@@ -144,51 +187,12 @@ def open_fastest(
     return best, table
 
 
-def _files(
-    source: str | Path | Bundle, precision: str, engines: Sequence[str]
-) -> list[tuple[str, str, Path]]:
-    """Precision, engine and file of all that may be opened."""
-    if not isinstance(source, Bundle):
-        path = Path(source)
-        if path.is_file() and path.suffix == ".onnx":
-            label = _precision_of(path) if precision == AUTO else precision
-            return [(label, engine, path) for engine in engines]
-        if path.suffix == ".onnx":
-            raise InputError(f"there is no model {path}", mend="make one with 'edgecl export'")
-        source = load_bundle(path)
-    held = {engine: source.precisions_for(engine) for engine in engines}
-    if precision != AUTO and not any(precision in found for found in held.values()):
-        source.onnx_path(precision, target=engines[0])  # says why not
-    return [
-        (label, engine, source.onnx_path(label, target=engine))
-        for engine, found in held.items()
-        for label in found
-        if precision in (AUTO, label)
-    ]
-
-
-def _precision_of(path: Path) -> str:
-    return next((part for part in path.name.split(".")[1:-1] if part in PRECISIONS), "onnx")
-
-
-def _engines(engine: str) -> tuple[str, ...]:
-    if engine == AUTO:
-        return installed_engines()
-    if engine not in ENGINES:
+def _require_engine(engine: str) -> None:
+    if engine not in (AUTO, TENSORRT, *ENGINES):
         raise InputError(
-            f"there is no engine {engine!r}", mend=f"choose among {', '.join(ENGINES)}"
+            f"there is no engine {engine!r}",
+            mend=f"choose among {', '.join((*ENGINES, TENSORRT))}",
         )
-    if engine not in installed_engines():
-        raise InputError(
-            f"the engine {engine} is not installed", mend=f"install it: {ENGINES[engine].install}"
-        )
-    return (engine,)
-
-
-def _open(engine: str, path: Path, *, precision: str, threads: int) -> Session:
-    entry = ENGINES[engine]
-    session = cast(_SessionClass, getattr(importlib.import_module(entry.module), entry.session))
-    return session(path, precision=precision, threads=threads)
 
 
 def _probe(sessions: Sequence[Session]) -> list[float]:

@@ -166,14 +166,14 @@ def test_what_is_not_there_is_refused_by_name(make_bundle, tmp_path):
 
 
 def test_a_side_that_does_not_load_is_left_out_and_named(make_bundle, monkeypatch):
-    def refuse(self, plan, *, threads):
+    def refuse(self, plan, **rest):
         if plan.precision == "fp16":
             raise InputError("this engine has no fp16")
-        original(self, plan, threads=threads)
+        original(self, plan, **rest)
 
     original = Side.__init__
     monkeypatch.setattr(Side, "__init__", refuse)
-    monkeypatch.setattr("runtime.benchmark.sides.installed_engines", lambda: ("onnxruntime",))
+    monkeypatch.setattr("runtime.benchmark.planning.installed_engines", lambda: ("onnxruntime",))
     path = make_bundle(precisions=("fp32", "fp16"))
     report = run_benchmark(small(path, engines=(), frames=2))
     assert [side["precision"] for side in report["sides"]] == ["fp32"]

@@ -1,0 +1,127 @@
+"""Which sides a benchmark has: every bundle in every precision on every engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.bundle import Bundle, Precision, load_bundle
+from runtime.errors import InputError
+from runtime.session.on_gpu import device_for, gpu_precisions, why_no_gpu
+from runtime.session.opening import AUTO, CPU, ENGINES, GPU, TENSORRT, installed_engines
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a side will be, before a session is open.
+
+    Args:
+        name: the bundle's name, made unique among the bundles of one benchmark.
+        bundle: verified.
+        precision: as in the bundle.
+        engine: a key of `runtime.session.ENGINES`, or `tensorrt`.
+    """
+
+    name: str
+    bundle: Bundle
+    precision: str
+    engine: str
+
+    @property
+    def label(self) -> str:
+        """How the report calls this side."""
+        return f"{self.name} {self.precision} {self.engine}"
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `gpu`."""
+        return GPU if self.engine == TENSORRT else CPU
+
+    @property
+    def shipped(self) -> Precision:
+        """What the bundle says of the file that is measured."""
+        return self.bundle.precisions_for(self.engine)[self.precision]
+
+
+def plan_sides(
+    bundles: Sequence[Path],
+    precisions: Sequence[str],
+    engines: Sequence[str],
+    device: str = CPU,
+) -> list[Plan]:
+    """Every bundle × precision × engine.
+
+    Args:
+        bundles: bundle folders; the same one twice is allowed and shows the noise floor.
+        precisions: names; empty for all that each bundle holds.
+        engines: keys of `ENGINES`, or `tensorrt`; empty for all that are installed.
+        device: `cpu`; `gpu`; or `auto` for the processor, and TensorRT beside it where it works.
+
+    Raises:
+        InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
+    """
+    if not bundles:
+        raise InputError("no bundle was named", mend="give one: edgecl bench NAME.edgecl")
+    chosen = _engines(engines, device)
+    loaded = [load_bundle(path) for path in bundles]
+    return [
+        Plan(name, bundle, precision, engine)
+        for name, bundle in zip(_unique_names(loaded), loaded, strict=True)
+        for precision, engine in _pairs(bundle, precisions, chosen)
+    ]
+
+
+def _pairs(
+    bundle: Bundle, precisions: Sequence[str], engines: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Precisions and the engines that can run them, of one bundle."""
+    held: dict[str, Collection[str]] = {name: bundle.precisions_for(name) for name in engines}
+    if held.get(TENSORRT) and not precisions:
+        held[TENSORRT] = gpu_precisions(bundle)
+    pairs = []
+    for precision in precisions or dict.fromkeys(name for found in held.values() for name in found):
+        running = [engine for engine in engines if precision in held[engine]]
+        if precisions and not running:
+            # Refuses what the bundle does not hold, by name.
+            bundle.onnx_path(precision, target=engines[0])
+        pairs += [(precision, engine) for engine in running]
+    if not pairs:
+        gpu_precisions(bundle)  # says that it holds nothing for TensorRT
+    return pairs
+
+
+def _engines(engines: Sequence[str], device: str) -> tuple[str, ...]:
+    for engine in engines:
+        if engine not in (*ENGINES, TENSORRT):
+            raise InputError(
+                f"there is no engine {engine!r}",
+                mend=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+            )
+        if engine != TENSORRT and engine not in installed_engines():
+            raise InputError(
+                f"the engine {engine} is not installed",
+                mend=f"install it: {ENGINES[engine].install}",
+            )
+        device_for(device, engine)
+    wanted = TENSORRT in engines if engines else device_for(device, AUTO) != CPU
+    absent = why_no_gpu() if wanted else None
+    if absent is not None and (engines or device == GPU):
+        raise InputError(f"--device gpu: {absent.problem}", mend=absent.mend) from absent
+    if engines:
+        return tuple(engines)
+    own = () if device == GPU else installed_engines()
+    return (*own, TENSORRT) if wanted and absent is None else own
+
+
+def _unique_names(bundles: Sequence[Bundle]) -> list[str]:
+    counts = Counter(bundle.name for bundle in bundles)
+    names: list[str] = []
+    for bundle in bundles:
+        name = bundle.name
+        if counts[name] > 1 and bundle.path.parent.name:
+            name = f"{bundle.path.parent.name}/{name}"
+        repeats = sum(1 for earlier in names if earlier.partition(" #")[0] == name)
+        names.append(f"{name} #{repeats + 1}" if repeats else name)
+    return names

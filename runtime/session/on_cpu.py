@@ -1,0 +1,132 @@
+"""The engines that run on the processor, and opening a model in them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from runtime.bundle import PRECISIONS, Bundle, load_bundle
+from runtime.errors import InputError
+from runtime.session.base import Session
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An inference engine that edgecl can drive.
+
+    Args:
+        package: the module whose presence means that it is installed.
+        module: where its session class lives.
+        session: the class's name.
+        install: the command that brings it.
+    """
+
+    package: str
+    module: str
+    session: str
+    install: str
+
+
+ENGINES = {
+    "onnxruntime": Engine(
+        "onnxruntime",
+        "runtime.session.onnxruntime",
+        "OnnxRuntimeSession",
+        "pip install onnxruntime",
+    ),
+    "openvino": Engine(
+        "openvino",
+        "runtime.session.openvino",
+        "OpenVinoSession",
+        "pip install 'edgecl[openvino]'",
+    ),
+}
+
+
+class _SessionClass(Protocol):
+    def __call__(self, path: Path, *, precision: str, threads: int) -> Session: ...
+
+
+def installed_engines() -> tuple[str, ...]:
+    """The names of the engines that can be imported here."""
+    return tuple(
+        name for name, engine in ENGINES.items() if importlib.util.find_spec(engine.package)
+    )
+
+
+def default_threads() -> int:
+    """The cores that this process may use."""
+    return max(
+        1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+
+
+def open_on_cpu(
+    source: str | Path | Bundle, precision: str, engine: str, threads: int | None
+) -> list[Session]:
+    """Open every precision in every engine that comes into question.
+
+    Returns:
+        Warm sessions; the caller closes them.
+
+    Raises:
+        InputError: no such file or precision, or an engine that is not installed.
+    """
+    count = threads or default_threads()
+    sessions = [
+        _open(name, path, precision=label, threads=count)
+        for label, name, path in _files(source, precision, _engines(engine))
+    ]
+    for session in sessions:
+        session.warm_up()
+    return sessions
+
+
+def _files(
+    source: str | Path | Bundle, precision: str, engines: Sequence[str]
+) -> list[tuple[str, str, Path]]:
+    """Precision, engine and file of all that may be opened."""
+    if not isinstance(source, Bundle):
+        path = Path(source)
+        if path.is_file() and path.suffix == ".onnx":
+            label = _precision_of(path) if precision == AUTO else precision
+            return [(label, engine, path) for engine in engines]
+        if path.suffix == ".onnx":
+            raise InputError(f"there is no model {path}", mend="make one with 'edgecl export'")
+        source = load_bundle(path)
+    held = {engine: source.precisions_for(engine) for engine in engines}
+    if precision != AUTO and not any(precision in found for found in held.values()):
+        source.onnx_path(precision, target=engines[0])  # says why not
+    return [
+        (label, engine, source.onnx_path(label, target=engine))
+        for engine, found in held.items()
+        for label in found
+        if precision in (AUTO, label)
+    ]
+
+
+def _precision_of(path: Path) -> str:
+    return next((part for part in path.name.split(".")[1:-1] if part in PRECISIONS), "onnx")
+
+
+def _engines(engine: str) -> tuple[str, ...]:
+    if engine == AUTO:
+        return installed_engines()
+    if engine not in installed_engines():
+        raise InputError(
+            f"the engine {engine} is not installed", mend=f"install it: {ENGINES[engine].install}"
+        )
+    return (engine,)
+
+
+def _open(engine: str, path: Path, *, precision: str, threads: int) -> Session:
+    entry = ENGINES[engine]
+    session = cast(_SessionClass, getattr(importlib.import_module(entry.module), entry.session))
+    return session(path, precision=precision, threads=threads)

@@ -1,0 +1,148 @@
+"""Which device a model is opened on, and opening it on the GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from runtime.bundle import Bundle
+from runtime.device_probe import has_device, probe_gpu
+from runtime.engine_file import ENGINE_SUFFIX
+from runtime.errors import InputError
+from runtime.session.base import Session
+
+AUTO = "auto"
+CPU, GPU = "cpu", "gpu"
+DEVICES = (AUTO, CPU, GPU)
+TENSORRT = "tensorrt"
+"""The engine's name beside those of `runtime.session.ENGINES`, which run on the processor."""
+
+EngineFor = Callable[[Bundle, str], Path]
+"""Gives the engine file of a bundle in a precision, built where there was none that fits."""
+
+Report = Callable[[str], None]
+"""Given one line for people."""
+
+
+def device_for(device: str, engine: str) -> str:
+    """The device, where the engine that was asked for decides it.
+
+    Args:
+        device: one of `DEVICES`.
+        engine: `auto`, `tensorrt`, or an engine of the processor.
+
+    Raises:
+        InputError: no such device, or one on which that engine does not run.
+    """
+    if device not in DEVICES:
+        raise InputError(
+            f"there is no device {device!r}", mend=f"choose among {', '.join(DEVICES)}"
+        )
+    if engine == AUTO:
+        return device
+    own = GPU if engine == TENSORRT else CPU
+    if device not in (AUTO, own):
+        raise InputError(
+            f"the engine {engine} does not run on the {device}",
+            mend=f"leave out --engine, or take --device {own}",
+        )
+    return own
+
+
+def why_no_gpu() -> InputError | None:
+    """What stands between this machine and TensorRT; None where nothing does.
+
+    Where there is no NVIDIA device, which its files tell, nothing else is looked at.
+    """
+    if not has_device():
+        return InputError(
+            "there is no NVIDIA device here", mend="take --device cpu, or see 'edgecl doctor'"
+        )
+    problems = probe_gpu().problems
+    if not problems:
+        return None
+    first = problems[0]
+    return InputError(first.missing, mend=f"{first.install}; 'edgecl doctor' shows the rest")
+
+
+def is_engine(source: str | Path | Bundle) -> bool:
+    """Whether this is a built engine's file, and not a bundle or an ONNX file."""
+    return not isinstance(source, Bundle) and Path(source).suffix == ENGINE_SUFFIX
+
+
+def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
+    """The precisions of a bundle to be tried on the GPU.
+
+    FP32 is only where it was named, or is all that there is: it was never the faster one.
+
+    Raises:
+        InputError: the bundle holds nothing for TensorRT, or not that precision.
+    """
+    if precision != AUTO:
+        bundle.onnx_path(precision, target="tensorrt")  # refuses what is not there, by name
+        return (precision,)
+    if not bundle.tensorrt:
+        raise InputError(
+            f"{bundle.path} holds nothing for TensorRT", mend="export it again with this version"
+        )
+    names = tuple(bundle.tensorrt)
+    return tuple(name for name in names if name != "fp32") or names
+
+
+def open_on_gpu(
+    bundle: Bundle, precision: str, engine_for: EngineFor | None, report: Report
+) -> list[Session]:
+    """Open a bundle in TensorRT, in each precision that comes into question.
+
+    One that cannot be built or opened is reported and left out, unless it is the only one.
+
+    Returns:
+        Warm sessions; the caller closes them.
+
+    Raises:
+        InputError: none could be opened.
+    """
+    from runtime.session.tensorrt import TensorRtSession
+
+    if engine_for is None:
+        raise InputError(
+            f"nobody is here to build an engine of {bundle.path}",
+            mend="use 'edgecl run', or open a built .engine file",
+        )
+    names = gpu_precisions(bundle, precision)
+    refused: list[InputError] = []
+    sessions: list[Session] = []
+    with ExitStack() as stack:
+        for name in names:
+            try:
+                session = TensorRtSession(engine_for(bundle, name), precision=name)
+                stack.callback(session.close)
+                session.warm_up()
+            except InputError as error:
+                refused.append(error)
+                if len(names) > 1:
+                    report(f"{name} is left out: {error.problem}")
+                continue
+            sessions.append(session)
+        if not sessions:
+            raise refused[0]
+        stack.pop_all()
+    return sessions
+
+
+def open_engine(path: Path, precision: str) -> Session:
+    """Open a lone engine file, whose sidecar lies beside it.
+
+    Raises:
+        InputError: no such engine, or it does not run here.
+    """
+    from runtime.session.tensorrt import TensorRtSession
+
+    session = TensorRtSession(path, precision="" if precision == AUTO else precision)
+    try:
+        session.warm_up()
+    except BaseException:
+        session.close()
+        raise
+    return session
