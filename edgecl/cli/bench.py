@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from edgecl.cli.options import ANY_PATH, FOLDER, ImageSize
+from edgecl.cli.engine_choices import build_options, engine_builder
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
 
 REPORT = "latency.json"
 
@@ -32,8 +33,10 @@ REPORT = "latency.json"
     "--engine",
     "engines",
     multiple=True,
-    help="May be repeated.  [default: all that are installed]",
+    help="May be repeated.  [default: all that are installed, and tensorrt where it works]",
 )
+@DEVICE
+@build_options
 @click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores]")
 @click.option(
     "--frames",
@@ -59,7 +62,14 @@ REPORT = "latency.json"
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--strict", is_flag=True, help="Exit 1 where the measurement is INVALID.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report, without raw times.")
-def command(out: Path, strict: bool, as_json: bool, **choices: Any) -> int:
+def command(
+    out: Path,
+    strict: bool,
+    as_json: bool,
+    workspace: int | None,
+    level: int | None,
+    **choices: Any,
+) -> int:
     """Measure every BUNDLE in every precision on every engine, side by side.
 
     The sides take turns in short blocks, since machines drift. The raw time of every frame and
@@ -72,10 +82,17 @@ def command(out: Path, strict: bool, as_json: bool, **choices: Any) -> int:
     from runtime.benchmark import Scenario, run_benchmark, without_raw, write_report
 
     scenario = Scenario(**choices)
-    with reporting(stderr_console()) as report_progress:
+    console = stderr_console()
+    with reporting(console) as report_progress:
         report = run_benchmark(
             scenario,
             progress=lambda done, total, what: report_progress("bench", done, total, what),
+            engine_for=engine_builder(
+                {"workspace": workspace, "level": level},
+                report_progress,
+                lambda line: console.print(line, markup=False),
+                own_only=False,
+            ),
         )
     write_report(report, out / REPORT)
     page = latency_page(out / REPORT)

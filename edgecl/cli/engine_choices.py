@@ -95,9 +95,8 @@ def require_builder(values: Mapping[str, Any]) -> None:
                 mend="add --engine, or leave it out",
             )
         return
-    from runtime.device_probe import probe_gpu
-
     from export.engine.target import target_of
+    from runtime.device_probe import probe_gpu
 
     try:
         target_of(probe_gpu())

@@ -72,9 +72,8 @@ def _state(
 
 
 def _this_machine() -> tuple[Target | None, str]:
-    from runtime.device_probe import probe_gpu
-
     from export.engine.target import target_of
+    from runtime.device_probe import probe_gpu
 
     try:
         return target_of(probe_gpu()), ""

@@ -10,6 +10,14 @@ import click
 FOLDER = click.Path(path_type=Path, file_okay=False)
 ANY_PATH = click.Path(path_type=Path)
 
+DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="gpu is TensorRT or an error; auto takes the processor where TensorRT does not work.",
+)
+
 _SIZE = re.compile(r"^(\d+)x(\d+)$", re.IGNORECASE)
 
 

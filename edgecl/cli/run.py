@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecl.cli.options import ANY_PATH, FOLDER
+from edgecl.cli.engine_choices import build_options, engine_builder
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
 from edgecl.cli.signals import EXIT_INTERRUPTED
 from runtime.errors import GateError, InputError
 
@@ -28,7 +29,8 @@ SUMMARY = "summary.json"
 @click.option(
     "--model",
     type=ANY_PATH,
-    help="A bundle, or a .onnx file out of one.  [default: the newest bundle here or in runs/]",
+    help="A bundle, a .onnx file out of one, or a built .engine.  [default: the newest bundle here "
+    "or in runs/]",
 )
 @click.option(
     "--camera",
@@ -45,6 +47,8 @@ SUMMARY = "summary.json"
 )
 @click.option("--precision", default="auto", show_default=True, help="auto takes the fastest here.")
 @click.option("--engine", default="auto", show_default=True, help="auto takes the fastest here.")
+@DEVICE
+@build_options
 @click.option(
     "--threads",
     type=click.IntRange(1),
@@ -89,6 +93,9 @@ def command(
     verify_key: Path | None,
     precision: str,
     engine: str,
+    device: str,
+    workspace: int | None,
+    level: int | None,
     threads: int | None,
     budget: str | None,
     every_frame: bool | None,
@@ -106,6 +113,7 @@ def command(
     """
     from rich.console import Console
 
+    from edgecl.cli.progress import reporting
     from edgecl.cli.stream import Stream
     from edgecl.cli.stream_view import print_summary
     from runtime.budget import Budget, parse_budget
@@ -121,17 +129,33 @@ def command(
     trusted = load_signed_bundle(model, verify_key) if verify_key else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages: list[str] = []
+    remarks: list[str] = []
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
+    def remark(text: str) -> None:
+        remarks.append(text)
+        say(text)
 
     def report_outage(text: str) -> None:
         outages.append(text)
-        console.print(text, markup=False)
+        say(text)
 
     with ExitStack() as stack:
         camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
         threads = threads or max(1, default_threads() - 1)
-        session, candidates = open_fastest(
-            trusted or model, precision, engine=engine, threads=threads
-        )
+        building = {"workspace": workspace, "level": level}
+        with reporting(console) as progress:
+            session, candidates = open_fastest(
+                trusted or model,
+                precision,
+                engine=engine,
+                threads=threads,
+                device=device,
+                engine_for=engine_builder(building, progress, say, own_only=trusted is not None),
+                report=remark,
+            )
         stack.enter_context(session)
         folder = out or Path(STREAMS) / datetime.now().strftime("%Y%m%d-%H%M%S")
         sink = JsonLinesSink(folder / VERDICTS)
@@ -141,7 +165,7 @@ def command(
             every_frame=not camera.live if every_frame is None else every_frame,
             frames=frames,
         )
-        stream = Stream(model, camera, session, candidates, settings, sink, outages)
+        stream = Stream(model, camera, session, candidates, settings, sink, outages, remarks)
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     document = stream.summary(outcome)

@@ -55,6 +55,7 @@ class Stream:
     settings: Settings
     sink: JsonLinesSink
     outages: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def run(self, console: Console) -> Outcome:
         """Judge until the camera ends, the frames are up, or somebody stops it."""
@@ -106,7 +107,7 @@ class Stream:
             "candidates": [vars(candidate) for candidate in self.candidates],
             "interrupted": outcome.interrupted,
             "error": None if failure is None else str(failure),
-            "notes": list(outcome.notes),
+            "notes": [*self.remarks, *outcome.notes],
             "camera_outages": list(self.outages),
             "verdicts": {
                 "file": str(self.sink.path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,11 +29,9 @@ def rtx():
 @pytest.fixture
 def box(monkeypatch):
     """Set what the probe finds in this process."""
-    module = ModuleType("runtime.device_probe")
-    monkeypatch.setitem(sys.modules, "runtime.device_probe", module)
 
     def be(found) -> None:
-        module.probe_gpu = lambda: found  # type: ignore[attr-defined]
+        monkeypatch.setattr("runtime.device_probe.probe_gpu", lambda: found)
 
     problem = SimpleNamespace(missing="TensorRT is not installed", install="install it so")
     be(probe(module="", tensorrt="", device="", compute_capability="", problems=(problem,)))

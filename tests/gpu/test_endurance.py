@@ -30,7 +30,6 @@ DEVICE_SLACK = 32 * MIB
 def test_ten_thousand_frames_leave_memory_where_it_was(graph, memory, engine, tell):
     """Only a real driver can leak, and only a real clock has a tail."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     picture = nets.pictures(1)
@@ -60,7 +59,6 @@ def test_ten_thousand_frames_leave_memory_where_it_was(graph, memory, engine, te
 def test_two_hundred_sessions_leave_memory_where_it_was(memory, engine):
     """What `close` hands back is really free: contexts, streams, events, graphs and buffers."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     picture = nets.pictures(1)
@@ -84,7 +82,6 @@ def test_two_hundred_sessions_leave_memory_where_it_was(memory, engine):
 def test_the_session_beside_trtexec(engine, tell):
     """Shown, not asserted: a test has no idea of what else this machine does."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     if find_trtexec() is None:
@@ -104,7 +101,6 @@ def test_one_frame_costs_each_step_once(memory, engine):
     import time
 
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     picture = nets.pictures(4)

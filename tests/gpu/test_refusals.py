@@ -73,9 +73,8 @@ def test_a_cut_engine_whose_sidecar_fits_is_refused_by_tensorrt(copy, kept):
 )
 def test_an_engine_of_elsewhere_is_refused_and_passed_over(copy, bundle, box, fields, words):
     """The versions and names that real libraries report are those that the sidecar is held to."""
-    from runtime.session.tensorrt import TensorRtSession
-
     from export.engine.ready import ready_engine
+    from runtime.session.tensorrt import TensorRtSession
 
     amend(copy, **fields)
     with pytest.raises(InputError, match=words) as caught:
@@ -94,7 +93,6 @@ def test_an_engine_of_elsewhere_is_refused_and_passed_over(copy, bundle, box, fi
 def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(engine):
     """A refused batch leaves a real execution context as it was."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     largest = read_engine_file(engine()).batches[2]
@@ -126,7 +124,6 @@ def test_a_full_gpu_is_one_line_and_works_again_when_there_is_room(memory, engin
     """The driver's real out-of-memory error, from whichever call meets it first."""
     from runtime.gpu import GpuMemoryError, open_memory
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     if target_of(box).shares_memory:

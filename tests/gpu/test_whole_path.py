@@ -23,7 +23,6 @@ TOLERANCES = {"fp16": 0.02, "int8": 0.05}
 def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bundle, engine):
     """The fake answers what it is told; here real kernels compute, from the copied picture."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     batch = nets.pictures(4)
@@ -44,7 +43,6 @@ def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bu
 def test_two_pictures_in_a_row_are_not_mixed_up(memory, engine):
     """Upload, kernels and download of one frame are in order in the stream of a real GPU."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     batch = nets.pictures(4)
@@ -59,7 +57,6 @@ def test_two_pictures_in_a_row_are_not_mixed_up(memory, engine):
 def test_several_sessions_live_beside_each_other(memory, engine):
     """Contexts, streams and buffers of sessions in one process do not touch each other's memory."""
     from runtime.session.tensorrt import TensorRtSession
-
     from tests.gpu import nets
 
     batch = nets.pictures(2)
@@ -128,10 +125,9 @@ def test_an_exported_network_runs_and_agrees(encoder, tmp_path, box):
     """The graphs that torch's exporter writes, Q/DQ and all, run on kernels of this GPU."""
     pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
-    from runtime.session.tensorrt import TensorRtSession
-
     from benchmarks.untrained import export_untrained
     from export.engine.ready import ready_engine
+    from runtime.session.tensorrt import TensorRtSession
     from tests.gpu import nets
 
     bundle = export_untrained(encoder, tmp_path / f"{encoder}.edgecl")
