@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,7 +140,8 @@ def _build(
     )
     write_engine_file(built, engine.plan)
     if engine.timing_cache:
-        with replacing(timing) as temporary:
+        # The engine is there; that the next build measures again is no reason to fail.
+        with suppress(InputError), replacing(timing) as temporary:
             temporary.write_bytes(engine.timing_cache)
     return built
 
