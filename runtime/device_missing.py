@@ -50,6 +50,7 @@ def find_problems(
             *_crash(lines, ending),
             *_tensorrt(lines, ending, root),
             *_bindings(lines),
+            *_newer_bindings(lines),
         )
     )
 
@@ -148,9 +149,34 @@ def _bindings(lines: Sequence[Mapping[str, Any]]) -> _Found:
     yield (
         "neither pycuda nor cuda-bindings can be imported"
         + (f" ({'; '.join(broken)})" if broken else ""),
-        "PATH=/usr/local/cuda/bin:$PATH pip install pycuda, or pip install 'cuda-bindings==12.6.*'",
-        "pip install cuda-bindings; or, with the CUDA toolkit, pip install pycuda",
+        f"PATH=/usr/local/cuda/bin:$PATH pip install pycuda, or {_fitting(lines)}",
+        f"{_fitting(lines)}; or, with the CUDA toolkit, pip install pycuda",
     )
+
+
+def _newer_bindings(lines: Sequence[Mapping[str, Any]]) -> _Found:
+    """cuda-bindings of a newer CUDA than the driver's call what the driver does not have."""
+    told = {name: value for line in lines for name, value in line.get("bindings", {}).items()}
+    version, cuda = told.get("cuda-bindings", ""), _cuda(lines)
+    if told.get("pycuda") or not (cuda and version[:1].isdigit()):
+        return
+    if int(version.split(".")[0]) > int(cuda.split(".")[0]):
+        yield (
+            f"cuda-bindings {version} is newer than the driver, which serves CUDA {cuda}",
+            _fitting(lines),
+            _fitting(lines),
+        )
+
+
+def _fitting(lines: Sequence[Mapping[str, Any]]) -> str:
+    cuda = _cuda(lines)
+    below = f",<{int(cuda.split('.')[0]) + 1}" if cuda else ""
+    return f"pip install 'cuda-bindings>=12.8{below}'"
+
+
+def _cuda(lines: Sequence[Mapping[str, Any]]) -> str:
+    """The newest CUDA that the driver serves; empty where no driver answers."""
+    return next((str(line["cuda"]) for line in lines if "cuda" in line), "")
 
 
 def _release(version: str) -> tuple[int, ...]:

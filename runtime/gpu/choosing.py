@@ -27,20 +27,30 @@ class Backend:
         package: whose version is told.
         memory: takes the module, its version and the GPU's number.
         install: the command that brings it.
+        oldest: release whose calls are those that are made here.
     """
 
     module: str
     package: str
     memory: Callable[[Any, str, int], DeviceMemory]
     install: str
+    oldest: tuple[int, int]
 
 
 BACKENDS: Mapping[str, Backend] = {
     "pycuda": Backend(
-        "pycuda.driver", "pycuda", PycudaMemory, "pip install pycuda, with the CUDA toolkit"
+        "pycuda.driver",
+        "pycuda",
+        PycudaMemory,
+        "pip install pycuda, with the CUDA toolkit",
+        (2024, 1),
     ),
     "cuda-bindings": Backend(
-        "cuda.bindings.driver", "cuda-bindings", CudaBindingsMemory, "pip install cuda-bindings"
+        "cuda.bindings.driver",
+        "cuda-bindings",
+        CudaBindingsMemory,
+        "pip install 'cuda-bindings>=12.8'",
+        (12, 8),
     ),
 }
 
@@ -70,8 +80,14 @@ def open_memory(name: str = AUTO, ordinal: int = 0) -> DeviceMemory:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             refused.append(f"{label} ({reason})")
             continue
+        version = _version(backend.package)
+        if _is_older(version, backend.oldest):
+            refused.append(
+                f"{label} ({version} is older than {'.'.join(map(str, backend.oldest))})"
+            )
+            continue
         try:
-            return backend.memory(module, _version(backend.package), ordinal)
+            return backend.memory(module, version, ordinal)
         except GpuError as error:
             raise InputError(
                 f"GPU {ordinal} cannot be used through {label}: {error}",
@@ -79,7 +95,7 @@ def open_memory(name: str = AUTO, ordinal: int = 0) -> DeviceMemory:
             ) from error
     install = BACKENDS["pycuda" if name == AUTO else name].install
     raise InputError(
-        f"no bindings to the CUDA driver can be imported: {', '.join(refused)}",
+        f"no bindings to the CUDA driver can be used: {', '.join(refused)}",
         mend=f"install them: {install}" + ("; or cuda-bindings" if name == AUTO else ""),
     )
 
@@ -89,3 +105,8 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "of unknown version"
+
+
+def _is_older(version: str, oldest: tuple[int, int]) -> bool:
+    release = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return bool(release) and release < oldest

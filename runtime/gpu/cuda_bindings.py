@@ -1,4 +1,4 @@
-"""Device memory through NVIDIA's cuda-bindings, from 12.6 on."""
+"""Device memory through NVIDIA's cuda-bindings, from 12.8 on."""
 
 from __future__ import annotations
 

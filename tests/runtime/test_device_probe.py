@@ -75,6 +75,16 @@ def test_cuda_bindings_serve_where_pycuda_is_not(tmp_path):
     assert judge(lines, "", T4, tmp_path).memory == "cuda-bindings 12.6.2"
 
 
+def test_bindings_of_a_newer_cuda_than_the_drivers_are_named(tmp_path):
+    newer = {"bindings": {"cuda-bindings": "13.5.0"}}
+    found = judge([*DRIVER, NO_BINDINGS[0], newer, *TENSORRT], "", T4, tmp_path)
+    assert missing(found) == [
+        "cuda-bindings 13.5.0 is newer than the driver, which serves CUDA 12.6"
+    ]
+    assert found.problems[0].install == "pip install 'cuda-bindings>=12.8,<13'"
+    assert judge([*DRIVER, PYCUDA[0], newer, *TENSORRT], "", T4, tmp_path).ready
+
+
 def test_tensorrt_for_rtx_serves_where_tensorrt_is_not(tmp_path):
     rtx: dict[str, Any] = {"module": "tensorrt_rtx", "version": "1.7.1.116"}
     found = judge([*DRIVER, *PYCUDA, NO_TENSORRT[0], rtx], "", T4, tmp_path)

@@ -216,6 +216,13 @@ def test_no_bindings_names_both_and_what_brings_them(driver, monkeypatch):
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.parametrize("backend", ["cuda-bindings"], indirect=True)
+def test_bindings_that_are_too_old_are_not_used(driver, monkeypatch):
+    monkeypatch.setattr("runtime.gpu.choosing._version", lambda package: "11.8.7")
+    with pytest.raises(InputError, match=r"cuda-bindings \(11.8.7 is older than 12.8\)"):
+        open_memory()
+
+
 def test_no_such_gpu_and_no_such_backend(driver, backend):
     with pytest.raises(InputError, match=f"GPU 7 cannot be used through {backend}: .*ordinal"):
         open_memory("auto", 7)
