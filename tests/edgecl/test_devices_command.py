@@ -33,7 +33,7 @@ def version() -> str:
 
 
 @pytest.fixture
-def workplace(make_bundle, tmp_path, monkeypatch) -> Path:
+def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
     """A bundle for both, and a folder of eight white pictures."""
     path = make_bundle(tmp_path / "tiny.edgecl", precisions=("fp32", "int8"))
     manifest = json.loads((path / MANIFEST).read_text())
