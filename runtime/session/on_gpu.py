@@ -103,8 +103,6 @@ def open_on_gpu(
     Raises:
         InputError: none could be opened.
     """
-    from runtime.session.tensorrt import TensorRtSession
-
     if engine_for is None:
         raise InputError(
             f"nobody is here to build an engine of {bundle.path}",
@@ -116,14 +114,13 @@ def open_on_gpu(
     with ExitStack() as stack:
         for name in names:
             try:
-                session = TensorRtSession(engine_for(bundle, name), precision=name)
-                stack.callback(session.close)
-                session.warm_up()
+                session = open_engine(engine_for(bundle, name), name)
             except InputError as error:
                 refused.append(error)
                 if len(names) > 1:
                     report(f"{name} is left out: {error.problem}")
                 continue
+            stack.callback(session.close)
             sessions.append(session)
         if not sessions:
             raise refused[0]

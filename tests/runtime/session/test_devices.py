@@ -160,6 +160,17 @@ def test_a_precision_that_cannot_be_built_is_left_out_with_a_line(bundle, gpu):
     assert gpu.driver.left == {}
 
 
+def test_an_engine_that_does_not_run_is_left_out_and_closed(bundle, gpu):
+    gpu.driver.fail["execute"] = ["CUDA_ERROR_OUT_OF_MEMORY"]
+    said: list[str] = []
+    session = open_session(bundle, device="gpu", engine_for=gpu.engine_for, report=said.append)
+    assert session.precision == "int8"
+    assert "fp16 is left out: " in said[0]
+    assert gpu.driver.left["runtime"] == 1
+    session.close()
+    assert gpu.driver.left == {}
+
+
 def test_nothing_that_can_be_built(bundle, gpu):
     gpu.refused = {"fp16", "int8"}
     with pytest.raises(InputError, match="--device gpu: fp16 cannot be built"):
