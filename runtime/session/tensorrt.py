@@ -13,7 +13,13 @@ from runtime.errors import FrameError, InputError, SessionLostError
 from runtime.gpu import GpuError, GpuLostError, GpuMemoryError, open_memory
 from runtime.session.base import Outputs, Session
 from runtime.session.tensorrt_device import DeviceState
-from runtime.session.tensorrt_engine import LoadedEngine, no_room, read_layout, require_fit
+from runtime.session.tensorrt_engine import (
+    LoadedEngine,
+    abandon,
+    no_room,
+    read_layout,
+    require_fit,
+)
 from runtime.session.tensorrt_module import load_tensorrt
 
 TRIES = 3
@@ -69,6 +75,8 @@ class TensorRtSession(Session):
             self._drop()
             raise no_room(error, gpu.device, self._free()) from error
         except GpuError as error:
+            if isinstance(error, GpuLostError):
+                self._abandon()
             self._drop()
             raise InputError(
                 f"{path} cannot be opened: {error}", mend="look at 'edgecl doctor'"
@@ -130,10 +138,13 @@ class TensorRtSession(Session):
                     self._state = self._on_device()
                 answer = self._state.run(batch, timed=timed)
             except GpuLostError as error:
+                self._abandon()
                 raise self._give_up(str(error)) from error
             except GpuError as error:
                 self._drop_state()
                 self._failures += 1
+                if self._loaded.empty:
+                    raise self._give_up(f"the GPU did not answer after: {error}") from error
                 if self._failures >= TRIES:
                     raise self._give_up(f"{self._failures} frames in a row: {error}") from error
                 raise FrameError(str(error)) from error
@@ -167,15 +178,26 @@ class TensorRtSession(Session):
         state, self._state = self._state, None
         if state is not None:
             state.close()
+            if state.lost:
+                self._abandon()
 
     def _drop(self) -> None:
         """In this order: contexts and buffers, the engine, its runtime."""
         self._drop_state()
+        if self._loaded.empty:
+            return
         try:
             with self._memory.current():
                 self._loaded.close()
-        except GpuError:
-            self._loaded.close()  # nothing of it is left on a GPU that is gone
+        except GpuLostError:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let go of what lived on a GPU that is gone, without touching it."""
+        for thing in (self._state, self._loaded):
+            if thing is not None:
+                abandon(thing)
+        self._state, self._loaded = None, LoadedEngine()
 
     def _free(self) -> int | None:
         try:

@@ -13,7 +13,7 @@ from runtime.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.gpu import Buffer, DeviceMemory, GpuError, GpuLostError, GpuMemoryError, Graph
 from runtime.gpu.errors import error_of_words
 from runtime.session.base import Outputs
-from runtime.session.tensorrt_engine import Layout, LoadedEngine
+from runtime.session.tensorrt_engine import Layout, LoadedEngine, abandon
 from runtime.session.tensorrt_log import errors_of, recording
 
 LANES = 4
@@ -25,7 +25,8 @@ STEPS = ("upload", "infer", "download")
 class DeviceState:
     """Everything is taken at the start, for the largest batch, and given back by `close`.
 
-    All but `close` raise `GpuError`, after which only `close` may be called.
+    All but `close` raise `GpuError`, after which only `close` may be called; after a
+    `GpuLostError` only `abandon`.
 
     Args:
         trt: the TensorRT module.
@@ -41,12 +42,19 @@ class DeviceState:
         self._memory = memory
         self._graphs = graph and memory.graphs
         self._lanes: dict[int, _Lane] = {}
+        self._stream: Any = None
         self.graph_refusal = ""
-        with ExitStack() as stack, memory.current():
-            stack.callback(self.close)
-            self._held = ExitStack()
-            self._take()
-            stack.pop_all()
+        self.lost = False
+        self._held = ExitStack()
+        try:
+            with memory.current():
+                self._take()
+        except GpuLostError:
+            abandon(self)
+            raise
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def captured(self) -> tuple[int, ...]:
@@ -91,15 +99,19 @@ class DeviceState:
     def close(self) -> None:
         """Give everything back: graphs, contexts, events, buffers, and last the stream.
 
-        What a GPU that is gone says to that has no meaning any more.
+        If the GPU is found to be gone, all is abandoned, and `lost` is true.
         """
-        with suppress(GpuError), self._memory.current():
-            with suppress(GpuError, AttributeError):
-                self._stream.synchronize()  # nothing may still copy out of what is freed
-            for lane in self._lanes.values():
-                lane.close()
-            self._lanes.clear()
-            self._held.close()
+        try:
+            with self._memory.current():
+                if self._stream is not None:
+                    self._stream.synchronize()  # nothing may still copy out of what is freed
+                for lane in self._lanes.values():
+                    lane.close()
+                self._lanes.clear()
+                self._held.close()
+        except GpuLostError:
+            self.lost = True
+            abandon(self)
 
     def _take(self) -> None:
         memory, largest = self._memory, self._layout.batches[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,16 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
         )
 
 
+def abandon(thing: object) -> None:
+    """Keep something for ever, because the GPU that it lives on is gone.
+
+    There is nothing left to free: the driver refuses every call. But destroying it, now or when
+    the process ends, would make those calls, and pycuda and TensorRT end the process over what the
+    driver answers.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
 class LoadedEngine:
     """A runtime and its engine.
 
@@ -83,6 +94,11 @@ class LoadedEngine:
             raise error_of_words(words) or InputError(
                 f"{title(trt)} does not take the engine {file.path}: {words}", mend=REBUILD
             )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held."""
+        return self.engine is None and self._runtime is None
 
     def close(self) -> None:
         """The engine first, since it works by its runtime. The GPU must be current."""
