@@ -73,11 +73,12 @@ def command(
 
             write_triton(out, triton)
     with reporting(console) as report:
-        build_asked(out, options, report, lambda line: console.print(line, markup=False))
+        engines = build_asked(out, options, report, lambda line: console.print(line, markup=False))
     for note in _notes(job.contract.pass_labels, outcome):
         console.print(f"note: {note}", markup=False)
     if as_json:
-        click.echo(json.dumps(_document(outcome, out), indent=2))
+        document = {**_document(outcome, out), "engines": list(map(str, engines))}
+        click.echo(json.dumps(document, indent=2))
     else:
         from edgecl.cli.export_table import print_outcome
 

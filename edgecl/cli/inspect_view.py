@@ -35,8 +35,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         console.print(_plain(_engine(engine)))
     if summary["engines"] and summary["signature"]["state"] != "none":
         console.print(
-            "no signature covers engines: with --verify-key, run and bench take only those that "
-            "this machine built itself"
+            "no signature covers engines: run --verify-key takes only those that this machine "
+            "built itself"
         )
     for name in summary["unnamed"]:
         console.print(_plain(f"not in the manifest, so no hash covers it: {name}"))

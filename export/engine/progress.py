@@ -13,6 +13,9 @@ Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text) as work goes on."""
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def silent(stage: str, done: int, total: int, text: str) -> None:
     """Report nothing."""
 
@@ -62,17 +65,15 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     """Turn Ctrl-C during the block into a question that can be asked; after it, it is raised.
 
     Python's own handler waits until TensorRT returns, which is minutes, or raises inside one of
-    its callbacks, which it does not survive. A second Ctrl-C ends the process at once.
+    its callbacks, which it does not survive. The same holds for SIGTERM and SIGHUP where somebody handles
+    them; where nobody does, they end the process as ever. A second signal ends it at once.
 
     Yields:
-        Whether Ctrl-C came.
+        Whether a signal came.
 
     Raises:
-        KeyboardInterrupt: it came.
+        KeyboardInterrupt: it came; or whatever its handler raises.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
     came: list[int] = []
 
     def handle(number: int, frame: object) -> None:
@@ -80,13 +81,17 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             os._exit(128 + signal.SIGINT)
         came.append(number)
 
-    before = signal.signal(signal.SIGINT, handle)
+    mine = threading.current_thread() is threading.main_thread()
+    handled = [number for number in SIGNALS if mine and callable(signal.getsignal(number))]
+    before = {number: signal.signal(number, handle) for number in handled}
     try:
         yield lambda: bool(came)
     except BaseException:
         if not came:
             raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if came:
+        signal.raise_signal(came[0])
         raise KeyboardInterrupt

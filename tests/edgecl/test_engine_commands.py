@@ -83,6 +83,20 @@ def test_all_precisions_but_fp32_are_built_into_the_bundle(box, make_bundle, rtx
     assert len(again) == 3
 
 
+def test_an_export_with_engines_names_them_and_they_fit(box, trained_run, tmp_path, rtx, capfd):
+    box(probe(rtx))
+    out = tmp_path / "built.edgecl"
+    command = ["export", str(trained_run), "--fp16", "--max-drop", "20", "--out", str(out)]
+    assert edgecl([*command, "--engine", "--max-batch", "2", "--level", "0", "--json"]) == 0
+    told = capfd.readouterr()
+    (path,) = json.loads(told.out)["engines"]
+    engine = read_engine_file(out / "engines" / path.rpartition("/")[2])
+    assert (engine.precision, engine.batches, engine.options["level"]) == ("fp16", (1, 1, 2), 0)
+    assert "building the fp16 engine for TensorRT for RTX" in told.err
+    assert edgecl(["inspect", str(out), "--json"]) == 0
+    assert [e["state"] for e in json.loads(capfd.readouterr().out)["engines"]] == ["fits"]
+
+
 def test_fp32_alone_is_built(box, make_bundle, rtx):
     box(probe(rtx))
     bundle = with_tensorrt(make_bundle())

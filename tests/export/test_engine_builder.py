@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from types import ModuleType
 
@@ -179,6 +181,33 @@ def test_the_precision_is_never_asked_for_by_a_flag(convolution, rtx, monkeypatc
 
     monkeypatch.setattr(rtx.IBuilderConfig, "set_flag", refuse)
     assert build_engine(rtx, convolution, SM86).plan
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_somebody_handles_waits_until_tensorrt_has_returned(number, convolution, rtx):
+    class EndedError(Exception):
+        pass
+
+    def end(number, frame):
+        raise EndedError
+
+    steps: list[str] = []
+
+    def interrupt(stage, done, total, text):
+        if not steps:
+            os.kill(os.getpid(), number)
+        steps.append(text)
+
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(EndedError):
+            build_engine(rtx, convolution, SM86, report=interrupt)
+        assert signal.getsignal(number) is end
+    finally:
+        signal.signal(number, before)
+    whole: list[str] = []
+    build_engine(rtx, convolution, SM86, report=lambda *step: whole.append(step[3]))
+    assert len(steps) < len(whole)
 
 
 def test_a_module_that_is_not_installed_names_the_command(monkeypatch):

@@ -93,6 +93,18 @@ def test_two_processes_that_start_together_build_once(bundle, spawn):
     read_engine_file(Path(told.splitlines()[-1]))
 
 
+def test_whoever_waits_can_be_interrupted_and_the_builder_goes_on(bundle, spawn):
+    first = spawn("wait")
+    await_file(bundle.path.parent / "building", first)
+    second = spawn("now")
+    assert second.stdout is not None
+    assert "waiting until it has" in second.stdout.readline()
+    second.send_signal(signal.SIGINT)
+    assert second.wait(timeout=60) != 0
+    (bundle.path.parent / "go").touch()
+    read_engine_file(Path(first.communicate(timeout=60)[0].splitlines()[-1]))
+
+
 def test_a_build_that_is_killed_leaves_no_engine_and_blocks_nobody(bundle, spawn, rtx):
     process = spawn("wait")
     await_file(bundle.path.parent / "building", process)
