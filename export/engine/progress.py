@@ -65,8 +65,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     """Turn Ctrl-C during the block into a question that can be asked; after it, it is raised.
 
     Python's own handler waits until TensorRT returns, which is minutes, or raises inside one of
-    its callbacks, which it does not survive. The same holds for SIGTERM and SIGHUP where somebody handles
-    them; where nobody does, they end the process as ever. A second signal ends it at once.
+    its callbacks, which it does not survive. The same holds for SIGTERM and SIGHUP where somebody
+    handles them; where nobody does, they end the process as ever. A second signal ends it at once.
 
     Yields:
         Whether a signal came.
