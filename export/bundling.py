@@ -114,7 +114,7 @@ class _Export:
 
     def __init__(self, job: Job, scratch: Path, report: Report) -> None:
         self.job = job
-        self.outcome = Outcome()
+        self.outcome = Outcome(notes=list(job.notes))
         self.artefacts: dict[str, Artefact] = {}
         self.plan: Int8Plan | None = None
         self._scratch = scratch

@@ -68,6 +68,10 @@ def rounded_once(half: onnx.ModelProto, fp32: onnx.ModelProto) -> onnx.ModelProt
             or list(source.dims) != list(tensor.dims)
         ):
             continue
-        rounded = onnx.numpy_helper.to_array(source).astype(np.float16)
+        with np.errstate(over="ignore"):
+            rounded = onnx.numpy_helper.to_array(source).astype(np.float16)
+        # What masks attention is the least number of either type, and must stay one.
+        own = onnx.numpy_helper.to_array(tensor)
+        rounded = np.where(np.isfinite(rounded), rounded, own)
         tensor.CopyFrom(onnx.numpy_helper.from_array(rounded, tensor.name))
     return result

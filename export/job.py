@@ -96,6 +96,7 @@ class Job:
         rewrites: what was rewritten before the graph, for example `gray-input`.
         version: edgecl's.
         seed: of every draw.
+        notes: what the user should know of the pictures.
     """
 
     classifier: nn.Module
@@ -111,3 +112,4 @@ class Job:
     int8: Int8Choices = field(default_factory=Int8Choices)
     rewrites: tuple[str, ...] = ()
     seed: int = 0
+    notes: tuple[str, ...] = ()

@@ -76,6 +76,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
     _require_same_data(prepared, whole, config.data, run)
     contract = InputContract(*config.image_size, config.interpolation)
     labels = prepared.pictures.labels
+    candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
     usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)
     deployed = folded_to_gray(classifier, config)
     return Job(
@@ -85,7 +86,8 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         precisions=choices.precisions,
         validation=_pictures(prepared, prepared.split.validation),
         test=_pictures(prepared, prepared.split.test),
-        candidates=_candidates(prepared, choices.calibration_data, contract, report),
+        candidates=candidates,
+        notes=notes,
         limits=choices.limits,
         int8=choices.int8,
         rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
@@ -133,8 +135,8 @@ def require_place(out: Path, triton: Path | None) -> None:
 
 def _candidates(
     prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
-) -> Pictures:
-    """What calibration may choose from: the train part, or the user's own pictures."""
+) -> tuple[Pictures, tuple[str, ...]]:
+    """What calibration may choose from, the train part or the user's own pictures, and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))
     if folder is None:
         # The very same file on both sides, as a random split allows, must not calibrate either.
@@ -144,7 +146,7 @@ def _candidates(
         found = _pictures(prepared, rows)
         # A label that fine-tuning was not shown must not show itself in the choice either.
         targets = np.where(np.isin(rows, prepared.split.train), found.targets, -1)
-        return replace(found, targets=targets)
+        return replace(found, targets=targets), ()
     pictures = read_unlabelled(
         [folder],
         contract,
@@ -158,7 +160,11 @@ def _candidates(
             mend="calibrate on other pictures; without --calibration-data the train part is taken",
         )
     unlabelled = np.full(len(pictures), -1, np.int64)
-    return Pictures(pictures.images, unlabelled, pictures.files, pictures.hashes)
+    notes = (
+        *pictures.notes,
+        *(f"left out {item.file} of {folder}: {item.reason}" for item in pictures.skipped),
+    )
+    return Pictures(pictures.images, unlabelled, pictures.files, pictures.hashes), notes
 
 
 def _pictures(prepared: Prepared, rows: NDArray[np.int64]) -> Pictures:

@@ -49,7 +49,7 @@ class OpenVinoSession(Session):
             self.contract = _contract(self._model, path)
             self._single: Any = _Single(self._model, self._options)
         except RuntimeError as error:
-            line = str(error).strip().splitlines()[-1][:160]
+            line = telling_line(str(error))
             raise InputError(
                 f"{path} is not a model that OpenVINO {self.version} can load ({line})",
                 mend="give a file that 'edgecl export' wrote",
@@ -91,6 +91,13 @@ class _Single:
         np.copyto(self._input, batch)
         self._request.infer(share_outputs=True)
         return [tensor.data.copy() for tensor in self._outputs]
+
+
+def telling_line(message: str) -> str:
+    """The line of OpenVINO's message that names what it lacks, else the last one."""
+    lines = [line.strip() for line in message.strip().splitlines()] or [""]
+    summary = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+    return (summary or lines)[-1][:160]
 
 
 @cache

@@ -84,8 +84,7 @@ def graphs_made_once(
 
     from export import bundling
     from export.engine.trial import Trial
-
-    make = bundling.to_onnx
+    from export.onnx_graph import to_onnx
 
     def made_once(classifier: nn.Module, contract: ModelContract, **options: Any) -> Any:
         weights = hashlib.sha256()
@@ -93,7 +92,7 @@ def graphs_made_once(
             weights.update(name.encode() + tensor.numpy().tobytes())
         key = (weights.hexdigest(), str(contract), *options.items())
         if key not in graphs_made:
-            graphs_made[key] = make(classifier, contract, **options)
+            graphs_made[key] = to_onnx(classifier, contract, **options)
         model = onnx.ModelProto()
         model.CopyFrom(graphs_made[key])
         return model

@@ -17,13 +17,14 @@ from safetensors.torch import load_file, save_file
 
 from edgecl.cli.shell import run as edgecl
 from export import bundling, manifest
+from runtime.atomic import write_json
 from runtime.bundle import load_bundle
 from runtime.user_cache import user_cache
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
 
-def mistake(capfd, *arguments: object) -> str:
+def mistake(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
     """Run a command that must end with 2 and exactly one line."""
     capfd.readouterr()
     assert edgecl([str(argument) for argument in arguments]) == 2
@@ -235,7 +236,7 @@ def test_two_exports_to_one_place_at_once_leave_one_whole_bundle(trained_run, tm
     ]
     edgecl(["export", str(trained_run), "--out", str(out)])
     # Serial up to the last step, which is where they meet: torch exports one graph at a time.
-    gate, write = threading.Barrier(2), manifest.write_json
+    gate, write = threading.Barrier(2), write_json
 
     def together(path: Path, value: object) -> None:
         write(path, value)

@@ -155,7 +155,7 @@ def test_an_impossible_contract_is_refused(size, interpolation):
         InputContract(size[0], size[1], interpolation)
 
 
-ODD = (None, [], "x", 3, {"a": 1}, {"a": {"b": 2}})
+ODD: tuple[object, ...] = (None, [], "x", 3, {"a": 1}, {"a": {"b": 2}})
 
 
 @pytest.mark.parametrize(
