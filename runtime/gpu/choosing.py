@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import InputError
 from runtime.gpu.base import DeviceMemory
-from runtime.gpu.cuda_bindings import CudaBindingsMemory
+from runtime.gpu.cuda_bindings import CudaBindingsMemory, GraphCapture
 from runtime.gpu.errors import GpuError
 from runtime.gpu.pycuda import PycudaMemory
 
@@ -25,14 +26,12 @@ class Backend:
     Args:
         module: what is imported.
         package: whose version is told.
-        memory: takes the module, its version and the GPU's number.
         install: the command that brings it.
         oldest: release whose calls are those that are made here.
     """
 
     module: str
     package: str
-    memory: Callable[[Any, str, int], DeviceMemory]
     install: str
     oldest: tuple[int, int]
 
@@ -41,21 +40,18 @@ BACKENDS: Mapping[str, Backend] = {
     "pycuda": Backend(
         "pycuda.driver",
         "pycuda",
-        PycudaMemory,
         "pip install pycuda, with the CUDA toolkit",
         (2024, 1),
     ),
     "cuda-bindings": Backend(
         "cuda.bindings.driver",
         "cuda-bindings",
-        CudaBindingsMemory,
         "pip install 'cuda-bindings>=12.8'",
         (12, 8),
     ),
 }
 
 
-@functools.cache
 def open_memory(name: str = AUTO, ordinal: int = 0) -> DeviceMemory:
     """The GPU's memory. Chosen once per process: the same arguments give the same object.
 
@@ -66,28 +62,35 @@ def open_memory(name: str = AUTO, ordinal: int = 0) -> DeviceMemory:
     Raises:
         InputError: no such bindings, none that can be imported, or no GPU that answers.
     """
+    with _CHOOSING:
+        return _opened(name, ordinal)
+
+
+def forget_memory() -> None:
+    """Let the next `open_memory` choose anew; for tests."""
+    _opened.cache_clear()
+
+
+_CHOOSING = threading.Lock()
+
+
+@functools.cache
+def _opened(name: str, ordinal: int) -> DeviceMemory:
     if name != AUTO and name not in BACKENDS:
         raise InputError(
             f"there is no memory backend {name!r}", mend=f"choose among {', '.join(BACKENDS)}"
         )
     refused = []
-    for label, backend in BACKENDS.items():
+    for label in BACKENDS:
         if name not in (AUTO, label):
             continue
         try:
-            module = importlib.import_module(backend.module)
-        except (ImportError, OSError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            refused.append(f"{label} ({reason})")
-            continue
-        version = _version(backend.package)
-        if _is_older(version, backend.oldest):
-            refused.append(
-                f"{label} ({version} is older than {'.'.join(map(str, backend.oldest))})"
-            )
+            module, version = _load(label)
+        except ImportError as error:
+            refused.append(f"{label} ({error})")
             continue
         try:
-            return backend.memory(module, version, ordinal)
+            return _MAKERS[label](module, version, ordinal)
         except GpuError as error:
             raise InputError(
                 f"GPU {ordinal} cannot be used through {label}: {error}",
@@ -98,6 +101,38 @@ def open_memory(name: str = AUTO, ordinal: int = 0) -> DeviceMemory:
         f"no bindings to the CUDA driver can be used: {', '.join(refused)}",
         mend=f"install them: {install}" + ("; or cuda-bindings" if name == AUTO else ""),
     )
+
+
+def _load(label: str) -> tuple[Any, str]:
+    """The module of a backend, and its version.
+
+    Raises:
+        ImportError: with one line that says why it cannot be used.
+    """
+    backend = BACKENDS[label]
+    try:
+        module = importlib.import_module(backend.module)
+    except (ImportError, OSError) as error:
+        raise ImportError((str(error).splitlines() or [type(error).__name__])[0]) from error
+    version = _version(backend.package)
+    if _is_older(version, backend.oldest):
+        raise ImportError(f"{version} is older than {'.'.join(map(str, backend.oldest))}")
+    return module, version
+
+
+def _pycuda(module: Any, version: str, ordinal: int) -> DeviceMemory:
+    """pycuda, with the graphs of cuda-bindings where that is there too."""
+    try:
+        graphs = GraphCapture(*_load("cuda-bindings"))
+    except ImportError:
+        return PycudaMemory(module, version, ordinal)
+    return PycudaMemory(module, version, ordinal, graphs)
+
+
+_MAKERS: Mapping[str, Callable[[Any, str, int], DeviceMemory]] = {
+    "pycuda": _pycuda,
+    "cuda-bindings": CudaBindingsMemory,
+}
 
 
 def _version(package: str) -> str:

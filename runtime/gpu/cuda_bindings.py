@@ -44,13 +44,8 @@ class CudaBindingsMemory(DeviceMemory):
     def __init__(self, driver: Any, version: str, ordinal: int = 0) -> None:
         self.version = version
         self._call = _caller(driver)
-        self._driver = driver
-        try:
-            self._call("cuInit", 0)
-        except GpuError:
-            raise
-        except Exception as error:  # the bindings' own, where there is no libcuda: no fixed class
-            raise gpu_error("cuInit", text=str(error).splitlines()[0]) from error
+        self._graphs = GraphCapture(driver, version)
+        self._call("cuInit", 0)
         gpu = self._call("cuDeviceGet", ordinal)
         attribute = driver.CUdevice_attribute
         major, minor = (
@@ -98,20 +93,36 @@ class CudaBindingsMemory(DeviceMemory):
         return int(self._call("cuMemGetInfo")[0])
 
     def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
-        assert isinstance(stream, _Stream)
+        return self._graphs.capture(stream, work)
+
+
+class GraphCapture:
+    """CUDA graphs in any stream of the driver's, whoever made it.
+
+    Args:
+        driver: the module `cuda.bindings.driver`.
+        version: the package's.
+    """
+
+    def __init__(self, driver: Any, version: str) -> None:
+        self.version = version
+        self._call = _caller(driver)
         # Of this thread only: another session may allocate meanwhile.
-        mode = self._driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        self._call("cuStreamBeginCapture", stream.raw, mode)
+        self._mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+
+    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+        """The same as `DeviceMemory.capture`."""
+        self._call("cuStreamBeginCapture", stream.handle, self._mode)
         try:
             work()
         except BaseException:
             # The stream must leave capture; what it captured up to here is of no use.
             with suppress(GpuError):
-                captured = self._call("cuStreamEndCapture", stream.raw)
+                captured = self._call("cuStreamEndCapture", stream.handle)
                 if int(captured):
                     self._call("cuGraphDestroy", captured)
             raise
-        captured = self._call("cuStreamEndCapture", stream.raw)
+        captured = self._call("cuStreamEndCapture", stream.handle)
         try:
             return _Graph(self._call, self._call("cuGraphInstantiate", captured, 0))
         finally:
@@ -123,7 +134,10 @@ def _caller(driver: Any) -> Callable[..., Any]:
     """A function that calls the driver's by name and turns its result code into an error."""
 
     def call(name: str, *arguments: Any) -> Any:
-        code, *values = getattr(driver, name)(*arguments)
+        try:
+            code, *values = getattr(driver, name)(*arguments)
+        except RuntimeError as error:  # no libcuda, or one that is too old for this function
+            raise gpu_error(name, text=str(error).splitlines()[0]) from error
         if int(code):
             raise gpu_error(name, name=getattr(code, "name", str(code)), text=_words(driver, code))
         return values[0] if len(values) == 1 else tuple(values)
@@ -199,5 +213,4 @@ class _Graph(Graph):
         self.raw = raw
 
     def launch(self, stream: Stream) -> None:
-        assert isinstance(stream, _Stream)
-        self._call("cuGraphLaunch", self.raw, stream.raw)
+        self._call("cuGraphLaunch", self.raw, stream.handle)

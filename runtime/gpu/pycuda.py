@@ -1,4 +1,4 @@
-"""Device memory through pycuda. It has no CUDA graphs (2026.1 has not)."""
+"""Device memory through pycuda. It has no CUDA graphs (2026.1); cuda-bindings lend theirs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from runtime.gpu.base import (
     DeviceMemory,
     Event,
     GpuDevice,
+    Graph,
     HostArray,
     Stream,
 )
+from runtime.gpu.cuda_bindings import GraphCapture
 from runtime.gpu.errors import OUT_OF_MEMORY, GpuError, gpu_error
 
 
@@ -31,16 +33,20 @@ class PycudaMemory(DeviceMemory):
         cuda: the module `pycuda.driver`.
         version: pycuda's.
         ordinal: the GPU's number.
+        graphs: captures graphs, where cuda-bindings is there too. Both talk to one driver.
 
     Raises:
         GpuError: there is no such GPU, or no driver that answers.
     """
 
     name = "pycuda"
-    graphs = False
 
-    def __init__(self, cuda: Any, version: str, ordinal: int = 0) -> None:
+    def __init__(
+        self, cuda: Any, version: str, ordinal: int = 0, graphs: GraphCapture | None = None
+    ) -> None:
         self.version = version
+        self.graphs = graphs is not None
+        self._graphs = graphs
         self._cuda = cuda
         self._call = call = _caller(cuda)
         call(cuda.init)
@@ -48,6 +54,10 @@ class PycudaMemory(DeviceMemory):
         major, minor = call(gpu.compute_capability)
         self.device = GpuDevice(call(gpu.name), f"{major}.{minor}", int(call(gpu.total_memory)))
         self._current = _Current(call, _primary_context(cuda, ordinal), cuda.Context.pop)
+
+    def describe(self) -> str:
+        lent = f" with graphs of cuda-bindings {self._graphs.version}" if self._graphs else ""
+        return f"{super().describe()}{lent}"
 
     def current(self) -> AbstractContextManager[None]:
         return self._current
@@ -77,6 +87,11 @@ class PycudaMemory(DeviceMemory):
 
     def free(self) -> int:
         return int(self._call(self._cuda.mem_get_info)[0])
+
+    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+        if self._graphs is None:
+            return super().capture(stream, work)
+        return self._graphs.capture(stream, work)
 
 
 @functools.cache

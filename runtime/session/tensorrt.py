@@ -208,7 +208,9 @@ class TensorRtSession(Session):
 
     def _graph_words(self) -> str:
         if not self._memory.graphs:
-            return f"no CUDA graph ({self._memory.name} has none)"
+            return (
+                f"no CUDA graph ({self._memory.name} has none, cuda-bindings beside it lend theirs)"
+            )
         if not self._graph:
             return "no CUDA graph"
         refusal = self._state.graph_refusal if self._state else ""

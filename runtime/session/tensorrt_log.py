@@ -27,14 +27,21 @@ class LogLine:
         return self.severity in ("error", "internal_error")
 
 
-@functools.cache
 def log_recorder(trt: Any) -> Any:
     """The `trt.ILogger` of this process, made once.
 
     TensorRT keeps the first logger that it is given and warns of every other one; a logger that
     was collected would leave it with a dangling pointer. Use `recording` to read along.
     """
+    with _MAKING:
+        return _recorder(trt)
 
+
+_MAKING = threading.Lock()
+
+
+@functools.cache
+def _recorder(trt: Any) -> Any:
     class Recorder(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)

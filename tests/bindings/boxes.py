@@ -13,14 +13,15 @@ import pytest
 
 from runtime.contract import InputContract, ModelContract
 from runtime.engine_file import EngineFile, write_engine_file
-from runtime.gpu.choosing import open_memory
+from runtime.gpu.choosing import forget_memory
 from tests.bindings.cuda_bindings_double import cuda_driver
 from tests.bindings.driver import Driver
 from tests.bindings.pycuda_double import pycuda_driver
 from tests.bindings.surface import TENSORRT
 from tests.bindings.tensorrt_double import make_plan, tensorrt_module
 
-BACKENDS = ("pycuda", "cuda-bindings")
+BACKENDS = ("pycuda", "cuda-bindings", "both")
+"""With both, pycuda has the memory and cuda-bindings the graphs."""
 CONTRACT = ModelContract(InputContract(8, 12), ("dark", "middle", "bright"), ("bright",))
 
 
@@ -32,6 +33,16 @@ class Box:
     trt: Any
     backend: str
     folder: Path
+
+    @property
+    def memory(self) -> str:
+        """The bindings that have the memory."""
+        return memory_of(self.backend)
+
+    @property
+    def graphs(self) -> bool:
+        """Whether graphs can be captured."""
+        return self.backend != "pycuda"
 
     @property
     def version(self) -> str:
@@ -60,23 +71,28 @@ class Box:
         return path
 
 
+def memory_of(backend: str) -> str:
+    """The bindings that have the memory, of one of `BACKENDS`."""
+    return "pycuda" if backend == "both" else backend
+
+
 def install(patch: pytest.MonkeyPatch, driver: Driver, backend: str) -> None:
-    """Make one set of bindings the only one that can be imported."""
+    """Make these bindings the only ones that can be imported."""
     modules: dict[str, ModuleType | None] = {"pycuda.driver": None, "cuda.bindings.driver": None}
     for name in ("pycuda", "cuda", "cuda.bindings"):
         modules[name] = ModuleType(name)
-    if backend == "pycuda":
+    if backend != "cuda-bindings":
         modules["pycuda.driver"] = pycuda_driver(driver)
-    else:
+    if backend != "pycuda":
         modules["cuda.bindings.driver"] = cuda_driver(driver)
     for name, module in modules.items():
         patch.setitem(sys.modules, name, module)  # None refuses the import
-    open_memory.cache_clear()
+    forget_memory()
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """Both sets of bindings."""
+    """Each set of bindings alone, and both."""
     return str(request.param)
 
 
@@ -92,7 +108,7 @@ def driver(backend: str, monkeypatch: pytest.MonkeyPatch):
     made = Driver()
     install(monkeypatch, made, backend)
     yield made
-    open_memory.cache_clear()
+    forget_memory()
     assert made.violations == []
     assert made.pushed == 0
 

@@ -96,7 +96,7 @@ def test_frames_on_the_gpu_have_its_steps(gpu, capfd):
     code, summary, err = judged(capfd, "--device", "gpu")
     assert code == 0
     assert (summary["engine"], summary["precision"]) == ("tensorrt", "int8")
-    assert summary["device"].startswith(f"Orin (8.7), {gpu.backend}")
+    assert summary["device"].startswith(f"Orin (8.7), {gpu.memory}")
     assert {"upload", "infer", "download"} <= set(summary["steps"])
     assert summary["statuses"]["pass"] == summary["captured"] == 8
     assert f"int8 on tensorrt {gpu.version}, Orin" in err

@@ -11,12 +11,14 @@ import pytest
 from runtime.errors import InputError
 from runtime.gpu import GpuError, GpuLostError, GpuMemoryError, open_memory
 from runtime.gpu.errors import error_of_words, gpu_error
+from tests.bindings.boxes import memory_of
 
 
 def test_the_device_and_the_bindings_are_told(driver, backend):
     memory = open_memory()
-    assert memory.name == backend
-    assert memory.describe().startswith(f"Orin (8.7), {backend} ")
+    assert memory.name == memory_of(backend)
+    assert memory.describe().startswith(f"Orin (8.7), {memory_of(backend)} ")
+    assert ("with graphs of cuda-bindings" in memory.describe()) == (backend == "both")
     assert memory.device.total == driver.total
 
 
@@ -149,7 +151,7 @@ def test_an_error_keeps_nothing_of_the_drivers_alive(driver):
     assert kept.value is not None
 
 
-@pytest.mark.parametrize("backend", ["cuda-bindings"], indirect=True)
+@pytest.mark.parametrize("backend", ["cuda-bindings", "both"], indirect=True)
 def test_a_graph_is_captured_and_runs_when_it_is_launched(driver):
     memory = open_memory()
     with memory.current():
@@ -168,7 +170,7 @@ def test_a_graph_is_captured_and_runs_when_it_is_launched(driver):
     assert driver.left == {}
 
 
-@pytest.mark.parametrize("backend", ["cuda-bindings"], indirect=True)
+@pytest.mark.parametrize("backend", ["cuda-bindings", "both"], indirect=True)
 @pytest.mark.parametrize("call", ["cuStreamEndCapture", "cuGraphInstantiate", "the work"])
 def test_a_capture_that_fails_leaves_nothing_and_a_stream_that_works(driver, call):
     memory = open_memory()
@@ -199,11 +201,8 @@ def test_it_is_chosen_once_per_process(driver):
     assert open_memory() is open_memory()
 
 
-@pytest.mark.parametrize("backend", ["pycuda"], indirect=True)
-def test_pycuda_is_the_first_choice(driver, monkeypatch):
-    from tests.bindings.cuda_bindings_double import cuda_driver
-
-    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", cuda_driver(driver))
+@pytest.mark.parametrize("backend", ["both"], indirect=True)
+def test_pycuda_is_the_first_choice(driver):
     assert open_memory().name == "pycuda"
     assert open_memory("cuda-bindings").name == "cuda-bindings"
 
@@ -216,6 +215,15 @@ def test_no_bindings_names_both_and_what_brings_them(driver, monkeypatch):
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.parametrize("backend", ["both"], indirect=True)
+def test_graphs_of_bindings_that_are_too_old_are_not_lent(driver, monkeypatch):
+    monkeypatch.setattr(
+        "runtime.gpu.choosing._version",
+        lambda package: "11.8.7" if package == "cuda-bindings" else "2026.1",
+    )
+    assert not open_memory().graphs
+
+
 @pytest.mark.parametrize("backend", ["cuda-bindings"], indirect=True)
 def test_bindings_that_are_too_old_are_not_used(driver, monkeypatch):
     monkeypatch.setattr("runtime.gpu.choosing._version", lambda package: "11.8.7")
@@ -224,7 +232,9 @@ def test_bindings_that_are_too_old_are_not_used(driver, monkeypatch):
 
 
 def test_no_such_gpu_and_no_such_backend(driver, backend):
-    with pytest.raises(InputError, match=f"GPU 7 cannot be used through {backend}: .*ordinal"):
+    with pytest.raises(
+        InputError, match=f"GPU 7 cannot be used through {memory_of(backend)}: .*ordinal"
+    ):
         open_memory("auto", 7)
     with pytest.raises(InputError, match="no memory backend 'abacus'"):
         open_memory("abacus")

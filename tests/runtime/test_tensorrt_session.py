@@ -60,7 +60,7 @@ def test_the_order_of_a_frame(session, box):
     session.warm_up()
     box.driver.calls.clear()
     session.infer(pictures(1))
-    run = "cuGraphLaunch" if box.backend == "cuda-bindings" else "execute"
+    run = "cuGraphLaunch" if box.graphs else "execute"
     assert box.driver.calls == [
         "cuCtxPushCurrent",
         "cuMemcpyHtoDAsync",
@@ -87,7 +87,7 @@ def test_a_graph_is_captured_once_per_batch_size(session, box):
     for size in (1, 2, 1, 2, 2, 1):
         session.infer(pictures(*range(size)))
     captured = box.driver.calls.count("cuStreamBeginCapture")
-    assert captured == (2 if box.backend == "cuda-bindings" else 0)
+    assert captured == (2 if box.graphs else 0)
     assert box.driver.calls.count("context made") == 2
 
 
@@ -104,10 +104,10 @@ def test_what_cannot_be_captured_runs_call_by_call_and_says_so(box):
     with TensorRtSession(box.engine(), precision="fp16") as session:
         assert session.infer(pictures(255)).probabilities.argmax() == 2
         assert session.infer(pictures(0)).probabilities.argmax() == 0
-        if box.backend == "cuda-bindings":
+        if box.graphs:
             assert "no CUDA graph (the GPU's driver refused" in session.describe()
         else:
-            assert "no CUDA graph (pycuda has none)" in session.describe()
+            assert "no CUDA graph (pycuda has none" in session.describe()
     assert box.driver.left == {}
 
 
@@ -149,7 +149,7 @@ def test_another_dtype_or_shape_is_refused(session, batch):
 def test_it_says_what_it_runs_on(session, box):
     assert session.precision == "fp16"
     line = session.describe()
-    assert line.startswith(f"fp16 on tensorrt {box.version}, Orin (8.7), {box.backend}")
+    assert line.startswith(f"fp16 on tensorrt {box.version}, Orin (8.7), {box.memory}")
     assert session.contract.labels == ("dark", "middle", "bright")
 
 
