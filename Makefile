@@ -11,7 +11,8 @@ STAMP := $(VENV)/.installed
 GPU_VENV := .venv-gpu
 GPU_BIN := $(GPU_VENV)/bin
 GPU_STAMP := $(GPU_VENV)/.installed
-SOURCES := edgecl export calibration runtime tests benchmarks
+PACKAGES := edgecl export calibration runtime
+SOURCES := $(PACKAGES) tests benchmarks
 
 .PHONY: demo test lint unit gpu-test clean help
 .DEFAULT_GOAL := help
@@ -41,6 +42,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/vermin --target=3.10- --no-tips --quiet $(PACKAGES)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest

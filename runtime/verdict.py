@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime, timezone
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from runtime.contract import ModelContract
 
 
-class Status(StrEnum):
+class Status(str, Enum):
     """What a machine beside the line acts on. All but `PASS` mean: do not let the part go."""
+
+    # As StrEnum does, which Python 3.10 has not: its text is its value.
+    __str__ = str.__str__
 
     PASS = "pass"
     REJECT = "reject"
@@ -113,5 +116,5 @@ def decide(
 
 
 def _iso(wall_ns: int) -> str:
-    moment = datetime.fromtimestamp(wall_ns / 1e9, UTC)
+    moment = datetime.fromtimestamp(wall_ns / 1e9, timezone.utc)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Stream:
     def run(self, console: Console) -> Outcome:
         """Judge until the camera ends, the frames are up, or somebody stops it."""
         pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
-        started = datetime.now(UTC)
+        started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:

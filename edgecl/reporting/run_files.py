@@ -171,4 +171,4 @@ def _picture(path: Path) -> bytes | None:
 
 def png_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels, from a PNG's first chunk."""
-    return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")

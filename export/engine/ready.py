@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,7 @@ def _build(
         compute_capability=target.compute_capability,
         options=options_json(options),
         batches=batches_of(options),
-        built=datetime.now(UTC).isoformat(),
+        built=datetime.now(timezone.utc).isoformat(),
         seconds=round(time.monotonic() - started, 3),
     )
     write_engine_file(built, engine.plan)

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def build_report(measured: Measurement, *, scenario: Mapping[str, Any]) -> dict[
     return {
         "schema": SCHEMA,
         "kind": KIND,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "valid": all(side["valid"] for side in sides),
         "findings": [finding.to_json() for finding in machine],
         "scenario": dict(scenario),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ class Frame:
     truth: str = ""
 
 
+Own = TypeVar("Own", bound="Camera")
+
+
 class Camera(ABC):
     """A source of frames. Read from one thread; close from any.
 
@@ -63,7 +66,7 @@ class Camera(ABC):
     def close(self) -> None:  # noqa: B027 - most cameras hold nothing
         """Give the device or file back. Closing twice is fine."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Own) -> Own:
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ class Outputs:
 
     probabilities: NDArray[np.float32]
     embedding: NDArray[np.float32]
+
+
+Own = TypeVar("Own", bound="Session")
 
 
 class Session(ABC):
@@ -94,7 +97,7 @@ class Session(ABC):
     def close(self) -> None:  # noqa: B027 - not every engine holds something
         """Free what the engine holds. A closed session cannot be used again."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Own) -> Own:
         return self
 
     def __exit__(

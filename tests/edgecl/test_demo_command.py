@@ -45,7 +45,7 @@ def test_the_whole_road(small, tmp_path, capfd):
     assert summary["captured"] == 30 == summary["judged"]
     assert 0 <= summary["right"] <= 1
     pages = [line.strip() for line in captured.out.splitlines() if line.strip().endswith(".html")]
-    assert len(pages) == 3
+    assert len(pages) == 5
     assert all(Path(page).is_file() for page in pages)
 
     (out / "old").write_text("from the demo before")
