@@ -9,7 +9,7 @@
 #
 # This file is not built by the tests. The tag is one that public projects use, with TensorRT 10.13,
 # CUDA 13 and Python 3.12; the registry itself was not asked. Any tag of NVIDIA's TensorRT image
-# with TensorRT 10.3 or newer and Python 3.11 or newer will do; take one that the driver supports:
+# with TensorRT 10.3 or newer and Python 3.11 or newer, for constraints.txt, will do; take one that the driver supports:
 #   docker build --build-arg BASE=${REGISTRY}/nvidia/tensorrt:TAG …
 ARG BASE=${REGISTRY}/nvidia/tensorrt:25.08-py3
 

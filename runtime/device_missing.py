@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 OLDEST = (10, 3)
+FITTING_PYTHONS = tuple(f"3.{minor}" for minor in range(10, 20))
 
 JETPACK = "sudo apt install nvidia-jetpack"
 SYSTEM_PACKAGES = "python3 -m venv --system-site-packages .venv"
@@ -131,10 +132,12 @@ def _no_tensorrt(root: Path) -> tuple[str, str, str]:
             f"make the environment anew: {SYSTEM_PACKAGES}",
             f"make the environment anew: {SYSTEM_PACKAGES}; or {x86}",
         )
+    fit = [version for version in others if version in FITTING_PYTHONS]
     return (
         f"TensorRT is there for Python {', '.join(others)}, this is Python {own}",
-        f"take JetPack 7, whose Python is 3.12; or build TensorRT's bindings for Python {own} from "
-        "the python folder of its open-source repository",
+        f"make the environment with that Python: python{fit[0]} -m venv --system-site-packages .venv"
+        if fit
+        else "update to JetPack 6.1 or newer, whose Python is 3.10 or newer",
         x86,
     )
 

@@ -126,7 +126,8 @@ def test_every_problem_says_what_brings_it_on_both(tmp_path):
 @pytest.mark.parametrize(
     ("python", "named", "mend"),
     [
-        ("python3.6", "is there for Python 3.6, this is Python", "JetPack 7"),
+        ("python3.6", "is there for Python 3.6, this is Python", "update to JetPack 6.1"),
+        ("python3.19", "is there for Python 3.19, this is Python", "python3.19 -m venv"),
         (
             f"python{sys.version_info.major}.{sys.version_info.minor}",
             "a system package, which this environment does not see",
