@@ -12,6 +12,7 @@ OLDEST = (10, 3)
 FITTING_PYTHONS = tuple(f"3.{minor}" for minor in range(10, 20))
 
 JETPACK = "sudo apt install nvidia-jetpack"
+JETPACK_6 = "update to JetPack 6.1 or newer, whose Python is 3.10 or newer"
 SYSTEM_PACKAGES = "python3 -m venv --system-site-packages .venv"
 
 
@@ -133,11 +134,10 @@ def _no_tensorrt(root: Path) -> tuple[str, str, str]:
             f"make the environment anew: {SYSTEM_PACKAGES}; or {x86}",
         )
     fit = [version for version in others if version in FITTING_PYTHONS]
+    environment = SYSTEM_PACKAGES.replace("python3", f"python{fit[0]}") if fit else ""
     return (
         f"TensorRT is there for Python {', '.join(others)}, this is Python {own}",
-        f"make the environment with that Python: python{fit[0]} -m venv --system-site-packages .venv"
-        if fit
-        else "update to JetPack 6.1 or newer, whose Python is 3.10 or newer",
+        f"make the environment with that Python: {environment}" if fit else JETPACK_6,
         x86,
     )
 
