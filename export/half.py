@@ -9,6 +9,8 @@ from calibration.ranges import Ranges
 
 LARGEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
+MASKED = float(np.finfo(np.float32).max)
+"""Stands for infinity where attention is masked; the FP16 graph has its own such number."""
 
 
 def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
@@ -30,7 +32,8 @@ def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
         if value.type.tensor_type.elem_type != onnx.TensorProto.FLOAT16:
             continue
         for name in aliases.get(value.name, [value.name]):
-            if name in ranges and not (largest := float(np.max(np.abs(ranges[name])))) <= LARGEST:
+            ends = [abs(end) for end in ranges.get(name, ()) if abs(end) != MASKED]
+            if ends and not (largest := float(np.max(ends))) <= LARGEST:
                 found[value.name] = largest
     return found
 

@@ -163,7 +163,7 @@ def test_a_layer_that_suffers_is_found_and_left_in_float(spoilt, tmp_path, capfd
     # On the CPU the layer before it rounds what it gives, so that one has to stay too.
     assert {"head"} <= set(document["kept"]) <= {"head", "backbone.encoder.dense"}
     assert document["sensitivity"][0]["layer"] == "head"
-    assert set(document["precisions"]) == {"fp32", "int8", "int8-tensorrt"}
+    assert set(document["precisions"]) >= {"fp32", "int8", "int8-tensorrt"}
     assert load_bundle(out).precisions["int8"].agreement == 1
 
 

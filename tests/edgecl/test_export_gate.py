@@ -12,9 +12,8 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning import export_job
-from export import bundling
+from export import bundling, rewrites
 from export.qdq.tensorrt import quantize_for_tensorrt
-from export.rewrites import all as rewrites
 from runtime.bundle import load_bundle
 from runtime.session.opening import installed_engines
 

@@ -84,3 +84,28 @@ def test_weights_are_rounded_once():
     assert (error <= half_unit).all()
     assert (np.abs(weights(half)[name].astype(np.float64) - exact) > half_unit).any()
     assert [node.name for node in once.graph.node] == [node.name for node in half.graph.node]
+
+
+class Masking(torch.nn.Module):
+    """Leaves half of its features out of a softmax, as attention does with what it must not see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 4, 1)
+
+    def forward(self, image):
+        scores = self.conv(image.to(self.conv.weight.dtype) / 255).mean((2, 3))
+        hidden = torch.arange(4) % 2 == 1
+        shares = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(1)
+        return shares[:, :2], shares
+
+
+def test_what_stands_for_infinity_is_no_overflow_and_stays_finite():
+    network = Masking().eval()
+    fp32, half = to_onnx(network, CONTRACT), to_onnx(network, CONTRACT, half=True)
+    ranges = collect_ranges(fp32, np.full((2, 8, 8), 255, np.uint8))
+    assert min(low for low, _ in ranges.values()) < -1e38
+    once = rounded_once(half, fp32)
+    assert overflowing(once, ranges) == {}
+    for tensor in once.graph.initializer:
+        assert np.isfinite(onnx.numpy_helper.to_array(tensor)).all()
