@@ -170,3 +170,27 @@ def test_ranges_cover_what_the_graph_computes(fp32, frames, tmp_path):
     assert any(
         high == pytest.approx(float(probabilities.max()), abs=1e-5) for _, high in ranges.values()
     )
+
+
+class Interrupted(nn.Module):
+    """Ctrl-C while the exporter traces it."""
+
+    def forward(self, image):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_the_exporter_traces_is_ctrl_c():
+    with pytest.raises(KeyboardInterrupt):
+        to_onnx(Interrupted().eval(), CONTRACT)
+
+
+class Broken(nn.Module):
+    """A network that cannot be traced."""
+
+    def forward(self, image):
+        raise ValueError("no such thing")
+
+
+def test_any_other_failure_of_the_exporter_is_not_taken_for_ctrl_c():
+    with pytest.raises(Exception, match="no such thing"):
+        to_onnx(Broken().eval(), CONTRACT)
