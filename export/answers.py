@@ -50,7 +50,11 @@ def exported_answers(
 
 
 def model_answers(
-    model: onnx.ModelProto, images: NDArray[np.uint8], scratch: Path
+    model: onnx.ModelProto,
+    images: NDArray[np.uint8],
+    scratch: Path,
+    *,
+    engine: str = "onnxruntime",
 ) -> NDArray[np.float32]:
     """The same of a model that is not on disk yet, for trials.
 
@@ -60,6 +64,6 @@ def model_answers(
     path = scratch / "trial.onnx"
     onnx.save(model, path)
     try:
-        return exported_answers(path, "trial", images)
+        return exported_answers(path, "trial", images, engine=engine)
     finally:
         path.unlink()

@@ -24,14 +24,8 @@ class Limits:
     max_escapes: float = 1.0
 
 
-def reason_to_refuse(comparison: Comparison, limits: Limits | float) -> str:
-    """Why a precision may not ship, on one line; empty where it may.
-
-    Args:
-        limits: a number stands for that many points of accuracy, with any share of escapes.
-    """
-    if not isinstance(limits, Limits):
-        limits = Limits(limits, max_escapes=100)
+def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
+    """Why a precision may not ship, on one line; empty where it may."""
     reasons = []
     # What is exactly at the limit must not be refused for a rounding error.
     if comparison.drop > limits.max_drop + 1e-9:

@@ -25,10 +25,10 @@ from export.answers import model_answers, trained_answers
 from export.gate import reason_to_refuse
 from export.job import AUTO, Job, Pictures, Report
 from export.proving import Reference
-from export.qdq.cpu import quantize_for_cpu
+from export.qdq.cpu import Engine, quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.tensorrt import quantize_for_tensorrt
-from runtime.session.opening import default_threads
+from runtime.session.opening import default_threads, installed_engines
 
 MOST_CANDIDATES = 4096
 """So many pictures, drawn at random, are looked at for coverage; more would take minutes."""
@@ -206,11 +206,14 @@ class Int8Lab:
         ]
 
     def _passes(self, kept: Collection[str]) -> bool:
-        """Whether both forms of INT8 pass the gate on all validation pictures."""
-        cpu = quantize_for_cpu(self._fp32, self.ranges, keep=self._nodes(self._fp32, kept))
+        """Whether every form of INT8 passes the gate on all validation pictures."""
         images = self._reference.pictures.images
-        if not self._allows(model_answers(cpu, images, self._scratch)):
-            return False
+        nodes = self._nodes(self._fp32, kept)
+        for engine in installed_engines():
+            form: Engine = "openvino" if engine == "openvino" else "onnxruntime"
+            cpu = quantize_for_cpu(self._fp32, self.ranges, keep=nodes, engine=form)
+            if not self._allows(model_answers(cpu, images, self._scratch, engine=engine)):
+                return False
         half = quantize_for_tensorrt(self._half, self.ranges, keep=self._nodes(self._half, kept))
         return self._allows(emulate(half, images, threads=default_threads()).probabilities)
 

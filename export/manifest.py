@@ -124,7 +124,7 @@ def _manifest(
         "precisions": {name: entry for name, entry in shipped.items() if name in PRECISIONS},
         **{target: _own(shipped, target) for target in TARGETS if target != "cpu"},
         "refused": {
-            name: {"reason": reason, **asdict(outcome.comparisons[name])}
+            name: {"reason": reason, **_measured(outcome, name)}
             for name, reason in outcome.refused.items()
         },
         "gate": {
@@ -170,3 +170,9 @@ def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
         for name, entry in shipped.items()
         if name in shared or name.endswith(f"-{target}")
     }
+
+
+def _measured(outcome: Outcome, name: str) -> dict[str, Any]:
+    """What was measured of an artefact; nothing of one that could not be made."""
+    comparison = outcome.comparisons.get(name)
+    return {} if comparison is None else asdict(comparison)

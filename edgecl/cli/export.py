@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,10 +88,19 @@ def command(
         name, reason = next(iter(outcome.refused.items()))
         raise GateError(
             f"{', '.join(outcome.refused)} not shipped: {name}: {reason}",
-            mend="keep the layers that suffer with --keep-fp16 auto, calibrate on more pictures "
-            "with --calibration-images, or allow more with --max-drop and --max-escapes",
+            mend=_mend(outcome.refused),
         )
     return 0
+
+
+def _mend(refused: Collection[str]) -> str:
+    allow = "allow more with --max-drop and --max-escapes"
+    if any(name.startswith("int8") for name in refused):
+        return (
+            "keep the layers that suffer with --keep-fp16 auto, calibrate on more pictures with "
+            f"--calibration-images, or {allow}"
+        )
+    return f"ship without it, or {allow}"
 
 
 def bundle_path(run: Path, out: Path | None) -> Path:
@@ -119,14 +129,15 @@ def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
 
 
 def _document(outcome: Outcome, out: Path) -> dict[str, Any]:
+    measured = {name: asdict(found) for name, found in outcome.comparisons.items()}
     return {
         "bundle": str(out),
         "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
         "refused": {
-            name: {"reason": reason, **asdict(outcome.comparisons[name])}
+            name: {"reason": reason, **(measured.get(name) or {})}
             for name, reason in outcome.refused.items()
         },
-        "comparisons": {name: asdict(found) for name, found in outcome.comparisons.items()},
+        "comparisons": measured,
         **{
             name: outcome.details[name]
             for name in ("algorithms", "sensitivity", "curve", "kept", "rewrites")

@@ -140,7 +140,8 @@ def test_the_surest_escapes_are_listed_and_all_are_counted():
 def test_a_drop_beyond_the_limit_is_refused(wrong, limit, refused):
     targets = np.zeros(200, np.int64)
     candidate = answers([1] * wrong + [0] * (200 - wrong))
-    reason = reason_to_refuse(compare(answers([0] * 200), candidate, targets), limit)
+    found = compare(answers([0] * 200), candidate, targets)
+    reason = reason_to_refuse(found, Limits(limit, max_escapes=100))
     assert bool(reason) == refused
     if refused:
         assert "1.00 points" in reason

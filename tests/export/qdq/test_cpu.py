@@ -201,3 +201,16 @@ def test_scales_are_shared_through_chains_of_concatenations():
     assert {shared[name] for name in ("a", "b", "ab", "c")} == {(-1.0, 7.0)}
     assert shared["x"] == (0.0, 3.0)
     assert ranges["a"] == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("encoder", [POOLED, PLAIN])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_embedding_and_logits_leave_in_float(models, ranges, encoder, engine):
+    quantised = quantize_for_cpu(models[encoder], ranges[encoder], engine=engine)
+    made = {name: node for node in quantised.graph.node for name in node.output}
+    (softmax,) = (node for node in quantised.graph.node if node.op_type == "Softmax")
+    dense = [made[softmax.input[0]], made["embedding"]]
+    assert [node.op_type for node in dense] == ["Gemm", "Gemm"]
+    # Their products are of eight bits all the same.
+    for node in dense:
+        assert [made[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
