@@ -91,10 +91,26 @@ def quantize_for_cpu(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
+    _answer_unrounded(result)
     del result.metadata_props[:]
     result.metadata_props.extend(model.metadata_props)
     onnx.checker.check_model(result, full_check=True)
     return result
+
+
+def _answer_unrounded(model: onnx.ModelProto) -> None:
+    """Let answers that a layer reads too, as the head does the embedding, leave before its pair."""
+    made = {name: node for node in model.graph.node for name in node.output}
+    for output in model.graph.output:
+        dequantize = made[output.name]
+        if dequantize.op_type != "DequantizeLinear":
+            continue
+        quantize = made[dequantize.input[0]]
+        exact, rounded = quantize.input[0], f"{output.name}_rounded"
+        for node in model.graph.node:
+            for names in (node.input, node.output):
+                for place, name in enumerate(names):
+                    names[place] = {exact: output.name, output.name: rounded}.get(name, name)
 
 
 def with_one_scale_per_concatenation(model: onnx.ModelProto, ranges: Ranges) -> Ranges:
