@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
 from export import rewrites
 from export.answers import exported_answers, trained_answers
-from export.comparison import Comparison
 from export.engine.trial import Trial, try_compiling
 from export.escapes import pictured
 from export.gate import caveat
@@ -24,6 +22,7 @@ from export.int8 import Int8Plan, plan_int8
 from export.job import Job, Report
 from export.manifest import Page, write_bundle
 from export.onnx_graph import to_onnx
+from export.outcome import Artefact, Outcome
 from export.proving import Proof, Reference, prove, prove_for_tensorrt, reason_of_overflow
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.emulation import emulate
@@ -42,41 +41,6 @@ INT8_TENSORRT = "int8-tensorrt"
 PICTURES_FOR_OVERFLOW = 32
 # What other kernels change of probabilities stays below a tenth of it.
 LARGEST_FP32_CHANGE = 1e-3
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """One file of the bundle to be, and what was found of it.
-
-    Args:
-        rewrites: names of those that were applied.
-        compiled_by: what compiled it on trial; empty where nothing that could is installed, and
-            for what no GPU runs.
-    """
-
-    path: Path
-    proof: Proof
-    rewrites: tuple[str, ...]
-    compiled_by: str
-
-
-@dataclass
-class Outcome:
-    """What came of an export.
-
-    Args:
-        shipped: by artefact, as in the manifest.
-        refused: by artefact, why.
-        comparisons: by artefact, also of those refused.
-        details: what the page shows beside the manifest, see `edgecl.reporting.export`.
-        notes: what the user should know.
-    """
-
-    shipped: dict[str, Precision] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    comparisons: dict[str, Comparison] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def export_bundle(

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibration.record import FILE as CALIBRATION_FILE
+from export.int8 import Int8Plan
+from export.job import Job
+from export.outcome import Artefact, Outcome
 from export.signing import write_signature
 from runtime.atomic import explained, replacing_folder, write_json
 from runtime.bundle import (
@@ -26,10 +29,6 @@ from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from export.bundling import Artefact, Outcome
-    from export.int8 import Int8Plan
-    from export.job import Job
 
 Page = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 """Renders a manifest and the details of an export as HTML."""

@@ -20,7 +20,7 @@ from runtime.bundle import SUFFIX
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
-    from export.bundling import Outcome
+    from export.outcome import Outcome
 
 
 @click.command("export", short_help="Turn a trained run into a bundle.")

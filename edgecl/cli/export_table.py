@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from export.bundling import Outcome
     from export.comparison import Comparison
+    from export.outcome import Outcome
 
 LISTED = 8
 """Layers and escapes that are listed; the page has all."""
