@@ -23,7 +23,14 @@ from export.job import Job, Report
 from export.manifest import Page, write_bundle
 from export.onnx_graph import to_onnx
 from export.outcome import Artefact, Outcome
-from export.proving import Proof, Reference, prove, prove_for_tensorrt, reason_of_overflow
+from export.proving import (
+    REFERENCE_ENGINE,
+    Proof,
+    Reference,
+    prove,
+    prove_for_tensorrt,
+    reason_of_overflow,
+)
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.lint import require_clean
@@ -222,7 +229,8 @@ class _Export:
             threads = default_threads()
             answers = emulate(onnx.load(path), test.images, threads=threads).probabilities
         else:
-            answers = exported_answers(path, name, test.images)
+            engine = "openvino" if name == INT8_OPENVINO else REFERENCE_ENGINE
+            answers = exported_answers(path, name, test.images, engine=engine)
         return float((answers.argmax(1) == test.targets).mean())
 
 
