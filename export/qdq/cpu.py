@@ -80,7 +80,7 @@ def quantize_for_cpu(
             },
         ),
         nodes_to_quantize=[],
-        nodes_to_exclude=[*keep, *in_float],
+        nodes_to_exclude=[*keep, *in_float, *_readers_of_answers(model)],
         op_types_to_quantize=list(QUANTIZED_OPS),
         extra_options={
             "ActivationSymmetric": False,
@@ -91,26 +91,20 @@ def quantize_for_cpu(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
-    _answer_unrounded(result)
     del result.metadata_props[:]
     result.metadata_props.extend(model.metadata_props)
     onnx.checker.check_model(result, full_check=True)
     return result
 
 
-def _answer_unrounded(model: onnx.ModelProto) -> None:
-    """Let answers that a layer reads too, as the head does the embedding, leave before its pair."""
-    made = {name: node for node in model.graph.node for name in node.output}
-    for output in model.graph.output:
-        dequantize = made[output.name]
-        if dequantize.op_type != "DequantizeLinear":
-            continue
-        quantize = made[dequantize.input[0]]
-        exact, rounded = quantize.input[0], f"{output.name}_rounded"
-        for node in model.graph.node:
-            for names in (node.input, node.output):
-                for place, name in enumerate(names):
-                    names[place] = {exact: output.name, output.name: rounded}.get(name, name)
+def _readers_of_answers(model: onnx.ModelProto) -> list[str]:
+    """Nodes that read what the graph answers, as the head reads the embedding.
+
+    A pair on it would round the answer, or, beside it, keep onnxruntime from computing the layer
+    that gives it in eight bits; of the head there is next to nothing to gain.
+    """
+    answers = {output.name for output in model.graph.output}
+    return [node.name for node in model.graph.node if answers.intersection(node.input)]
 
 
 def with_one_scale_per_concatenation(model: onnx.ModelProto, ranges: Ranges) -> Ranges:

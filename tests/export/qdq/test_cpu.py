@@ -209,8 +209,9 @@ def test_embedding_and_logits_leave_in_float(models, ranges, encoder, engine):
     quantised = quantize_for_cpu(models[encoder], ranges[encoder], engine=engine)
     made = {name: node for node in quantised.graph.node for name in node.output}
     (softmax,) = (node for node in quantised.graph.node if node.op_type == "Softmax")
-    dense = [made[softmax.input[0]], made["embedding"]]
-    assert [node.op_type for node in dense] == ["Gemm", "Gemm"]
-    # Their products are of eight bits all the same.
-    for node in dense:
-        assert [made[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
+    head, dense = made[softmax.input[0]], made["embedding"]
+    assert [head.op_type, dense.op_type] == ["Gemm", "Gemm"]
+    assert head.input[0] == "embedding"
+    # The layer that is large is of eight bits all the same, and nothing rounds what it gives.
+    assert [made[name].op_type for name in dense.input[:2]] == ["DequantizeLinear"] * 2
+    assert [node.name for node in quantised.graph.node if "embedding" in node.input] == [head.name]
