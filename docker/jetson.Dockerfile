@@ -1,12 +1,14 @@
 # edgecl on a Jetson with JetPack 6 (TensorRT 10.3). No torch: train and export elsewhere.
 #
-#   docker build -f docker/jetson.Dockerfile -t edgecl .        # on the Jetson
+#   docker build -f docker/jetson.Dockerfile --build-arg REGISTRY=HOST -t edgecl .        # on the Jetson
 #   docker run --rm --runtime nvidia -v "$PWD:/data" -v edgecl-engines:/var/cache/edgecl \
 #       edgecl run --model NAME.edgecl --camera frames/
 #
 # This file is not built by the tests, and was not built on a Jetson. The image's tag is one that
 # public projects use for JetPack 6.1 and 6.2; the registry itself was not asked. For JetPack 7, take
 # NVIDIA's image of that release: docker build --build-arg BASE=…
+# REGISTRY is the host of NVIDIA's container registry, as its catalogue's pull command shows it.
+ARG REGISTRY
 ARG BASE=${REGISTRY}/nvidia/l4t-tensorrt:r10.3.0-devel
 
 # pycuda comes as source and needs a compiler and CUDA's headers; the image that runs does not.

@@ -1,6 +1,6 @@
 # edgecl on a T4, or any other NVIDIA GPU in an x86-64 machine. No torch: train and export elsewhere.
 #
-#   docker build -f docker/x86.Dockerfile -t edgecl .
+#   docker build -f docker/x86.Dockerfile --build-arg REGISTRY=HOST -t edgecl .
 #   docker run --rm --gpus all -v "$PWD:/data" -v edgecl-engines:/var/cache/edgecl \
 #       edgecl run --model NAME.edgecl --camera frames/
 #
@@ -10,7 +10,9 @@
 # This file is not built by the tests. The tag is one that public projects use, with TensorRT 10.13,
 # CUDA 13 and Python 3.12; the registry itself was not asked. Any tag of NVIDIA's TensorRT image
 # with TensorRT 10.3 or newer and Python 3.11 or newer, for constraints.txt, will do; take one that the driver supports:
-#   docker build --build-arg BASE=${REGISTRY}/nvidia/tensorrt:TAG …
+#   docker build --build-arg REGISTRY=HOST --build-arg BASE=HOST/nvidia/tensorrt:TAG …
+# REGISTRY is the host of NVIDIA's container registry, as its catalogue's pull command shows it.
+ARG REGISTRY
 ARG BASE=${REGISTRY}/nvidia/tensorrt:25.08-py3
 
 # pycuda comes as source and needs a compiler and CUDA's headers; the image that runs does not.
