@@ -95,7 +95,7 @@ def _tensorrt(lines: Sequence[Mapping[str, Any]], ending: str, root: Path) -> _F
     told = {line["module"]: line for line in lines if "module" in line}
     works = next((line for line in told.values() if line["version"]), None)
     if works is not None:
-        if works["module"] == "tensorrt" and _release(works["version"]) < OLDEST:
+        if works["module"] == "tensorrt" and release(works["version"]) < OLDEST:
             yield (
                 f"TensorRT {works['version']} is older than 10.3",
                 "update to JetPack 6.1 or newer",
@@ -182,5 +182,6 @@ def _cuda(lines: Sequence[Mapping[str, Any]]) -> str:
     return next((str(line["cuda"]) for line in lines if "cuda" in line), "")
 
 
-def _release(version: str) -> tuple[int, ...]:
+def release(version: str) -> tuple[int, ...]:
+    """The first two numbers of a TensorRT version, to be compared with `OLDEST`."""
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

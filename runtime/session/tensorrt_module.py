@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from runtime.device_missing import OLDEST, release
 from runtime.errors import InputError
 
-OLDEST = (10, 3)
 INSTALL = {
     "tensorrt": "pip install 'edgecl[tensorrt]'; on a Jetson it comes with JetPack",
     "tensorrt_rtx": "pip install 'edgecl[tensorrt-rtx]', on x86-64 Linux",
@@ -34,7 +34,7 @@ def load_tensorrt(name: str = "tensorrt") -> Any:
         raise InputError(
             f"{name} cannot be imported ({reason})", mend=f"install it: {INSTALL[name]}"
         ) from error
-    if not is_rtx(module) and _release(module) < OLDEST:
+    if not is_rtx(module) and release(str(module.__version__)) < OLDEST:
         raise InputError(
             f"TensorRT {module.__version__} is older than {'.'.join(map(str, OLDEST))}",
             mend=f"install a newer one: {INSTALL[name]}",
@@ -50,7 +50,3 @@ def is_rtx(trt: Any) -> bool:
 def title(trt: Any) -> str:
     """The module's name and version, for people."""
     return f"TensorRT{' for RTX' if is_rtx(trt) else ''} {trt.__version__}"
-
-
-def _release(trt: Any) -> tuple[int, ...]:
-    return tuple(int(part) for part in str(trt.__version__).split(".")[:2])
