@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 INT8_OPENVINO = "int8-openvino"
 INT8_TENSORRT = "int8-tensorrt"
+OWN_ENGINE = {INT8_OPENVINO: "openvino"}
+"""Artefacts that one engine alone will run."""
+
 PICTURES_FOR_OVERFLOW = 32
 # What other kernels change of probabilities stays below a tenth of it.
 LARGEST_FP32_CHANGE = 1e-3
@@ -158,7 +161,7 @@ class _Export:
         cpu = quantize_for_cpu(fp32, self.plan.ranges, keep=nodes)
         self._prove("int8", cpu, applied)
         openvino = quantize_for_cpu(fp32, self.plan.ranges, keep=nodes, engine="openvino")
-        if openvino != cpu and "openvino" in installed_engines():
+        if openvino != cpu and OWN_ENGINE[INT8_OPENVINO] in installed_engines():
             self._prove(INT8_OPENVINO, openvino, applied)
         try:
             tensorrt = quantize_for_tensorrt(half, self.plan.ranges, keep=self.plan.nodes_of(half))
@@ -189,8 +192,8 @@ class _Export:
         if name == INT8_TENSORRT:
             proof = prove_for_tensorrt(model, self._reference)
         else:
-            engines = ("openvino",) if name == INT8_OPENVINO else None
-            proof = prove(path, name, self._reference, engines)
+            own = OWN_ENGINE.get(name)
+            proof = prove(path, name, self._reference, (own,) if own else None)
         trial = Trial()
         if name in ("fp16", INT8_TENSORRT):
             trial = try_compiling(model.SerializeToString(), where=path.name)
@@ -229,7 +232,7 @@ class _Export:
             threads = default_threads()
             answers = emulate(onnx.load(path), test.images, threads=threads).probabilities
         else:
-            engine = "openvino" if name == INT8_OPENVINO else REFERENCE_ENGINE
+            engine = OWN_ENGINE.get(name, REFERENCE_ENGINE)
             answers = exported_answers(path, name, test.images, engine=engine)
         return float((answers.argmax(1) == test.targets).mean())
 
