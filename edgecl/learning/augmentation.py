@@ -27,6 +27,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecl.learning.residency import upload
+
 
 @dataclass(frozen=True)
 class Views:
@@ -183,17 +185,45 @@ def warp_on_device(images: Tensor, views: Views) -> Tensor:
         [views.matrices, np.broadcast_to([[[0.0, 0.0, 1.0]]], (count, 1, 3))], axis=1
     )
     theta = (np.linalg.inv(to_pixels) @ square @ to_pixels)[:, :2]
+    # In one copy, since each costs as much as a kernel.
+    numbers = np.column_stack([theta.reshape(count, 6), views.gains.clip(min=0)])
+    uploaded = upload(numbers.astype(np.float32), images.device)
     grid = F.affine_grid(
-        torch.as_tensor(theta, dtype=torch.float32, device=images.device),
-        [count, 1, height, width],
-        align_corners=False,
+        uploaded[:, :6].reshape(count, 2, 3), [count, 1, height, width], align_corners=False
     )
     warped = F.grid_sample(
         images[:, None].float(), grid, padding_mode="reflection", align_corners=False
     )
     # OpenCV rounds to uint8 between warp and gain; so do we, to give the same picture.
-    gains = torch.as_tensor(views.gains, device=images.device).clamp(min=0).view(-1, 1, 1, 1)
+    gains = uploaded[:, 6].view(-1, 1, 1, 1)
     return (warped.round() * gains).round().clamp(0, 255).to(torch.uint8)
+
+
+def two_views(
+    images: NDArray[np.uint8] | Tensor,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Two random views of each picture, on `device`; a GPU warps all of them at once.
+
+    Args:
+        images: as `augment` takes them.
+
+    Returns:
+        Each uint8, N×1×H×W.
+    """
+    if device.type == "cpu":
+        return augment(images, recipe, rng, device), augment(images, recipe, rng, device)
+    count, height, width = images.shape
+    first, second = (recipe.sample(count, (height, width), rng) for _ in range(2))
+    views = Views(
+        np.concatenate([first.matrices, second.matrices]),
+        np.concatenate([first.gains, second.gains]),
+    )
+    there = images if isinstance(images, Tensor) else upload(images, device)
+    one, other = warp_on_device(there.repeat(2, 1, 1), views).chunk(2)
+    return one, other
 
 
 def augment(
@@ -216,4 +246,4 @@ def augment(
         return warp_on_device(images, views)
     if device.type == "cpu":
         return torch.from_numpy(warp_on_cpu(images, views))
-    return warp_on_device(torch.from_numpy(images).to(device, non_blocking=True), views)
+    return warp_on_device(upload(images, device), views)

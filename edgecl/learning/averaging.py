@@ -31,6 +31,11 @@ class WeightAverage:
         self.source = source
         self.model = copy.deepcopy(source).eval()
         self.updates = 0
+        mine, theirs = (list(m.state_dict().values()) for m in (self.model, source))
+        pairs = list(zip(mine, theirs, strict=True))
+        # Apart, for a GPU takes all averages in one go; these tensors stay what they are.
+        self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
         if state is not None:
             self.model.load_state_dict(state["model"])
             self.updates = state["updates"]
@@ -41,13 +46,10 @@ class WeightAverage:
         self.updates += 1
         # Early on the average follows closely; else the starting weights would linger.
         decay = min(DECAY, self.updates / (self.updates + 9))
-        for mine, theirs in zip(
-            self.model.state_dict().values(), self.source.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
-            else:
-                mine.copy_(theirs)
+        mine, theirs = zip(*self._averaged, strict=True)
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        for own, other in self._copied:
+            own.copy_(other)
 
     def copy(self) -> dict[str, Tensor]:
         """The average as it is now, on the CPU."""

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecl.data.store import Selection
-from edgecl.learning.augmentation import Recipe, augment
+from edgecl.learning.augmentation import Recipe, augment, two_views
 from edgecl.learning.compute import Compute
 from edgecl.learning.losses import contrastive_accuracy
 from edgecl.learning.model import Classifier
 from edgecl.learning.objectives import Objective
-from edgecl.learning.residency import Pictures, prepared, prepares_ahead
+from edgecl.learning.residency import Pictures, prepared, prepares_ahead, upload
 
 OnStep = Callable[[], None]
 EVALUATION_BATCH = 128
@@ -87,7 +87,7 @@ def pretrain_epoch(
 
     def views_of(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         share = compute.ranks.share(len(rows))
-        return two_views(images[rows[share.rows]], share.of(recipe), rng, compute)
+        return two_views(images[rows[share.rows]], share.of(recipe), rng, compute.device)
 
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
@@ -98,7 +98,7 @@ def pretrain_epoch(
         with compute.casting():
             # Both views go through in one pass: batch norm must not see them apart.
             z1, z2 = map(share.gather, projector(torch.cat((first, second))).chunk(2))
-        loss = objective(z1, z2, torch.from_numpy(rows).to(compute.device))
+        loss = objective(z1, z2, upload(rows, compute.device))
         optimizer.zero_grad(set_to_none=True)
         compute.backward(loss)
         compute.ranks.average_gradients(projector)
@@ -107,19 +107,6 @@ def pretrain_epoch(
         accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
         on_step()
     return EpochResult(_finite_mean(losses, compute), _mean(accuracies))
-
-
-def two_views(
-    images: NDArray[np.uint8] | Tensor,
-    recipe: Recipe,
-    rng: np.random.Generator,
-    compute: Compute,
-) -> tuple[Tensor, Tensor]:
-    """Two contrastive views of each picture, uint8 N×1×H×W each."""
-    return (
-        augment(images, recipe, rng, compute.device),
-        augment(images, recipe, rng, compute.device),
-    )
 
 
 def finetune_epoch(
@@ -155,7 +142,7 @@ def finetune_epoch(
     ahead = prepares_ahead(images, compute.device)
     for rows, view in prepared(order, view_of, ahead=ahead):
         share = compute.ranks.share(len(rows))
-        target = torch.from_numpy(targets[rows]).to(compute.device)
+        target = upload(targets[rows], compute.device)
         with compute.casting():
             logits = share.gather(classifier(view)[0])
         loss = F.cross_entropy(logits.float(), target)

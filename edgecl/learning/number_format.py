@@ -7,10 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgecl.learning.augmentation import augment, augmentation_of
-from edgecl.learning.compute import Compute, choose_autocast
+from edgecl.learning.augmentation import augment, augmentation_of, two_views
+from edgecl.learning.compute import choose_autocast
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
-from edgecl.learning.epochs import two_views
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared
 from edgecl.learning.state import Networks
@@ -46,7 +45,7 @@ def decide_autocast(
     images = np.concatenate((prepared.pictures.images[rows], more))
     objective = build_objective(config, networks.backbone.embedding_size, device)
     pictures = torch.arange(len(images), device=device)
-    views = torch.cat(two_views(images, augmentation.contrastive, rng, Compute(device, "off")))
+    views = torch.cat(two_views(images, augmentation.contrastive, rng, device))
 
     def contrastive(model: nn.Module) -> Tensor:
         z1, z2 = model(views).chunk(2)

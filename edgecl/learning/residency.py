@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,17 @@ Item = TypeVar("Item")
 Ready = TypeVar("Ready")
 
 
+def upload(array: NDArray[Any], device: torch.device) -> Tensor:
+    """A small array on the device; a GPU copies it when it comes to it, and nobody waits.
+
+    From ordinary memory the processor would wait until the GPU has caught up, at every step.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 class DevicePictures:
     """A whole set on the device; rows are gathered there.
 
@@ -38,7 +49,7 @@ class DevicePictures:
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
         """The pictures of `rows`, uint8 M×H×W, on the device."""
-        return self.pixels[torch.from_numpy(rows).to(self.pixels.device)]
+        return self.pixels[upload(rows, self.pixels.device)]
 
 
 Pictures = NDArray[np.uint8] | Selection | DevicePictures

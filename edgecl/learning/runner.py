@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from edgecl.learning.state import EpochLog
 from edgecl.learning.training import Training
 from runtime.atomic import write_json
 from runtime.errors import InputError
+from runtime.machine import package_versions
 
 
 def train_run(
@@ -166,6 +166,6 @@ def _config_json(
         },
         "versions": {
             "edgecl": __version__,
-            **{name: version(name) for name in ("torch", "numpy", "opencv-python", "scikit-learn")},
+            **package_versions(("torch", "numpy", "opencv-python", "scikit-learn")),
         },
     }

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgecl.learning import run_directory
 from edgecl.learning.augmentation import ZOOM
-from edgecl.learning.compute import Compute, choose_autocast, formats
+from edgecl.learning.compute import Compute, choose_autocast, formats, quickest
 from edgecl.learning.epochs import DivergedError, pretrain_epoch
 from edgecl.learning.objectives import SimCLR
 from edgecl.learning.preparation import prepare
@@ -40,6 +40,18 @@ def test_every_format_is_timed_on_a_copy():
     assert chosen in seconds
     assert model.weight.grad is None
     assert torch.equal(model.weight, before)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({"off": 1.0, "bf16": 0.98, "fp16": 0.97}, "off"),
+        ({"off": 1.0, "bf16": 0.50, "fp16": 0.49}, "bf16"),
+        ({"off": 1.0, "bf16": 0.50, "fp16": 0.30}, "fp16"),
+    ],
+)
+def test_the_simpler_format_stays_unless_another_clearly_wins(seconds, chosen):
+    assert quickest(seconds) == chosen
 
 
 def test_fp16_without_a_gpu_is_refused_before_anything_is_read(tiny_config, tmp_path, monkeypatch):
