@@ -146,14 +146,26 @@ def read_cameras(root: Path = ROOT) -> list[dict[str, str]]:
 
 
 def package_versions(names: Iterable[str]) -> dict[str, str | None]:
-    """Versions of installed packages, read from their metadata: nothing is imported."""
-    found: dict[str, str | None] = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+    """Versions of installed packages, read from their metadata: nothing is imported.
+
+    Of packages that stand in for each other, the one that is there; None where there is none, or
+    where the system brought it without metadata.
+    """
+    return {
+        name: next(filter(None, map(_version, (name, *_INSTEAD.get(name, ())))), None)
+        for name in names
+    }
+
+
+# Each gives `cv2`; any of them will do.
+_INSTEAD = {"opencv-python": ("opencv-python-headless", "opencv-contrib-python")}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _cpu_seconds(root: Path) -> tuple[float | None, float | None]:

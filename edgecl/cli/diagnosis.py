@@ -59,9 +59,6 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
     ),
 }
 
-# Each gives `cv2`; any of them will do.
-_OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
-
 
 def diagnose(root: Path = Path("/")) -> dict[str, Any]:
     """Look at this machine.
@@ -114,10 +111,6 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
 def _purpose(name: str) -> dict[str, Any]:
     _, packages, install = PURPOSES[name]
     versions = package_versions(packages)
-    if "opencv-python" in versions and versions["opencv-python"] is None:
-        versions["opencv-python"] = next(
-            (version for version in package_versions(_OPENCV).values() if version), None
-        )
     missing = [package for package, version in versions.items() if version is None]
     return {
         "ready": not missing,

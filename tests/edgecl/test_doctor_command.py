@@ -49,14 +49,6 @@ def test_what_is_missing_names_the_command_that_brings_it(tmp_path, monkeypatch)
     assert all(row["mend"] for row in rows(found).values() if row["state"] == "missing")
 
 
-def test_headless_opencv_counts(monkeypatch):
-    def versions(names):
-        return {name: "4.12" if "headless" in name else None for name in names}
-
-    monkeypatch.setattr(diagnosis, "package_versions", versions)
-    assert diagnosis._purpose("run")["packages"]["opencv-python"] == "4.12"
-
-
 def test_tensorrt_is_of_no_use_without_a_device_and_missing_with_one(tmp_path):
     nothing = judge([], "", {"devices": [], "driver": None, "jetson": None}, tmp_path)
     states = {row.name: row.state for row in gpu_rows(nothing)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from pathlib import Path
 
@@ -110,3 +111,13 @@ def test_versions_are_read_without_an_import():
     found = machine.package_versions(["numpy", "no-such-package-at-all"])
     assert found["numpy"]
     assert found["no-such-package-at-all"] is None
+
+
+def test_headless_opencv_stands_in_for_opencv(monkeypatch):
+    def version(name):
+        if "headless" not in name:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "4.12"
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    assert machine.package_versions(["opencv-python"]) == {"opencv-python": "4.12"}
