@@ -101,6 +101,7 @@ def _tensorrt(lines: Sequence[Mapping[str, Any]], ending: str, root: Path) -> _F
                 "update to JetPack 6.1 or newer",
                 "pip install --upgrade 'edgecl[tensorrt]'",
             )
+        yield from _not_served(works, lines)
         return
     broken = next((line for line in told.values() if not line["absent"]), None)
     if broken is not None:
@@ -111,6 +112,31 @@ def _tensorrt(lines: Sequence[Mapping[str, Any]], ending: str, root: Path) -> _F
         )
     elif told or not ending:
         yield _no_tensorrt(root)
+
+
+def not_served(version: str, serves: Sequence[str], here: str) -> str:
+    """Why TensorRT for RTX does not run on a GPU; empty where it does.
+
+    It leaves out the GPUs of data centres, such as 9.0; of newer ones it runs on all.
+
+    Args:
+        version: TensorRT's.
+        serves: the compute capabilities that it tells of itself; none for TensorRT itself.
+        here: the GPU's, as in `8.9`; empty where it is not known.
+    """
+    if not serves or not here or here in serves or release(here) > max(map(release, serves)):
+        return ""
+    return (
+        f"TensorRT for RTX {version} does not serve compute capability {here}, only "
+        f"{', '.join(serves)}"
+    )
+
+
+def _not_served(works: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> _Found:
+    here = next((line["compute_capability"] for line in lines if "compute_capability" in line), "")
+    refusal = not_served(works["version"], works.get("serves", ()), here)
+    if refusal:
+        yield refusal, JETPACK, "pip install 'edgecl[tensorrt]'"
 
 
 def _no_tensorrt(root: Path) -> tuple[str, str, str]:

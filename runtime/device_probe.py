@@ -44,6 +44,7 @@ class GpuProbe:
         free_memory, total_memory: bytes of that GPU.
         module: `tensorrt` or `tensorrt_rtx`, the first that loads.
         tensorrt: its version.
+        serves: the compute capabilities that it tells of itself; only TensorRT for RTX does.
         memory: the bindings that will be used, and their version.
         jetson: the release line of a Jetson.
         problems: what stands between this machine and an engine that runs, the first cause first.
@@ -57,6 +58,7 @@ class GpuProbe:
     total_memory: int | None = None
     module: str = ""
     tensorrt: str = ""
+    serves: tuple[str, ...] = ()
     memory: str = ""
     jetson: str = ""
     problems: tuple[Problem, ...] = ()
@@ -113,6 +115,7 @@ def judge(
             found |= known
         elif line["version"] and "module" not in found:
             found |= {"module": line["module"], "tensorrt": line["version"]}
+            found |= {"serves": tuple(line.get("serves", ()))}
     bindings = {k: v for line in lines for k, v in line.get("bindings", {}).items() if v}
     first = next(iter(bindings.items()), None)
     jetson = gpu["jetson"] or ""

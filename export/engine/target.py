@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.device_missing import not_served
 from runtime.errors import InputError
 
 # The GPUs that share the processor's memory: TX1, TX2, Xavier, Orin, Thor (before and after CUDA
@@ -54,6 +55,12 @@ def target_of(probe: Any) -> Target:
         raise InputError(
             f"no engine can be built or run on this machine: {what}",
             mend=first.install if first else "see 'edgecl doctor'",
+        )
+    refusal = not_served(probe.tensorrt, probe.serves, probe.compute_capability)
+    if refusal:
+        raise InputError(
+            f"no engine can be built or run on this machine: {refusal}",
+            mend="pip install 'edgecl[tensorrt]', or take --device cpu",
         )
     return Target(
         module=probe.module,

@@ -21,6 +21,7 @@ def probe(trt: Any = None, **fields: Any) -> SimpleNamespace:
         "device": "RTX A4000",
         "compute_capability": "8.6",
         "free_memory": 8 * 2**30,
+        "serves": (),
         "problems": (),
     }
     return SimpleNamespace(**{**found, **fields})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
+from export.engine.target import target_of
 from runtime import device_findings
 from runtime.device_findings import MARK
 from runtime.device_probe import has_device, judge, probe, probe_gpu
+from runtime.errors import InputError
 
 Lines = list[dict[str, Any]]
 
@@ -90,6 +93,26 @@ def test_tensorrt_for_rtx_serves_where_tensorrt_is_not(tmp_path):
     found = judge([*DRIVER, *PYCUDA, NO_TENSORRT[0], rtx], "", T4, tmp_path)
     assert (found.module, found.tensorrt) == ("tensorrt_rtx", "1.7.1.116")
     assert found.ready
+
+
+@pytest.mark.parametrize(
+    ("here", "served"), [("7.5", True), ("8.7", False), ("9.0", False), ("12.2", True)]
+)
+def test_tensorrt_for_rtx_serves_the_gpus_that_it_knows_and_newer_ones(tmp_path, here, served):
+    """As it does: "compute capability 9.0. Supported compute capabilities: 8.0 … 12.1 >12.0"."""
+    rtx = {"module": "tensorrt_rtx", "version": "1.7.1.116", "serves": ["7.5", "8.6", "12.1"]}
+    driver = [
+        {**line, **({"compute_capability": here} if "device" in line else {})} for line in DRIVER
+    ]
+    found = judge([*driver, *PYCUDA, NO_TENSORRT[0], rtx], "", T4, tmp_path)
+    assert found.ready is served
+    if served:
+        assert target_of(found).compute_capability == here
+        return
+    line = f"does not serve compute capability {here}, only 7.5, 8.6, 12.1"
+    assert line in missing(found)[0]
+    with pytest.raises(InputError, match=re.escape(line)):
+        target_of(found)
 
 
 def test_no_device_is_the_first_problem(tmp_path):
