@@ -42,8 +42,14 @@ def make_plan(version: str, **fields: Any) -> bytes:
     return json.dumps({**found, **fields}).encode()
 
 
-def tensorrt_module(driver: Driver, version: str) -> Any:
-    """The module `tensorrt` of one version."""
+def tensorrt_module(driver: Any, version: str, queue: Callable[..., None] | None = None) -> Any:
+    """The module `tensorrt` of one version.
+
+    Args:
+        driver: a `Driver`, or what has its `take`, `give`, `current`, `lost` and `violations`.
+        queue: called with the driver, the context and a stream's handle to queue what the engine
+            computes, instead of the tests' own computation; raises `DriverError`.
+    """
     surface = read_surface(f"tensorrt-{version}")
     module: Any = ModuleType("tensorrt")
     module.__version__ = version
@@ -51,13 +57,13 @@ def tensorrt_module(driver: Driver, version: str) -> Any:
     for name, values in surface["enums"].items():
         if "." not in name:
             setattr(module, name, make_enum(name, values))
-    for kind in _classes(driver, module, severity):
+    for kind in _classes(driver, module, severity, queue or _queue):
         setattr(module, kind.__name__, hold_class(kind, surface["classes"][kind.__name__]))
     module.ILogger.Severity = severity
     return module
 
 
-def _classes(driver: Driver, module: Any, severity: Any) -> list[type]:
+def _classes(driver: Any, module: Any, severity: Any, queue: Callable[..., None]) -> list[type]:
     class ILogger:
         def __init__(self) -> None:
             self._made = True
@@ -168,7 +174,7 @@ def _classes(driver: Driver, module: Any, severity: Any) -> list[type]:
             if self._shape is None or set(self._addresses) != {INPUT, *OUTPUTS}:
                 return self._refuse("Error Code 3: API Usage Error (shape or address is not set)")
             try:
-                driver.queue(stream_handle, "execute", _computation(driver, self))
+                queue(driver, self, stream_handle)
             except DriverError as error:
                 if error.code == "CUDA_ERROR_OUT_OF_MEMORY":
                     return self._refuse(f"IExecutionContext::enqueueV3: {OUT_OF_MEMORY}")
@@ -180,6 +186,10 @@ def _classes(driver: Driver, module: Any, severity: Any) -> list[type]:
             return False
 
     return [ILogger, Runtime, ICudaEngine, IExecutionContext]
+
+
+def _queue(driver: Driver, context: Any, stream: int) -> None:
+    driver.queue(stream, "execute", _computation(driver, context))
 
 
 def _computation(driver: Driver, context: Any) -> Callable[[], None]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.untrained import write_bundle
 from export.engine.builder import Batches, BuildOptions
 from export.engine.ready import ready_engine
-from export.engine.target import target_of
+from export.engine.target import SHARING, target_of
 from runtime.bundle import Bundle
 from runtime.errors import InputError
 
@@ -34,15 +34,14 @@ def box() -> Any:
 
 
 @pytest.fixture(params=["pycuda", "cuda-bindings"])
-def memory(request: pytest.FixtureRequest, box: Any) -> str:
+def memory(request: pytest.FixtureRequest) -> str:
     """The name of each memory backend in turn."""
-    module = {"pycuda": "pycuda", "cuda-bindings": "cuda.bindings"}[request.param]
+    from runtime.gpu import open_memory
+
     try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        found = None
-    if found is None:
-        pytest.skip(f"{request.param} is not installed")
+        open_memory(request.param)
+    except InputError as error:
+        pytest.skip(str(error))
     return str(request.param)
 
 
@@ -68,6 +67,31 @@ def engine(box: Any, bundle: Bundle) -> Callable[[str], Path]:
     return ready
 
 
+@pytest.fixture(params=["tensorrt", "kernels"])
+def either(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Like `engine`; and in its place an engine file whose work is kernels of our own.
+
+    The second is for GPUs that TensorRT is not for, and proves all but TensorRT.
+    """
+    if request.param == "tensorrt":
+        return cast("Callable[..., Path]", request.getfixturevalue("engine"))
+    from runtime.gpu import open_memory
+    from tests.gpu.kernel import kernel_tensorrt, write_engine
+
+    try:
+        module, device = kernel_tensorrt(), open_memory().device
+    except (ImportError, InputError, RuntimeError) as error:
+        pytest.skip(f"needs an NVIDIA GPU with cuda-bindings and NVRTC: {error}")
+    monkeypatch.setattr("runtime.session.tensorrt.load_tensorrt", lambda name: module)
+
+    def ready(precision: str = "fp16") -> Path:
+        return write_engine(tmp_path, device, OPTIONS.batches, precision)
+
+    return ready
+
+
 @pytest.fixture
 def tell(capfd: pytest.CaptureFixture[str], record_property: Any) -> Callable[[str, str], None]:
     """Show a figure on the terminal and keep it in the test's report; nothing is asserted of it."""
@@ -84,6 +108,37 @@ def host_bytes() -> int:
     """Resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def full_gpu(memory: str) -> Iterator[None]:
+    """A GPU whose last byte is taken; the test is skipped where that would hit the machine."""
+    from runtime.gpu import GpuMemoryError, open_memory
+
+    gpu = open_memory(memory)
+    if gpu.device.compute_capability in SHARING:
+        pytest.skip("this GPU shares its memory with the machine: filling it would end others")
+    held = []
+    size = 2**32
+    with gpu.current():
+        while size >= 256:
+            try:
+                held.append(gpu.allocate(size))
+            except GpuMemoryError:
+                size //= 2
+    try:
+        yield
+    finally:
+        with gpu.current():
+            for buffer in held:
+                buffer.close()
+
+
+def device_slack(memory: str) -> int:
+    """Bytes that others may take of this GPU meanwhile: on a Jetson that is the whole machine."""
+    from runtime.gpu import open_memory
+
+    return (128 if open_memory(memory).device.compute_capability in SHARING else 32) * 2**20
 
 
 def device_free(memory: str) -> int:

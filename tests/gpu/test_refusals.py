@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from benchmarks.untrained import write_bundle
-from export.engine.target import target_of
 from runtime.engine_file import read_engine_file, sidecar_of
-from runtime.errors import InputError
+from runtime.errors import FrameError, InputError
+from tests.gpu.conftest import full_gpu
 
 pytestmark = pytest.mark.gpu
 
@@ -90,13 +90,13 @@ def test_an_engine_of_elsewhere_is_refused_and_passed_over(copy, bundle, box, fi
         sidecar_of(target).unlink(missing_ok=True)
 
 
-def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(engine):
+def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(either):
     """A refused batch leaves a real execution context as it was."""
     from runtime.session.tensorrt import TensorRtSession
     from tests.gpu import nets
 
-    largest = read_engine_file(engine()).batches[2]
-    with TensorRtSession(engine(), precision="fp16") as session:
+    largest = read_engine_file(either()).batches[2]
+    with TensorRtSession(either(), precision="fp16") as session:
         before = session.infer(nets.pictures(1)).embedding.copy()
         with pytest.raises(InputError, match=f"{largest + 1}") as caught:
             session.infer(nets.pictures(largest + 1))
@@ -109,44 +109,42 @@ def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(engine):
     [np.zeros((1, 1, 128, 800), np.float32), np.zeros((1, 1, 64, 800), np.uint8)],
     ids=["dtype", "shape"],
 )
-def test_a_wrong_array_never_reaches_the_gpu(batch, engine):
+def test_a_wrong_array_never_reaches_the_gpu(batch, either):
     """A copy of the wrong size would write past a real buffer."""
     from runtime.session.tensorrt import TensorRtSession
 
     with (
-        TensorRtSession(engine(), precision="fp16") as session,
+        TensorRtSession(either(), precision="fp16") as session,
         pytest.raises(InputError, match="the model takes uint8"),
     ):
         session.infer(batch)
 
 
-def test_a_full_gpu_is_one_line_and_works_again_when_there_is_room(memory, engine, box):
+def test_a_full_gpu_is_one_line_and_works_again_when_there_is_room(memory, either):
     """The driver's real out-of-memory error, from whichever call meets it first."""
-    from runtime.gpu import GpuMemoryError, open_memory
     from runtime.session.tensorrt import TensorRtSession
     from tests.gpu import nets
 
-    if target_of(box).shares_memory:
-        pytest.skip("this GPU shares its memory with the machine: filling it would end others")
-    gpu = open_memory(memory)
-    held = []
-    with gpu.current():
-        size = 2**30
-        while size >= 2**16:
-            try:
-                held.append(gpu.allocate(size))
-            except GpuMemoryError:
-                size //= 2
-    try:
-        with pytest.raises(InputError) as caught:
-            TensorRtSession(engine(), precision="fp16", memory=memory)
-        one_line(caught)
-    finally:
-        with gpu.current():
-            for buffer in held:
-                buffer.close()
-    with TensorRtSession(engine(), precision="fp16", memory=memory) as session:
+    path = either()
+    with full_gpu(memory), pytest.raises(InputError) as caught:
+        TensorRtSession(path, precision="fp16", memory=memory)
+    one_line(caught)
+    with TensorRtSession(path, precision="fp16", memory=memory) as session:
         session.infer(nets.pictures(1))
+
+
+def test_a_gpu_that_fills_up_costs_a_frame_and_the_session_goes_on(memory, either):
+    """In the middle of a stream: what the driver frees of the failed frame serves the next one."""
+    from runtime.session.tensorrt import TensorRtSession
+    from tests.gpu import nets
+
+    picture = nets.pictures(4)
+    with TensorRtSession(either(), precision="fp16", memory=memory) as session:
+        before = session.infer(picture[:1]).embedding.copy()
+        with full_gpu(memory), pytest.raises(FrameError) as caught:
+            session.infer(picture)  # another batch takes another context
+        one_line(caught)
+        np.testing.assert_array_equal(session.infer(picture[:1]).embedding, before)
 
 
 def test_an_operator_that_tensorrt_lacks_is_named(tmp_path, box):

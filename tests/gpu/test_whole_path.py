@@ -40,13 +40,13 @@ def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bu
             assert error < 0.1 * np.linalg.norm(expected.embedding[:count])
 
 
-def test_two_pictures_in_a_row_are_not_mixed_up(memory, engine):
+def test_two_pictures_in_a_row_are_not_mixed_up(memory, either):
     """Upload, kernels and download of one frame are in order in the stream of a real GPU."""
     from runtime.session.tensorrt import TensorRtSession
     from tests.gpu import nets
 
     batch = nets.pictures(4)
-    with TensorRtSession(engine(), precision="fp16", memory=memory) as session:
+    with TensorRtSession(either(), precision="fp16", memory=memory) as session:
         alone = [session.infer(batch[i : i + 1]).embedding.copy() for i in range(4)]
         for turn in range(100):
             place = turn % 4
@@ -54,15 +54,15 @@ def test_two_pictures_in_a_row_are_not_mixed_up(memory, engine):
             np.testing.assert_array_equal(found, alone[place])
 
 
-def test_several_sessions_live_beside_each_other(memory, engine):
+def test_several_sessions_live_beside_each_other(memory, either):
     """Contexts, streams and buffers of sessions in one process do not touch each other's memory."""
     from runtime.session.tensorrt import TensorRtSession
     from tests.gpu import nets
 
     batch = nets.pictures(2)
     with (
-        TensorRtSession(engine("fp16"), precision="fp16", memory=memory) as half,
-        TensorRtSession(engine("int8"), precision="int8", memory=memory) as eight,
+        TensorRtSession(either("fp16"), precision="fp16", memory=memory) as half,
+        TensorRtSession(either("int8"), precision="int8", memory=memory) as eight,
     ):
         first, second = half.infer(batch).embedding.copy(), eight.infer(batch).embedding.copy()
         for _ in range(50):
