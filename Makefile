@@ -49,8 +49,8 @@ unit: $(STAMP)
 
 # TensorRT is installed only where the system does not bring it; pycuda is compiled.
 $(GPU_STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "edgecl needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "edgecl runs on Python 3.10 or newer; name one: make gpu-test PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv --system-site-packages $(GPU_VENV)
 	$(GPU_BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[gpu-test]'
 	$(GPU_BIN)/python -c 'import tensorrt' 2>/dev/null || \

@@ -11,7 +11,7 @@ import click
 
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.learning.config import ENCODER_NAMES, METHODS
+from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Study, cells
 from edgecl.study.presets import PRESETS
 from runtime.errors import GateError, InputError
@@ -76,6 +76,9 @@ PLAIN_WIDTH = 160
 @click.option("--pretrain-epochs", type=click.IntRange(1))
 @click.option("--epochs", type=click.IntRange(1))
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Of fine-tuning.")
+@click.option("--patience", type=click.IntRange(1), help="Epochs of it without progress.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Of the encoders.")
+@click.option("--autocast", type=click.Choice(AUTOCAST), help="Number format of training.")
 @click.option(
     "--out",
     type=FOLDER,
@@ -155,6 +158,8 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
             changed[name] = tuple(str(folder.absolute()) for folder in value)
         elif name == "seeds":
             changed[name] = tuple(range(value))
+        elif name == "channels":
+            changed[name] = int(value)
         else:
             changed[name] = value
     if preset in ("neu-cpu", "paper") and "data" not in changed:
