@@ -86,7 +86,7 @@ def measure(config: TrainConfig, steps: int) -> None:
     networks = Networks.build(config, prepared, device)
     projector, classifier = networks.projector.train(), networks.classifier.train()
     objective = build_objective(config, networks.backbone.embedding_size, device)
-    augmentation = augmentation_of(config.method)
+    augmentation = augmentation_of(config.method, config.views)
     resident, rng = bring_closer(shown, device), np.random.default_rng(0)
     adams = [torch.optim.Adam(m.parameters(), lr=1e-4, fused=True) for m in (projector, classifier)]
 

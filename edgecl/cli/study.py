@@ -187,7 +187,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("encoder", "pretraining", "arm", "split", "labels"):
+    for name in ("encoder", "pretraining", "arm", "views", "split", "labels"):
         table.add_column(name, no_wrap=True)
     for name in ("accuracy", "95 % interval", "macro F1", "published", "runs"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -198,6 +198,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
             entry["encoder"],
             entry["method"],
             entry["arm"],
+            entry["views"],
             entry["protocol"],
             f"{100 * entry['label_share']:g} %",
             f"{accuracy['value']:.2%}",
@@ -213,7 +214,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for entry in summary["comparisons"]:
         first, difference = entry["first"], entry["difference"]
         what = (
-            f"{first['method']} ({first['arm']}) against no pretraining"
+            f"{first['method']} ({first['arm']}) against no pretraining, both in {first['views']} "
+            "views"
             if entry["kind"] == "pretraining"
             else f"the leaky protocol against {_grouped(entry['second'])}"
         )

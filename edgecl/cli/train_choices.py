@@ -15,6 +15,7 @@ from edgecl.learning.config import (
     METHODS,
     NEGATIVES,
     PRETRAIN_ON,
+    VIEWS,
     TrainConfig,
 )
 
@@ -169,6 +170,13 @@ OPTIONS = (
         default=DEFAULTS.negatives,
         show_default=True,
         help="SimCLR: all other views, or those of the other half, as the paper's code has it.",
+    ),
+    click.option(
+        "--views",
+        type=click.Choice(VIEWS),
+        default=DEFAULTS.views,
+        show_default=True,
+        help="Augmentation: SimCLR's zoom, NNCLR's crop, or the method's own (zoom without one).",
     ),
     click.option(
         "--queue-size",

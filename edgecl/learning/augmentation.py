@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecl.learning.config import views_of
 from edgecl.learning.residency import upload
 
 
@@ -121,9 +122,12 @@ CROP = Augmentation(
 )
 
 
-def augmentation_of(method: str) -> Augmentation:
-    """The paper's views for `method`; without pretraining, SimCLR's."""
-    return CROP if method == "nnclr" else ZOOM
+AUGMENTATIONS = {"zoom": ZOOM, "crop": CROP}
+
+
+def augmentation_of(method: str, views: str = "auto") -> Augmentation:
+    """The views that a `TrainConfig` names."""
+    return AUGMENTATIONS[views_of(method, views)]
 
 
 def _matrices(

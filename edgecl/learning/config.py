@@ -30,6 +30,7 @@ ENCODER_NAMES = (
 FROZEN_ENCODERS = ("resnet101-svm",)
 METHODS = ("simclr", "nnclr", "none")
 NEGATIVES = ("all", "cross-view")
+VIEWS = ("auto", "zoom", "crop")
 AUTOCAST = ("auto", "off", "bf16", "fp16")
 PRETRAIN_ON = ("all", "unlabelled")
 CONFIG_SCHEMA = 1
@@ -44,6 +45,8 @@ class TrainConfig:
         unlabelled: further folders for pretraining.
         groups: CSV of overlap groups; empty for none.
         encoder, method, split: by name.
+        views: the augmentation of both stages: SimCLR's `zoom`, NNCLR's `crop`, or `auto` for the
+            method's own, which without pretraining is SimCLR's.
         weights: file of weights to start from; empty for fresh ones.
         pretrained: a run whose pretraining to start from; empty for a pretraining of its own.
         pretrain_on: `all` for the train part and the unlabelled pictures, or `unlabelled` for
@@ -76,6 +79,7 @@ class TrainConfig:
     encoder: str = "shufflenet"
     weights: str = ""
     method: str = "simclr"
+    views: str = "auto"
     pretrained: str = ""
     pretrain_on: str = "all"
     pretrain_only: bool = False
@@ -115,6 +119,13 @@ class TrainConfig:
         """
         mend = "update edgecl, or train again with this version"
         return cls(**known_values(cls, value, where=where, mend=mend))
+
+
+def views_of(method: str, views: str = "auto") -> str:
+    """The augmentation by name: the one asked for, or the paper's for the method."""
+    if views != "auto":
+        return views
+    return "crop" if method == "nnclr" else "zoom"
 
 
 def known_values(

@@ -29,7 +29,7 @@ def decide_autocast(
         return config.autocast, {}
     networks = Networks.build(config, prepared, device)
     rng = np.random.default_rng(config.seed)
-    augmentation = augmentation_of(config.method)
+    augmentation = augmentation_of(config.method, config.views)
     if config.method == "none" or config.pretrained:
         rows = np.resize(prepared.split.train, config.batch_size)
         images = prepared.pictures.images[rows]

@@ -62,7 +62,7 @@ class Training:
         self.objective = build_objective(
             config, self.networks.backbone.embedding_size, compute.device
         )
-        self.augmentation = augmentation_of(config.method)
+        self.augmentation = augmentation_of(config.method, config.views)
         self.journal = Journal()
         self.optimizer: torch.optim.Optimizer | None = None
         self.monitor = Monitor(prepared, compute)

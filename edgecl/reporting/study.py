@@ -134,7 +134,8 @@ def _row(entry: Entry) -> dict[str, Any]:
     published = entry["published"] if entry["label_share"] == 1 else None
     return {
         **entry,
-        "method": METHOD_NAMES.get(entry["method"], entry["method"]),
+        "method": f"{METHOD_NAMES.get(entry['method'], entry['method'])}{_views(entry)}",
+        "views": _views(entry).removeprefix(", "),
         "labels": f"{100 * entry['label_share']:g} %",
         "published": published or dict.fromkeys(PUBLISHED),
         "whole": entry["runs"] == entry["expected_runs"],
@@ -167,10 +168,16 @@ def _find(side: Entry, conditions: Sequence[Entry]) -> Entry:
 
 def _words(entry: Entry) -> str:
     method = METHOD_NAMES.get(entry["method"], entry["method"])
-    how = "no pretraining" if entry["method"] == "none" else f"{method}, {entry['arm']}"
+    how = f"{method}, {entry['arm']}"
+    how = f"no pretraining{_views(entry)}" if entry["method"] == "none" else how
     share = entry["label_share"]
     few = f", {100 * share:g} % of the labels" if share < 1 else ""
     return f"{entry['encoder']}, {how}{few}"
+
+
+def _views(entry: Entry) -> str:
+    """Named where nothing else tells them: without pretraining, when they are not SimCLR's."""
+    return ", NNCLR's views" if entry["method"] == "none" and entry["views"] == "crop" else ""
 
 
 def _spread(repeats: Mapping[str, float]) -> str:

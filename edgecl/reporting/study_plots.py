@@ -35,11 +35,17 @@ def label_curves(conditions: Sequence[Mapping[str, Any]]) -> list[Markup]:
     return plots
 
 
+def _name(entry: Mapping[str, Any]) -> str:
+    if entry["method"] == "none":
+        return NAMES["none"] + (", NNCLR's views" if entry["views"] == "crop" else "")
+    return f"{NAMES.get(entry['method'], entry['method'])}, {entry['arm']}"
+
+
 def _draw(axes: Axes, entries: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> None:
-    kinds = list(dict.fromkeys((entry["method"], entry["arm"]) for entry in entries))
-    for index, (method, arm) in enumerate(kinds):
+    kinds = list(dict.fromkeys(map(_name, entries)))
+    for index, kind in enumerate(kinds):
         own = sorted(
-            (entry for entry in entries if (entry["method"], entry["arm"]) == (method, arm)),
+            (entry for entry in entries if _name(entry) == kind),
             key=lambda entry: entry["label_share"],
         )
         accuracy = [entry["accuracy"] for entry in own]
@@ -56,7 +62,7 @@ def _draw(axes: Axes, entries: Sequence[Mapping[str, Any]], shares: Sequence[flo
             marker="o",
             markersize=4,
             elinewidth=1,
-            label=NAMES.get(method, method) + (f", {arm}" if method != "none" else ""),
+            label=kind,
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(list(shares)))

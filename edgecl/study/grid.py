@@ -12,6 +12,7 @@ from edgecl.learning.config import (
     METHODS,
     TrainConfig,
     known_values,
+    views_of,
 )
 from runtime.errors import InputError
 
@@ -117,6 +118,8 @@ class Condition:
         arm: where pretraining got its pictures; `NO_ARM` without pretraining.
         protocol: of the split, `grouped` or `paper`.
         label_share: in (0, 1].
+        views: the augmentation. Without pretraining there is one condition for the views of each
+            method: what is compared must differ in nothing else.
     """
 
     encoder: str
@@ -124,6 +127,7 @@ class Condition:
     arm: str
     protocol: str
     label_share: float
+    views: str = "zoom"
 
 
 @dataclass(frozen=True)
@@ -187,8 +191,9 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
     for fold in range(study.folds):
         for protocol in protocols:
             shares = (1.0,) if baseline else _shares(study, protocol)
-            at = replace(base, fold=fold, split=protocol)
-            yield from _evaluations(study, at, NO_ARM, shares)
+            for views in ("auto",) if baseline else _baseline_views(study, protocol):
+                at = replace(base, fold=fold, split=protocol, views=views)
+                yield from _evaluations(study, at, NO_ARM, shares)
     if baseline or encoder in FROZEN_ENCODERS:
         return
     for method in study.methods:
@@ -202,6 +207,15 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
                 shares = _shares(study, at.split)
                 at = replace(at, allow_leak=arm == PAPER)
                 yield from _evaluations(study, at, arm, shares, needs=pretraining.name)
+
+
+def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:
+    """The views to go without pretraining in: SimCLR's, and those of the methods beside it.
+
+    Under the leaky protocol, where only the protocols are compared, the first will do.
+    """
+    more = {views_of(method) for method in study.methods} - {views_of("none")}
+    return ("auto", *(sorted(more) if protocol == GROUPED else ()))
 
 
 def _shares(study: Study, protocol: str) -> tuple[float, ...]:
@@ -229,8 +243,10 @@ def _evaluations(
     for share in shares:
         for draw in range(study.draws if share < 1 else 1):
             config = replace(at, label_share=share, label_draw=draw)
-            condition = Condition(at.encoder, at.method, arm, at.split, share)
+            views = views_of(at.method, at.views)
+            condition = Condition(at.encoder, at.method, arm, at.split, share, views)
             parts = [at.encoder, at.method]
+            parts += [views] if at.views != "auto" else []
             parts += [arm] if arm != NO_ARM else []
             parts += [at.split, f"s{at.seed}", f"f{at.fold}"]
             parts += [f"{100 * share:g}pc", f"d{draw}"] if share < 1 else []

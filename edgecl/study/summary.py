@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgecl.learning.config import views_of
 from edgecl.study.execution import Failure, count_done
 from edgecl.study.grid import GROUPED, NO_ARM, STUDY_SCHEMA, Condition, Study, cells
 from edgecl.study.outcomes import Outcome, PretrainingSpeed, collect, pretraining_speeds
@@ -57,7 +58,9 @@ def _condition(
     speed = speeds.get((condition.encoder, condition.method, condition.arm))
     # The paper's figures are of NEU; beside those of other classes they would mean nothing.
     is_neu = tuple(result["labels"]) == CLASSES
-    published = ROWS.get((condition.encoder, condition.method)) if is_neu else None
+    own_views = condition.views == views_of(condition.method)
+    row = (condition.encoder, condition.method)
+    published = ROWS.get(row) if is_neu and own_views else None
     worst = min(outcome.recall, key=outcome.recall.__getitem__)
     return {
         **asdict(condition),
@@ -83,13 +86,11 @@ def _comparisons(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
     known = {outcome.condition: outcome for outcome in outcomes}
     for condition in known:
         if condition.protocol == GROUPED and condition.arm != NO_ARM:
-            other = Condition(condition.encoder, "none", NO_ARM, GROUPED, condition.label_share)
+            other = replace(condition, method="none", arm=NO_ARM)
             yield from _compare(PRETRAINING, known, condition, other)
         elif condition.protocol != GROUPED:
             for arm in (NO_ARM,) if condition.arm == NO_ARM else ("clean", "in-domain"):
-                other = Condition(
-                    condition.encoder, condition.method, arm, GROUPED, condition.label_share
-                )
+                other = replace(condition, arm=arm, protocol=GROUPED)
                 yield from _compare(INFLATION, known, condition, other)
 
 

@@ -109,3 +109,5 @@ def test_a_crop_lies_within_the_picture_and_has_its_share_of_it(recipe):
 def test_nnclr_has_its_own_views_and_the_rest_share_theirs():
     assert augmentation_of("nnclr") is CROP
     assert augmentation_of("simclr") is augmentation_of("none") is ZOOM
+    assert augmentation_of("none", "crop") is augmentation_of("simclr", "crop") is CROP
+    assert augmentation_of("nnclr", "zoom") is ZOOM

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from edgecl.study.grid import ARMS, Study, cells
+from edgecl.learning.augmentation import augmentation_of
+from edgecl.learning.config import TrainConfig
+from edgecl.study.grid import ARMS, LEAKY, NO_ARM, Condition, Study, cells
 from edgecl.study.presets import PRESETS
 from runtime.errors import InputError
 
@@ -27,14 +29,30 @@ def test_every_combination_is_there_once():
     names = [cell.name for cell in cells(SMALL)]
     assert len(names) == len(set(names))
     count = Counter(cell.condition for cell in cells(SMALL) if cell.condition)
-    # None, and two methods on two arms, each with few (two draws) and all labels.
+    # None in both views, and two methods on two arms, each with few (two draws) and all labels.
     few = [c for c in count if c.label_share < 1]
-    assert len(few) == 5
+    assert len(few) == 6
     assert all(count[c] == 2 * 3 * 2 for c in few)
-    # The same five, the leaky protocol for none and both methods, and the baseline under both.
+    # The same six, the leaky protocol for none and both methods, and the baseline under both.
     assert all(count[c] == 2 * 3 for c in count if c.label_share == 1)
-    assert len([c for c in count if c.label_share == 1]) == 5 + 3 + 2
+    assert len([c for c in count if c.label_share == 1]) == 6 + 3 + 2
     assert {c.method for c in count if c.encoder == "vgg19"} == {"none"}
+
+
+def test_every_method_has_a_twin_without_pretraining_that_differs_in_nothing_else():
+    by_condition: dict[Condition, TrainConfig] = {}
+    for cell in cells(SMALL):
+        if cell.condition:
+            by_condition.setdefault(cell.condition, cell.config)
+    pretrained = [c for c in by_condition if c.method != "none"]
+    assert {c.views for c in pretrained if c.method == "nnclr"} == {"crop"}
+    assert {c.views for c in pretrained if c.method == "simclr"} == {"zoom"}
+    for condition in pretrained:
+        if condition.protocol == LEAKY:
+            continue
+        twin = by_condition[replace(condition, method="none", arm=NO_ARM)]
+        own = by_condition[condition]
+        assert augmentation_of(twin.method, twin.views) is augmentation_of(own.method, own.views)
 
 
 def test_pretrainings_come_first_and_are_shared():

@@ -58,7 +58,7 @@ def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check
     out = tmp_path / "smoke"
     assert run(["study", "--preset", "smoke", "--out", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert summary["done"] == summary["total"] == 30
+    assert summary["done"] == summary["total"] == 34
     assert summary == json.loads((out / "summary.json").read_text())
     page = check_page(out / "study.html")
     for title in (
