@@ -116,6 +116,8 @@ def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
         f"accuracy {last['contrastive_accuracy']:.1%}; frozen, on the validation part: linear "
         f"probe {last['probe_accuracy']:.1%}, nearest neighbours {last['knn_accuracy']:.1%}"
     )
+    for note in facts["notes"]:
+        click.echo(f"note: {note}")
     click.echo(f"go on with: edgecl train --pretrained {run}")
 
 

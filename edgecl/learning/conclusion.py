@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning import run_directory
+from edgecl.learning.collapse import collapse_note
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.epochs import predict_and_embed
@@ -68,7 +70,7 @@ def conclude(
         "stages": dict(journal.seconds),
         "seconds": sum(journal.seconds.values()),
         "embedding": layout.to_json(),
-        "notes": list(prepared.notes),
+        "notes": [*prepared.notes, *collapse_note(config, _last_pretraining(prepared, journal))],
     }
     run_directory.save_weights(run, classifier)
     run_directory.write_predictions(
@@ -118,6 +120,14 @@ def diverged(config: TrainConfig, run: Path, journal: Journal, step: int) -> Inp
         f"({state})",
         mend=f"start a new run with {option} below {rate:g}, or with --autocast off",
     )
+
+
+def _last_pretraining(prepared: Prepared, journal: Journal) -> Mapping[str, Any] | None:
+    """The last epoch of this run's pretraining, or of the one that it took over."""
+    if prepared.pretrained is not None:
+        last: Mapping[str, Any] = prepared.pretrained.facts["last_epoch"]
+        return last
+    return next((line for line in reversed(journal.history) if line["stage"] == PRETRAIN), None)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -42,11 +41,6 @@ class DivergedError(ArithmeticError):
     def __init__(self, step: int) -> None:
         super().__init__(f"the loss of step {step} is not finite")
         self.step = step
-
-
-def cosine_rate(start: float, epoch: int, epochs: int) -> float:
-    """Learning rate of `epoch` (from 0) of `epochs`: a cosine from `start` towards 0."""
-    return start * 0.5 * (1 + math.cos(math.pi * epoch / max(epochs, 1)))
 
 
 def batches(

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from edgecl.data.store import Selection
+from edgecl.learning.collapse import collapse_note
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.leaks import thumbnails
 from edgecl.learning.model import Backbone
@@ -38,8 +39,8 @@ class Pretrained:
         weights: the backbone's state dict.
         seen: thumbnails of the pictures that it was pretrained on, uint8 M×32×32.
         facts: what the file says of itself: `encoder`, `image_size`, `channels`, `method`,
-            `seed`, `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`, and `last_epoch`
-            with its measures.
+            `seed`, `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`, `last_epoch`
+            with its measures, and `notes`.
     """
 
     path: Path
@@ -73,6 +74,7 @@ def pretraining_facts(
         "pictures": pictures,
         "seconds": sum(line["seconds"] for line in epochs),
         "last_epoch": dict(epochs[-1]),
+        "notes": list(collapse_note(config, epochs[-1])),
     }
 
 

@@ -20,12 +20,13 @@ from edgecl.learning.compilation import run_eagerly
 from edgecl.learning.compute import Compute
 from edgecl.learning.conclusion import conclude, diverged
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
-from edgecl.learning.epochs import DivergedError, cosine_rate, finetune_epoch, pretrain_epoch
+from edgecl.learning.epochs import DivergedError, finetune_epoch, pretrain_epoch
 from edgecl.learning.monitoring import Monitor, ticker
 from edgecl.learning.objectives import build_objective
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.pretrained import pretraining_facts, save_pretrained
 from edgecl.learning.residency import bring_closer
+from edgecl.learning.schedule import cosine_rate, set_rate, warm_up
 from edgecl.learning.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
@@ -115,10 +116,12 @@ class Training:
         resident = bring_closer(images, self.compute.device)
         self.optimizer = self._adam(projector, config.pretrain_rate)
         steps = len(images) // config.batch_size
+        whole = config.pretrain_epochs * steps
         while journal.epoch < config.pretrain_epochs:
             start = time.perf_counter()
             rate = self._anneal(config.pretrain_rate, config.pretrain_epochs)
-            tick = self._ticker("pretraining", steps, config.pretrain_epochs)
+            warm = warm_up(self.optimizer, rate, step=journal.epoch * steps, steps=whole)
+            tick = self._ticker("pretraining", steps, config.pretrain_epochs, warm)
             result = pretrain_epoch(
                 projector,
                 self.optimizer,
@@ -228,10 +231,9 @@ class Training:
         return optimizer
 
     def _anneal(self, start: float, epochs: int) -> float:
-        assert self.optimizer is not None
         rate = cosine_rate(start, self.journal.epoch, epochs)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        assert self.optimizer is not None
+        set_rate(self.optimizer, rate)
         return rate
 
     def _rng(self, stage: str) -> np.random.Generator:

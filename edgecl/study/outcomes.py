@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, recall_score
 
 from edgecl.learning import run_directory
+from edgecl.learning.collapse import learnt_nothing
 from edgecl.study.execution import is_done
 from edgecl.study.grid import Cell, Condition
 from runtime.errors import InputError
@@ -62,6 +63,7 @@ class PretrainingSpeed:
         probe_accuracy, knn_accuracy: of the frozen encoder at the end, on validation parts, mean.
         contrastive_accuracy: in the last epoch, mean.
         runs: how many pretrainings there were.
+        learnt_nothing: how many of them ended at the loss of chance.
     """
 
     step_seconds: float
@@ -70,6 +72,7 @@ class PretrainingSpeed:
     knn_accuracy: float
     contrastive_accuracy: float
     runs: int
+    learnt_nothing: int
 
 
 def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
@@ -165,6 +168,9 @@ def _speed(folder: Path, group: Sequence[Cell]) -> PretrainingSpeed:
         knn_accuracy=fmean(line["knn_accuracy"] for line in last),
         contrastive_accuracy=fmean(line["contrastive_accuracy"] for line in last),
         runs=len(group),
+        learnt_nothing=sum(
+            learnt_nothing(cell.config, line) for cell, line in zip(group, last, strict=True)
+        ),
     )
 
 

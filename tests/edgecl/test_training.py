@@ -14,10 +14,11 @@ import torch
 
 from edgecl.learning import preparation, run_directory
 from edgecl.learning.compute import Compute
-from edgecl.learning.epochs import batches, cosine_rate
+from edgecl.learning.epochs import batches
 from edgecl.learning.number_format import decide_autocast
 from edgecl.learning.preparation import prepare
 from edgecl.learning.runner import train_run
+from edgecl.learning.schedule import WARM_UP, cosine_rate, warm_up
 from edgecl.learning.training import Training
 from runtime.errors import InputError
 
@@ -246,3 +247,24 @@ def test_the_rate_falls_from_its_start_towards_zero():
     rates = [cosine_rate(0.1, epoch, 10) for epoch in range(10)]
     assert rates[0] == 0.1
     assert all(a > b > 0 for a, b in itertools.pairwise(rates))
+
+
+def test_the_rate_of_pretraining_rises_once_and_stays_the_epochs():
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+    def rates(step, count):
+        warm = warm_up(optimizer, 0.1, step=step, steps=1000)
+        for _ in range(count):
+            yield optimizer.param_groups[0]["lr"]
+            warm()
+
+    first = list(rates(0, 120))
+    assert first[0] == pytest.approx(0.1 / 100)
+    assert all(a < b for a, b in itertools.pairwise(first[:100]))
+    assert set(first[99:]) == {0.1}
+    # A run that goes on has the rates that it would have had.
+    assert list(rates(60, 60)) == first[60:]
+    assert WARM_UP == 200  # of long pretrainings; the share above holds for short ones
+    long = warm_up(optimizer, 0.1, step=150, steps=10**6)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 151 / 200)
+    long()

@@ -1,0 +1,44 @@
+"""Pretraining that learnt nothing: its loss is still that of chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from edgecl.learning.config import TrainConfig
+
+# Of the loss of chance. Encoders without normalisation can die in the first steps and stay within
+# a thousandth of it to the end; one that learns anything is per cents below after an epoch.
+AT_CHANCE = 0.99
+
+
+def chance_loss(config: TrainConfig) -> float:
+    """The contrastive loss of an encoder to which all pictures look alike.
+
+    Each view has its positive among 2N − 1 others (NT-Xent over all views), or among the N of the
+    other view (from view to view, and NNCLR).
+    """
+    others = config.batch_size
+    if config.method == "simclr" and config.negatives == "all":
+        others = 2 * config.batch_size - 1
+    return math.log(others)
+
+
+def learnt_nothing(config: TrainConfig, last_epoch: Mapping[str, Any]) -> bool:
+    """Whether the last epoch of pretraining, a line of metrics.jsonl, was no better than chance."""
+    return bool(last_epoch["loss"] >= AT_CHANCE * chance_loss(config))
+
+
+def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What a reader of the results must know; nothing where pretraining went well.
+
+    Args:
+        last_epoch: of pretraining; None where there was none.
+    """
+    if last_epoch is None or not learnt_nothing(config, last_epoch):
+        return ()
+    return (
+        f"pretraining learnt nothing: its loss ended at {last_epoch['loss']:.2f}, that of chance "
+        f"is {chance_loss(config):.2f}; lower --pretrain-rate, or take another --seed",
+    )

@@ -1,0 +1,62 @@
+"""Pretraining that learnt nothing is told from one that did, and said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from edgecl.learning.collapse import chance_loss, collapse_note, learnt_nothing
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.losses import nt_xent, nt_xent_across_views
+from edgecl.learning.pretrained import pretraining_facts
+from edgecl.learning.runner import train_run
+
+BATCH = 8
+
+
+@pytest.mark.parametrize(
+    ("choices", "loss"),
+    [
+        ({"method": "simclr"}, nt_xent),
+        ({"method": "simclr", "negatives": "cross-view"}, nt_xent_across_views),
+    ],
+)
+def test_chance_is_the_loss_of_an_encoder_to_which_all_looks_alike(choices, loss):
+    config = TrainConfig(batch_size=BATCH, **choices)
+    alike = torch.ones(BATCH, 4)
+    assert chance_loss(config) == pytest.approx(float(loss(alike, alike, 0.1)))
+
+
+def test_nnclr_has_its_chance_among_the_pictures_of_a_batch():
+    assert chance_loss(TrainConfig(method="nnclr", batch_size=32)) == pytest.approx(math.log(32))
+
+
+@pytest.mark.parametrize(("share", "nothing"), [(1.001, True), (0.995, True), (0.95, False)])
+def test_a_loss_at_chance_is_no_learning(share, nothing):
+    config = TrainConfig(batch_size=BATCH)
+    line = {"loss": share * chance_loss(config), "seconds": 1.0}
+    assert learnt_nothing(config, line) is nothing
+    notes = pretraining_facts(config, [line], pictures=10)["notes"]
+    assert [("learnt nothing" in note and "--pretrain-rate" in note) for note in notes] == (
+        [True] if nothing else []
+    )
+
+
+def test_without_pretraining_there_is_nothing_to_say():
+    assert collapse_note(TrainConfig(method="none"), None) == ()
+
+
+@pytest.mark.parametrize("taken_over", [False, True], ids=["own", "another run's"])
+def test_a_run_on_such_a_pretraining_says_so(taken_over, tiny_config, tmp_path, monkeypatch):
+    """With the threshold moved below any loss, whatever it learns is too little."""
+    monkeypatch.setattr("edgecl.learning.collapse.AT_CHANCE", 0.0)
+    config = replace(tiny_config, pretrain_epochs=1, epochs=1)
+    if taken_over:
+        before = tmp_path / "before"
+        train_run(replace(config, pretrain_only=True), before, report=lambda *_: None)
+        config = replace(config, pretrained=str(before))
+    result = train_run(config, tmp_path / "run", report=lambda *_: None)
+    assert any(note.startswith("pretraining learnt nothing") for note in result["notes"])
