@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
 from export import rewrites
 from export.answers import exported_answers, trained_answers
+from export.control import choose_control
 from export.engine.trial import Trial, try_compiling
 from export.escapes import pictured
 from export.gate import caveat
@@ -37,6 +39,7 @@ from export.qdq.lint import require_clean
 from export.qdq.tensorrt import quantize_for_tensorrt
 from runtime.atomic import explained
 from runtime.bundle import Precision
+from runtime.control import Control
 from runtime.errors import GateError, InputError
 from runtime.session.opening import default_threads, installed_engines
 
@@ -80,6 +83,7 @@ def export_bundle(
         export = _Export(job, Path(scratch), report)
         export.make()
         export.look_at_test_part()
+        export.choose_control()
         write_bundle(job, export.outcome, export.artefacts, export.plan, out, page, key)
     report("export", 1, 1, str(out))
     return export.outcome
@@ -226,15 +230,39 @@ class _Export:
         self.outcome.details["escapes"] = self._escapes
         self.outcome.details["rewrites"] = list(self.artefacts["fp32"].rewrites)
 
-    def _accuracy(self, path: Path, name: str) -> float:
-        test = self.job.test
-        if name == INT8_TENSORRT:
-            threads = default_threads()
-            answers = emulate(onnx.load(path), test.images, threads=threads).probabilities
+    def choose_control(self) -> None:
+        """The pictures by which the bundle is known again on the box."""
+        images, sure = self.job.validation.images, self._reference.probabilities
+        shipped = [
+            partial(_answers, self.artefacts[name].path, name, engine)
+            for name in self.outcome.shipped
+            for engine in self._engines(name)
+        ]
+        rows = choose_control(images, sure, shipped)
+        if rows:
+            self.outcome.control = Control(images[rows][:, None], sure[rows])
         else:
-            engine = OWN_ENGINE.get(name, REFERENCE_ENGINE)
-            answers = exported_answers(path, name, test.images, engine=engine)
-        return float((answers.argmax(1) == test.targets).mean())
+            self.outcome.notes.append(
+                "no control pictures: on none did all that ships come close to the trained model, "
+                "so the box cannot tell whether it answers as it did here"
+            )
+
+    def _engines(self, name: str) -> tuple[str, ...]:
+        own = OWN_ENGINE.get(name, REFERENCE_ENGINE)
+        return (own,) if name in (*OWN_ENGINE, INT8_TENSORRT) else installed_engines()
+
+    def _accuracy(self, path: Path, name: str) -> float:
+        engine = OWN_ENGINE.get(name, REFERENCE_ENGINE)
+        answers = _answers(path, name, engine, self.job.test.images)
+        return float((answers.argmax(1) == self.job.test.targets).mean())
+
+
+def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What an artefact answers, float32 N×C; TensorRT's as its Q/DQ stand."""
+    if name == INT8_TENSORRT:
+        found = emulate(onnx.load(path), images, threads=default_threads())
+        return found.probabilities
+    return exported_answers(path, name, images, engine=engine)
 
 
 def _reason_of_change(proof: Proof) -> str:

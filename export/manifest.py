@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibration.record import FILE as CALIBRATION_FILE
+from export.control import write_control
 from export.int8 import Int8Plan
 from export.job import Job
 from export.outcome import Artefact, Outcome
@@ -25,6 +26,7 @@ from runtime.bundle import (
     file_digest,
     manifest_digest,
 )
+from runtime.control import CONTROL
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def write_bundle(
         for name in outcome.shipped:
             path = artefacts[name].path
             (folder / path.name).write_bytes(path.read_bytes())
+        if outcome.control is not None:
+            write_control(folder / CONTROL, outcome.control)
         calibration: dict[str, Any] = {}
         if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
             calibration = plan.summary()

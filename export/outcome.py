@@ -9,6 +9,7 @@ from typing import Any
 from export.comparison import Comparison
 from export.proving import Proof
 from runtime.bundle import Precision
+from runtime.control import Control
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Outcome:
         comparisons: by artefact, also of those refused.
         details: what the page shows beside the manifest, see `edgecl.reporting.export`.
         notes: what the user should know.
+        control: pictures that the bundle takes along; None where none would do.
     """
 
     shipped: dict[str, Precision] = field(default_factory=dict)
@@ -44,3 +46,4 @@ class Outcome:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    control: Control | None = None

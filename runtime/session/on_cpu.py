@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from runtime.bundle import PRECISIONS, Bundle, load_bundle
+from runtime.control import read_control, require_same_answers
 from runtime.errors import InputError
 from runtime.session.base import Session
 
@@ -69,24 +71,49 @@ def default_threads() -> int:
 
 
 def open_on_cpu(
-    source: str | Path | Bundle, precision: str, engine: str, threads: int | None
+    source: str | Path | Bundle,
+    precision: str,
+    engine: str,
+    threads: int | None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[Session]:
     """Open every precision in every engine that comes into question.
+
+    One that does not answer a bundle's control pictures as the exported model did is reported and
+    left out, unless it is the only one.
 
     Returns:
         Warm sessions; the caller closes them.
 
     Raises:
-        InputError: no such file or precision, or an engine that is not installed.
+        InputError: no such file or precision, an engine that is not installed, or no session that
+            answers the control pictures.
     """
     count = threads or default_threads()
-    sessions = [
-        _open(name, path, precision=label, threads=count)
-        for label, name, path in _files(source, precision, _engines(engine))
-    ]
-    for session in sessions:
-        session.warm_up()
-    return sessions
+    if not (isinstance(source, Bundle) or Path(source).suffix == ".onnx"):
+        source = load_bundle(Path(source))
+    control = read_control(source) if isinstance(source, Bundle) else None
+    refused: list[InputError] = []
+    kept: list[Session] = []
+    with ExitStack() as stack:
+        for label, name, path in _files(source, precision, _engines(engine)):
+            session = _open(name, path, precision=label, threads=count)
+            closing = stack.enter_context(ExitStack())
+            closing.callback(session.close)
+            session.warm_up()
+            try:
+                require_same_answers(session, control)
+            except InputError as error:
+                refused.append(error)
+                closing.close()
+                continue
+            kept.append(session)
+        if refused and not kept:
+            raise refused[0]
+        for refusal in refused:
+            report(f"left out: {refusal.problem}")
+        stack.pop_all()
+    return kept
 
 
 def _files(
@@ -98,9 +125,7 @@ def _files(
         if path.is_file() and path.suffix == ".onnx":
             label = _precision_of(path) if precision == AUTO else precision
             return [(label, engine, path) for engine in engines]
-        if path.suffix == ".onnx":
-            raise InputError(f"there is no model {path}", mend="make one with 'edgecl export'")
-        source = load_bundle(path)
+        raise InputError(f"there is no model {path}", mend="make one with 'edgecl export'")
     held = {engine: source.precisions_for(engine) for engine in engines}
     if precision != AUTO and not any(precision in found for found in held.values()):
         source.onnx_path(precision, target=engines[0])  # says why not

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from runtime.bundle import Bundle
+from runtime.control import read_control, require_same_answers
 from runtime.device_probe import has_device, probe_gpu
 from runtime.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
@@ -109,6 +110,7 @@ def open_on_gpu(
             mend="use 'edgecl run', or open a built .engine file",
         )
     names = gpu_precisions(bundle, precision)
+    control = read_control(bundle)
     refused: list[InputError] = []
     sessions: list[Session] = []
     with ExitStack() as stack:
@@ -120,7 +122,16 @@ def open_on_gpu(
                 if len(names) > 1:
                     report(f"{name} is left out: {error.problem}")
                 continue
-            stack.callback(session.close)
+            closing = stack.enter_context(ExitStack())
+            closing.callback(session.close)
+            try:
+                require_same_answers(session, control)
+            except InputError as error:
+                refused.append(error)
+                closing.close()
+                if len(names) > 1:
+                    report(f"left out: {error.problem}")
+                continue
             sessions.append(session)
         if not sessions:
             raise refused[0]

@@ -123,7 +123,7 @@ def open_fastest(
     if device != CPU:
         source = _bundle_for_gpu(source, device)
     if device == CPU or not isinstance(source, Bundle):
-        return _fastest(open_on_cpu(source, precision, engine, threads))
+        return _fastest(open_on_cpu(source, precision, engine, threads, report))
     absent = why_no_gpu()
     try:
         if absent is not None:
@@ -133,12 +133,12 @@ def open_fastest(
         if device == GPU:
             raise InputError(f"--device gpu: {error.problem}", mend=error.mend) from error
         report(f"inference on the processor: {error.problem}")
-        return _fastest(open_on_cpu(source, precision, AUTO, threads))
+        return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
     if device == GPU:
         return session, table
     behind = session.precision if session.precision in source.precisions else AUTO
     try:
-        second, _ = _fastest(open_on_cpu(source, behind, AUTO, threads))
+        second, _ = _fastest(open_on_cpu(source, behind, AUTO, threads, report))
     except BaseException:
         session.close()
         raise
