@@ -17,6 +17,7 @@ from edgecl.study.presets import PRESETS
 from runtime.errors import GateError, InputError
 
 PLAIN_WIDTH = 160
+NO_BASELINES = "none"
 
 
 @click.command("study", short_help="Run a grid of trainings and write its tables.")
@@ -48,9 +49,9 @@ PLAIN_WIDTH = 160
 @click.option(
     "--baseline",
     "baselines",
-    type=click.Choice(ENCODER_NAMES),
+    type=click.Choice((*ENCODER_NAMES, NO_BASELINES)),
     multiple=True,
-    help="A model to compare with: no pretraining, all labels.",
+    help="A model to compare with: no pretraining, all labels. 'none' leaves the preset's out.",
 )
 @click.option(
     "--method", "methods", type=click.Choice([m for m in METHODS if m != "none"]), multiple=True
@@ -160,6 +161,8 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
             changed[name] = tuple(range(value))
         elif name == "channels":
             changed[name] = int(value)
+        elif name == "baselines":
+            changed[name] = tuple(encoder for encoder in value if encoder != NO_BASELINES)
         else:
             changed[name] = value
     if preset in ("neu-cpu", "paper") and "data" not in changed:

@@ -99,6 +99,7 @@ def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkey
     # TensorRT's form is another file, with a proof of its own.
     assert sorted(path.name for path in out.iterdir()) == [
         "calibration.json",
+        "control.npz",
         "manifest.json",
         "model.fp32.onnx",
         "model.int8.tensorrt.onnx",

@@ -242,3 +242,11 @@ def test_the_plan_lists_the_runs(finished, capsys):
     out = capsys.readouterr().out
     assert "done runs/shufflenet-none-grouped-s0-f0" in out
     assert "10 of 10 runs are done" in out
+
+
+def test_a_preset_goes_without_its_baselines(tmp_path, capsys):
+    command = ["study", "--preset", "smoke", "--out", str(tmp_path / "s"), "--plan", "--json"]
+    assert run(command) == 0
+    assert any("squeezenet" in cell["run"] for cell in json.loads(capsys.readouterr().out))
+    assert run([*command, "--baseline", "none", "--channels", "3", "--patience", "7"]) == 0
+    assert not any("squeezenet" in cell["run"] for cell in json.loads(capsys.readouterr().out))

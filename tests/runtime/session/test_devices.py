@@ -16,6 +16,7 @@ from runtime.session import on_gpu
 from runtime.session.fallback import FallbackSession
 from runtime.session.opening import open_fastest, open_session
 from tests.bindings.tensorrt_double import make_plan
+from tests.runtime.test_control import packed, put
 
 CONTRACT = ModelContract(InputContract(32, 48), ("dark", "middle", "bright"), ("bright",))
 NO_TENSORRT = Problem("TensorRT is not installed", "install it so", "on JetPack", "on x86")
@@ -230,4 +231,17 @@ def test_a_frame_that_fails_while_it_is_measured_is_one_line(bundle, gpu):
     gpu.driver.fail["cuMemcpyHtoDAsync"] = [*[""] * 8, "CUDA_ERROR_OUT_OF_MEMORY"]
     with pytest.raises(InputError, match=r"the model does not run: .*no memory left"):
         open_session(bundle, device="gpu", engine_for=gpu.engine_for)
+    assert gpu.driver.left == {}
+
+
+def test_an_engine_that_answers_otherwise_than_the_exported_model_is_not_used(bundle, gpu):
+    """Its builder may have chosen a faulty kernel: the control pictures tell, before any frame."""
+    pictures = np.stack([np.full((1, 32, 48), value, np.uint8) for value in (40, 128, 215)])
+    answers = np.eye(3, dtype=np.float32)
+    put(bundle.path, packed(pictures=pictures, probabilities=answers))
+    with open_session(bundle.path, "int8", device="gpu", engine_for=gpu.engine_for) as session:
+        assert session.engine == "tensorrt"
+    put(bundle.path, packed(pictures=pictures, probabilities=answers[::-1].copy()))
+    with pytest.raises(InputError, match="2 of 3 control pictures"):
+        open_session(bundle.path, "int8", device="gpu", engine_for=gpu.engine_for)
     assert gpu.driver.left == {}
