@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle import Bundle
 from runtime.errors import FrameError, InputError
-from runtime.session.base import Session
+
+if TYPE_CHECKING:
+    from runtime.bundle import Bundle
+    from runtime.session.base import Session
 
 CONTROL = "control.npz"
 LARGEST_CHANGE = 0.25
@@ -51,9 +54,9 @@ def read_control(bundle: Bundle) -> Control | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             control = Control(file[PICTURES], file[PROBABILITIES])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        count = len(control.pictures)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _unfit(bundle, f"cannot be read ({error})") from error
-    count = len(control.pictures)
     expected = {
         "pictures": ((count, 1, *bundle.contract.input.shape), np.uint8),
         "probabilities": ((count, len(bundle.contract.labels)), np.float32),

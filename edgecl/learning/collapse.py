@@ -9,7 +9,7 @@ from typing import Any
 from edgecl.learning.config import TrainConfig
 
 # Of the loss of chance. Encoders without normalisation can die in the first steps and stay within
-# a thousandth of it to the end; one that learns anything is per cents below after an epoch.
+# a thousandth of it to the end; or they begin there, and need some hundred steps to come away.
 AT_CHANCE = 0.99
 
 
@@ -30,15 +30,16 @@ def learnt_nothing(config: TrainConfig, last_epoch: Mapping[str, Any]) -> bool:
     return bool(last_epoch["loss"] >= AT_CHANCE * chance_loss(config))
 
 
-def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any] | None) -> tuple[str, ...]:
+def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[str, ...]:
     """What a reader of the results must know; nothing where pretraining went well.
 
     Args:
-        last_epoch: of pretraining; None where there was none.
+        last_epoch: of pretraining, with its number, from 1.
     """
-    if last_epoch is None or not learnt_nothing(config, last_epoch):
+    if not learnt_nothing(config, last_epoch):
         return ()
     return (
         f"pretraining learnt nothing: its loss ended at {last_epoch['loss']:.2f}, that of chance "
-        f"is {chance_loss(config):.2f}; lower --pretrain-rate, or take another --seed",
+        f"is {chance_loss(config):.2f}; lower --pretrain-rate, take another --seed, or more than "
+        f"{last_epoch['epoch']} --pretrain-epochs",
     )

@@ -70,8 +70,11 @@ class Compute:
 
 
 def default_device() -> torch.device:
-    """The GPU where torch sees one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """This rank's GPU where torch sees one, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # By its number: which one is the current one, each thread has for itself.
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def formats(device: torch.device) -> tuple[str, ...]:

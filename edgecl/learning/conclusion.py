@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning import run_directory
 from edgecl.learning.collapse import collapse_note
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.epochs import predict_and_embed
 from edgecl.learning.evaluation import evaluate
@@ -53,6 +53,7 @@ def conclude(
         "labels": list(pictures.labels),
         "encoder": config.encoder,
         "method": config.method,
+        "views": views_of(config.method, config.views),
         "image_size": list(config.image_size),
         "channels": config.channels,
         "split": config.split,
@@ -70,7 +71,7 @@ def conclude(
         "stages": dict(journal.seconds),
         "seconds": sum(journal.seconds.values()),
         "embedding": layout.to_json(),
-        "notes": [*prepared.notes, *collapse_note(config, _last_pretraining(prepared, journal))],
+        "notes": [*prepared.notes, *_notes_of_pretraining(config, prepared, journal)],
     }
     run_directory.save_weights(run, classifier)
     run_directory.write_predictions(
@@ -122,12 +123,15 @@ def diverged(config: TrainConfig, run: Path, journal: Journal, step: int) -> Inp
     )
 
 
-def _last_pretraining(prepared: Prepared, journal: Journal) -> Mapping[str, Any] | None:
-    """The last epoch of this run's pretraining, or of the one that it took over."""
+def _notes_of_pretraining(
+    config: TrainConfig, prepared: Prepared, journal: Journal
+) -> Sequence[str]:
+    """Of this run's own pretraining, or what stands in the one that it took over."""
     if prepared.pretrained is not None:
-        last: Mapping[str, Any] = prepared.pretrained.facts["last_epoch"]
-        return last
-    return next((line for line in reversed(journal.history) if line["stage"] == PRETRAIN), None)
+        notes: Sequence[str] = prepared.pretrained.facts.get("notes", ())
+        return notes
+    epochs = [line for line in journal.history if line["stage"] == PRETRAIN]
+    return collapse_note(config, epochs[-1]) if epochs else ()
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -118,7 +118,7 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
     pretrained = None
     if config.pretrained:
         pretrained = read_pretrained(Path(config.pretrained), config)
-        notes.append(pretrained.note)
+        notes += pretrained.notes(config)
         copies = copies_of(pretrained.seen, _held_out(pictures, whole))
         _admit(copies, "pretraining pictures", str(pretrained.path.parent), config, notes)
     elif config.method != "none":

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from edgecl.data.store import Selection
 from edgecl.learning.collapse import collapse_note
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.leaks import thumbnails
 from edgecl.learning.model import Backbone
 from runtime.atomic import replacing
@@ -39,8 +39,8 @@ class Pretrained:
         weights: the backbone's state dict.
         seen: thumbnails of the pictures that it was pretrained on, uint8 M×32×32.
         facts: what the file says of itself: `encoder`, `image_size`, `channels`, `method`,
-            `seed`, `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`, `last_epoch`
-            with its measures, and `notes`.
+            `views`, `seed`, `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`,
+            `last_epoch` with its measures, and `notes`.
     """
 
     path: Path
@@ -48,13 +48,18 @@ class Pretrained:
     seen: NDArray[np.uint8]
     facts: dict[str, Any]
 
-    @property
-    def note(self) -> str:
-        """Where the encoder came from, for the notes of a run."""
-        return (
-            f"pretraining was taken from {self.path.parent}: {self.facts['method']}, "
+    def notes(self, config: TrainConfig) -> list[str]:
+        """Where the encoder came from, for the notes of a run with the choices `config`."""
+        method = self.facts["method"]
+        notes = [
+            f"pretraining was taken from {self.path.parent}: {method}, "
             f"{self.facts['epochs']} epochs on {self.facts['pictures']} pictures"
-        )
+        ]
+        # Files from before there was a choice have the method's own.
+        before, now = self.facts.get("views", views_of(method)), views_of(method, config.views)
+        if before != now:
+            notes.append(f"pretraining saw {before} views, fine-tuning {now} views")
+        return notes
 
 
 def pretraining_facts(
@@ -70,6 +75,7 @@ def pretraining_facts(
     names = (*_SAME, "seed", "pretrain_on", "batch_size")
     return {
         **{name: _plain(choices[name]) for name in names},
+        "views": views_of(config.method, config.views),
         "epochs": len(epochs),
         "pictures": pictures,
         "seconds": sum(line["seconds"] for line in epochs),

@@ -191,7 +191,8 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
     for fold in range(study.folds):
         for protocol in protocols:
             shares = (1.0,) if baseline else _shares(study, protocol)
-            for views in ("auto",) if baseline else _baseline_views(study, protocol):
+            fixed = baseline or encoder in FROZEN_ENCODERS
+            for views in ("auto",) if fixed else _baseline_views(study, protocol):
                 at = replace(base, fold=fold, split=protocol, views=views)
                 yield from _evaluations(study, at, NO_ARM, shares)
     if baseline or encoder in FROZEN_ENCODERS:

@@ -136,13 +136,33 @@ def open_fastest(
         return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
     if device == GPU:
         return session, table
-    behind = session.precision if session.precision in source.precisions else AUTO
     try:
-        second, _ = _fastest(open_on_cpu(source, behind, AUTO, threads, report))
+        second = _behind(source, session.precision, precision, threads, report)
+    except InputError as error:
+        report(f"nothing stands behind the GPU: {error.problem}")
+        return session, table
     except BaseException:
         session.close()
         raise
     return FallbackSession(session, second, report), table
+
+
+def _behind(
+    source: Bundle, precision: str, asked: str, threads: int | None, report: Report
+) -> Session:
+    """The session on the processor for when the GPU is gone: the same precision if it can be.
+
+    Raises:
+        InputError: the processor runs nothing of the bundle, or not the precision asked for.
+    """
+    first = precision if precision in source.precisions else AUTO
+    try:
+        return _fastest(open_on_cpu(source, first, AUTO, threads, report))[0]
+    except InputError as error:
+        if asked != AUTO or first == AUTO:
+            raise
+        report(f"behind the GPU {first} is left out: {error.problem}")
+    return _fastest(open_on_cpu(source, AUTO, AUTO, threads, report))[0]
 
 
 def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bundle:

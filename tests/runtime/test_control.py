@@ -38,6 +38,12 @@ def packed(**arrays) -> bytes:
     return stream.getvalue()
 
 
+def lone_array() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, pictures())
+    return stream.getvalue()
+
+
 def right_answers(folder: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     with open_session(folder, engine="onnxruntime", precision="fp32") as session:
         return session.infer(pictures()).probabilities
@@ -107,9 +113,22 @@ def reversed_model(folder: Path) -> bytes:
         (packed(pictures=pictures()[:, :, :9], probabilities=np.zeros((3, 3), "f4")), "pictures"),
         (packed(pictures=pictures(), probabilities=np.zeros((3, 4), "f4")), "probabilities"),
         (packed(pictures=pictures(), probabilities=np.zeros((3, 3))), "float64"),
+        (packed(pictures=np.uint8(3), probabilities=np.float32(1)), "cannot be read"),
+        (lone_array(), "cannot be read"),
         (packed(pictures=pictures()[:0], probabilities=np.zeros((0, 3), "f4")), "not of this"),
     ],
-    ids=["empty", "cut", "half", "pickled", "other size", "other classes", "other type", "none"],
+    ids=[
+        "empty",
+        "cut",
+        "half",
+        "pickled",
+        "other size",
+        "other classes",
+        "other type",
+        "no arrays",
+        "not an archive",
+        "none",
+    ],
 )
 def test_damaged_ones_are_one_line(make_bundle, data, words):
     folder = make_bundle()

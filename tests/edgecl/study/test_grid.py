@@ -55,6 +55,12 @@ def test_every_method_has_a_twin_without_pretraining_that_differs_in_nothing_els
         assert augmentation_of(twin.method, twin.views) is augmentation_of(own.method, own.views)
 
 
+def test_an_encoder_that_is_never_trained_has_no_views():
+    study = replace(SMALL, encoders=("resnet101-svm",), baselines=(), label_shares=(1.0,))
+    conditions = {cell.condition for cell in cells(study) if cell.condition}
+    assert {(c.method, c.views) for c in conditions} == {("none", "zoom")}
+
+
 def test_pretrainings_come_first_and_are_shared():
     seen = set()
     for cell in cells(SMALL):

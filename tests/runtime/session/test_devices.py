@@ -16,7 +16,7 @@ from runtime.session import on_gpu
 from runtime.session.fallback import FallbackSession
 from runtime.session.opening import open_fastest, open_session
 from tests.bindings.tensorrt_double import make_plan
-from tests.runtime.test_control import packed, put
+from tests.runtime.test_control import packed, put, reversed_model
 
 CONTRACT = ModelContract(InputContract(32, 48), ("dark", "middle", "bright"), ("bright",))
 NO_TENSORRT = Problem("TensorRT is not installed", "install it so", "on JetPack", "on x86")
@@ -245,3 +245,28 @@ def test_an_engine_that_answers_otherwise_than_the_exported_model_is_not_used(bu
     with pytest.raises(InputError, match="2 of 3 control pictures"):
         open_session(bundle.path, "int8", device="gpu", engine_for=gpu.engine_for)
     assert gpu.driver.left == {}
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["auto", "int8"])
+def test_a_processor_that_answers_otherwise_does_not_stop_the_gpu(bundle, gpu, named):
+    """Behind the GPU stands another precision, or nothing where one was asked for by name."""
+    pictures = np.stack([np.full((1, 32, 48), value, np.uint8) for value in (40, 128, 215)])
+    put(bundle.path, packed(pictures=pictures, probabilities=np.eye(3, dtype=np.float32)))
+    for precision in ("int8", "fp16"):
+        put(bundle.path, reversed_model(bundle.path), f"model.{precision}.onnx")
+    said: list[str] = []
+    session = open_session(
+        bundle.path,
+        "int8" if named else "auto",
+        device="auto",
+        engine_for=gpu.engine_for,
+        report=said.append,
+    )
+    with session:
+        assert session.engine == "tensorrt"
+        assert isinstance(session, FallbackSession) is not named
+        if not named:
+            gpu.driver.lost = "CUDA_ERROR_ILLEGAL_ADDRESS"
+            assert session.infer(white()).probabilities.argmax() == 2
+            assert session.precision == "fp32"
+    assert any(line.startswith("nothing stands behind the GPU") for line in said) is named
