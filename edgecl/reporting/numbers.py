@@ -26,6 +26,11 @@ def percent(value: Any, digits: int = 1) -> str:
     return f"{text} %"
 
 
+def percent_range(low: Any, high: Any) -> str:
+    """Two shares as a range: 97.6 to 99.0 %, with the sign once."""
+    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
+
+
 def milliseconds(value: Any) -> str:
     """Milliseconds with three significant figures, without the unit."""
     time = number(value)

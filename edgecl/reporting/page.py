@@ -34,7 +34,15 @@ def render_page(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "milliseconds", "duration", "amount", "size", "decimal"):
+    for name in (
+        "percent",
+        "percent_range",
+        "milliseconds",
+        "duration",
+        "amount",
+        "size",
+        "decimal",
+    ):
         environment.filters[name] = getattr(numbers, name)
     environment.filters["breakable"] = breakable
     stylesheet = (TEMPLATES / "page.css").read_text(encoding="utf-8")

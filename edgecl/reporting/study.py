@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecl.reporting.numbers import amount, number, percent
+from edgecl.reporting.numbers import amount, number, percent, percent_range
 from edgecl.reporting.page import write_page
 from edgecl.reporting.study_plots import label_curves
 from runtime.errors import InputError
@@ -102,7 +102,7 @@ def _figures(grouped: Sequence[Entry], comparisons: Sequence[Entry]) -> list[tup
             (
                 "Best, leak-free",
                 percent(accuracy["value"], 2),
-                f"{_words(best)}; 95 %: {percent(accuracy['low'])} to {percent(accuracy['high'])}",
+                f"{_words(best)}; 95 %: {percent_range(accuracy['low'], accuracy['high'])}",
             ),
             (
                 "Its parameters",
@@ -184,7 +184,7 @@ def _spread(repeats: Mapping[str, float]) -> str:
     values = [value for value in repeats.values() if number(value) is not None]
     if len(values) < 2:
         return ""
-    return f"{percent(min(values))} to {percent(max(values))}"
+    return percent_range(min(values), max(values))
 
 
 def _points(value: float) -> str:
