@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from edgecl.data.dataset import PictureSet
 from edgecl.data.splits import Split
+from edgecl.encoders.complexity import count_parameters
 from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.compute import Compute
 from edgecl.learning.config import TrainConfig
@@ -132,7 +133,8 @@ def measure(config: TrainConfig, steps: int) -> None:
 
         return run
 
-    print(f"{config.encoder}: autocast {autocast}, {_parameters(networks.backbone):,} parameters")
+    parameters = count_parameters(networks.backbone.encoder)
+    print(f"{config.encoder}: autocast {autocast}, {parameters:,} parameters")
     both = torch.cat((ready, ready))
     for name, whole, model, adam, views in (
         ("pretraining", pretrain, projector, adams[0], both),
@@ -181,10 +183,6 @@ def _prepared(images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Prepar
     pictures = PictureSet(images, names, names, kinds, labels)
     rows, none = np.arange(len(images)), np.empty(0, np.int64)
     return Prepared(pictures, Split(rows, none, none), rows, images[:0], (), "")
-
-
-def _parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 if __name__ == "__main__":

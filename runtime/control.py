@@ -106,5 +106,19 @@ def require_same_answers(session: Session, control: Control | None) -> None:
         )
 
 
+def answering(session: Session, control: Control | None) -> Session:
+    """The session, or, where it answers otherwise, an error after it was closed.
+
+    Raises:
+        InputError: see `require_same_answers`.
+    """
+    try:
+        require_same_answers(session, control)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
 def _unfit(bundle: Bundle, why: str) -> InputError:
     return InputError(f"{bundle.path / CONTROL} {why}", mend="export the model again")

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from runtime.device_missing import known_capabilities
+
 MARK = "edgecl-probe "
 MODULES = ("tensorrt", "tensorrt_rtx")
 BINDINGS: Mapping[str, str] = {"pycuda": "pycuda.driver", "cuda-bindings": "cuda.bindings.driver"}
@@ -118,13 +120,7 @@ def look_at_tensorrt(name: str, driver_works: bool) -> None:
     except Exception as error:  # as above
         tell(module=name, version="", error=_first_line(error), absent=_absent(error))
         return
-    tell(module=name, version=version, serves=_capabilities(trt))
-
-
-def _capabilities(trt: Any) -> list[str]:
-    """The compute capabilities that TensorRT for RTX knows; TensorRT itself tells none."""
-    known = getattr(getattr(trt, "ComputeCapability", None), "__members__", ())
-    return [f"{name[2:-1]}.{name[-1]}" for name in known if name.startswith("SM")]
+    tell(module=name, version=version, serves=list(known_capabilities(trt)))
 
 
 def _first_line(error: Exception) -> str:

@@ -114,6 +114,16 @@ def _tensorrt(lines: Sequence[Mapping[str, Any]], ending: str, root: Path) -> _F
         yield _no_tensorrt(root)
 
 
+def known_capabilities(trt: Any) -> dict[str, Any]:
+    """Compute capability, as in `8.6`, → its name in TensorRT for RTX; TensorRT itself has none."""
+    known = getattr(getattr(trt, "ComputeCapability", None), "__members__", {})
+    return {
+        f"{name[2:-1]}.{name[-1]}": member
+        for name, member in known.items()
+        if name.startswith("SM")
+    }
+
+
 def not_served(version: str, serves: Sequence[str], here: str) -> str:
     """Why TensorRT for RTX does not run on a GPU; empty where it does.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecl.reporting.numbers import amount, number, percent, percent_range
 from edgecl.reporting.page import write_page
-from edgecl.reporting.study_plots import label_curves
+from edgecl.reporting.study_plots import label_curves, other_views
 from runtime.errors import InputError
 
 PAGE = "study.html"
@@ -134,8 +134,8 @@ def _row(entry: Entry) -> dict[str, Any]:
     published = entry["published"] if entry["label_share"] == 1 else None
     return {
         **entry,
-        "method": f"{METHOD_NAMES.get(entry['method'], entry['method'])}{_views(entry)}",
-        "views": _views(entry).removeprefix(", "),
+        "method": _joined(METHOD_NAMES.get(entry["method"]) or entry["method"], other_views(entry)),
+        "views": other_views(entry),
         "labels": f"{100 * entry['label_share']:g} %",
         "published": published or dict.fromkeys(PUBLISHED),
         "whole": entry["runs"] == entry["expected_runs"],
@@ -169,15 +169,14 @@ def _find(side: Entry, conditions: Sequence[Entry]) -> Entry:
 def _words(entry: Entry) -> str:
     method = METHOD_NAMES.get(entry["method"], entry["method"])
     how = f"{method}, {entry['arm']}"
-    how = f"no pretraining{_views(entry)}" if entry["method"] == "none" else how
+    how = _joined("no pretraining", other_views(entry)) if entry["method"] == "none" else how
     share = entry["label_share"]
     few = f", {100 * share:g} % of the labels" if share < 1 else ""
     return f"{entry['encoder']}, {how}{few}"
 
 
-def _views(entry: Entry) -> str:
-    """Named where nothing else tells them: without pretraining, when they are not SimCLR's."""
-    return ", NNCLR's views" if entry["method"] == "none" and entry["views"] == "crop" else ""
+def _joined(*words: str) -> str:
+    return ", ".join(filter(None, words))
 
 
 def _spread(repeats: Mapping[str, float]) -> str:

@@ -35,9 +35,14 @@ def label_curves(conditions: Sequence[Mapping[str, Any]]) -> list[Markup]:
     return plots
 
 
+def other_views(entry: Mapping[str, Any]) -> str:
+    """Named where nothing else tells them: without pretraining, when they are not SimCLR's."""
+    return "NNCLR's views" if entry["method"] == "none" and entry["views"] == "crop" else ""
+
+
 def _name(entry: Mapping[str, Any]) -> str:
     if entry["method"] == "none":
-        return NAMES["none"] + (", NNCLR's views" if entry["views"] == "crop" else "")
+        return ", ".join(filter(None, (NAMES["none"], other_views(entry))))
     return f"{NAMES.get(entry['method'], entry['method'])}, {entry['arm']}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from runtime.device_missing import known_capabilities
 from runtime.errors import InputError
 from runtime.session.tensorrt_module import is_rtx, load_tensorrt, title
 
@@ -45,11 +46,7 @@ def set_targets(trt: Any, config: Any, capabilities: Sequence[str]) -> None:
             f"{title(trt)} builds for the GPU in this machine, not for {', '.join(capabilities)}",
             mend="leave the compute capability out, and build on the target",
         )
-    known = {
-        f"{name[2:-1]}.{name[-1]}": member
-        for name, member in trt.ComputeCapability.__members__.items()
-        if name.startswith("SM")
-    }
+    known = known_capabilities(trt)
     unknown = [name for name in capabilities if name not in known]
     if unknown:
         raise InputError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from runtime.bundle import PRECISIONS, Bundle, load_bundle
-from runtime.control import read_control, require_same_answers
+from runtime.control import answering, read_control
 from runtime.errors import InputError
 from runtime.session.base import Session
 
@@ -97,16 +97,13 @@ def open_on_cpu(
     kept: list[Session] = []
     with ExitStack() as stack:
         for label, name, path in _files(source, precision, _engines(engine)):
-            session = _open(name, path, precision=label, threads=count)
-            closing = stack.enter_context(ExitStack())
-            closing.callback(session.close)
-            session.warm_up()
+            session = _open_warm(name, path, precision=label, threads=count)
             try:
-                require_same_answers(session, control)
+                answering(session, control)
             except InputError as error:
                 refused.append(error)
-                closing.close()
                 continue
+            stack.callback(session.close)
             kept.append(session)
         if refused and not kept:
             raise refused[0]
@@ -151,7 +148,13 @@ def _engines(engine: str) -> tuple[str, ...]:
     return (engine,)
 
 
-def _open(engine: str, path: Path, *, precision: str, threads: int) -> Session:
+def _open_warm(engine: str, path: Path, *, precision: str, threads: int) -> Session:
     entry = ENGINES[engine]
-    session = cast(_SessionClass, getattr(importlib.import_module(entry.module), entry.session))
-    return session(path, precision=precision, threads=threads)
+    kind = cast(_SessionClass, getattr(importlib.import_module(entry.module), entry.session))
+    session = kind(path, precision=precision, threads=threads)
+    try:
+        session.warm_up()
+    except BaseException:
+        session.close()
+        raise
+    return session

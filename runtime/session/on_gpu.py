@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from runtime.bundle import Bundle
-from runtime.control import read_control, require_same_answers
+from runtime.control import answering, read_control
 from runtime.device_probe import has_device, probe_gpu
 from runtime.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
@@ -116,22 +116,13 @@ def open_on_gpu(
     with ExitStack() as stack:
         for name in names:
             try:
-                session = open_engine(engine_for(bundle, name), name)
+                session = answering(open_engine(engine_for(bundle, name), name), control)
             except InputError as error:
                 refused.append(error)
                 if len(names) > 1:
                     report(f"{name} is left out: {error.problem}")
                 continue
-            closing = stack.enter_context(ExitStack())
-            closing.callback(session.close)
-            try:
-                require_same_answers(session, control)
-            except InputError as error:
-                refused.append(error)
-                closing.close()
-                if len(names) > 1:
-                    report(f"left out: {error.problem}")
-                continue
+            stack.callback(session.close)
             sessions.append(session)
         if not sessions:
             raise refused[0]
