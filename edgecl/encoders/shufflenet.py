@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from edgecl.encoders.fused import FusedSequential, interleave
 from edgecl.encoders.geometry import require_size
 from edgecl.encoders.strided_depthwise import StridedDepthwise
 
@@ -42,7 +43,7 @@ class ShuffleNet(nn.Module):
         super().__init__()
         require_size("shufflenet", image_size, SMALLEST_SIDE)
         first, second = BRANCH_CHANNELS
-        self.stem = nn.Sequential(
+        self.stem = FusedSequential(
             nn.Conv2d(channels, STEM_CHANNELS, 3, stride=2, padding=1, bias=False),
             nn.ReLU(),
             nn.MaxPool2d(3, stride=2, padding=1),
@@ -69,14 +70,14 @@ class BasicUnit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         half = channels // 2
-        self.branch = nn.Sequential(
+        self.branch = FusedSequential(
             *_pointwise(half, half), *_depthwise(half, stride=1), *_pointwise(half, half)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W to the same shape."""
         kept, transformed = x.chunk(2, dim=1)
-        return shuffle_channels(torch.cat((kept, self.branch(transformed)), dim=1))
+        return join_shuffled(kept, self.branch(transformed), training=self.training)
 
 
 class DownUnit(nn.Module):
@@ -84,8 +85,8 @@ class DownUnit(nn.Module):
 
     def __init__(self, channels: int, branch: int) -> None:
         super().__init__()
-        self.left = nn.Sequential(*_depthwise(channels, stride=2), *_pointwise(channels, branch))
-        self.right = nn.Sequential(
+        self.left = FusedSequential(*_depthwise(channels, stride=2), *_pointwise(channels, branch))
+        self.right = FusedSequential(
             *_pointwise(channels, branch),
             *_depthwise(branch, stride=2),
             *_pointwise(branch, branch),
@@ -93,7 +94,15 @@ class DownUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W to N×2·branch×⌈H/2⌉×⌈W/2⌉."""
-        return shuffle_channels(torch.cat((self.left(x), self.right(x)), dim=1))
+        return join_shuffled(self.left(x), self.right(x), training=self.training)
+
+
+def join_shuffled(left: Tensor, right: Tensor, *, training: bool) -> Tensor:
+    """Concatenate two N×C×H×W and shuffle their channels; N×2C×H×W."""
+    interleaved = interleave(left, right) if training else None
+    if interleaved is not None:
+        return interleaved
+    return shuffle_channels(torch.cat((left, right), dim=1))
 
 
 def shuffle_channels(x: Tensor, groups: int = 2) -> Tensor:

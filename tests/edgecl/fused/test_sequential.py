@@ -1,0 +1,143 @@
+"""What is fused, what is left alone, and that nobody can tell."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from edgecl.encoders import build_encoder
+from edgecl.encoders.fused import FusedSequential, pixels
+from edgecl.encoders.fused.batch_norm import batch_norm as fused_batch_norm
+
+
+def layers():
+    torch.manual_seed(0)
+    return (
+        nn.Conv2d(3, 24, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.Conv2d(24, 40, 1),
+        nn.BatchNorm2d(40),
+        nn.ReLU(),
+        nn.Conv2d(40, 16, 1),
+        nn.BatchNorm2d(16),
+    )
+
+
+def chain(*modules):
+    fused = FusedSequential(*(modules or layers()))
+    return fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def pictures(side=20):
+    return torch.rand(4, 3, side, side).to(memory_format=torch.channels_last)
+
+
+@pytest.fixture
+def fused_norms(monkeypatch):
+    """Whether each batch norm that was fused took its ReLU with it."""
+    taken: list[bool] = []
+
+    def batch_norm(x, norm, *, relu):
+        taken.append(relu)
+        return fused_batch_norm(x, norm, relu=relu)
+
+    monkeypatch.setattr("edgecl.encoders.fused.sequential.batch_norm", batch_norm)
+    return taken
+
+
+def test_a_step_is_that_of_a_sequential(fused_norms, threads):
+    mine = chain()
+    plain = nn.Sequential(*copy.deepcopy(list(mine)))
+    x = pictures()
+    found, wanted = mine(x), plain(x)
+    assert fused_norms == [True, False]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    for module in (mine, plain):
+        module(x).square().mean().backward()
+    for one, two in zip(mine.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, two.grad, rtol=1e-4, atol=1e-6)
+    for buffer, other in zip(mine.buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(buffer, other)
+    assert list(mine.state_dict()) == list(plain.state_dict())
+
+
+def test_evaluation_is_torchs_own(fused_norms):
+    mine = chain().eval()
+    x = pictures()
+    assert torch.equal(mine(x), nn.Sequential(*mine)(x))
+    assert fused_norms == []
+
+
+def test_small_maps_keep_to_torch(fused_norms, monkeypatch):
+    monkeypatch.setattr(pixels, "FEWEST_NUMBERS", 1 << 20)
+    chain()(pictures())
+    assert fused_norms == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ImportError("Numba needs NumPy 2.5 or less"), RuntimeError("no locator available for file")],
+)
+def test_where_nothing_can_be_compiled_training_goes_on(error, fused_norms, monkeypatch):
+    def missing(name):
+        raise error
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    pixels._can_compile.cache_clear()
+    try:
+        chain()(pictures())
+    finally:
+        pixels._can_compile.cache_clear()
+    assert fused_norms == []
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        type("SpansRanks", (nn.BatchNorm2d,), {})(40),
+        nn.BatchNorm2d(40, affine=False),
+        nn.BatchNorm2d(40, track_running_stats=False),
+        nn.BatchNorm2d(40, momentum=None),
+        nn.BatchNorm2d(40).eval(),
+        nn.InstanceNorm2d(40),
+    ],
+    ids=["subclass", "not affine", "no statistics", "cumulative", "frozen", "another"],
+)
+def test_other_norms_are_left_alone(norm, fused_norms):
+    chain(nn.Conv2d(3, 40, 1), norm, nn.ReLU())(pictures())
+    assert fused_norms == []
+
+
+def test_pictures_that_are_not_channels_last_are_left_alone(fused_norms):
+    FusedSequential(*layers())(pictures().contiguous())
+    assert fused_norms == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_shufflenets_gradients_are_those_of_torchs_layers(dtype, fused_norms, monkeypatch):
+    torch.manual_seed(0)
+    encoder = build_encoder("shufflenet", channels=1, image_size=(40, 72))
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = torch.rand(6, 1, 40, 72).to(memory_format=torch.channels_last)
+
+    def step():
+        net = copy.deepcopy(encoder)
+        with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+            embedding = net(x)
+        embedding.float().square().mean().backward()
+        return embedding.detach().float(), [p.grad for p in net.parameters()]
+
+    found, gradients = step()
+    assert fused_norms.count(True) == 10
+    assert fused_norms.count(False) == 6
+    monkeypatch.setattr(pixels, "FEWEST_NUMBERS", 1 << 40)
+    wanted, others = step()
+    assert len(fused_norms) == 16
+    close = 1e-4 if dtype == torch.float32 else 0.05
+    assert (found - wanted).norm() < close * wanted.norm()
+    whole, other = (torch.cat([g.flatten() for g in every]) for every in (gradients, others))
+    assert (whole - other).norm() < 5 * close * other.norm()
