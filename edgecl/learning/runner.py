@@ -166,6 +166,6 @@ def _config_json(
         },
         "versions": {
             "edgecl": __version__,
-            **package_versions(("torch", "numpy", "opencv-python", "scikit-learn")),
+            **package_versions(("torch", "numba", "numpy", "opencv-python", "scikit-learn")),
         },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from edgecl.encoders.fused.batch_norm import batch_norm
@@ -45,6 +46,7 @@ def _is_plain(norm: nn.BatchNorm2d) -> bool:
         type(norm) is nn.BatchNorm2d
         and norm.training
         and norm.affine
+        and norm.weight.dtype == torch.float32
         and norm.track_running_stats
         and norm.momentum is not None
     )

@@ -112,6 +112,11 @@ def test_other_norms_are_left_alone(norm, fused_norms):
     assert fused_norms == []
 
 
+def test_norms_whose_weights_are_half_are_left_alone(fused_norms):
+    chain().to(torch.bfloat16)(pictures().to(torch.bfloat16))
+    assert fused_norms == []
+
+
 def test_pictures_that_are_not_channels_last_are_left_alone(fused_norms):
     FusedSequential(*layers())(pictures().contiguous())
     assert fused_norms == []
