@@ -188,22 +188,16 @@ def serve(name: str, case: Case, batch_size: int) -> None:
         print(run_steps(int(line)), flush=True)
 
 
-def draw_pictures(size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The pictures of both sides, uint8 N×H×W."""
-    from runtime.benchmark.frames import draw_frames
-
-    return np.stack(list(draw_frames(*size, seed=1, count=PICTURES)))
-
-
 def plain_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     """The loop that one writes from the paper."""
     import torch
     import torch.nn.functional as F
     from torch import nn
 
+    from benchmarks.drawn import draw_pictures
     from edgecl.encoders import build_encoder
 
-    images = draw_pictures(case.size)
+    images = draw_pictures(case.size, PICTURES)
     torch.manual_seed(0)
     encoder = build_encoder(case.encoder, channels=3, image_size=case.size)
     width = int(encoder.embedding_size)  # type: ignore[arg-type]
@@ -265,8 +259,7 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     """`pretrain_epoch` as `edgecl train` calls it."""
     import torch
 
-    from edgecl.data.dataset import PictureSet
-    from edgecl.data.splits import Split
+    from benchmarks.drawn import draw_pictures, prepare
     from edgecl.learning.allocator import keep_activations
     from edgecl.learning.augmentation import augmentation_of
     from edgecl.learning.compute import Compute
@@ -274,11 +267,10 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     from edgecl.learning.epochs import pretrain_epoch
     from edgecl.learning.number_format import decide_autocast
     from edgecl.learning.objectives import build_objective
-    from edgecl.learning.preparation import Prepared
     from edgecl.learning.state import Networks
 
     keep_activations()
-    images = draw_pictures(case.size)
+    images = draw_pictures(case.size, PICTURES)
     config = TrainConfig(
         encoder=case.encoder,
         image_size=case.size,
@@ -286,10 +278,7 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
         pretrain_rate=RATE,
         temperature=TEMPERATURE,
     )
-    names = [str(row) for row in range(len(images))]
-    pictures = PictureSet(images, names, names, ("drawn",), np.zeros(len(images), np.int64))
-    rows, none = np.arange(len(images)), np.empty(0, np.int64)
-    prepared = Prepared(pictures, Split(rows, none, none), rows, images[:0], (), "")
+    prepared = prepare(images, classes=1)
     device = torch.device("cpu")
     autocast, _ = decide_autocast(config, prepared, device)
     networks = Networks.build(config, prepared, device)

@@ -26,8 +26,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from edgecl.data.dataset import PictureSet
-from edgecl.data.splits import Split
+from benchmarks.drawn import draw_pictures, prepare
 from edgecl.encoders.complexity import count_parameters
 from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.compute import Compute
@@ -35,10 +34,8 @@ from edgecl.learning.config import TrainConfig
 from edgecl.learning.epochs import finetune_epoch, pretrain_epoch
 from edgecl.learning.number_format import decide_autocast
 from edgecl.learning.objectives import build_objective
-from edgecl.learning.preparation import Prepared
 from edgecl.learning.residency import bring_closer
 from edgecl.learning.state import Networks
-from runtime.benchmark.frames import draw_frames
 
 ENCODERS = ("convnet", "skipconvnet", "shufflenet")
 CLASSES = 6
@@ -78,10 +75,10 @@ def main() -> int:
 def measure(config: TrainConfig, steps: int) -> None:
     """Both stages of one encoder."""
     device = torch.device("cuda")
-    images = np.stack(list(draw_frames(*config.image_size, seed=1, count=DRAWN)))
+    images = draw_pictures(config.image_size, DRAWN)
     shown = images[np.arange(steps * config.batch_size) % DRAWN]
     targets = np.arange(len(shown)) % CLASSES
-    prepared = _prepared(images)
+    prepared = prepare(images, CLASSES)
     autocast, _ = decide_autocast(config, prepared, device)
     compute = Compute(device, autocast)
     networks = Networks.build(config, prepared, device)
@@ -174,15 +171,6 @@ def gpu_seconds(run: Callable[[], None]) -> float:
     kinds = torch.autograd.DeviceType.CUDA  # type: ignore[attr-defined]
     spans = (event.time_range for event in profile.events() if event.device_type == kinds)
     return float(sum(span.elapsed_us() for span in spans)) / 1e6
-
-
-def _prepared(images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Prepared:
-    names = [str(row) for row in range(len(images))]
-    labels = np.arange(len(images)) % CLASSES
-    kinds = tuple(f"class {number}" for number in range(CLASSES))
-    pictures = PictureSet(images, names, names, kinds, labels)
-    rows, none = np.arange(len(images)), np.empty(0, np.int64)
-    return Prepared(pictures, Split(rows, none, none), rows, images[:0], (), "")
 
 
 if __name__ == "__main__":
