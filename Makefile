@@ -44,8 +44,9 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vermin --target=3.10- --no-tips --quiet $(PACKAGES)
 
+# A process per core, with one thread each: several threads in each would wait for one another.
 unit: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # TensorRT is installed only where the system does not bring it; pycuda is compiled.
 $(GPU_STAMP): pyproject.toml
