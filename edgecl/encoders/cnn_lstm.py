@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from edgecl.encoders.fused import FusedSequential
 from edgecl.encoders.geometry import require_size
 
 EMBEDDING_SIZE = 128
@@ -43,7 +44,7 @@ class CNNLSTM(nn.Module):
                 nn.MaxPool2d(2),
             ]
             channels = width
-        self.features = nn.Sequential(*layers)
+        self.features = FusedSequential(*layers)
         self.lstm = nn.LSTM(channels, HIDDEN, batch_first=True)
         self.dense = nn.Linear(HIDDEN, EMBEDDING_SIZE)
 

@@ -11,18 +11,31 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from edgecl.encoders.fused.pixels import over_pixels, pixels_of, sum_over_pixels
+from edgecl.encoders.fused.pixels import is_large_map, over_pixels, pixels_of, sum_over_pixels
 
 # What a normalised number is raised to where it is lower.
 RELU, NO_RELU = np.float32(0), np.float32(-np.inf)
 
 
-def batch_norm(x: Tensor, norm: nn.BatchNorm2d, *, relu: bool) -> Tensor:
-    """`norm(x)` in training mode, then ReLU if asked for; running statistics follow.
+def is_quicker(norm: nn.BatchNorm2d, x: Tensor) -> bool:
+    """Whether `batch_norm` does what the module does, and that faster."""
+    return (
+        type(norm) is nn.BatchNorm2d  # subclasses have a forward of their own
+        and norm.training
+        and norm.affine
+        and norm.weight.dtype == torch.float32
+        and norm.track_running_stats
+        and norm.momentum is not None
+        and is_large_map(x)
+    )
+
+
+def batch_norm(norm: nn.BatchNorm2d, x: Tensor, *, relu: bool) -> Tensor:
+    """`norm(x)`, then ReLU if asked for; running statistics follow.
 
     Args:
-        x: N×C×H×W, of which `is_large_map` holds.
-        norm: affine, float32, with running statistics and a momentum.
+        norm: of which, with x, `is_quicker` holds.
+        x: N×C×H×W.
 
     Returns:
         Like x; differentiable once.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from edgecl.encoders.fused.batch_norm import batch_norm
+from edgecl.encoders.fused.batch_norm import batch_norm, is_quicker
 from edgecl.encoders.fused.pixels import is_large_map
 
 
@@ -22,9 +21,9 @@ class FusedSequential(nn.Sequential):
         at = 0
         while at < len(modules):
             module, following = modules[at], modules[at + 1] if at + 1 < len(modules) else None
-            if isinstance(module, nn.BatchNorm2d) and _is_plain(module) and is_large_map(x):
+            if isinstance(module, nn.BatchNorm2d) and is_quicker(module, x):
                 relu = isinstance(following, nn.ReLU)
-                x = batch_norm(x, module, relu=relu)
+                x = batch_norm(module, x, relu=relu)
                 at += 1 + relu
             elif (
                 isinstance(module, nn.ReLU)
@@ -38,15 +37,3 @@ class FusedSequential(nn.Sequential):
                 x = module(x)
                 at += 1
         return x
-
-
-def _is_plain(norm: nn.BatchNorm2d) -> bool:
-    """Whether `batch_norm` does what the module does; subclasses have a forward of their own."""
-    return (
-        type(norm) is nn.BatchNorm2d
-        and norm.training
-        and norm.affine
-        and norm.weight.dtype == torch.float32
-        and norm.track_running_stats
-        and norm.momentum is not None
-    )

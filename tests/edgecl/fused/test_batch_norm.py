@@ -42,7 +42,7 @@ def test_results_and_gradients_are_those_of_torch_in_float64(shape, relu, dtype,
     exact.load_state_dict(norm.state_dict())
     mine, wide = x.clone().requires_grad_(), x.double().requires_grad_()
 
-    found = batch_norm(mine, norm, relu=relu)
+    found = batch_norm(norm, mine, relu=relu)
     found.backward(gradient)
     wanted = torch.relu(exact(wide)) if relu else exact(wide)
     wanted.backward(gradient.double())
@@ -62,7 +62,7 @@ def test_a_mean_far_above_the_deviation_costs_no_digits(threads):
     x = draw((2, 24, 20, 30), torch.float32, mean=3000.0)
     norm, exact = norm_of(24), norm_of(24, torch.float64)
     exact.load_state_dict(norm.state_dict())
-    found = batch_norm(x, norm, relu=False)
+    found = batch_norm(norm, x, relu=False)
     assert error(found, exact(x.double()).detach()) < 1e-3  # of what float32 holds of x itself
     assert error(norm.running_var, exact.running_var) < 1e-5
 
@@ -70,7 +70,7 @@ def test_a_mean_far_above_the_deviation_costs_no_digits(threads):
 def test_a_channel_of_one_number_gives_the_bias():
     x = torch.full((2, 8, 4, 4), 3.25).to(memory_format=torch.channels_last)
     norm = norm_of(8)
-    found = batch_norm(x, norm, relu=False)
+    found = batch_norm(norm, x, relu=False)
     bias = norm.bias.detach().view(1, 8, 1, 1).expand_as(found)
     torch.testing.assert_close(found, bias, rtol=0, atol=1e-4)  # 3.25/√eps is a thousand
 
@@ -83,7 +83,7 @@ def test_what_is_no_number_is_not_hidden_by_the_relu(dtype, poison, threads):
     x[1, 5, 3, 3] = poison
     x.requires_grad_()
     norm = norm_of(24)
-    found = batch_norm(x, norm, relu=True)
+    found = batch_norm(norm, x, relu=True)
     found.backward(torch.ones_like(found))
     assert found[:, 5].isnan().all()
     assert not found[:, :5].isnan().any()
@@ -102,11 +102,11 @@ def test_gradients_of_any_layout_are_taken(dtype):
         draw((2, 48, 9, 9), dtype)[:, :24].contiguous(memory_format=torch.channels_last),
     ):
         x.grad = None
-        batch_norm(x, norm_of(24), relu=True).backward(gradient)
+        batch_norm(norm_of(24), x, relu=True).backward(gradient)
         every.append(x.grad)
     assert torch.equal(every[0], every[1])
     assert torch.equal(every[0], every[2])
-    batch_norm(x, norm_of(24), relu=True).sum().backward()  # one number for all
+    batch_norm(norm_of(24), x, relu=True).sum().backward()  # one number for all
 
 
 def test_a_repeated_step_is_the_same_bit_for_bit(threads):
@@ -114,7 +114,7 @@ def test_a_repeated_step_is_the_same_bit_for_bit(threads):
     results = []
     for _ in range(3):
         x.grad, norm = None, norm_of(116)
-        found = batch_norm(x, norm, relu=True)
+        found = batch_norm(norm, x, relu=True)
         found.backward(draw(x.shape, torch.bfloat16))
         results.append((found.detach(), x.grad, norm.weight.grad, norm.running_var))
     for other in results[1:]:
@@ -124,5 +124,5 @@ def test_a_repeated_step_is_the_same_bit_for_bit(threads):
 def test_x_is_left_as_it_was():
     x = draw((2, 24, 9, 9), torch.bfloat16).requires_grad_()
     before = x.detach().clone()
-    batch_norm(x, norm_of(24), relu=True).sum().backward()
+    batch_norm(norm_of(24), x, relu=True).sum().backward()
     assert torch.equal(x, before)

@@ -41,9 +41,9 @@ def fused_norms(monkeypatch):
     """Whether each batch norm that was fused took its ReLU with it."""
     taken: list[bool] = []
 
-    def batch_norm(x, norm, *, relu):
+    def batch_norm(norm, x, *, relu):
         taken.append(relu)
-        return fused_batch_norm(x, norm, relu=relu)
+        return fused_batch_norm(norm, x, relu=relu)
 
     monkeypatch.setattr("edgecl.encoders.fused.sequential.batch_norm", batch_norm)
     return taken
@@ -122,27 +122,35 @@ def test_pictures_that_are_not_channels_last_are_left_alone(fused_norms):
     assert fused_norms == []
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_shufflenets_gradients_are_those_of_torchs_layers(dtype, fused_norms, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "with_relu", "without", "dtype"),
+    [
+        ("shufflenet", 10, 6, torch.float32),
+        ("shufflenet", 10, 6, torch.bfloat16),
+        ("cnn-lstm", 4, 0, torch.float32),
+    ],
+)
+def test_an_encoders_step_is_as_near_to_float64_as_torchs(
+    name, with_relu, without, dtype, fused_norms, monkeypatch
+):
     torch.manual_seed(0)
-    encoder = build_encoder("shufflenet", channels=1, image_size=(40, 72))
+    encoder = build_encoder(name, channels=1, image_size=(80, 96))
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x = torch.rand(6, 1, 40, 72).to(memory_format=torch.channels_last)
+    x = torch.rand(6, 1, 80, 96).to(memory_format=torch.channels_last)
 
-    def step():
-        net = copy.deepcopy(encoder)
-        with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
-            embedding = net(x)
-        embedding.float().square().mean().backward()
-        return embedding.detach().float(), [p.grad for p in net.parameters()]
+    def step(to=torch.float32):
+        net = copy.deepcopy(encoder).to(to)
+        with torch.autocast("cpu", dtype, enabled=to != torch.float64 and dtype != to):
+            embedding = net(x.to(to))
+        embedding.to(to).square().mean().backward()
+        gradients = torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
+        return embedding.detach().double(), gradients.double()
 
-    found, gradients = step()
-    assert fused_norms.count(True) == 10
-    assert fused_norms.count(False) == 6
+    mine = step()
+    assert fused_norms.count(True) == with_relu
+    assert fused_norms.count(False) == without
     monkeypatch.setattr(pixels, "FEWEST_NUMBERS", 1 << 40)
-    wanted, others = step()
-    assert len(fused_norms) == 16
-    close = 1e-4 if dtype == torch.float32 else 0.05
-    assert (found - wanted).norm() < close * wanted.norm()
-    whole, other = (torch.cat([g.flatten() for g in every]) for every in (gradients, others))
-    assert (whole - other).norm() < 5 * close * other.norm()
+    torchs, exact = step(), step(torch.float64)
+    assert len(fused_norms) == with_relu + without
+    for found, other, wanted in zip(mine, torchs, exact, strict=True):
+        assert (found - wanted).norm() < 2 * (other - wanted).norm()
