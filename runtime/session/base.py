@@ -107,3 +107,13 @@ class Session(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def warmed(session: Session) -> Session:
+    """The session after its first runs, or their error after it was closed."""
+    try:
+        session.warm_up()
+    except BaseException:
+        session.close()
+        raise
+    return session

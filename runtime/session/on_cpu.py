@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from runtime.bundle import PRECISIONS, Bundle, load_bundle
 from runtime.control import answering, read_control
 from runtime.errors import InputError
-from runtime.session.base import Session
+from runtime.session.base import Session, warmed
 
 AUTO = "auto"
 
@@ -151,10 +151,4 @@ def _engines(engine: str) -> tuple[str, ...]:
 def _open_warm(engine: str, path: Path, *, precision: str, threads: int) -> Session:
     entry = ENGINES[engine]
     kind = cast(_SessionClass, getattr(importlib.import_module(entry.module), entry.session))
-    session = kind(path, precision=precision, threads=threads)
-    try:
-        session.warm_up()
-    except BaseException:
-        session.close()
-        raise
-    return session
+    return warmed(kind(path, precision=precision, threads=threads))

@@ -11,7 +11,7 @@ from runtime.control import answering, read_control
 from runtime.device_probe import has_device, probe_gpu
 from runtime.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
-from runtime.session.base import Session
+from runtime.session.base import Session, warmed
 
 AUTO = "auto"
 CPU, GPU = "cpu", "gpu"
@@ -138,10 +138,4 @@ def open_engine(path: Path, precision: str) -> Session:
     """
     from runtime.session.tensorrt import TensorRtSession
 
-    session = TensorRtSession(path, precision="" if precision == AUTO else precision)
-    try:
-        session.warm_up()
-    except BaseException:
-        session.close()
-        raise
-    return session
+    return warmed(TensorRtSession(path, precision="" if precision == AUTO else precision))
