@@ -26,10 +26,12 @@ class Rules:
     Args:
         budget: limits per step and for the whole.
         unsure_below: a confidence below this is `unsure`.
+        bits: how many bits of 16-bit frames carry the image, in place of the contract's.
     """
 
     budget: Budget = field(default_factory=Budget)
     unsure_below: float = 0.5
+    bits: int | None = None
 
 
 class Judge:
@@ -54,7 +56,7 @@ class Judge:
         self._sinks = sinks
         self._rules = rules
         self._clock = clock
-        self._preprocess = Preprocessor(session.contract.input)
+        self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._batch = self._preprocess.allocate()
         self._failures = 0
 
@@ -109,7 +111,7 @@ class Judge:
         frame = ticket.frame
         assert frame.pixels is not None
         start = self._clock()
-        self._preprocess(frame.pixels, self._batch[0, 0])
+        self._preprocess(frame.pixels, self._batch[0, 0], bits=frame.bits)
         steps[PREPROCESS] = self._clock() - start
         outputs, engine_steps = self._session.infer_timed(self._batch)
         steps |= engine_steps

@@ -17,7 +17,8 @@ class Frame:
 
     Args:
         number: counts from 0, without gaps, over everything that the camera delivered.
-        pixels: H×W (gray) or H×W×3 (BGR), uint8; None where the frame could not be decoded.
+        pixels: H×W (gray) or H×W×3 (BGR), uint8 or uint16; None where the frame could not be
+            decoded.
         start_ns: monotonic nanoseconds when the picture was at hand, still encoded; the budget
             for the whole counts from here.
         ready_ns: monotonic nanoseconds when the pixels were ready; the capture step is
@@ -25,15 +26,17 @@ class Frame:
         fault: why there are no pixels; empty otherwise.
         name: the file it came from, where there is one.
         truth: the label that a demo camera or a class folder knows; empty otherwise.
+        bits: how many bits of uint16 pixels carry the image, where the source says so.
     """
 
     number: int
-    pixels: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8] | NDArray[np.uint16] | None
     start_ns: int
     ready_ns: int
     fault: str = ""
     name: str = ""
     truth: str = ""
+    bits: int | None = None
 
 
 Own = TypeVar("Own", bound="Camera")
