@@ -10,6 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import FrameError
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -37,6 +39,18 @@ class Frame:
     name: str = ""
     truth: str = ""
     bits: int | None = None
+
+
+def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """What a driver delivered, as a frame's pixels: uint8 or uint16, never wrapped round.
+
+    Raises:
+        FrameError: the samples are of another type.
+    """
+    if delivered.dtype not in (np.uint8, np.uint16):
+        raise FrameError(f"the driver delivers {delivered.dtype}, neither uint8 nor uint16")
+    pixels: NDArray[np.uint8] = delivered  # type: ignore[assignment]
+    return pixels
 
 
 Own = TypeVar("Own", bound="Camera")

@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame
+from runtime.camera.base import Camera, Frame, as_pixels
+from runtime.camera.container import missing_part
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
 
-# Containers whose header says how many frames follow. Elsewhere OpenCV guesses from the duration.
-_COUNTED = frozenset({".avi", ".mp4", ".mov", ".m4v"})
 _MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
 
 
@@ -37,8 +36,9 @@ class VideoCamera(Camera):
         self.name = str(path)
         self._path = path
         self._capture = _open(path, [])
-        self._raw = _codec(self._capture) in _MJPEG
-        self._announced = _announced(self._capture, path)
+        self._codec = _codec(self._capture)
+        self._announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._raw = self._codec in _MJPEG
         if self._raw:
             self._capture.release()
             self._capture = _open(path, [cv2.CAP_PROP_FORMAT, -1])
@@ -52,7 +52,7 @@ class VideoCamera(Camera):
         """The next frame: gray from Motion JPEG, BGR from other codecs.
 
         Raises:
-            InputError: the file ended before the frames that it announced, or within a frame.
+            InputError: the file ended before what its container announces, or within a frame.
         """
         with self._reading:
             if self._closed:
@@ -90,26 +90,44 @@ class VideoCamera(Camera):
         ok, pixels = self._capture.read()
         if not ok or pixels is None:
             return None
-        return Frame(self._number, np.asarray(pixels, np.uint8), start_ns, time.monotonic_ns())
+        try:
+            frame = Frame(self._number, as_pixels(pixels), start_ns, time.monotonic_ns())
+        except FrameError as error:
+            fault = f"{self._path}, frame {self._number}: {error}"
+            frame = Frame(self._number, None, start_ns, time.monotonic_ns(), fault=fault)
+        return frame
 
     def _require_whole(self) -> None:
-        mend = "copy or record it again"
+        missing = missing_part(self._path)
+        if missing or (missing is None and self._cut):
+            if self._cut:
+                where = f"in the middle of frame {self._number}"
+            else:
+                where = f"after {self._number}"
+            more = f" of {self._announced}" if self._announced > self._number else ""
+            what = "" if self._cut else " frames"
+            raise InputError(
+                f"{self._path} ended {where}{more}{what}: the file is cut short"
+                f"{f' ({missing})' if missing else ''}",
+                mend="copy or record it again",
+            )
         if self._number == 0:
-            raise InputError(f"{self._path} holds no frame that can be read", mend=mend)
-        if self._number >= self._announced and not self._cut:
-            return
-        if self._cut:
-            where = f"in the middle of frame {self._number}"
-            where += f" of {self._announced}" if self._announced else ""
-        else:
-            where = f"after {self._number} of {self._announced} frames"
-        raise InputError(f"{self._path} ended {where}: the file is cut short", mend=mend)
+            raise _without_frames(self._path, self._codec if self._announced else "")
+
+
+def _without_frames(path: Path, codec: str) -> InputError:
+    if codec.strip("\0 "):
+        return InputError(
+            f"{path} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
+            f"codec {codec}",
+            mend="convert it, for example to Motion JPEG in .avi",
+        )
+    return InputError(f"{path} holds no frame that can be read", mend="copy or record it again")
 
 
 def _open(path: Path, options: list[int]) -> Any:
     try:
-        with open(path, "rb"):
-            pass
+        missing = missing_part(path)
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", mend="check the file and its permissions"
@@ -117,9 +135,16 @@ def _open(path: Path, options: list[int]) -> Any:
     # The absolute path, so that FFmpeg does not take a name with a colon for a protocol.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty", mend="copy or record it again")
+        if missing:
+            raise InputError(
+                f"{path} is not a video that can be read: it is cut short ({missing})",
+                mend="copy or record it again",
+            )
         raise InputError(
-            f"{path} is not a video that can be read, or it is cut short",
-            mend="record it again, or convert it, for example to Motion JPEG in .avi",
+            f"{path} is not a video that can be read",
+            mend="convert it, for example to Motion JPEG in .avi",
         )
     return capture
 
@@ -127,10 +152,3 @@ def _open(path: Path, options: list[int]) -> Any:
 def _codec(capture: Any) -> str:
     number = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     return number.to_bytes(4, "little").decode("latin-1")
-
-
-def _announced(capture: Any, path: Path) -> int:
-    """The frames that the container promises; 0 where it does not."""
-    if path.suffix.lower() not in _COUNTED:
-        return 0
-    return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
