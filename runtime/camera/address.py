@@ -161,8 +161,8 @@ def _address(text: str, scheme: str) -> Source:
 def encoding_hint() -> str:
     """How an odd password is written."""
     return (
-        "write SCHEME://USER:PASSWORD@HOST:PORT/PATH, with signs such as @ # % / : ? of the user's "
-        "name and the password percent-encoded (@ is %40, # is %23, % is %25, / is %2F)"
+        "put USER:PASSWORD@ before the host, with signs such as @ # % / : ? in them "
+        "percent-encoded (@ is %40, # is %23, % is %25, / is %2F)"
     )
 
 

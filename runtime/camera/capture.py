@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
 from runtime.camera.diagnosis import Finding, diagnose, is_stored
+from runtime.errors import InputError
+from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000
-_MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
+MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
+_SILENT = 0  # of OpenCV's log levels
 # Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 carry the image.
 _DEEP = {"Y10 ": 10, "Y12 ": 12, "Y14 ": 14, "Y16 ": None}
 
@@ -31,6 +34,7 @@ class Capture:
         bits: how many bits of a uint16 sample carry the image; None where nothing says.
         announced: frames of a stored file, as its header counts them; 0 for none.
         stored: it has an end, which is no loss.
+        codec: its four letters; empty where nothing says.
     """
 
     def __init__(self, video: Any) -> None:
@@ -38,6 +42,7 @@ class Capture:
         self.bits: int | None = None
         self.announced = 0
         self.stored = False
+        self.codec = ""
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether frames can be asked for."""
@@ -79,6 +84,22 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
     return data if data.startswith(b"\xff\xd8") else None
 
 
+def without_frames(name: str, codec: str) -> InputError:
+    """The error for a stored stream that was opened and has no frame to give.
+
+    Args:
+        name: of the file or the camera.
+        codec: of a stream whose header announces frames; else empty.
+    """
+    if codec.strip("\0 "):
+        return InputError(
+            f"{name} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
+            f"codec {codec}",
+            mend="convert it, for example to Motion JPEG in .avi",
+        )
+    return InputError(f"{name} holds no frame that can be read", mend="copy or record it again")
+
+
 def why_not(source: int | str) -> Finding:
     """Why a source cannot be opened, and what to do."""
     if isinstance(source, str) and "://" in source:
@@ -98,6 +119,8 @@ def why_not(source: int | str) -> Finding:
 
 
 def _open_address(address: str) -> Capture:
+    if redact(address) != address:
+        _keep_natives_from_saying_it()
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
     options = [value for name in timeouts for value in (name, READ_TIMEOUT_MS)]
     raw = [*options, cv2.CAP_PROP_FORMAT, -1]
@@ -105,14 +128,24 @@ def _open_address(address: str) -> Capture:
     ways = [raw, options] if address.lower().startswith("http") else [options, raw]
     for way in ways:
         video = cv2.VideoCapture(address, cv2.CAP_FFMPEG, way)
-        if not video.isOpened() or (_code(video) in _MJPEG) == (way is raw):
+        if not video.isOpened() or (codec_of(video) in MJPEG) == (way is raw):
             break
         video.release()
     capture = Capture(video)
     if capture.isOpened():
+        capture.codec = codec_of(video)
         capture.announced = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
         capture.stored = capture.announced > 0 or is_stored(address)
     return capture
+
+
+def _keep_natives_from_saying_it() -> None:
+    """OpenCV and FFmpeg log whole addresses when they are asked to log, passwords included."""
+    # OpenCV 5 moved it.
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    set_level(_SILENT)
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
+    os.environ.pop("OPENCV_FFMPEG_DEBUG", None)
 
 
 def _open_device(source: int | str) -> Capture:
@@ -126,14 +159,15 @@ def _open_device(source: int | str) -> Capture:
     )
     capture = Capture(video)
     if capture.isOpened():
-        code = _code(video)
-        if code in _MJPEG or code in _DEEP:
+        code = codec_of(video)
+        if code in MJPEG or code in _DEEP:
             video.set(cv2.CAP_PROP_CONVERT_RGB, 0)
             capture.bits = _DEEP.get(code)
     return capture
 
 
-def _code(video: Any) -> str:
+def codec_of(video: Any) -> str:
+    """The four letters of a capture's codec or pixel format."""
     number = int(video.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     return number.to_bytes(4, "little").decode("latin-1")
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
-from runtime.camera.capture import encoded_jpeg, open_capture, why_not
+from runtime.camera.capture import encoded_jpeg, open_capture, why_not, without_frames
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
 from runtime.secrets import redact
@@ -127,10 +127,7 @@ class DeviceCamera(Camera):
     def _require_whole(self) -> None:
         announced = self._capture.announced
         if self._number == 0:
-            raise InputError(
-                f"{self.name} holds no frame that can be read",
-                mend="copy the file here and try it as a file",
-            )
+            raise without_frames(self.name, self._capture.codec if announced else "")
         if self._number < announced:
             raise InputError(
                 f"{self.name} ended after {self._number} of the {announced} frames that its "

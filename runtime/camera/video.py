@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
+from runtime.camera.capture import MJPEG, codec_of, without_frames
 from runtime.camera.container import missing_part
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
-
-_MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
 
 
 class VideoCamera(Camera):
@@ -36,9 +35,9 @@ class VideoCamera(Camera):
         self.name = str(path)
         self._path = path
         self._capture = _open(path, [])
-        self._codec = _codec(self._capture)
+        self._codec = codec_of(self._capture)
         self._announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        self._raw = self._codec in _MJPEG
+        self._raw = self._codec in MJPEG
         if self._raw:
             self._capture.release()
             self._capture = _open(path, [cv2.CAP_PROP_FORMAT, -1])
@@ -112,17 +111,7 @@ class VideoCamera(Camera):
                 mend="copy or record it again",
             )
         if self._number == 0:
-            raise _without_frames(self._path, self._codec if self._announced else "")
-
-
-def _without_frames(path: Path, codec: str) -> InputError:
-    if codec.strip("\0 "):
-        return InputError(
-            f"{path} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
-            f"codec {codec}",
-            mend="convert it, for example to Motion JPEG in .avi",
-        )
-    return InputError(f"{path} holds no frame that can be read", mend="copy or record it again")
+            raise without_frames(str(self._path), self._codec if self._announced else "")
 
 
 def _open(path: Path, options: list[int]) -> Any:
@@ -147,8 +136,3 @@ def _open(path: Path, options: list[int]) -> Any:
             mend="convert it, for example to Motion JPEG in .avi",
         )
     return capture
-
-
-def _codec(capture: Any) -> str:
-    number = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-    return number.to_bytes(4, "little").decode("latin-1")
