@@ -10,7 +10,7 @@ from runtime.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budg
 from runtime.errors import InputError, SessionLostError
 from runtime.handover import Ticket
 from runtime.ledger import Ledger
-from runtime.preprocess import Preprocessor
+from runtime.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Session
 from runtime.sinks import Sink
 from runtime.verdict import Decision, Status, Verdict, decide
@@ -59,6 +59,8 @@ class Judge:
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._batch = self._preprocess.allocate()
         self._failures = 0
+        self._shape: tuple[int, ...] = ()
+        self.notes: list[str] = []
 
     def judge(self, ticket: Ticket) -> None:
         """Judge a frame. One that was settled while it waited is not looked at again.
@@ -110,6 +112,8 @@ class Judge:
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
         frame = ticket.frame
         assert frame.pixels is not None
+        if frame.pixels.shape != self._shape:
+            self._look_at_size(frame.pixels.shape)
         start = self._clock()
         self._preprocess(frame.pixels, self._batch[0, 0], bits=frame.bits)
         steps[PREPROCESS] = self._clock() - start
@@ -128,6 +132,19 @@ class Judge:
         ):
             return self._late(decision)
         return decision
+
+    def _look_at_size(self, shape: tuple[int, ...]) -> None:
+        """Say once that frames are much larger than the model's, where that loses thin lines."""
+        self._shape = shape
+        contract = self._session.contract.input
+        if len(shape) < 2 or contract.interpolation != "linear" or self.notes:
+            return
+        shrink = shrink_of((shape[0], shape[1]), contract.shape)
+        if shrink > MOST_SHRINK:
+            self.notes.append(
+                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times for this model with "
+                f"'linear', which loses thin lines: train with --interpolation auto or area"
+            )
 
     def _late(self, decision: Decision | None = None) -> Decision:
         limit_ms = (self._rules.budget.total or 0) / 1e6

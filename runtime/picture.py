@@ -74,7 +74,15 @@ def decode_gray(data: bytes | NDArray[np.uint8], *, bits: int = 16) -> NDArray[n
     Raises:
         FrameError: see `decode_image`; or a value is too large for `bits`.
     """
-    gray = decode_image(data)
+    return in_8_bits(decode_image(data), bits)
+
+
+def in_8_bits(gray: Gray, bits: int = 16) -> NDArray[np.uint8]:
+    """What `decode_image` gave, in 8 bits: uint8 of the same shape.
+
+    Raises:
+        FrameError: a value is too large for `bits`.
+    """
     if gray.dtype == np.uint8:
         return gray.astype(np.uint8, copy=False)
     return to_8_bits(gray.astype(np.uint16, copy=False), bits)
@@ -138,17 +146,26 @@ def _to_gray(pixels: NDArray[np.generic]) -> Gray:
     return gray
 
 
-def read_gray(path: Path) -> NDArray[np.uint8]:
-    """Read and decode one picture file to gray, uint8 H×W.
+def read_image(path: Path) -> Gray:
+    """Read and decode one file as `decode_image` does.
 
     Raises:
-        FrameError: the file cannot be read or is no whole picture.
+        FrameError: the file cannot be read or is no whole image.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise FrameError(error.strerror or str(error)) from error
-    return decode_gray(data)
+    return decode_image(data)
+
+
+def read_gray(path: Path) -> NDArray[np.uint8]:
+    """Read and decode one file to 8-bit gray, H×W, as `decode_gray` does.
+
+    Raises:
+        FrameError: the file cannot be read or is no whole image.
+    """
+    return in_8_bits(read_image(path))
 
 
 def list_pictures(folder: Path) -> list[Path]:

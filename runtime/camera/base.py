@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -63,10 +65,12 @@ class Camera(ABC):
         name: what was opened, in words, for messages.
         live: True where a frame that nobody takes in time is lost (a camera, the demo line);
             False where the source waits (a file, a folder).
+        images: the files of a folder, all that will be read.
     """
 
     name: str
     live: bool
+    images: Sequence[Path] = ()
 
     @abstractmethod
     def read(self) -> Frame | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtime.camera.base import Camera, Frame
 from runtime.errors import FrameError, InputError
-from runtime.picture import SUFFIXES, decode_gray, list_pictures
+from runtime.picture import SUFFIXES, decode_image, list_pictures
 
 _NUMBERED = re.compile(r"^(?P<label>.+?)[_-]\d+$")
 
@@ -29,6 +29,7 @@ class FolderCamera(Camera):
         self.name = f"pictures in {path}" if path.is_dir() else str(path)
         self._root = path if path.is_dir() else path.parent
         self._files = list_pictures(path) if path.is_dir() else [path]
+        self.images = self._files
         self._number = 0
         self._closed = False
         if not self._files:
@@ -38,7 +39,10 @@ class FolderCamera(Camera):
             )
 
     def read(self) -> Frame | None:
-        """The next picture, gray. Its budget starts when its bytes are read from the disk."""
+        """The next picture, gray, in the depth of its file.
+
+        Its budget starts when its bytes are read from the disk.
+        """
         if self._closed or self._number >= len(self._files):
             return None
         path = self._files[self._number]
@@ -49,7 +53,7 @@ class FolderCamera(Camera):
         try:
             data = path.read_bytes()
             start_ns = time.monotonic_ns()
-            pixels = decode_gray(data)
+            pixels = decode_image(data)
         except FrameError as error:
             fault = f"{path}: {error}"
         except OSError as error:

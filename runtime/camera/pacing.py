@@ -30,6 +30,7 @@ class PacedCamera(Camera):
             raise InputError(f"a rate of {rate:g} frames/s is not above 0", mend="give another")
         self.name = f"{camera.name} at {rate:g} frames/s"
         self._camera = camera
+        self.images = camera.images
         self._period_ns = 1e9 / rate
         self._due_ns: float | None = None
         self._closed = threading.Event()
