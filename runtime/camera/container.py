@@ -49,6 +49,14 @@ def missing_part(path: Path) -> str | None:
     return None
 
 
+def _read_at(file: BinaryIO, at: int, count: int) -> bytes:
+    """Bytes at a place, which in a damaged file may be no place at all."""
+    if at >= os.fstat(file.fileno()).st_size:
+        return b""
+    file.seek(at)
+    return file.read(count)
+
+
 def _words(what: str, end: int, size: int) -> str:
     return f"{what} ends at byte {end:,}, the file at {size:,}"
 
@@ -56,8 +64,7 @@ def _words(what: str, end: int, size: int) -> str:
 def _missing_of_avi(file: BinaryIO, size: int) -> str:
     at = 0
     for _ in range(_MOST_CHUNKS):  # an OpenDML file is several RIFFs, one after the other
-        file.seek(at)
-        head = file.read(12)
+        head = _read_at(file, at, 12)
         if len(head) < 12 or head[:4] != b"RIFF":
             return ""  # what follows the last RIFF is padding
         length = int.from_bytes(head[4:8], "little")
@@ -72,8 +79,7 @@ def _missing_of_avi(file: BinaryIO, size: int) -> str:
 
 def _missing_of_riff(file: BinaryIO, start: int, end: int, size: int) -> str:
     for name, length, at in _riff_chunks(file, start, end):
-        file.seek(at + 8)
-        if name != b"LIST" or file.read(4) != b"movi":
+        if name != b"LIST" or _read_at(file, at + 8, 4) != b"movi":
             continue
         announced = at + 8 + length
         if length not in _UNFINISHED and announced <= size:
@@ -99,8 +105,7 @@ def _riff_chunks(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, 
     """Name, length and place of each chunk that begins before `end`."""
     at = start
     while at + 8 <= end:
-        file.seek(at)
-        head = file.read(8)
+        head = _read_at(file, at, 8)
         if len(head) < 8 or not head[:4].strip(b"\0"):
             return
         length = int.from_bytes(head[4:8], "little")
@@ -125,8 +130,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
     """Name, end and place of each box of ISO/IEC 14496-12 that begins before `end`."""
     at = start
     while at + 8 <= end:
-        file.seek(at)
-        head = file.read(16)
+        head = _read_at(file, at, 16)
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
@@ -146,11 +150,10 @@ def _last_chunk(file: BinaryIO, start: int, end: int) -> int:
             last = max(last, _last_chunk(file, at + 8, stop))
         elif name in (b"stco", b"co64"):
             width = 8 if name == b"co64" else 4
-            file.seek(at + 12)
-            count = int.from_bytes(file.read(4), "big")
+            count = int.from_bytes(_read_at(file, at + 12, 4), "big")
             if 0 < count * width <= stop - at:
-                file.seek(at + 16 + (count - 1) * width)
-                last = max(last, int.from_bytes(file.read(width), "big"))
+                place = at + 16 + (count - 1) * width
+                last = max(last, int.from_bytes(_read_at(file, place, width), "big"))
     return last
 
 
@@ -186,8 +189,7 @@ def _missing_of_segment(file: BinaryIO, start: int, size: int) -> str:
 
 def _element(file: BinaryIO, at: int) -> tuple[int, int, int | None] | None:
     """Identity, start and length (None for unknown) of an EBML element; None at the file's end."""
-    file.seek(at)
-    head = file.read(12)
+    head = _read_at(file, at, 12)
     if not head or not head[0]:
         return None
     width = 9 - head[0].bit_length()
