@@ -146,6 +146,12 @@ def _address(text: str, scheme: str) -> Source:
             f"camera {text!r}: {scheme}:// is no kind of stream that is read",
             mend=f"choose among {', '.join(SCHEMES)}",
         )
+    if re.search(r"\s", text):
+        # Not shown: what stands around a blank may be a password.
+        raise InputError(
+            f"camera {scheme}://… has a blank in its address",
+            mend=f"write %20 for it; {encoding_hint()}",
+        )
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
