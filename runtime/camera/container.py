@@ -1,17 +1,21 @@
-"""Whether a video file holds all that its container announces: AVI, MP4 and QuickTime, Matroska.
+"""Whether a video file holds all that its container announces.
+
+AVI, MP4 and QuickTime, Matroska and WebM, MPEG transport streams, GIF.
 
 Frame counts in headers are no measure: an edit list shows fewer frames than there are samples, a
 chunk without bytes repeats the frame before, and recorders guess. A file is cut short where a
 chunk that was begun ends behind the end of the file, or where a list that was finished announces
 more than is there.
 
-Sources: OpenDML AVI 1.02; ISO/IEC 14496-12; RFC 8794 (EBML) and RFC 9559 (Matroska).
+Sources: OpenDML AVI 1.02; ISO/IEC 14496-12; RFC 8794 (EBML) and RFC 9559 (Matroska); ISO/IEC
+13818-1; GIF89a.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,33 +24,53 @@ _UNFINISHED = frozenset({0, 0xFFFFFFFF})
 _MP4_MEDIA = frozenset({b"mdat", b"moof", b"moov"})
 _MP4_PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 _SEGMENT, _CLUSTER, _EBML = 0x18538067, 0x1F43B675, 0x1A45DFA3
+_TS_PACKET = 188
 # A file made to mislead must not keep us walking.
 _MOST_CHUNKS = 20_000_000
 
 
-def missing_part(path: Path) -> str | None:
-    """What of a video file is missing behind its end.
+@dataclass(frozen=True)
+class Ending:
+    """How a file ends.
+
+    Args:
+        known: whether its container tells.
+        missing: what was announced and is not there, in words; empty for a whole file.
+        partial: the bytes of the last frame may be there in part.
+    """
+
+    known: bool = True
+    missing: str = ""
+    partial: bool = False
+
+
+WHOLE = Ending()
+
+
+def ending_of(path: Path) -> Ending:
+    """Look how a video file ends.
 
     Args:
         path: a regular file.
-
-    Returns:
-        What was announced and is not there, in words; empty where the container is whole; None
-        where it is of another kind, or does not tell.
 
     Raises:
         OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.read(16)
+        head = file.read(2 * _TS_PACKET + 1)
         if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-            return _missing_of_avi(file, size)
+            return _ending_of_avi(file, size)
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"):
-            return _missing_of_mp4(file, size)
+            return _ending_of_mp4(file, size)
         if int.from_bytes(head[:4], "big") == _EBML:
-            return _missing_of_matroska(file, size)
-    return None
+            return _ending_of_matroska(file, size)
+        if head[:4] == b"GIF8":
+            return _ending_of_gif(file)
+        if head[::_TS_PACKET] == b"G" * 3:
+            rest = size % _TS_PACKET
+            return Ending(missing=f"a packet has {rest} of {_TS_PACKET} bytes") if rest else WHOLE
+    return Ending(known=False)
 
 
 def _read_at(file: BinaryIO, at: int, count: int) -> bytes:
@@ -57,39 +81,40 @@ def _read_at(file: BinaryIO, at: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _words(what: str, end: int, size: int) -> str:
-    return f"{what} ends at byte {end:,}, the file at {size:,}"
+def _cut(what: str, end: int, size: int, *, partial: bool = False) -> Ending:
+    return Ending(missing=f"{what} ends at byte {end:,}, the file at {size:,}", partial=partial)
 
 
-def _missing_of_avi(file: BinaryIO, size: int) -> str:
+def _ending_of_avi(file: BinaryIO, size: int) -> Ending:
     at = 0
     for _ in range(_MOST_CHUNKS):  # an OpenDML file is several RIFFs, one after the other
         head = _read_at(file, at, 12)
         if len(head) < 12 or head[:4] != b"RIFF":
-            return ""  # what follows the last RIFF is padding
+            return WHOLE  # what follows the last RIFF is padding
         length = int.from_bytes(head[4:8], "little")
         unfinished = length in _UNFINISHED
         end = size if unfinished else at + 8 + length
-        missing = _missing_of_riff(file, at + 12, min(end, size), size)
-        if missing or unfinished:
-            return missing
+        ending = _ending_of_riff(file, at + 12, min(end, size), size)
+        if ending.missing or unfinished:
+            return ending
         at = end + end % 2
-    return ""
+    return WHOLE
 
 
-def _missing_of_riff(file: BinaryIO, start: int, end: int, size: int) -> str:
+def _ending_of_riff(file: BinaryIO, start: int, end: int, size: int) -> Ending:
     for name, length, at in _riff_chunks(file, start, end):
         if name != b"LIST" or _read_at(file, at + 8, 4) != b"movi":
             continue
         announced = at + 8 + length
         if length not in _UNFINISHED and announced <= size:
             continue
-        for _, inner, place in _movi_chunks(file, at + 12, size):
+        for chunk, inner, place in _movi_chunks(file, at + 12, size):
             if place + 8 + inner > size:
-                return _words("the frame's chunk", place + 8 + inner, size)
+                frame = chunk[2:] in (b"dc", b"db")
+                return _cut("the last chunk", place + 8 + inner, size, partial=frame)
         if length not in _UNFINISHED and announced > size:
-            return _words("the list of frames", announced, size)
-    return ""
+            return _cut("the list of frames", announced, size)
+    return WHOLE
 
 
 def _movi_chunks(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -113,17 +138,17 @@ def _riff_chunks(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, 
         at += 8 + length + length % 2
 
 
-def _missing_of_mp4(file: BinaryIO, size: int) -> str:
+def _ending_of_mp4(file: BinaryIO, size: int) -> Ending:
     found: set[bytes] = set()
     for name, end, at in _boxes(file, 0, size):
         found.add(name)
         if name in _MP4_MEDIA and end > size:
-            return _words(f"the box {name.decode('latin-1')}", end, size)
+            return _cut(f"the box {name.decode('latin-1')}", end, size, partial=True)
         if name == b"moov" and (last := _last_chunk(file, at + 8, end)) >= size:
-            return _words("the last chunk of frames", last, size)
+            return _cut("the last chunk of frames", last, size, partial=True)
     if found and b"moov" not in found:
-        return "the table of frames (moov), which is written last, is not there"
-    return ""
+        return Ending(missing="the table of frames (moov), which is written last, is not there")
+    return WHOLE
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -157,21 +182,21 @@ def _last_chunk(file: BinaryIO, start: int, end: int) -> int:
     return last
 
 
-def _missing_of_matroska(file: BinaryIO, size: int) -> str:
+def _ending_of_matroska(file: BinaryIO, size: int) -> Ending:
     at = 0
     while (element := _element(file, at)) is not None:
         identity, start, length = element
         if identity == _SEGMENT:
             if length is None:
-                return _missing_of_segment(file, start, size)
-            return "" if start + length <= size else _words("the segment", start + length, size)
+                return _ending_of_segment(file, start, size)
+            return WHOLE if start + length <= size else _cut("the segment", start + length, size)
         if length is None:
-            return ""
+            return WHOLE
         at = start + length
-    return "the segment of frames is not there"
+    return Ending(missing="the segment of frames is not there")
 
 
-def _missing_of_segment(file: BinaryIO, start: int, size: int) -> str:
+def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
     """A segment whose length was never written, as a recorder leaves it that was killed."""
     at = start
     while (element := _element(file, at)) is not None:
@@ -182,9 +207,36 @@ def _missing_of_segment(file: BinaryIO, start: int, size: int) -> str:
             continue
         if inside + length > size:
             what = "the cluster" if identity == _CLUSTER else "the block"
-            return _words(what, inside + length, size)
+            return _cut(what, inside + length, size)
         at = inside + length
-    return ""
+    return WHOLE
+
+
+def _ending_of_gif(file: BinaryIO) -> Ending:
+    """Walk a GIF's blocks to its trailer."""
+    cut = Ending(missing="the trailer of the GIF is not there", partial=True)
+    screen = _read_at(file, 0, 13)
+    if len(screen) < 13:
+        return cut
+    at = 13 + _colours(screen[10])
+    while True:
+        block = _read_at(file, at, 10)
+        if block[:1] == b";":
+            return WHOLE
+        if block[:1] == b"!":
+            at += 2
+        elif block[:1] == b"," and len(block) == 10:
+            at += 11 + _colours(block[9])
+        else:
+            return cut
+        while length := int.from_bytes(_read_at(file, at, 1), "big"):
+            at += 1 + length
+        at += 1
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the table of colours that a GIF's flags announce."""
+    return 3 * (2 << (flags & 7)) if flags & 0x80 else 0
 
 
 def _element(file: BinaryIO, at: int) -> tuple[int, int, int | None] | None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from runtime.camera import Camera, Frame, open_camera
-from runtime.camera.container import missing_part
+from runtime.camera.container import WHOLE as WHOLE_FILE
+from runtime.camera.container import ending_of
 from runtime.errors import InputError
 from tests.runtime.camera.containers import SHAPE, avi, grain, jpegs, matroska
 
@@ -128,11 +129,11 @@ def test_an_edit_list_shows_less_and_cuts_nothing(tmp_path):
 
 def test_mp4_boxes(tmp_path):
     path = mp4(tmp_path / "clip.mp4")
-    assert missing_part(path) == ""
+    assert ending_of(path) == WHOLE_FILE
     data = path.read_bytes()
     for share in (0.3, 0.7):
         put(tmp_path, "cut.mp4", data[: int(share * len(data))])
-        assert missing_part(tmp_path / "cut.mp4")
+        assert ending_of(tmp_path / "cut.mp4").missing
         with pytest.raises(InputError, match="is cut short"):
             open_camera(str(tmp_path / "cut.mp4"))
     # With the table first, as for the web, a file opens and ends within its frames.
@@ -161,6 +162,42 @@ def test_a_stream_of_jpegs_without_a_container(tmp_path):
     assert frames[-1].pixels is None
 
 
+def test_frames_that_a_cut_may_have_spoilt_are_faults(tmp_path):
+    """FFmpeg decodes what is there of the last packet, and fills up the rest."""
+    path = tmp_path / "clip.avi"
+    codec = cv2.VideoWriter.fourcc(*"HFYU")
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, 25.0, SHAPE[::-1])
+    if not writer.isOpened():
+        pytest.skip("this OpenCV cannot write huffyuv")
+    for number in range(12):
+        writer.write(cv2.cvtColor(grain(number), cv2.COLOR_GRAY2BGR))
+    writer.release()
+    whole = [frame.pixels for frame in read_all(path)[0]]
+    data = path.read_bytes()
+    for share in (0.5, 0.55, 0.6, 0.65):
+        frames, ended = read_all(put(tmp_path, "cut.avi", data[: int(share * len(data))]))
+        assert "the file is cut short" in ended
+        for frame, expected in zip(frames, whole, strict=False):
+            if frame.pixels is not None:
+                np.testing.assert_array_equal(frame.pixels, expected)
+
+
+def test_a_gif_and_a_transport_stream_that_end_early(tmp_path):
+    from PIL import Image
+
+    images = [Image.fromarray(grain(number)) for number in range(6)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:])
+    data = (tmp_path / "a.gif").read_bytes()
+    assert ending_of(put(tmp_path, "whole.gif", data + bytes(50))) == WHOLE_FILE
+    for share in (0.2, 0.5, 0.99):
+        assert ending_of(put(tmp_path, "cut.gif", data[: int(share * len(data))])).missing
+    packets = (b"G" + bytes(187)) * 20
+    assert ending_of(put(tmp_path, "a.ts", packets)) == WHOLE_FILE
+    assert (
+        "a packet has 40 of 188 bytes" in ending_of(put(tmp_path, "a.ts", packets[:-148])).missing
+    )
+
+
 def test_a_codec_without_a_decoder_is_named(tmp_path):
     path = put(tmp_path, "clip.avi", avi(PACKETS).replace(b"MJPG", b"AV01"))
     with pytest.raises(InputError, match=r"no decoder for its codec AV01|is not a video"):
@@ -181,4 +218,4 @@ def test_damaged_containers_never_hang_or_crash(tmp_path):
             broken = bytearray(data)
             for at in rng.integers(0, 700, 4):
                 broken[at] = int(rng.integers(256))
-            missing_part(put(tmp_path, "broken", bytes(broken)))
+            ending_of(put(tmp_path, "broken", bytes(broken)))
