@@ -59,6 +59,7 @@ class Judge:
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._batch = self._preprocess.allocate()
         self._failures = 0
+        self._preparing = False
         self._shape: tuple[int, ...] = ()
         self.notes: list[str] = []
 
@@ -115,7 +116,9 @@ class Judge:
         if frame.pixels.shape != self._shape:
             self._look_at_size(frame.pixels.shape)
         start = self._clock()
+        self._preparing = True
         self._preprocess(frame.pixels, self._batch[0, 0], bits=frame.bits)
+        self._preparing = False
         steps[PREPROCESS] = self._clock() - start
         outputs, engine_steps = self._session.infer_timed(self._batch)
         steps |= engine_steps
@@ -184,8 +187,15 @@ class Judge:
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1
-        if self._failures >= FAILURES_IN_A_ROW:
+        if self._failures < FAILURES_IN_A_ROW:
+            return
+        if self._preparing:
             raise InputError(
-                f"the model failed on {self._failures} frames in a row ({reason})",
-                mend="check the bundle with 'edgecl inspect', or choose another --engine",
+                f"{self._failures} frames in a row are not what the model takes ({reason})",
+                mend="see which pixel format and depth the camera sends, and say --bits, or train "
+                "on its images",
             )
+        raise InputError(
+            f"the model failed on {self._failures} frames in a row ({reason})",
+            mend="check the bundle with 'edgecl inspect', or choose another --engine",
+        )

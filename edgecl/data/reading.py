@@ -131,7 +131,7 @@ def _decode(
     progress: Progress | None,
 ) -> PictureSet:
     """Decode a set's pictures, in the depth that was given or that the set shows."""
-    bits = contract.bits or survey_depth(layout.paths)
+    bits = contract.bits or survey_depth(layout.paths).bits
     while True:
         try:
             return _decode_all(

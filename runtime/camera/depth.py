@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from runtime.camera.base import Camera
 from runtime.contract import InputContract
+from runtime.depth import DEPTHS
 from runtime.errors import InputError
 from runtime.survey import depth_note, survey_depth
+
+ENOUGH = 8
+"""So many images, all of which leave the upper bits empty, are no accident."""
 
 
 def settle_depth(
@@ -27,7 +31,7 @@ def settle_depth(
         Bits; None where nothing tells, and the values of each frame have to.
 
     Raises:
-        InputError: `given` is not the depth that the model was trained on.
+        InputError: the depth given or found is not the one that the model was trained on.
     """
     if given is not None and contract.bits is not None and given != contract.bits:
         raise InputError(
@@ -36,14 +40,23 @@ def settle_depth(
         )
     if given is not None:
         return given
-    found = survey_depth(camera.images) if camera.images else None
+    found = survey_depth(camera.images)
+    if found.bits is None or found.bits == contract.bits:
+        return contract.bits
     if contract.bits is None:
-        if found is not None and found < 16:
-            report(depth_note(found, f"images of {camera.name}"))
-        return found
-    if found is not None and found < contract.bits:
-        report(
-            f"the first images of {camera.name} use {found} of the {contract.bits} bits that the "
-            f"model was trained on: they are dark, or from another camera"
+        if found.bits < DEPTHS[-1]:
+            report(depth_note(found.bits, f"images of {camera.name}"))
+        return found.bits
+    problem = (
+        f"the {found.images} 16-bit images looked at of {camera.name} use {found.bits} bits, and "
+        f"the model was trained on {contract.bits}"
+    )
+    # A few images may be dark; many that leave whole bits empty are another camera's.
+    if found.bits > contract.bits or found.images >= ENOUGH:
+        raise InputError(
+            problem,
+            mend=f"train again with this camera's images; if they are only dark, say "
+            f"--bits {contract.bits}",
         )
+    report(problem)
     return contract.bits

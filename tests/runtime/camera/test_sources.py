@@ -189,9 +189,9 @@ def test_a_driver_that_hands_over_jpegs():
     assert encoded_jpeg(np.zeros((1, 64), np.uint8)) is None
 
 
-def deep_folder(path: Path, bits: int) -> Path:
+def deep_folder(path: Path, bits: int, count: int = 5) -> Path:
     path.mkdir()
-    for number in range(5):
+    for number in range(count):
         samples = grain(number).astype(np.uint32) * ((1 << bits) - 1) // 255
         (path / f"{number}.tif").write_bytes(tiff(samples.astype(np.uint16), 16))
     return path
@@ -209,7 +209,13 @@ def test_the_depth_of_a_stream_is_given_kept_or_found(here):
         settle_depth(twelve, InputContract(*SHAPE, bits=12), 10, said.append)
     ten = open_camera(str(deep_folder(here / "ten", 10)), rate=100)
     assert settle_depth(ten, InputContract(*SHAPE, bits=12), None, said.append) == 12
-    assert "use 10 of the 12 bits" in said.pop()
+    assert "use 10 bits, and the model was trained on 12" in said.pop()
+    many = open_camera(str(deep_folder(here / "many", 10, count=20)))
+    with pytest.raises(InputError, match="if they are only dark, say --bits 12"):
+        settle_depth(many, InputContract(*SHAPE, bits=12), None, said.append)
+    assert settle_depth(many, InputContract(*SHAPE, bits=12), 12, said.append) == 12
+    with pytest.raises(InputError, match="use 12 bits, and the model was trained on 10"):
+        settle_depth(twelve, InputContract(*SHAPE, bits=10), None, said.append)
     flat = open_camera(str(folder(here / "flat")))
     assert settle_depth(flat, InputContract(*SHAPE), None, said.append) is None
 

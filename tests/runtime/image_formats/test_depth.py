@@ -12,7 +12,7 @@ from runtime.depth import depth_of, scaled_to_8_bits, to_8_bits
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray, decode_image
 from runtime.preprocess import Preprocessor, interpolation_for
-from runtime.survey import survey_depth
+from runtime.survey import Survey, survey_depth
 from tests.runtime.image_formats.files import SHAPE, encoded, pgm, steel, tiff
 
 STEEL = steel()
@@ -153,10 +153,10 @@ def test_the_depth_of_a_folder_is_that_of_its_brightest_image(tmp_path):
         dim = (deep(12) // 8).astype(np.uint16)
         (tmp_path / f"{number:03}.tif").write_bytes(tiff(dim, 16))
     paths = sorted(tmp_path.iterdir())
-    assert survey_depth(paths) == 10
+    assert survey_depth(paths) == Survey(10, 64)
     (tmp_path / "000.tif").write_bytes(tiff(deep(12), 16))
-    assert survey_depth(paths) == 12
+    assert survey_depth(paths) == Survey(12, 64)
     (tmp_path / "001.tif").write_text("broken")
-    assert survey_depth(paths) == 12
-    assert survey_depth(paths[1:2]) is None
-    assert survey_depth([]) is None
+    assert survey_depth(paths[:3]) == Survey(12, 2)
+    assert survey_depth(paths[1:2]) == Survey(None, 0)
+    assert survey_depth([]) == Survey(None, 0)
