@@ -68,12 +68,7 @@ class Preprocessor:
             FrameError: the frame has another number of axes, channels or another dtype, a value
                 too large for its depth, or a depth that nothing tells.
         """
-        gray = self._to_gray(frame)
-        pixels = (
-            gray.astype(np.uint8, copy=False)
-            if gray.dtype == np.uint8
-            else to_8_bits(gray.astype(np.uint16, copy=False), bits or self._depth(gray))
-        )
+        pixels = self._to_gray(frame, bits)
         height, width = self._contract.shape
         if pixels.shape == (height, width):
             np.copyto(out, pixels)
@@ -94,7 +89,13 @@ class Preprocessor:
             f"how many bits the camera uses with --bits"
         )
 
-    def _to_gray(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _to_gray(self, frame: NDArray[np.generic], bits: int | None = None) -> NDArray[np.uint8]:
+        gray = self._without_colour(frame)
+        if gray.dtype == np.uint8:
+            return gray.astype(np.uint8, copy=False)
+        return to_8_bits(gray.astype(np.uint16, copy=False), bits or self._depth(gray))
+
+    def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
         if frame.size == 0 or frame.ndim not in (2, 3):
             raise FrameError(f"a frame of shape {frame.shape} is no picture")
         if frame.dtype not in (np.uint8, np.uint16):

@@ -22,6 +22,8 @@ from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000
 MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
+# FFmpeg's tag of gray16le. Gray of 10 and 12 bits says its depth, and comes scaled.
+_GRAY16 = int.from_bytes(b"Y1\0\x10", "little")
 _SILENT = 0  # of OpenCV's log levels
 # Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 carry the image.
 _DEEP = {"Y10 ": 10, "Y12 ": 12, "Y14 ": 14, "Y16 ": None}
@@ -131,6 +133,9 @@ def _open_address(address: str) -> Capture:
         if not video.isOpened() or (codec_of(video) in MJPEG) == (way is raw):
             break
         video.release()
+    if video.isOpened() and is_deep(video):
+        video.release()
+        video = cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_CONVERT_RGB, 0])
     capture = Capture(video)
     if capture.isOpened():
         capture.codec = codec_of(video)
@@ -164,6 +169,11 @@ def _open_device(source: int | str) -> Capture:
             video.set(cv2.CAP_PROP_CONVERT_RGB, 0)
             capture.bits = _DEEP.get(code)
     return capture
+
+
+def is_deep(video: Any) -> bool:
+    """Whether FFmpeg decodes to gray of 16 bits, of which BGR would keep the upper eight."""
+    return int(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xFFFFFFFF == _GRAY16
 
 
 def codec_of(video: Any) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
-from runtime.camera.capture import MJPEG, codec_of, without_frames
+from runtime.camera.capture import MJPEG, codec_of, is_deep, without_frames
 from runtime.camera.container import Ending, ending_of
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
@@ -31,9 +31,9 @@ class VideoCamera(Camera):
     """The frames of a video file.
 
     Motion JPEG is taken as raw packets and decoded to gray with the decoder that training used:
-    faster than by way of BGR, and a packet that is cut short is seen. Other codecs come as BGR
-    from FFmpeg, which does not tell a damaged picture from a whole one: of a file that ends within
-    a frame, the last frames that this one may have spoilt are faults.
+    faster than by way of BGR, and a packet that is cut short is seen. Other codecs come as BGR, or
+    as gray of 16 bits, from FFmpeg, which does not tell a damaged picture from a whole one: of a
+    file that ends within a frame, the last frames that this one may have spoilt are faults.
 
     Raises:
         InputError: it is no video that can be read, or it holds no frame.
@@ -49,9 +49,11 @@ class VideoCamera(Camera):
         self._codec = codec_of(self._capture)
         self._announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._raw = self._codec in MJPEG
-        if self._raw:
+        option = [cv2.CAP_PROP_CONVERT_RGB, 0] if is_deep(self._capture) else []
+        option = [cv2.CAP_PROP_FORMAT, -1] if self._raw else option
+        if option:
             self._capture.release()
-            self._capture = _open(path, [cv2.CAP_PROP_FORMAT, -1], self._ending)
+            self._capture = _open(path, option, self._ending)
         self._held: deque[Frame] = deque()
         spoilt = 1 if self._codec in _ALONE else _REORDERED
         self._hold = spoilt if self._ending.partial else 0

@@ -182,6 +182,23 @@ def test_frames_that_a_cut_may_have_spoilt_are_faults(tmp_path):
                 np.testing.assert_array_equal(frame.pixels, expected)
 
 
+def test_a_video_of_16_bits_keeps_them(tmp_path):
+    path = tmp_path / "deep.mkv"
+    codec = cv2.VideoWriter.fourcc(*"FFV1")
+    options = [cv2.VIDEOWRITER_PROP_DEPTH, cv2.CV_16U, cv2.VIDEOWRITER_PROP_IS_COLOR, 0]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, 25.0, SHAPE[::-1], options)
+    if not writer.isOpened():
+        pytest.skip("this OpenCV cannot write FFV1 of 16 bits")
+    deep = [grain(number).astype(np.uint16) * 16 + 3 for number in range(4)]
+    for image in deep:
+        writer.write(image)
+    writer.release()
+    frames, ended = read_all(path)
+    assert ended == ""
+    for frame, image in zip(frames, deep, strict=True):
+        np.testing.assert_array_equal(frame.pixels, image)
+
+
 def test_a_gif_and_a_transport_stream_that_end_early(tmp_path):
     from PIL import Image
 
