@@ -58,24 +58,3 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise FrameError(error.strerror or str(error)) from error
     return decode_gray(data)
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """The picture files under `folder`, by their suffix, in natural order (2 before 10)."""
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
-    return sorted((path for path in found if path.is_file()), key=natural_key)
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key under which frame_2 comes before frame_10."""
-    key: list[tuple[int, int, str]] = []
-    number = ""
-    for character in f"{path}/":
-        if character.isascii() and character.isdigit():
-            number += character
-            continue
-        if number:
-            key.append((0, int(number), ""))
-            number = ""
-        key.append((1, 0, character))
-    return key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
@@ -46,10 +47,12 @@ class Camera(ABC):
         name: what was opened, in words, for messages.
         live: True where a frame that nobody takes in time is lost (a camera, the demo line);
             False where the source waits (a file, a folder).
+        notes: what a reader of the results must know of what the source holds.
     """
 
     name: str
     live: bool
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def read(self) -> Frame | None:
