@@ -7,6 +7,7 @@ within a decoder) is done here.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from runtime.image_formats import inspect
 from runtime.image_formats.exif import upright
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm"})
+
+LARGEST_FILE = (1 << 31) - 1
+"""Bytes; OpenCV decodes from no longer array."""
 
 Gray = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -146,17 +150,32 @@ def _to_gray(pixels: NDArray[np.generic]) -> Gray:
     return gray
 
 
+def read_encoded(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        FrameError: the file cannot be read, or is larger than what can be decoded.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST_FILE:
+                raise FrameError(
+                    f"the file has {size / 2**30:.1f} GiB, more than can be decoded; cut the image "
+                    f"into parts"
+                )
+            return file.read()
+    except OSError as error:
+        raise FrameError(error.strerror or str(error)) from error
+
+
 def read_image(path: Path) -> Gray:
     """Read and decode one file as `decode_image` does.
 
     Raises:
         FrameError: the file cannot be read or is no whole image.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FrameError(error.strerror or str(error)) from error
-    return decode_image(data)
+    return decode_image(read_encoded(path))
 
 
 def read_gray(path: Path) -> NDArray[np.uint8]:
@@ -166,24 +185,3 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
         FrameError: the file cannot be read or is no whole image.
     """
     return in_8_bits(read_image(path))
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """The picture files under `folder`, by their suffix, in natural order (2 before 10)."""
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
-    return sorted((path for path in found if path.is_file()), key=natural_key)
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key under which frame_2 comes before frame_10."""
-    key: list[tuple[int, int, str]] = []
-    number = ""
-    for character in f"{path}/":
-        if character.isascii() and character.isdigit():
-            number += character
-            continue
-        if number:
-            key.append((0, int(number), ""))
-            number = ""
-        key.append((1, 0, character))
-    return key

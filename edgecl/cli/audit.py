@@ -71,6 +71,8 @@ def _print(summary: dict[str, Any]) -> None:
     for part in summary["sets"]:
         classes = f", {part['classes']} classes" if part["classes"] else ", no classes"
         click.echo(f"{part['folder']}: {part['pictures']} pictures{classes}")
+    for note in summary["notes"]:
+        click.echo(f"note: {note}")
     for line in summary["skipped"][:5]:
         click.echo(f"left out {line}")
     if len(summary["skipped"]) > 5:

@@ -165,7 +165,9 @@ def _stream(
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         settings = Settings(Rules(parse_budget(BUDGET)), every_frame=True, frames=FRAMES)
-        stream = Stream(bundle, camera, session, candidates, settings, sink)
+        stream = Stream(
+            bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
+        )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     if outcome.failure is not None:

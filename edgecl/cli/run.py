@@ -154,6 +154,8 @@ def command(
 
     with ExitStack() as stack:
         camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
+        for note in camera.notes:
+            remark(note)
         threads = threads or max(1, default_threads() - 1)
         building = {"workspace": workspace, "level": level}
         with reporting(console) as progress:

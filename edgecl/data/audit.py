@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from edgecl.data.known import fingerprints
 from edgecl.data.overlap import MIN_COMMON, SCREEN_SLACK, SIDE, THRESHOLD, Correlator, screen
-from edgecl.data.reading import class_names, read_unlabelled
+from edgecl.data.reading import read_unlabelled
 from runtime.atomic import write_text
 from runtime.contract import InputContract
 from runtime.errors import InputError
+from runtime.image_folder.labelled import class_names
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text)."""
@@ -45,6 +46,7 @@ class Pictures:
         hashes: N SHA-256 sums of the encoded files.
         images: uint8, N×100×100, stretched.
         skipped: files that could not be read.
+        notes: what else of the folders was not taken.
     """
 
     folders: tuple[Path, ...]
@@ -54,6 +56,7 @@ class Pictures:
     hashes: tuple[str, ...]
     images: NDArray[np.uint8]
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Audit:
                 for number, folder in enumerate(pictures.folders)
             ],
             "skipped": list(pictures.skipped),
+            "notes": list(pictures.notes),
             "links": {kind: kinds[kind] for kind in (EXACT, COPY, OVERLAP)},
             "groups": len(sizes),
             "grouped_pictures": int(sizes[sizes > 1].sum()),
@@ -159,6 +163,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
     hashes: list[str] = []
     images: list[NDArray[np.uint8]] = []
     skipped: list[str] = []
+    notes: list[str] = []
     for folder in folders:
         read = read_unlabelled(
             [folder],
@@ -172,6 +177,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
         names.extend(class_names(folder, read.files))
         images.append(read.images)
         skipped.extend(f"{folder / item.file}: {item.reason}" for item in read.skipped)
+        notes.extend(f"{folder}: {note}" for note in read.notes)
     return Pictures(
         folders=tuple(folders),
         set_of=np.repeat(np.arange(len(folders)), [len(part) for part in images]),
@@ -180,6 +186,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
         hashes=tuple(hashes),
         images=np.concatenate(images),
         skipped=tuple(skipped),
+        notes=tuple(notes),
     )
 
 

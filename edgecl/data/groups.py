@@ -3,78 +3,182 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgecl.data.dataset import PictureSet
 from runtime.errors import InputError
+from runtime.image_folder.notes import counted, shown
 
 # The first column that is there counts; `edgecl audit` style files say `group`.
 GROUP_COLUMNS = ("group", "overlap_group")
 FILE_COLUMN = "file"
+
+_MEND = "give a CSV file in UTF-8 with the columns file and group"
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def read_groups(path: Path) -> dict[str, str]:
     """Read a CSV file with the columns `file` and `group` (or `overlap_group`).
 
     Returns:
-        File name, as it stands in the CSV, to group name.
+        File name, as it stands in the CSV, to group name; empty where the cell is blank.
 
     Raises:
-        InputError: the file cannot be read, is no CSV, or lacks a column.
+        InputError: the file cannot be read, is no CSV, lacks a column, has a row with too few or
+            too many cells, or puts a file into two groups.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            column = next((name for name in GROUP_COLUMNS if name in columns), None)
-            if column is None or FILE_COLUMN not in columns:
-                raise InputError(
-                    f"{path} has no columns '{FILE_COLUMN}' and '{GROUP_COLUMNS[0]}' "
-                    f"(it has: {', '.join(columns) or 'none'})",
-                    mend="name the columns so in its first line",
-                )
-            return {row[FILE_COLUMN]: row[column] for row in reader}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(
-            f"cannot read the groups in {path}: {reason}",
-            mend="give a CSV file with the columns file and group",
-        ) from error
+    groups: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for line, file, group in _rows(path):
+        before = groups.get(file, "")
+        if before and group and before != group:
+            raise InputError(
+                f"{path}, line {line}: {shown(file)} is in the group {shown(group)} and, by line "
+                f"{lines[file]}, in {shown(before)}",
+                mend="leave it in one of them; groups that share a picture are one group",
+            )
+        if group or file not in groups:
+            groups[file], lines[file] = group, line
+    return groups
 
 
-def with_groups(pictures: PictureSet, groups: dict[str, str], *, where: str) -> PictureSet:
-    """The same pictures with their groups.
+def with_groups(pictures: PictureSet, groups: Mapping[str, str], *, where: str) -> PictureSet:
+    """The same pictures with their groups, and notes on what the CSV leaves open.
 
-    A picture is looked up by its path relative to the data folder, then by its bare name.
+    A picture is looked up by its path relative to the data folder, then by its bare name. One
+    whose group is blank stands alone.
 
     Args:
         groups: file to group, as `read_groups` gives it.
         where: the CSV's name, for the error.
 
     Raises:
-        InputError: a picture is not in the CSV, or a bare name stands there twice.
+        InputError: a picture is not in the CSV, or a bare name fits several pictures.
     """
-    by_name: dict[str, str] = {}
-    twice: set[str] = set()
-    for file, group in groups.items():
-        name = Path(file).name
-        if by_name.setdefault(name, group) != group:
-            twice.add(name)
-    found: list[str] = []
-    missing: list[str] = []
-    for file in pictures.files:
-        name = Path(file).name
-        if file in groups:
-            found.append(groups[file])
-        elif name in by_name and name not in twice:
-            found.append(by_name[name])
-        else:
-            missing.append(file)
+    rows = _rows_of(pictures.files, groups, where)
+    missing = [file for file, row in zip(pictures.files, rows, strict=True) if row is None]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(pictures)} pictures have no group in {where} "
-            f"(the first is {missing[0]})",
+            f"(the first is {shown(missing[0])})",
             mend="add them to the file, or leave out --groups",
         )
-    return replace(pictures, groups=found)
+    named = set(groups.values())
+    alone, found = [], []
+    for file, row in zip(pictures.files, rows, strict=True):
+        group = groups[row or ""]
+        if not group:
+            alone.append(file)
+            group = f"alone: {file}" if file in named else file
+        found.append(group)
+    notes = list(pictures.notes)
+    if alone:
+        notes.append(
+            f"{counted(len(alone), 'picture')} without a group in {where} "
+            f"{'stands' if len(alone) == 1 else 'stand'} alone (the first is {shown(alone[0])})"
+        )
+    used = set(rows)
+    unused = [row for row in groups if row not in used]
+    if unused:
+        notes.append(
+            f"{counted(len(unused), 'row')} of {where} {'names' if len(unused) == 1 else 'name'} "
+            f"no picture of this set (the first is {shown(unused[0])})"
+        )
+    return replace(pictures, groups=found, notes=tuple(notes))
+
+
+def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> list[str | None]:
+    """For each file the name under which the CSV has it."""
+    paths = [_plain(file) for file in files]
+    exact = set(paths)
+    by_name: dict[str, str] = {}
+    twice: set[str] = set()
+    for row, group in groups.items():
+        name = PurePosixPath(row).name
+        if row not in exact and groups[by_name.setdefault(name, row)] != group:
+            twice.add(name)
+    rows: list[str | None] = []
+    taken: dict[str, str] = {}
+    for path in paths:
+        name = PurePosixPath(path).name
+        found = None if name in twice else by_name.get(name)
+        if path in groups:
+            found = path
+        if found is not None and taken.setdefault(found, path) != path:
+            raise InputError(
+                f"{shown(found)} in {where} could be {shown(taken[found])} or {shown(path)}",
+                mend="write the paths as they are below the data folder, such as crack/1.png",
+            )
+        rows.append(found)
+    return rows
+
+
+def _plain(file: str) -> str:
+    """A path as people write it, on whatever system: `./a/1.png` and `a\\1.png` are `a/1.png`."""
+    return PurePosixPath(file.replace("\\", "/").strip()).as_posix()
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Each row's line, file and group."""
+    line = 0
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            _refuse_other_separators(path, stream.readline())
+            stream.seek(0)
+            reader = csv.reader(stream, strict=True)
+            columns = [cell.strip() for cell in next(reader, [])]
+            line = reader.line_num
+            file_at, group_at = _places(path, columns)
+            for cells in reader:
+                start, line = line + 1, reader.line_num
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) != len(columns):
+                    raise InputError(
+                        f"{path}, line {start}: {counted(len(cells), 'cell')} instead of the "
+                        f"{len(columns)} that its first line names",
+                        mend="mend that line; a name with a comma in it needs quotes around it",
+                    )
+                if not cells[file_at].strip():
+                    raise InputError(
+                        f"{path}, line {start}: it names no file", mend="mend or remove that line"
+                    )
+                yield start, _plain(cells[file_at]), cells[group_at].strip()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = error.strerror or reason
+        elif isinstance(error, UnicodeDecodeError):
+            reason = "it is no UTF-8 text"
+        else:
+            reason = f"{reason} after line {line}"
+        raise InputError(f"cannot read the groups in {path}: {reason}", mend=_MEND) from error
+
+
+def _refuse_other_separators(path: Path, header: str) -> None:
+    if FILE_COLUMN in (cell.strip(' "\r\n') for cell in header.split(",")):
+        return
+    for separator, name in _OTHER_SEPARATORS.items():
+        if FILE_COLUMN in (cell.strip(' "\r\n') for cell in header.split(separator)):
+            raise InputError(
+                f"{path} is separated by {name}", mend="save it with commas between the cells"
+            )
+
+
+def _places(path: Path, columns: Sequence[str]) -> tuple[int, int]:
+    """Where the file and the group stand in a row."""
+    column = next((name for name in GROUP_COLUMNS if name in columns), None)
+    if column is None or FILE_COLUMN not in columns:
+        raise InputError(
+            f"{path} has no columns '{FILE_COLUMN}' and '{GROUP_COLUMNS[0]}' "
+            f"(it has: {', '.join(map(shown, columns)) or 'none'})",
+            mend="name the columns so in its first line",
+        )
+    for name in (FILE_COLUMN, column):
+        if columns.count(name) > 1:
+            raise InputError(
+                f"{path} has the column '{name}' more than once", mend="remove one of them"
+            )
+    return columns.index(FILE_COLUMN), columns.index(column)

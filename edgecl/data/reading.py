@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgecl.data.dataset import PictureSet, Skipped
-from edgecl.data.layouts import Layout, find_pictures, labels_of, parts_of
-from edgecl.data.severstal import (
-    find_labelled_severstal,
-    find_severstal,
-    is_meant_as_severstal,
-    is_severstal,
-)
 from edgecl.data.store import join, new_store
 from runtime.contract import InputContract
 from runtime.depth import DEPTHS, depth_of
 from runtime.errors import FrameError, InputError
-from runtime.picture import decode_image
+from runtime.image_folder.class_folders import refuse_lost_labels
+from runtime.image_folder.labelled import find_labelled, find_unlabelled
+from runtime.image_folder.layouts import Layout
+from runtime.picture import decode_image, read_encoded
 from runtime.preprocess import Preprocessor
 from runtime.survey import depth_note, survey_depth
 
@@ -47,12 +43,18 @@ def read_labelled(
         strict: refuse a set with a broken file or an odd size instead of going on.
 
     Raises:
-        InputError: no pictures, names without a class, one class only, a damaged table of labels,
-            or (strict) a broken or missing file.
+        InputError: no pictures, names without a class, one class only, a class of which nothing
+            could be read, a damaged table of labels, or (strict) a broken or missing file.
     """
-    layout, labels = _find_labelled(folder, strict=strict)
+    layout, labels = find_labelled(folder, strict=strict)
     pictures = _decode(layout, contract, strict=strict, progress=progress)
     kept = [labels[file] for file in pictures.files]
+    refuse_lost_labels(
+        str(folder),
+        list(labels.values()),
+        kept,
+        [(labels[item.file], f"{item.file}: {item.reason}") for item in pictures.skipped],
+    )
     names = tuple(sorted(set(kept)))
     if len(names) < 2:
         raise InputError(
@@ -81,7 +83,8 @@ def read_unlabelled(
         InputError: a folder without pictures, or (strict) a broken file.
     """
     sets = [
-        _decode(_find_all(folder), contract, strict=strict, progress=progress) for folder in folders
+        _decode(find_unlabelled(folder, strict=strict), contract, strict=strict, progress=progress)
+        for folder in folders
     ]
     sizes: Counter[tuple[int, int]] = Counter()
     for pictures in sets:
@@ -94,33 +97,6 @@ def read_unlabelled(
         sizes=dict(sizes),
         notes=[note for p in sets for note in p.notes],
     )
-
-
-def class_names(folder: Path, files: Sequence[str]) -> list[str]:
-    """The class of each file that was read from `folder`; empty names where there is none."""
-    try:
-        if is_severstal(folder):
-            labels = find_labelled_severstal(folder, strict=False)[1]
-            return [labels.get(file, "") for file in files]
-        return labels_of(folder, files)
-    except InputError:
-        return [""] * len(files)
-
-
-def _find_labelled(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]]:
-    """The pictures that have a class, and the class of each file."""
-    if is_meant_as_severstal(folder):
-        return find_labelled_severstal(folder, strict=strict)
-    layout = find_pictures(folder)
-    files = layout.files
-    if parts := parts_of(files):
-        note = f"the folders {', '.join(parts)} were read as one set, which is split anew"
-        layout = replace(layout, notes=(*layout.notes, note))
-    return layout, dict(zip(files, labels_of(layout.root, files), strict=True))
-
-
-def _find_all(folder: Path) -> Layout:
-    return find_severstal(folder) if is_severstal(folder) else find_pictures(folder)
 
 
 def _decode(
@@ -170,16 +146,15 @@ def _decode_all(
     for number, path in enumerate(paths):
         name = path.relative_to(folder).as_posix()
         try:
-            data = path.read_bytes()
+            data = read_encoded(path)
             gray = decode_image(data)
-        except (FrameError, OSError) as error:
-            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        except FrameError as error:
             if strict:
                 raise InputError(
-                    f"{path} cannot be used: {reason}",
+                    f"{path} cannot be used: {error}",
                     mend="repair or remove the file, or leave out --strict",
                 ) from error
-            skipped.append(Skipped(name, reason))
+            skipped.append(Skipped(name, str(error)))
             continue
         if gray.dtype == np.uint16:
             depths[_require_depth(path, int(gray.max(initial=0)), contract.bits, given)] += 1

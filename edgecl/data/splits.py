@@ -16,15 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from edgecl.data.small_classes import deal_small_classes
 from runtime.errors import InputError
 
 PROTOCOLS = ("grouped", "paper")
 
-# 70/15/15 in twentieths. Small sets are cut into fewer folds.
+# 70/15/15 in twentieths.
 FOLDS = 20
 HELD_OUT_SHARE = 0.15
 FOLDED_VALIDATION = 0.1
 MIN_GROUPS_PER_CLASS = 3
+
+# How far a class may end from its shares without a word.
+_FAR = 0.1
+_MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ def split_pictures(
     """Cut a set into a train, a validation and a test part, stratified by class.
 
     Without folds: 70 % train, 15 % validation and 15 % test. With five folds: 20 % test, 10 %
-    validation and 70 % train, the share of the paper.
+    validation and 70 % train, the share of the paper. A class with fewer groups (or pictures) than
+    such a cut has pieces is dealt to the parts on its own, as near to the shares as it can be.
 
     Args:
         protocol: `grouped` or `paper`.
@@ -65,8 +71,8 @@ def split_pictures(
     grouped = protocol == "grouped"
     rows = np.arange(len(targets))
     units = np.asarray(groups) if grouped else rows.astype(str)
-    fewest = FOLDS
-    needed = folds + 1 if folds else MIN_GROUPS_PER_CLASS
+    # Beside a fold, training and validation need a group each; with two folds, in both turns.
+    needed = max(folds + 1, MIN_GROUPS_PER_CLASS + (folds == 2))
     for number, label in enumerate(labels):
         count = len(np.unique(units[targets == number]))
         if count < needed:
@@ -77,7 +83,6 @@ def split_pictures(
                 f"class {label} has {count} {what}: too few for {wanted}",
                 mend=f"{mend}, or fewer --folds" if folds else mend,
             )
-        fewest = min(fewest, count)
 
     def cut(of: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
         kind = StratifiedGroupKFold if grouped else StratifiedKFold
@@ -85,21 +90,70 @@ def split_pictures(
         strips = units[of] if grouped else None
         return [of[held] for _, held in cutter.split(of, targets[of], strips)]
 
+    def hold_out(of: NDArray[np.int64], count: int, *parts: int) -> list[NDArray[np.int64]]:
+        """Rows of `of` for each part: so many of `count` pieces, and of small classes their own."""
+        sides = deal_small_classes(units[of], targets[of], pieces=count, parts=parts, seed=seed)
+        small = np.isin(units[of], list(sides)) if sides else np.zeros(len(of), np.bool_)
+        side = np.array([sides[name] for name in units[of[small]].tolist()], np.int64)
+        others = of[~small]
+        pieces = cut(others, count) if len(others) else [others] * count
+        ends = np.cumsum(parts).tolist()
+        return [
+            np.concatenate((*pieces[end - taken : end], of[small][side == number]))
+            for number, (end, taken) in enumerate(zip(ends, parts, strict=True))
+        ]
+
     if folds:
         test = cut(rows, folds)[fold]
         rest = np.setdiff1d(rows, test)
-        fewest = min(len(np.unique(units[rest][targets[rest] == n])) for n in range(len(labels)))
-        inner = cut(rest, max(2, min(round((1 - 1 / folds) / FOLDED_VALIDATION), fewest)))
-        validation = inner[0]
+        (validation,) = hold_out(rest, _pieces_of_rest(folds), 1)
     else:
-        parts = cut(rows, fewest)
-        held_out = max(1, round(HELD_OUT_SHARE * fewest))
-        test = np.concatenate(parts[:held_out])
-        validation = np.concatenate(parts[held_out : 2 * held_out])
+        held_out = round(HELD_OUT_SHARE * FOLDS)
+        test, validation = hold_out(rows, FOLDS, held_out, held_out)
     train = np.setdiff1d(rows, np.concatenate((test, validation)))
     split = Split(train, np.sort(validation), np.sort(test))
     _refuse_missing(split, targets, labels, where=f"fold {fold} of {folds}: " if folds else "")
     return split
+
+
+def uneven_classes(
+    protocol: str,
+    split: Split,
+    targets: NDArray[np.int64],
+    groups: Sequence[str],
+    labels: Sequence[str],
+    *,
+    folds: int = 0,
+) -> list[str]:
+    """A note on the classes that ended far from the shares that the whole set is split by.
+
+    The arguments are those of `split_pictures`.
+    """
+    held_out = 1 / folds if folds else HELD_OUT_SHARE
+    validated = (1 - held_out) / _pieces_of_rest(folds) if folds else HELD_OUT_SHARE
+    shares = np.array([1 - held_out - validated, validated, held_out])
+    units = np.asarray(groups) if protocol == "grouped" else np.arange(len(targets))
+    what = "groups" if protocol == "grouped" else "pictures"
+    found = []
+    for number, label in enumerate(labels):
+        parts = (split.train, split.validation, split.test)
+        counts = np.array([int((targets[rows] == number).sum()) for rows in parts])
+        if np.abs(counts / counts.sum() - shares).max() > _FAR + 1e-9:
+            of_class = len(np.unique(units[targets == number]))
+            found.append(f"{label} {'/'.join(map(str, counts.tolist()))} ({of_class} {what})")
+    if not found:
+        return []
+    wanted = "/".join(f"{100 * share:.0f}" for share in shares.tolist())
+    more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
+    return [
+        f"too few or too uneven {what} to be split {wanted} % into train, validation and test, in "
+        f"pictures: {', '.join(found[:_MOST_NAMES])}{more}"
+    ]
+
+
+def _pieces_of_rest(folds: int) -> int:
+    """Into how many pieces what a fold leaves is cut; one of them validates."""
+    return max(2, round((1 - 1 / folds) / FOLDED_VALIDATION))
 
 
 def _refuse_missing(

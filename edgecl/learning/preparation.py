@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.dataset import PictureSet
+from edgecl.data.copies import copies_across, find_copies, under_two_labels, with_copies_joined
+from edgecl.data.dataset import PictureSet, Skipped
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
-from edgecl.data.splits import Split, labelled_rows, split_pictures
+from edgecl.data.splits import Split, labelled_rows, split_pictures, uneven_classes
 from edgecl.data.store import Selection, select
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.pretrained import Pretrained, read_pretrained
 from edgecl.learning.sources import Source
 from runtime.errors import InputError
+from runtime.image_folder.notes import notes_on
+from runtime.image_folder.walk import LeftOut
 
 FEWEST_TO_CHOOSE = 50
+# More files that could not be decoded than these are told of by reason, not one by one.
+MOST_SKIPPED = 3
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text) as work goes on."""
@@ -88,22 +93,20 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
     """
     source = source or Source()
     pictures = _labelled(config, source, report)
-    notes = [*pictures.notes]
-    notes.extend(f"left out {item.file}: {item.reason}" for item in pictures.skipped)
-    if len(pictures.sizes) > 1:
-        (usual, _), *odd = sorted(pictures.sizes.items(), key=lambda item: -item[1])
-        count = sum(number for _, number in odd)
-        notes.append(
-            f"{count} picture(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
-            f"stretched like the others"
-        )
     known = neu_groups(pictures) if config.data and not config.groups else None
     if known is not None:
-        pictures = replace(pictures, groups=known)
-        notes.append(
+        note = (
             f"these are NEU pictures: the {len(set(known))} overlap groups that edgecl knows of "
             f"them were used"
         )
+        pictures = replace(pictures, groups=known, notes=(*pictures.notes, note))
+    copies = find_copies(pictures.images)
+    ambiguous = under_two_labels(pictures, copies)
+    if ambiguous and config.strict:
+        raise InputError(ambiguous, mend="keep one of each, or leave out --strict")
+    grouped = config.split == "grouped"
+    if grouped:
+        pictures = with_copies_joined(pictures, copies)
     whole = split_pictures(
         config.split,
         pictures.targets,
@@ -113,28 +116,61 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
         folds=config.folds,
         fold=config.fold,
     )
+    notes = [
+        *([ambiguous] if ambiguous else ()),
+        *uneven_classes(
+            config.split,
+            whole,
+            pictures.targets,
+            pictures.groups,
+            pictures.labels,
+            folds=config.folds,
+        ),
+        *(() if grouped else copies_across(pictures, whole, copies)),
+        *pictures.notes,
+        *skipped_notes(pictures.skipped),
+        *_sizes_note(pictures),
+    ]
     pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
     extra = _extra(config, source, pictures, whole, notes, report)
     pretrained = None
     if config.pretrained:
         pretrained = read_pretrained(Path(config.pretrained), config)
         notes += pretrained.notes(config)
-        copies = copies_of(pretrained.seen, _held_out(pictures, whole))
-        _admit(copies, "pretraining pictures", str(pretrained.path.parent), config, notes)
+        leaks = copies_of(pretrained.seen, _held_out(pictures, whole))
+        _admit(leaks, "pretraining pictures", str(pretrained.path.parent), config, notes)
     elif config.method != "none":
         _require_batch(config, len(pretraining) + len(extra))
     protocol = _protocol_note(config, grouped=bool(config.groups or known))
-    leaks = [note for note in notes if note.startswith(LEAK)]
+    marks = [note for note in notes if note.startswith(LEAK)]
     found = Prepared(
         pictures,
         _labelled_split(config, pictures, whole),
         pretraining,
         extra,
         tuple(notes),
-        "; ".join((*leaks, protocol)),
+        "; ".join((*marks, protocol)),
         pretrained,
     )
     return found if found.can_choose else replace(found, notes=(*notes, _cannot_choose(found)))
+
+
+def skipped_notes(skipped: Sequence[Skipped]) -> list[str]:
+    """Notes on files that could not be decoded: one for each, or for each reason where many are."""
+    if len(skipped) <= MOST_SKIPPED:
+        return [f"left out {item.file}: {item.reason}" for item in skipped]
+    return notes_on([LeftOut(PurePosixPath(item.file), item.reason) for item in skipped])
+
+
+def _sizes_note(pictures: PictureSet) -> list[str]:
+    if len(pictures.sizes) <= 1:
+        return []
+    (usual, _), *odd = sorted(pictures.sizes.items(), key=lambda item: -item[1])
+    count = sum(number for _, number in odd)
+    return [
+        f"{count} picture(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
+        f"stretched like the others"
+    ]
 
 
 def _cannot_choose(prepared: Prepared) -> str:
@@ -216,7 +252,7 @@ def _extra(
     what = "reading unlabelled pictures"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
     notes.extend(unlabelled.notes)
-    notes.extend(f"left out {item.file}: {item.reason}" for item in unlabelled.skipped)
+    notes.extend(skipped_notes(unlabelled.skipped))
     if not len(unlabelled):
         return unlabelled.images
     copies = copies_of(unlabelled.images, _held_out(pictures, split))

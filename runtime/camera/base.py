@@ -66,11 +66,13 @@ class Camera(ABC):
         live: True where a frame that nobody takes in time is lost (a camera, the demo line);
             False where the source waits (a file, a folder).
         images: the files of a folder, all that will be read.
+        notes: what a reader of the results must know of what the source holds.
     """
 
     name: str
     live: bool
     images: Sequence[Path] = ()
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def read(self) -> Frame | None:

@@ -29,6 +29,7 @@ class PacedCamera(Camera):
         if not rate > 0:
             raise InputError(f"a rate of {rate:g} frames/s is not above 0", mend="give another")
         self.name = f"{camera.name} at {rate:g} frames/s"
+        self.notes = camera.notes
         self._camera = camera
         self.images = camera.images
         self._period_ns = 1e9 / rate

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run as edgecl
-from edgecl.data.reading import class_names, read_labelled, read_unlabelled
-from edgecl.data.severstal import LONGEST_FIELD, area_of
+from edgecl.data.reading import read_labelled, read_unlabelled
 from runtime.contract import InputContract
 from runtime.errors import InputError
+from runtime.image_folder.labelled import class_names
+from runtime.image_folder.severstal import LONGEST_FIELD, area_of
 
 CONTRACT = InputContract(16, 100)
 # Picture to class to run lengths; the second shows two classes, and more of the higher one.
@@ -75,8 +76,12 @@ def test_both_forms_of_the_table_give_the_same_labels(severstal):
 
 
 def test_a_note_says_how_many_pictures_show_several_classes(severstal):
-    (note,) = read_labelled(severstal, CONTRACT).notes
-    assert note.startswith("1 of 5 pictures show defects of several classes")
+    outside, several = read_labelled(severstal, CONTRACT).notes
+    assert several.startswith("1 of 5 pictures show defects of several classes")
+    assert outside == (
+        "left out 2 images outside train_images, which train.csv is not about "
+        "(the first is test_images/000ccc2ac.jpg)"
+    )
 
 
 def test_equal_areas_give_the_lower_class(tmp_path):

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecl.data.dataset import PictureSet
-from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.splits import labelled_rows, split_pictures
 from edgecl.learning.leaks import copies_of
 from runtime.errors import InputError
@@ -56,7 +54,7 @@ def test_the_seed_decides():
     assert one != other
 
 
-def test_small_classes_are_cut_into_fewer_folds_or_refused():
+def test_small_classes_are_dealt_or_refused():
     targets, groups = labelled(3, 2)
     split = split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
     for part in (split.train, split.validation, split.test):
@@ -64,42 +62,6 @@ def test_small_classes_are_cut_into_fewer_folds_or_refused():
     targets, groups = labelled(2, 2)
     with pytest.raises(InputError, match=r"class a has 2 group\(s\)"):
         split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
-
-
-def pictures(files: list[str]) -> PictureSet:
-    return PictureSet(
-        images=np.zeros((len(files), 2, 2), np.uint8), files=files, hashes=[""] * len(files)
-    )
-
-
-def test_groups_are_found_by_path_then_by_name(tmp_path):
-    table = tmp_path / "groups.csv"
-    table.write_text("file,class,overlap_group\ncrazing/crazing_1.jpg,crazing,7\nx_2.jpg,x,8\n")
-    groups = read_groups(table)
-    grouped = with_groups(pictures(["crazing_1.jpg", "x/x_2.jpg"]), groups, where="groups.csv")
-    assert grouped.groups == ["7", "8"]
-
-
-def test_a_name_that_stands_twice_is_not_guessed(tmp_path):
-    groups = {"a/1.jpg": "1", "b/1.jpg": "2"}
-    assert with_groups(pictures(["b/1.jpg"]), groups, where="g").groups == ["2"]
-    with pytest.raises(InputError, match=r"the first is 1\.jpg"):
-        with_groups(pictures(["1.jpg"]), groups, where="g")
-
-
-def test_a_picture_without_a_group_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"1 of 2 pictures have no group in g\.csv .*b\.jpg"):
-        with_groups(pictures(["a.jpg", "b.jpg"]), {"a.jpg": "1"}, where="g.csv")
-
-
-@pytest.mark.parametrize("content", [b"name,cluster\na,1\n", b"", b"\xff\xfe\x00\x80"])
-def test_a_csv_that_is_none_is_refused(tmp_path, content):
-    table = tmp_path / "groups.csv"
-    table.write_bytes(content)
-    with pytest.raises(InputError, match=r"groups\.csv"):
-        read_groups(table)
-    with pytest.raises(InputError, match="cannot read the groups"):
-        read_groups(tmp_path / "missing.csv")
 
 
 def test_copies_are_found_through_noise_and_not_among_strangers():

@@ -11,7 +11,6 @@ import pytest
 
 from runtime.camera import Camera, Frame, open_camera
 from runtime.camera.device import DeviceCamera
-from runtime.camera.folder import label_of
 from runtime.camera.pacing import PacedCamera
 from runtime.errors import InputError
 from runtime.picture import decode_gray
@@ -154,13 +153,6 @@ def test_one_picture_is_a_stream_of_one_frame(tmp_path):
     frames, error = read_all(open_camera(str(tmp_path / "part.png")))
     assert error is None
     assert [frame.name for frame in frames] == ["part.png"]
-
-
-def test_the_label_that_a_place_suggests():
-    root = Path("data")
-    assert label_of(root / "scratches" / "a.png", root) == "scratches"
-    assert label_of(root / "rolled-in_scale_12.jpg", root) == "rolled-in_scale"
-    assert label_of(root / "part.jpg", root) == ""
 
 
 @pytest.mark.parametrize("source", ["nothing/there.avi", "", "camera one"])

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.contract import InputContract
 from runtime.errors import FrameError
-from runtime.picture import decode_gray, list_pictures
+from runtime.picture import decode_gray
 from runtime.preprocess import Preprocessor
 
 
@@ -86,12 +86,3 @@ def test_pictures_cut_anywhere_are_refused_and_whole_ones_decoded(suffix):
 def test_padding_after_a_jpeg_is_fine():
     encoded = cv2.imencode(".jpg", colour_frame())[1].tobytes()
     assert decode_gray(encoded + bytes(500)).shape == (37, 53)
-
-
-def test_pictures_are_listed_in_natural_order_and_nothing_else(tmp_path):
-    for name in ("f_10.png", "f_2.png", "F_1.JPG", "notes.txt", "sub/f_1.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    names = [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
-    assert names == ["F_1.JPG", "f_2.png", "f_10.png", "sub/f_1.png"]

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.errors import FrameError
 from runtime.image_formats import image_kind, inspect
-from runtime.picture import decode_gray
+from runtime.picture import decode_gray, read_image
 from tests.runtime.image_formats.files import encoded, jpeg, pgm, steel, tiff
 
 STEEL = steel()
@@ -41,9 +41,9 @@ def giant_tiff() -> bytes:
         (giant_tiff(), "40000x40000 pixels, more than"),
         (b"P5 100000 100000 255\n" + bytes(100), "100000x100000 pixels, more than"),
         (twelve_bit_jpeg(), "JPEG of 12 bits"),
-        (encoded(STEEL, "GIF"), "it is a GIF"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40), "it is a JPEG 2000"),
-        (b"\0\0\0\x20ftypavif" + bytes(40), "it is a AVIF"),
+        (encoded(STEEL, "GIF"), "GIF is not read"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40), "JPEG 2000 is not read"),
+        (b"\0\0\0\x20ftypavif" + bytes(40), "AVIF is not read"),
         (b"Pf\n4 4\n-1.0\n" + bytes(64), "PFM of floating point"),
         (b"", "the file is empty"),
         (b"notes on crack 17", "not a picture"),
@@ -57,6 +57,14 @@ def giant_tiff() -> bytes:
 def test_refused_for_what_it_is(data, words):
     with pytest.raises(FrameError, match=words):
         decode_gray(data)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "giant.tif"
+    with open(path, "wb") as file:
+        file.truncate(3 << 30)  # a hole: it takes no room
+    with pytest.raises(FrameError, match=r"the file has 3\.0 GiB"):
+        read_image(path)
 
 
 def test_negative_samples_are_no_gray_levels():

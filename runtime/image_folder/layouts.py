@@ -7,7 +7,7 @@ Class folders, NEU's flat names, and the public sets as they are published:
 - GC10-DET: the folders `1` to `10` beside `lable/*.xml`.
 - SD-saliency-900 and its like: `Source Images` or `images` beside `Ground truth` or `masks`.
 
-Ground truth is never taken for pictures. File names alone decide; no picture is opened here.
+Ground truth is never taken for pictures. Which of two is which, file names alone decide.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from runtime.errors import InputError
-from runtime.picture import list_pictures
+from runtime.image_folder.notes import notes_on, shown
+from runtime.image_folder.walk import Walk, walk_images
 
 # Names of folders, in lower case and with blanks. These hold all of a set's pictures,
 IMAGES = frozenset(
@@ -76,34 +77,43 @@ class Layout:
         return [path.relative_to(self.root).as_posix() for path in self.paths]
 
 
-def find_pictures(folder: Path) -> Layout:
+def find_pictures(folder: Path, *, strict: bool = False) -> Layout:
     """All pictures under `folder`, in whatever layout, without ground truth and hidden files.
 
     Raises:
-        InputError: no such folder, or none in it.
+        InputError: no such folder, it cannot be read, there are none in it, or (strict) something
+            in it cannot be read.
     """
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise InputError(f"{folder} {what}", mend="give a folder of pictures")
-    names = [PurePosixPath(path.relative_to(folder).as_posix()) for path in list_pictures(folder)]
-    names = [name for name in names if not _hidden(name)]
+    return arrange(walk_images(folder, strict=strict))
+
+
+def arrange(walk: Walk) -> Layout:
+    """The layout of a folder that was walked.
+
+    Raises:
+        InputError: there are no pictures in it.
+    """
+    folder, names = walk.root, list(walk.images)
+    notes = notes_on(walk.left_out)
     if not names:
         raise no_pictures(
             folder,
-            mend="give a folder with one folder per class, or with names like crazing_12.jpg",
+            notes,
+            mend="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, in one "
+            "folder per class or with names like crazing_12.jpg",
         )
     aside = ground_truth(names)
     names = [name for name in names if name not in aside]
-    notes = (
-        (f"{len(aside)} pictures of ground truth were left aside (the first is {min(aside)})",)
-        if aside
-        else ()
-    )
+    if aside:
+        first = shown(min(aside))
+        notes.append(
+            f"{len(aside)} pictures of ground truth were left aside (the first is {first})"
+        )
     root = folder
-    while len(tops := {name.parts[0] for name in names}) == 1 and _all_contained(names):
+    while len(tops := {name.parts[0] for name in names}) == 1 and all_contained(names):
         root = root / tops.pop()
         names = [name.relative_to(name.parts[0]) for name in names]
-    return Layout(root, [root / name for name in names], notes)
+    return Layout(root, [root / name for name in names], tuple(notes))
 
 
 def labels_of(root: Path, files: Sequence[str]) -> list[str]:
@@ -117,37 +127,53 @@ def labels_of(root: Path, files: Sequence[str]) -> list[str]:
     Raises:
         InputError: loose pictures beside class folders, or a flat name without a class.
     """
-    names = [PurePosixPath(file) for file in files]
-    while _all_contained(names):
-        names = [name.relative_to(name.parts[0]) for name in names]
+    names = within_containers(files)
     loose = [row for row, name in enumerate(names) if len(name.parts) == 1]
     if loose and len(loose) != len(names):
         raise InputError(
-            f"{root} holds both class folders and loose pictures ({files[loose[0]]})",
+            f"{root} holds both class folders and loose pictures ({shown(files[loose[0]])})",
             mend="move the loose pictures into their class folders",
         )
-    if not loose:
-        labels = [name.parts[0] for name in names]
-        if (root / GC10_ANNOTATIONS).is_dir() and set(labels) <= set(GC10_CLASSES):
-            return [GC10_CLASSES[label] for label in labels]
-        return labels
-    labels = []
-    for name, file in zip(names, files, strict=True):
-        match = _FLAT_NAME.match(name.stem)
-        if match is None:
-            raise InputError(
-                f"{root / file} has no class: its name is not of the form CLASS_NUMBER",
-                mend="sort the pictures into one folder per class",
-            )
-        labels.append(match["label"].rstrip("_-"))
+    labels = known_labels_of(root, files)
+    if "" in labels:
+        raise InputError(
+            f"{shown(root / files[labels.index('')])} has no class: its name is not of the form "
+            f"CLASS_NUMBER",
+            mend="sort the pictures into one folder per class",
+        )
     return labels
+
+
+def known_labels_of(root: Path, files: Sequence[str]) -> list[str]:
+    """As `labels_of`, with empty names for the files that have no class."""
+    names = within_containers(files)
+    if all(len(name.parts) == 1 for name in names):
+        return [flat_label(name.stem) for name in names]
+    labels = [name.parts[0] if len(name.parts) > 1 else "" for name in names]
+    if (root / GC10_ANNOTATIONS).is_dir() and set(labels) - {""} <= set(GC10_CLASSES):
+        return [GC10_CLASSES.get(label, "") for label in labels]
+    return labels
+
+
+def flat_label(stem: str) -> str:
+    """`crazing` of crazing_12, good of good12; empty where the name has no class."""
+    match = _FLAT_NAME.match(stem)
+    return match["label"].rstrip("_-") if match else ""
+
+
+def within_containers(files: Sequence[str]) -> list[PurePosixPath]:
+    """The names from the class on, below folders such as `train` and `images`."""
+    names = [PurePosixPath(file) for file in files]
+    while all_contained(names):
+        names = [name.relative_to(name.parts[0]) for name in names]
+    return names
 
 
 def parts_of(files: Sequence[str]) -> list[str]:
     """The folders that are parts of one set, such as `train` and `validation`; or none."""
     names = [PurePosixPath(file) for file in files]
     tops = sorted({name.parts[0] for name in names})
-    return tops if len(tops) > 1 and _all_contained(names) else []
+    return tops if len(tops) > 1 and all_contained(names) else []
 
 
 def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
@@ -179,18 +205,26 @@ def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
     }
 
 
-def no_pictures(folder: Path, *, mend: str) -> InputError:
-    """The error for a folder without pictures."""
-    return InputError(f"there are no pictures in {folder}", mend=mend)
+def no_pictures(folder: Path, notes: Sequence[str] = (), *, mend: str) -> InputError:
+    """The error for a folder without pictures.
+
+    Args:
+        notes: what was left out of it.
+    """
+    why = f" ({'; '.join(notes)})" if notes else ""
+    return InputError(f"there are no pictures in {folder}{why}", mend=mend)
 
 
-def _hidden(name: PurePosixPath) -> bool:
-    # What archives made on a Mac bring along has the pictures' names, too.
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+def all_contained(names: Sequence[PurePosixPath]) -> bool:
+    """Whether every picture lies in a folder that is no class, such as `train` or `images`."""
+    return bool(names) and all(
+        len(name.parts) > 1 and _plain(name.parts[0]) in CONTAINERS for name in names
+    )
 
 
-def _all_contained(names: Sequence[PurePosixPath]) -> bool:
-    return all(len(name.parts) > 1 and _plain(name.parts[0]) in CONTAINERS for name in names)
+def names_ground_truth(folder: str) -> bool:
+    """Whether a folder of this name may hold masks or annotations."""
+    return _plain(folder) in MASKS | ANNOTATIONS
 
 
 def _plain(folder: str) -> str:

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from edgecl.data.layouts import Layout, no_pictures
 from runtime.errors import InputError
-from runtime.picture import SUFFIXES, list_pictures
+from runtime.image_folder.layouts import Layout, no_pictures
+from runtime.image_folder.notes import counted, notes_on, shown
+from runtime.image_folder.walk import Walk, walk_images
+from runtime.picture import SUFFIXES
 
 TABLE = "train.csv"
 TRAIN_IMAGES = "train_images"
@@ -70,29 +72,41 @@ def is_meant_as_severstal(folder: Path) -> bool:
     if is_severstal(folder):
         return True
     above = folder.absolute().parent
-    if folder.name in (TRAIN_IMAGES, TEST_IMAGES) and is_severstal(above):
+    if is_part_of_severstal(folder):
         raise InputError(
             f"{folder} is a part of Severstal's set; the labels are in the {TABLE} above it",
             mend=f"give {above}",
         )
-    images = folder / TRAIN_IMAGES
-    return (
-        (folder / TABLE).is_file()
-        and images.is_dir()
-        and any(path.suffix.lower() in SUFFIXES for path in images.iterdir())
-    )
+    try:
+        return (folder / TABLE).is_file() and any(
+            path.suffix.lower() in SUFFIXES for path in (folder / TRAIN_IMAGES).iterdir()
+        )
+    except OSError:
+        return False
 
 
-def find_severstal(folder: Path) -> Layout:
+def is_part_of_severstal(folder: Path) -> bool:
+    """Whether it is one of the set's folders of pictures, with the table in the folder above."""
+    return folder.name in (TRAIN_IMAGES, TEST_IMAGES) and is_severstal(folder.absolute().parent)
+
+
+def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
     """All pictures of both parts, whatever train.csv says of them.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or (strict) something in the folder cannot be read.
     """
-    paths = [path for part in (TRAIN_IMAGES, TEST_IMAGES) for path in list_pictures(folder / part)]
-    if not paths:
-        raise no_pictures(folder, mend=f"put {TRAIN_IMAGES} beside {TABLE}")
-    return Layout(folder, paths)
+    walk = walk_images(folder, strict=strict)
+    names = [name for part in (TRAIN_IMAGES, TEST_IMAGES) for name in _part(walk, part)]
+    notes = _notes_on(walk)
+    if not names:
+        raise no_pictures(folder, notes, mend=f"put {TRAIN_IMAGES} beside {TABLE}")
+    if others := [name for name in walk.images if name not in set(names)]:
+        notes.append(
+            f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES} and {TEST_IMAGES} "
+            f"(the first is {shown(others[0])})"
+        )
+    return Layout(folder, [folder / name for name in names], tuple(notes))
 
 
 def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]]:
@@ -117,9 +131,47 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
             mend=f"unpack the pictures into {images}",
         )
     table = read_table(path)
-    found = {picture.relative_to(images).as_posix(): picture for picture in list_pictures(images)}
-    notes = []
-    missing = [name for name in table.areas if name not in found]
+    walk = walk_images(folder, strict=strict)
+    found = [name.relative_to(TRAIN_IMAGES).as_posix() for name in _part(walk, TRAIN_IMAGES)]
+    notes = _disagreements(table, found)
+    if strict and notes:
+        raise InputError(
+            f"{folder}: {notes[0]}",
+            mend="bring both in line, or leave out --strict to go on without them",
+        )
+    notes += _notes_on(walk)
+    kept = [name for name in found if name in table.areas or not table.complete]
+    if not kept:
+        raise no_pictures(
+            images, _notes_on(walk), mend=f"unpack the pictures that {TABLE} names into it"
+        )
+    if others := [name for name in walk.images if name.parts[0] != TRAIN_IMAGES]:
+        notes.append(
+            f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES}, which {TABLE} is "
+            f"not about (the first is {shown(others[0])})"
+        )
+    several = sum(len(table.areas.get(name, ())) > 1 for name in kept)
+    if several:
+        notes.append(
+            f"{several} of {len(kept)} pictures show defects of several classes; each counts for "
+            f"the one of the largest area"
+        )
+    layout = Layout(folder, [images / name for name in kept], tuple(notes))
+    return layout, {f"{TRAIN_IMAGES}/{name}": table.label(name) for name in kept}
+
+
+def _part(walk: Walk, part: str) -> list[PurePosixPath]:
+    return [name for name in walk.images if name.parts[0] == part]
+
+
+def _notes_on(walk: Walk) -> list[str]:
+    return notes_on([item for item in walk.left_out if item.name != PurePosixPath(TABLE)])
+
+
+def _disagreements(table: Table, found: Sequence[str]) -> list[str]:
+    """What the table names and is not there, and the other way round."""
+    notes, there = [], set(found)
+    missing = [name for name in table.areas if name not in there]
     if missing:
         notes.append(
             f"{len(missing)} of the {len(table.areas)} pictures in {TABLE} are not in "
@@ -131,22 +183,7 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
             f"{len(unnamed)} of the {len(found)} pictures in {TRAIN_IMAGES} are not in {TABLE} "
             f"(the first is {unnamed[0]})"
         )
-    if strict and notes:
-        raise InputError(
-            f"{folder}: {notes[0]}",
-            mend="bring both in line, or leave out --strict to go on without them",
-        )
-    kept = [name for name in found if name in table.areas or not table.complete]
-    if not kept:
-        raise no_pictures(images, mend=f"unpack the pictures that {TABLE} names into it")
-    several = sum(len(table.areas.get(name, ())) > 1 for name in kept)
-    if several:
-        notes.append(
-            f"{several} of {len(kept)} pictures show defects of several classes; each counts for "
-            f"the one of the largest area"
-        )
-    layout = Layout(folder, [found[name] for name in kept], tuple(notes))
-    return layout, {f"{TRAIN_IMAGES}/{name}": table.label(name) for name in kept}
+    return notes
 
 
 def read_table(path: Path) -> Table:

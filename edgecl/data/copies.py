@@ -1,0 +1,104 @@
+"""Pictures that are one and the same: equal files, or other files with equal pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecl.data.dataset import PictureSet
+from edgecl.data.splits import Split
+from runtime.image_folder.notes import counted, shown
+
+
+def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Which pictures have the very same pixels at the model's size, as equal files have.
+
+    Args:
+        images: uint8, N×H×W.
+
+    Returns:
+        int64, N: the first row with these pixels, which is a picture's own where no earlier one
+        has them.
+    """
+    seen: dict[bytes, int] = {}
+    first = np.empty(len(images), np.int64)
+    for row, image in enumerate(images):
+        digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        first[row] = seen.setdefault(digest, row)
+    return first
+
+
+def with_copies_joined(pictures: PictureSet, first: NDArray[np.int64]) -> PictureSet:
+    """The same pictures with each copy in the group of its original; both groups become one.
+
+    Args:
+        first: as `find_copies` gives it.
+    """
+    parent: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while (above := parent.get(group, group)) != group:
+            group = above
+        return group
+
+    joined = []
+    for row in _copies(first):
+        original = int(first[row])
+        if pictures.groups[row] != pictures.groups[original]:
+            joined.append(row)
+        one, other = root(pictures.groups[original]), root(pictures.groups[row])
+        if one != other:
+            parent[other] = one
+    if not joined:
+        return pictures
+    note = (
+        f"{counted(len(joined), 'picture')} {'is a copy' if len(joined) == 1 else 'are copies'} of "
+        f"others, pixel by pixel, and joined their groups ({_pair(pictures, joined[0], first)})"
+    )
+    return replace(
+        pictures,
+        groups=[root(group) for group in pictures.groups],
+        notes=(*pictures.notes, note),
+    )
+
+
+def under_two_labels(pictures: PictureSet, first: NDArray[np.int64]) -> str:
+    """What to say of pictures that stand under two labels; empty where none does."""
+    rows = [row for row in _copies(first) if pictures.targets[row] != pictures.targets[first[row]]]
+    if not rows:
+        return ""
+    images = len({int(first[row]) for row in rows})
+    one, other = (pictures.labels[pictures.targets[row]] for row in (rows[0], first[rows[0]]))
+    what = "1 image stands" if images == 1 else f"{images} images stand"
+    return (
+        f"{what} under two labels ({_pair(pictures, rows[0], first)}: {shown(one)} and "
+        f"{shown(other)})"
+    )
+
+
+def copies_across(pictures: PictureSet, split: Split, first: NDArray[np.int64]) -> list[str]:
+    """A note on test pictures that have a copy in the train or the validation part."""
+    seen = {int(first[row]) for part in (split.train, split.validation) for row in part}
+    rows = [row for row in split.test.tolist() if int(first[row]) in seen]
+    if not rows:
+        return []
+    learnt = np.concatenate((split.train, split.validation))
+    partner = int(learnt[first[learnt] == first[rows[0]]][0])
+    pair = f"{shown(pictures.files[rows[0]])}, a copy of {shown(pictures.files[partner])}"
+    return [
+        f"{len(rows)} of {len(split.test)} test pictures are copies, pixel by pixel, of pictures "
+        f"in the train or the validation part (the first is {pair})"
+    ]
+
+
+def _copies(first: NDArray[np.int64]) -> list[int]:
+    rows: list[int] = np.flatnonzero(first != np.arange(len(first))).tolist()
+    return rows
+
+
+def _pair(pictures: PictureSet, row: int, first: NDArray[np.int64]) -> str:
+    copy, original = pictures.files[row], pictures.files[int(first[row])]
+    return f"the first is {shown(copy)}, a copy of {shown(original)}"
