@@ -15,7 +15,7 @@ from edgecl.cli.engine_choices import build_asked, engine_options, require_build
 from edgecl.cli.export_choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.signals import ended_like_ctrl_c
+from edgecl.cli.results import results_are_in
 from runtime.bundle import SUFFIX
 from runtime.errors import GateError, InputError
 
@@ -65,18 +65,18 @@ def command(
     require_place(out, triton)
     console = stderr_console()
     console.print(f"exporting {run}", markup=False)
-    with ended_like_ctrl_c():
-        with reporting(console) as report:
-            job = job_of_run(run, choices, report)
-            outcome = export_bundle(job, out, report, page=render_export, key=private)
-        if triton is not None:
-            from export.triton import write_triton
+    with reporting(console) as report:
+        job = job_of_run(run, choices, report)
+        outcome = export_bundle(job, out, report, page=render_export, key=private)
+    if triton is not None:
+        from export.triton import write_triton
 
-            write_triton(out, triton)
+        write_triton(out, triton)
     with reporting(console) as report:
         engines = build_asked(out, options, report, lambda line: console.print(line, markup=False))
     for note in _notes(job.contract.pass_labels, outcome):
         console.print(f"note: {note}", markup=False)
+    results_are_in(out, printed=as_json)
     if as_json:
         document = {**_document(outcome, out), "engines": list(map(str, engines))}
         click.echo(json.dumps(document, indent=2))

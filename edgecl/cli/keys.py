@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import results_are_in
 
 
 @click.command("keys", short_help="Make a pair of keys for signed bundles.")
@@ -21,6 +22,7 @@ def command(name: Path) -> None:
     from export.signing import PASSWORD_VARIABLE, write_key_pair
 
     private, public, fingerprint = write_key_pair(name, os.environ.get(PASSWORD_VARIABLE))
+    results_are_in(private)
     click.echo(f"{private}: signs; readable by you alone, keep it so")
     click.echo(f"{public}: checks; give it to the boxes")
     click.echo(f"fingerprint: {fingerprint}")

@@ -12,6 +12,7 @@ import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
+from edgecl.cli.results import results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
 from runtime.errors import GateError, InputError
 
@@ -119,6 +120,7 @@ def command(
     from runtime.budget import Budget, parse_budget
     from runtime.camera import open_camera
     from runtime.judge import Rules
+    from runtime.output_folder import new_folder, own_folder
     from runtime.pipeline import Settings
     from runtime.session.opening import default_threads, open_fastest
     from runtime.signature import load_signed_bundle
@@ -143,6 +145,10 @@ def command(
         say(text)
 
     with ExitStack() as stack:
+        # A full disk keeps no stream from judging, so nothing has to fit.
+        started = f"{datetime.now():%Y%m%d-%H%M%S}"
+        place = own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
+        folder = stack.enter_context(place)
         camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
         threads = threads or max(1, default_threads() - 1)
         building = {"workspace": workspace, "level": level}
@@ -157,7 +163,6 @@ def command(
                 report=remark,
             )
         stack.enter_context(session)
-        folder = out or Path(STREAMS) / datetime.now().strftime("%Y%m%d-%H%M%S")
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         settings = Settings(
@@ -169,7 +174,8 @@ def command(
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     document = stream.summary(outcome)
-    _write_summary(folder / SUMMARY, document, console)
+    if _write_summary(folder / SUMMARY, document, console):
+        results_are_in(folder, printed=as_json)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
@@ -198,13 +204,15 @@ def newest_bundle() -> Path:
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
 
 
-def _write_summary(path: Path, document: dict[str, Any], console: Console) -> None:
+def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bool:
     from runtime.atomic import write_json
 
     try:
         write_json(path, document)
     except InputError as error:
         console.print(f"note: no summary on disk: {error}", markup=False)
+        return False
+    return True
 
 
 def _verdict_on(outcome: Outcome, max_misses: float) -> int:

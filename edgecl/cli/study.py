@@ -11,6 +11,7 @@ import click
 
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
 from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Study, cells
 from edgecl.study.presets import PRESETS
@@ -124,6 +125,7 @@ def command(
             failures = work_together(study, out, report, processes=processes)
     summary = summarise(study, out, failures)
     page = study_page(out)
+    results_are_in(out, printed=as_json)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:
