@@ -14,7 +14,6 @@ from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import results_are_in
 
-
 GROUPS = "groups.csv"
 
 
