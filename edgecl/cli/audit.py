@@ -13,11 +13,12 @@ from click.core import ParameterSource
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 
 GROUPS = "groups.csv"
 
 
-@click.command("audit", short_help="Find copies and overlaps; write groups.csv.")
+@click.command("audit", cls=Verb, short_help="Find copies and overlaps; write groups.csv.")
 @click.argument("folders", type=FOLDER, nargs=-1, required=True, metavar="DIR...")
 @click.option(
     "--out",

@@ -12,12 +12,13 @@ import click
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
 from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 
 BENCHES = "bench"
 REPORT = "latency.json"
 
 
-@click.command("bench", short_help="Measure bundles against each other.")
+@click.command("bench", cls=Verb, short_help="Measure bundles against each other.")
 @click.argument("bundles", type=ANY_PATH, nargs=-1, required=True, metavar="BUNDLE...")
 @click.option(
     "--out",

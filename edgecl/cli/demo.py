@@ -15,6 +15,7 @@ import click
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Trained:
     refused: Sequence[str]
 
 
-@click.command("demo", short_help="The main job once, end to end.")
+@click.command("demo", cls=Verb, short_help="The main job once, end to end.")
 @click.option("--data", type=FOLDER, help="Labelled pictures in place of the drawn surfaces.")
 @click.option(
     "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."

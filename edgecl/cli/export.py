@@ -16,6 +16,7 @@ from edgecl.cli.export_choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 from runtime.bundle import SUFFIX
 from runtime.errors import GateError, InputError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from export.outcome import Outcome
 
 
-@click.command("export", short_help="Turn a trained run into a bundle.")
+@click.command("export", cls=Verb, short_help="Turn a trained run into a bundle.")
 @click.argument("run", type=FOLDER, required=False)
 @export_options
 @engine_options

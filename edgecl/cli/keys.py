@@ -9,9 +9,10 @@ import click
 
 from edgecl.cli.options import ANY_PATH
 from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 
 
-@click.command("keys", short_help="Make a pair of keys for signed bundles.")
+@click.command("keys", cls=Verb, short_help="Make a pair of keys for signed bundles.")
 @click.argument("name", type=ANY_PATH, metavar="NAME")
 def command(name: Path) -> None:
     """Make NAME.key, which signs (`edgecl export --sign NAME.key`), and NAME.pub, which checks.

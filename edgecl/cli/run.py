@@ -14,6 +14,7 @@ from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
 from edgecl.cli.results import results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
+from edgecl.cli.verb import Verb
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ VERDICTS = "verdicts.jsonl"
 SUMMARY = "summary.json"
 
 
-@click.command("run", short_help="Judge the frames of a camera, within a latency budget.")
+@click.command("run", cls=Verb, short_help="Judge the frames of a camera, within a latency budget.")
 @click.option(
     "--model",
     type=ANY_PATH,

@@ -17,12 +17,13 @@ from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import results_are_in
 from edgecl.cli.train_choices import choice_options
+from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
 from runtime.output_folder import new_folder, own_folder
 
 
-@click.command("train", short_help="Train an encoder and evaluate it.")
+@click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
 @choice_options
 @click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
 @click.option(
