@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,15 +14,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 
 ATTEMPTS = 20
 """How often a folder's place is tried for while other processes write there too."""
+
+PROBE_BYTES = 2**20
+"""What a disk must still take before it is not to blame for a file that was not written."""
+
+_OF_RUST = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that is renamed to `path` when the block succeeds.
+
+    Libraries that write files themselves raise errors of their own where the disk is full; the
+    disk is then asked, and its answer is what is told.
 
     Raises:
         InputError: the folder cannot be made or written, or the disk is full.
@@ -33,7 +42,15 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         with explained(path):
-            yield temporary
+            try:
+                yield temporary
+            except (OSError, EdgeclError):
+                raise
+            except Exception as error:
+                reason = _reason_of_disk(error, temporary)
+                if reason is None:
+                    raise
+                raise reason from error
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
             # mkstemp makes files for the owner alone; a shared box expects the umask's mode.
@@ -89,6 +106,25 @@ def _take_place(temporary: Path, path: Path) -> None:
                 aside.rename(path)
             shutil.rmtree(old, ignore_errors=True)
     raise OSError(errno.EBUSY, "others keep writing there")
+
+
+def _reason_of_disk(error: Exception, path: Path) -> OSError | None:
+    """What the disk had against the file that `error` says was not written; None for nothing.
+
+    torch says no more than that a position was not the expected one, so a write is tried: on a
+    disk that is full, or at a limit, it fails as theirs did.
+    """
+    found = _OF_RUST.search(str(error))
+    if found:
+        return OSError(int(found[1]), os.strerror(int(found[1])))
+    try:
+        with open(path, "ab") as stream:
+            stream.write(bytes(PROBE_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as reason:
+        return reason
+    return None
 
 
 @contextmanager

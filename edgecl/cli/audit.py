@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
+
+GROUPS = "groups.csv"
 
 
-@click.command("audit", short_help="Find copies and overlaps; write groups.csv.")
+@click.command("audit", cls=Verb, short_help="Find copies and overlaps; write groups.csv.")
 @click.argument("folders", type=FOLDER, nargs=-1, required=True, metavar="DIR...")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    default="groups.csv",
+    default=GROUPS,
     show_default=True,
-    help="The groups, as train --groups takes them.",
+    help="The groups, as train --groups takes them. A file that is named here is replaced.",
 )
 @click.option(
     "--threshold",
@@ -37,8 +42,15 @@ from edgecl.cli.progress import reporting, stderr_console
     help="Least common area, as a share of a picture.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
 def command(
-    folders: tuple[Path, ...], out: Path, threshold: float, common: float, as_json: bool
+    ctx: click.Context,
+    /,
+    folders: tuple[Path, ...],
+    out: Path,
+    threshold: float,
+    common: float,
+    as_json: bool,
 ) -> None:
     """Find exact copies, near copies and shifted overlapping crops within and between sets.
 
@@ -46,9 +58,12 @@ def command(
     Mirrored or turned copies are not found, nor overlaps of pictures taken at different scales.
     """
     from edgecl.data.audit import audit, read_sets, write_groups
+    from runtime.output_folder import own_file
 
     start = time.perf_counter()
-    with reporting(stderr_console()) as report:
+    named = ctx.get_parameter_source("out") is ParameterSource.COMMANDLINE
+    place = own_file(out, replace=named, mend="name it with --out to replace it, or name another")
+    with place, reporting(stderr_console()) as report:
         pictures = read_sets(folders, report)
         found = audit(pictures, report, threshold=threshold, common=common)
         write_groups(out, found)
@@ -59,6 +74,7 @@ def command(
         "seconds": time.perf_counter() - start,
         "out": str(out),
     }
+    results_are_in(out, printed=as_json)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:

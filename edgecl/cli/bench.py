@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,20 @@ import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 
+BENCHES = "bench"
 REPORT = "latency.json"
 
 
-@click.command("bench", short_help="Measure bundles against each other.")
+@click.command("bench", cls=Verb, short_help="Measure bundles against each other.")
 @click.argument("bundles", type=ANY_PATH, nargs=-1, required=True, metavar="BUNDLE...")
 @click.option(
     "--out",
     type=FOLDER,
-    default=Path("bench"),
-    show_default=True,
-    help="Folder for latency.json and latency.html.",
+    help="Folder for latency.json and latency.html; a report in it is replaced.  "
+    f"[default: {BENCHES}/DATE-TIME]",
 )
 @click.option(
     "--precision",
@@ -63,7 +66,7 @@ REPORT = "latency.json"
 @click.option("--strict", is_flag=True, help="Exit 1 where the measurement is INVALID.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report, without raw times.")
 def command(
-    out: Path,
+    out: Path | None,
     strict: bool,
     as_json: bool,
     workspace: int | None,
@@ -80,22 +83,27 @@ def command(
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, without_raw, write_report
+    from runtime.output_folder import new_folder, own_folder
 
     scenario = Scenario(**choices)
     console = stderr_console()
-    with reporting(console) as report_progress:
-        report = run_benchmark(
-            scenario,
-            progress=lambda done, total, what: report_progress("bench", done, total, what),
-            engine_for=engine_builder(
-                {"workspace": workspace, "level": level},
-                report_progress,
-                lambda line: console.print(line, markup=False),
-                own_only=False,
-            ),
-        )
-    write_report(report, out / REPORT)
-    page = latency_page(out / REPORT)
+    started = f"{datetime.now():%Y%m%d-%H%M%S}"
+    place = own_folder(out) if out else new_folder(Path(BENCHES) / started)
+    with place as folder:
+        with reporting(console) as report_progress:
+            report = run_benchmark(
+                scenario,
+                progress=lambda done, total, what: report_progress("bench", done, total, what),
+                engine_for=engine_builder(
+                    {"workspace": workspace, "level": level},
+                    report_progress,
+                    lambda line: console.print(line, markup=False),
+                    own_only=False,
+                ),
+            )
+        write_report(report, folder / REPORT)
+        page = latency_page(folder / REPORT)
+    results_are_in(folder, printed=as_json)
     if as_json:
         click.echo(json.dumps(without_raw(report), indent=2, ensure_ascii=False))
     else:

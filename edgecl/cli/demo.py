@@ -14,6 +14,8 @@ import click
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Trained:
     refused: Sequence[str]
 
 
-@click.command("demo", short_help="The main job once, end to end.")
+@click.command("demo", cls=Verb, short_help="The main job once, end to end.")
 @click.option("--data", type=FOLDER, help="Labelled pictures in place of the drawn surfaces.")
 @click.option(
     "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."
@@ -68,11 +70,23 @@ def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> Non
 
     Without --data it draws metal surfaces with six kinds of defect, and clean ones.
     """
-    from edgecl.learning.config import TrainConfig
+    from runtime.output_folder import own_folder
 
     start = time.monotonic()
+    with own_folder(out):
+        _prepare(out)
+        trained, summary, latency, page = _go(data, groups, out, seed)
+    results_are_in(out)
+    _print_figures(trained, summary, latency, page, time.monotonic() - start)
+
+
+def _go(
+    data: Path | None, groups: Path | None, out: Path, seed: int
+) -> tuple[dict[str, Trained], dict[str, Any], dict[str, Any], Path]:
+    """Train, export, judge and measure; the figures of all four."""
+    from edgecl.learning.config import TrainConfig
+
     console = stderr_console()
-    _prepare(out)
     what = str(data) if data else "drawn metal surfaces"
     console.print(f"edgecl demo on {what}; everything goes to {out}/", markup=False)
     trained: dict[str, Trained] = {}
@@ -94,7 +108,7 @@ def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> Non
     console.print("4/4  measure both encoders side by side", markup=False)
     with reporting(console) as report:
         latency, page = _bench(out, [trained[name].bundle for name in ENCODERS], report)
-    _print_figures(trained, summary, latency, page, time.monotonic() - start)
+    return trained, summary, latency, page
 
 
 def _prepare(out: Path) -> None:
@@ -103,14 +117,20 @@ def _prepare(out: Path) -> None:
     Raises:
         InputError: `out` holds something that no demo made, or cannot be written.
     """
-    from runtime.atomic import write_text
+    from runtime.atomic import explained, write_text
 
-    if out.exists() and any(out.iterdir()):
+    if any(out.iterdir()):
         if not (out / MARKER).exists():
             raise InputError(
                 f"{out} holds something else than an older demo", mend="name another --out"
             )
-        shutil.rmtree(out)
+        with explained(out):
+            # The folder itself is held, and the marker stays for whoever is broken off here.
+            for entry in (entry for entry in out.iterdir() if entry.name != MARKER):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
     write_text(out / MARKER, "Made by 'edgecl demo', which replaces this folder.\n")
 
 

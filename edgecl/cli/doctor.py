@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from edgecl.cli.verb import Verb
+
 MARKS = {"ok": "✓", "missing": "✗", "note": "·"}
 
 
-@click.command("doctor", short_help="Show what this machine has.")
+@click.command("doctor", cls=Verb, short_help="Show what this machine has.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> None:
     """Show Python, packages, processor, memory, GPU and cameras, and what is missing for what.

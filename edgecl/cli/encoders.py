@@ -7,10 +7,11 @@ import json
 import click
 
 from edgecl.cli.options import ImageSize
+from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 
-@click.command("encoders", short_help="List the encoders with their cost.")
+@click.command("encoders", cls=Verb, short_help="List the encoders with their cost.")
 @click.option("--image-size", type=ImageSize(), default="128x128", show_default=True)
 @click.option("--channels", type=click.Choice(["1", "3"]), default="1", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")

@@ -15,7 +15,8 @@ from edgecl.cli.engine_choices import build_asked, engine_options, require_build
 from edgecl.cli.export_choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.signals import ended_like_ctrl_c
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 from runtime.bundle import SUFFIX
 from runtime.errors import GateError, InputError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from export.outcome import Outcome
 
 
-@click.command("export", short_help="Turn a trained run into a bundle.")
+@click.command("export", cls=Verb, short_help="Turn a trained run into a bundle.")
 @click.argument("run", type=FOLDER, required=False)
 @export_options
 @engine_options
@@ -65,18 +66,18 @@ def command(
     require_place(out, triton)
     console = stderr_console()
     console.print(f"exporting {run}", markup=False)
-    with ended_like_ctrl_c():
-        with reporting(console) as report:
-            job = job_of_run(run, choices, report)
-            outcome = export_bundle(job, out, report, page=render_export, key=private)
-        if triton is not None:
-            from export.triton import write_triton
+    with reporting(console) as report:
+        job = job_of_run(run, choices, report)
+        outcome = export_bundle(job, out, report, page=render_export, key=private)
+    if triton is not None:
+        from export.triton import write_triton
 
-            write_triton(out, triton)
+        write_triton(out, triton)
     with reporting(console) as report:
         engines = build_asked(out, options, report, lambda line: console.print(line, markup=False))
     for note in _notes(job.contract.pass_labels, outcome):
         console.print(f"note: {note}", markup=False)
+    results_are_in(out, printed=as_json)
     if as_json:
         document = {**_document(outcome, out), "engines": list(map(str, engines))}
         click.echo(json.dumps(document, indent=2))

@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 ALGORITHMS = ("auto", "minmax", "percentile", "mse", "entropy")
 SELECTIONS = ("stratified", "random", "coverage")
 SEARCH = "auto"
-INT8_ALONE = (
-    "calibration",
-    "calibration_choice",
-    "calibration_images",
-    "calibration_data",
-    "calibration_curve",
-    "sensitivity",
-    "keep_fp16",
-)
-"""Options that say nothing without --int8."""
 
 OPTIONS = (
     click.option("--fp32", is_flag=True, help="FP32 alone; it is in every bundle."),
@@ -117,7 +107,6 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
     from export.job import Int8Choices
     from runtime.user_cache import user_cache
 
-    _require_int8(options)
     earlier = options["calibration_of"]
     record = record_of_bundle(earlier) if earlier is not None else None
     algorithm = options["calibration"]
@@ -145,20 +134,3 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
 
 def _is_default(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
-
-
-def _require_int8(options: Mapping[str, Any]) -> None:
-    """What says how INT8 is made must not be passed over in silence where none is.
-
-    Raises:
-        click.UsageError: such an option was given without `--int8`.
-    """
-    if options["int8"]:
-        return
-    context = click.get_current_context(silent=True)
-    for name in INT8_ALONE:
-        parameter = "keep" if name == "keep_fp16" else name
-        source = context.get_parameter_source(parameter) if context else None
-        if source is ParameterSource.COMMANDLINE:
-            option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} concerns INT8; add --int8, or leave it out", context)

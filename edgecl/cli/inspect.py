@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 ENGINES = "engines"
 """The folder of what a box built out of the bundle for itself."""
 
 
-@click.command("inspect", short_help="Show and verify a bundle.")
+@click.command("inspect", cls=Verb, short_help="Show and verify a bundle.")
 @click.argument("bundle", type=ANY_PATH, metavar="BUNDLE")
 @click.option(
     "--verify-key",

@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
 
 
-@click.command("keys", short_help="Make a pair of keys for signed bundles.")
+@click.command("keys", cls=Verb, short_help="Make a pair of keys for signed bundles.")
 @click.argument("name", type=ANY_PATH, metavar="NAME")
 def command(name: Path) -> None:
     """Make NAME.key, which signs (`edgecl export --sign NAME.key`), and NAME.pub, which checks.
@@ -21,6 +23,7 @@ def command(name: Path) -> None:
     from export.signing import PASSWORD_VARIABLE, write_key_pair
 
     private, public, fingerprint = write_key_pair(name, os.environ.get(PASSWORD_VARIABLE))
+    results_are_in(private)
     click.echo(f"{private}: signs; readable by you alone, keep it so")
     click.echo(f"{public}: checks; give it to the boxes")
     click.echo(f"fingerprint: {fingerprint}")

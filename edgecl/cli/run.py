@@ -12,7 +12,9 @@ import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
+from edgecl.cli.results import results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
+from edgecl.cli.verb import Verb
 from runtime.contract import BITS
 from runtime.errors import GateError, InputError
 
@@ -26,7 +28,7 @@ VERDICTS = "verdicts.jsonl"
 SUMMARY = "summary.json"
 
 
-@click.command("run", short_help="Judge the frames of a camera, within a latency budget.")
+@click.command("run", cls=Verb, short_help="Judge the frames of a camera, within a latency budget.")
 @click.option(
     "--model",
     type=ANY_PATH,
@@ -129,6 +131,7 @@ def command(
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
     from runtime.judge import Rules
+    from runtime.output_folder import new_folder, own_folder
     from runtime.pipeline import Settings
     from runtime.session.opening import default_threads, open_fastest
     from runtime.signature import load_signed_bundle
@@ -153,6 +156,10 @@ def command(
         say(text)
 
     with ExitStack() as stack:
+        # A full disk keeps no stream from judging, so nothing has to fit.
+        started = f"{datetime.now():%Y%m%d-%H%M%S}"
+        place = own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
+        folder = stack.enter_context(place)
         camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
         for note in camera.notes:
             remark(note)
@@ -169,7 +176,6 @@ def command(
                 report=remark,
             )
         stack.enter_context(session)
-        folder = out or Path(STREAMS) / datetime.now().strftime("%Y%m%d-%H%M%S")
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         depth = settle_depth(camera, session.contract.input, bits, remark)
@@ -182,7 +188,8 @@ def command(
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     document = stream.summary(outcome)
-    _write_summary(folder / SUMMARY, document, console)
+    if _write_summary(folder / SUMMARY, document, console):
+        results_are_in(folder, printed=as_json)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
@@ -211,13 +218,15 @@ def newest_bundle() -> Path:
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
 
 
-def _write_summary(path: Path, document: dict[str, Any], console: Console) -> None:
+def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bool:
     from runtime.atomic import write_json
 
     try:
         write_json(path, document)
     except InputError as error:
         console.print(f"note: no summary on disk: {error}", markup=False)
+        return False
+    return True
 
 
 def _verdict_on(outcome: Outcome, max_misses: float) -> int:

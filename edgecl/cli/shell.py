@@ -6,11 +6,14 @@ import importlib
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from edgecl import __version__
+from edgecl.cli.results import Results
+from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c
 from runtime.errors import EdgeclError
 
 # Verb → its line in the help. The verb's module, edgecl.cli.VERB, is imported when it is called:
@@ -30,7 +33,6 @@ VERBS = {
 }
 
 EXIT_USER = 2
-EXIT_INTERRUPTED = 130
 # How long a rank waits for the first one to say what was wrong; torchrun ends the wait sooner.
 FIRST_SPEAKS_S = 10.0
 
@@ -78,12 +80,19 @@ def run(arguments: Sequence[str]) -> int:
     rest = [argument for argument in arguments if argument != "--debug"]
     debug = len(rest) != len(arguments)
     if not debug:
-        from runtime.quiet import silence_native_output
+        from runtime.standard_streams import silence_native_output
 
         silence_native_output()
+    results = Results()
+    return _seen(_code_of(rest, results, debug=debug), results)
+
+
+def _code_of(arguments: Sequence[str], results: Results, *, debug: bool) -> int:
     try:
-        code = edgecl.main(args=rest, prog_name="edgecl", standalone_mode=False)
-        sys.stdout.flush()
+        with ended_like_ctrl_c():
+            code = edgecl.main(
+                args=list(arguments), prog_name="edgecl", standalone_mode=False, obj=results
+            )
         return code if isinstance(code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -95,14 +104,11 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error.format_message(), EXIT_USER)
     except EdgeclError as error:
         if debug:
-            raise
+            traceback.print_exc()
+            return error.exit_code
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # `edgecl … | head`: the reader has enough. Python must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if debug or package not in _TRAIN_PACKAGES:
@@ -112,6 +118,23 @@ def run(arguments: Sequence[str]) -> int:
             "install it: pip install 'edgecl[train]'",
             EXIT_USER,
         )
+
+
+def _seen(code: int, results: Results) -> int:
+    """The exit code, once standard output is written, or was not.
+
+    What was done stays done, and a gate that failed stays failed. Only where standard output was
+    the result, and the command would have ended with 0, is its loss a failure.
+    """
+    from runtime.standard_streams import problem_of_standard_output
+
+    problem = problem_of_standard_output()
+    if problem is None:
+        return code
+    line = f"standard output could not be written ({problem.strerror or problem})"
+    if results.place is not None:
+        return _fail(f"{line}; the results are in {results.place}", code)
+    return _fail(f"{line}; send it to a place with room", code or EXIT_USER)
 
 
 def _fail(message: str, code: int) -> int:

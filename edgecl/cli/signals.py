@@ -1,27 +1,39 @@
-"""Ctrl-C and SIGTERM as a request to end, not as an accident."""
+"""Ctrl-C, SIGTERM and a lost terminal as a request to end, not as an accident."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 EXIT_INTERRUPTED = 130
+TWICE_S = 2.0
+"""A terminal that closes and many a supervisor send their signal twice; that is one request."""
 
 
 @contextmanager
 def ended_like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and a lost terminal end the block as Ctrl-C does: what was begun is cleared away.
 
-    What the caller told the process to ignore, as `nohup` does, stays ignored.
+    What the caller told the process to ignore, as `nohup` does, stays ignored. A process that has
+    number 1, as in a container, would not even hear a signal without a handler. Ranks of torchrun
+    stay as they are: it ends them one and all, also those that wait for a rank that is gone.
     """
+    last: float | None = None
 
     def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+        nonlocal last
+        now = time.monotonic()
+        if last is None or now - last > TWICE_S:
+            last = now
+            raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or _is_rank():
         yield
         return
     numbers = [
@@ -40,7 +52,11 @@ def ended_like_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; the second one ends the process.
+    """Collect SIGINT, SIGTERM and SIGHUP instead of dying of them.
+
+    The second SIGINT or SIGTERM ends the process. SIGHUP never does: whoever closes a terminal
+    sends it more than once, and the stream's summary is still to be written. Where it is ignored,
+    as under `nohup`, it stays so.
 
     Yields:
         The signals that came. The handler does nothing else: it may interrupt any line.
@@ -48,17 +64,26 @@ def stop_signals() -> Iterator[list[int]]:
     received: list[int] = []
 
     def handle(number: int, frame: object) -> None:
-        if received:
-            os.write(2, b"\x1b[?25h")  # the live view hides the cursor
+        if number != signal.SIGHUP and any(before != signal.SIGHUP for before in received):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                if sys.stderr.isatty():  # the live view hides the cursor
+                    os.write(sys.stderr.fileno(), b"\x1b[?25h")
             os._exit(EXIT_INTERRUPTED)
         received.append(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_rank() -> bool:
+    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"

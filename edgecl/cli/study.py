@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
+from edgecl.cli.ignored_options import STUDY_GRID
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb, require_effect
 from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Study, cells
 from edgecl.study.presets import PRESETS
@@ -20,7 +23,7 @@ PLAIN_WIDTH = 160
 NO_BASELINES = "none"
 
 
-@click.command("study", short_help="Run a grid of trainings and write its tables.")
+@click.command("study", cls=Verb, short_help="Run a grid of trainings and write its tables.")
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
@@ -96,8 +99,16 @@ NO_BASELINES = "none"
 )
 @click.option("--plan", is_flag=True, help="List the runs and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_context
 def command(
-    out: Path, processes: int, plan: bool, as_json: bool, preset: str | None, **choices: Any
+    ctx: click.Context,
+    /,
+    out: Path,
+    processes: int,
+    plan: bool,
+    as_json: bool,
+    preset: str | None,
+    **choices: Any,
 ) -> None:
     """Run every combination of encoder, method, arm, seed, fold and label share, once each.
 
@@ -111,6 +122,7 @@ def command(
 
     console = stderr_console()
     study = _grid(preset, choices, out)
+    require_effect(ctx, vars(study), STUDY_GRID)
     if plan:
         _print_plan(study, out, as_json)
         return
@@ -124,6 +136,7 @@ def command(
             failures = work_together(study, out, report, processes=processes)
     summary = summarise(study, out, failures)
     page = study_page(out)
+    results_are_in(out, printed=as_json)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +15,15 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
 from edgecl.cli.train_choices import choice_options
+from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
+from runtime.output_folder import new_folder, own_folder
 
 
-@click.command("train", short_help="Train an encoder and evaluate it.")
+@click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
 @choice_options
 @click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
 @click.option(
@@ -72,13 +77,9 @@ def command(
             if ranks.first:
                 _print_result(run, run_directory.read_result(run), as_json)
             return
+        ranks.by_first(lambda: str(ctx.with_resource(own_folder(run))))
     else:
-        start = ranks.by_first(lambda: f"{datetime.now():%Y%m%d-%H%M%S}")
-        run = out or run_directory.RUNS / f"{config.encoder}-{config.method}-{start}"
-        if ranks.by_first(lambda: run.exists() and any(run.iterdir())):
-            raise InputError(
-                f"{run} exists already", mend="name another --out, or go on with it by --resume"
-            )
+        run = Path(ranks.by_first(lambda: str(ctx.with_resource(_place(config, out)))))
     log = ranks.by_all(lambda: open_log(run, asked_for=tensorboard) if ranks.first else None)
     if not config.data:
         console.print("no --data given: training on the built-in drawn surfaces", markup=False)
@@ -88,6 +89,28 @@ def command(
             training_page(run)
     if ranks.first:
         (_print_pretraining if config.pretrain_only else _print_result)(run, result, as_json)
+
+
+@contextmanager
+def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
+    """Make and hold the folder of a new run.
+
+    Raises:
+        InputError: there is a run already, another process is at it, or it cannot be written.
+    """
+    from edgecl.learning.run_directory import RUNS
+
+    if out is None:
+        start = f"{datetime.now():%Y%m%d-%H%M%S}"
+        with new_folder(RUNS / f"{config.encoder}-{config.method}-{start}") as run:
+            yield run
+        return
+    with own_folder(out):
+        if any(out.iterdir()):
+            raise InputError(
+                f"{out} exists already", mend="name another --out, or go on with it by --resume"
+            )
+        yield out
 
 
 def _refuse_changes(
@@ -107,6 +130,7 @@ def _refuse_changes(
 
 
 def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
+    results_are_in(run, printed=as_json)
     if as_json:
         click.echo(json.dumps({"run": str(run), **facts}, indent=2))
         return
@@ -122,6 +146,7 @@ def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
 
 
 def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:
+    results_are_in(run, printed=as_json)
     if as_json:
         click.echo(json.dumps({"run": str(run), **result}, indent=2))
         return

@@ -16,7 +16,7 @@ from edgecl.learning import run_directory
 from edgecl.learning.collapse import collapse_note
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.embedding_map import map_embeddings, write_embedding
-from edgecl.learning.epochs import predict_and_embed
+from edgecl.learning.epochs import LOSS, DivergedError, predict_and_embed
 from edgecl.learning.evaluation import evaluate
 from edgecl.learning.mistakes import write_mistakes
 from edgecl.learning.model import Classifier
@@ -37,9 +37,15 @@ def conclude(
 
     Returns:
         What result.json holds.
+
+    Raises:
+        InputError: an answer is no number.
     """
     pictures, test = prepared.pictures, prepared.split.test
-    logits, embeddings = predict_and_embed(classifier, pictures.images[test], device)
+    try:
+        logits, embeddings = predict_and_embed(classifier, pictures.images[test], device)
+    except DivergedError as error:
+        raise diverged(config, run, journal, error, None) from error
     probabilities = softmax(logits)
     files = [pictures.files[row] for row in test.tolist()]
     groups = [pictures.groups[row] for row in test.tolist()]
@@ -102,25 +108,38 @@ def conclude(
     return result
 
 
-def diverged(config: TrainConfig, run: Path, journal: Journal, step: int) -> InputError:
-    """What to tell the user of a loss that was not finite.
+def diverged(
+    config: TrainConfig, run: Path, journal: Journal, error: DivergedError, steps: int | None
+) -> InputError:
+    """What to tell the user of values that were not finite.
 
     Args:
         journal: of the last whole epoch.
-        step: the first step of the epoch after it, from 1, whose loss was not finite.
+        error: what was found, in the epoch after that one.
+        steps: what that epoch has; 0 where it has not begun, None after all of them.
     """
+    epoch = journal.best_epoch or journal.epoch if steps is None else journal.epoch + bool(steps)
     pretraining = journal.stage == PRETRAIN
     option, rate = (
-        ("--pretrain-rate", config.pretrain_rate) if pretraining else ("--rate", config.rate)
+        ("--pretrain-rate", config.pretrain_rate)
+        if pretraining or not epoch
+        else ("--rate", config.rate)
     )
     name = "pretraining" if pretraining else "fine-tuning"
     kept = run / run_directory.CHECKPOINT
     state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
-    return InputError(
-        f"the loss of {name} stopped being a number in epoch {journal.epoch + 1}, step {step} "
-        f"({state})",
-        mend=f"start a new run with {option} below {rate:g}, or with --autocast off",
-    )
+    lost = "a number" if error.what == LOSS else "numbers"
+    mend = f"start a new run with {option} below {rate:g}"
+    if config.autocast != "off":
+        mend += ", or with --autocast off"
+    if not epoch:
+        when = "before its first step"
+        given = config.pretrained or config.weights
+        mend = f"begin with other weights than those of {given}" if given else mend
+    else:
+        step = error.step or steps
+        when = f"in epoch {epoch}, step {step}" if step else f"after epoch {epoch}"
+    return InputError(f"{error.what} of {name} stopped being {lost} {when} ({state})", mend=mend)
 
 
 def _notes_of_pretraining(
@@ -130,7 +149,7 @@ def _notes_of_pretraining(
     if prepared.pretrained is not None:
         notes: Sequence[str] = prepared.pretrained.facts.get("notes", ())
         return notes
-    epochs = [line for line in journal.history if line["stage"] == PRETRAIN]
+    epochs = journal.epochs_of(PRETRAIN)
     return collapse_note(config, epochs[-1]) if epochs else ()
 
 

@@ -21,6 +21,10 @@ from edgecl.learning.residency import Pictures, prepared, prepares_ahead, upload
 
 OnStep = Callable[[], None]
 EVALUATION_BATCH = 128
+LARGEST = 1e15
+"""Of an embedding or a logit: the squares of larger ones leave float32 no room for a sum."""
+
+LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the answers"
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,17 @@ class EpochResult:
 
 
 class DivergedError(ArithmeticError):
-    """A loss that is no number any more.
+    """A value that is no number any more, or too large to reckon with.
 
     Args:
-        step: the first step of the epoch, from 1, that had one.
+        step: the first step of the epoch, from 1, that had one; None where no step was made.
+        what: whose value, such as `the loss`.
     """
 
-    def __init__(self, step: int) -> None:
-        super().__init__(f"the loss of step {step} is not finite")
+    def __init__(self, step: int | None, what: str = LOSS) -> None:
+        super().__init__(f"{what} of step {step} is not finite")
         self.step = step
+        self.what = what
 
 
 def batches(
@@ -76,7 +82,7 @@ def pretrain_epoch(
         images: uint8, N×H×W, at least `batch_size` of them.
 
     Raises:
-        DivergedError: a loss is not finite; the weights are lost.
+        DivergedError: a loss or a weight is not finite; the weights are lost.
     """
 
     def views_of(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -100,7 +106,9 @@ def pretrain_epoch(
         losses.append(loss.detach())
         accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
         on_step()
-    return EpochResult(_finite_mean(losses, compute), _mean(accuracies))
+    loss_of_epoch = _finite_mean(losses, compute)
+    _require_finite(projector, step=len(losses))
+    return EpochResult(loss_of_epoch, _mean(accuracies))
 
 
 def finetune_epoch(
@@ -122,7 +130,7 @@ def finetune_epoch(
         targets: int64, N.
 
     Raises:
-        DivergedError: a loss is not finite; the weights are lost.
+        DivergedError: a loss or a weight is not finite; the weights are lost.
     """
 
     def view_of(rows: NDArray[np.int64]) -> Tensor:
@@ -147,28 +155,40 @@ def finetune_epoch(
         losses.append(loss.detach())
         hits.append((logits.argmax(1) == target).float().mean())
         on_step()
-    return EpochResult(_finite_mean(losses, compute), _mean(hits))
+    loss_of_epoch = _finite_mean(losses, compute)
+    _require_finite(classifier, step=len(losses))
+    return EpochResult(loss_of_epoch, _mean(hits))
 
 
 def embed(
     backbone: nn.Module, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> NDArray[np.float32]:
-    """Embeddings of pictures, float32 N×D, in evaluation mode and full precision."""
-    return _evaluate(backbone, backbone, images, device)
+    """Embeddings of pictures, float32 N×D, in evaluation mode and full precision.
+
+    Raises:
+        DivergedError: one is not finite, or nearly so.
+    """
+    return _evaluate(backbone, backbone, images, device, EMBEDDINGS)
 
 
 def predict(
     classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> NDArray[np.float32]:
-    """Logits of pictures, float32 N×C, in evaluation mode and full precision."""
-    return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device)
+    """Logits of pictures, float32 N×C, in evaluation mode and full precision.
+
+    Raises:
+        DivergedError: one is not finite, or nearly so.
+    """
+    return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device, ANSWERS)
 
 
 def predict_and_embed(
     classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What `predict` and `embed` give, from one pass: float32 N×C and N×D."""
-    both = _evaluate(classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device)
+    both = _evaluate(
+        classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device, ANSWERS
+    )
     classes = classifier.head.out_features
     return np.ascontiguousarray(both[:, :classes]), np.ascontiguousarray(both[:, classes:])
 
@@ -179,6 +199,7 @@ def _evaluate(
     answer: Callable[[Tensor], Tensor],
     images: NDArray[np.uint8] | Selection,
     device: torch.device,
+    what: str,
 ) -> NDArray[np.float32]:
     """What `network` answers in evaluation mode, in batches; its mode is as before afterwards."""
     was_training = network.training
@@ -189,7 +210,21 @@ def _evaluate(
     ]
     network.train(was_training)
     answers: NDArray[np.float32] = torch.cat(parts).numpy()
+    if not (np.abs(answers) <= LARGEST).all():
+        raise DivergedError(None, what)
     return answers
+
+
+def _require_finite(network: nn.Module, *, step: int) -> None:
+    """Whether a step without a loss after it, the last one, left weights and buffers whole.
+
+    Raises:
+        DivergedError: it did not.
+    """
+    values = [value for value in network.state_dict().values() if value.is_floating_point()]
+    # Looked at together: a GPU is waited for once.
+    if not torch.stack([value.isfinite().all() for value in values]).all():
+        raise DivergedError(step, WEIGHTS)
 
 
 def _finite_mean(losses: list[Tensor], compute: Compute) -> float:

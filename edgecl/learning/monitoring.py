@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from edgecl.data.store import Selection, select
 from edgecl.learning.compute import Compute
-from edgecl.learning.epochs import embed, predict
+from edgecl.learning.epochs import LOSS, DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.preparation import Prepared, Report
 from edgecl.learning.probe import LinearProbe, fit_linear_probe, knn_accuracy
 from edgecl.learning.svm import fit_linear_svm
+
+T = TypeVar("T")
 
 # What a progress line says of the epoch before.
 _SHOWN = {
@@ -72,8 +74,12 @@ class Monitor:
         return machine, machine.accuracy(embeddings, self.targets)
 
     def frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
-        """What the frozen encoder is worth on the validation part, by both measures."""
-        return self.ranks.by_first(lambda: self._frozen_accuracies(backbone))
+        """What the frozen encoder is worth on the validation part, by both measures.
+
+        Raises:
+            DivergedError: on all ranks, where an embedding is no number.
+        """
+        return self._measured(lambda: self._frozen_accuracies(backbone))
 
     def _frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
         known = embed(backbone, self.images, self.device)
@@ -85,14 +91,35 @@ class Monitor:
         }
 
     def validate(self, classifier: Classifier) -> tuple[float, float]:
-        """Loss and accuracy on the validation part."""
-        return self.ranks.by_first(lambda: self._validate(classifier))
+        """Loss and accuracy on the validation part.
+
+        Raises:
+            DivergedError: on all ranks, where an answer or the loss is no number.
+        """
+        return self._measured(lambda: self._validate(classifier))
 
     def _validate(self, classifier: Classifier) -> tuple[float, float]:
         logits = torch.from_numpy(predict(classifier, self.validation_images, self.device))
         targets = torch.from_numpy(self.validation_targets)
         accuracy = (logits.argmax(1) == targets).float().mean()
-        return float(F.cross_entropy(logits, targets)), float(accuracy)
+        loss = float(F.cross_entropy(logits, targets))
+        if not math.isfinite(loss):
+            raise DivergedError(None, LOSS)
+        return loss, float(accuracy)
+
+    def _measured(self, work: Callable[[], T]) -> T:
+        """What the first rank measures; what diverged on it has diverged on all."""
+
+        def told() -> tuple[T | None, str]:
+            try:
+                return work(), ""
+            except DivergedError as error:
+                return None, error.what
+
+        found, diverged = self.ranks.by_first(told)
+        if diverged:
+            raise DivergedError(None, diverged)
+        return cast(T, found)
 
 
 def ticker(

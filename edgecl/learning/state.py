@@ -75,3 +75,7 @@ class Journal:
     best_loss: float = float("inf")
     best_epoch: int = 0
     best: dict[str, Any] | None = None
+
+    def epochs_of(self, stage: str) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl of one stage."""
+        return [line for line in self.history if line["stage"] == stage]

@@ -60,9 +60,8 @@ class Training:
         self.log = log
         self.networks = Networks.build(config, prepared, compute.device, weights)
         span_ranks(self.networks.backbone, compute.ranks, compute.device)
-        self.objective = build_objective(
-            config, self.networks.backbone.embedding_size, compute.device
-        )
+        size = self.networks.backbone.embedding_size
+        self.objective = build_objective(config, size, compute.device)
         self.augmentation = augmentation_of(config.method, config.views)
         self.journal = Journal()
         self.optimizer: torch.optim.Optimizer | None = None
@@ -70,6 +69,7 @@ class Training:
         self.average: WeightAverage | None = None
         self._optimizer_state: Any = None
         self._average_state: Any = None
+        self._steps = 0
         self._resume()
 
     def finish(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Training:
             What result.json holds; of a run that only pretrains, the facts of its pretraining.
 
         Raises:
-            InputError: a loss became infinite or no number; the checkpoint is that of the last
+            InputError: a value became infinite or no number; the checkpoint is that of the last
                 whole epoch.
         """
         try:
@@ -93,7 +93,7 @@ class Training:
             else:
                 self._finetune()
         except DivergedError as error:
-            raise diverged(self.config, self.run, self.journal, error.step) from error
+            raise diverged(self.config, self.run, self.journal, error, self._steps) from error
         classifier = self.networks.classifier
         run_eagerly(classifier)
         if self.journal.best is not None:
@@ -133,19 +133,12 @@ class Training:
                 compute=self.compute,
                 on_step=tick,
             )
-            journal.epoch += 1
-            last = journal.epoch == config.pretrain_epochs
-            due = last or journal.epoch % PROBE_EVERY == 0
-            self._record(
-                PRETRAIN,
-                start,
-                {
-                    "loss": result.loss,
-                    "contrastive_accuracy": result.accuracy,
-                    **(self.monitor.frozen_accuracies(self.networks.backbone) if due else _NOT_DUE),
-                    "learning_rate": rate,
-                },
-            )
+            epoch = journal.epoch + 1
+            due = epoch == config.pretrain_epochs or epoch % PROBE_EVERY == 0
+            accuracies = self.monitor.frozen_accuracies(self.networks.backbone) if due else _NOT_DUE
+            journal.epoch = epoch
+            metrics = {"loss": result.loss, "contrastive_accuracy": result.accuracy, **accuracies}
+            self._record(PRETRAIN, start, {**metrics, "learning_rate": rate})
         facts = self._pretraining_facts()
         self.ranks.by_first(
             lambda: save_pretrained(self.run, self.networks.backbone, images, facts)
@@ -153,14 +146,15 @@ class Training:
 
     def _begin_finetuning(self) -> None:
         self.journal.stage, self.journal.epoch, self.optimizer = FINETUNE, 0, None
+        self._steps = 0
         probe = self.monitor.fit_probe(self.networks.backbone)
         if np.abs(probe.weight).max() <= LARGEST_START:
             self.networks.classifier.set_head(probe.weight, probe.bias)
         self._save()
 
     def _pretraining_facts(self) -> dict[str, Any]:
-        epochs = [line for line in self.journal.history if line["stage"] == PRETRAIN]
-        return pretraining_facts(self.config, epochs, pictures=self.prepared.counts["pretraining"])
+        epochs, counts = self.journal.epochs_of(PRETRAIN), self.prepared.counts
+        return pretraining_facts(self.config, epochs, pictures=counts["pretraining"])
 
     def _finetune(self) -> None:
         config, journal = self.config, self.journal
@@ -245,7 +239,7 @@ class Training:
     def _ticker(
         self, name: str, steps: int, epochs: int, also: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        journal = self.journal
+        journal, self._steps = self.journal, steps
         done, total = journal.epoch * steps, epochs * steps
         return ticker(self.report, name, journal.history, done=done, total=total, also=also)
 

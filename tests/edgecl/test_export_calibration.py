@@ -43,15 +43,6 @@ def mistake(capfd, *arguments):
 def test_the_choices_are_those_that_calibration_knows():
     assert set(export_choices.ALGORITHMS) == {"auto", *METHODS}
     assert set(export_choices.SELECTIONS) == set(SELECTIONS)
-    assert {name.replace("keep_fp16", "keep") for name in export_choices.INT8_ALONE} <= {
-        parameter.name for parameter in edgecl_export().params
-    }
-
-
-def edgecl_export():
-    from edgecl.cli.export import command
-
-    return command
 
 
 @pytest.mark.parametrize("algorithm", ["minmax"])

@@ -1,0 +1,27 @@
+"""Which options say nothing beside which others, verb by verb.
+
+An option that is passed over in silence is believed to have worked. These tables are all there is
+to know of it: `Verb` reads them, whoever adds an option adds its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgecl.cli.ignored_options.inference import BENCH, EXPORT, RUN
+from edgecl.cli.ignored_options.rule import Rule, Values
+from edgecl.cli.ignored_options.training import DEMO, STUDY, STUDY_GRID, TRAIN, TRAIN_NOTES
+
+__all__ = ["NOTES", "REFUSALS", "STUDY_GRID", "Rule", "Values"]
+
+REFUSALS: Mapping[str, tuple[Rule, ...]] = {
+    "train": TRAIN,
+    "export": EXPORT,
+    "run": RUN,
+    "bench": BENCH,
+    "demo": DEMO,
+    "study": STUDY,
+}
+
+NOTES: Mapping[str, tuple[Rule, ...]] = {"train": TRAIN_NOTES}
+"""Options that are passed over, but not in silence."""

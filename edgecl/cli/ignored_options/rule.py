@@ -1,0 +1,29 @@
+"""One row of the tables: options that are without effect, when, and what to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Values = Mapping[str, Any]
+
+LEAVE = "leave it out"
+LEAVE_ONE = "leave one of them out"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When options are without effect.
+
+    Args:
+        names: of the options' parameters.
+        idle: whether they are, by the values of all parameters.
+        reason: completes a sentence that begins with the option; `{value}` in it is what was given.
+        mend: what to do next.
+    """
+
+    names: tuple[str, ...]
+    idle: Callable[[Values], bool]
+    reason: str
+    mend: str = LEAVE

@@ -1,0 +1,30 @@
+"""Where a command's results are, for when standard output could not take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+
+@dataclass
+class Results:
+    """What a verb has finished.
+
+    Args:
+        place: the file or folder that holds all of it; None while standard output is all there is.
+    """
+
+    place: Path | None = None
+
+
+def results_are_in(place: Path, *, printed: bool = False) -> None:
+    """Say, before they are printed, that the results are whole in `place`.
+
+    Args:
+        printed: standard output is what was asked for all the same, as with `--json`.
+    """
+    context = click.get_current_context(silent=True)
+    if not printed and context is not None and isinstance(context.obj, Results):
+        context.obj.place = place
