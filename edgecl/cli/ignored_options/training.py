@@ -42,7 +42,7 @@ TRAIN = (
         LEAVE_ONE,
     ),
     Rule(
-        ("strict",),
+        ("strict", "bits"),
         _new(lambda v: v["data"] is None and not v["unlabelled"]),
         "is about pictures that are read, and the built-in surfaces are drawn",
         "name pictures with --data, or leave it out",
