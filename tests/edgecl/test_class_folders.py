@@ -253,7 +253,7 @@ def test_where_training_would_refuse_the_labels_the_line_takes_all(tmp_path):
     make(tmp_path / "one", "good/1.png", "good/2.png")
     make(tmp_path / "loose", "good/1.png", "7.png", "crack_2.png")
     make(tmp_path / "flat", "good_1.png", "holiday.png", "12.png")
-    truths = {}
+    truths: dict[str, str] = {}
     for name in ("one", "loose", "flat"):
         with pytest.raises(InputError):
             read_labelled(tmp_path / name, CONTRACT)
