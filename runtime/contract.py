@@ -14,8 +14,10 @@ from typing import Any
 from runtime.errors import InputError
 
 METADATA_KEY = "edgecl"
-CONTRACT_SCHEMA = 1
-INTERPOLATIONS = ("linear", "area")
+CONTRACT_SCHEMA = 2
+"""2 added `bits`, and `auto` among the interpolations."""
+INTERPOLATIONS = ("auto", "linear", "area")
+BITS = range(8, 17)
 INPUT_NAME = "image"
 OUTPUT_NAMES = ("probabilities", "embedding")
 
@@ -24,14 +26,22 @@ OUTPUT_NAMES = ("probabilities", "embedding")
 class InputContract:
     """What the model takes: uint8 gray, N×1×`height`×`width`.
 
-    A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), then it is stretched to
-    the model's size with the interpolation named here. Scaling and normalisation are inside the
-    graph.
+    A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), samples of 16 bits become
+    8, then it is stretched to the model's size with the interpolation named here. Scaling and
+    normalisation are inside the graph.
+
+    Args:
+        height, width: in pixels.
+        interpolation: `linear`; `area`, which loses no thin scratch however much an image
+            shrinks; or `auto`: area where a side shrinks to less than half, else linear.
+        bits: how many of a 16-bit sample's bits carry the image, as in the training set; None
+            where the training images had 8 bits.
     """
 
     height: int
     width: int
     interpolation: str = "linear"
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -43,6 +53,11 @@ class InputContract:
             raise InputError(
                 f"interpolation {self.interpolation!r} is not one of {', '.join(INTERPOLATIONS)}",
                 mend="choose one of them",
+            )
+        if self.bits is not None and self.bits not in BITS:
+            raise InputError(
+                f"{self.bits} bits of a 16-bit sample are not {BITS[0]} to {BITS[-1]}",
+                mend="give the bits that the camera uses, for example 12",
             )
 
     @property
@@ -101,8 +116,12 @@ class ModelContract:
             )
         try:
             size = value["input"]
+            bits = size.get("bits")
             contract = InputContract(
-                int(size["height"]), int(size["width"]), str(size["interpolation"])
+                int(size["height"]),
+                int(size["width"]),
+                str(size["interpolation"]),
+                None if bits is None else int(bits),
             )
             labels, passing = value["labels"], value.get("pass_labels", [])
             if not all(isinstance(name, str) for name in (*labels, *passing)):

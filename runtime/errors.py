@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from runtime.secrets import redact
+
 
 class EdgeclError(Exception):
     """Base of every error that ends a command with one line instead of a traceback.
@@ -14,9 +16,10 @@ class EdgeclError(Exception):
     exit_code = 2
 
     def __init__(self, problem: str, *, mend: str = "") -> None:
-        self.problem = problem
-        self.mend = mend
-        super().__init__(f"{problem}; {mend}" if mend else problem)
+        # Whatever names a camera may hold its password.
+        self.problem = redact(problem)
+        self.mend = redact(mend)
+        super().__init__("; ".join(filter(None, (self.problem, self.mend))))
 
 
 class InputError(EdgeclError):

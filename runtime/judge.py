@@ -10,7 +10,7 @@ from runtime.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budg
 from runtime.errors import InputError, SessionLostError
 from runtime.handover import Ticket
 from runtime.ledger import Ledger
-from runtime.preprocess import Preprocessor
+from runtime.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Session
 from runtime.sinks import Sink
 from runtime.verdict import Decision, Status, Verdict, decide
@@ -26,10 +26,12 @@ class Rules:
     Args:
         budget: limits per step and for the whole.
         unsure_below: a confidence below this is `unsure`.
+        bits: how many bits of 16-bit frames carry the image, in place of the contract's.
     """
 
     budget: Budget = field(default_factory=Budget)
     unsure_below: float = 0.5
+    bits: int | None = None
 
 
 class Judge:
@@ -54,9 +56,12 @@ class Judge:
         self._sinks = sinks
         self._rules = rules
         self._clock = clock
-        self._preprocess = Preprocessor(session.contract.input)
+        self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._batch = self._preprocess.allocate()
         self._failures = 0
+        self._preparing = False
+        self._shape: tuple[int, ...] = ()
+        self.notes: list[str] = []
 
     def judge(self, ticket: Ticket) -> None:
         """Judge a frame. One that was settled while it waited is not looked at again.
@@ -108,8 +113,12 @@ class Judge:
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
         frame = ticket.frame
         assert frame.pixels is not None
+        if frame.pixels.shape != self._shape:
+            self._look_at_size(frame.pixels.shape)
         start = self._clock()
-        self._preprocess(frame.pixels, self._batch[0, 0])
+        self._preparing = True
+        self._preprocess(frame.pixels, self._batch[0, 0], bits=frame.bits)
+        self._preparing = False
         steps[PREPROCESS] = self._clock() - start
         outputs, engine_steps = self._session.infer_timed(self._batch)
         steps |= engine_steps
@@ -126,6 +135,19 @@ class Judge:
         ):
             return self._late(decision)
         return decision
+
+    def _look_at_size(self, shape: tuple[int, ...]) -> None:
+        """Say once that frames are much larger than the model's, where that loses thin lines."""
+        self._shape = shape
+        contract = self._session.contract.input
+        if len(shape) < 2 or contract.interpolation != "linear" or self.notes:
+            return
+        shrink = shrink_of((shape[0], shape[1]), contract.shape)
+        if shrink > MOST_SHRINK:
+            self.notes.append(
+                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times for this model with "
+                f"'linear', which loses thin lines: train with --interpolation auto or area"
+            )
 
     def _late(self, decision: Decision | None = None) -> Decision:
         limit_ms = (self._rules.budget.total or 0) / 1e6
@@ -165,8 +187,15 @@ class Judge:
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1
-        if self._failures >= FAILURES_IN_A_ROW:
+        if self._failures < FAILURES_IN_A_ROW:
+            return
+        if self._preparing:
             raise InputError(
-                f"the model failed on {self._failures} frames in a row ({reason})",
-                mend="check the bundle with 'edgecl inspect', or choose another --engine",
+                f"{self._failures} frames in a row are not what the model takes ({reason})",
+                mend="see which pixel format and depth the camera sends, and say --bits, or train "
+                "on its images",
             )
+        raise InputError(
+            f"the model failed on {self._failures} frames in a row ({reason})",
+            mend="check the bundle with 'edgecl inspect', or choose another --engine",
+        )

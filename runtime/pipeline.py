@@ -138,6 +138,7 @@ class Pipeline:
         if self._watchdog is not None:
             self._watchdog.close()
         self._ended_ns = self._ended_ns or time.monotonic_ns()
+        self.notes += [note for note in self._judge.notes if note not in self.notes]
         gc.unfreeze()
         sys.setswitchinterval(self._interval)
         return self.ledger.snapshot()

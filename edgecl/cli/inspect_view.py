@@ -49,7 +49,8 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
         f"made {summary['created'] or 'at an unknown time'} by edgecl "
         f"{summary['edgecl_version'] or 'of an unknown version'}{_origin(summary['origin'])}",
         f"signature: {_signature(summary['signature'])}",
-        f"input {size['height']}x{size['width']} gray uint8, resized by {size['interpolation']}",
+        f"input {size['height']}x{size['width']} gray uint8, resized by {size['interpolation']}"
+        f"{_depth(size.get('bits'))}",
         f"labels: {', '.join(summary['labels'])}",
         f"passing: {', '.join(summary['pass_labels']) or 'none, every part is rejected'}",
         _gate(summary["gate"]),
@@ -57,6 +58,10 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
         f"rewritten: {', '.join(map(str, summary['rewrites']))}" if summary["rewrites"] else "",
     ]
     return [line for line in lines if line]
+
+
+def _depth(bits: int | None) -> str:
+    return "" if bits is None else f"; 16-bit frames carry {bits} bits"
 
 
 def _signature(signature: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import click
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
 from edgecl.cli.signals import EXIT_INTERRUPTED
+from runtime.contract import BITS
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ SUMMARY = "summary.json"
     type=click.FloatRange(0, min_open=True),
     help="Frames per second of the demo line, or at which files are played.",
 )
+@click.option(
+    "--bits",
+    type=click.IntRange(BITS[0], BITS[-1]),
+    help="How many bits of 16-bit frames carry the image, as 12.  [default: as the source says, "
+    "as in training, or what a folder's values show]",
+)
 @click.option("--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def command(
@@ -103,6 +110,7 @@ def command(
     max_misses: float,
     unsure_below: float,
     rate: float | None,
+    bits: int | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -118,17 +126,19 @@ def command(
     from edgecl.cli.stream_view import print_summary
     from runtime.budget import Budget, parse_budget
     from runtime.camera import open_camera
+    from runtime.camera.depth import settle_depth
+    from runtime.camera.outages import Outages
     from runtime.judge import Rules
     from runtime.pipeline import Settings
     from runtime.session.opening import default_threads, open_fastest
     from runtime.signature import load_signed_bundle
     from runtime.sinks import JsonLinesSink
 
-    rules = Rules(parse_budget(budget) if budget is not None else Budget(), unsure_below)
+    limits = parse_budget(budget) if budget is not None else Budget()
     model = model or newest_bundle()
     trusted = load_signed_bundle(model, verify_key) if verify_key else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    outages: list[str] = []
+    outages = Outages()
     remarks: list[str] = []
 
     def say(text: str) -> None:
@@ -139,7 +149,7 @@ def command(
         say(text)
 
     def report_outage(text: str) -> None:
-        outages.append(text)
+        outages.add(text)
         say(text)
 
     with ExitStack() as stack:
@@ -162,8 +172,9 @@ def command(
         folder = out or Path(STREAMS) / datetime.now().strftime("%Y%m%d-%H%M%S")
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
+        depth = settle_depth(camera, session.contract.input, bits, remark)
         settings = Settings(
-            rules,
+            Rules(limits, unsure_below, depth),
             every_frame=not camera.live if every_frame is None else every_frame,
             frames=frames,
         )

@@ -13,6 +13,7 @@ from rich.console import Console
 from edgecl.cli.signals import stop_signals
 from edgecl.cli.stream_view import stream_view
 from runtime.camera import Camera
+from runtime.camera.outages import Outages
 from runtime.ledger import Snapshot
 from runtime.pipeline import Pipeline, Settings
 from runtime.session import Candidate, Session
@@ -54,7 +55,7 @@ class Stream:
     candidates: Sequence[Candidate]
     settings: Settings
     sink: JsonLinesSink
-    outages: list[str] = field(default_factory=list)
+    outages: Outages = field(default_factory=Outages)
     remarks: list[str] = field(default_factory=list)
 
     def run(self, console: Console) -> Outcome:
@@ -108,7 +109,8 @@ class Stream:
             "interrupted": outcome.interrupted,
             "error": None if failure is None else str(failure),
             "notes": [*self.remarks, *outcome.notes],
-            "camera_outages": list(self.outages),
+            "camera_outages": self.outages.lines,
+            "camera_outage_lines": self.outages.count,
             "verdicts": {
                 "file": str(self.sink.path),
                 "written": self.sink.written,

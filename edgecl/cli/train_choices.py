@@ -18,6 +18,7 @@ from edgecl.learning.config import (
     VIEWS,
     TrainConfig,
 )
+from runtime.contract import BITS, INTERPOLATIONS
 
 DEFAULTS = TrainConfig()
 
@@ -89,10 +90,17 @@ OPTIONS = (
     ),
     click.option(
         "--interpolation",
-        type=click.Choice(["linear", "area"]),
+        type=click.Choice(INTERPOLATIONS),
         default=DEFAULTS.interpolation,
         show_default=True,
-        help="Of the resize, in training and on the line.",
+        help="Of the resize, in training and on the line; auto takes area, which loses no thin "
+        "scratch, where a side shrinks to less than half.",
+    ),
+    click.option(
+        "--bits",
+        type=click.IntRange(BITS[0], BITS[-1]),
+        help="How many bits of 16-bit pictures carry the image, as 12.  [default: what their "
+        "values show]",
     ),
     click.option(
         "--split",

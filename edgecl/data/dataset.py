@@ -32,6 +32,8 @@ class PictureSet:
         skipped: the files that were left out.
         sizes: how many pictures had each original (height, width).
         notes: what a reader of the results must know of how the set was read.
+        bits: how many bits of the 16-bit images among them carry the image; None where there are
+            none, or each says so itself.
     """
 
     images: NDArray[np.uint8]
@@ -43,6 +45,7 @@ class PictureSet:
     skipped: Sequence[Skipped] = ()
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    bits: int | None = None
 
     def __len__(self) -> int:
         return len(self.images)

@@ -13,12 +13,14 @@ import numpy as np
 from edgecl.data.dataset import PictureSet, Skipped
 from edgecl.data.store import join, new_store
 from runtime.contract import InputContract
+from runtime.depth import DEPTHS, depth_of
 from runtime.errors import FrameError, InputError
 from runtime.image_folder.class_folders import refuse_lost_labels
 from runtime.image_folder.labelled import find_labelled, find_unlabelled
 from runtime.image_folder.layouts import Layout
-from runtime.picture import decode_gray
+from runtime.picture import decode_image, read_encoded
 from runtime.preprocess import Preprocessor
+from runtime.survey import depth_note, survey_depth
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -104,6 +106,35 @@ def _decode(
     strict: bool,
     progress: Progress | None,
 ) -> PictureSet:
+    """Decode a set's pictures, in the depth that was given or that the set shows."""
+    bits = contract.bits or survey_depth(layout.paths).bits
+    while True:
+        try:
+            return _decode_all(
+                layout,
+                replace(contract, bits=bits),
+                given=contract.bits is not None,
+                strict=strict,
+                progress=progress,
+            )
+        except _DeeperError as deeper:  # than the pictures that were looked at first
+            bits = deeper.bits
+
+
+class _DeeperError(Exception):
+    def __init__(self, bits: int) -> None:
+        super().__init__(bits)
+        self.bits = bits
+
+
+def _decode_all(
+    layout: Layout,
+    contract: InputContract,
+    *,
+    given: bool,
+    strict: bool,
+    progress: Progress | None,
+) -> PictureSet:
     folder, paths = layout.root, layout.paths
     preprocess = Preprocessor(contract)
     images = new_store((len(paths), *contract.shape))
@@ -111,20 +142,22 @@ def _decode(
     hashes: list[str] = []
     skipped: list[Skipped] = []
     sizes: Counter[tuple[int, int]] = Counter()
+    depths: Counter[int] = Counter()
     for number, path in enumerate(paths):
         name = path.relative_to(folder).as_posix()
         try:
-            data = path.read_bytes()
-            gray = decode_gray(data)
-        except (FrameError, OSError) as error:
-            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            data = read_encoded(path)
+            gray = decode_image(data)
+        except FrameError as error:
             if strict:
                 raise InputError(
-                    f"{path} cannot be used: {reason}",
+                    f"{path} cannot be used: {error}",
                     mend="repair or remove the file, or leave out --strict",
                 ) from error
-            skipped.append(Skipped(name, reason))
+            skipped.append(Skipped(name, str(error)))
             continue
+        if gray.dtype == np.uint16:
+            depths[_require_depth(path, int(gray.max(initial=0)), contract.bits, given)] += 1
         preprocess(gray, images[len(files)])
         sizes[gray.shape[0], gray.shape[1]] += 1
         files.append(name)
@@ -144,8 +177,37 @@ def _decode(
         hashes=hashes,
         skipped=skipped,
         sizes=dict(sizes),
-        notes=layout.notes,
+        notes=(*layout.notes, *_depth_notes(folder, depths, contract.bits, given)),
+        bits=contract.bits if depths else None,
     )
+
+
+def _require_depth(path: Path, largest: int, bits: int | None, given: bool) -> int:
+    """The depth of one picture by its own values; refuse one that is deeper than the set's."""
+    own = depth_of(largest)
+    if bits is None or largest >> bits:
+        if given:
+            raise InputError(
+                f"{path} has a value of {largest}, more than the {bits} bits of --bits hold",
+                mend=f"give --bits {own}, or leave it out to have the depth found",
+            )
+        raise _DeeperError(own)
+    return own
+
+
+def _depth_notes(
+    folder: Path, depths: Counter[int], bits: int | None, given: bool
+) -> tuple[str, ...]:
+    if bits is None or not depths:
+        return ()
+    notes = [] if given or bits == DEPTHS[-1] else [depth_note(bits, f"pictures in {folder}")]
+    shallow = sum(count for own, count in depths.items() if own <= bits - 4)
+    if shallow:
+        notes.append(
+            f"{shallow} of {depths.total()} 16-bit pictures in {folder} use {bits - 4} or fewer of "
+            f"the {bits} bits that others use: they are dark, or from another camera"
+        )
+    return tuple(notes)
 
 
 def _refuse_odd_sizes(folder: Path, sizes: Counter[tuple[int, int]], *, strict: bool) -> None:

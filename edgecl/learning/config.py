@@ -54,7 +54,9 @@ class TrainConfig:
         pretrain_only: stop before fine-tuning.
         image_size: (height, width) in pixels.
         channels: of the encoder: 1, or 3 for copies of the gray picture, as in the paper.
-        interpolation: of the resize, `linear` or `area`.
+        interpolation: of the resize: `linear`, `area`, or `auto` for area where a picture shrinks
+            to less than half.
+        bits: how many bits of 16-bit pictures carry the image; 0 to find out.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
@@ -85,7 +87,8 @@ class TrainConfig:
     pretrain_only: bool = False
     image_size: tuple[int, int] = (128, 128)
     channels: int = 1
-    interpolation: str = "linear"
+    interpolation: str = "auto"
+    bits: int = 0
     split: str = "grouped"
     folds: int = 0
     fold: int = 0

@@ -74,7 +74,8 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
     config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
     prepared = prepare(config, report)
     _require_same_data(prepared, whole, config.data, run)
-    contract = InputContract(*config.image_size, config.interpolation)
+    bits = prepared.pictures.bits
+    contract = InputContract(*config.image_size, config.interpolation, bits)
     labels = prepared.pictures.labels
     candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
     usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)

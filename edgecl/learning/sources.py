@@ -54,7 +54,7 @@ class RememberingSource(Source):
 
     def labelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
         """As `Source`, from memory where the last run had the same."""
-        key = (config.data, config.image_size, config.interpolation, config.strict)
+        key = (config.data, *_form(config))
         if self._kept.get("labelled", (None,))[0] != key:
             self._kept["labelled"] = (key, super().labelled(config, progress))
         return self._kept["labelled"][1]
@@ -63,14 +63,19 @@ class RememberingSource(Source):
         """As `Source`, from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)
-        key = (config.unlabelled, config.image_size, config.interpolation, config.strict)
+        key = (config.unlabelled, *_form(config))
         if self._kept.get("unlabelled", (None,))[0] != key:
             self._kept["unlabelled"] = (key, super().unlabelled(config, progress))
         return self._kept["unlabelled"][1]
 
 
+def _form(config: TrainConfig) -> tuple[object, ...]:
+    """What decides how a folder's pictures come out."""
+    return config.image_size, config.interpolation, config.bits, config.strict
+
+
 def _contract(config: TrainConfig) -> InputContract:
-    return InputContract(*config.image_size, config.interpolation)
+    return InputContract(*config.image_size, config.interpolation, config.bits or None)
 
 
 def _drawn(image_size: tuple[int, int]) -> PictureSet:

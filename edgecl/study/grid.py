@@ -64,7 +64,7 @@ class Study:
     draws: int = 1
     image_size: tuple[int, int] = (128, 128)
     channels: int = 1
-    interpolation: str = "linear"
+    interpolation: str = "auto"
     pretrain_epochs: int = 40
     epochs: int = 40
     batch_size: int = 32

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.errors import FrameError
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,8 @@ class Frame:
 
     Args:
         number: counts from 0, without gaps, over everything that the camera delivered.
-        pixels: H×W (gray) or H×W×3 (BGR), uint8; None where the frame could not be decoded.
+        pixels: H×W (gray) or H×W×3 (BGR), uint8 or uint16; None where the frame could not be
+            decoded.
         start_ns: monotonic nanoseconds when the picture was at hand, still encoded; the budget
             for the whole counts from here.
         ready_ns: monotonic nanoseconds when the pixels were ready; the capture step is
@@ -26,15 +30,29 @@ class Frame:
         fault: why there are no pixels; empty otherwise.
         name: the file it came from, where there is one.
         truth: the label that a demo camera or a class folder knows; empty otherwise.
+        bits: how many bits of uint16 pixels carry the image, where the source says so.
     """
 
     number: int
-    pixels: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8] | NDArray[np.uint16] | None
     start_ns: int
     ready_ns: int
     fault: str = ""
     name: str = ""
     truth: str = ""
+    bits: int | None = None
+
+
+def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """What a driver delivered, as a frame's pixels: uint8 or uint16, never wrapped round.
+
+    Raises:
+        FrameError: the samples are of another type.
+    """
+    if delivered.dtype not in (np.uint8, np.uint16):
+        raise FrameError(f"the driver delivers {delivered.dtype}, neither uint8 nor uint16")
+    pixels: NDArray[np.uint8] = delivered  # type: ignore[assignment]
+    return pixels
 
 
 Own = TypeVar("Own", bound="Camera")
@@ -47,11 +65,13 @@ class Camera(ABC):
         name: what was opened, in words, for messages.
         live: True where a frame that nobody takes in time is lost (a camera, the demo line);
             False where the source waits (a file, a folder).
+        images: the files of a folder, all that will be read.
         notes: what a reader of the results must know of what the source holds.
     """
 
     name: str
     live: bool
+    images: Sequence[Path] = ()
     notes: Sequence[str] = ()
 
     @abstractmethod

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame
-from runtime.errors import InputError
+from runtime.camera.base import Camera, Frame, as_pixels
+from runtime.camera.capture import encoded_jpeg, open_capture, why_not, without_frames
+from runtime.errors import FrameError, InputError
+from runtime.picture import decode_gray
+from runtime.secrets import redact
 
 PATIENCE_S = 15.0
 """How long a camera that stopped may stay away before the stream ends."""
@@ -22,25 +23,23 @@ PATIENCE_S = 15.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 
-_READ_TIMEOUT_MS = 5000
-
 Opener = Callable[[int | str], Any]
 
 
 class DeviceCamera(Camera):
     """Frames as they come. When they stop coming, the camera is opened again, for a while.
 
+    A file on a web server is read to its end and waits for its reader.
+
     Args:
-        source: the index of a video device, a URL, or a GStreamer pipeline.
+        source: the index or the node of a video device, an address, or a GStreamer pipeline.
         report: is told, in one line, when the camera is lost and when it is back.
-        opener: makes the `cv2.VideoCapture`; tests hand in their own.
+        opener: makes the capture; tests hand in their own.
         patience_s: how long a camera that stopped may stay away.
 
     Raises:
         InputError: it cannot be opened.
     """
-
-    live = True
 
     def __init__(
         self,
@@ -50,32 +49,40 @@ class DeviceCamera(Camera):
         opener: Opener | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self.name = f"camera {source}"
+        self.name = f"camera {redact(str(source))}"
         self._source = source
         self._report = report
-        self._opener = opener or _open
+        self._opener = opener or open_capture
         self._patience_s = patience_s
         self._closed = threading.Event()
         # Native code must not be released while another thread reads through it.
         self._reading = threading.Lock()
         self._number = 0
+        self._heard = time.monotonic()
         self._capture = self._opener(source)
         if not self._capture.isOpened():
             self._capture.release()
-            raise InputError(
-                f"{self.name}: {_tried(source)}",
-                mend="give --camera a video file, or try '--camera demo'",
-            )
+            finding = why_not(source)
+            raise InputError(f"{self.name}: {finding.problem}", mend=finding.mend)
+        self._stored = getattr(self._capture, "stored", False)
+        self.live = not self._stored
 
     def read(self) -> Frame | None:
-        """The next frame, BGR. Its budget starts when the driver has it, before decoding.
+        """The next frame: gray from Motion JPEG, else BGR or gray as the driver has it.
+
+        Its budget starts when the driver has it, before decoding.
 
         Raises:
-            InputError: the camera stopped and did not come back.
+            InputError: the camera stopped and did not come back, or a stored file ended early.
         """
         with self._reading:
             while not self._closed.is_set():
-                if self._grab() or (not self._closed.is_set() and self._reconnect()):
+                if self._grab():
+                    return self._retrieve()
+                if self._stored:
+                    self._require_whole()
+                    return None
+                if not self._closed.is_set() and self._reconnect():
                     return self._retrieve()
             return None
 
@@ -88,26 +95,50 @@ class DeviceCamera(Camera):
 
     def _grab(self) -> bool:
         try:
-            return bool(self._capture.grab())
+            grabbed = bool(self._capture.grab())
         except cv2.error:
             return False
+        if grabbed:
+            self._heard = time.monotonic()
+        return grabbed
 
     def _retrieve(self) -> Frame:
         start_ns = time.monotonic_ns()
-        try:
-            ok, pixels = self._capture.retrieve()
-        except cv2.error:
-            ok, pixels = False, None
         number = self._number
         self._number += 1
-        if not ok or pixels is None:
-            fault = f"{self.name}, frame {number}: the driver's frame cannot be decoded"
-            return Frame(number, None, start_ns, time.monotonic_ns(), fault=fault)
-        return Frame(number, np.asarray(pixels, np.uint8), start_ns, time.monotonic_ns())
+        pixels, fault = None, ""
+        try:
+            pixels = self._decode()
+        except FrameError as error:
+            fault = f"{self.name}, frame {number}: {error}"
+        bits = getattr(self._capture, "bits", None)
+        return Frame(number, pixels, start_ns, time.monotonic_ns(), fault=fault, bits=bits)
+
+    def _decode(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        try:
+            ok, frame = self._capture.retrieve()
+        except cv2.error:
+            ok, frame = False, None
+        if not ok or frame is None:
+            raise FrameError("the driver's frame cannot be decoded")
+        encoded = encoded_jpeg(frame)
+        return as_pixels(frame) if encoded is None else decode_gray(encoded)
+
+    def _require_whole(self) -> None:
+        announced = self._capture.announced
+        if self._number == 0:
+            raise without_frames(self.name, self._capture.codec if announced else "")
+        if self._number < announced:
+            raise InputError(
+                f"{self.name} ended after {self._number} of the {announced} frames that its "
+                f"header counts: the connection broke, or the header counts frames that no player "
+                f"shows",
+                mend="copy the file here and judge that: a file is checked for its end",
+            )
 
     def _reconnect(self) -> bool:
         """Open the camera again until it has a frame; False when it was closed meanwhile."""
-        lost_at = time.monotonic()
+        lost_at, silent_since = time.monotonic(), self._heard
         self._report(f"{self.name} stopped after frame {self._number - 1}; opening it again")
         pause = FIRST_PAUSE_S
         while time.monotonic() - lost_at < self._patience_s:
@@ -117,7 +148,7 @@ class DeviceCamera(Camera):
             pause = min(2 * pause, LONGEST_PAUSE_S)
             self._capture = self._opener(self._source)
             if self._capture.isOpened() and self._grab():
-                away = time.monotonic() - lost_at
+                away = self._heard - silent_since
                 self._report(f"{self.name} is back after {away:.1f} s without frames")
                 return True
         raise InputError(
@@ -125,37 +156,3 @@ class DeviceCamera(Camera):
             f"{self._patience_s:g} s",
             mend="check its cable, its power and who else uses it, then start again",
         )
-
-
-def _open(source: int | str) -> Any:
-    # Read once by OpenCV: how long a V4L2 read may wait for a frame.
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(_READ_TIMEOUT_MS // 1000))
-    if isinstance(source, int):
-        capture = cv2.VideoCapture(source, _device_backend())
-    elif " ! " in source:
-        capture = cv2.VideoCapture(source, cv2.CAP_GSTREAMER)
-    else:
-        timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
-        options = [value for name in timeouts for value in (name, _READ_TIMEOUT_MS)]
-        capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, options)
-    # Frames that wait in the driver are old by the time they are judged.
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    return capture
-
-
-def _device_backend() -> int:
-    return int(cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY)
-
-
-def _tried(source: int | str) -> str:
-    if isinstance(source, str):
-        backend = "GStreamer" if " ! " in source else "FFmpeg"
-        return f"OpenCV's {backend} backend could not open it"
-    if sys.platform != "linux":
-        return "OpenCV could not open it"
-    device = Path(f"/dev/video{source}")
-    if not device.exists():
-        return f"no device {device}, OpenCV's V4L2 backend could not open it"
-    if not os.access(device, os.R_OK | os.W_OK):
-        return f"{device} may not be opened by this user (is it in the group 'video'?)"
-    return f"OpenCV's V4L2 backend could not open {device}; another program may be using it"

@@ -10,7 +10,7 @@ from runtime.camera.base import Camera, Frame
 from runtime.errors import FrameError
 from runtime.image_folder.labelled import find_with_truth
 from runtime.image_folder.layouts import flat_label
-from runtime.picture import decode_gray
+from runtime.picture import decode_image, read_encoded
 
 
 class FolderCamera(Camera):
@@ -39,11 +39,15 @@ class FolderCamera(Camera):
         else:
             self.name = str(path)
             self._root, self._paths, self._truths = path.parent, [path], [flat_label(path.stem)]
+        self.images = self._paths
         self._number = 0
         self._closed = False
 
     def read(self) -> Frame | None:
-        """The next picture, gray. Its budget starts when its bytes are read from the disk."""
+        """The next picture, gray, in the depth of its file.
+
+        Its budget starts when its bytes are read from the disk.
+        """
         if self._closed or self._number >= len(self._paths):
             return None
         number, path = self._number, self._paths[self._number]
@@ -51,13 +55,11 @@ class FolderCamera(Camera):
         pixels, fault = None, ""
         start_ns = time.monotonic_ns()
         try:
-            data = path.read_bytes()
+            data = read_encoded(path)
             start_ns = time.monotonic_ns()
-            pixels = decode_gray(data)
+            pixels = decode_image(data)
         except FrameError as error:
             fault = f"{path}: {error}"
-        except OSError as error:
-            fault = f"{path}: {error.strerror or error}"
         return Frame(
             number,
             pixels,

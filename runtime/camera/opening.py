@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
+from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera
 from runtime.camera.device import DeviceCamera
 from runtime.camera.folder import FolderCamera
 from runtime.camera.pacing import PacedCamera
 from runtime.camera.video import VideoCamera
 from runtime.errors import InputError
+from runtime.image_formats.kinds import READ, SNIFFED, image_kind
 from runtime.picture import SUFFIXES
+from runtime.secrets import redact
 
-DEMO = "demo"
 DEMO_RATE = 30.0
-
-ALTERNATIVES = "give --camera a video file, or try '--camera demo'"
 
 
 def open_camera(
@@ -30,8 +29,8 @@ def open_camera(
     """Open a source of frames.
 
     Args:
-        source: the index of a video device, `/dev/videoN`, a stream's URL, a GStreamer pipeline
-            (with ` ! ` in it), a video file, a folder of pictures, one picture, or `demo`.
+        source: see `sort_source`: a device, an address, a GStreamer pipeline, a video file, a
+            folder of pictures, one picture, or `demo`.
         rate: frames per second at which `demo`, a file or a folder is played; without it `demo`
             runs at `DEMO_RATE` and files go as fast as they are read.
         seed: of the demo line.
@@ -40,34 +39,45 @@ def open_camera(
     Raises:
         InputError: nothing there, or nothing that can be read as frames.
     """
-    if source == DEMO:
+    found = sort_source(source)
+    if found.kind is Kind.DEMO:
         from runtime.camera.demo import DemoCamera
 
         return DemoCamera(rate=rate or DEMO_RATE, seed=seed)
-    device = _device(source)
-    if device is not None or "://" in source or " ! " in source:
-        if rate is not None:
-            raise InputError(
-                f"camera {source} has a rate of its own", mend="leave --rate to files and the demo"
-            )
-        return DeviceCamera(source if device is None else device, report=report)
-    stored = _open_stored(Path(source))
-    return stored if rate is None else PacedCamera(stored, rate)
+    web = found.kind is Kind.ADDRESS and source.lower().startswith("http")
+    if rate is not None and not web and found.kind is not Kind.STORED:
+        raise _own_rate(redact(source))
+    if found.kind is Kind.STORED:
+        camera: Camera = _open_stored(found.path)
+    else:
+        device = found.text if found.index is None else found.index
+        camera = DeviceCamera(device, report=report)
+    if rate is None:
+        return camera
+    if camera.live:
+        camera.close()
+        raise _own_rate(redact(source))
+    return PacedCamera(camera, rate)
 
 
-def _device(source: str) -> int | None:
-    """The index of a video device; None where `source` is something else."""
-    match = re.fullmatch(r"(?:/dev/video)?([0-9]{1,4})", source)
-    return int(match[1]) if match else None
+def _own_rate(source: str) -> InputError:
+    return InputError(
+        f"camera {source} has a rate of its own", mend="leave --rate to files and the demo"
+    )
 
 
 def _open_stored(path: Path) -> Camera:
     if path.is_dir():
         return FolderCamera(path)
-    if not path.exists():
+    try:
+        with open(path, "rb") as file:
+            head = file.read(SNIFFED)
+    except OSError as error:
         raise InputError(
-            f"camera {str(path)!r}: there is no such file, folder or device", mend=ALTERNATIVES
-        )
+            f"{path} cannot be read: {error.strerror}", mend="check the file and its permissions"
+        ) from error
     if path.suffix.lower() in SUFFIXES:
         return FolderCamera(path)
-    return VideoCamera(path)
+    # A bare stream of JPEGs begins as one JPEG does.
+    picture = image_kind(head) in READ and path.suffix.lower() not in (".mjpeg", ".mjpg")
+    return FolderCamera(path) if picture else VideoCamera(path)

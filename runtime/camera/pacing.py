@@ -31,6 +31,7 @@ class PacedCamera(Camera):
         self.name = f"{camera.name} at {rate:g} frames/s"
         self.notes = camera.notes
         self._camera = camera
+        self.images = camera.images
         self._period_ns = 1e9 / rate
         self._due_ns: float | None = None
         self._closed = threading.Event()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame
+from runtime.camera.base import Camera, Frame, as_pixels
+from runtime.camera.capture import MJPEG, codec_of, is_deep, without_frames
+from runtime.camera.container import Ending, ending_of
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
 
-# Containers whose header says how many frames follow. Elsewhere OpenCV guesses from the duration.
-_COUNTED = frozenset({".avi", ".mp4", ".mov", ".m4v"})
-_MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
+# Codecs whose frames stand each for itself; others show frames in another order than they come in,
+# and x264 reorders four at most unless it is told otherwise.
+_ALONE = frozenset(
+    {"HFYU", "FFVH", "FFV1", "MPNG", "png ", "dvsd", "\0\0\0\0", "GREY", "Y800", "YUY2"}
+)
+_REORDERED = 4
 
 
 class VideoCamera(Camera):
     """The frames of a video file.
 
     Motion JPEG is taken as raw packets and decoded to gray with the decoder that training used:
-    faster than by way of BGR, and a packet that is cut short is seen. Other codecs come as BGR
-    from FFmpeg, which does not tell a damaged picture from a whole one.
+    faster than by way of BGR, and a packet that is cut short is seen. Other codecs come as BGR, or
+    as gray of 16 bits, from FFmpeg, which does not tell a damaged picture from a whole one: of a
+    file that ends within a frame, the last frames that this one may have spoilt are faults.
 
     Raises:
         InputError: it is no video that can be read, or it holds no frame.
@@ -36,12 +44,19 @@ class VideoCamera(Camera):
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
-        self._capture = _open(path, [])
-        self._raw = _codec(self._capture) in _MJPEG
-        self._announced = _announced(self._capture, path)
-        if self._raw:
+        self._ending = _look_at_end(path)
+        self._capture = _open(path, [], self._ending)
+        self._codec = codec_of(self._capture)
+        self._announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._raw = self._codec in MJPEG
+        option = [cv2.CAP_PROP_CONVERT_RGB, 0] if is_deep(self._capture) else []
+        option = [cv2.CAP_PROP_FORMAT, -1] if self._raw else option
+        if option:
             self._capture.release()
-            self._capture = _open(path, [cv2.CAP_PROP_FORMAT, -1])
+            self._capture = _open(path, option, self._ending)
+        self._held: deque[Frame] = deque()
+        spoilt = 1 if self._codec in _ALONE else _REORDERED
+        self._hold = spoilt if self._ending.partial else 0
         self._number = 0
         self._cut = False
         self._closed = False
@@ -52,7 +67,7 @@ class VideoCamera(Camera):
         """The next frame: gray from Motion JPEG, BGR from other codecs.
 
         Raises:
-            InputError: the file ended before the frames that it announced, or within a frame.
+            InputError: the file ended before what its container announces, or within a frame.
         """
         with self._reading:
             if self._closed:
@@ -86,51 +101,79 @@ class VideoCamera(Camera):
         return Frame(self._number, pixels, start_ns, time.monotonic_ns(), fault=fault)
 
     def _read_decoded(self) -> Frame | None:
-        start_ns = time.monotonic_ns()  # a file does not wait: what follows is all decoding
-        ok, pixels = self._capture.read()
-        if not ok or pixels is None:
+        while len(self._held) <= self._hold:
+            frame = self._decode()
+            if frame is None:
+                break
+            self._held.append(frame)
+        if not self._held:
             return None
-        return Frame(self._number, np.asarray(pixels, np.uint8), start_ns, time.monotonic_ns())
+        spoilt = len(self._held) <= self._hold
+        frame = self._held.popleft()
+        if spoilt:
+            self._cut = True
+            fault = f"{self._path}, frame {self._number}: the file is cut short here"
+            frame = replace(frame, pixels=None, fault=fault)
+        waited = time.monotonic_ns() - frame.ready_ns if self._hold else 0
+        return replace(
+            frame,
+            number=self._number,
+            start_ns=frame.start_ns + waited,
+            ready_ns=frame.ready_ns + waited,
+        )
+
+    def _decode(self) -> Frame | None:
+        start_ns = time.monotonic_ns()  # a file does not wait: what follows is all decoding
+        ok, delivered = self._capture.read()
+        if not ok or delivered is None:
+            return None
+        pixels, fault = None, ""
+        try:
+            pixels = as_pixels(delivered)
+        except FrameError as error:
+            fault = f"{self._path}, frame {self._number}: {error}"
+        return Frame(self._number, pixels, start_ns, time.monotonic_ns(), fault=fault)
 
     def _require_whole(self) -> None:
-        mend = "copy or record it again"
+        missing = self._ending.missing
+        if missing or (self._cut and not self._ending.known):
+            if self._cut:
+                where = f"in the middle of frame {self._number}"
+            else:
+                where = f"after {self._number}"
+            more = f" of {self._announced}" if self._announced > self._number else ""
+            what = "" if self._cut else " frames"
+            raise InputError(
+                f"{self._path} ended {where}{more}{what}: the file is cut short"
+                f"{f' ({missing})' if missing else ''}",
+                mend="copy or record it again",
+            )
         if self._number == 0:
-            raise InputError(f"{self._path} holds no frame that can be read", mend=mend)
-        if self._number >= self._announced and not self._cut:
-            return
-        if self._cut:
-            where = f"in the middle of frame {self._number}"
-            where += f" of {self._announced}" if self._announced else ""
-        else:
-            where = f"after {self._number} of {self._announced} frames"
-        raise InputError(f"{self._path} ended {where}: the file is cut short", mend=mend)
+            raise without_frames(str(self._path), self._codec if self._announced else "")
 
 
-def _open(path: Path, options: list[int]) -> Any:
+def _look_at_end(path: Path) -> Ending:
     try:
-        with open(path, "rb"):
-            pass
+        return ending_of(path)
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}", mend="check the file and its permissions"
         ) from error
+
+
+def _open(path: Path, options: list[int], ending: Ending) -> Any:
     # The absolute path, so that FFmpeg does not take a name with a colon for a protocol.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty", mend="copy or record it again")
+        if ending.missing:
+            raise InputError(
+                f"{path} is not a video that can be read: it is cut short ({ending.missing})",
+                mend="copy or record it again",
+            )
         raise InputError(
-            f"{path} is not a video that can be read, or it is cut short",
-            mend="record it again, or convert it, for example to Motion JPEG in .avi",
+            f"{path} is not a video that can be read",
+            mend="convert it, for example to Motion JPEG in .avi",
         )
     return capture
-
-
-def _codec(capture: Any) -> str:
-    number = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-    return number.to_bytes(4, "little").decode("latin-1")
-
-
-def _announced(capture: Any, path: Path) -> int:
-    """The frames that the container promises; 0 where it does not."""
-    if path.suffix.lower() not in _COUNTED:
-        return 0
-    return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))

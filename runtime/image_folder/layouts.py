@@ -99,8 +99,8 @@ def arrange(walk: Walk) -> Layout:
         raise no_pictures(
             folder,
             notes,
-            mend="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, a folder per "
-            "class, or names like crazing_12.jpg",
+            mend="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, in one "
+            "folder per class or with names like crazing_12.jpg",
         )
     aside = ground_truth(names)
     names = [name for name in names if name not in aside]

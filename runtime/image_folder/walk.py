@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from runtime.errors import InputError
-from runtime.image_folder.content import HEAD, IMAGE, kind_of
+from runtime.image_formats.kinds import READ, SNIFFED, image_kind
 from runtime.picture import SUFFIXES
 
 HIDDEN = "hidden"
@@ -188,20 +188,20 @@ class _Walker:
             self._fail(name, error, folder=unknown)
         return False
 
-    def _put(self, name: PurePosixPath, kind: int) -> None:
-        if kind == stat.S_IFDIR:
+    def _put(self, name: PurePosixPath, form: int) -> None:
+        if form == stat.S_IFDIR:
             self._links.append(name)
-        elif kind != stat.S_IFREG:
+        elif form != stat.S_IFREG:
             self.left_out.append(LeftOut(name, IRREGULAR))
         elif name.suffix.lower() in SUFFIXES:
             self.images.append(name)
         else:
             with open(self._root / name, "rb") as stream:
-                content = kind_of(stream.read(HEAD), name.suffix.lower())
-            if content == IMAGE:
+                kind = image_kind(stream.read(SNIFFED), name.suffix.lower())
+            if kind in READ:
                 self.images.append(name)
             else:
-                reason = NO_IMAGE if content is None else f"{content} is not read"
+                reason = f"{kind} is not read" if kind else NO_IMAGE
                 self.left_out.append(LeftOut(name, reason))
 
     def _fail(self, name: PurePosixPath, error: OSError, *, folder: bool) -> None:

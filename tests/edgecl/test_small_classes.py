@@ -88,8 +88,9 @@ def test_whatever_the_classes_are_like_the_parts_are_whole(seed):
     fewest = max(folds + 1, 3)
     targets_of, groups = [], []
     for number in range(rng.integers(2, 6)):
-        for group in range(int(rng.integers(fewest, rng.choice([fewest + 1, 20, 150])))):
-            size = int(rng.integers(1, 9) if rng.random() < 0.9 else rng.integers(10, 60))
+        counts = [fewest, int(rng.integers(fewest, 20)), int(rng.integers(20, 150))]
+        for group in range(int(rng.choice(counts))):
+            size = rng.integers(1, 9) if rng.random() < 0.9 else rng.integers(10, 60)
             targets_of += [number] * size
             groups += [f"{number}_{group}"] * size
     order = rng.permutation(len(groups))

@@ -23,7 +23,8 @@ def shot(camera: DemoCamera) -> tuple[Frame, NDArray[np.uint8]]:
     frame = camera.read()
     assert frame is not None
     assert frame.pixels is not None
-    return frame, frame.pixels
+    assert frame.pixels.dtype == np.uint8
+    return frame, frame.pixels.astype(np.uint8, copy=False)
 
 
 def test_frames_are_gray_numbered_and_end_at_the_limit() -> None:

@@ -1,14 +1,30 @@
-"""What a file is, by its first bytes."""
+"""Which format an encoded image has, by its first bytes, whatever its file is called."""
 
 from __future__ import annotations
 
 import re
 
-HEAD = 512
-"""How many bytes tell all kinds apart."""
+from runtime.errors import FrameError
+from runtime.image_formats.bmp import inspect_bmp
+from runtime.image_formats.facts import Facts
+from runtime.image_formats.jpeg import inspect_jpeg
+from runtime.image_formats.png import inspect_png
+from runtime.image_formats.pnm import inspect_pnm
+from runtime.image_formats.tiff import inspect_tiff
+from runtime.image_formats.webp import inspect_webp
 
-IMAGE = ""
-"""The answer for what is decoded."""
+SNIFFED = 512
+"""So many first bytes tell all kinds apart."""
+
+READ = {
+    "JPEG": inspect_jpeg,
+    "PNG": inspect_png,
+    "BMP": inspect_bmp,
+    "TIFF": inspect_tiff,
+    "WebP": inspect_webp,
+    "PNM": inspect_pnm,
+}
+"""The kinds that are read, with what inspects them."""
 
 # What raw converters and editors write begins like TIFF and holds a preview at best.
 _RAW = frozenset(
@@ -17,7 +33,7 @@ _RAW = frozenset(
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # The size of the header that follows tells a bitmap from a text that begins with BM.
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-_PNM = re.compile(rb"P(?:[1-6]\s+(?:#|\d+\s)|7\n\s*(?:#|WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE))")
+_PNM = re.compile(rb"P(?:[1-6]\s+(?:#|\d)|7\n\s*(?:#|WIDTH|HEIGHT|DEPTH|MAXVAL|TUPLTYPE))")
 
 _STARTS = (
     (b"GIF87a", "GIF"),
@@ -27,11 +43,13 @@ _STARTS = (
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\xff\xd8\xff\xf7", "JPEG-LS"),
+    (b"\xff\xd8", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
     (b"#?RGBE", "Radiance HDR"),
-    (b"PF\n", "PFM"),
-    (b"Pf\n", "PFM"),
+    (b"PF\n", "PFM of floating point"),
+    (b"Pf\n", "PFM of floating point"),
     (b"8BPS", "Photoshop"),
     (b"gimp xcf", "GIMP"),
     (b"DDS ", "DDS"),
@@ -72,30 +90,27 @@ _BRANDS = {
 }
 
 
-def kind_of(head: bytes, suffix: str) -> str | None:
-    """What begins with `head`.
+def image_kind(head: bytes, suffix: str = "") -> str:
+    """The format's name.
 
     Args:
-        head: the first `HEAD` bytes, fewer where the file is shorter.
-        suffix: of the file's name, in lower case.
+        head: the first `SNIFFED` bytes, or all where there are fewer.
+        suffix: of the file's name, in lower case: raw images of cameras begin as TIFF does.
 
     Returns:
-        `IMAGE` for JPEG, PNG, BMP, TIFF, WebP and PNM; the name of another kind; or None where
-        the bytes are of no kind that is known.
+        One of `READ`; the name of another known format, which is not read; empty for neither.
     """
     if head.startswith(_TIFF):
-        return "camera raw" if suffix in _RAW else IMAGE
+        return "camera raw" if suffix in _RAW else "TIFF"
     for start, kind in _STARTS:
         if head.startswith(start):
             return kind
-    if (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
-        or _is_bitmap(head)
-        or _PNM.match(head)
-    ):
-        return IMAGE
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "BMP"
+    if _PNM.match(head):
+        return "PNM"
     if head[:4] == b"RIFF":
-        return {b"WEBP": IMAGE, b"AVI ": "video"}.get(head[8:12])
+        return {b"WEBP": "WebP", b"AVI ": "video"}.get(head[8:12], "")
     if head[4:8] == b"ftyp":
         # AVIF and HEIC may call themselves mif1 first; the brands that follow are exact.
         brands = [head[at : at + 4] for at in (8, *range(16, min(head[3], len(head)), 4))]
@@ -104,10 +119,23 @@ def kind_of(head: bytes, suffix: str) -> str | None:
         return _BRANDS.get(brands[0], "video")
     if head[128:132] == b"DICM":
         return "DICOM"
-    if head[:1] == b"\x47" and head[188:189] == b"\x47" and head[376:377] == b"\x47":
+    if head[:1] == b"G" and head[188:189] == b"G" and head[376:377] == b"G":
         return "video"
-    return None
+    return ""
 
 
-def _is_bitmap(head: bytes) -> bool:
-    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+def inspect(data: bytes) -> Facts:
+    """Read the structure of an encoded image.
+
+    Raises:
+        FrameError: it is no image of a kind that is read, it is not whole, or its form is not
+            decoded.
+    """
+    if not data:
+        raise FrameError("the file is empty")
+    kind = image_kind(data[:SNIFFED])
+    if kind in READ:
+        return READ[kind](data)
+    if kind:
+        raise FrameError(f"{kind} is not read; convert it to PNG or TIFF")
+    raise FrameError("it is not a picture: it begins like none of " + ", ".join(READ))

@@ -1,0 +1,182 @@
+"""What stands behind `--camera`, sorted by what it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from runtime.errors import InputError
+
+ALTERNATIVES = "give --camera a video file, or try '--camera demo'"
+SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms")
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class Kind(Enum):
+    """Kinds of sources."""
+
+    DEMO = "demo"
+    DEVICE = "device"
+    ADDRESS = "address"
+    PIPELINE = "pipeline"
+    STORED = "stored"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of frames.
+
+    Args:
+        kind: what it is.
+        text: as it was given.
+        path: of a file, a folder, or a device's node.
+        index: of a video device that was named by its number.
+    """
+
+    kind: Kind
+    text: str
+    path: Path = Path()
+    index: int | None = None
+
+
+def sort_source(text: str) -> Source:
+    """Tell what a source is. What exists under that name is taken for what it is.
+
+    Args:
+        text: the index of a video device, `/dev/videoN` or another name of a device's node, a
+            stream's address, a GStreamer pipeline (with ` ! ` in it), a file, a folder, or `demo`.
+
+    Raises:
+        InputError: it is empty, nothing of that name exists, it can be two things, or neither a
+            file, a folder nor a device.
+    """
+    if not text.strip():
+        raise InputError(
+            "the camera's name is empty",
+            mend="name it with --camera; a variable in a script or a unit file may not be set",
+        )
+    if text == Kind.DEMO.value:
+        return Source(Kind.DEMO, text)
+    if os.path.lexists(text):
+        return _existing(text)
+    index = _index(text)
+    if index is not None:
+        return Source(Kind.DEVICE, text, index=index)
+    scheme = _SCHEME.match(text)
+    if (scheme and scheme[1].lower() == "file") or text.startswith("file:"):
+        return _existing_file(text)
+    if scheme:
+        return _address(text, scheme[1])
+    if " ! " in text:
+        return Source(Kind.PIPELINE, text)
+    if text.startswith("/dev/"):
+        raise InputError(
+            f"camera {text!r}: there is no such device",
+            mend="plug it in; 'ls /dev/video* /dev/v4l/by-id' shows those that are there",
+        )
+    raise InputError(f"camera {text!r}: there is no such file, folder or device", mend=ALTERNATIVES)
+
+
+def device_node(index: int) -> Path:
+    """The node of the video device of that number."""
+    return Path(f"/dev/video{index}")
+
+
+def _index(text: str) -> int | None:
+    match = re.fullmatch(r"(?:/dev/video)?([0-9]{1,4})", text)
+    return int(match[1]) if match else None
+
+
+def _existing(text: str) -> Source:
+    path = Path(text)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(
+            f"camera {text!r} is a link to {os.path.realpath(path)}, which is not there",
+            mend="plug the camera in, or mend the link",
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"camera {text!r} cannot be looked at: {error.strerror}",
+            mend="check the path and its permissions",
+        ) from error
+    index = _index(text)
+    if stat.S_ISCHR(mode):
+        return Source(Kind.DEVICE, text, path, index if text.startswith("/dev/video") else None)
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(
+            f"camera {text!r} is neither a file, a folder nor a camera's device",
+            mend=ALTERNATIVES,
+        )
+    if index is not None and device_node(index).exists():
+        raise InputError(
+            f"camera {text!r} is both the video device {device_node(index)} and {path.absolute()}",
+            mend=f"name ./{text} or {device_node(index)}",
+        )
+    return Source(Kind.STORED, text, path)
+
+
+def _existing_file(text: str) -> Source:
+    """A path that is written as a URL."""
+    rest = text[len("file:") :]
+    host, path = "", rest
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        path = slash + path
+    if host not in ("", "localhost"):
+        raise InputError(
+            f"camera {text!r} is a file on the host {host!r}",
+            mend="write file:///PATH for a file of this machine, or mount it",
+        )
+    for candidate in (path, unquote(path)):
+        if os.path.lexists(candidate):
+            return _existing(candidate)
+    raise InputError(f"camera {text!r}: there is no such file", mend=ALTERNATIVES)
+
+
+def _address(text: str, scheme: str) -> Source:
+    if scheme.lower() not in SCHEMES:
+        raise InputError(
+            f"camera {text!r}: {scheme}:// is no kind of stream that is read",
+            mend=f"choose among {', '.join(SCHEMES)}",
+        )
+    if re.search(r"\s", text):
+        # Not shown: what stands around a blank may be a password.
+        raise InputError(
+            f"camera {scheme}://… has a blank in its address",
+            mend=f"write %20 for it; {encoding_hint()}",
+        )
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host:
+        raise InputError(
+            f"camera {text!r} names no host, or no whole number as its port", mend=encoding_hint()
+        )
+    return Source(Kind.ADDRESS, text)
+
+
+def encoding_hint() -> str:
+    """How an odd password is written."""
+    return (
+        "put USER:PASSWORD@ before the host, with signs such as @ # % / : ? in them "
+        "percent-encoded (@ is %40, # is %23, % is %25, / is %2F)"
+    )
+
+
+def looks_unencoded(text: str) -> bool:
+    """Whether an address's password seems to hold signs that were not percent-encoded."""
+    rest = text.partition("://")[2]
+    before, at, _ = rest.rpartition("@")
+    if not at:
+        return False
+    bad_percent = re.search(r"%(?![0-9A-Fa-f]{2})", before) is not None
+    return bad_percent or any(sign in before for sign in "@/#? ") or before.count(":") > 1

@@ -1,0 +1,204 @@
+"""OpenCV's captures of live sources, opened so that what comes can be checked.
+
+Motion JPEG comes as it was sent: decoded here, a JPEG that was cut on its way is a fault. FFmpeg
+and V4L2 would fill it up with the frame before and say nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.camera.address import device_node
+from runtime.camera.diagnosis import Finding, diagnose, is_stored
+from runtime.errors import InputError
+from runtime.secrets import redact
+
+READ_TIMEOUT_MS = 5000
+MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
+# FFmpeg's tag of gray16le. Gray of 10 and 12 bits says its depth, and comes scaled.
+_GRAY16 = int.from_bytes(b"Y1\0\x10", "little")
+_SILENT = 0  # of OpenCV's log levels
+# Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 carry the image.
+_DEEP = {"Y10 ": 10, "Y12 ": 12, "Y14 ": 14, "Y16 ": None}
+
+
+class Capture:
+    """One `cv2.VideoCapture` and what is known of its stream.
+
+    Attributes:
+        bits: how many bits of a uint16 sample carry the image; None where nothing says.
+        announced: frames of a stored file, as its header counts them; 0 for none.
+        stored: it has an end, which is no loss.
+        codec: its four letters; empty where nothing says.
+    """
+
+    def __init__(self, video: Any) -> None:
+        self._video = video
+        self.bits: int | None = None
+        self.announced = 0
+        self.stored = False
+        self.codec = ""
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        """Whether frames can be asked for."""
+        return bool(self._video.isOpened())
+
+    def grab(self) -> bool:
+        """Wait for the next frame."""
+        return bool(self._video.grab())
+
+    def retrieve(self) -> tuple[bool, NDArray[np.generic] | None]:
+        """The frame that was grabbed: pixels, or the bytes of a JPEG in one row."""
+        ok, frame = self._video.retrieve()
+        return bool(ok), frame
+
+    def release(self) -> None:
+        """Give the source back."""
+        self._video.release()
+
+
+def open_capture(source: int | str) -> Capture:
+    """Open a device by its number or node, an address, or a GStreamer pipeline."""
+    if isinstance(source, str) and " ! " in source:
+        capture = Capture(cv2.VideoCapture(source, cv2.CAP_GSTREAMER))
+    elif isinstance(source, str) and "://" in source:
+        capture = _open_address(source)
+    else:
+        capture = _open_device(source)
+    # Frames that wait in the driver are old by the time they are judged.
+    if not capture.stored:
+        capture._video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return capture
+
+
+def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
+    """The bytes of a JPEG that came in place of pixels; None for pixels."""
+    if frame.dtype != np.uint8 or frame.size != max(frame.shape) or frame.size < 4:
+        return None
+    data = frame.tobytes()
+    return data if data.startswith(b"\xff\xd8") else None
+
+
+def without_frames(name: str, codec: str) -> InputError:
+    """The error for a stored stream that was opened and has no frame to give.
+
+    Args:
+        name: of the file or the camera.
+        codec: of a stream whose header announces frames; else empty.
+    """
+    if codec.strip("\0 "):
+        return InputError(
+            f"{name} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
+            f"codec {codec}",
+            mend="convert it, for example to Motion JPEG in .avi",
+        )
+    return InputError(f"{name} holds no frame that can be read", mend="copy or record it again")
+
+
+def why_not(source: int | str) -> Finding:
+    """Why a source cannot be opened, and what to do."""
+    if isinstance(source, str) and "://" in source:
+        return diagnose(source)
+    if isinstance(source, str) and " ! " in source:
+        if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+            return Finding(
+                "this OpenCV is built without GStreamer, as pip's is",
+                "name the camera's device or address, or install the system's OpenCV "
+                "(python3-opencv; JetPack brings one)",
+            )
+        return Finding(
+            "OpenCV's GStreamer backend could not open it",
+            "try the pipeline with gst-launch-1.0; it has to end in appsink",
+        )
+    return _why_no_device(source)
+
+
+def _open_address(address: str) -> Capture:
+    if redact(address) != address:
+        _keep_natives_from_saying_it()
+    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
+    options = [value for name in timeouts for value in (name, READ_TIMEOUT_MS)]
+    raw = [*options, cv2.CAP_PROP_FORMAT, -1]
+    # The likelier form first: who must open twice keeps a camera busy that allows one viewer.
+    ways = [raw, options] if address.lower().startswith("http") else [options, raw]
+    for way in ways:
+        video = cv2.VideoCapture(address, cv2.CAP_FFMPEG, way)
+        if not video.isOpened() or (codec_of(video) in MJPEG) == (way is raw):
+            break
+        video.release()
+    if video.isOpened() and is_deep(video):
+        video.release()
+        video = cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_CONVERT_RGB, 0])
+    capture = Capture(video)
+    if capture.isOpened():
+        capture.codec = codec_of(video)
+        capture.announced = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        capture.stored = capture.announced > 0 or is_stored(address)
+    return capture
+
+
+def _keep_natives_from_saying_it() -> None:
+    """OpenCV and FFmpeg log whole addresses when they are asked to log, passwords included."""
+    # OpenCV 5 moved it.
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    set_level(_SILENT)
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
+    os.environ.pop("OPENCV_FFMPEG_DEBUG", None)
+
+
+def _open_device(source: int | str) -> Capture:
+    # Read once by OpenCV: how long a V4L2 read may wait for a frame.
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_MS // 1000))
+    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    # A link such as /dev/v4l/by-id/… is followed anew each time: a camera that was unplugged
+    # comes back under another number.
+    video = cv2.VideoCapture(
+        os.path.realpath(source) if isinstance(source, str) else source, backend
+    )
+    capture = Capture(video)
+    if capture.isOpened():
+        code = codec_of(video)
+        if code in MJPEG or code in _DEEP:
+            video.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+            capture.bits = _DEEP.get(code)
+    return capture
+
+
+def is_deep(video: Any) -> bool:
+    """Whether FFmpeg decodes to gray of 16 bits, of which BGR would keep the upper eight."""
+    return int(video.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xFFFFFFFF == _GRAY16
+
+
+def codec_of(video: Any) -> str:
+    """The four letters of a capture's codec or pixel format."""
+    number = int(video.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    return number.to_bytes(4, "little").decode("latin-1")
+
+
+def _why_no_device(source: int | str) -> Finding:
+    if sys.platform != "linux":
+        return Finding("OpenCV could not open it", "give --camera a video file, or 'demo'")
+    device = device_node(source) if isinstance(source, int) else Path(source)
+    others = "or give --camera a video file, or try '--camera demo'"
+    if not device.exists():
+        return Finding(
+            f"no device {device}, OpenCV's V4L2 backend could not open it",
+            f"plug it in ('ls /dev/video* /dev/v4l/by-id' shows what is there), {others}",
+        )
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Finding(
+            f"{device} may not be opened by this user",
+            "add the user to the group 'video' and log in again",
+        )
+    return Finding(
+        f"OpenCV's V4L2 backend could not open {device}",
+        "see whether another program uses it (fuser), and whether it is a camera's capture device "
+        f"(v4l2-ctl --list-devices), {others}",
+    )

