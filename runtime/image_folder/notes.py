@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from runtime.image_folder.walk import NO_IMAGE, LeftOut
+from runtime.image_folder.walk import NO_IMAGE, TWICE, LeftOut
 
 _MOST_SUFFIXES = 5
 
@@ -36,7 +36,8 @@ def shown(name: PurePath | str) -> str:
 
 def _note(reason: str, items: Sequence[LeftOut]) -> str:
     first, folders = items[0], sum(item.folder for item in items)
-    name, place = shown(first.name), f"as {shown(first.other)}" if first.other is not None else ""
+    name = shown(first.name)
+    place = f"as {shown(first.other)}" if first.other is not None and reason == TWICE else ""
     if len(items) == 1:
         return f"left out {name}: {reason}{f' ({place})' if place else ''}"
     what = "files and folders" if folders else "files"

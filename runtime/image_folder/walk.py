@@ -42,7 +42,7 @@ class LeftOut:
         folder: whether it is a folder, or a link that could be one.
         failed: whether it is lost although somebody may have wanted it: no permission, a broken
             link, a disk's error.
-        other: the name under which a folder was taken instead.
+        other: the name under which a folder was taken instead, so that nothing of it is lost.
     """
 
     name: PurePosixPath
@@ -139,11 +139,14 @@ class _Walker:
         self._enter_pending()
         while self._links:
             link = self._links.popleft()
-            if self._leads_back(link):
-                self.left_out.append(LeftOut(link, LOOP, folder=True))
-            else:
+            target, here = (os.path.realpath(self._root / name) for name in (link, link.parent))
+            if os.path.commonpath((target, here)) != target:
                 self._pending.append(link)
                 self._enter_pending()
+                continue
+            status = (self._root / link).stat()
+            other = self._taken.get((status.st_dev, status.st_ino))
+            self.left_out.append(LeftOut(link, LOOP, folder=True, other=other))
 
     def _enter_pending(self) -> None:
         while self._pending:
@@ -162,7 +165,7 @@ class _Walker:
             self.left_out.append(LeftOut(name, TWICE, folder=True, other=other))
             return
         with os.scandir(folder) as entries:
-            children = sorted(entries, key=lambda entry: natural_key(PurePosixPath(entry.name)))
+            children = sorted(entries, key=lambda entry: entry.name)
         if name.parts:
             self.folders.append(name)
         folders = [name / child.name for child in children if self._is_folder(name, child)]
@@ -200,10 +203,6 @@ class _Walker:
             else:
                 reason = f"{kind} is not read" if kind else NO_IMAGE
                 self.left_out.append(LeftOut(name, reason))
-
-    def _leads_back(self, link: PurePosixPath) -> bool:
-        target, here = (os.path.realpath(self._root / name) for name in (link, link.parent))
-        return os.path.commonpath((target, here)) == target
 
     def _fail(self, name: PurePosixPath, error: OSError, *, folder: bool) -> None:
         nowhere = error.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)

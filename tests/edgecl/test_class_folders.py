@@ -63,7 +63,7 @@ def broken_link(folder: Path) -> None:
 
 
 def loop(folder: Path) -> None:
-    folder.symlink_to("..")
+    folder.symlink_to("../" * (len(folder.parts) - 1))
 
 
 def other_kinds(folder: Path) -> None:
@@ -115,6 +115,18 @@ def test_a_class_that_loses_everything_is_refused_by_name(tmp_path, spoil, why, 
         read_labelled(tmp_path, CONTRACT)
     assert error.match(why.replace("good", place))
     assert len(read_unlabelled([tmp_path], CONTRACT)) == 2
+
+
+@pytest.mark.parametrize("target", [".", ".."])
+def test_a_link_back_into_the_set_loses_nothing_and_is_a_note(tmp_path, target):
+    make(tmp_path, "train/crack/1.png", "train/good/2.png", "test/good/3.png")
+    (tmp_path / "train" / "latest").symlink_to(target)
+    (tmp_path / "test" / "good" / "up").symlink_to("..")
+    pictures = read_labelled(tmp_path, CONTRACT)
+    assert (len(pictures), pictures.labels) == (3, ("crack", "good"))
+    assert pictures.notes[0] == (
+        "left out 2 folders: a link back to a folder that it lies in (the first is test/good/up)"
+    )
 
 
 def test_a_class_folder_without_permission_is_refused():
