@@ -78,7 +78,6 @@ class SteadyOutput(io.RawIOBase):
                 if not self._takes_some():
                     break
                 rest = rest[os.write(self._descriptor, rest[:PIECE]) :]
-                self._stalled = False
             except BlockingIOError:  # another process was quicker
                 if self._patience_s is not None:
                     self._stalled = True
@@ -93,8 +92,7 @@ class SteadyOutput(io.RawIOBase):
         if self._patience_s is None:
             self._poll.poll()
             return True
-        if not self._poll.poll(0 if self._stalled else 1000 * self._patience_s):
-            self._stalled = True
+        self._stalled = not self._poll.poll(0 if self._stalled else 1000 * self._patience_s)
         return not self._stalled
 
 

@@ -14,17 +14,15 @@ class Results:
 
     Args:
         place: the file or folder that holds all of it; None while standard output is all there is.
+        printed: standard output is what was asked for all the same, as with `--json`.
     """
 
     place: Path | None = None
+    printed: bool = True
 
 
 def results_are_in(place: Path, *, printed: bool = False) -> None:
-    """Say, before they are printed, that the results are whole in `place`.
-
-    Args:
-        printed: standard output is what was asked for all the same, as with `--json`.
-    """
+    """Say, before they are printed, that the results are whole in `place`; see `Results`."""
     context = click.get_current_context(silent=True)
-    if not printed and context is not None and isinstance(context.obj, Results):
-        context.obj.place = place
+    if context is not None and isinstance(context.obj, Results):
+        context.obj.place, context.obj.printed = place, printed

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -55,6 +56,15 @@ class LazyVerbs(click.Group):
             return None
         command: click.Command = importlib.import_module(f"edgecl.cli.{name}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb. Where no terminal echoes a ^C, no line has to be ended after it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            if sys.stderr is not None and sys.stderr.isatty():
+                raise
+            raise click.Abort from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs' lines without importing any of them."""
@@ -133,8 +143,10 @@ def _seen(code: int, results: Results) -> int:
         return code
     line = f"standard output could not be written ({problem.strerror or problem})"
     if results.place is not None:
-        return _fail(f"{line}; the results are in {results.place}", code)
-    return _fail(f"{line}; send it to a place with room", code or EXIT_USER)
+        line += f"; the results are in {results.place}"
+    if results.printed:
+        return _fail(f"{line}; send it to a place with room", code or EXIT_USER)
+    return _fail(line, code)
 
 
 def _fail(message: str, code: int) -> int:
