@@ -10,7 +10,8 @@ from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
 def _frozen(values: Values) -> bool:
     from edgecl.learning.config import FROZEN_ENCODERS
 
-    return values["encoder"] in FROZEN_ENCODERS
+    # Pretraining such an encoder is the greater mistake, and said by the run.
+    return values["encoder"] in FROZEN_ENCODERS and values["method"] == "none"
 
 
 def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
