@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ def stream(make_bundle, tmp_path, monkeypatch) -> list[object]:
 def judged_all() -> bool:
     verdicts = Path("o/verdicts.jsonl").read_text().splitlines()
     summary = json.loads(Path("o/summary.json").read_text())
-    return len(verdicts) == 30 == summary["judged"] and summary["balanced"]
+    return len(verdicts) == 30 == summary["judged"] and summary["balanced"] is True
 
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)])
@@ -38,7 +39,11 @@ def test_standard_error_on_a_full_disk_does_not_end_a_stream(stream, debug):
 
 @pytest.mark.parametrize("closed", [(2,), (1, 2), (0, 1, 2)])
 def test_streams_that_were_closed_get_into_no_file(stream, closed):
-    code, _, _ = finish(*stream, preexec_fn=lambda: [os.close(number) for number in closed])
+    def close_all() -> None:
+        for descriptor in closed:
+            os.close(descriptor)
+
+    code, _, _ = finish(*stream, preexec_fn=close_all)
     assert code == 0
     assert judged_all()
 
@@ -46,9 +51,9 @@ def test_streams_that_were_closed_get_into_no_file(stream, closed):
 def test_a_reader_of_standard_error_that_stalls_or_goes_does_not_hold_a_stream(stream):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            os.write(writer, bytes(4096))
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            pass
     os.set_blocking(writer, True)
     assert finish(*stream, stderr=writer)[0] == 0
     assert judged_all()

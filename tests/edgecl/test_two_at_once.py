@@ -19,7 +19,7 @@ FEW = ["--frames", "6", "--warmup", "1", "--frame-size", "40x60", "--engine", "o
 
 
 @pytest.fixture
-def workplace(make_bundle, tmp_path, monkeypatch) -> Path:
+def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_bundle(tmp_path / "tiny.edgecl")
     return tmp_path
@@ -69,9 +69,7 @@ def test_a_bench_by_its_own_name_is_replaced(workplace):
         ["demo"],
     ],
 )
-def test_a_folder_that_another_process_writes_is_refused_before_the_work(
-    workplace, capfd, command
-):
+def test_a_folder_that_another_process_writes_is_refused_before_the_work(workplace, capfd, command):
     with own_folder(Path("busy")):
         assert edgecl([*command, "--out", "busy"]) == 2
     err = capfd.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,35 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="No space left"), replacing(tmp_path / "file"):
         raise OSError(28, "No space left on device")
+    assert not names(tmp_path)
+
+
+class OwnError(Exception):
+    """As libraries raise that write files themselves."""
+
+
+def fail_with(path: Path, words: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OwnError(words)
+
+
+def test_the_disk_is_asked_why_a_library_could_not_write(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot write .*file: File too large"):
+            fail_with(tmp_path / "file", "unexpected pos 64 vs 0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(InputError, match=r"cannot write .*file: Input/output error"):
+        fail_with(tmp_path / "file", "I/O error: something (os error 5)")
+    assert not names(tmp_path)
+
+
+def test_an_error_that_the_disk_is_not_to_blame_for_stays_what_it_is(tmp_path):
+    with pytest.raises(OwnError, match="a bug"):
+        fail_with(tmp_path / "file", "a bug")
     assert not names(tmp_path)
 
 

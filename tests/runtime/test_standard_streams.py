@@ -21,6 +21,11 @@ def python(code: str, **options) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, "-c", GUARD + code], timeout=60, **options)
 
 
+def close_all(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def full_pipe() -> tuple[int, int]:
     """A pipe that takes nothing more until somebody reads."""
     reader, writer = os.pipe()
@@ -44,10 +49,11 @@ def test_no_file_gets_the_number_of_a_stream_that_was_closed(tmp_path, closed):
         f"file = open({str(tmp_path / 'data')!r}, 'wb')\n"
         "assert file.fileno() > 2, file.fileno()\n"
         "os.write(2, b'native'); print('out'); print('err', file=sys.stderr)\n"
-        "subprocess = __import__('subprocess').run([sys.executable, '-c', 'print(1)'], check=True)\n"
+        "import subprocess\n"
+        "subprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n"
         "assert problem_of_standard_output() is None\n"
     )
-    done = python(code, preexec_fn=lambda: [os.close(number) for number in closed])
+    done = python(code, preexec_fn=lambda: close_all(closed))
     assert done.returncode == 0
     assert (tmp_path / "data").read_bytes() == b""
 
