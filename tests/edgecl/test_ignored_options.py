@@ -100,7 +100,10 @@ RUN = ("run", "--camera", "demo", "--model")
         (("train", "--pretrain-only", "--epochs", "3"), "--epochs"),
         (("train", "--pretrain-only", "--patience", "3"), "--patience"),
         (("train", "--encoder", "resnet101-svm", "--method", "none", "--rate", "0.1"), "--rate"),
-        (("train", "--encoder", "resnet101-svm", "--autocast", "bf16"), "--autocast"),
+        (
+            ("train", "--encoder", "resnet101-svm", "--method", "none", "--autocast", "bf16"),
+            "--autocast",
+        ),
         (("demo", "--groups", "groups.csv"), "--groups"),
         (("study", "--preset", "smoke", "--plan", "--processes", "2"), "--processes"),
         (
