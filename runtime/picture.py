@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from runtime.depth import scaled_to_8_bits, to_8_bits
+from runtime.depth import DEPTHS, scaled_to_8_bits, to_8_bits
 from runtime.errors import FrameError
 from runtime.image_formats import inspect
 from runtime.image_formats.exif import upright
@@ -61,6 +61,8 @@ def decode_image(data: bytes | NDArray[np.uint8]) -> Gray:
     if facts.maxval is not None:
         gray = scaled_to_8_bits(gray, facts.maxval)
         gray = 255 - gray if facts.inverted else gray
+    elif facts.inverted:
+        gray = _upside_up(gray)
     turned: Gray = upright(gray, facts.orientation)  # type: ignore[assignment]
     return turned
 
@@ -122,6 +124,17 @@ def _decode_jpeg(encoded: bytes) -> NDArray[np.uint8]:
 def _strictly(encoded: bytes) -> NDArray[np.uint8]:
     gray: NDArray[np.uint8] = simplejpeg.decode_jpeg(encoded, "GRAY", strict=True)[:, :, 0]
     return gray
+
+
+def _upside_up(gray: Gray) -> Gray:
+    """16-bit samples of which 0 is white, with black as 0."""
+    largest = int(gray.max(initial=0))
+    if not largest >> DEPTHS[-2]:
+        raise FrameError(
+            f"0 is white in it and its largest value is {largest}: nothing says which value is "
+            f"black; save it with black as 0"
+        )
+    return (65535 - gray.astype(np.uint16, copy=False)).astype(np.uint16)
 
 
 def _imdecode(encoded: bytes, kind: str) -> NDArray[np.generic]:

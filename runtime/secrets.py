@@ -1,20 +1,33 @@
-"""Passwords in addresses, hidden wherever text is shown or kept."""
+"""Passwords in addresses, hidden wherever text is shown or kept.
+
+Cameras take passwords in many forms: before the host, as a parameter of any name, in the middle of a
+path. What may be one is hidden; an address that shows too little can be looked up where it was given.
+"""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 HIDDEN = "***"
 
-# Up to the last @, for a password may hold an @ or a / that nobody encoded. An address with a port
-# and an @ in its path loses both from sight: better than a password shown.
-_USER = re.compile(r"(?P<scheme>\w://)(?P<user>[^\s:/@?#]*)(?P<password>:\S*)?@")
-_NAMES = (
-    r"pass(?:word|wd|phrase|code)?|psw|pwd|pw|user-pw|proxy-pw|user-pass|token|access_token|"
-    r"auth|api_?key|key|secret|sig(?:nature)?|credentials?"
-)
+# A quoted text may hold blanks, and a password in it too.
+_TOKEN = re.compile(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*'|[\"'])+")
+_USER = re.compile(r"(?P<scheme>\w://)(?P<user>[^:/@?#]*)(?P<password>:.*)?@", re.DOTALL)
+# The scheme was forgotten or mistyped: rtsp:/user:password@host, user:password@host.
+_BARE = re.compile(r"(?P<user>(?:\w+:/?)?[^:@]*):.+@", re.DOTALL)
+_NAMES = r"pass|pas|pwd|psw|psd|pw|token|secret|auth|cred|session|apikey|api[_-]key|signature"
 _PARAMETER = re.compile(
-    rf"(?P<name>(?:^|[?&;\s])(?:{_NAMES})=)(?P<value>\"[^\"]*\"|'[^']*'|[^&\s'\"]+)", re.IGNORECASE
+    rf"(?P<name>[\w%.-]*(?:{_NAMES})[\w%.-]*\s*=\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^&;\s'\"]+)",
+    re.IGNORECASE,
+)
+_QUERY = re.compile(r"(?P<name>[?&][^=&\s'\"]+=)(?P<value>[^&\s'\"]+)")
+# Parameters of addresses that are worth seeing and hold no secret; the others are hidden.
+_HARMLESS = frozenset(
+    {"res", "resolution", "size", "width", "height", "fps", "framerate", "rate", "quality"}
+    | {"channel", "ch", "chn", "stream", "streamtype", "subtype", "profile", "codec", "mode"}
+    | {"videocodec", "compression", "rotation", "camera", "cam", "id", "transport", "timeout"}
+    | {"latency", "user", "usr", "username", "loginuse", "unicast", "proto", "action", "x"}
 )
 
 
@@ -22,14 +35,31 @@ def redact(text: str) -> str:
     """`text` with the passwords of all addresses and GStreamer elements in it hidden.
 
     A user's name stays where a password follows it; alone before the host it may be a token, and
-    goes as well.
+    goes as well. Of an address's parameters only those of harmless names show their values.
     """
     if "=" in text:
         text = _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
-    return _USER.sub(_without_password, text) if "://" in text else text
+        if "?" in text:
+            text = _QUERY.sub(_without_value, text)
+    return _TOKEN.sub(_without_password, text) if "@" in text else text
+
+
+def _without_value(match: re.Match[str]) -> str:
+    name = unquote(match["name"][1:-1]).lower()
+    return match[0] if name in _HARMLESS else f"{match['name']}{HIDDEN}"
 
 
 def _without_password(match: re.Match[str]) -> str:
-    if match["password"] is None:
-        return f"{match['scheme']}{HIDDEN}@"
-    return f"{match['scheme']}{match['user']}:{HIDDEN}@"
+    token = match[0]
+    if "@" not in token:
+        return token
+    if _USER.search(token):
+        return _USER.sub(_without_user, token)
+    scheme, mark, rest = token.rpartition("://")
+    return scheme + mark + _BARE.sub(rf"\g<user>:{HIDDEN}@", rest)
+
+
+def _without_user(match: re.Match[str]) -> str:
+    if match["password"] is not None:
+        return f"{match['scheme']}{match['user']}:{HIDDEN}@"
+    return f"{match['scheme']}{HIDDEN}@" if match["user"] else match[0]

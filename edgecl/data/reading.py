@@ -20,7 +20,7 @@ from runtime.image_folder.labelled import find_labelled, find_unlabelled
 from runtime.image_folder.layouts import Layout
 from runtime.picture import decode_image, read_encoded
 from runtime.preprocess import Preprocessor
-from runtime.survey import depth_note, survey_depth
+from runtime.survey import depth_note, shallow_note, survey_depth
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -201,12 +201,9 @@ def _depth_notes(
     if bits is None or not depths:
         return ()
     notes = [] if given or bits == DEPTHS[-1] else [depth_note(bits, f"pictures in {folder}")]
-    shallow = sum(count for own, count in depths.items() if own <= bits - 4)
-    if shallow:
-        notes.append(
-            f"{shallow} of {depths.total()} 16-bit pictures in {folder} use {bits - 4} or fewer of "
-            f"the {bits} bits that others use: they are dark, or from another camera"
-        )
+    shallow = sum(count for own, count in depths.items() if own < bits)
+    if shallow and not given:
+        notes.append(shallow_note(shallow, depths.total(), bits, f"pictures in {folder}"))
     return tuple(notes)
 
 

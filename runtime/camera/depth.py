@@ -8,7 +8,7 @@ from runtime.camera.base import Camera
 from runtime.contract import InputContract
 from runtime.depth import DEPTHS
 from runtime.errors import InputError
-from runtime.survey import depth_note, survey_depth
+from runtime.survey import depth_note, shallow_note, survey_depth
 
 ENOUGH = 8
 """So many images, all of which leave the upper bits empty, are no accident."""
@@ -41,6 +41,9 @@ def settle_depth(
     if given is not None:
         return given
     found = survey_depth(camera.images)
+    if found.shallow and found.bits is not None:
+        what = f"images of {camera.name}"
+        report(shallow_note(found.shallow, found.images, found.bits, what))
     if found.bits is None or found.bits == contract.bits:
         return contract.bits
     if contract.bits is None:

@@ -1,6 +1,6 @@
 """PBM, PGM, PPM and PAM: the header, and whether all samples are there.
 
-Source: the Netpbm formats. `maxval` says what white is: 4095 in a file of a 12-bit camera.
+Source: the Netpbm formats. `maxval` says what white is: 4095 in a file of a 12-bit camera, unless the writer did not know.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def inspect_pnm(data: bytes) -> Facts:
             raise cut_short("PNM file", f"after {there} of {width * height * channels} samples")
     elif start + size > len(data):
         raise cut_short("PNM file", f"after {max(0, len(data) - start):,} of {size:,} bytes")
-    # OpenCV makes white of a bit's 1, and leaves other samples as they are.
-    scaled = magic in (b"P1", b"P4") or maxval == 255
+    # OpenCV makes white of a bit's 1, and leaves other samples as they are. 65535 is what writers
+    # put there that know of no depth: the values have to tell.
+    scaled = magic in (b"P1", b"P4") or maxval in (255, 65535)
     return Facts("PNM", maxval=None if scaled else maxval)
 
 

@@ -6,7 +6,8 @@ Source: TIFF 6.0; BigTIFF has 64-bit offsets. Of several pages the first counts.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime.errors import FrameError
@@ -16,6 +17,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _OFFSETS, _COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 _MAX_SAMPLE, _EXTRA, _FORMAT, _S_MAX_SAMPLE = 281, 338, 339, 341
 
+_DEFLATE = (8, 32946)
 _READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946})
 _COMPRESSIONS = {
     34712: "JPEG 2000",
@@ -58,7 +60,7 @@ def inspect_tiff(data: bytes) -> Facts:
         raise FrameError("the TIFF is damaged: its directory names no size")
     require_size(_first(fields, _HEIGHT, 0), _first(fields, _WIDTH, 0), "TIFF")
     _require_decodable(fields)
-    _require_whole(fields, len(data))
+    _require_whole(fields, data)
     bits, deepest = _first(fields, _BITS, 1), None
     inverted = bits > 8 and _first(fields, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
     if 8 < bits < 16:
@@ -67,7 +69,7 @@ def inspect_tiff(data: bytes) -> Facts:
         # Writers put the brightest value of one image there as well: only 2^n - 1 is a depth.
         said = [_first(fields, tag, 0) for tag in (_MAX_SAMPLE, _S_MAX_SAMPLE)]
         depths = [value for value in said if value > 255 and (value & (value + 1)) == 0]
-        deepest = depths[0] if depths else 65535 if inverted else None
+        deepest = depths[0] if depths else None
     return Facts(
         "TIFF",
         maxval=deepest,
@@ -119,17 +121,31 @@ def _require_decodable(fields: Mapping[int, _Field]) -> None:
         )
 
 
-def _require_whole(fields: Mapping[int, _Field], size: int) -> None:
+def _require_whole(fields: Mapping[int, _Field], data: bytes) -> None:
     for offsets, counts in ((_OFFSETS, _COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
         if offsets not in fields or counts not in fields:
             continue
-        starts, lengths = fields[offsets].values, fields[counts].values
-        there = sum(start + length <= size for start, length in zip(starts, lengths, strict=False))
-        if there < len(starts):
-            raise cut_short("TIFF", f"after {there} of {len(starts)} strips or tiles")
+        parts = list(zip(fields[offsets].values, fields[counts].values, strict=False))
+        there = sum(start + length <= len(data) for start, length in parts)
+        if there < len(parts):
+            raise cut_short("TIFF", f"after {there} of {len(parts)} strips or tiles")
+        if _first(fields, _COMPRESSION, 1) in _DEFLATE:
+            _require_sums(parts, data)
         return
     if _OFFSETS not in fields and _TILE_OFFSETS not in fields:
         raise FrameError("the TIFF is damaged: its directory names no strips or tiles")
+
+
+def _require_sums(parts: Sequence[tuple[int, int]], data: bytes) -> None:
+    """Hold what is deflated against its checksums: OpenCV takes what libtiff complains of."""
+    for number, (start, length) in enumerate(parts):
+        try:
+            zlib.decompress(memoryview(data)[start : start + length])
+        except zlib.error as error:
+            raise FrameError(
+                f"the TIFF is damaged: strip or tile {number + 1} of {len(parts)} cannot be "
+                f"inflated"
+            ) from error
 
 
 def _unmultiplied(data: bytes, fields: Mapping[int, _Field], order: str) -> bytes | None:

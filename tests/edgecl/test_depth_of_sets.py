@@ -81,6 +81,10 @@ def test_two_cameras_in_one_set_are_said(tmp_path):
         (folder / "good" / f"other_{number}.tif").write_bytes(tiff(deep(16, number), 16))
     notes = read_labelled(folder, CONTRACT).notes
     assert any("6 of 9 16-bit pictures" in note for note in notes)
+    for number in range(3):
+        (folder / "good" / f"other_{number}.tif").write_bytes(tiff(deep(10, number), 16))
+    notes = read_labelled(folder, CONTRACT).notes
+    assert any("3 of 9 16-bit pictures" in note and "the 12 bits" in note for note in notes)
 
 
 def test_each_unlabelled_folder_has_a_depth_of_its_own(tmp_path):

@@ -23,7 +23,7 @@ def deep(bits: int, image: np.ndarray = STEEL) -> np.ndarray:
     return (image.astype(np.uint32) * ((1 << bits) - 1) // 255).astype(np.uint16)
 
 
-@pytest.mark.parametrize("bits", [9, 10, 12, 14, 16])
+@pytest.mark.parametrize("bits", [9, 10, 12, 14])
 def test_a_pgm_says_its_white(bits):
     decoded = decode_image(pgm(deep(bits), (1 << bits) - 1))
     assert decoded.dtype == np.uint8
@@ -55,6 +55,21 @@ def test_a_tiffs_largest_sample_counts_where_it_is_a_depth():
         np.testing.assert_allclose(decoded.astype(int), STEEL, atol=1)
     # Some writers put the brightest value of the image there.
     assert decode_image(tiff(deep(12), 16, tags={281: 3771})).dtype == np.uint16
+
+
+def test_a_writer_that_knows_of_no_depth_says_65535():
+    """OpenCV's does, whatever the camera's depth was."""
+    decoded = decode_image(pgm(deep(12), 65535))
+    assert decoded.dtype == np.uint16
+    np.testing.assert_array_equal(decoded, deep(12))
+
+
+def test_white_that_is_zero_of_a_depth_that_nothing_says():
+    shallow = (4095 - deep(12)).astype(np.uint16)
+    with pytest.raises(FrameError, match="0 is white in it and its largest value is"):
+        decode_image(tiff(shallow, 16, tags={262: 0}))
+    tagged = decode_image(tiff(shallow, 16, tags={262: 0, 281: 4095}))
+    np.testing.assert_allclose(tagged.astype(int), STEEL, atol=1)
 
 
 def test_white_that_is_zero():
@@ -155,8 +170,8 @@ def test_the_depth_of_a_folder_is_that_of_its_brightest_image(tmp_path):
     paths = sorted(tmp_path.iterdir())
     assert survey_depth(paths) == Survey(10, 64)
     (tmp_path / "000.tif").write_bytes(tiff(deep(12), 16))
-    assert survey_depth(paths) == Survey(12, 64)
+    assert survey_depth(paths) == Survey(12, 64, 63)
     (tmp_path / "001.tif").write_text("broken")
-    assert survey_depth(paths[:3]) == Survey(12, 2)
+    assert survey_depth(paths[:3]) == Survey(12, 2, 1)
     assert survey_depth(paths[1:2]) == Survey(None, 0)
     assert survey_depth([]) == Survey(None, 0)

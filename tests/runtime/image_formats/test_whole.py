@@ -95,6 +95,15 @@ def test_a_flipped_bit_in_a_png_is_told():
         decode_gray(bytes(data))
 
 
+def test_a_damaged_strip_of_a_deflated_tiff_is_told():
+    """libtiff complains, and OpenCV takes what it gave."""
+    data = bytearray(encoded(steel((300, 200)), "TIFF", compression="tiff_adobe_deflate"))
+    assert decode_gray(bytes(data)).shape == (300, 200)
+    data[400:460] = bytes(60)
+    with pytest.raises(FrameError, match="cannot be inflated"):
+        decode_gray(bytes(data))
+
+
 def test_jpegs_of_rare_colours_are_read():
     from PIL import Image
 
