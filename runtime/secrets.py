@@ -1,7 +1,8 @@
 """Passwords in addresses, hidden wherever text is shown or kept.
 
-Cameras take passwords in many forms: before the host, as a parameter of any name, in the middle of a
-path. What may be one is hidden; an address that shows too little can be looked up where it was given.
+Cameras take passwords in many forms: before the host, as a parameter of any name, in the middle of
+a path. What may be one is hidden: an address that shows too little can be looked up where it was
+given.
 """
 
 from __future__ import annotations

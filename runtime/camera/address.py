@@ -14,6 +14,8 @@ from runtime.errors import InputError
 
 ALTERNATIVES = "give --camera a video file, or try '--camera demo'"
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms")
+# Streams of these may be waited for on any address of this machine: udp://@:5000.
+_LISTENING = frozenset({"udp", "rtp", "srt", "tcp"})
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -156,10 +158,12 @@ def _address(text: str, scheme: str) -> Source:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        host = None
-    if not host:
         raise InputError(
-            f"camera {text!r} names no host, or no whole number as its port", mend=encoding_hint()
+            f"camera {text!r} names no whole number as its port", mend=encoding_hint()
+        ) from None
+    if not host and scheme.lower() not in _LISTENING:
+        raise InputError(
+            f"camera {text!r} names no host", mend=f"write it behind ://; {encoding_hint()}"
         )
     return Source(Kind.ADDRESS, text)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
-from runtime.camera.diagnosis import Finding, diagnose, is_stored
+from runtime.camera.diagnosis import Finding, diagnose
 from runtime.errors import InputError
 from runtime.secrets import redact
 
@@ -34,17 +34,11 @@ class Capture:
 
     Attributes:
         bits: how many bits of a uint16 sample carry the image; None where nothing says.
-        announced: frames of a stored file, as its header counts them; 0 for none.
-        stored: it has an end, which is no loss.
-        codec: its four letters; empty where nothing says.
     """
 
     def __init__(self, video: Any) -> None:
         self._video = video
         self.bits: int | None = None
-        self.announced = 0
-        self.stored = False
-        self.codec = ""
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether frames can be asked for."""
@@ -66,6 +60,8 @@ class Capture:
 
 def open_capture(source: int | str) -> Capture:
     """Open a device by its number or node, an address, or a GStreamer pipeline."""
+    if isinstance(source, str) and redact(source) != source:
+        _keep_natives_from_saying_it()
     if isinstance(source, str) and " ! " in source:
         capture = Capture(cv2.VideoCapture(source, cv2.CAP_GSTREAMER))
     elif isinstance(source, str) and "://" in source:
@@ -73,8 +69,7 @@ def open_capture(source: int | str) -> Capture:
     else:
         capture = _open_device(source)
     # Frames that wait in the driver are old by the time they are judged.
-    if not capture.stored:
-        capture._video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    capture._video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture
 
 
@@ -121,8 +116,6 @@ def why_not(source: int | str) -> Finding:
 
 
 def _open_address(address: str) -> Capture:
-    if redact(address) != address:
-        _keep_natives_from_saying_it()
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
     options = [value for name in timeouts for value in (name, READ_TIMEOUT_MS)]
     raw = [*options, cv2.CAP_PROP_FORMAT, -1]
@@ -136,12 +129,7 @@ def _open_address(address: str) -> Capture:
     if video.isOpened() and is_deep(video):
         video.release()
         video = cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_CONVERT_RGB, 0])
-    capture = Capture(video)
-    if capture.isOpened():
-        capture.codec = codec_of(video)
-        capture.announced = max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        capture.stored = capture.announced > 0 or is_stored(address)
-    return capture
+    return Capture(video)
 
 
 def _keep_natives_from_saying_it() -> None:

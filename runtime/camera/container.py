@@ -15,36 +15,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-# A RIFF size that a recorder did not come to write at its end.
-_UNFINISHED = frozenset({0, 0xFFFFFFFF})
+from runtime.camera.ending import WHOLE, Ending, cut, read_at
+from runtime.camera.packets import ending_of_packets
+
+# Lengths that a recorder writes first, and did not come to replace by the true ones: none, that of
+# an empty list, and the largest that it knows.
+_NEVER_MORE_THAN = 4
+_NEVER_FROM = 0x7FFFFF00
 _MP4_MEDIA = frozenset({b"mdat", b"moof", b"moov"})
 _MP4_PARENTS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 _SEGMENT, _CLUSTER, _EBML = 0x18538067, 0x1F43B675, 0x1A45DFA3
-_TS_PACKET = 188
+_TS_PACKET, _M2TS_PACKET = 188, 192
+_HEAD = 512
 # A file made to mislead must not keep us walking.
 _MOST_CHUNKS = 20_000_000
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a file ends.
-
-    Args:
-        known: whether its container tells.
-        missing: what was announced and is not there, in words; empty for a whole file.
-        partial: the bytes of the last frame may be there in part.
-    """
-
-    known: bool = True
-    missing: str = ""
-    partial: bool = False
-
-
-WHOLE = Ending()
 
 
 def ending_of(path: Path) -> Ending:
@@ -58,7 +45,7 @@ def ending_of(path: Path) -> Ending:
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.read(2 * _TS_PACKET + 1)
+        head = file.read(_HEAD)
         if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
             return _ending_of_avi(file, size)
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"):
@@ -67,32 +54,29 @@ def ending_of(path: Path) -> Ending:
             return _ending_of_matroska(file, size)
         if head[:4] == b"GIF8":
             return _ending_of_gif(file)
-        if head[::_TS_PACKET] == b"G" * 3:
-            rest = size % _TS_PACKET
-            return Ending(missing=f"a packet has {rest} of {_TS_PACKET} bytes") if rest else WHOLE
-    return Ending(known=False)
+        if head[::_TS_PACKET][:3] == b"G" * 3:
+            return _ending_of_ts(size, _TS_PACKET)
+        if head[4::_M2TS_PACKET][:3] == b"G" * 3:
+            return _ending_of_ts(size, _M2TS_PACKET)
+        return ending_of_packets(file, size, head)
 
 
-def _read_at(file: BinaryIO, at: int, count: int) -> bytes:
-    """Bytes at a place, which in a damaged file may be no place at all."""
-    if at >= os.fstat(file.fileno()).st_size:
-        return b""
-    file.seek(at)
-    return file.read(count)
-
-
-def _cut(what: str, end: int, size: int, *, partial: bool = False) -> Ending:
-    return Ending(missing=f"{what} ends at byte {end:,}, the file at {size:,}", partial=partial)
+def _ending_of_ts(size: int, packet: int) -> Ending:
+    """Where a stream was cut between two packets, nothing tells."""
+    rest = size % packet
+    end = size - rest + packet
+    return cut(f"a packet of {packet} bytes", end, size, partial=True) if rest else WHOLE
 
 
 def _ending_of_avi(file: BinaryIO, size: int) -> Ending:
     at = 0
     for _ in range(_MOST_CHUNKS):  # an OpenDML file is several RIFFs, one after the other
-        head = _read_at(file, at, 12)
+        head = read_at(file, at, 12)
         if len(head) < 12 or head[:4] != b"RIFF":
-            return WHOLE  # what follows the last RIFF is padding
+            # Padding, or frames behind a length that was never set right.
+            return _ending_of_riff(file, 12, size, size)
         length = int.from_bytes(head[4:8], "little")
-        unfinished = length in _UNFINISHED
+        unfinished = _is_unfinished(length)
         end = size if unfinished else at + 8 + length
         ending = _ending_of_riff(file, at + 12, min(end, size), size)
         if ending.missing or unfinished:
@@ -101,19 +85,23 @@ def _ending_of_avi(file: BinaryIO, size: int) -> Ending:
     return WHOLE
 
 
+def _is_unfinished(length: int) -> bool:
+    return length <= _NEVER_MORE_THAN or length >= _NEVER_FROM
+
+
 def _ending_of_riff(file: BinaryIO, start: int, end: int, size: int) -> Ending:
     for name, length, at in _riff_chunks(file, start, end):
-        if name != b"LIST" or _read_at(file, at + 8, 4) != b"movi":
+        if name != b"LIST" or read_at(file, at + 8, 4) != b"movi":
             continue
         announced = at + 8 + length
-        if length not in _UNFINISHED and announced <= size:
+        if not _is_unfinished(length) and announced <= size:
             continue
         for chunk, inner, place in _movi_chunks(file, at + 12, size):
             if place + 8 + inner > size:
                 frame = chunk[2:] in (b"dc", b"db")
-                return _cut("the last chunk", place + 8 + inner, size, partial=frame)
-        if length not in _UNFINISHED and announced > size:
-            return _cut("the list of frames", announced, size)
+                return cut("the last chunk", place + 8 + inner, size, partial=frame)
+        if not _is_unfinished(length) and announced > size:
+            return cut("the list of frames", announced, size)
     return WHOLE
 
 
@@ -130,9 +118,9 @@ def _riff_chunks(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, 
     """Name, length and place of each chunk that begins before `end`."""
     at = start
     while at + 8 <= end:
-        head = _read_at(file, at, 8)
-        if len(head) < 8 or not head[:4].strip(b"\0"):
-            return
+        head = read_at(file, at, 8)
+        if len(head) < 8 or not all(32 <= character < 127 for character in head[:4]):
+            return  # room that was set aside, zeros or whatever the disk had there
         length = int.from_bytes(head[4:8], "little")
         yield head[:4], length, at
         at += 8 + length + length % 2
@@ -143,9 +131,9 @@ def _ending_of_mp4(file: BinaryIO, size: int) -> Ending:
     for name, end, at in _boxes(file, 0, size):
         found.add(name)
         if name in _MP4_MEDIA and end > size:
-            return _cut(f"the box {name.decode('latin-1')}", end, size, partial=True)
+            return cut(f"the box {name.decode('latin-1')}", end, size, partial=True)
         if name == b"moov" and (last := _last_chunk(file, at + 8, end)) >= size:
-            return _cut("the last chunk of frames", last, size, partial=True)
+            return cut("the last chunk of frames", last, size, partial=True)
     if found and b"moov" not in found:
         return Ending(missing="the table of frames (moov), which is written last, is not there")
     return WHOLE
@@ -155,7 +143,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
     """Name, end and place of each box of ISO/IEC 14496-12 that begins before `end`."""
     at = start
     while at + 8 <= end:
-        head = _read_at(file, at, 16)
+        head = read_at(file, at, 16)
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
@@ -175,10 +163,10 @@ def _last_chunk(file: BinaryIO, start: int, end: int) -> int:
             last = max(last, _last_chunk(file, at + 8, stop))
         elif name in (b"stco", b"co64"):
             width = 8 if name == b"co64" else 4
-            count = int.from_bytes(_read_at(file, at + 12, 4), "big")
+            count = int.from_bytes(read_at(file, at + 12, 4), "big")
             if 0 < count * width <= stop - at:
                 place = at + 16 + (count - 1) * width
-                last = max(last, int.from_bytes(_read_at(file, place, width), "big"))
+                last = max(last, int.from_bytes(read_at(file, place, width), "big"))
     return last
 
 
@@ -189,7 +177,7 @@ def _ending_of_matroska(file: BinaryIO, size: int) -> Ending:
         if identity == _SEGMENT:
             if length is None:
                 return _ending_of_segment(file, start, size)
-            return WHOLE if start + length <= size else _cut("the segment", start + length, size)
+            return WHOLE if start + length <= size else cut("the segment", start + length, size)
         if length is None:
             return WHOLE
         at = start + length
@@ -207,7 +195,7 @@ def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
             continue
         if inside + length > size:
             what = "the cluster" if identity == _CLUSTER else "the block"
-            return _cut(what, inside + length, size)
+            return cut(what, inside + length, size)
         at = inside + length
     return WHOLE
 
@@ -215,12 +203,12 @@ def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
 def _ending_of_gif(file: BinaryIO) -> Ending:
     """Walk a GIF's blocks to its trailer."""
     cut = Ending(missing="the trailer of the GIF is not there", partial=True)
-    screen = _read_at(file, 0, 13)
+    screen = read_at(file, 0, 13)
     if len(screen) < 13:
         return cut
     at = 13 + _colours(screen[10])
     while True:
-        block = _read_at(file, at, 10)
+        block = read_at(file, at, 10)
         if block[:1] == b";":
             return WHOLE
         if block[:1] == b"!":
@@ -229,7 +217,7 @@ def _ending_of_gif(file: BinaryIO) -> Ending:
             at += 11 + _colours(block[9])
         else:
             return cut
-        while length := int.from_bytes(_read_at(file, at, 1), "big"):
+        while length := int.from_bytes(read_at(file, at, 1), "big"):
             at += 1 + length
         at += 1
 
@@ -241,7 +229,7 @@ def _colours(flags: int) -> int:
 
 def _element(file: BinaryIO, at: int) -> tuple[int, int, int | None] | None:
     """Identity, start and length (None for unknown) of an EBML element; None at the file's end."""
-    head = _read_at(file, at, 12)
+    head = read_at(file, at, 12)
     if not head or not head[0]:
         return None
     width = 9 - head[0].bit_length()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
-from runtime.camera.capture import encoded_jpeg, open_capture, why_not, without_frames
+from runtime.camera.capture import encoded_jpeg, open_capture, why_not
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
 from runtime.secrets import redact
@@ -29,8 +30,6 @@ Opener = Callable[[int | str], Any]
 class DeviceCamera(Camera):
     """Frames as they come. When they stop coming, the camera is opened again, for a while.
 
-    A file on a web server is read to its end and waits for its reader.
-
     Args:
         source: the index or the node of a video device, an address, or a GStreamer pipeline.
         report: is told, in one line, when the camera is lost and when it is back.
@@ -40,6 +39,8 @@ class DeviceCamera(Camera):
     Raises:
         InputError: it cannot be opened.
     """
+
+    live = True
 
     def __init__(
         self,
@@ -64,8 +65,7 @@ class DeviceCamera(Camera):
             self._capture.release()
             finding = why_not(source)
             raise InputError(f"{self.name}: {finding.problem}", mend=finding.mend)
-        self._stored = getattr(self._capture, "stored", False)
-        self.live = not self._stored
+        self._first: bytes | None = None
 
     def read(self) -> Frame | None:
         """The next frame: gray from Motion JPEG, else BGR or gray as the driver has it.
@@ -73,17 +73,18 @@ class DeviceCamera(Camera):
         Its budget starts when the driver has it, before decoding.
 
         Raises:
-            InputError: the camera stopped and did not come back, or a stored file ended early.
+            InputError: the camera stopped and did not come back.
         """
         with self._reading:
             while not self._closed.is_set():
                 if self._grab():
-                    return self._retrieve()
-                if self._stored:
-                    self._require_whole()
-                    return None
+                    frame = self._retrieve()
+                    if frame.number == 0:
+                        self._first = self._digest(frame)
+                    return frame
                 if not self._closed.is_set() and self._reconnect():
-                    return self._retrieve()
+                    frame = self._retrieve()
+                    return None if self._has_come_round(frame) else frame
             return None
 
     def close(self) -> None:
@@ -124,17 +125,22 @@ class DeviceCamera(Camera):
         encoded = encoded_jpeg(frame)
         return as_pixels(frame) if encoded is None else decode_gray(encoded)
 
-    def _require_whole(self) -> None:
-        announced = self._capture.announced
-        if self._number == 0:
-            raise without_frames(self.name, self._capture.codec if announced else "")
-        if self._number < announced:
-            raise InputError(
-                f"{self.name} ended after {self._number} of the {announced} frames that its "
-                f"header counts: the connection broke, or the header counts frames that no player "
-                f"shows",
-                mend="copy the file here and judge that: a file is checked for its end",
-            )
+    def _has_come_round(self, frame: Frame) -> bool:
+        """Whether a web server that names no length serves a file: it begins with the same frame.
+
+        No live camera shows one frame twice, to the last bit of its noise.
+        """
+        if self._first is None or frame.pixels is None or self._digest(frame) != self._first:
+            return False
+        self._number -= 1
+        self._report(f"{self.name} began anew with its first frame: it is a file, and this its end")
+        return True
+
+    def _digest(self, frame: Frame) -> bytes | None:
+        web = isinstance(self._source, str) and self._source.lower().startswith("http")
+        if not web or frame.pixels is None or frame.pixels.min() == frame.pixels.max():
+            return None
+        return hashlib.blake2b(np.ascontiguousarray(frame.pixels).tobytes()).digest()
 
     def _reconnect(self) -> bool:
         """Open the camera again until it has a frame; False when it was closed meanwhile."""

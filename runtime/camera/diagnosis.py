@@ -12,13 +12,12 @@ import re
 import socket
 import ssl
 import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from runtime.camera.address import encoding_hint, looks_unencoded
+from runtime.camera.web import TIMEOUT_S, ask_http
 
-TIMEOUT_S = 5.0
 _PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
 _CONNECTED = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "tcp"})
 _LONGEST_REPLY = 1 << 16
@@ -47,21 +46,6 @@ class Finding:
     mend: str
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a server answered.
-
-    Args:
-        status: its number; 200 is well.
-        content: the content's type; empty where none was named.
-        ends: the content's length was named, so that it is a stored file.
-    """
-
-    status: int
-    content: str = ""
-    ends: bool = False
-
-
 def diagnose(address: str) -> Finding:
     """Find out why the stream at `address` cannot be opened. It takes some seconds at most."""
     parts = urlsplit(address)
@@ -69,9 +53,10 @@ def diagnose(address: str) -> Finding:
     where = f"{host}:{parts.port or _PORTS.get(scheme, 0)}"
     try:
         if scheme in ("http", "https"):
-            return _of_status(ask_http(address), parts)
+            with ask_http(address) as answer:
+                return _of_status(answer.status, answer.content, parts)
         if scheme in ("rtsp", "rtsps"):
-            return _of_status(_ask_rtsp(parts), parts)
+            return _of_status(_ask_rtsp(parts), "", parts)
         if scheme in _CONNECTED:
             socket.create_connection((host, _port(parts)), TIMEOUT_S).close()
     except urllib.error.URLError as error:
@@ -86,64 +71,23 @@ def diagnose(address: str) -> Finding:
     )
 
 
-def is_stored(address: str) -> bool:
-    """Whether a web address is of a stored file, which has an end, and not of a live stream."""
-    if urlsplit(address).scheme.lower() not in ("http", "https"):
-        return False
-    try:
-        answer = ask_http(address)
-    except (OSError, ValueError):
-        return False
-    return answer.status == 200 and answer.ends
-
-
-def ask_http(address: str) -> Answer:
-    """Ask a web server for `address` and look at its answer's head.
-
-    Raises:
-        OSError: it cannot be reached.
-        ValueError: the address cannot be used.
-    """
-    parts = urlsplit(address)
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    if parts.username is not None:
-        user, password = unquote(parts.username), unquote(parts.password or "")
-        passwords.add_password(None, bare, user, password)
-    opener = urllib.request.build_opener(
-        urllib.request.HTTPBasicAuthHandler(passwords),
-        urllib.request.HTTPDigestAuthHandler(passwords),
-    )
-    try:
-        with opener.open(bare, timeout=TIMEOUT_S) as reply:
-            kind = reply.headers.get_content_type()
-            live = kind.startswith("multipart/") or "mpegurl" in kind or "dash" in kind
-            ends = reply.headers.get("Content-Length") is not None and not live
-            return Answer(reply.status, kind, ends)
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code)
-
-
-def _of_status(answer: Answer, parts: SplitResult) -> Finding:
+def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
     where = f"{parts.hostname}"
-    if answer.status == 401:
+    if status == 401:
         given = parts.username is not None
         problem = "refuses the user or the password (401)" if given else "asks for a password (401)"
         return Finding(f"{where} {problem}", f"check both; {encoding_hint()}")
-    if answer.status in _STATUSES:
-        problem, mend = _STATUSES[answer.status]
+    if status in _STATUSES:
+        problem, mend = _STATUSES[status]
         return Finding(f"{where} {problem.format(path=parts.path or '/')}", mend)
-    if answer.status >= 400:
-        return Finding(
-            f"{where} answers with the error {answer.status}", "see the camera's own log"
-        )
-    if answer.content.startswith("text/html"):
+    if status >= 400:
+        return Finding(f"{where} answers with the error {status}", "see the camera's own log")
+    if content.startswith("text/html"):
         return Finding(
             f"{where} answers with a web page, not with a video",
             "take the stream's own address, in the camera's manual or its web page",
         )
-    kind = f" ({answer.content})" if answer.content else ""
+    kind = f" ({content})" if content else ""
     return _no_video(f"{where} answers{kind}, but sends")
 
 
@@ -187,7 +131,7 @@ def _port(parts: SplitResult) -> int:
     return parts.port or _PORTS.get(parts.scheme.lower(), 0)
 
 
-def _ask_rtsp(parts: SplitResult) -> Answer:
+def _ask_rtsp(parts: SplitResult) -> int:
     """Describe the stream, as RFC 2326 has it; once more with the password where one is wanted."""
     host = parts.hostname or ""
     target = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
@@ -200,7 +144,7 @@ def _ask_rtsp(parts: SplitResult) -> Answer:
             proof = _authorization(head, parts, target)
             if proof:
                 status, head = _describe(link, target, 2, f"Authorization: {proof}\r\n")
-    return Answer(status)
+    return status
 
 
 def _describe(link: socket.socket, target: str, number: int, more: str = "") -> tuple[int, str]:

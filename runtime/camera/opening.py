@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime.camera.address import Kind, sort_source
+from runtime.camera.address import Kind, Source, sort_source
 from runtime.camera.base import Camera
 from runtime.camera.device import DeviceCamera
+from runtime.camera.fetched import open_fetched
 from runtime.camera.folder import FolderCamera
 from runtime.camera.pacing import PacedCamera
 from runtime.camera.video import VideoCamera
@@ -43,15 +44,14 @@ def open_camera(
     if found.kind is Kind.DEMO:
         from runtime.camera.demo import DemoCamera
 
-        return DemoCamera(rate=rate or DEMO_RATE, seed=seed)
+        demo = DemoCamera(rate=rate or DEMO_RATE, seed=seed)
+        if Path(source).exists():
+            demo.notes = [f"{source!r} is the built-in line; write ./{source} for what is there"]
+        return demo
     web = found.kind is Kind.ADDRESS and source.lower().startswith("http")
     if rate is not None and not web and found.kind is not Kind.STORED:
         raise _own_rate(redact(source))
-    if found.kind is Kind.STORED:
-        camera: Camera = _open_stored(found.path)
-    else:
-        device = found.text if found.index is None else found.index
-        camera = DeviceCamera(device, report=report)
+    camera = _open(found, report, web=web)
     if rate is None:
         return camera
     if camera.live:
@@ -60,13 +60,22 @@ def open_camera(
     return PacedCamera(camera, rate)
 
 
+def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
+    if found.kind is Kind.STORED:
+        return _open_stored(found.path)
+    fetched = open_fetched(found.text, _open_stored) if web else None
+    if fetched is not None:
+        return fetched
+    return DeviceCamera(found.text if found.index is None else found.index, report=report)
+
+
 def _own_rate(source: str) -> InputError:
     return InputError(
         f"camera {source} has a rate of its own", mend="leave --rate to files and the demo"
     )
 
 
-def _open_stored(path: Path) -> Camera:
+def _open_stored(path: Path, name: str = "") -> Camera:
     if path.is_dir():
         return FolderCamera(path)
     try:
@@ -80,4 +89,4 @@ def _open_stored(path: Path) -> Camera:
         return FolderCamera(path)
     # A bare stream of JPEGs begins as one JPEG does.
     picture = image_kind(head) in READ and path.suffix.lower() not in (".mjpeg", ".mjpg")
-    return FolderCamera(path) if picture else VideoCamera(path)
+    return FolderCamera(path) if picture else VideoCamera(path, name=name)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
 from runtime.camera.capture import MJPEG, codec_of, is_deep, without_frames
-from runtime.camera.container import Ending, ending_of
+from runtime.camera.container import ending_of
+from runtime.camera.ending import Ending
 from runtime.errors import FrameError, InputError
 from runtime.picture import decode_gray
 
@@ -35,17 +36,20 @@ class VideoCamera(Camera):
     as gray of 16 bits, from FFmpeg, which does not tell a damaged picture from a whole one: of a
     file that ends within a frame, the last frames that this one may have spoilt are faults.
 
+    Args:
+        path: the file.
+        name: for messages, where the path says nothing to the user.
+
     Raises:
         InputError: it is no video that can be read, or it holds no frame.
     """
 
     live = False
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._path = path
+    def __init__(self, path: Path, *, name: str = "") -> None:
+        self.name = name or str(path)
         self._ending = _look_at_end(path)
-        self._capture = _open(path, [], self._ending)
+        self._capture = _open(path, [], self._ending, self.name)
         self._codec = codec_of(self._capture)
         self._announced = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._raw = self._codec in MJPEG
@@ -53,7 +57,7 @@ class VideoCamera(Camera):
         option = [cv2.CAP_PROP_FORMAT, -1] if self._raw else option
         if option:
             self._capture.release()
-            self._capture = _open(path, option, self._ending)
+            self._capture = _open(path, option, self._ending, self.name)
         self._held: deque[Frame] = deque()
         spoilt = 1 if self._codec in _ALONE else _REORDERED
         self._hold = spoilt if self._ending.partial else 0
@@ -96,7 +100,7 @@ class VideoCamera(Camera):
         try:
             pixels = decode_gray(packet)
         except FrameError as error:
-            fault = f"{self._path}, frame {self._number}: {error}"
+            fault = f"{self.name}, frame {self._number}: {error}"
         self._cut = pixels is None
         return Frame(self._number, pixels, start_ns, time.monotonic_ns(), fault=fault)
 
@@ -112,7 +116,7 @@ class VideoCamera(Camera):
         frame = self._held.popleft()
         if spoilt:
             self._cut = True
-            fault = f"{self._path}, frame {self._number}: the file is cut short here"
+            fault = f"{self.name}, frame {self._number}: the file is cut short here"
             frame = replace(frame, pixels=None, fault=fault)
         waited = time.monotonic_ns() - frame.ready_ns if self._hold else 0
         return replace(
@@ -131,7 +135,7 @@ class VideoCamera(Camera):
         try:
             pixels = as_pixels(delivered)
         except FrameError as error:
-            fault = f"{self._path}, frame {self._number}: {error}"
+            fault = f"{self.name}, frame {self._number}: {error}"
         return Frame(self._number, pixels, start_ns, time.monotonic_ns(), fault=fault)
 
     def _require_whole(self) -> None:
@@ -144,12 +148,12 @@ class VideoCamera(Camera):
             more = f" of {self._announced}" if self._announced > self._number else ""
             what = "" if self._cut else " frames"
             raise InputError(
-                f"{self._path} ended {where}{more}{what}: the file is cut short"
+                f"{self.name} ended {where}{more}{what}: the file is cut short"
                 f"{f' ({missing})' if missing else ''}",
                 mend="copy or record it again",
             )
         if self._number == 0:
-            raise without_frames(str(self._path), self._codec if self._announced else "")
+            raise without_frames(self.name, self._codec if self._announced else "")
 
 
 def _look_at_end(path: Path) -> Ending:
@@ -161,19 +165,19 @@ def _look_at_end(path: Path) -> Ending:
         ) from error
 
 
-def _open(path: Path, options: list[int], ending: Ending) -> Any:
+def _open(path: Path, options: list[int], ending: Ending, name: str) -> Any:
     # The absolute path, so that FFmpeg does not take a name with a colon for a protocol.
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
         if not path.stat().st_size:
-            raise InputError(f"{path} is empty", mend="copy or record it again")
+            raise InputError(f"{name} is empty", mend="copy or record it again")
         if ending.missing:
             raise InputError(
-                f"{path} is not a video that can be read: it is cut short ({ending.missing})",
+                f"{name} is not a video that can be read: it is cut short ({ending.missing})",
                 mend="copy or record it again",
             )
         raise InputError(
-            f"{path} is not a video that can be read",
+            f"{name} is not a video that can be read",
             mend="convert it, for example to Motion JPEG in .avi",
         )
     return capture

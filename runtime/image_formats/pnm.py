@@ -1,6 +1,7 @@
 """PBM, PGM, PPM and PAM: the header, and whether all samples are there.
 
-Source: the Netpbm formats. `maxval` says what white is: 4095 in a file of a 12-bit camera, unless the writer did not know.
+Source: the Netpbm formats. `maxval` says what white is: 4095 in a file of a 12-bit camera, unless
+its writer did not know.
 """
 
 from __future__ import annotations

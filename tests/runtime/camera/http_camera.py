@@ -48,6 +48,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, path: str) -> None:
         if path in self.server.files:
             self._file(path, "video/x-msvideo" if path.endswith("avi") else "text/html")
+        elif path.startswith("/nolength/"):
+            self.send_response(200)
+            self.send_header("Content-Type", "application/octet-stream")
+            self.end_headers()
+            self.wfile.write(self.server.files[path.removeprefix("/nolength")])
+        elif path.startswith("/drop/"):
+            data = self.server.files[path.removeprefix("/drop")]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) * 3 // 5])
         elif path == "/locked":
             wanted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
             if self.headers.get("Authorization") == f"Basic {wanted}":

@@ -115,6 +115,8 @@ def test_a_scheme_that_is_not_read_and_an_address_without_a_host():
     assert "htp:// is no kind of stream" in why("htp://camera/1")
     assert "names no host" in why("rtsp://")
     assert "no whole number as its port" in why("rtsp://camera:port/1")
+    for waiting in ("udp://@:5999", "udp://:5999", "srt://:9000?mode=listener", "rtp://@:5004"):
+        assert sort_source(waiting).kind is Kind.ADDRESS
 
 
 @pytest.mark.parametrize(
