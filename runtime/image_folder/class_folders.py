@@ -33,6 +33,7 @@ def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
     if any(len(name.parts) == 1 for name in inner):
         return []
     depth = len(names[0].parts) - len(inner[0].parts)
+    _refuse_lost_parts(walk, depth)
     _refuse_shared(walk, depth)
     above = {PurePosixPath(*name.parts[:depth]) for name in names}
     found = {name.parts[0] for name in inner}
@@ -93,6 +94,17 @@ def _folders(walk: Walk) -> list[PurePosixPath]:
 def _is_trace(item: LeftOut) -> bool:
     """Whether it is only what systems and version control leave in an empty folder."""
     return item.reason == HIDDEN and not item.folder and item.name.suffix.lower() not in SUFFIXES
+
+
+def _refuse_lost_parts(walk: Walk, depth: int) -> None:
+    """Refuse a set of which a folder above the classes, such as `train`, cannot be entered."""
+    for item in walk.left_out:
+        if item.failed and item.folder and len(item.name.parts) <= depth:
+            raise InputError(
+                f"the folder {shown(item.name)} in {walk.root} cannot be read ({item.reason}), and "
+                f"classes may lie in it",
+                mend="mend it, or move it out of the data folder",
+            )
 
 
 def _refuse_shared(walk: Walk, depth: int) -> None:

@@ -7,6 +7,7 @@ has a place of its own; so loops end, too.
 from __future__ import annotations
 
 import errno
+import mimetypes
 import os
 import stat
 from collections import deque
@@ -174,7 +175,8 @@ class _Walker:
     def _is_folder(self, parent: PurePosixPath, entry: os.DirEntry[str]) -> bool:
         """Whether to enter it now; what else it may be is put where it belongs."""
         name = parent / entry.name
-        unknown = entry.is_symlink() and not name.suffix
+        # A broken link may have been a folder's, unless it is named as a file is.
+        unknown = entry.is_symlink() and mimetypes.guess_type(entry.name)[0] is None
         try:
             if _is_hidden(entry.name):
                 self.left_out.append(LeftOut(name, HIDDEN, folder=entry.is_dir()))

@@ -129,6 +129,26 @@ def test_a_link_back_into_the_set_loses_nothing_and_is_a_note(tmp_path, target):
     )
 
 
+def test_a_broken_link_with_a_dot_in_its_name_may_be_a_class(parts):
+    (parts / "good.2024").symlink_to("/nowhere")
+    with pytest.raises(InputError, match=r"the class folder good\.2024 .*leads nowhere"):
+        labels_in(parts)
+    (parts / "good.2024").unlink()
+    (parts / "notes.txt").symlink_to("/nowhere")
+    assert len(labels_in(parts)) == 2
+
+
+def test_a_part_that_cannot_be_entered_may_hold_a_class():
+    with as_nobody() as folder:
+        make(folder, "val/crack/1.png", "val/pits/2.png", "train/good/3.png")
+        (folder / "train").chmod(0)
+        try:
+            with pytest.raises(InputError, match=r"the folder train .*classes may lie in it"):
+                labels_in(folder)
+        finally:
+            (folder / "train").chmod(0o755)
+
+
 def test_a_class_folder_without_permission_is_refused():
     with as_nobody() as folder:
         make(folder, "crack/1.png", "pits/2.png", "good/3.png")
