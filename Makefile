@@ -14,13 +14,14 @@ GPU_STAMP := $(GPU_VENV)/.installed
 PACKAGES := edgecl export calibration runtime
 SOURCES := $(PACKAGES) tests benchmarks
 
-.PHONY: demo test lint unit gpu-test clean help
+.PHONY: demo test test-all lint quick unit gpu-test clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo              train, export, run and bench on drawn surfaces, end to end"
 	@echo "make demo DATA=FOLDER  the same on your pictures"
-	@echo "make test              lint, types and all tests"
+	@echo "make test              lint, types and the quick tests"
+	@echo "make test-all          lint, types and all tests"
 	@echo "make gpu-test          the tests that need an NVIDIA GPU with TensorRT, on such a machine"
 	@echo "make clean             remove the virtual environment and the demo's output"
 
@@ -35,7 +36,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/edgecl demo --out demo $(if $(DATA),--data '$(DATA)')
 
-test: lint unit
+test: lint quick
+
+test-all: lint unit
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)
@@ -45,8 +48,13 @@ lint: $(STAMP)
 	$(BIN)/vermin --target=3.10- --no-tips --quiet $(PACKAGES)
 
 # A process per core, with one thread each: several threads in each would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+quick: $(STAMP)
+	$(PYTEST) -m 'not slow'
+
 unit: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(PYTEST)
 
 # TensorRT is installed only where the system does not bring it; pycuda is compiled.
 $(GPU_STAMP): pyproject.toml

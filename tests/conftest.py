@@ -13,10 +13,18 @@ import pytest
 
 from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
 from runtime.contract import InputContract, ModelContract
+from tests.slow_tier import is_slow
 
 LABELS = ("dark", "middle", "bright")
 
 MakeBundle = Callable[..., Path]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tier; `make test` runs what is not of it."""
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True, scope="session")
