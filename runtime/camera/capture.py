@@ -99,8 +99,6 @@ def without_frames(name: str, codec: str) -> InputError:
 
 def why_not(source: int | str) -> Finding:
     """Why a source cannot be opened, and what to do."""
-    if isinstance(source, str) and "://" in source:
-        return diagnose(source)
     if isinstance(source, str) and " ! " in source:
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             return Finding(
@@ -112,6 +110,8 @@ def why_not(source: int | str) -> Finding:
             "OpenCV's GStreamer backend could not open it",
             "try the pipeline with gst-launch-1.0; it has to end in appsink",
         )
+    if isinstance(source, str) and "://" in source:
+        return diagnose(source)
     return _why_no_device(source)
 
 
