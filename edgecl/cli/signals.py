@@ -15,6 +15,8 @@ EXIT_INTERRUPTED = 130
 TWICE_S = 2.0
 """A terminal that closes and many a supervisor send their signal twice; that is one request."""
 
+_asked_s = -TWICE_S
+
 
 @contextmanager
 def ended_like_ctrl_c() -> Iterator[None]:
@@ -24,13 +26,9 @@ def ended_like_ctrl_c() -> Iterator[None]:
     number 1, as in a container, would not even hear a signal without a handler. Ranks of torchrun
     stay as they are: it ends them one and all, also those that wait for a rank that is gone.
     """
-    last: float | None = None
 
     def interrupt(number: int, frame: object) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if last is None or now - last > TWICE_S:
-            last = now
+        if not _is_repeated():
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread() or _is_rank():
@@ -54,9 +52,9 @@ def ended_like_ctrl_c() -> Iterator[None]:
 def stop_signals() -> Iterator[list[int]]:
     """Collect SIGINT, SIGTERM and SIGHUP instead of dying of them.
 
-    The second SIGINT or SIGTERM ends the process. SIGHUP never does: whoever closes a terminal
-    sends it more than once, and the stream's summary is still to be written. Where it is ignored,
-    as under `nohup`, it stays so.
+    The second SIGINT or SIGTERM ends the process, but for one that `timeout` and others send twice
+    at once. SIGHUP never does: whoever closes a terminal sends it more than once, and the stream's
+    summary is still to be written. Where it is ignored, as under `nohup`, it stays so.
 
     Yields:
         The signals that came. The handler does nothing else: it may interrupt any line.
@@ -64,6 +62,8 @@ def stop_signals() -> Iterator[list[int]]:
     received: list[int] = []
 
     def handle(number: int, frame: object) -> None:
+        if number != signal.SIGINT and _is_repeated():
+            return
         if number != signal.SIGHUP and any(before != signal.SIGHUP for before in received):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 if sys.stderr.isatty():  # the live view hides the cursor
@@ -83,6 +83,16 @@ def stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_repeated() -> bool:
+    """Whether this SIGTERM or SIGHUP belongs to one that came just before, to whichever handler.
+
+    A stream that was asked to end still has its summary to write when the next one comes.
+    """
+    global _asked_s
+    before_s, _asked_s = _asked_s, time.monotonic()
+    return _asked_s - before_s < TWICE_S
 
 
 def _is_rank() -> bool:

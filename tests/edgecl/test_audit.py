@@ -162,7 +162,9 @@ def test_command(strips, tmp_path, capsys):
         (lambda path: ["audit", str(path / "broken")], "none of the 1 files"),
     ],
 )
-def test_a_mistake_ends_in_one_line(make, words, tmp_path, capsys):
+def test_a_mistake_ends_in_one_line(make, words, tmp_path, monkeypatch, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # groups.csv is held there
     arguments = make(tmp_path)
     if "no pictures" not in words:
         for name in ("a", "broken"):

@@ -56,6 +56,7 @@ def workplace(make_bundle, tmp_path, monkeypatch):
     return tmp_path
 
 
+FROZEN = ("--encoder", "resnet101-svm", "--method", "none")
 RUN = ("run", "--camera", "demo", "--model")
 
 
@@ -99,11 +100,9 @@ RUN = ("run", "--camera", "demo", "--model")
         (("train", "--pretrained", "set", "--weights", "groups.csv"), "--weights"),
         (("train", "--pretrain-only", "--epochs", "3"), "--epochs"),
         (("train", "--pretrain-only", "--patience", "3"), "--patience"),
-        (("train", "--encoder", "resnet101-svm", "--method", "none", "--rate", "0.1"), "--rate"),
-        (
-            ("train", "--encoder", "resnet101-svm", "--method", "none", "--autocast", "bf16"),
-            "--autocast",
-        ),
+        (("train", *FROZEN, "--rate", "0.1"), "--rate"),
+        (("train", *FROZEN, "--autocast", "bf16"), "--autocast"),
+        (("train", *FROZEN, "--batch-size", "8"), "--batch-size"),
         (("demo", "--groups", "groups.csv"), "--groups"),
         (("study", "--preset", "smoke", "--plan", "--processes", "2"), "--processes"),
         (

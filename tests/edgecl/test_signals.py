@@ -55,10 +55,11 @@ def summary() -> dict[str, object]:
     return found
 
 
-def test_a_terminal_that_closes_ends_a_stream_with_its_summary(endless):
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_what_is_sent_twice_at_once_ends_a_stream_with_its_summary(endless, number):
     process = begun(*endless)
-    for _ in range(3):  # the kernel's, the shell's, and one more
-        process.send_signal(signal.SIGHUP)
+    for _ in range(3):  # as the kernel, the shell and `timeout` do
+        process.send_signal(number)
         time.sleep(0.01)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

@@ -8,9 +8,9 @@ from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
 
 
 def _frozen(values: Values) -> bool:
+    """Whether the encoder is never trained; to pretrain it is refused elsewhere."""
     from edgecl.learning.config import FROZEN_ENCODERS
 
-    # Pretraining such an encoder is the greater mistake, and said by the run.
     return values["encoder"] in FROZEN_ENCODERS and values["method"] == "none"
 
 
