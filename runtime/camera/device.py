@@ -35,6 +35,8 @@ class DeviceCamera(Camera):
         report: is told, in one line, when the camera is lost and when it is back.
         opener: makes the capture; tests hand in their own.
         patience_s: how long a camera that stopped may stay away.
+        may_end: a web server names no length and may be serving a file; one that begins anew with
+            its first frame has come to its end.
 
     Raises:
         InputError: it cannot be opened.
@@ -49,6 +51,7 @@ class DeviceCamera(Camera):
         report: Callable[[str], None] = lambda text: None,
         opener: Opener | None = None,
         patience_s: float = PATIENCE_S,
+        may_end: bool = False,
     ) -> None:
         self.name = f"camera {redact(str(source))}"
         self._source = source
@@ -65,6 +68,7 @@ class DeviceCamera(Camera):
             self._capture.release()
             finding = why_not(source)
             raise InputError(f"{self.name}: {finding.problem}", mend=finding.mend)
+        self._may_end = may_end
         self._first: bytes | None = None
 
     def read(self) -> Frame | None:
@@ -126,10 +130,7 @@ class DeviceCamera(Camera):
         return as_pixels(frame) if encoded is None else decode_gray(encoded)
 
     def _has_come_round(self, frame: Frame) -> bool:
-        """Whether a web server that names no length serves a file: it begins with the same frame.
-
-        No live camera shows one frame twice, to the last bit of its noise.
-        """
+        """Whether what began anew is a file: a live camera shows no frame twice, noise and all."""
         if self._first is None or frame.pixels is None or self._digest(frame) != self._first:
             return False
         self._number -= 1
@@ -137,10 +138,10 @@ class DeviceCamera(Camera):
         return True
 
     def _digest(self, frame: Frame) -> bytes | None:
-        web = isinstance(self._source, str) and self._source.lower().startswith("http")
-        if not web or frame.pixels is None or frame.pixels.min() == frame.pixels.max():
+        pixels = frame.pixels
+        if not self._may_end or pixels is None or pixels.min() == pixels.max():
             return None
-        return hashlib.blake2b(np.ascontiguousarray(frame.pixels).tobytes()).digest()
+        return hashlib.blake2b(np.ascontiguousarray(pixels).tobytes()).digest()
 
     def _reconnect(self) -> bool:
         """Open the camera again until it has a frame; False when it was closed meanwhile."""

@@ -64,7 +64,9 @@ class FetchedCamera(Camera):
         self._folder.cleanup()
 
 
-def open_fetched(address: str, open_stored: Callable[[Path, str], Camera]) -> Camera | None:
+def open_fetched(
+    address: str, open_stored: Callable[[Path, str], Camera]
+) -> tuple[Camera | None, bool]:
     """Fetch the file at a web address and open it.
 
     Args:
@@ -72,19 +74,22 @@ def open_fetched(address: str, open_stored: Callable[[Path, str], Camera]) -> Ca
         open_stored: opens a file under the name that messages are to have.
 
     Returns:
-        None where the address is of a live stream, or cannot be asked: opening it as one will say
-        why.
+        The camera; None where the address is of a live stream, or cannot be asked: opening it as
+        one will say why. And whether what is opened so may be a file all the same, of which the
+        server names no length.
 
     Raises:
         InputError: there is no room for the file, or it is none that can be read.
     """
     try:
         with ask_http(address) as answer:
-            if answer.status != 200 or answer.length is None or answer.content == "text/html":
-                return None
-            return _fetch(address, answer, open_stored)
+            if answer.status != 200 or answer.content == "text/html":
+                return None, False
+            if answer.length is None:
+                return None, not answer.live
+            return _fetch(address, answer, open_stored), False
     except (OSError, ValueError):
-        return None
+        return None, False
 
 
 def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Camera]) -> Camera:

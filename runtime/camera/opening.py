@@ -63,10 +63,11 @@ def open_camera(
 def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
     if found.kind is Kind.STORED:
         return _open_stored(found.path)
-    fetched = open_fetched(found.text, _open_stored) if web else None
+    fetched, may_end = open_fetched(found.text, _open_stored) if web else (None, False)
     if fetched is not None:
         return fetched
-    return DeviceCamera(found.text if found.index is None else found.index, report=report)
+    source = found.text if found.index is None else found.index
+    return DeviceCamera(source, report=report, may_end=may_end)
 
 
 def _own_rate(source: str) -> InputError:

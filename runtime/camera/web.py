@@ -21,12 +21,14 @@ class Answer:
     Args:
         status: its number; 200 is well.
         content: the content's type; empty where none was named.
+        live: it is of a kind that goes on for ever, such as Motion JPEG in parts.
         length: bytes of a stored file; None where none was named, and of live streams.
         body: to be read, while the answer is open; None where there was an error.
     """
 
     status: int
     content: str = ""
+    live: bool = False
     length: int | None = None
     body: Any = None
 
@@ -62,4 +64,4 @@ def ask_http(address: str) -> Iterator[Answer]:
         live = content.startswith("multipart/") or "mpegurl" in content or "dash" in content
         named = reply.headers.get("Content-Length", "")
         length = int(named) if named.isdigit() and not live else None
-        yield Answer(reply.status, content, length, reply)
+        yield Answer(reply.status, content, live, length, reply)

@@ -25,7 +25,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.parts = parts
         self.files = files
         self.asked: list[str] = []
-        self.pause_after: tuple[int, float] = (0, 0.0)
+        self.close_after = 0
 
     @property
     def at(self) -> str:
@@ -93,8 +93,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"
             self.wfile.write(head.encode() + part + b"\r\n")
             number += 1
-            after, seconds = self.server.pause_after
-            time.sleep(seconds if number == after else 0.01)
+            if number == self.server.close_after:
+                return
+            time.sleep(0.01)
 
 
 @contextmanager

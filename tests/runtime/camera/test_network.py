@@ -134,6 +134,18 @@ def test_a_file_of_which_the_server_names_no_length_is_read_once(server, short_p
     assert "began anew with its first frame" in said[-1]
 
 
+def test_a_live_stream_that_begins_anew_with_the_same_frame_goes_on(server, short_pauses):
+    """As a camera's test image does after every reconnection."""
+    server.close_after = 5
+    said: list[str] = []
+    with open_camera(f"http://{server.at}/stream", report=said.append) as camera:
+        for _ in range(12):
+            frame = camera.read()
+            assert frame is not None
+            assert frame.pixels is not None
+    assert len([line for line in said if "is back after" in line]) >= 2
+
+
 def test_what_was_fetched_is_removed_again(server, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with open_camera(f"http://{server.at}/clip.avi") as camera:
