@@ -43,7 +43,8 @@ def test_one_changed_byte_is_seen_in_every_file(make_bundle):
 
 
 @pytest.mark.parametrize("verb", [["run", "--camera", "demo", "--model"], ["inspect"], ["bench"]])
-def test_every_verb_refuses_a_changed_bundle(make_bundle, tmp_path, capfd, verb):
+def test_every_verb_refuses_a_changed_bundle(make_bundle, tmp_path, monkeypatch, capfd, verb):
+    monkeypatch.chdir(tmp_path)  # where nothing else is called demo
     path = make_bundle()
     model = path / "model.fp32.onnx"
     model.write_bytes(model.read_bytes()[:-1] + b"\x00")
