@@ -24,7 +24,16 @@ from runtime.machine import package_versions, read_cameras, read_cpu, read_gpu, 
 PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
     "run": (
         "Judging frames: edgecl run, bench, inspect",
-        ("numpy", "opencv-python", "onnxruntime", "click", "rich", "jinja2", "matplotlib"),
+        (
+            "numpy",
+            "opencv-python",
+            "simplejpeg",
+            "onnxruntime",
+            "click",
+            "rich",
+            "jinja2",
+            "matplotlib",
+        ),
         "pip install edgecl",
     ),
     "train": (
