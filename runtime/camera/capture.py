@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
 from runtime.camera.diagnosis import Finding, diagnose
-from runtime.errors import InputError
 from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000
@@ -79,22 +78,6 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
         return None
     data = frame.tobytes()
     return data if data.startswith(b"\xff\xd8") else None
-
-
-def without_frames(name: str, codec: str) -> InputError:
-    """The error for a stored stream that was opened and has no frame to give.
-
-    Args:
-        name: of the file or the camera.
-        codec: of a stream whose header announces frames; else empty.
-    """
-    if codec.strip("\0 "):
-        return InputError(
-            f"{name} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
-            f"codec {codec}",
-            mend="convert it, for example to Motion JPEG in .avi",
-        )
-    return InputError(f"{name} holds no frame that can be read", mend="copy or record it again")
 
 
 def why_not(source: int | str) -> Finding:

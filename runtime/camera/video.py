@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
-from runtime.camera.capture import MJPEG, codec_of, is_deep, without_frames
+from runtime.camera.capture import MJPEG, codec_of, is_deep
 from runtime.camera.container import ending_of
 from runtime.camera.ending import Ending
 from runtime.errors import FrameError, InputError
@@ -153,7 +153,23 @@ class VideoCamera(Camera):
                 mend="copy or record it again",
             )
         if self._number == 0:
-            raise without_frames(self.name, self._codec if self._announced else "")
+            raise _without_frames(self.name, self._codec if self._announced else "")
+
+
+def _without_frames(name: str, codec: str) -> InputError:
+    """The error for a stored stream that was opened and has no frame to give.
+
+    Args:
+        name: of the file or the camera.
+        codec: of a stream whose header announces frames; else empty.
+    """
+    if codec.strip("\0 "):
+        return InputError(
+            f"{name} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
+            f"codec {codec}",
+            mend="convert it, for example to Motion JPEG in .avi",
+        )
+    return InputError(f"{name} holds no frame that can be read", mend="copy or record it again")
 
 
 def _look_at_end(path: Path) -> Ending:
