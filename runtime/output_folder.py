@@ -107,7 +107,7 @@ def _parents(path: Path) -> Iterator[None]:
     """Make the folders above `path`, and remove again those of them that stay empty."""
     with explained(path):
         missing = [folder for folder in path.parents if not folder.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_parents(path)
     try:
         yield
     finally:
@@ -119,19 +119,27 @@ def _parents(path: Path) -> Iterator[None]:
 def _make(path: Path) -> bool:
     """Make a folder; False where something is there already."""
     with explained(path):
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
+            _make_parents(path)
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 path.mkdir()
+            except FileNotFoundError:
+                continue  # another process has cleared the folder above away again
             except FileExistsError:
                 return False
-            except FileNotFoundError:
-                # A process that began as we did may have taken the folder above away again.
-                if attempt == ATTEMPTS - 1:
-                    raise
-            else:
-                return True
-    raise AssertionError
+            return True
+        path.mkdir()
+    return True
+
+
+def _make_parents(path: Path) -> None:
+    """Make the folders above, although a process that began as we did may clear them away."""
+    for _ in range(ATTEMPTS):
+        # Python calls it "exists" where a folder vanishes between its two looks at it.
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def take_new(path: Path, start: Barrier) -> None:
 def make_and_leave(path: Path, start: Barrier) -> None:
     """Claims that come to nothing, whose folders above come and go with them."""
     start.wait(60)
-    for _ in range(50):
+    for _ in range(2000):
         with new_folder(path):
             pass
 
@@ -54,7 +54,7 @@ def test_processes_that_start_at_once_have_a_folder_each(tmp_path):
 
 
 def test_claims_that_come_and_go_at_once_do_not_stumble_over_each_other(tmp_path):
-    assert run_at_once(make_and_leave, tmp_path / "a" / "b" / "now", 3) == [0] * 3
+    assert run_at_once(make_and_leave, tmp_path / "a" / "b" / "now", 4) == [0] * 4
     assert not list(tmp_path.rglob("now*"))
 
 
