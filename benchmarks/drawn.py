@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.dataset import PictureSet
 from edgecl.data.splits import Split
-from edgecl.learning.preparation import Prepared
+from edgecl.learning.run.preparation import Prepared
 from runtime.benchmark.frames import draw_frames
 
 

@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.untrained import SIZE, export_untrained, untrained
 from export.engine.ready import ready_engine
 from export.engine.target import target_of
-from runtime.bundle import Bundle, load_bundle
-from runtime.contract import INPUT_NAME
+from runtime.artifact.bundle import Bundle, load_bundle
+from runtime.artifact.contract import INPUT_NAME
 from runtime.errors import InputError
 from runtime.statistics import quantile
 
@@ -66,7 +66,7 @@ def measure(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: no GPU, no such bundle, or a model that cannot be built.
     """
-    from runtime.device_probe import probe_gpu
+    from runtime.gpu.probe import probe_gpu
 
     probe = probe_gpu()
     target = target_of(probe)
@@ -88,7 +88,7 @@ def compare(
     bundle: Bundle, precision: str, engine: Path, module: str, arguments: argparse.Namespace
 ) -> None:
     """One engine: the session, then the others on the same model."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     title = f"{bundle.name} {precision}"
     picture = random_picture(bundle.contract.input.shape)
@@ -152,7 +152,7 @@ def trtexec_infer_ms(engine: Path, *, module: str = "tensorrt") -> float | None:
         Milliseconds; None where the tool is not here, does not take the engine, or prints another
         table than it does today.
     """
-    from runtime.engine_file import read_engine_file
+    from runtime.artifact.engine_file import read_engine_file
 
     tool = find_trtexec(module)
     if tool is None:

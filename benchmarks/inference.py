@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.benchmark.frames import draw_frames
-from runtime.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.machine import read_cpu
 from runtime.session import Session, installed_engines, open_session
 from runtime.session.opening import default_threads
@@ -259,9 +259,9 @@ def write_network(
     from calibration.ranges import collect_ranges
     from edgecl.encoders.complexity import count_macs
     from edgecl.learning.model import Backbone, Classifier
-    from export.onnx_graph import to_onnx
     from export.qdq.cpu import quantize_for_cpu
     from export.rewrites import apply
+    from export.stages.onnx_graph import to_onnx
 
     torch.manual_seed(0)
     classifier = Classifier(Backbone(encoder, size), len(LABELS)).eval()

@@ -22,15 +22,15 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.benchmark.frames import draw_frames
-from runtime.budget import DECIDE, EMIT, PREPROCESS, QUEUE
 from runtime.camera import open_camera
-from runtime.contract import INPUT_NAME, InputContract, ModelContract
-from runtime.ledger import Snapshot
-from runtime.pipeline import Pipeline, Settings
 from runtime.session import Session, open_session
 from runtime.session.opening import default_threads
-from runtime.sinks import JsonLinesSink
+from runtime.stream.budget import DECIDE, EMIT, PREPROCESS, QUEUE
+from runtime.stream.ledger import Snapshot
+from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.sinks import JsonLinesSink
 
 HD = (1080, 1920)
 LINE_CAMERA = (256, 1600)

@@ -260,14 +260,14 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     import torch
 
     from benchmarks.drawn import draw_pictures, prepare
-    from edgecl.learning.allocator import keep_activations
-    from edgecl.learning.augmentation import augmentation_of
-    from edgecl.learning.compute import Compute
+    from edgecl.learning.compute.allocator import keep_activations
+    from edgecl.learning.compute.number_format import decide_autocast
+    from edgecl.learning.compute.placement import Compute
     from edgecl.learning.config import TrainConfig
-    from edgecl.learning.epochs import pretrain_epoch
-    from edgecl.learning.number_format import decide_autocast
-    from edgecl.learning.objectives import build_objective
-    from edgecl.learning.state import Networks
+    from edgecl.learning.contrastive.augmentation import augmentation_of
+    from edgecl.learning.contrastive.objectives import build_objective
+    from edgecl.learning.loop.epochs import pretrain_epoch
+    from edgecl.learning.loop.state import Networks
 
     keep_activations()
     images = draw_pictures(case.size, PICTURES)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, Bundle, load_bundle, manifest_digest
-from runtime.contract import InputContract, ModelContract
+from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, Bundle, load_bundle, manifest_digest
+from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError
 
 SIZE = (128, 800)
@@ -26,8 +26,8 @@ def export_untrained(encoder: str, folder: Path) -> Bundle:
     """
     try:
         from calibration.ranges import collect_ranges
-        from export.onnx_graph import to_onnx
         from export.qdq.tensorrt import quantize_for_tensorrt
+        from export.stages.onnx_graph import to_onnx
     except ImportError as error:
         raise InputError(
             f"exporting a network needs {error.name}, which is not installed",

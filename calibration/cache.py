@@ -13,10 +13,10 @@ import onnx
 from numpy.typing import NDArray
 
 from calibration.histogram import BINS, Histogram
+from calibration.images import set_digest
 from calibration.observation import Observation, Report, observe
-from calibration.pictures import set_digest
-from runtime.atomic import replacing
 from runtime.errors import InputError
+from runtime.files.atomic import replacing
 
 # Part of the key: a change of the grid or of what is observed makes old files strangers.
 FORMAT = 1

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from calibration.histogram import Histogram, histogram_of, merged
-from runtime.contract import INPUT_NAME
+from runtime.artifact.contract import INPUT_NAME
 from runtime.errors import InputError
 from runtime.session.opening import default_threads
 

@@ -16,7 +16,7 @@ from calibration.histogram import small
 from calibration.layers import weighted_layers
 from calibration.observation import Observation
 from calibration.ranges import Ranges
-from runtime.bundle import load_bundle
+from runtime.artifact.bundle import load_bundle
 from runtime.errors import InputError
 
 FILE = "calibration.json"

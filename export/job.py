@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from calibration.record import CalibrationRecord
-from export.gate import Limits
-from runtime.contract import ModelContract
+from export.gate.decision import Limits
+from runtime.artifact.contract import ModelContract
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text) as work goes on."""

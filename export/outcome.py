@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from export.comparison import Comparison
-from export.proving import Proof
-from runtime.bundle import Precision
-from runtime.control import Control
+from export.gate.comparison import Comparison
+from export.stages.proving import Proof
+from runtime.artifact.bundle import Precision
+from runtime.session.golden import Control
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Outcome:
         shipped: by artefact, as in the manifest.
         refused: by artefact, why.
         comparisons: by artefact, also of those refused.
-        details: what the page shows beside the manifest, see `edgecl.reporting.export`.
+        details: what the page shows beside the manifest, see `edgecl.reporting.pages.export`.
         notes: what the user should know.
         control: pictures that the bundle takes along; None where none would do.
     """

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
-from runtime.contract import InputContract, ModelContract
+from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
+from runtime.artifact.contract import InputContract, ModelContract
 from tests.slow_tier import is_slow
 
 LABELS = ("dark", "middle", "bright")

@@ -12,7 +12,7 @@ from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from export.engine.builder import BuildOptions
-    from runtime.bundle import Bundle
+    from runtime.artifact.bundle import Bundle
 
 Say = Callable[[str], None]
 Report = Callable[[str, int, int, str], None]
@@ -88,7 +88,7 @@ def require_builder(values: Mapping[str, Any]) -> None:
     if not values["with_engine"]:
         return
     from export.engine.target import target_of
-    from runtime.device_probe import probe_gpu
+    from runtime.gpu.probe import probe_gpu
 
     try:
         target_of(probe_gpu())
@@ -115,7 +115,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
         return []
     from export.engine.builder import BuildOptions
     from export.engine.ready import ready_engine
-    from runtime.bundle import load_bundle
+    from runtime.artifact.bundle import load_bundle
 
     bundle = load_bundle(out)
     options = options_of(values) or BuildOptions()

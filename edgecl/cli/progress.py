@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:  # at run time this would load what only training needs
-    from edgecl.learning.preparation import Report
+    from edgecl.learning.run.preparation import Report
 
 SECONDS_BETWEEN_LINES = 20.0
 

@@ -17,7 +17,7 @@ from edgecl.cli.results import Results
 from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c
 from runtime.errors import EdgeclError
 
-# Verb → its line in the help. The verb's module, edgecl.cli.VERB, is imported when it is called:
+# Verb → its line in the help. Its module, edgecl.cli.VERB.command, is imported when it is called:
 # `edgecl --help` stays quick and `edgecl run` never loads torch.
 VERBS = {
     "train": "Train an encoder on pictures and evaluate it on a test part held out.",
@@ -54,7 +54,7 @@ class LazyVerbs(click.Group):
         """Import the verb's module and take its `command`."""
         if name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"edgecl.cli.{name}").command
+        command: click.Command = importlib.import_module(f"edgecl.cli.{name}.command").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from edgecl.data.known import fingerprints
 from edgecl.data.overlap import MIN_COMMON, SCREEN_SLACK, SIDE, THRESHOLD, Correlator, screen
 from edgecl.data.reading import read_unlabelled
-from runtime.atomic import write_text
-from runtime.contract import InputContract
+from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
-from runtime.image_folder.labelled import class_names
+from runtime.files.atomic import write_text
+from runtime.image.folder.labelled import class_names
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.dataset import PictureSet
 from edgecl.data.splits import Split
-from runtime.image_folder.notes import counted, shown
+from runtime.image.folder.notes import counted, shown
 
 
 def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:

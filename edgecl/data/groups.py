@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from edgecl.data.dataset import PictureSet
 from runtime.errors import InputError
-from runtime.image_folder.notes import counted, shown
+from runtime.image.folder.notes import counted, shown
 
 # The first column that is there counts; `edgecl audit` style files say `group`.
 GROUP_COLUMNS = ("group", "overlap_group")

@@ -12,15 +12,15 @@ import numpy as np
 
 from edgecl.data.dataset import PictureSet, Skipped
 from edgecl.data.store import join, new_store
-from runtime.contract import InputContract
-from runtime.depth import DEPTHS, depth_of
+from runtime.artifact.contract import InputContract
 from runtime.errors import FrameError, InputError
-from runtime.image_folder.class_folders import refuse_lost_labels
-from runtime.image_folder.labelled import find_labelled, find_unlabelled
-from runtime.image_folder.layouts import Layout
-from runtime.picture import decode_image, read_encoded
-from runtime.preprocess import Preprocessor
-from runtime.survey import depth_note, shallow_note, survey_depth
+from runtime.image.decode import decode_image, read_encoded
+from runtime.image.depth import DEPTHS, depth_of
+from runtime.image.folder.class_folders import refuse_lost_labels
+from runtime.image.folder.labelled import find_labelled, find_unlabelled
+from runtime.image.folder.layouts import Layout
+from runtime.image.preprocess import Preprocessor
+from runtime.image.survey import depth_note, shallow_note, survey_depth
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

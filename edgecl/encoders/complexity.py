@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgecl.encoders.vit_small import LocalAttention
+from edgecl.encoders.architectures.vit_small import LocalAttention
 
 
 def count_parameters(module: nn.Module) -> int:

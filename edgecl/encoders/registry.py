@@ -8,15 +8,15 @@ from typing import Protocol
 
 from torch import nn
 
-from edgecl.encoders.cnn_lstm import CNNLSTM
-from edgecl.encoders.convnet import ConvNet
-from edgecl.encoders.inceptionv3 import InceptionV3
-from edgecl.encoders.resnet import PooledResNet50, ResNet50, ResNet101, ResNet152
-from edgecl.encoders.shufflenet import ShuffleNet
-from edgecl.encoders.skipconvnet import SkipConvNet
-from edgecl.encoders.squeezenet import SqueezeNet
-from edgecl.encoders.vgg import VGG19
-from edgecl.encoders.vit_small import ViTSmall
+from edgecl.encoders.architectures.cnn_lstm import CNNLSTM
+from edgecl.encoders.architectures.convnet import ConvNet
+from edgecl.encoders.architectures.inceptionv3 import InceptionV3
+from edgecl.encoders.architectures.resnet import PooledResNet50, ResNet50, ResNet101, ResNet152
+from edgecl.encoders.architectures.shufflenet import ShuffleNet
+from edgecl.encoders.architectures.skipconvnet import SkipConvNet
+from edgecl.encoders.architectures.squeezenet import SqueezeNet
+from edgecl.encoders.architectures.vgg import VGG19
+from edgecl.encoders.architectures.vit_small import ViTSmall
 from runtime.errors import InputError
 
 

@@ -12,7 +12,7 @@ def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Args:
         manifest: of a bundle. Its `precisions`, `openvino`, `tensorrt` and `refused` name the
             artefacts; `gate.comparisons`, where it is there, holds by name the fields of
-            `export.gate.Comparison`.
+            `export.gate.decision.Comparison`.
 
     Returns:
         The fields of the manifest's entry and of the comparison, and `shipped` and `reason` (why

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from edgecl import __version__
 from edgecl.reporting import numbers
-from edgecl.reporting.palette import css_variables
-from runtime.atomic import write_text
+from edgecl.reporting.plots.palette import css_variables
+from runtime.files.atomic import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 

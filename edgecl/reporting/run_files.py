@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecl.learning.mistakes import MISTAKES, SHOWN, TABLE, picture_name
+from edgecl.learning.evaluation.mistakes import MISTAKES, SHOWN, TABLE, picture_name
 from runtime.errors import InputError
 
 _PNG = b"\x89PNG\r\n\x1a\n"

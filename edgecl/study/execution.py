@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgecl.learning import run_directory
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.preparation import Report
-from edgecl.learning.pretrained import PRETRAINED
-from edgecl.learning.runner import train_run
-from edgecl.learning.sources import RememberingSource
+from edgecl.learning.run import run_directory
+from edgecl.learning.run.preparation import Report
+from edgecl.learning.run.pretrained import PRETRAINED
+from edgecl.learning.run.runner import train_run
+from edgecl.learning.run.sources import RememberingSource
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
-from runtime.atomic import write_json
 from runtime.errors import InputError
+from runtime.files.atomic import write_json
 
 GRID = "study.json"
 LOCKS = "locks"

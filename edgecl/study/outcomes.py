@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, recall_score
 
-from edgecl.learning import run_directory
-from edgecl.learning.collapse import learnt_nothing
+from edgecl.learning.contrastive.collapse import learnt_nothing
+from edgecl.learning.run import run_directory
 from edgecl.study.execution import is_done
 from edgecl.study.grid import Cell, Condition
 from runtime.errors import InputError

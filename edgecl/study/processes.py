@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from edgecl.learning.preparation import Report
+from edgecl.learning.run.preparation import Report
 from edgecl.study.execution import Failure, count_done, work
 from edgecl.study.grid import Study, cells
 from runtime.errors import EdgeclError

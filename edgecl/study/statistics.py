@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.learning.evaluation import bootstrap_interval
+from edgecl.learning.evaluation.metrics import bootstrap_interval
 
 FLIPS = 10_000
 

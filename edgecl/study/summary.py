@@ -14,7 +14,7 @@ from edgecl.study.grid import GROUPED, NO_ARM, STUDY_SCHEMA, Condition, Study, c
 from edgecl.study.outcomes import Outcome, PretrainingSpeed, collect, pretraining_speeds
 from edgecl.study.published import CLASSES, ROWS
 from edgecl.study.statistics import holm, mean_by_groups, paired_difference
-from runtime.atomic import write_json
+from runtime.files.atomic import write_json
 
 SUMMARY = "summary.json"
 PRETRAINING, INFLATION = "pretraining", "inflation"

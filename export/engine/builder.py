@@ -15,7 +15,7 @@ from export.engine.modules import (
 from export.engine.parsing import parse
 from export.engine.progress import Report, build_monitor, interruptible, silent
 from runtime.errors import InputError
-from runtime.session.tensorrt_log import LogLine, recording
+from runtime.session.tensorrt.log import LogLine, recording
 
 LEVELS = range(6)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from export.engine.builder import BuildOptions
 from export.engine.target import Target
-from runtime.contract import ModelContract
-from runtime.engine_file import (
+from runtime.artifact.contract import ModelContract
+from runtime.artifact.engine_file import (
     ENGINE_SUFFIX,
     SIDECAR_SUFFIX,
     EngineFile,

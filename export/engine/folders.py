@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.errors import InputError
-from runtime.user_cache import user_cache
+from runtime.files.user_cache import user_cache
 
 ENGINES = "engines"
 

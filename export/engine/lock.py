@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runtime.atomic import explained
+from runtime.files.atomic import explained
 
 LOCK = ".lock"
 

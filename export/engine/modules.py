@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runtime.device_missing import known_capabilities
 from runtime.errors import InputError
-from runtime.session.tensorrt_module import is_rtx, load_tensorrt, title
+from runtime.gpu.missing import known_capabilities
+from runtime.session.tensorrt.module import is_rtx, load_tensorrt, title
 
 __all__ = [
     "is_rtx",

@@ -30,10 +30,10 @@ from export.engine.memory import MIB, preflight
 from export.engine.modules import load_tensorrt
 from export.engine.progress import Report, silent
 from export.engine.target import Target, target_of
-from runtime.atomic import replacing
-from runtime.bundle import Bundle
-from runtime.engine_file import ENGINE_SUFFIX, EngineFile, write_engine_file
+from runtime.artifact.bundle import Bundle
+from runtime.artifact.engine_file import ENGINE_SUFFIX, EngineFile, write_engine_file
 from runtime.errors import InputError
+from runtime.files.atomic import replacing
 
 Say = Callable[[str], None]
 
@@ -59,7 +59,7 @@ def ready_engine(
         options: how to build; None takes an engine that was built in any way, and builds with
             TensorRT's own limits, for single pictures, where there is none.
         trt: the TensorRT module; None for the one that the probe found.
-        probe: what `runtime.device_probe.probe_gpu` found; None to ask it.
+        probe: what `runtime.gpu.probe.probe_gpu` found; None to ask it.
         report: called with (stage, done, total, text) as the build goes on.
         say: given a line about what is built, and why; and one when it is done.
         own_only: take engines only out of the user's own cache, and put them there. For bundles
@@ -147,7 +147,7 @@ def _build(
 
 
 def _probed() -> Any:
-    from runtime.device_probe import probe_gpu
+    from runtime.gpu.probe import probe_gpu
 
     return probe_gpu()
 

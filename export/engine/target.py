@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.device_missing import not_served
 from runtime.errors import InputError
+from runtime.gpu.missing import not_served
 
 # The GPUs that share the processor's memory: TX1, TX2, Xavier, Orin, Thor (before and after CUDA
 # renamed it), and GB10. Compute capabilities: CUDA C++ Programming Guide.
@@ -44,7 +44,7 @@ class Target:
 
 
 def target_of(probe: Any) -> Target:
-    """The machine that `runtime.device_probe.probe_gpu` described.
+    """The machine that `runtime.gpu.probe.probe_gpu` described.
 
     Raises:
         InputError: no TensorRT or no GPU that works, with what is missing and what brings it.

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from runtime.contract import INPUT_NAME, OUTPUT_NAMES
+from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.session.base import Outputs
 
 BATCH = 32

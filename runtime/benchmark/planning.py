@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.bundle import Bundle, Precision, load_bundle
+from runtime.artifact.bundle import Bundle, Precision, load_bundle
 from runtime.errors import InputError
 from runtime.session.on_gpu import device_for, gpu_precisions, why_no_gpu
 from runtime.session.opening import AUTO, CPU, ENGINES, GPU, TENSORRT, installed_engines

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.atomic import write_text
 from runtime.benchmark.sides import TOTAL
 from runtime.benchmark.validity import INVALID, judge_machine, judge_side, other_load, steal
 from runtime.errors import InputError
+from runtime.files.atomic import write_text
 from runtime.machine import Activity, package_versions, read_cpu, read_gpu, read_memory
 from runtime.statistics import (
     count_needed,

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.planning import Plan
-from runtime.preprocess import Preprocessor
+from runtime.image.preprocess import Preprocessor
 from runtime.session.base import Session
 from runtime.session.opening import EngineFor, open_session
-from runtime.verdict import decide
+from runtime.stream.verdict import decide
 
 TOTAL = "total"
 """From the frame at hand to the decision; more than the sum of the steps by what lies between."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
-from runtime.camera.diagnosis import Finding, diagnose
+from runtime.camera.network.diagnosis import Finding, diagnose
 from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000

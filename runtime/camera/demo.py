@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.atomic import replacing
 from runtime.camera.base import Camera, Frame
 from runtime.errors import InputError
+from runtime.files.atomic import replacing
 from runtime.surfaces.noise import Shape
 from runtime.surfaces.strip import (
     Strip,

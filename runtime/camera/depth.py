@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runtime.artifact.contract import InputContract
 from runtime.camera.base import Camera
-from runtime.contract import InputContract
-from runtime.depth import DEPTHS
 from runtime.errors import InputError
-from runtime.survey import depth_note, shallow_note, survey_depth
+from runtime.image.depth import DEPTHS
+from runtime.image.survey import depth_note, shallow_note, survey_depth
 
 ENOUGH = 8
 """So many images, all of which leave the upper bits empty, are no accident."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runtime.camera.base import Camera, Frame, as_pixels
 from runtime.camera.capture import encoded_jpeg, open_capture, why_not
 from runtime.errors import FrameError, InputError
-from runtime.picture import decode_gray
+from runtime.image.decode import decode_gray
 from runtime.secrets import redact
 
 PATIENCE_S = 15.0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from runtime.camera.base import Camera, Frame
 from runtime.errors import FrameError
-from runtime.image_folder.labelled import find_with_truth
-from runtime.image_folder.layouts import flat_label
-from runtime.picture import decode_image, read_encoded
+from runtime.image.decode import decode_image, read_encoded
+from runtime.image.folder.labelled import find_with_truth
+from runtime.image.folder.layouts import flat_label
 
 
 class FolderCamera(Camera):

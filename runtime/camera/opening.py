@@ -8,13 +8,13 @@ from pathlib import Path
 from runtime.camera.address import Kind, Source, sort_source
 from runtime.camera.base import Camera
 from runtime.camera.device import DeviceCamera
-from runtime.camera.fetched import open_fetched
 from runtime.camera.folder import FolderCamera
+from runtime.camera.network.fetched import open_fetched
 from runtime.camera.pacing import PacedCamera
 from runtime.camera.video import VideoCamera
 from runtime.errors import InputError
-from runtime.image_formats.kinds import READ, SNIFFED, image_kind
-from runtime.picture import SUFFIXES
+from runtime.image.decode import SUFFIXES
+from runtime.image.formats.kinds import READ, SNIFFED, image_kind
 from runtime.secrets import redact
 
 DEMO_RATE = 30.0

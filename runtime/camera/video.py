@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from runtime.camera.base import Camera, Frame, as_pixels
 from runtime.camera.capture import MJPEG, codec_of, is_deep
-from runtime.camera.container import ending_of
-from runtime.camera.ending import Ending
+from runtime.camera.container.ending import Ending
+from runtime.camera.container.walk import ending_of
 from runtime.errors import FrameError, InputError
-from runtime.picture import decode_gray
+from runtime.image.decode import decode_gray
 
 # Codecs whose frames stand each for itself; others show frames in another order than they come in,
 # and x264 reorders four at most unless it is told otherwise.

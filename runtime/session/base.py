@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.contract import ModelContract
+from runtime.artifact.contract import ModelContract
 from runtime.errors import InputError
 
 
@@ -67,7 +67,7 @@ class Session(ABC):
             raise InputError(
                 f"the model takes uint8 N×1×{height}×{width}, it was given {batch.dtype} "
                 f"{'×'.join(map(str, batch.shape))}",
-                mend="prepare frames with runtime.preprocess.Preprocessor",
+                mend="prepare frames with runtime.image.preprocess.Preprocessor",
             )
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:

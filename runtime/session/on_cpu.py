@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
-from runtime.bundle import PRECISIONS, Bundle, load_bundle
-from runtime.control import answering, read_control
+from runtime.artifact.bundle import PRECISIONS, Bundle, load_bundle
 from runtime.errors import InputError
 from runtime.session.base import Session, warmed
+from runtime.session.golden import answering, read_control
 
 AUTO = "auto"
 

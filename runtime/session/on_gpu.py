@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from runtime.bundle import Bundle
-from runtime.control import answering, read_control
-from runtime.device_probe import has_device, probe_gpu
-from runtime.engine_file import ENGINE_SUFFIX
+from runtime.artifact.bundle import Bundle
+from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
+from runtime.gpu.probe import has_device, probe_gpu
 from runtime.session.base import Session, warmed
+from runtime.session.golden import answering, read_control
 
 AUTO = "auto"
 CPU, GPU = "cpu", "gpu"
@@ -136,6 +136,6 @@ def open_engine(path: Path, precision: str) -> Session:
     Raises:
         InputError: no such engine, or it does not run here.
     """
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     return warmed(TensorRtSession(path, precision="" if precision == AUTO else precision))

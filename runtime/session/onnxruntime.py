@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from runtime.contract import INPUT_NAME, OUTPUT_NAMES, ModelContract
+from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES, ModelContract
 from runtime.errors import InputError
 from runtime.session.base import Outputs, Session
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.bundle import Bundle, load_bundle
+from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.errors import FrameError, InputError
 from runtime.session.base import Session
 from runtime.session.fallback import FallbackSession

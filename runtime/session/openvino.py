@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from runtime.contract import METADATA_KEY, OUTPUT_NAMES, ModelContract
+from runtime.artifact.contract import METADATA_KEY, OUTPUT_NAMES, ModelContract
 from runtime.errors import InputError
 from runtime.session.base import Outputs, Session
 

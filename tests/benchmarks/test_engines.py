@@ -29,9 +29,9 @@ def test_without_a_gpu_it_refuses_in_one_line(monkeypatch, capsys):
     absent = SimpleNamespace(
         module="", tensorrt="", device="", compute_capability="", problems=(problem,)
     )
-    module = ModuleType("runtime.device_probe")
+    module = ModuleType("runtime.gpu.probe")
     module.probe_gpu = lambda: absent  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "runtime.device_probe", module)
+    monkeypatch.setitem(sys.modules, "runtime.gpu.probe", module)
     monkeypatch.setattr(sys, "argv", ["engines.py"])
     assert engines.main() == 2
     told = capsys.readouterr()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from runtime.contract import InputContract, ModelContract
-from runtime.engine_file import EngineFile, write_engine_file
+from runtime.artifact.contract import InputContract, ModelContract
+from runtime.artifact.engine_file import EngineFile, write_engine_file
 from runtime.gpu.choosing import forget_memory
 from tests.bindings.cuda_bindings_double import cuda_driver
 from tests.bindings.driver import Driver

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
+from calibration.images import require_untested, set_digest
 from calibration.observation import observe
-from calibration.pictures import require_untested, set_digest
 from calibration.ranges import ranges_of
 from calibration.record import (
     CalibrationRecord,

@@ -13,8 +13,8 @@ import pytest
 from torch import nn
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.runner import train_run
-from runtime.contract import ModelContract
+from edgecl.learning.run.runner import train_run
+from runtime.artifact.contract import ModelContract
 from tests.edgecl.page import Page, check
 
 SIDE = 40
@@ -82,9 +82,9 @@ def graphs_made_once(
     """
     import onnx
 
-    from export import bundling
+    from export import pipeline as bundling
     from export.engine.trial import Trial
-    from export.onnx_graph import to_onnx
+    from export.stages.onnx_graph import to_onnx
 
     def made_once(classifier: nn.Module, contract: ModelContract, **options: Any) -> Any:
         weights = hashlib.sha256()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle import MANIFEST, Bundle, load_bundle, manifest_digest
+from runtime.artifact.bundle import MANIFEST, Bundle, load_bundle, manifest_digest
 
 
 def probe(trt: Any = None, **fields: Any) -> SimpleNamespace:

@@ -14,7 +14,7 @@ from benchmarks.untrained import write_bundle
 from export.engine.builder import Batches, BuildOptions
 from export.engine.ready import ready_engine
 from export.engine.target import SHARING, target_of
-from runtime.bundle import Bundle
+from runtime.artifact.bundle import Bundle
 from runtime.errors import InputError
 
 OPTIONS = BuildOptions(Batches(1, 1, 4))
@@ -23,7 +23,7 @@ OPTIONS = BuildOptions(Batches(1, 1, 4))
 @pytest.fixture(scope="session")
 def box() -> Any:
     """What the probe says of this machine; without a GPU and TensorRT the test is skipped."""
-    from runtime.device_probe import probe_gpu
+    from runtime.gpu.probe import probe_gpu
 
     probe = probe_gpu()
     try:
@@ -84,7 +84,7 @@ def either(
         module, device = kernel_tensorrt(), open_memory().device
     except (ImportError, InputError, RuntimeError) as error:
         pytest.skip(f"needs an NVIDIA GPU with cuda-bindings and NVRTC: {error}")
-    monkeypatch.setattr("runtime.session.tensorrt.load_tensorrt", lambda name: module)
+    monkeypatch.setattr("runtime.session.tensorrt.session.load_tensorrt", lambda name: module)
 
     def ready(precision: str = "fp16") -> Path:
         return write_engine(tmp_path, device, OPTIONS.batches, precision)

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.contract import INPUT_NAME, OUTPUT_NAMES, InputContract, ModelContract
+from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES, InputContract, ModelContract
 from runtime.session.base import Outputs
 
 LABELS = ("dark", "middle", "bright")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.engines import find_trtexec, trtexec_infer_ms
-from runtime.session.tensorrt_device import STEPS
+from runtime.session.tensorrt.device import STEPS
 from runtime.statistics import quantile
 from tests.gpu.conftest import device_free, device_slack, host_bytes
 
@@ -29,7 +29,7 @@ HOST_SLACK = 16 * MIB
 @pytest.mark.parametrize("graph", [True, False], ids=["graph", "no graph"])
 def test_ten_thousand_frames_leave_memory_where_it_was(graph, memory, either, tell):
     """Only a real driver can leak, and only a real clock has a tail."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     picture = nets.pictures(1)
@@ -61,7 +61,7 @@ def test_ten_thousand_frames_leave_memory_where_it_was(graph, memory, either, te
 
 def test_two_hundred_sessions_leave_memory_where_it_was(memory, either):
     """What `close` hands back is really free: contexts, streams, events, graphs and buffers."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     picture = nets.pictures(1)
@@ -84,7 +84,7 @@ def test_two_hundred_sessions_leave_memory_where_it_was(memory, either):
 
 def test_the_session_beside_trtexec(engine, tell):
     """Shown, not asserted: a test has no idea of what else this machine does."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     if find_trtexec() is None:
@@ -101,7 +101,7 @@ def test_the_session_beside_trtexec(engine, tell):
 
 def test_one_frame_costs_each_step_once(memory, either):
     """The driver's own events order the steps, and together they fit into the time of the call."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     picture = nets.pictures(4)

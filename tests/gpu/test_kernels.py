@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 STRAY = """
 import sys
 from pathlib import Path
-import runtime.session.tensorrt as tensorrt
+import runtime.session.tensorrt.session as tensorrt
 from export.engine.builder import Batches
 from runtime.errors import SessionLostError
 from runtime.gpu import open_memory
@@ -47,7 +47,7 @@ print("closed", flush=True)
 @pytest.mark.parametrize("graph", [True, False], ids=["graph", "no graph"])
 def test_kernels_answer_for_every_batch(graph, memory, either):
     """Real kernels read what was copied up, at the addresses and in the stream that we gave."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     batch = nets.pictures(4)
     means = batch.reshape(4, -1).mean(axis=1) / 255

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.untrained import write_bundle
-from runtime.engine_file import read_engine_file, sidecar_of
+from runtime.artifact.engine_file import read_engine_file, sidecar_of
 from runtime.errors import FrameError, InputError
 from tests.gpu.conftest import full_gpu
 
@@ -42,7 +42,7 @@ def one_line(caught) -> str:
 
 def test_a_cut_engine_is_refused_by_its_hash(copy):
     """The session that talks to the real runtime never hands it bytes that were not verified."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     copy.write_bytes(copy.read_bytes()[:-1000])
     with pytest.raises(InputError, match="cut short or changed") as caught:
@@ -53,7 +53,7 @@ def test_a_cut_engine_is_refused_by_its_hash(copy):
 @pytest.mark.parametrize("kept", [0, 100, -1000], ids=["empty", "header", "most"])
 def test_a_cut_engine_whose_sidecar_fits_is_refused_by_tensorrt(copy, kept):
     """What TensorRT does with a truncated plan: it says so, it does not take the process down."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     plan = copy.read_bytes()[:kept]
     copy.write_bytes(plan)
@@ -74,7 +74,7 @@ def test_a_cut_engine_whose_sidecar_fits_is_refused_by_tensorrt(copy, kept):
 def test_an_engine_of_elsewhere_is_refused_and_passed_over(copy, bundle, box, fields, words):
     """The versions and names that real libraries report are those that the sidecar is held to."""
     from export.engine.ready import ready_engine
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     amend(copy, **fields)
     with pytest.raises(InputError, match=words) as caught:
@@ -92,7 +92,7 @@ def test_an_engine_of_elsewhere_is_refused_and_passed_over(copy, bundle, box, fi
 
 def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(either):
     """A refused batch leaves a real execution context as it was."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     largest = read_engine_file(either()).batches[2]
@@ -111,7 +111,7 @@ def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(either):
 )
 def test_a_wrong_array_never_reaches_the_gpu(batch, either):
     """A copy of the wrong size would write past a real buffer."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
 
     with (
         TensorRtSession(either(), precision="fp16") as session,
@@ -122,7 +122,7 @@ def test_a_wrong_array_never_reaches_the_gpu(batch, either):
 
 def test_a_full_gpu_is_one_line_and_works_again_when_there_is_room(memory, either):
     """The driver's real out-of-memory error, from whichever call meets it first."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     path = either()
@@ -135,7 +135,7 @@ def test_a_full_gpu_is_one_line_and_works_again_when_there_is_room(memory, eithe
 
 def test_a_gpu_that_fills_up_costs_a_frame_and_the_session_goes_on(memory, either):
     """In the middle of a stream: what the driver frees of the failed frame serves the next one."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     picture = nets.pictures(4)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.engines import find_trtexec
-from runtime.engine_file import read_engine_file
+from runtime.artifact.engine_file import read_engine_file
 
 pytestmark = pytest.mark.gpu
 
@@ -22,7 +22,7 @@ TOLERANCES = {"fp16": 0.02, "int8": 0.05}
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bundle, engine):
     """The fake answers what it is told; here real kernels compute, from the copied picture."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     batch = nets.pictures(4)
@@ -42,7 +42,7 @@ def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bu
 
 def test_two_pictures_in_a_row_are_not_mixed_up(memory, either):
     """Upload, kernels and download of one frame are in order in the stream of a real GPU."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     batch = nets.pictures(4)
@@ -56,7 +56,7 @@ def test_two_pictures_in_a_row_are_not_mixed_up(memory, either):
 
 def test_several_sessions_live_beside_each_other(memory, either):
     """Contexts, streams and buffers of sessions in one process do not touch each other's memory."""
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     batch = nets.pictures(2)
@@ -127,7 +127,7 @@ def test_an_exported_network_runs_and_agrees(encoder, tmp_path, box):
     pytest.importorskip("onnxscript")
     from benchmarks.untrained import export_untrained
     from export.engine.ready import ready_engine
-    from runtime.session.tensorrt import TensorRtSession
+    from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
     bundle = export_untrained(encoder, tmp_path / f"{encoder}.edgecl")

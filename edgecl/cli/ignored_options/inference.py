@@ -43,7 +43,7 @@ def _is_onnx(values: Values) -> bool:
 
 
 def _is_engine(values: Values) -> bool:
-    from runtime.engine_file import ENGINE_SUFFIX
+    from runtime.artifact.engine_file import ENGINE_SUFFIX
 
     model: Path | None = values["model"]
     return model is not None and model.suffix == ENGINE_SUFFIX

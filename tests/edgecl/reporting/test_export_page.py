@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgecl.reporting.calibration_curve import curve_text
-from edgecl.reporting.export import FIRST_LAYERS, render_export
-from edgecl.reporting.layers import layer_rows
-from edgecl.reporting.range_histograms import range_histograms
-from export.gate import Limits, caveat, compare, reason_to_refuse
-from export.thumbnails import thumbnails
+from edgecl.reporting.pages.export import FIRST_LAYERS, render_export
+from edgecl.reporting.pages.layers import layer_rows
+from edgecl.reporting.pages.range_histograms import range_histograms
+from edgecl.reporting.plots.calibration_curve import curve_text
+from export.gate.decision import Limits, caveat, compare, reason_to_refuse
+from export.gate.thumbnails import thumbnails
 
 HOSTILE = "<script>alert('x')</script>"
 LABELS = ("clean", "pit")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgecl.reporting.latency import latency_page, row_names
-from edgecl.reporting.latency_plots import STRIP_POINTS, _thin
+from edgecl.reporting.pages.latency import latency_page, row_names
+from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
 from runtime.benchmark.report import Measurement, build_report, write_report
 from runtime.errors import InputError
 from runtime.machine import read_activity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgecl.reporting.placing import Box, place_labels
+from edgecl.reporting.plots.placing import Box, place_labels
 
 FRAME = Box(0, 0, 1000, 400)
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecl.learning.mistakes import COLUMNS
-from edgecl.reporting.calibration_plots import leaning, reliability_bins
-from edgecl.reporting.training import training_page
+from edgecl.learning.evaluation.mistakes import COLUMNS
+from edgecl.reporting.pages.training import training_page
+from edgecl.reporting.plots.calibration import leaning, reliability_bins
 
 LABELS = ["crazing", "patches"]
 RELIABILITY: list[dict[str, Any]] = [

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgecl.reporting.numbers import amount, duration, milliseconds, percent
-from edgecl.reporting.training import training_page
+from edgecl.reporting.pages.training import training_page
 from runtime.errors import InputError
 
 HOSTILE = "<script>alert('x')</script>"

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from edgecl.learning.augmentation import augmentation_of
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.contrastive.augmentation import augmentation_of
 from edgecl.study.grid import ARMS, LEAKY, NO_ARM, Condition, Study, cells
 from edgecl.study.presets import PRESETS
 from runtime.errors import InputError

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
-from edgecl.learning import run_directory, sources
+from edgecl.learning.run import run_directory, sources
 from edgecl.study import execution
 from edgecl.study.execution import begin, is_done, work
 from edgecl.study.grid import Study, cells

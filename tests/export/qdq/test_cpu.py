@@ -10,7 +10,6 @@ import torch
 
 from calibration.ranges import collect_ranges
 from edgecl.learning.model import Backbone, Classifier
-from export.onnx_graph import to_onnx
 from export.qdq.cpu import Engine, quantize_for_cpu, with_one_scale_per_concatenation
 from export.qdq.first_layer import (
     FirstLayer,
@@ -21,7 +20,8 @@ from export.qdq.first_layer import (
 )
 from export.rewrites import apply
 from export.rewrites.graph import constants
-from runtime.contract import InputContract, ModelContract
+from export.stages.onnx_graph import to_onnx
+from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
 

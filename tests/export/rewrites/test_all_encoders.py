@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from edgecl.learning.model import Backbone, Classifier
-from export.onnx_graph import to_onnx
 from export.rewrites import REWRITES, apply
-from runtime.contract import InputContract, ModelContract
+from export.stages.onnx_graph import to_onnx
+from runtime.artifact.contract import InputContract, ModelContract
 
 SIZE = (48, 64)
 CONTRACT = ModelContract(InputContract(*SIZE), ("a", "b", "c"), ("a",))

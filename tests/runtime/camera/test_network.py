@@ -15,7 +15,7 @@ import pytest
 from runtime.camera import Camera, open_camera
 from runtime.camera.device import DeviceCamera
 from runtime.errors import InputError
-from runtime.picture import decode_gray
+from runtime.image.decode import decode_gray
 from tests.runtime.camera.containers import avi, jpegs, matroska
 from tests.runtime.camera.http_camera import USER, WRITTEN, Server, serving
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.camera.container import ending_of
-from runtime.camera.ending import WHOLE, Ending
+from runtime.camera.container.ending import WHOLE, Ending
+from runtime.camera.container.walk import ending_of
 from tests.runtime.camera.containers import avi, jpegs
 
 BODY = bytes(range(256)) * 3

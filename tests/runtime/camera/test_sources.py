@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.artifact.contract import InputContract
 from runtime.camera import open_camera
 from runtime.camera.address import Kind, looks_unencoded, sort_source
 from runtime.camera.capture import encoded_jpeg
 from runtime.camera.depth import settle_depth
 from runtime.camera.device import DeviceCamera
 from runtime.camera.outages import FIRST, LAST, Outages
-from runtime.contract import InputContract
 from runtime.errors import InputError
 from tests.runtime.camera.containers import SHAPE, avi, grain, jpegs
-from tests.runtime.image_formats.files import tiff
+from tests.runtime.image.formats.files import tiff
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from runtime.camera import Camera, Frame, open_camera
-from runtime.camera.container import ending_of
-from runtime.camera.ending import WHOLE as WHOLE_FILE
+from runtime.camera.container.ending import WHOLE as WHOLE_FILE
+from runtime.camera.container.walk import ending_of
 from runtime.errors import InputError
 from tests.runtime.camera.containers import SHAPE, avi, grain, jpegs, matroska
 

@@ -7,16 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from runtime.bundle import MANIFEST, load_bundle, manifest_digest
-from runtime.contract import InputContract, ModelContract
-from runtime.device_missing import Problem
-from runtime.device_probe import GpuProbe
+from runtime.artifact.bundle import MANIFEST, load_bundle, manifest_digest
+from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError, SessionLostError
+from runtime.gpu.missing import Problem
+from runtime.gpu.probe import GpuProbe
 from runtime.session import on_gpu
 from runtime.session.fallback import FallbackSession
 from runtime.session.opening import open_fastest, open_session
 from tests.bindings.tensorrt_double import make_plan
-from tests.runtime.test_control import packed, put, reversed_model
+from tests.runtime.session.test_golden import packed, put, reversed_model
 
 CONTRACT = ModelContract(InputContract(32, 48), ("dark", "middle", "bright"), ("bright",))
 NO_TENSORRT = Problem("TensorRT is not installed", "install it so", "on JetPack", "on x86")

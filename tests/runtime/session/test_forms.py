@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import MANIFEST, file_digest, load_bundle, manifest_digest
+from runtime.artifact.bundle import MANIFEST, file_digest, load_bundle, manifest_digest
 from runtime.errors import InputError
 from runtime.session import open_session
 from runtime.session.opening import open_fastest

@@ -1,0 +1,162 @@
+"""How many pictures are enough to calibrate on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.observation import Observation, merged_observations
+from calibration.search.damage import Damage, measure_damage
+
+# Pictures per block, and of the smallest sets.
+BLOCK = 8
+DRAWS = 5
+LEAST_DB = 1.0
+_HIGHEST_DB = 120.0
+
+Report = Callable[[str], None]
+"""Called with what is being measured."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Several calibrations on as many pictures each.
+
+    Args:
+        size: pictures of each set.
+        draws: what each of them did to the answers.
+    """
+
+    size: int
+    draws: tuple[Damage, ...]
+
+    def mean(self, quantity: str) -> float:
+        """Of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
+        return float(np.mean(self._values(quantity)))
+
+    def spread(self, quantity: str) -> float:
+        """Standard deviation of a field of `Damage` over the draws; 0 of a single one."""
+        values = self._values(quantity)
+        return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+    def _values(self, quantity: str) -> NDArray[np.float64]:
+        values = [float(getattr(damage, quantity)) for damage in self.draws]
+        return (
+            np.clip(values, -_HIGHEST_DB, _HIGHEST_DB)
+            if quantity == "snr_db"
+            else (np.array(values))
+        )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy, agreement and signal-to-noise against the size of the calibration set.
+
+    Args:
+        points: by size, ascending.
+        enough: the smallest size after which nothing changes; None where no larger one shows
+            that it is enough.
+        pictures: validation pictures that decided.
+    """
+
+    points: tuple[Point, ...]
+    enough: int | None
+    pictures: int
+
+
+def measure_curve(
+    blocks: Iterable[Observation],
+    answers: Callable[[Observation], NDArray[np.float32]],
+    *,
+    reference: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    draws: int = DRAWS,
+    report: Report | None = None,
+) -> Curve:
+    """Calibrate on sets of one block, two, four and so on, and at last on all of them.
+
+    Every picture is run through the graph once: a set of twice the size is made of two that were
+    observed before. Sets of one size have no picture in common; of the larger sizes there are
+    fewer than `draws`, down to one of all pictures.
+
+    Args:
+        blocks: observations of `BLOCK` pictures each, in the order of chance; the last may be
+            of fewer. They may be made as they are asked for, and few are held at a time.
+        answers: gives the probabilities, float32 N×C, of the network calibrated on that.
+        reference: float32, N×C, probabilities of FP32 on the same validation pictures.
+        targets: int64, N.
+        draws: sets per size at most.
+        report: called before each set is measured.
+    """
+    measured: dict[int, list[Damage]] = {}
+
+    def measure(observation: Observation) -> None:
+        known = measured.setdefault(observation.pictures, [])
+        if len(known) < draws:
+            if report is not None:
+                report(f"set {len(known) + 1} of {observation.pictures} pictures")
+            known.append(measure_damage(reference, answers(observation), targets))
+
+    # Like the digits of a binary counter: two sets of equal size make one of twice the size.
+    waiting: list[Observation] = []
+    size = 0
+    for block in blocks:
+        size = size or block.pictures
+        waiting.append(block)
+        if block.pictures == size:
+            measure(block)
+            while len(waiting) > 1 and waiting[-1].pictures == waiting[-2].pictures:
+                last = waiting.pop()
+                waiting.append(merged_observations(waiting.pop(), last))
+                measure(waiting[-1])
+    if len(waiting) > 1:
+        whole = waiting.pop()
+        while waiting:
+            whole = merged_observations(waiting.pop(), whole)
+        measure(whole)
+    points = tuple(Point(pictures, tuple(measured[pictures])) for pictures in sorted(measured))
+    return Curve(points, enough(points, len(targets)), len(targets))
+
+
+def enough(points: Sequence[Point], pictures: int) -> int | None:
+    """The smallest size after which accuracy, agreement and logits change no more.
+
+    A change counts where it is larger than one validation picture (of the logits: than 1 dB) and
+    than two standard errors of the difference. A size whose sets scatter by more than that, and
+    twice as much as all larger ones, is not enough either, however good their mean. The logits
+    are judged too because they move long before a picture changes sides.
+
+    Args:
+        points: by size, ascending.
+        pictures: validation pictures behind them.
+    """
+    # A hair more than one picture, for the rounding of shares.
+    picture = (1 + 1e-6) / pictures
+    least = {"accuracy": picture, "agreement": picture, "snr_db": LEAST_DB}
+    for turn, point in enumerate(points[:-1]):
+        larger = points[turn + 1 :]
+        if all(_steady(point, larger, quantity, change) for quantity, change in least.items()):
+            return point.size
+    return None
+
+
+def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) -> bool:
+    scatter = max(other.spread(quantity) for other in larger)
+    if point.spread(quantity) > max(least, 2 * scatter):
+        return False
+    return all(
+        abs(other.mean(quantity) - point.mean(quantity))
+        <= max(least, 2 * _standard_error(point, other, quantity))
+        for other in larger
+    )
+
+
+def _standard_error(smaller: Point, larger: Point, quantity: str) -> float:
+    """Of the difference of two means; a single large set is taken to scatter like small ones."""
+    spread = smaller.spread(quantity)
+    other = larger.spread(quantity) if len(larger.draws) > 1 else spread
+    return math.hypot(spread / math.sqrt(len(smaller.draws)), other / math.sqrt(len(larger.draws)))

@@ -1,0 +1,113 @@
+"""`edgecl audit`: find copies and overlaps within and between sets, and write the groups."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from edgecl.cli.options import FOLDER
+from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
+
+GROUPS = "groups.csv"
+
+
+@click.command("audit", cls=Verb, short_help="Find copies and overlaps; write groups.csv.")
+@click.argument("folders", type=FOLDER, nargs=-1, required=True, metavar="DIR...")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=GROUPS,
+    show_default=True,
+    help="The groups, as train --groups takes them. A file that is named here is replaced.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0.5, 1.0),
+    default=0.90,
+    show_default=True,
+    help="Least correlation of the common area.",
+)
+@click.option(
+    "--common",
+    type=click.FloatRange(0.1, 1.0),
+    default=0.35,
+    show_default=True,
+    help="Least common area, as a share of a picture.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    folders: tuple[Path, ...],
+    out: Path,
+    threshold: float,
+    common: float,
+    as_json: bool,
+) -> None:
+    """Find exact copies, near copies and shifted overlapping crops within and between sets.
+
+    Every picture is compared with every other at every shift that leaves enough in common.
+    Mirrored or turned copies are not found, nor overlaps of pictures taken at different scales.
+    """
+    from edgecl.data.audit import audit, read_sets, write_groups
+    from runtime.files.output_folder import own_file
+
+    start = time.perf_counter()
+    named = ctx.get_parameter_source("out") is ParameterSource.COMMANDLINE
+    place = own_file(out, replace=named, mend="name it with --out to replace it, or name another")
+    with place, reporting(stderr_console()) as report:
+        pictures = read_sets(folders, report)
+        found = audit(pictures, report, threshold=threshold, common=common)
+        write_groups(out, found)
+    summary = {
+        **found.to_json(),
+        "threshold": threshold,
+        "common": common,
+        "seconds": time.perf_counter() - start,
+        "out": str(out),
+    }
+    results_are_in(out, printed=as_json)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        _print(summary)
+
+
+def _print(summary: dict[str, Any]) -> None:
+    links, cross = summary["links"], summary["cross_class"]
+    total = sum(part["pictures"] for part in summary["sets"])
+    for part in summary["sets"]:
+        classes = f", {part['classes']} classes" if part["classes"] else ", no classes"
+        click.echo(f"{part['folder']}: {part['pictures']} pictures{classes}")
+    for note in summary["notes"]:
+        click.echo(f"note: {note}")
+    for line in summary["skipped"][:5]:
+        click.echo(f"left out {line}")
+    if len(summary["skipped"]) > 5:
+        click.echo(f"left out {len(summary['skipped']) - 5} more, see --json")
+    click.echo(
+        f"{summary['grouped_pictures']} of {total} pictures share their metal with another: "
+        f"{summary['groups']} groups, the largest of {summary['largest_group']} "
+        f"(held together by {links['exact']} exact copies, {links['copy']} near copies and "
+        f"{links['overlap']} overlaps)"
+    )
+    for pair in summary["between_sets"]:
+        if pair["pictures_with_partner"]:
+            click.echo(
+                f"{pair['pictures_with_partner']} of {pair['pictures']} pictures of {pair['set']} "
+                f"have a partner in {pair['other']}"
+            )
+    if cross["pairs"]:
+        click.echo(
+            f"between classes: {cross['links']} links among {cross['pairs']:,} pairs "
+            f"({cross['rate']:.1e}), about as often as two strangers are taken for one piece"
+        )
+    click.echo(f"{summary['seconds']:.0f} s; groups in {summary['out']}")

@@ -1,0 +1,258 @@
+"""`edgecl demo`: the main job once, end to end, with nothing but this package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecl.cli.options import FOLDER
+from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecl.learning.config import TrainConfig
+    from edgecl.learning.run.preparation import Report
+
+ENCODERS = ("convnet", "shufflenet")
+STREAMED = "shufflenet"
+IMAGE_SIZE = (96, 96)
+PRETRAIN_EPOCHS = 10
+EPOCHS = 22
+# The validation part has some 160 pictures: one of them is 0.6 points, so the usual half point
+# would refuse a precision for a single picture.
+MAX_DROP = 2.0
+MAX_ESCAPES = 2.0
+FRAMES = 900
+FRAME_SHAPE = (256, 256)
+FRAMES_PER_SECOND = 60
+STRIP_SEED = 1000
+BUDGET = "total=50ms,infer=20ms"
+BENCH_FRAMES = 400
+MARKER = ".edgecl-demo"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the demo has of one encoder."""
+
+    run: Path
+    bundle: Path
+    result: dict[str, Any]
+    refused: Sequence[str]
+
+
+@click.command("demo", cls=Verb, short_help="The main job once, end to end.")
+@click.option("--data", type=FOLDER, help="Labelled pictures in place of the drawn surfaces.")
+@click.option(
+    "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."
+)
+@click.option(
+    "--out",
+    type=FOLDER,
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for all that is made; an older demo in it is replaced.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> None:
+    """Pretrain, fine-tune and export ConvNet and ShuffleNet, judge a moving strip, and bench both.
+
+    Without --data it draws metal surfaces with six kinds of defect, and clean ones.
+    """
+    from runtime.files.output_folder import own_folder
+
+    start = time.monotonic()
+    with own_folder(out):
+        _prepare(out)
+        trained, summary, latency, page = _go(data, groups, out, seed)
+    results_are_in(out)
+    _print_figures(trained, summary, latency, page, time.monotonic() - start)
+
+
+def _go(
+    data: Path | None, groups: Path | None, out: Path, seed: int
+) -> tuple[dict[str, Trained], dict[str, Any], dict[str, Any], Path]:
+    """Train, export, judge and measure; the figures of all four."""
+    from edgecl.learning.config import TrainConfig
+
+    console = stderr_console()
+    what = str(data) if data else "drawn metal surfaces"
+    console.print(f"edgecl demo on {what}; everything goes to {out}/", markup=False)
+    trained: dict[str, Trained] = {}
+    for number, encoder in enumerate(ENCODERS):
+        console.print(f"{number + 1}/4  train and export {encoder}", markup=False)
+        config = TrainConfig(
+            data=str(data or ""),
+            groups=str(groups or ""),
+            encoder=encoder,
+            image_size=IMAGE_SIZE,
+            pretrain_epochs=PRETRAIN_EPOCHS,
+            epochs=EPOCHS,
+            seed=seed,
+        )
+        with reporting(console) as report:
+            trained[encoder] = _train_and_export(config, out, report)
+    console.print(f"3/4  judge a moving strip with {STREAMED}", markup=False)
+    summary = _stream(out, trained[STREAMED].bundle, data, seed, console)
+    console.print("4/4  measure both encoders side by side", markup=False)
+    with reporting(console) as report:
+        latency, page = _bench(out, [trained[name].bundle for name in ENCODERS], report)
+    return trained, summary, latency, page
+
+
+def _prepare(out: Path) -> None:
+    """Empty the demo's own folder; never somebody else's.
+
+    Raises:
+        InputError: `out` holds something that no demo made, or cannot be written.
+    """
+    from runtime.files.atomic import explained, write_text
+
+    if any(out.iterdir()):
+        if not (out / MARKER).exists():
+            raise InputError(
+                f"{out} holds something else than an older demo", mend="name another --out"
+            )
+        with explained(out):
+            # The folder itself is held, and the marker stays for whoever is broken off here.
+            for entry in (entry for entry in out.iterdir() if entry.name != MARKER):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+    write_text(out / MARKER, "Made by 'edgecl demo', which replaces this folder.\n")
+
+
+def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained:
+    from edgecl.exporting.job import ExportChoices, job_of_run
+    from edgecl.learning.run.runner import train_run
+    from edgecl.reporting.pages.export import render_export
+    from edgecl.reporting.pages.training import training_page
+    from export.gate.decision import Limits
+    from export.pipeline import export_bundle
+
+    run = out / "runs" / config.encoder
+    bundle = out / f"{config.encoder}.edgecl"
+    result = train_run(config, run, report=report)
+    training_page(run)
+    choices = ExportChoices(precisions=("fp16", "int8"), limits=Limits(MAX_DROP, MAX_ESCAPES))
+    job = job_of_run(run, choices, report)
+    outcome = export_bundle(job, bundle, report, page=render_export)
+    return Trained(run, bundle, result, [f"{k}: {v}" for k, v in outcome.refused.items()])
+
+
+def _stream(
+    out: Path, bundle: Path, data: Path | None, seed: int, console: Console
+) -> dict[str, Any]:
+    """Judge a video of a moving strip, or the user's pictures, at a line's pace."""
+    from contextlib import ExitStack
+
+    from edgecl.cli.run.command import SUMMARY, VERDICTS
+    from edgecl.cli.run.stream import Stream
+    from runtime.camera import open_camera
+    from runtime.camera.demo import write_strip_video
+    from runtime.files.atomic import write_json
+    from runtime.session.opening import default_threads, open_fastest
+    from runtime.stream.budget import parse_budget
+    from runtime.stream.judge import Rules
+    from runtime.stream.pipeline import Settings
+    from runtime.stream.sinks import JsonLinesSink
+
+    source, truths = data, None
+    if source is None:
+        source = out / "strip.avi"
+        # Another seed than any training picture was drawn with: a strip that no model saw.
+        truths = write_strip_video(
+            source, FRAMES, shape=FRAME_SHAPE, rate=FRAMES_PER_SECOND, seed=STRIP_SEED + seed
+        )
+    folder = out / "stream"
+    with ExitStack() as stack:
+        camera = stack.enter_context(open_camera(str(source), rate=FRAMES_PER_SECOND))
+        threads = max(1, default_threads() - 1)
+        session, candidates = open_fastest(bundle, threads=threads)
+        stack.enter_context(session)
+        sink = JsonLinesSink(folder / VERDICTS)
+        stack.callback(sink.close)
+        settings = Settings(Rules(parse_budget(BUDGET)), every_frame=True, frames=FRAMES)
+        stream = Stream(
+            bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
+        )
+        console.print(stream.opening_line(), markup=False)
+        outcome = stream.run(console)
+    if outcome.failure is not None:
+        raise outcome.failure
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    summary = stream.summary(outcome)
+    if truths is not None:
+        summary["right"] = _right_on_strip(folder / VERDICTS, truths)
+    write_json(folder / SUMMARY, summary)
+    return summary
+
+
+def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[dict[str, Any], Path]:
+    from edgecl.reporting.pages.latency import latency_page
+    from runtime.benchmark import Scenario, run_benchmark, write_report
+
+    measured = run_benchmark(
+        Scenario(bundles, frames=BENCH_FRAMES, frame_size=FRAME_SHAPE),
+        progress=lambda done, total, what: report("bench", done, total, what),
+    )
+    path = out / "bench" / "latency.json"
+    write_report(measured, path)
+    return measured, latency_page(path)
+
+
+def _right_on_strip(verdicts: Path, truths: Sequence[str]) -> float:
+    """Share of frames whose label is what the strip shows there."""
+    lines = [json.loads(line) for line in verdicts.read_text(encoding="utf-8").splitlines()]
+    return sum(bool(line["label"] == truths[line["frame"]]) for line in lines) / len(lines)
+
+
+def _print_figures(
+    trained: dict[str, Trained],
+    summary: dict[str, Any],
+    latency: dict[str, Any],
+    page: Path,
+    seconds: float,
+) -> None:
+    from edgecl.cli.bench.table import print_summary
+
+    print_summary(latency)
+    for encoder, made in trained.items():
+        low, high = made.result["accuracy_interval"]
+        click.echo(
+            f"{encoder}: test accuracy {made.result['accuracy']:.1%} (95 % interval {low:.1%} to "
+            f"{high:.1%}), {made.result['parameters']:,} parameters, "
+            f"{made.result['macs'] / 1e6:.0f} MMAC"
+        )
+        for line in made.refused:
+            click.echo(f"  not shipped: {line}")
+    for note in sorted({str(made.result["protocol_note"]) for made in trained.values()}):
+        click.echo(f"protocol: {note}")
+    total = summary["steps"]["total"]
+    line = (
+        f"stream: {summary['captured']} frames captured = {summary['judged']} judged + "
+        f"{summary['dropped']} dropped + {summary['faulty']} faulty; capture to verdict "
+        f"p50 {total['p50_ms']:.1f} ms, p99 {total['p99_ms']:.1f} ms; "
+        f"{summary['budget_misses']} missed the budget ({BUDGET})"
+    )
+    click.echo(line)
+    if summary.get("right") is not None:
+        click.echo(f"  right on {summary['right']:.1%} of the frames of a strip it never saw")
+    click.echo(f"{seconds:.0f} s in all. Pages to look at:")
+    for made in trained.values():
+        click.echo(f"  {made.run / 'report.html'}")
+        click.echo(f"  {made.bundle / 'report.html'}")
+    click.echo(f"  {page}")

@@ -1,0 +1,52 @@
+"""`edgecl doctor`: what this machine has, and what is missing for what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from edgecl.cli.verb import Verb
+
+MARKS = {"ok": "✓", "missing": "✗", "note": "·"}
+
+
+@click.command("doctor", cls=Verb, short_help="Show what this machine has.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> None:
+    """Show Python, packages, processor, memory, GPU and cameras, and what is missing for what.
+
+    Nothing is installed, changed or fetched. Exits 0, whatever is missing.
+    """
+    from edgecl.cli.doctor.diagnosis import diagnose
+
+    found = diagnose()
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    styles = {"ok": "green", "missing": "yellow", "note": "dim"}
+    for section in found["sections"]:
+        console.print(Text(section["title"], style="bold"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, min_width=3, justify="right")
+        table.add_column(min_width=16, no_wrap=True)
+        table.add_column(overflow="fold")
+        for row in section["rows"]:
+            text = Text(row["value"])
+            if row["mend"]:
+                text.append(f"  → {row['mend']}", style="dim")
+            mark = Text(MARKS[row["state"]], style=styles[row["state"]])
+            table.add_row(mark, Text(row["name"]), text)
+        console.print(table)
+        console.print()

@@ -1,0 +1,136 @@
+"""The options of `edgecl export` that say what a precision may lose and how INT8 is calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from edgecl.cli.options import ANY_PATH, FOLDER
+
+if TYPE_CHECKING:
+    from edgecl.exporting.job import ExportChoices
+
+# Named here too, so that --help does not load what only an export needs; tests hold them together.
+ALGORITHMS = ("auto", "minmax", "percentile", "mse", "entropy")
+SELECTIONS = ("stratified", "random", "coverage")
+SEARCH = "auto"
+
+OPTIONS = (
+    click.option("--fp32", is_flag=True, help="FP32 alone; it is in every bundle."),
+    click.option("--fp16", is_flag=True, help="Add half precision."),
+    click.option("--int8", is_flag=True, help="Add INT8, for the CPU and for TensorRT."),
+    click.option(
+        "--max-drop",
+        type=click.FloatRange(0),
+        default=0.5,
+        show_default=True,
+        help="Points of validation accuracy that a precision may lose.",
+    ),
+    click.option(
+        "--max-escapes",
+        type=click.FloatRange(0, 100),
+        default=1.0,
+        show_default=True,
+        help="Percent of the defects caught by FP32 that a precision may let pass.",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Choice(ALGORITHMS),
+        default="auto",
+        show_default=True,
+        help="How ranges are taken; auto tries all and keeps the one that loses least.",
+    ),
+    click.option(
+        "--calibration-choice",
+        type=click.Choice(SELECTIONS),
+        default="stratified",
+        show_default=True,
+        help="How calibration pictures are chosen; coverage spreads them over the embedding.",
+    ),
+    click.option("--calibration-images", type=click.IntRange(1), default=128, show_default=True),
+    click.option(
+        "--calibration-data",
+        type=FOLDER,
+        help="Pictures to calibrate on, labelled or not.  [default: the train part]",
+    ),
+    click.option(
+        "--calibration-of",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Calibrate on the very pictures of that bundle, or refuse; also by its algorithm "
+        "unless --calibration is given.",
+    ),
+    click.option(
+        "--calibration-curve",
+        is_flag=True,
+        help="Measure the accuracy against the number of calibration pictures.",
+    ),
+    click.option(
+        "--sensitivity", is_flag=True, help="Measure what each layer loses when it alone is INT8."
+    ),
+    click.option(
+        "--keep-fp16",
+        "keep",
+        multiple=True,
+        metavar="LAYER",
+        help="A layer to keep in floating point, by name, or auto for the fewest that satisfy the "
+        "gate. May be repeated.",
+    ),
+    click.option(
+        "--pass-label",
+        "pass_labels",
+        multiple=True,
+        help="A label that lets a part pass. May be repeated.  [default: by name, such as clean "
+        "or ok]",
+    ),
+    click.option(
+        "--data", type=FOLDER, help="Where the run's pictures lie now, if they were moved."
+    ),
+)
+
+
+def export_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all of `OPTIONS`, in their order."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def choices_of(options: Mapping[str, Any]) -> ExportChoices:
+    """The exporter's choices out of the values of `OPTIONS`."""
+    from calibration.record import record_of_bundle
+    from edgecl.exporting.job import ExportChoices
+    from export.gate.decision import Limits
+    from export.job import Int8Choices
+    from runtime.files.user_cache import user_cache
+
+    earlier = options["calibration_of"]
+    record = record_of_bundle(earlier) if earlier is not None else None
+    algorithm = options["calibration"]
+    if record is not None and _is_default("calibration"):
+        algorithm = record.method
+    return ExportChoices(
+        precisions=[name for name in ("fp16", "int8") if options[name]],
+        limits=Limits(options["max_drop"], options["max_escapes"]),
+        int8=Int8Choices(
+            algorithm=algorithm,
+            selection=options["calibration_choice"],
+            images=options["calibration_images"],
+            keep=tuple(name for name in options["keep"] if name != SEARCH),
+            search=SEARCH in options["keep"],
+            sensitivity=options["sensitivity"],
+            curve=options["calibration_curve"],
+            cache=user_cache("calibration"),
+            repeated=record,
+        ),
+        pass_labels=options["pass_labels"],
+        data=options["data"],
+        calibration_data=options["calibration_data"],
+    )
+
+
+def _is_default(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT

@@ -1,0 +1,148 @@
+"""`edgecl export`: a trained run to a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecl.cli.engine_choices import build_asked, engine_options, require_builder
+from edgecl.cli.export.choices import choices_of, export_options
+from edgecl.cli.options import FOLDER
+from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
+from runtime.artifact.bundle import SUFFIX
+from runtime.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from export.outcome import Outcome
+
+
+@click.command("export", cls=Verb, short_help="Turn a trained run into a bundle.")
+@click.argument("run", type=FOLDER, required=False)
+@export_options
+@engine_options
+@click.option("--out", type=FOLDER, help="The bundle.  [default: RUN.edgecl]")
+@click.option(
+    "--sign",
+    "key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Sign the bundle with this Ed25519 private key (PEM).",
+)
+@click.option("--triton", type=FOLDER, help="Write a Triton model repository as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(
+    run: Path | None,
+    out: Path | None,
+    key: Path | None,
+    triton: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Turn a trained RUN (by default the newest) into a bundle of ONNX models.
+
+    Every precision is compared with the trained model on the validation part. One that lost
+    more than --max-drop points, or lets more than --max-escapes percent of the defects pass, is
+    left out, and the command ends with 1.
+    """
+    from edgecl.exporting.job import job_of_run, require_place
+    from edgecl.learning.run.run_directory import newest_run
+    from edgecl.reporting.pages.export import render_export
+    from export.bundle.signing import PASSWORD_VARIABLE, load_signing_key
+    from export.pipeline import export_bundle
+
+    # A key that cannot sign is found out before the work, not after it.
+    private = load_signing_key(key, os.environ.get(PASSWORD_VARIABLE)) if key else None
+    choices = choices_of(options)
+    require_builder(options)
+    run = run or newest_run()
+    out = bundle_path(run, out)
+    require_place(out, triton)
+    console = stderr_console()
+    console.print(f"exporting {run}", markup=False)
+    with reporting(console) as report:
+        job = job_of_run(run, choices, report)
+        outcome = export_bundle(job, out, report, page=render_export, key=private)
+    if triton is not None:
+        from export.bundle.triton import write_triton
+
+        write_triton(out, triton)
+    with reporting(console) as report:
+        engines = build_asked(out, options, report, lambda line: console.print(line, markup=False))
+    for note in _notes(job.contract.pass_labels, outcome):
+        console.print(f"note: {note}", markup=False)
+    results_are_in(out, printed=as_json)
+    if as_json:
+        document = {**_document(outcome, out), "engines": list(map(str, engines))}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        from edgecl.cli.export.table import print_outcome
+
+        print_outcome(outcome, out)
+    if outcome.refused:
+        name, reason = next(iter(outcome.refused.items()))
+        raise GateError(
+            f"{', '.join(outcome.refused)} not shipped: {name}: {reason}",
+            mend=_mend(outcome.refused),
+        )
+    return 0
+
+
+def _mend(refused: Collection[str]) -> str:
+    allow = "allow more with --max-drop and --max-escapes"
+    if any(name.startswith("int8") for name in refused):
+        return (
+            "keep the layers that suffer with --keep-fp16 auto, calibrate on more pictures with "
+            f"--calibration-images, or {allow}"
+        )
+    return f"ship without it, or {allow}"
+
+
+def bundle_path(run: Path, out: Path | None) -> Path:
+    """Where the bundle goes: `out` with its suffix, by default the run's name in this folder.
+
+    Raises:
+        InputError: `out` is no name for a folder.
+    """
+    if out is None:
+        return Path(run.resolve().name + SUFFIX)
+    if out.name in ("", ".."):
+        raise InputError(
+            f"--out {out} names no bundle", mend=f"give the bundle's own name, as in line-3{SUFFIX}"
+        )
+    return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
+
+
+def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
+    notes = list(outcome.notes)
+    if not pass_labels:
+        notes.append(
+            "no label lets a part pass, so every frame will be rejected or unsure; name one "
+            "with --pass-label if there is one"
+        )
+    return notes
+
+
+def _document(outcome: Outcome, out: Path) -> dict[str, Any]:
+    measured = {name: asdict(found) for name, found in outcome.comparisons.items()}
+    return {
+        "bundle": str(out),
+        "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
+        "refused": {
+            name: {"reason": reason, **(measured.get(name) or {})}
+            for name, reason in outcome.refused.items()
+        },
+        "comparisons": measured,
+        **{
+            name: outcome.details[name]
+            for name in ("algorithms", "sensitivity", "curve", "kept", "rewrites")
+            if outcome.details.get(name)
+        },
+        "notes": outcome.notes,
+    }

@@ -1,0 +1,130 @@
+"""`edgecl inspect`: what a bundle holds, after its files were verified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecl.cli.options import ANY_PATH
+from edgecl.cli.verb import Verb
+from runtime.errors import InputError
+
+ENGINES = "engines"
+"""The folder of what a box built out of the bundle for itself."""
+
+
+@click.command("inspect", cls=Verb, short_help="Show and verify a bundle.")
+@click.argument("bundle", type=ANY_PATH, metavar="BUNDLE")
+@click.option(
+    "--verify-key",
+    type=ANY_PATH,
+    metavar="PUB",
+    help="Refuse the bundle unless the owner of this key signed it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
+    """Verify every file of BUNDLE and show its precisions, labels, input and origin.
+
+    Exits 2 where a file is missing or was changed after the export, and where the signature is
+    not that of --verify-key.
+    """
+    from edgecl.cli.inspect.engine_list import engines_of
+    from runtime.artifact.bundle import load_bundle
+    from runtime.artifact.signature import load_signed_bundle
+
+    loaded = load_signed_bundle(bundle, verify_key) if verify_key else load_bundle(bundle)
+    summary = {
+        **summarise(loaded.manifest, bundle),
+        "signature": signature_state(bundle, verified=verify_key is not None),
+        "unnamed": unnamed_files(bundle, loaded.manifest),
+        "engines": engines_of(loaded),
+    }
+    if as_json:
+        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        from edgecl.cli.inspect.view import print_summary
+
+        try:
+            print_summary(summary)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"the manifest of {bundle} has a field of another form than edgecl writes "
+                f"({type(error).__name__}: {error})",
+                mend="export it again; --json shows it as it is",
+            ) from error
+
+
+def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What `--json` prints of the manifest: its contract is spread out.
+
+    Args:
+        manifest: as `load_bundle` verified it.
+        path: the bundle's folder.
+    """
+    contract = manifest["contract"]
+    return {
+        "bundle": str(path),
+        "name": manifest.get("name", path.stem),
+        "verified": True,
+        "schema": manifest["schema"],
+        "created": manifest.get("created"),
+        "edgecl_version": manifest.get("edgecl_version"),
+        "precisions": manifest["precisions"],
+        "openvino": manifest.get("openvino", {}),
+        "tensorrt": manifest.get("tensorrt", {}),
+        "refused": manifest.get("refused", {}),
+        "gate": manifest.get("gate", {}),
+        "labels": contract["labels"],
+        "pass_labels": contract.get("pass_labels", []),
+        "input": contract["input"],
+        "origin": manifest.get("origin", {}),
+        "rewrites": manifest.get("rewrites", []),
+        "calibration": manifest.get("calibration"),
+        "files": manifest["files"],
+        "digest": manifest["digest"],
+    }
+
+
+def signature_state(bundle: Path, *, verified: bool) -> dict[str, Any]:
+    """Whether a bundle is signed, and whether that was checked.
+
+    Args:
+        verified: whether its signature was checked and holds.
+
+    Returns:
+        `state`: verified, unchecked, none or damaged; and `key`, the fingerprint that it claims.
+    """
+    from runtime.artifact.signature import read_signature
+
+    try:
+        signature = read_signature(bundle)
+    except InputError:
+        return {"state": "damaged", "key": None}
+    if signature is None:
+        return {"state": "none", "key": None}
+    return {"state": "verified" if verified else "unchecked", "key": signature.key}
+
+
+def unnamed_files(bundle: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Files in the bundle that no hash covers, beside the signature and what is built on a box.
+
+    Args:
+        bundle: its folder.
+        manifest: as `load_bundle` verified it.
+    """
+    from runtime.artifact.bundle import MANIFEST
+    from runtime.artifact.signature import SIGNATURE
+
+    known = {MANIFEST, SIGNATURE, *manifest["files"]}
+    found = (
+        path.relative_to(bundle)
+        for path in bundle.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+    return sorted(
+        str(path) for path in found if str(path) not in known and path.parts[0] != ENGINES
+    )

@@ -1,0 +1,29 @@
+"""`edgecl keys`: a pair of keys for signed bundles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb
+
+
+@click.command("keys", cls=Verb, short_help="Make a pair of keys for signed bundles.")
+@click.argument("name", type=ANY_PATH, metavar="NAME")
+def command(name: Path) -> None:
+    """Make NAME.key, which signs (`edgecl export --sign NAME.key`), and NAME.pub, which checks.
+
+    Keep NAME.key where bundles are made, and give NAME.pub to the boxes. With a password in
+    EDGECL_KEY_PASSWORD the private key is encrypted with it. Nothing is ever overwritten.
+    """
+    from export.bundle.signing import PASSWORD_VARIABLE, write_key_pair
+
+    private, public, fingerprint = write_key_pair(name, os.environ.get(PASSWORD_VARIABLE))
+    results_are_in(private)
+    click.echo(f"{private}: signs; readable by you alone, keep it so")
+    click.echo(f"{public}: checks; give it to the boxes")
+    click.echo(f"fingerprint: {fingerprint}")

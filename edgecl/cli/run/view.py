@@ -1,0 +1,169 @@
+"""A stream on the terminal: live while it runs, and its summary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from runtime.stream.budget import Budget
+from runtime.stream.ledger import Snapshot
+from runtime.stream.pipeline import Pipeline
+from runtime.stream.verdict import Verdict
+
+SECONDS_BETWEEN_LINES = 10.0
+
+_COLOURS = {
+    "pass": "green",
+    "reject": "red",
+    "unsure": "yellow",
+    "late": "magenta",
+    "fault": "bright_red",
+}
+
+
+@contextmanager
+def stream_view(
+    console: Console, pipeline: Pipeline, budget: Budget
+) -> Iterator[Callable[[], None]]:
+    """Yield a function that shows the stream as it is now.
+
+    On a terminal it draws a table over itself; elsewhere it writes a line now and then.
+    """
+    if not console.is_terminal:
+        last = time.monotonic()
+
+        def write_line() -> None:
+            nonlocal last
+            if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+                last = time.monotonic()
+                console.print(progress_line(pipeline.ledger.snapshot(), pipeline.seconds))
+
+        yield write_line
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield lambda: live.update(
+            live_text(pipeline.ledger.snapshot(), pipeline.seconds, budget), refresh=True
+        )
+
+
+def progress_line(snapshot: Snapshot, seconds: float) -> str:
+    """The stream in one line."""
+    total = snapshot.histograms.get("total")
+    times = ""
+    if total is not None and total.count:
+        middle, tail = (value / 1e6 for value in total.percentiles([0.5, 0.99]))
+        times = f", total p50 {middle:.2f} ms, p99 {tail:.2f} ms"
+    return (
+        f"{snapshot.captured} frames in {seconds:.0f} s{times}, "
+        f"{snapshot.misses} budget misses, {snapshot.dropped} dropped, {snapshot.faulty} faulty"
+    )
+
+
+def live_text(snapshot: Snapshot, seconds: float, budget: Budget) -> Text:
+    """The step times against the budget, the counts and the last verdict.
+
+    Text in columns, for a rich table costs five times the time, which the stream would feel.
+    """
+    lines = [Text(_row("step, ms", ("last", "p50", "p99", "max", "limit", "over")), style="bold")]
+    for step, histogram in snapshot.histograms.items():
+        limit = budget.limits.get(step)
+        middle, tail = histogram.percentiles([0.5, 0.99])
+        times = (histogram.last, middle, tail, histogram.maximum)
+        cells = [f"{value / 1e6:.3f}" for value in times]
+        if limit is not None:
+            cells += [f"{limit / 1e6:g}", str(snapshot.misses_by_step.get(step, 0))]
+        over = limit is not None and histogram.last > limit
+        lines.append(Text(_row(step, cells), style="magenta" if over else ""))
+    lines += [_counts(snapshot, seconds), _statuses(snapshot.statuses), _last(snapshot.last)]
+    text = Text("\n", no_wrap=True, overflow="crop").join(lines)
+    text.no_wrap, text.overflow = True, "crop"
+    return text
+
+
+def print_summary(console: Console, document: dict[str, Any]) -> None:
+    """The summary of a stream that ended, from the document that `--json` prints."""
+    table = _step_table(("p50", "p90", "p99", "p99.9", "max", "limit", "over"))
+    limits = document["budget_ms"]
+    for step, times in document["steps"].items():
+        limit = limits.get(step)
+        table.add_row(
+            step,
+            *(f"{times[f'{name}_ms']:.3f}" for name in ("p50", "p90", "p99", "p99_9", "max")),
+            "" if limit is None else f"{limit:g}",
+            "" if limit is None else str(document["misses_by_step"].get(step, 0)),
+        )
+    console.print(table)
+    for line in _summary_lines(document):
+        console.print(line, soft_wrap=True)
+
+
+def _summary_lines(document: dict[str, Any]) -> Iterator[Text]:
+    equals = "=" if document["balanced"] else "≠"
+    yield Text(
+        f"captured {document['captured']} {equals} judged {document['judged']} "
+        f"+ dropped {document['dropped']} + faulty {document['faulty']}"
+        f" · {document['frames_per_second']:.1f} frames/s over {document['seconds']:.1f} s"
+    )
+    yield _statuses(document["statuses"])
+    if document["budget_ms"]:
+        yield Text(f"budget misses {document['budget_misses']} ({document['miss_share']:.2%})")
+    accuracy = document["accuracy"]
+    if accuracy:
+        yield Text(f"right {accuracy['right']} of {accuracy['known']} ({accuracy['share']:.2%})")
+    verdicts = document["verdicts"]
+    line = f"{verdicts['written']} verdicts in {verdicts['file']}"
+    if verdicts["lost"]:
+        yield Text(f"{line}, {verdicts['lost']} LOST ({verdicts['problem']})", style="red")
+    else:
+        yield Text(line)
+    for note in (*document["camera_outages"], *document["notes"]):
+        yield Text(note, style="yellow")
+    if document["interrupted"]:
+        yield Text("interrupted")
+
+
+def _step_table(headings: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("step, ms")
+    for heading in headings:
+        table.add_column(heading, justify="right", min_width=7)
+    return table
+
+
+def _row(step: str, cells: Sequence[str]) -> str:
+    return f"{step:<12}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def _counts(snapshot: Snapshot, seconds: float) -> Text:
+    rate = (snapshot.judged + snapshot.faulty) / max(seconds, 1e-9)
+    text = Text(f"{snapshot.captured} frames, {rate:.1f}/s")
+    text.append(f" · dropped {snapshot.dropped} · faulty {snapshot.faulty} · ")
+    text.append(f"misses {snapshot.misses}", style="magenta" if snapshot.misses else "")
+    return text
+
+
+def _statuses(statuses: Any) -> Text:
+    return Text(" · ").join(
+        Text(f"{status} {count}", style=_COLOURS[status] if count else "dim")
+        for status, count in statuses.items()
+    )
+
+
+def _last(verdict: Verdict | None) -> Text:
+    if verdict is None:
+        return Text("waiting for the first frame", style="dim")
+    decision = verdict.decision
+    text = Text(f"frame {verdict.number}: ")
+    text.append(decision.status.value, style=_COLOURS[decision.status.value])
+    if decision.label:
+        text.append(f" {decision.label} {decision.confidence:.1%}")
+    if decision.reason:
+        text.append(f" {decision.reason}", style="dim")
+    return text

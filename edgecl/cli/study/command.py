@@ -1,0 +1,248 @@
+"""`edgecl study`: a grid of training runs, and the tables that result."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecl.cli.ignored_options import STUDY_GRID
+from edgecl.cli.options import FOLDER, ImageSize
+from edgecl.cli.progress import reporting, stderr_console
+from edgecl.cli.results import results_are_in
+from edgecl.cli.verb import Verb, require_effect
+from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
+from edgecl.study.grid import ARMS, Study, cells
+from edgecl.study.presets import PRESETS
+from runtime.errors import GateError, InputError
+
+PLAIN_WIDTH = 160
+NO_BASELINES = "none"
+
+
+@click.command("study", cls=Verb, short_help="Run a grid of trainings and write its tables.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="smoke: minutes, on drawn surfaces; neu-cpu: a night on two cores; paper: all of it, "
+    "days on a GPU. The options below change single choices of it.",
+)
+@click.option("--data", type=FOLDER, help="The labelled pictures to evaluate on.")
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV file,group: pictures of one group stay in one fold.",
+)
+@click.option(
+    "--unlabelled",
+    type=FOLDER,
+    multiple=True,
+    help="Pictures to pretrain on that show nothing of --data. May be repeated.",
+)
+@click.option(
+    "--leaky",
+    type=FOLDER,
+    multiple=True,
+    help="Pictures that do, for the arm 'paper': what does leaking add?",
+)
+@click.option("--encoder", "encoders", type=click.Choice(ENCODER_NAMES), multiple=True)
+@click.option(
+    "--baseline",
+    "baselines",
+    type=click.Choice((*ENCODER_NAMES, NO_BASELINES)),
+    multiple=True,
+    help="A model to compare with: no pretraining, all labels. 'none' leaves the preset's out.",
+)
+@click.option(
+    "--method", "methods", type=click.Choice([m for m in METHODS if m != "none"]), multiple=True
+)
+@click.option(
+    "--arm",
+    "arms",
+    type=click.Choice(ARMS),
+    multiple=True,
+    help="What pretraining sees: the unlabelled sets; these and the train part; all that leaks.",
+)
+@click.option("--seeds", type=click.IntRange(1), help="How many.")
+@click.option("--folds", type=click.IntRange(2), help="Test parts per seed.")
+@click.option(
+    "--label-share",
+    "label_shares",
+    type=click.FloatRange(0, 1, min_open=True),
+    multiple=True,
+    help="Share of the labels, such as 0.05. May be repeated.",
+)
+@click.option("--draws", type=click.IntRange(1), help="Draws of each share below 1.")
+@click.option("--image-size", type=ImageSize())
+@click.option("--pretrain-epochs", type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1))
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Of fine-tuning.")
+@click.option("--patience", type=click.IntRange(1), help="Epochs of it without progress.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Of the encoders.")
+@click.option("--autocast", type=click.Choice(AUTOCAST), help="Number format of training.")
+@click.option(
+    "--out",
+    type=FOLDER,
+    default=Path("study"),
+    show_default=True,
+    help="The study's folder. One that is there already is gone on with.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="They share the machine's threads. The command may also be started several times.",
+)
+@click.option("--plan", is_flag=True, help="List the runs and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    out: Path,
+    processes: int,
+    plan: bool,
+    as_json: bool,
+    preset: str | None,
+    **choices: Any,
+) -> None:
+    """Run every combination of encoder, method, arm, seed, fold and label share, once each.
+
+    Whatever is done already is not done again, so a study that was broken off goes on. Writes
+    summary.json and study.html.
+    """
+    from edgecl.reporting.pages.study import study_page
+    from edgecl.study.execution import begin, work
+    from edgecl.study.processes import work_together
+    from edgecl.study.summary import summarise
+
+    console = stderr_console()
+    study = _grid(preset, choices, out)
+    require_effect(ctx, vars(study), STUDY_GRID)
+    if plan:
+        _print_plan(study, out, as_json)
+        return
+    begin(study, out)
+    if not study.data:
+        console.print("no --data given: the study is on the built-in drawn surfaces", markup=False)
+    with reporting(console) as report:
+        if processes == 1:
+            failures = work(study, out, report)
+        else:
+            failures = work_together(study, out, report, processes=processes)
+    summary = summarise(study, out, failures)
+    page = study_page(out)
+    results_are_in(out, printed=as_json)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        _print_summary(summary)
+        click.echo(f"{page}")
+    if failures:
+        first = failures[0]
+        raise GateError(
+            f"{len(failures)} of {summary['total']} runs failed (the first, {first.cell}: "
+            f"{first.reason}); what could be done is in {page}"
+        )
+
+
+def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
+    """The preset, or what the folder holds, with the choices of the command line."""
+    from edgecl.study.execution import GRID, read_grid
+
+    if preset is not None:
+        base = PRESETS[preset]
+    elif (out / GRID).exists():
+        base = read_grid(out)
+    else:
+        raise InputError(
+            "nothing says which grid to run", mend="start with --preset smoke, neu-cpu or paper"
+        )
+    changed: dict[str, Any] = {}
+    for name, value in choices.items():
+        if value is None or value == ():
+            continue
+        if isinstance(value, Path):
+            changed[name] = str(value.absolute())
+        elif name in ("unlabelled", "leaky"):
+            changed[name] = tuple(str(folder.absolute()) for folder in value)
+        elif name == "seeds":
+            changed[name] = tuple(range(value))
+        elif name == "channels":
+            changed[name] = int(value)
+        elif name == "baselines":
+            changed[name] = tuple(encoder for encoder in value if encoder != NO_BASELINES)
+        else:
+            changed[name] = value
+    if preset in ("neu-cpu", "paper") and "data" not in changed:
+        raise InputError(
+            f"the preset {preset} needs pictures",
+            mend="give --data, and sets to pretrain on with --unlabelled",
+        )
+    return replace(base, **changed)
+
+
+def _print_plan(study: Study, out: Path, as_json: bool) -> None:
+    from edgecl.study.execution import is_done
+
+    everything = [(cell.name, is_done(out, cell)) for cell in cells(study)]
+    if as_json:
+        click.echo(json.dumps([{"run": name, "done": done} for name, done in everything], indent=2))
+        return
+    for name, done in everything:
+        click.echo(f"{'done' if done else '    '} {name}")
+    click.echo(f"{sum(done for _, done in everything)} of {len(everything)} runs are done")
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("encoder", "pretraining", "arm", "views", "split", "labels"):
+        table.add_column(name, no_wrap=True)
+    for name in ("accuracy", "95 % interval", "macro F1", "published", "runs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for entry in summary["conditions"]:
+        accuracy, published = entry["accuracy"], entry["published"]
+        f1 = entry["macro_f1"]
+        table.add_row(
+            entry["encoder"],
+            entry["method"],
+            entry["arm"],
+            entry["views"],
+            entry["protocol"],
+            f"{100 * entry['label_share']:g} %",
+            f"{accuracy['value']:.2%}",
+            f"{accuracy['low']:.1%} to {accuracy['high']:.1%}",
+            "–" if f1 is None else f"{f1:.3f}",
+            f"{published['accuracy']:.2%}" if published and entry["label_share"] == 1 else "",
+            f"{entry['runs']}/{entry['expected_runs']}",
+        )
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH  # nothing is cut in a file or a pipe
+    console.print(table)
+    for entry in summary["comparisons"]:
+        first, difference = entry["first"], entry["difference"]
+        what = (
+            f"{first['method']} ({first['arm']}) against no pretraining, both in {first['views']} "
+            "views"
+            if entry["kind"] == "pretraining"
+            else f"the leaky protocol against {_grouped(entry['second'])}"
+        )
+        click.echo(
+            f"{first['encoder']}, {100 * first['label_share']:g} % of the labels: {what}: "
+            f"{100 * difference['value']:+.2f} points ({100 * difference['low']:+.2f} to "
+            f"{100 * difference['high']:+.2f}), p = {entry['p']:.4f}"
+        )
+
+
+def _grouped(second: dict[str, Any]) -> str:
+    if second["method"] == "none":
+        return "the grouped one, no pretraining"
+    return f"the grouped one, {second['method']} ({second['arm']})"

@@ -1,0 +1,207 @@
+"""A finished run as a job for the exporter: its network, its pictures, its story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecl import __version__
+from edgecl.data.reading import read_unlabelled
+from edgecl.exporting.folding import folded_to_gray
+from edgecl.learning.run.leaks import copies_of
+from edgecl.learning.run.preparation import Prepared, Report, prepare
+from edgecl.learning.run.run_directory import (
+    CONFIG,
+    RESULT,
+    load_classifier,
+    read_config,
+    read_result,
+)
+from export.bundle.manifest import require_own_place
+from export.bundle.triton import require_own_folder
+from export.gate.decision import Limits
+from export.job import Int8Choices, Job, Pictures
+from runtime.artifact.contract import InputContract, ModelContract
+from runtime.errors import InputError
+
+GRAY_INPUT = "gray-input"
+
+# Labels that by their name alone let a part pass.
+USUAL_PASS_LABELS = frozenset(
+    {"clean", "good", "ok", "normal", "pass", "defect-free", "defect_free", "no_defect", "none"}
+)
+
+
+@dataclass(frozen=True)
+class ExportChoices:
+    """What the user decides of an export.
+
+    Args:
+        precisions: beside `fp32`, which is always exported.
+        limits: what a precision may lose.
+        int8: how INT8 is calibrated.
+        pass_labels: the labels that let a part pass; empty for those usual by name.
+        data: where the run's pictures lie now, if they were moved.
+        calibration_data: a folder of pictures to calibrate on instead of the train part.
+    """
+
+    precisions: Sequence[str] = ()
+    limits: Limits = field(default_factory=Limits)
+    int8: Int8Choices = field(default_factory=Int8Choices)
+    pass_labels: tuple[str, ...] = ()
+    data: Path | None = None
+    calibration_data: Path | None = None
+
+
+def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
+    """Load the finished run in `run` and its pictures.
+
+    Raises:
+        InputError: the run is not finished, its pictures are gone or changed, or the calibration
+            pictures show what the run holds out.
+    """
+    _require_fields(run)
+    classifier, config, whole = load_classifier(run)
+    result = read_result(run)
+    if choices.data is not None:
+        config = replace(config, data=str(choices.data))
+    # All of the train part, also what fine-tuning saw no label of.
+    config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
+    prepared = prepare(config, report)
+    _require_same_data(prepared, whole, config.data, run)
+    bits = prepared.pictures.bits
+    contract = InputContract(*config.image_size, config.interpolation, bits)
+    labels = prepared.pictures.labels
+    candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
+    usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)
+    deployed = folded_to_gray(classifier, config)
+    return Job(
+        classifier=deployed,
+        trained=classifier,
+        contract=ModelContract(contract, labels, choices.pass_labels or usual),
+        precisions=choices.precisions,
+        validation=_pictures(prepared, prepared.split.validation),
+        test=_pictures(prepared, prepared.split.test),
+        candidates=candidates,
+        notes=notes,
+        limits=choices.limits,
+        int8=choices.int8,
+        rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
+        seed=config.seed,
+        origin={
+            "run": run.resolve().name,
+            "encoder": config.encoder,
+            "method": whole["choices"]["method"],
+            "image_size": list(config.image_size),
+            "channels": config.channels,
+            "parameters": result["parameters"],
+            "macs": result["macs"],
+            "split": config.split,
+            "seed": config.seed,
+            "data": Path(config.data).name if config.data else "built-in surfaces",
+            "data_digest": whole["data_digest"],
+            "test_accuracy": result["accuracy"],
+            "test_accuracy_interval": result["accuracy_interval"],
+        },
+        version=__version__,
+    )
+
+
+def require_place(out: Path, triton: Path | None) -> None:
+    """Refuse, before any work, to write where other things are.
+
+    Args:
+        out: the bundle.
+        triton: the model repository, if one is wanted.
+
+    Raises:
+        InputError: something else is there, or one would be written over the other.
+    """
+    require_own_place(out)
+    if triton is None:
+        return
+    require_own_folder(triton)
+    bundle, models = out.resolve(), triton.resolve()
+    if bundle == models or bundle in models.parents or models in bundle.parents:
+        raise InputError(
+            f"the model repository {triton} and the bundle {out} cannot lie one in the other",
+            mend="name a folder of its own with --triton",
+        )
+
+
+def _candidates(
+    prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
+) -> tuple[Pictures, tuple[str, ...]]:
+    """What calibration may choose from, the train part or the user's own pictures, and notes."""
+    held_out = np.concatenate((prepared.split.validation, prepared.split.test))
+    if folder is None:
+        # The very same file on both sides, as a random split allows, must not calibrate either.
+        known = {prepared.pictures.hashes[row] for row in held_out}
+        rows = prepared.pretraining
+        rows = rows[[prepared.pictures.hashes[row] not in known for row in rows]]
+        found = _pictures(prepared, rows)
+        # A label that fine-tuning was not shown must not show itself in the choice either.
+        targets = np.where(np.isin(rows, prepared.split.train), found.targets, -1)
+        return replace(found, targets=targets), ()
+    pictures = read_unlabelled(
+        [folder],
+        contract,
+        progress=lambda done, total: report("data", done, total, f"reading {folder}"),
+    )
+    copies = copies_of(pictures.images, prepared.pictures.images[held_out])
+    if copies.any():
+        raise InputError(
+            f"{int(copies.sum())} of {len(copies)} calibration pictures are copies of validation "
+            f"or test pictures (the first is {pictures.files[int(copies.argmax())]} in {folder})",
+            mend="calibrate on other pictures; without --calibration-data the train part is taken",
+        )
+    unlabelled = np.full(len(pictures), -1, np.int64)
+    notes = (
+        *pictures.notes,
+        *(f"left out {item.file} of {folder}: {item.reason}" for item in pictures.skipped),
+    )
+    return Pictures(pictures.images, unlabelled, pictures.files, pictures.hashes), notes
+
+
+def _pictures(prepared: Prepared, rows: NDArray[np.int64]) -> Pictures:
+    part = prepared.pictures.take(rows)
+    return Pictures(part.images, part.targets, part.files, part.hashes)
+
+
+def _require_fields(run: Path) -> None:
+    """Refuse a run whose files were cut short or written over by hand."""
+    config, whole = read_config(run)
+    lengths = isinstance(config.image_size, tuple) and len(config.image_size) == 2
+    if not lengths or not all(isinstance(side, int) for side in config.image_size):
+        raise InputError(f"{run / CONFIG} has no usable image_size", mend="train again")
+    kinds: dict[str, type] = {"labels": list, "data_digest": str}
+    for name, kind in kinds.items():
+        if not isinstance(whole.get(name), kind):
+            raise InputError(f"{run / CONFIG} lacks the field {name!r}", mend="train again")
+    result = read_result(run)
+    for name in ("accuracy", "accuracy_interval", "parameters", "macs"):
+        if name not in result:
+            raise InputError(
+                f"{run / RESULT} lacks the field {name!r}",
+                mend="copy the run again, or train again with this version",
+            )
+
+
+def _require_same_data(prepared: Prepared, whole: dict[str, Any], data: str, run: Path) -> None:
+    where = data or "the built-in set"
+    unknown = sorted(set(prepared.pictures.labels) - set(whole["labels"]))
+    if unknown:
+        raise InputError(
+            f"{where} has the class {unknown[0]}, which {run} does not know",
+            mend=f"remove that folder, or train again (the run knows {', '.join(whole['labels'])})",
+        )
+    if prepared.pictures.digest() != whole["data_digest"]:
+        raise InputError(
+            f"the pictures in {where} are not those that {run} was trained on",
+            mend="bring them back, or name where they are now with --data",
+        )

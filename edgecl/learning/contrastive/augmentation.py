@@ -1,0 +1,253 @@
+"""The paper's two augmentations, each as one affine warp and one gain per view.
+
+Source: Zabin et al. 2023 and its code.
+
+For SimCLR (`ZoomRecipe`): horizontal flip; a shift of up to ±z/2; a zoom in by U(−z, 0), height and
+width apart, with z = 1 − √min_area and reflected edges; then colour jitter,
+RGB × (I·U(1 ± b) + U(±j)) with a 3×3 matrix. On gray pictures a row of that product is a single
+gain, U(1 ± b) plus three draws of U(±j), clipped to the range of the pixels.
+
+For NNCLR (`CropRecipe`): horizontal flip; a crop with its share of the picture and its ratio of
+sides drawn at random, resized to the whole; brightness, a gain of U(1 ± b). Its authors leave the
+crop on in evaluation; here it never is.
+
+The same parameters give the same picture, within rounding, by OpenCV on the CPU (one warp of
+uint8 pixels per view) and by one batched `grid_sample` on a GPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgecl.learning.compute.residency import upload
+from edgecl.learning.config import views_of
+
+
+@dataclass(frozen=True)
+class Views:
+    """Parameters of N views.
+
+    Args:
+        matrices: float64, N×2×3, from a pixel of the view to a pixel of the picture.
+        gains: float32, N, factors on the pixels.
+    """
+
+    matrices: NDArray[np.float64]
+    gains: NDArray[np.float32]
+
+
+class Recipe(Protocol):
+    """How strongly views differ."""
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ZoomRecipe:
+    """SimCLR's views.
+
+    Args:
+        min_area: the smallest share of the picture that a view shows, in (0, 1].
+        brightness: b of the gain, at least 0.
+        jitter: j of the gain, at least 0.
+    """
+
+    min_area: float
+    brightness: float
+    jitter: float
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        reach = 1.0 - np.sqrt(self.min_area)
+        flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
+        shift = rng.uniform(-reach / 2, reach / 2, (2, count))
+        scale = 1.0 + rng.uniform(-reach, 0.0, (2, count))
+        gains = rng.uniform(1 - self.brightness, 1 + self.brightness, count)
+        gains += rng.uniform(-self.jitter, self.jitter, (3, count)).sum(axis=0)
+        return Views(_matrices(image_size, flip, scale, shift), gains.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """NNCLR's views.
+
+    Args:
+        min_area: the smallest share of the picture that a view shows, in (0, 1].
+        brightness: b of the gain, at least 0.
+        max_ratio: the crop's width by its height, as shares of the picture's, lies between
+            1/`max_ratio` and `max_ratio`.
+    """
+
+    min_area: float
+    brightness: float
+    max_ratio: float = 4 / 3
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
+        area = rng.uniform(self.min_area, 1.0, count)
+        reach = np.log(self.max_ratio)
+        ratio = np.exp(rng.uniform(-reach, reach, count))
+        scale = np.clip(np.sqrt([area / ratio, area * ratio]), 0.0, 1.0)
+        shift = (rng.random((2, count)) - 0.5) * (1 - scale)
+        gains = rng.uniform(1 - self.brightness, 1 + self.brightness, count)
+        return Views(_matrices(image_size, flip, scale, shift), gains.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A method's two recipes."""
+
+    contrastive: Recipe
+    classification: Recipe
+
+
+ZOOM = Augmentation(
+    contrastive=ZoomRecipe(min_area=0.25, brightness=0.6, jitter=0.2),
+    classification=ZoomRecipe(min_area=0.75, brightness=0.3, jitter=0.1),
+)
+CROP = Augmentation(
+    contrastive=CropRecipe(min_area=0.2, brightness=0.5),
+    classification=CropRecipe(min_area=0.5, brightness=0.2),
+)
+
+
+AUGMENTATIONS = {"zoom": ZOOM, "crop": CROP}
+
+
+def augmentation_of(method: str, views: str = "auto") -> Augmentation:
+    """The views that a `TrainConfig` names."""
+    return AUGMENTATIONS[views_of(method, views)]
+
+
+def _matrices(
+    image_size: tuple[int, int],
+    flip: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    shift: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """From view to picture: scaled about the centre, then shifted.
+
+    Args:
+        flip: N, 1 or −1.
+        scale, shift: 2×N, vertical and horizontal, as shares of the picture's sides.
+    """
+    height, width = image_size
+    matrices = np.zeros((len(flip), 2, 3))
+    matrices[:, 0, 0] = flip * scale[1]
+    matrices[:, 1, 1] = scale[0]
+    matrices[:, 0, 2] = (width - 1) / 2 * (1 - matrices[:, 0, 0]) + shift[1] * width
+    matrices[:, 1, 2] = (height - 1) / 2 * (1 - scale[0]) + shift[0] * height
+    return matrices
+
+
+def warp_on_cpu(images: NDArray[np.uint8], views: Views) -> NDArray[np.uint8]:
+    """Apply N views to N pictures with OpenCV.
+
+    Args:
+        images: uint8, N×H×W.
+
+    Returns:
+        uint8, N×1×H×W.
+    """
+    count, height, width = images.shape
+    out = np.empty((count, 1, height, width), np.uint8)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for image, matrix, gain, view in zip(images, views.matrices, views.gains, out, strict=True):
+        warped = cv2.warpAffine(
+            image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
+        )
+        # A negative gain is black after clipping; convertScaleAbs would mirror it.
+        cv2.convertScaleAbs(warped, dst=view[0], alpha=max(float(gain), 0.0))
+    return out
+
+
+def warp_on_device(images: Tensor, views: Views) -> Tensor:
+    """Apply N views to N pictures with one batched `grid_sample`, on the tensor's device.
+
+    Args:
+        images: uint8, N×H×W.
+
+    Returns:
+        uint8, N×1×H×W.
+    """
+    count, height, width = images.shape
+    # grid_sample takes normalised coordinates: −1 and 1 are the outer edges of the corner pixels.
+    to_pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2]])
+    to_pixels = np.vstack([to_pixels, [0.0, 0.0, 1.0]])
+    square = np.concatenate(
+        [views.matrices, np.broadcast_to([[[0.0, 0.0, 1.0]]], (count, 1, 3))], axis=1
+    )
+    theta = (np.linalg.inv(to_pixels) @ square @ to_pixels)[:, :2]
+    # In one copy, since each costs as much as a kernel.
+    numbers = np.column_stack([theta.reshape(count, 6), views.gains.clip(min=0)])
+    uploaded = upload(numbers.astype(np.float32), images.device)
+    grid = F.affine_grid(
+        uploaded[:, :6].reshape(count, 2, 3), [count, 1, height, width], align_corners=False
+    )
+    warped = F.grid_sample(
+        images[:, None].float(), grid, padding_mode="reflection", align_corners=False
+    )
+    # OpenCV rounds to uint8 between warp and gain; so do we, to give the same picture.
+    gains = uploaded[:, 6].view(-1, 1, 1, 1)
+    return (warped.round() * gains).round().clamp(0, 255).to(torch.uint8)
+
+
+def two_views(
+    images: NDArray[np.uint8] | Tensor,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Two random views of each picture, on `device`; a GPU warps all of them at once.
+
+    Args:
+        images: as `augment` takes them.
+
+    Returns:
+        Each uint8, N×1×H×W.
+    """
+    if device.type == "cpu":
+        return augment(images, recipe, rng, device), augment(images, recipe, rng, device)
+    count, height, width = images.shape
+    first, second = (recipe.sample(count, (height, width), rng) for _ in range(2))
+    views = Views(
+        np.concatenate([first.matrices, second.matrices]),
+        np.concatenate([first.gains, second.gains]),
+    )
+    there = images if isinstance(images, Tensor) else upload(images, device)
+    one, other = warp_on_device(there.repeat(2, 1, 1), views).chunk(2)
+    return one, other
+
+
+def augment(
+    images: NDArray[np.uint8] | Tensor,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    device: torch.device,
+) -> Tensor:
+    """One random view of each picture, on `device`.
+
+    Args:
+        images: uint8, N×H×W; a tensor where they are on the device already.
+
+    Returns:
+        uint8, N×1×H×W.
+    """
+    count, height, width = images.shape
+    views = recipe.sample(count, (height, width), rng)
+    if isinstance(images, Tensor):
+        return warp_on_device(images, views)
+    if device.type == "cpu":
+        return torch.from_numpy(warp_on_cpu(images, views))
+    return warp_on_device(upload(images, device), views)

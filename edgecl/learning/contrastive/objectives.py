@@ -1,0 +1,89 @@
+"""What pretraining minimises, by method: the loss and whatever it must remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.contrastive.losses import nnclr, nt_xent, nt_xent_across_views
+from edgecl.learning.contrastive.support_set import SupportSet
+
+
+class Objective(Protocol):
+    """Two views of N pictures to a loss."""
+
+    def __call__(self, z1: Tensor, z2: Tensor, pictures: Tensor) -> Tensor:
+        """The loss.
+
+        Args:
+            z1, z2: N×D, projections of both views.
+            pictures: int64, N, the pictures' numbers.
+        """
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold."""
+        ...
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        ...
+
+
+class SimCLR:
+    """NT-Xent, over all 2N views or from view to view."""
+
+    def __init__(self, temperature: float, negatives: str) -> None:
+        self._temperature = temperature
+        self._loss = nt_xent if negatives == "all" else nt_xent_across_views
+
+    def __call__(self, z1: Tensor, z2: Tensor, pictures: Tensor) -> Tensor:
+        """The loss; nothing is remembered."""
+        return self._loss(z1, z2, self._temperature)
+
+    def state(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+
+class NNCLR:
+    """Neighbours in the support set stand for the views; first views enter it after the loss."""
+
+    def __init__(self, temperature: float, support_set: SupportSet) -> None:
+        self._temperature = temperature
+        self._support_set = support_set
+
+    def __call__(self, z1: Tensor, z2: Tensor, pictures: Tensor) -> Tensor:
+        """The loss; the support set is moved on."""
+        neighbours1 = self._support_set.nearest(z1, pictures)
+        neighbours2 = self._support_set.nearest(z2, pictures)
+        loss = nnclr(z1, z2, neighbours1, neighbours2, self._temperature)
+        self._support_set.enqueue(z1, pictures)
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """The support set's."""
+        return self._support_set.state()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """The support set's."""
+        self._support_set.load(state)
+
+
+def build_objective(config: TrainConfig, dimension: int, device: torch.device) -> Objective:
+    """The objective that `config.method` names.
+
+    Args:
+        dimension: D of the projections.
+    """
+    if config.method == "nnclr":
+        support_set = SupportSet(config.queue_size, dimension, device)
+        return NNCLR(config.temperature, support_set)
+    return SimCLR(config.temperature, config.negatives)

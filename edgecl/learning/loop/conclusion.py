@@ -1,0 +1,158 @@
+"""The end of a run: the test part touched, once, and all written; or a loss that is no number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from edgecl.encoders.complexity import count_macs, count_parameters
+from edgecl.learning.config import TrainConfig, views_of
+from edgecl.learning.contrastive.collapse import collapse_note
+from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
+from edgecl.learning.evaluation.metrics import evaluate
+from edgecl.learning.evaluation.mistakes import write_mistakes
+from edgecl.learning.loop.epochs import LOSS, DivergedError, predict_and_embed
+from edgecl.learning.loop.state import PRETRAIN, Journal
+from edgecl.learning.model import Classifier
+from edgecl.learning.run import run_directory
+from edgecl.learning.run.preparation import Prepared
+from runtime.errors import InputError
+
+
+def conclude(
+    config: TrainConfig,
+    prepared: Prepared,
+    run: Path,
+    classifier: Classifier,
+    journal: Journal,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Test the classifier and write weights, predictions and result.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: an answer is no number.
+    """
+    pictures, test = prepared.pictures, prepared.split.test
+    try:
+        logits, embeddings = predict_and_embed(classifier, pictures.images[test], device)
+    except DivergedError as error:
+        raise diverged(config, run, journal, error, None) from error
+    probabilities = softmax(logits)
+    files = [pictures.files[row] for row in test.tolist()]
+    groups = [pictures.groups[row] for row in test.tolist()]
+    evaluation = evaluate(
+        probabilities, pictures.targets[test], groups, pictures.labels, seed=config.seed
+    )
+    layout = map_embeddings(embeddings, seed=config.seed)
+    encoder = classifier.backbone.encoder
+    result = {
+        **evaluation.to_json(),
+        "labels": list(pictures.labels),
+        "encoder": config.encoder,
+        "method": config.method,
+        "views": views_of(config.method, config.views),
+        "image_size": list(config.image_size),
+        "channels": config.channels,
+        "split": config.split,
+        "seed": config.seed,
+        "folds": config.folds,
+        "fold": config.fold,
+        "label_share": config.label_share,
+        "label_draw": config.label_draw,
+        "pretrained": prepared.pretrained.facts if prepared.pretrained else None,
+        "protocol_note": prepared.protocol_note,
+        "counts": prepared.counts,
+        "parameters": count_parameters(encoder),
+        "macs": count_macs(encoder, channels=config.channels, image_size=config.image_size),
+        "best_epoch": journal.best_epoch,
+        "stages": dict(journal.seconds),
+        "seconds": sum(journal.seconds.values()),
+        "embedding": layout.to_json(),
+        "notes": [*prepared.notes, *_notes_of_pretraining(config, prepared, journal)],
+    }
+    run_directory.save_weights(run, classifier)
+    run_directory.write_predictions(
+        run,
+        files=files,
+        groups=groups,
+        targets=pictures.targets[test],
+        probabilities=probabilities,
+        labels=pictures.labels,
+    )
+    write_embedding(
+        run,
+        layout,
+        files=files,
+        targets=pictures.targets[test],
+        predicted=probabilities.argmax(1),
+        labels=pictures.labels,
+    )
+    write_mistakes(
+        run,
+        images=pictures.images[test],
+        files=files,
+        targets=pictures.targets[test],
+        probabilities=probabilities,
+        labels=pictures.labels,
+    )
+    run_directory.write_result(run, result)
+    return result
+
+
+def diverged(
+    config: TrainConfig, run: Path, journal: Journal, error: DivergedError, steps: int | None
+) -> InputError:
+    """What to tell the user of values that were not finite.
+
+    Args:
+        journal: of the last whole epoch.
+        error: what was found, in the epoch after that one.
+        steps: what that epoch has; 0 where it has not begun, None after all of them.
+    """
+    epoch = journal.best_epoch or journal.epoch if steps is None else journal.epoch + bool(steps)
+    pretraining = journal.stage == PRETRAIN
+    option, rate = (
+        ("--pretrain-rate", config.pretrain_rate)
+        if pretraining or not epoch
+        else ("--rate", config.rate)
+    )
+    name = "pretraining" if pretraining else "fine-tuning"
+    kept = run / run_directory.CHECKPOINT
+    state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
+    lost = "a number" if error.what == LOSS else "numbers"
+    mend = f"start a new run with {option} below {rate:g}"
+    if config.autocast != "off":
+        mend += ", or with --autocast off"
+    if not epoch:
+        when = "before its first step"
+        given = config.pretrained or config.weights
+        mend = f"begin with other weights than those of {given}" if given else mend
+    else:
+        step = error.step or steps
+        when = f"in epoch {epoch}, step {step}" if step else f"after epoch {epoch}"
+    return InputError(f"{error.what} of {name} stopped being {lost} {when} ({state})", mend=mend)
+
+
+def _notes_of_pretraining(
+    config: TrainConfig, prepared: Prepared, journal: Journal
+) -> Sequence[str]:
+    """Of this run's own pretraining, or what stands in the one that it took over."""
+    if prepared.pretrained is not None:
+        notes: Sequence[str] = prepared.pretrained.facts.get("notes", ())
+        return notes
+    epochs = journal.epochs_of(PRETRAIN)
+    return collapse_note(config, epochs[-1]) if epochs else ()
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of probabilities, float32 N×C."""
+    return F.softmax(torch.from_numpy(logits), dim=1).numpy()

@@ -1,0 +1,245 @@
+"""One epoch of each stage. All randomness comes in; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgecl.data.store import Selection
+from edgecl.learning.compute.placement import Compute
+from edgecl.learning.compute.residency import Pictures, prepared, prepares_ahead, upload
+from edgecl.learning.contrastive.augmentation import Recipe, augment, two_views
+from edgecl.learning.contrastive.losses import contrastive_accuracy
+from edgecl.learning.contrastive.objectives import Objective
+from edgecl.learning.model import Classifier
+
+OnStep = Callable[[], None]
+EVALUATION_BATCH = 128
+LARGEST = 1e15
+"""Of an embedding or a logit: the squares of larger ones leave float32 no room for a sum."""
+
+LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the answers"
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Means over an epoch: loss, and accuracy from 0 to 1."""
+
+    loss: float
+    accuracy: float
+
+
+class DivergedError(ArithmeticError):
+    """A value that is no number any more, or too large to reckon with.
+
+    Args:
+        step: the first step of the epoch, from 1, that had one; None where no step was made.
+        what: whose value, such as `the loss`.
+    """
+
+    def __init__(self, step: int | None, what: str = LOSS) -> None:
+        super().__init__(f"{what} of step {step} is not finite")
+        self.step = step
+        self.what = what
+
+
+def batches(
+    count: int, size: int, rng: np.random.Generator, *, whole_only: bool
+) -> Iterator[NDArray[np.int64]]:
+    """Row numbers in random order, `size` at a time.
+
+    Args:
+        whole_only: leave out a last batch that is smaller.
+    """
+    order = rng.permutation(count)
+    stop = count - count % size if whole_only else count
+    for start in range(0, stop, size):
+        yield order[start : start + size]
+
+
+def pretrain_epoch(
+    projector: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: Pictures,
+    *,
+    objective: Objective,
+    recipe: Recipe,
+    batch_size: int,
+    rng: np.random.Generator,
+    compute: Compute,
+    on_step: OnStep,
+) -> EpochResult:
+    """One epoch of contrastive learning.
+
+    Args:
+        projector: backbone and projection head, in train mode.
+        images: uint8, N×H×W, at least `batch_size` of them.
+
+    Raises:
+        DivergedError: a loss or a weight is not finite; the weights are lost.
+    """
+
+    def views_of(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        share = compute.ranks.share(len(rows))
+        return two_views(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+
+    losses: list[Tensor] = []
+    accuracies: list[Tensor] = []
+    order = batches(len(images), batch_size, rng, whole_only=True)
+    ahead = prepares_ahead(images, compute.device)
+    for rows, (first, second) in prepared(order, views_of, ahead=ahead):
+        share = compute.ranks.share(len(rows))
+        with compute.casting():
+            # Both views go through in one pass: batch norm must not see them apart.
+            z1, z2 = map(share.gather, projector(torch.cat((first, second))).chunk(2))
+        loss = objective(z1, z2, upload(rows, compute.device))
+        optimizer.zero_grad(set_to_none=True)
+        compute.backward(loss)
+        compute.ranks.average_gradients(projector)
+        compute.step(optimizer)
+        losses.append(loss.detach())
+        accuracies.append(contrastive_accuracy(z1.detach(), z2.detach()))
+        on_step()
+    loss_of_epoch = _finite_mean(losses, compute)
+    _require_finite(projector, step=len(losses))
+    return EpochResult(loss_of_epoch, _mean(accuracies))
+
+
+def finetune_epoch(
+    classifier: Classifier,
+    optimizer: torch.optim.Optimizer,
+    images: Pictures,
+    targets: NDArray[np.int64],
+    *,
+    recipe: Recipe,
+    batch_size: int,
+    rng: np.random.Generator,
+    compute: Compute,
+    on_step: OnStep,
+) -> EpochResult:
+    """One epoch of cross-entropy on labelled pictures; the whole network is trained.
+
+    Args:
+        images: uint8, N×H×W.
+        targets: int64, N.
+
+    Raises:
+        DivergedError: a loss or a weight is not finite; the weights are lost.
+    """
+
+    def view_of(rows: NDArray[np.int64]) -> Tensor:
+        share = compute.ranks.share(len(rows))
+        return augment(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+
+    losses: list[Tensor] = []
+    hits: list[Tensor] = []
+    # A last batch of one or two pictures would upset batch norm; it is left to the next shuffle.
+    order = batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size)
+    ahead = prepares_ahead(images, compute.device)
+    for rows, view in prepared(order, view_of, ahead=ahead):
+        share = compute.ranks.share(len(rows))
+        target = upload(targets[rows], compute.device)
+        with compute.casting():
+            logits = share.gather(classifier(view)[0])
+        loss = F.cross_entropy(logits.float(), target)
+        optimizer.zero_grad(set_to_none=True)
+        compute.backward(loss)
+        compute.ranks.average_gradients(classifier)
+        compute.step(optimizer)
+        losses.append(loss.detach())
+        hits.append((logits.argmax(1) == target).float().mean())
+        on_step()
+    loss_of_epoch = _finite_mean(losses, compute)
+    _require_finite(classifier, step=len(losses))
+    return EpochResult(loss_of_epoch, _mean(hits))
+
+
+def embed(
+    backbone: nn.Module, images: NDArray[np.uint8] | Selection, device: torch.device
+) -> NDArray[np.float32]:
+    """Embeddings of pictures, float32 N×D, in evaluation mode and full precision.
+
+    Raises:
+        DivergedError: one is not finite, or nearly so.
+    """
+    return _evaluate(backbone, backbone, images, device, EMBEDDINGS)
+
+
+def predict(
+    classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
+) -> NDArray[np.float32]:
+    """Logits of pictures, float32 N×C, in evaluation mode and full precision.
+
+    Raises:
+        DivergedError: one is not finite, or nearly so.
+    """
+    return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device, ANSWERS)
+
+
+def predict_and_embed(
+    classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `predict` and `embed` give, from one pass: float32 N×C and N×D."""
+    both = _evaluate(
+        classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device, ANSWERS
+    )
+    classes = classifier.head.out_features
+    return np.ascontiguousarray(both[:, :classes]), np.ascontiguousarray(both[:, classes:])
+
+
+@torch.no_grad()
+def _evaluate(
+    network: nn.Module,
+    answer: Callable[[Tensor], Tensor],
+    images: NDArray[np.uint8] | Selection,
+    device: torch.device,
+    what: str,
+) -> NDArray[np.float32]:
+    """What `network` answers in evaluation mode, in batches; its mode is as before afterwards."""
+    was_training = network.training
+    network.eval()
+    parts = [
+        answer(torch.from_numpy(images[start : start + EVALUATION_BATCH])[:, None].to(device)).cpu()
+        for start in range(0, len(images), EVALUATION_BATCH)
+    ]
+    network.train(was_training)
+    answers: NDArray[np.float32] = torch.cat(parts).numpy()
+    if not (np.abs(answers) <= LARGEST).all():
+        raise DivergedError(None, what)
+    return answers
+
+
+def _require_finite(network: nn.Module, *, step: int) -> None:
+    """Whether a step without a loss after it, the last one, left weights and buffers whole.
+
+    Raises:
+        DivergedError: it did not.
+    """
+    values = [value for value in network.state_dict().values() if value.is_floating_point()]
+    # Looked at together: a GPU is waited for once.
+    if not torch.stack([value.isfinite().all() for value in values]).all():
+        raise DivergedError(step, WEIGHTS)
+
+
+def _finite_mean(losses: list[Tensor], compute: Compute) -> float:
+    # Looked at once per epoch: to ask after every step would make a GPU wait for the answer.
+    values = torch.stack(losses)
+    finite = values.isfinite()
+    lost = finite.logical_not().nonzero()
+    # Where losses are scaled, a step that overflowed was left out and its weights are whole. It is
+    # lost when most steps are, or when no scale is small enough any more.
+    if len(lost) > (len(losses) // 2 if compute.skips_overflow else 0):
+        raise DivergedError(int(lost[0]) + 1)
+    if compute.underflowed():
+        raise DivergedError(len(losses))
+    return float(values[finite].mean())
+
+
+def _mean(values: list[Tensor]) -> float:
+    return float(torch.stack(values).mean())

@@ -1,0 +1,155 @@
+"""What is measured while a run goes on: on the train and the validation part, never on the test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from edgecl.data.store import Selection, select
+from edgecl.learning.compute.placement import Compute
+from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_accuracy
+from edgecl.learning.evaluation.svm import fit_linear_svm
+from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
+from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.run.preparation import Prepared, Report
+
+T = TypeVar("T")
+
+# What a progress line says of the epoch before.
+_SHOWN = {
+    "loss": "loss",
+    "contrastive_accuracy": "contrastive accuracy",
+    "val_loss": "validation loss",
+    "val_accuracy": "accuracy",
+}
+
+
+class Monitor:
+    """The labelled train and validation part, and what networks are worth on them.
+
+    Args:
+        images, targets: uint8 N×H×W and int64 N, of the train part.
+        validation_images, validation_targets: likewise.
+        classes: how many labels there are.
+        compute: where the networks live; the first of its ranks measures for all.
+    """
+
+    def __init__(self, prepared: Prepared, compute: Compute) -> None:
+        pictures, split = prepared.pictures, prepared.split
+        self.images = select((pictures.images, split.train))
+        self.targets: NDArray[np.int64] = pictures.targets[split.train]
+        self.validation_images = select((pictures.images, split.validation))
+        self.validation_targets: NDArray[np.int64] = pictures.targets[split.validation]
+        self.classes = len(pictures.labels)
+        self.device, self.ranks = compute.device, compute.ranks
+
+    def shown(self, fewest: int) -> tuple[NDArray[np.uint8] | Selection, NDArray[np.int64]]:
+        """The labelled pictures of one epoch of fine-tuning.
+
+        Args:
+            fewest: where there are fewer, they come again, each time in another view.
+        """
+        times = math.ceil(fewest / len(self.images))
+        if times <= 1:
+            return self.images, self.targets
+        rows = np.tile(np.arange(len(self.images)), times)
+        return self.images[rows], self.targets[rows]
+
+    def fit_probe(self, backbone: Backbone) -> LinearProbe:
+        """A linear probe on the frozen encoder."""
+        return fit_linear_probe(
+            embed(backbone, self.images, self.device), self.targets, self.classes
+        )
+
+    def fit_svm(self, backbone: Backbone) -> tuple[LinearProbe, float]:
+        """A support vector machine on the frozen encoder, and its accuracy on the train part."""
+        embeddings = embed(backbone, self.images, self.device)
+        machine = fit_linear_svm(embeddings, self.targets, self.classes)
+        return machine, machine.accuracy(embeddings, self.targets)
+
+    def frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
+        """What the frozen encoder is worth on the validation part, by both measures.
+
+        Raises:
+            DivergedError: on all ranks, where an embedding is no number.
+        """
+        return self._measured(lambda: self._frozen_accuracies(backbone))
+
+    def _frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
+        known = embed(backbone, self.images, self.device)
+        held_out = embed(backbone, self.validation_images, self.device)
+        probe = fit_linear_probe(known, self.targets, self.classes)
+        return {
+            "probe_accuracy": probe.accuracy(held_out, self.validation_targets),
+            "knn_accuracy": knn_accuracy(known, self.targets, held_out, self.validation_targets),
+        }
+
+    def validate(self, classifier: Classifier) -> tuple[float, float]:
+        """Loss and accuracy on the validation part.
+
+        Raises:
+            DivergedError: on all ranks, where an answer or the loss is no number.
+        """
+        return self._measured(lambda: self._validate(classifier))
+
+    def _validate(self, classifier: Classifier) -> tuple[float, float]:
+        logits = torch.from_numpy(predict(classifier, self.validation_images, self.device))
+        targets = torch.from_numpy(self.validation_targets)
+        accuracy = (logits.argmax(1) == targets).float().mean()
+        loss = float(F.cross_entropy(logits, targets))
+        if not math.isfinite(loss):
+            raise DivergedError(None, LOSS)
+        return loss, float(accuracy)
+
+    def _measured(self, work: Callable[[], T]) -> T:
+        """What the first rank measures; what diverged on it has diverged on all."""
+
+        def told() -> tuple[T | None, str]:
+            try:
+                return work(), ""
+            except DivergedError as error:
+                return None, error.what
+
+        found, diverged = self.ranks.by_first(told)
+        if diverged:
+            raise DivergedError(None, diverged)
+        return cast(T, found)
+
+
+def ticker(
+    report: Report,
+    stage: str,
+    history: Sequence[Mapping[str, Any]],
+    *,
+    done: int,
+    total: int,
+    also: Callable[[], None] | None = None,
+) -> Callable[[], None]:
+    """What an epoch calls after each step: it moves the progress on.
+
+    Args:
+        report: where progress goes.
+        stage: its name there.
+        history: the epochs so far; the last one's measures stand beside the bar.
+        done, total: steps of the stage, before this epoch and in all.
+        also: called after each step, too.
+    """
+    last = history[-1] if history else {}
+    text = ", ".join(
+        f"{label} {last[key]:.3f}" for key, label in _SHOWN.items() if last.get(key) is not None
+    )
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if also is not None:
+            also()
+        report(stage, done, total, text)
+
+    return tick

@@ -1,0 +1,171 @@
+"""A run directory from its choices: prepared, recorded, trained or resumed."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgecl import __version__
+from edgecl.encoders import build_encoder
+from edgecl.encoders.weights import FoundWeights, find_weights
+from edgecl.learning.compute.allocator import keep_activations
+from edgecl.learning.compute.compilation import compile_networks
+from edgecl.learning.compute.number_format import decide_autocast
+from edgecl.learning.compute.placement import Compute, default_device
+from edgecl.learning.compute.ranks import ALONE, Ranks
+from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.loop.state import EpochLog
+from edgecl.learning.loop.training import Training
+from edgecl.learning.run import run_directory
+from edgecl.learning.run.preparation import Prepared, Report, prepare
+from edgecl.learning.run.sources import Source
+from runtime.errors import InputError
+from runtime.files.atomic import write_json
+from runtime.machine import package_versions
+
+
+def train_run(
+    config: TrainConfig,
+    run: Path,
+    *,
+    report: Report,
+    source: Source | None = None,
+    ranks: Ranks = ALONE,
+    log: EpochLog | None = None,
+) -> dict[str, Any]:
+    """Train `config` into the folder `run`, from the start or from its checkpoint.
+
+    Args:
+        report: called with (stage, done, total, text).
+        source: where pictures come from; None to read them.
+        ranks: the processes that train together, all of which call this; the first one writes.
+        log: takes the epochs beside metrics.jsonl.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: the data, the image size, the method or the weights cannot be used, or the
+            data is not what the run began with.
+    """
+    keep_activations()
+    device = default_device()
+    _require_format(config, device)
+    ranks.require_batch(config.batch_size)
+    weights = ranks.by_all(lambda: _checked_encoder(config, run))
+    prepared = ranks.by_all(lambda: prepare(config, report, source))
+    ranks.require_same(
+        [prepared.pictures.digest(), prepared.counts],
+        "pictures",
+        mend="let all ranks read the same files",
+    )
+    recorded: dict[str, Any] | None = None
+    if ranks.by_first((run / run_directory.CONFIG).exists):
+        config, whole = run_directory.read_config(run)
+        if whole["data_digest"] != prepared.pictures.digest():
+            raise InputError(
+                f"the pictures in {config.data or 'the built-in set'} are not those that {run} "
+                f"began with",
+                mend="bring the old pictures back, or start a new run",
+            )
+        notes = whole.get("encoder_notes", [])
+    else:
+        measured = replace(config, batch_size=max(2, config.batch_size // ranks.size))
+        autocast, timing = ranks.by_first(lambda: decide_autocast(measured, prepared, device))
+        config = replace(config, autocast=autocast)
+        notes = _encoder_notes(config, weights)
+        recorded = {**_config_json(config, prepared, device, timing), "encoder_notes": notes}
+        recorded["machine"]["ranks"] = ranks.size
+    training = Training(
+        config,
+        replace(prepared, notes=(*notes, *prepared.notes)),
+        run,
+        compute=Compute(device, config.autocast, ranks),
+        report=report,
+        weights=weights,
+        log=log,
+    )
+    uncompiled = compile_networks(training.networks, config, training.compute)
+    training.prepared = replace(training.prepared, notes=(*uncompiled, *training.prepared.notes))
+    if recorded is not None:  # only now: a network that cannot be built leaves no folder
+        ranks.by_first(lambda: write_json(run / run_directory.CONFIG, recorded))
+    return training.finish()
+
+
+def _require_format(config: TrainConfig, device: torch.device) -> None:
+    if config.autocast == "fp16" and device.type != "cuda":
+        raise InputError(
+            "--autocast fp16 needs a GPU, and torch sees none here",
+            mend="choose --autocast bf16, off or auto",
+        )
+
+
+def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
+    """Refuse what the encoder cannot do before any picture is read.
+
+    Returns:
+        The weights to start from; None for fresh ones, and where a checkpoint has its own.
+    """
+    if config.encoder in FROZEN_ENCODERS and config.method != "none":
+        raise InputError(
+            f"{config.encoder} is never trained: it cannot be pretrained by {config.method}",
+            mend="add --method none, or choose another encoder",
+        )
+    if config.pretrain_only and (config.method == "none" or config.pretrained):
+        raise InputError(
+            "with --pretrain-only there must be something to pretrain, not --method none or "
+            "--pretrained",
+            mend="leave one of them out",
+        )
+    if config.folds == 1 or config.fold >= max(config.folds, 1):
+        raise InputError(
+            f"there is no fold {config.fold} of {config.folds}",
+            mend="give --folds of 2 or more, and --fold from 0 to one less",
+        )
+    with torch.device("meta"):
+        encoder = build_encoder(
+            config.encoder, channels=config.channels, image_size=config.image_size
+        )
+    if not config.weights or (run / run_directory.CHECKPOINT).exists():
+        return None
+    return find_weights(Path(config.weights), encoder, name=config.encoder)
+
+
+def _encoder_notes(config: TrainConfig, weights: FoundWeights | None) -> list[str]:
+    notes = [weights.note] if weights is not None else []
+    if config.encoder in FROZEN_ENCODERS:
+        notes.append(
+            "the probabilities are softmaxed margins of a support vector machine, not calibrated"
+        )
+        if weights is None:
+            notes.append("no --weights was given: the frozen encoder's features are random")
+    return notes
+
+
+def _config_json(
+    config: TrainConfig, prepared: Prepared, device: torch.device, timing: dict[str, float]
+) -> dict[str, Any]:
+    return {
+        "schema": CONFIG_SCHEMA,
+        "choices": config.to_json(),
+        "labels": list(prepared.pictures.labels),
+        "data_digest": prepared.pictures.digest(),
+        "counts": prepared.counts,
+        "autocast_seconds_per_step": timing,
+        "command": sys.argv,
+        "machine": {
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "device": str(device),
+            "threads": torch.get_num_threads(),
+        },
+        "versions": {
+            "edgecl": __version__,
+            **package_versions(("torch", "numba", "numpy", "opencv-python", "scikit-learn")),
+        },
+    }

@@ -1,0 +1,93 @@
+"""Where a run's pictures come from: read anew, or remembered from the run before."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgecl.data.builtin import builtin_pictures
+from edgecl.data.dataset import PictureSet
+from edgecl.data.reading import Progress, read_labelled, read_unlabelled
+from edgecl.learning.config import TrainConfig
+from runtime.artifact.contract import InputContract
+
+BUILTIN_COUNT = 1050
+BUILTIN_SEED = 0
+
+
+class Source:
+    """Reads the folders that a run's choices name."""
+
+    def labelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+        """The labelled set at the model's size; without a folder, the drawn surfaces.
+
+        Raises:
+            InputError: see `read_labelled`.
+        """
+        if not config.data:
+            progress(0, 1)
+            drawn = _drawn(config.image_size)
+            progress(1, 1)
+            return drawn
+        return read_labelled(
+            Path(config.data), _contract(config), strict=config.strict, progress=progress
+        )
+
+    def unlabelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+        """All unlabelled folders' pictures.
+
+        Raises:
+            InputError: see `read_unlabelled`.
+        """
+        folders = [Path(folder) for folder in config.unlabelled]
+        return read_unlabelled(folders, _contract(config), strict=config.strict, progress=progress)
+
+
+class RememberingSource(Source):
+    """Keeps what it read last, for many runs on the same folders. It does not see them change."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Any, PictureSet]] = {}
+
+    def labelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+        """As `Source`, from memory where the last run had the same."""
+        key = (config.data, *_form(config))
+        if self._kept.get("labelled", (None,))[0] != key:
+            self._kept["labelled"] = (key, super().labelled(config, progress))
+        return self._kept["labelled"][1]
+
+    def unlabelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+        """As `Source`, from memory where an earlier run had the same."""
+        if not config.unlabelled:
+            return super().unlabelled(config, progress)
+        key = (config.unlabelled, *_form(config))
+        if self._kept.get("unlabelled", (None,))[0] != key:
+            self._kept["unlabelled"] = (key, super().unlabelled(config, progress))
+        return self._kept["unlabelled"][1]
+
+
+def _form(config: TrainConfig) -> tuple[object, ...]:
+    """What decides how a folder's pictures come out."""
+    return config.image_size, config.interpolation, config.bits, config.strict
+
+
+def _contract(config: TrainConfig) -> InputContract:
+    return InputContract(*config.image_size, config.interpolation, config.bits or None)
+
+
+def _drawn(image_size: tuple[int, int]) -> PictureSet:
+    """The built-in set, drawn at the model's size."""
+    images, names, groups, files = builtin_pictures(BUILTIN_COUNT, image_size, seed=BUILTIN_SEED)
+    labels = tuple(sorted(set(names)))
+    return PictureSet(
+        images=images,
+        files=files,
+        hashes=[hashlib.sha256(image.tobytes()).hexdigest() for image in images],
+        labels=labels,
+        targets=np.array([labels.index(name) for name in names], np.int64),
+        groups=groups,
+        sizes={image_size: len(images)},
+    )

@@ -1,0 +1,83 @@
+"""The most confident mistakes, as pictures where the run kept them, else as a table."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from edgecl.learning.evaluation.mistakes import most_confident_mistakes
+from edgecl.reporting.numbers import number
+from edgecl.reporting.run_files import KeptMistake, png_size
+
+_WIDE = 2.0
+"""From this ratio of width to height on, pictures get a wider place."""
+
+
+def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """All wrongly answered pictures of predictions.csv, the most confident first."""
+    confidence = [_share(row, "confidence") for row in predictions]
+    order = most_confident_mistakes(
+        [row.get("truth") or "" for row in predictions],
+        [row.get("predicted") or "" for row in predictions],
+        [float("nan") if share is None else share for share in confidence],
+    )
+    return [_row(predictions[index]) for index in order]
+
+
+def mistake_cards(kept: Sequence[KeptMistake]) -> list[dict[str, Any]]:
+    """A card per kept mistake: its row, and the picture as a data URI with its size in pixels."""
+    return [
+        {
+            **_row(mistake.row),
+            "rank": rank,
+            "truth_probability": _share(mistake.row, "truth_probability"),
+            "picture": picture_of(mistake.picture),
+        }
+        for rank, mistake in enumerate(kept, start=1)
+    ]
+
+
+def are_wide(cards: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the pictures are strips that need more width."""
+    ratios = [
+        card["picture"]["width"] / card["picture"]["height"] for card in cards if card["picture"]
+    ]
+    return bool(ratios) and median(ratios) >= _WIDE
+
+
+def mistakes_text(wrong: int, tested: int, shown: int) -> str:
+    """How many mistakes there were and how many of them are shown."""
+    if not wrong:
+        return f"None of the {tested} pictures of the test part was answered wrongly."
+    few = f", the first {shown} of them here" if wrong > shown else ""
+    return f"{wrong} of {tested} pictures were answered wrongly{few}."
+
+
+def _row(row: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "file": row.get("file") or "–",
+        "truth": row.get("truth") or "–",
+        "predicted": row.get("predicted") or "–",
+        "confidence": _share(row, "confidence"),
+    }
+
+
+def _share(row: Mapping[str, str], name: str) -> float | None:
+    try:
+        return number(float(row.get(name) or "nan"))
+    except ValueError:
+        return None
+
+
+def picture_of(data: bytes | None) -> dict[str, Any] | None:
+    """A PNG as a data URI with its size in pixels; None where there is none."""
+    if data is None:
+        return None
+    width, height = png_size(data)
+    return {
+        "uri": "data:image/png;base64," + base64.b64encode(data).decode(),
+        "width": width,
+        "height": height,
+    }

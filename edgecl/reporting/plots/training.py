@@ -1,0 +1,182 @@
+"""The curves of a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from edgecl.reporting.numbers import number
+from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
+from edgecl.reporting.plots.legend import Entry, line_entries
+from edgecl.reporting.plots.palette import colour, dash, series
+
+Lines = Sequence[Mapping[str, Any]]
+
+FALSE_ALARMS_FROM = 1e-3
+"""Left end of the logarithmic scale of the false alarms; what lies below is drawn there."""
+
+
+def pretrain_plots(lines: Lines) -> list[Markup]:
+    """Loss, and contrastive, probe and neighbour accuracy over the epochs; empty without lines."""
+    if not lines:
+        return []
+    return [
+        _curves(lines, "Contrastive loss", [("loss", "")]),
+        _curves(
+            lines,
+            "Accuracy",
+            [
+                ("contrastive_accuracy", "contrastive"),
+                ("probe_accuracy", "linear probe"),
+                ("knn_accuracy", "nearest neighbours"),
+            ],
+        ),
+    ]
+
+
+def finetune_plots(lines: Lines, best_epoch: Any) -> list[Markup]:
+    """Loss and accuracy of the training and the validation part; empty without lines.
+
+    Args:
+        lines: fine-tuning epochs.
+        best_epoch: the one to mark; anything that is no epoch marks none.
+    """
+    if not lines:
+        return []
+    return [
+        _curves(
+            lines,
+            what.capitalize(),
+            [(f"train_{what}", "training"), (f"val_{what}", "validation")],
+            best_epoch,
+        )
+        for what in ("loss", "accuracy")
+    ]
+
+
+def roc_plot(curves: Mapping[str, Any]) -> Markup | None:
+    """A curve per class over logarithmic false alarms; None without curves.
+
+    Args:
+        curves: from `roc_curves`.
+    """
+    if not curves:
+        return None
+    with style():
+        figure, (axes,) = panels(1, width=HALF, height=3.7)
+        for index, curve in enumerate(curves.values()):
+            axes.plot(
+                [max(value, FALSE_ALARMS_FROM) for value in curve["fpr"]],
+                curve["tpr"],
+                color=series(index),
+                linestyle=dash(index),
+                drawstyle="steps-post",
+            )
+        axes.set_xscale("log")
+        axes.set_xlim(FALSE_ALARMS_FROM, 1)
+        bottom = min(0.8, _lowest_found(curves))
+        axes.set_ylim(bottom, 1 + 0.015 * (1 - bottom))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        axes.set_xlabel("false alarms, share of all other pictures")
+        axes.set_title("found, share of the class")
+        axes.grid(True)
+        return to_svg(figure, "ROC curve per class")
+
+
+def roc_curves(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The curves of result.json that are whole, per label."""
+    return {
+        str(label): curve
+        for label, curve in (result.get("roc") or {}).items()
+        if curve and len(curve.get("fpr") or ()) == len(curve.get("tpr") or ()) > 0
+    }
+
+
+def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[Entry]:
+    """An entry per curve, with the area under it where `auc` has it."""
+    areas = {label: number(auc.get(label)) for label in curves}
+    return line_entries(
+        (label, f"{area:.4f}" if area is not None else "") for label, area in areas.items()
+    )
+
+
+def _lowest_found(curves: Mapping[str, Any]) -> float:
+    """Where the vertical scale starts: below every curve's share at the left end."""
+    found = [
+        max((t for f, t in zip(curve["fpr"], curve["tpr"], strict=True) if f <= FALSE_ALARMS_FROM))
+        if min(curve["fpr"]) <= FALSE_ALARMS_FROM
+        else 0.0
+        for curve in curves.values()
+    ]
+    return max(0.0, int(min(found) * 10) / 10)
+
+
+def _curves(
+    lines: Lines, title: str, keys: Sequence[tuple[str, str]], best_epoch: Any = None
+) -> Markup:
+    """One panel: (key, name) per curve; the best epoch is marked on the last one."""
+    with style():
+        figure, (axes,) = panels(1, width=HALF)
+        for index, (key, name) in enumerate(keys):
+            _curve(axes, lines, key, index, name)
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+        axes.grid(True, axis="y")
+        accuracy = "ccuracy" in title
+        if accuracy:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+            axes.set_ylim(top=1.005)
+        elif axes.lines:
+            axes.set_ylim(bottom=0)
+        if len(axes.get_legend_handles_labels()[1]) > 1:
+            axes.legend(loc="best", handlelength=1.4)
+        _mark_best(axes, lines, keys[-1][0], best_epoch)
+        return to_svg(figure, f"{title} per epoch")
+
+
+def _points(lines: Lines, key: str) -> tuple[list[float], list[float]]:
+    """Epochs and values, without the epochs that have none."""
+    pairs = [(number(line.get("epoch")), number(line.get(key))) for line in lines]
+    kept = [(epoch, value) for epoch, value in pairs if epoch is not None and value is not None]
+    return [epoch for epoch, _ in kept], [value for _, value in kept]
+
+
+def _curve(axes: Axes, lines: Lines, key: str, index: int, name: str) -> None:
+    epochs, values = _points(lines, key)
+    if not epochs:
+        return
+    # A probe every few epochs, or a single epoch, needs its points to be seen.
+    marker = "o" if len(epochs) < 12 else None
+    axes.plot(
+        epochs, values, color=series(index), marker=marker, markersize=3.5, label=name or None
+    )
+
+
+def _mark_best(axes: Axes, lines: Lines, key: str, best_epoch: Any) -> None:
+    points = dict(zip(*_points(lines, key), strict=True))
+    epoch = number(best_epoch)
+    if epoch is None or epoch not in points:
+        return
+    axes.axvline(epoch, color=colour("faint"), linewidth=0.8, linestyle=(0, (3, 3)), zorder=0.5)
+    axes.plot([epoch], [points[epoch]], "o", color=series(1), markersize=5.5, zorder=5)
+    low, high = axes.get_xlim()
+    leftwards = epoch > (low + high) / 2
+    axes.annotate(
+        f"best, epoch {epoch:.0f}",
+        (epoch, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4 if leftwards else 4, 2),
+        textcoords="offset points",
+        ha="right" if leftwards else "left",
+        va="bottom",
+        color=colour("muted"),
+        fontsize=8,
+    )

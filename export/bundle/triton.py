@@ -1,0 +1,222 @@
+"""A bundle as a model repository for NVIDIA's Triton Inference Server.
+
+Fields and their meaning: `model_config.proto` of triton-inference-server/common.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from runtime.artifact.bundle import Bundle, load_bundle
+from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
+from runtime.errors import InputError
+from runtime.files.atomic import replacing_folder
+
+CONFIG = "config.pbtxt"
+LABELS = "labels.txt"
+VERSION = "1"
+MARK = "# Written by edgecl export --triton; the next export replaces it."
+
+
+class Word(str):
+    """A value that stands without quotes: a number's text, or a name of an enumeration."""
+
+    __slots__ = ()
+
+
+def write_triton(
+    bundle_path: Path,
+    out: Path,
+    *,
+    precisions: Sequence[str] | None = None,
+    plans: Mapping[str, Path] | None = None,
+    max_batch: int = 8,
+    queue_delay_us: int = 0,
+    instances: int = 1,
+    threads: int = 0,
+) -> list[str]:
+    """Write the model repository `out`, whole or not at all.
+
+    Every precision becomes a model `NAME_PRECISION` for the onnxruntime backend on the CPU; a
+    TensorRT plan becomes `NAME_PRECISION_tensorrt`, on the GPU. A server takes several
+    repositories, so `out` is a folder of its own.
+
+    Args:
+        bundle_path: the bundle; its hashes are verified.
+        precisions: of the bundle; None for all that it holds.
+        plans: engine files by precision. They must have been built on the server's GPU by the
+            server's TensorRT, for batches up to `max_batch`.
+        max_batch: pictures that the server may put together; 1 for no batching.
+        queue_delay_us: microseconds that a picture may wait for others.
+        instances: of each model.
+        threads: inside one operator of onnxruntime; 0 for its own choice.
+
+    Returns:
+        The models' names.
+
+    Raises:
+        InputError: no usable bundle, a precision that it lacks, an engine file that is not there,
+            a label that Triton's label file cannot hold, or a folder `out` with other things.
+    """
+    for value, least, what in (
+        (max_batch, 1, "largest batch"),
+        (queue_delay_us, 0, "queue delay"),
+        (instances, 1, "number of instances"),
+        (threads, 0, "number of threads"),
+    ):
+        if value < least:
+            raise InputError(f"{what} {value} is too small", mend=f"give {least} or more")
+    bundle = load_bundle(bundle_path)
+    chosen = list(bundle.precisions) if precisions is None else list(precisions)
+    labels = _label_file(bundle)
+    name = model_name(bundle.name)
+    require_own_folder(out)
+    shared = {"max_batch": max_batch, "queue_delay_us": queue_delay_us, "instances": instances}
+    models: dict[str, tuple[Path, str, dict[str, Any]]] = {}
+    for precision in chosen:
+        path = bundle.onnx_path(precision)
+        title = model_name(f"{name}_{precision}")
+        config = _config(title, bundle, _widths(path), platform="onnxruntime_onnx", **shared)
+        if threads:
+            config["parameters"] = [
+                {"key": "intra_op_thread_count", "value": {"string_value": str(threads)}}
+            ]
+        models[title] = path, "model.onnx", config
+    for precision, plan in (plans or {}).items():
+        if not plan.is_file():
+            raise InputError(f"there is no engine {plan}", mend="build it on the server first")
+        title = model_name(f"{name}_{precision}_tensorrt")
+        widths = _widths(bundle.onnx_path(next(iter(bundle.precisions))))
+        config = _config(title, bundle, widths, platform="tensorrt_plan", **shared)
+        models[title] = plan, "model.plan", config
+    with replacing_folder(out) as folder:
+        for title, (source, file, config) in models.items():
+            version = folder / title / VERSION
+            version.mkdir(parents=True)
+            shutil.copyfile(source, version / file)
+            (folder / title / LABELS).write_text(labels, encoding="utf-8")
+            text = "\n".join([MARK, *_lines(config), ""])
+            (folder / title / CONFIG).write_text(text, encoding="utf-8")
+    return list(models)
+
+
+def model_name(text: str) -> str:
+    """`text` as a model's name: a folder, and a part of a URL."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_") or "model"
+
+
+def _config(
+    title: str,
+    bundle: Bundle,
+    widths: Mapping[str, int],
+    *,
+    platform: str,
+    max_batch: int,
+    queue_delay_us: int,
+    instances: int,
+) -> dict[str, Any]:
+    """The fields of a `ModelConfig`."""
+    picture = [1, *bundle.contract.input.shape]
+    outputs: list[dict[str, Any]] = [
+        {"name": name, "data_type": Word("TYPE_FP32"), "dims": [widths[name]]}
+        for name in OUTPUT_NAMES
+    ]
+    # With it, clients may ask for the best classes by name.
+    outputs[0]["label_filename"] = LABELS
+    config: dict[str, Any] = {
+        "name": title,
+        "platform": platform,
+        "max_batch_size": max_batch,
+        "input": [{"name": INPUT_NAME, "data_type": Word("TYPE_UINT8"), "dims": picture}],
+        "output": outputs,
+        "version_policy": {"latest": {"num_versions": 1}},
+        "instance_group": [
+            {
+                "count": instances,
+                "kind": Word("KIND_GPU" if platform == "tensorrt_plan" else "KIND_CPU"),
+            }
+        ],
+        # The first picture of the line must not pay for what is set up at the first run.
+        "model_warmup": [
+            {
+                "name": f"batch of {batch}",
+                "batch_size": batch,
+                "inputs": {
+                    "key": INPUT_NAME,
+                    "value": {
+                        "data_type": Word("TYPE_UINT8"),
+                        "dims": picture,
+                        "random_data": Word("true"),
+                    },
+                },
+            }
+            for batch in sorted({1, max_batch})
+        ],
+    }
+    if max_batch > 1:
+        config["dynamic_batching"] = {"max_queue_delay_microseconds": queue_delay_us}
+    return config
+
+
+def _widths(path: Path) -> dict[str, int]:
+    """The length of every answer for one picture, from the graph."""
+    graph = onnx.load(path, load_external_data=False).graph
+    widths = {}
+    for output in graph.output:
+        _, width = output.type.tensor_type.shape.dim
+        widths[output.name] = int(width.dim_value) or -1
+    return widths
+
+
+def _label_file(bundle: Bundle) -> str:
+    for label in bundle.contract.labels:
+        if not label.strip() or "\n" in label or "\r" in label:
+            raise InputError(
+                f"Triton's label file cannot hold the label {label!r} of {bundle.path}",
+                mend="rename the class, and train again",
+            )
+    return "".join(f"{label}\n" for label in bundle.contract.labels)
+
+
+def require_own_folder(out: Path) -> None:
+    """Refuse to replace a folder that holds anything but what was written here.
+
+    Raises:
+        InputError: it does, or it is a file.
+    """
+    if not out.exists():
+        return
+    for entry in sorted(out.iterdir()) if out.is_dir() else [out]:
+        config = entry / CONFIG
+        if not config.is_file() or not config.read_text(errors="replace").startswith(MARK):
+            raise InputError(
+                f"{out} holds {entry.name}, which edgecl did not write",
+                mend="name a folder of its own; a server takes several model repositories",
+            )
+
+
+def _lines(message: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """A message in protobuf's text format."""
+    for key, value in message.items():
+        messages = value if isinstance(value, list) else [value]
+        if isinstance(messages[0], Mapping):
+            for entry in messages:
+                yield f"{indent}{key} {{"
+                yield from _lines(entry, f"{indent}  ")
+                yield f"{indent}}}"
+        elif isinstance(value, list):
+            yield f"{indent}{key}: [ {', '.join(map(str, value))} ]"
+        else:
+            yield f"{indent}{key}: {_scalar(value)}"
+
+
+def _scalar(value: str | int) -> str:
+    if isinstance(value, Word) or not isinstance(value, str):
+        return str(value)
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

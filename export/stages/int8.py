@@ -1,0 +1,116 @@
+"""How one network becomes INT8: calibration pictures, ranges, and the layers left in float."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from calibration.cache import observation_key
+from calibration.images import require_untested
+from calibration.layers import nodes_of, weighted_layers
+from calibration.ranges import Ranges
+from calibration.record import CalibrationRecord, small_histograms
+from export.job import Job, Report
+from export.stages.int8_lab import Int8Lab
+from export.stages.proving import Reference
+
+
+@dataclass(frozen=True)
+class Int8Plan:
+    """What was decided, and what was measured to decide it.
+
+    Args:
+        record: what goes into calibration.json.
+        kept: layers that stay in floating point.
+        details: for the page and the terminal, see `edgecl.reporting.pages.export`.
+        notes: what the user should know.
+    """
+
+    record: CalibrationRecord
+    kept: tuple[str, ...]
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ranges(self) -> Ranges:
+        """By tensor of the FP32 graph."""
+        return self.record.ranges
+
+    def nodes_of(self, model: onnx.ModelProto) -> list[str]:
+        """The nodes of the layers kept, in one of the network's graphs."""
+        return nodes_of(weighted_layers(model), self.kept)
+
+    def summary(self) -> dict[str, Any]:
+        """What the manifest says of the calibration."""
+        return {
+            "algorithm": self.record.method,
+            "selection": self.record.selection,
+            "images": len(self.record.files),
+            "observation": self.record.observation,
+            "kept": list(self.kept),
+            **{
+                name: self.details[name]
+                for name in ("algorithms", "sensitivity", "curve")
+                if name in self.details
+            },
+        }
+
+
+def plan_int8(
+    job: Job,
+    fp32: onnx.ModelProto,
+    half: onnx.ModelProto,
+    reference: Reference,
+    scratch: Path,
+    report: Report,
+) -> Int8Plan:
+    """Choose pictures and ranges, and the layers to leave alone.
+
+    Args:
+        fp32: the graph that is observed, and quantised for the CPU.
+        half: the same in FP16, quantised for TensorRT.
+        reference: the trained model's answers for the validation part.
+        scratch: a folder for files that are gone afterwards.
+
+    Raises:
+        InputError: too few pictures to calibrate with, or no layer of a name to keep.
+    """
+    lab = Int8Lab(job, fp32, half, reference, scratch, report)
+    lab.keep(job.int8.keep)
+    pictures, notes = lab.choose_pictures()
+    require_untested(pictures.files, pictures.hashes, job.test.hashes)
+    observation = lab.observe(pictures)
+    lab.choose_ranges(observation)
+    if job.int8.sensitivity or job.int8.search:
+        lab.measure_layers()
+    if job.int8.search:
+        lab.search()
+    if job.int8.curve:
+        lab.measure_curve()
+    record = CalibrationRecord(
+        method=lab.method,
+        selection=job.int8.repeated.selection if job.int8.repeated else job.int8.selection,
+        files=tuple(pictures.files),
+        hashes=tuple(pictures.hashes),
+        ranges=lab.ranges,
+        observation=observation_key(fp32, pictures.hashes),
+        histograms=small_histograms(fp32, observation),
+        note="; ".join(notes),
+    )
+    lab.details["histograms"] = _histograms(record)
+    return Int8Plan(record, tuple(lab.kept), lab.details, (*notes, *lab.notes))
+
+
+def _histograms(record: CalibrationRecord) -> list[dict[str, Any]]:
+    return [
+        {
+            "layer": entry.layer,
+            "edges": [entry.edges[0], entry.edges[-1]],
+            "counts": list(entry.counts),
+            "range": list(record.ranges[tensor]),
+        }
+        for tensor, entry in record.histograms.items()
+    ]

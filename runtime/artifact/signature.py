@@ -1,0 +1,231 @@
+"""Who made a bundle: its Ed25519 signature (RFC 8032), read and checked. `export` signs.
+
+What is signed is the digest of the manifest, which holds the digest of every file. The package
+`cryptography` is loaded only where a key is used.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtime.artifact.bundle import MANIFEST, Bundle, load_bundle, manifest_digest
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+SIGNATURE = "signature.json"
+SIGNATURE_SCHEMA = 1
+ALGORITHM = "Ed25519"
+
+_LARGEST = 64 * 1024
+"""Bytes of a key or a signature file, at most: neither has a thousand."""
+
+_NAMED = "give the .pub file of a pair that 'edgecl keys NAME' or openssl made"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What `signature.json` claims, until it was checked.
+
+    Args:
+        key: fingerprint of the key that signed.
+        digest: of the manifest that was signed, SHA-256 in hexadecimal.
+        value: the signature, 64 bytes.
+    """
+
+    key: str
+    digest: str
+    value: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """What stands in the file."""
+        return {
+            "schema": SIGNATURE_SCHEMA,
+            "algorithm": ALGORITHM,
+            "key": self.key,
+            "digest": self.digest,
+            "signature": base64.b64encode(self.value).decode(),
+        }
+
+
+def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
+    """Read a bundle, verify every file in it, and that the key's owner signed it.
+
+    Args:
+        path: the bundle's folder.
+        public_key: a PEM file.
+
+    Raises:
+        InputError: whatever `load_bundle` raises; no usable key; or no signature by that key.
+    """
+    if path.is_file():
+        raise InputError(
+            f"{path} is a lone file, and only whole bundles are signed",
+            mend="give the bundle's folder, or leave --verify-key out",
+        )
+    key = load_public_key(public_key)
+    bundle = load_bundle(path)
+    verify_signature(bundle.manifest, read_signature(path), key, where=path)
+    return bundle
+
+
+def read_signature(bundle: Path) -> Signature | None:
+    """The signature that lies in a bundle, unchecked; None where there is none.
+
+    Raises:
+        InputError: it is damaged, or of another algorithm.
+    """
+    path = bundle / SIGNATURE
+    if not path.exists() and not path.is_symlink():
+        return None
+    try:
+        value = json.loads(_read_small(path))
+        if value["schema"] > SIGNATURE_SCHEMA or value["algorithm"] != ALGORITHM:
+            raise InputError(
+                f"{path} has a signature of another kind ({str(value['algorithm'])[:20]}, schema "
+                f"{value['schema']})",
+                mend="update edgecl on this machine, or have the bundle exported and signed again",
+            )
+        signature = Signature(
+            str(value["key"]),
+            str(value["digest"]),
+            base64.b64decode(value["signature"], validate=True),
+        )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
+        raise _damaged(path) from error
+    if len(signature.value) != 64:
+        raise _damaged(path)
+    return signature
+
+
+def verify_signature(
+    manifest: Mapping[str, Any], signature: Signature | None, key: Ed25519PublicKey, *, where: Path
+) -> None:
+    """Hold a manifest against its signature.
+
+    Args:
+        manifest: as read; its digest is computed anew, not taken from it.
+        signature: as read; None where there is none.
+        key: whose signature is expected.
+        where: the bundle, for the error.
+
+    Raises:
+        InputError: no signature, another key's, one of another manifest, or a forged one.
+    """
+    from cryptography.exceptions import InvalidSignature
+
+    if signature is None:
+        raise InputError(
+            f"{where} is not signed (it holds no {SIGNATURE})",
+            mend="export it with 'edgecl export --sign KEY'",
+        )
+    own = fingerprint(key)
+    if signature.key != own:
+        raise InputError(
+            f"{where} was signed with another key ({signature.key[:16]!s}…, the given one is "
+            f"{own[:16]}…)",
+            mend="use the bundle only if you trust that key, and then name that one",
+        )
+    digest = manifest_digest(manifest)
+    if signature.digest != digest:
+        raise InputError(
+            f"{where / MANIFEST} is not the one that was signed: it was changed after that",
+            mend="copy the bundle again from where it was signed",
+        )
+    try:
+        key.verify(signature.value, signed_message(digest))
+    except InvalidSignature:
+        raise InputError(
+            f"{where / SIGNATURE} is not a signature of this manifest by the given key",
+            mend="copy the bundle again from where it was signed; do not use this one",
+        ) from None
+
+
+def signed_message(digest: str) -> bytes:
+    """The bytes that are signed for a manifest's digest.
+
+    They say what they are for, so that a signature made for something else never fits.
+    """
+    return f"edgecl bundle manifest, schema {SIGNATURE_SCHEMA}, SHA-256 {digest}".encode()
+
+
+def fingerprint(key: Ed25519PublicKey) -> str:
+    """SHA-256 of the public key's 32 bytes, in hexadecimal."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()
+
+
+def load_public_key(path: Path) -> Ed25519PublicKey:
+    """Read a public key from a PEM file.
+
+    Raises:
+        InputError: it cannot be read, is no public Ed25519 key, or `cryptography` is missing.
+    """
+    data = read_key_file(path)
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    except ImportError as error:
+        raise cryptography_missing() from error
+    if b"PRIVATE KEY-----" in data:
+        raise InputError(
+            f"{path} is a private key, which does not belong here", mend=f"{_NAMED}; keep it away"
+        )
+    try:
+        key = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"{path} is not a public key in PEM form", mend=_NAMED) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError(f"{path} is a key of another kind than {ALGORITHM}", mend=_NAMED)
+    return key
+
+
+def read_key_file(path: Path) -> bytes:
+    """The bytes of a key file.
+
+    Raises:
+        InputError: there is no such file, it is empty, or too large for a key.
+    """
+    try:
+        data = _read_small(path)
+    except OSError as error:
+        raise InputError(
+            f"the key {path} cannot be read ({error.strerror or error})",
+            mend="make a pair with 'edgecl keys NAME'",
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} is no key: it is {error}", mend=_NAMED) from error
+    if not data.strip():
+        raise InputError(f"{path} is no key: it is empty", mend=_NAMED)
+    return data
+
+
+def cryptography_missing() -> InputError:
+    """What to say where the package is not installed."""
+    return InputError(
+        "signatures need the package cryptography, which is not installed",
+        mend="install it: pip install 'edgecl[sign]'",
+    )
+
+
+def _read_small(path: Path) -> bytes:
+    with open(path, "rb") as stream:
+        data = stream.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"larger than {_LARGEST // 1024} KiB")
+    return data
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(
+        f"{path} is damaged and says nothing about who made the bundle",
+        mend="copy the bundle again, or have it exported and signed again",
+    )

@@ -1,0 +1,189 @@
+"""Why an address gives no frames: asked of its server once more, in plain words.
+
+OpenCV's FFmpeg says only that it could not open a stream. Here the host is looked up, connected to
+and asked for the stream, so that a wrong password is told from a wrong path and both from a codec.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import socket
+import ssl
+import urllib.error
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from runtime.camera.address import encoding_hint, looks_unencoded
+from runtime.camera.network.web import TIMEOUT_S, ask_http
+
+_PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
+_CONNECTED = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "tcp"})
+_LONGEST_REPLY = 1 << 16
+
+_STATUSES = {
+    403: ("forbids the stream to this user (403)", "give this user the right to watch"),
+    404: ("has nothing at {path} (404)", "check the path, in the camera's manual or its web page"),
+    410: ("has nothing at {path} any more (410)", "check the path"),
+    453: ("has no bandwidth left (453)", "close other viewers, or lower the camera's bit rate"),
+    454: ("has lost the session (454)", "start again"),
+    461: ("offers no transport that is taken (461)", "allow RTP over TCP in the camera's settings"),
+    503: ("is busy (503)", "see how many viewers the camera allows, and close others"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a stream, and what to do.
+
+    Args:
+        problem: a sentence without its end, which follows "camera ADDRESS: ".
+        mend: an instruction.
+    """
+
+    problem: str
+    mend: str
+
+
+def diagnose(address: str) -> Finding:
+    """Find out why the stream at `address` cannot be opened. It takes some seconds at most."""
+    parts = urlsplit(address)
+    scheme, host = parts.scheme.lower(), parts.hostname or ""
+    where = f"{host}:{parts.port or _PORTS.get(scheme, 0)}"
+    try:
+        if scheme in ("http", "https"):
+            with ask_http(address) as answer:
+                return _of_status(answer.status, answer.content, parts)
+        if scheme in ("rtsp", "rtsps"):
+            return _of_status(_ask_rtsp(parts), "", parts)
+        if scheme in _CONNECTED:
+            socket.create_connection((host, _port(parts)), TIMEOUT_S).close()
+    except urllib.error.URLError as error:
+        return _of_failure(error.reason, host, where, address)
+    except (OSError, ValueError) as error:
+        return _of_failure(error, host, where, address)
+    if scheme in _CONNECTED:
+        return _no_video(f"{where} answers, but sends")
+    return Finding(
+        f"nothing that can be decoded came within {TIMEOUT_S:g} s",
+        "check the address and the port, and that the sender is running",
+    )
+
+
+def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
+    where = f"{parts.hostname}"
+    if status == 401:
+        given = parts.username is not None
+        problem = "refuses the user or the password (401)" if given else "asks for a password (401)"
+        return Finding(f"{where} {problem}", f"check both; {encoding_hint()}")
+    if status in _STATUSES:
+        problem, mend = _STATUSES[status]
+        return Finding(f"{where} {problem.format(path=parts.path or '/')}", mend)
+    if status >= 400:
+        return Finding(f"{where} answers with the error {status}", "see the camera's own log")
+    if content.startswith("text/html"):
+        return Finding(
+            f"{where} answers with a web page, not with a video",
+            "take the stream's own address, in the camera's manual or its web page",
+        )
+    kind = f" ({content})" if content else ""
+    return _no_video(f"{where} answers{kind}, but sends")
+
+
+def _no_video(what: str) -> Finding:
+    return Finding(
+        f"{what} no video that OpenCV's FFmpeg can decode",
+        "set the camera to Motion JPEG or H.264, and check that nothing else is at this address",
+    )
+
+
+def _of_failure(error: object, host: str, where: str, address: str) -> Finding:
+    hint = f"; {encoding_hint()}" if looks_unencoded(address) else ""
+    if isinstance(error, socket.gaierror):
+        return Finding(
+            f"the host name {host!r} is not known",
+            f"check its spelling and the name server, or write its IP address{hint}",
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return Finding(
+            f"{where} refuses connections",
+            f"check the port, and that the camera's stream is switched on{hint}",
+        )
+    if isinstance(error, TimeoutError):
+        return Finding(
+            f"{where} does not answer within {TIMEOUT_S:g} s",
+            "check the camera's power, its cable and its address, and the firewall",
+        )
+    if isinstance(error, ssl.SSLError):
+        return Finding(
+            f"{where} offers no encryption that is trusted ({error.reason or 'TLS failed'})",
+            "install the camera's certificate, or take its address without encryption",
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return Finding(
+            f"{where} cannot be reached: {error.strerror}", "check the network of this machine"
+        )
+    return Finding(f"{where} does not answer as such a server does", f"check the address{hint}")
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS.get(parts.scheme.lower(), 0)
+
+
+def _ask_rtsp(parts: SplitResult) -> int:
+    """Describe the stream, as RFC 2326 has it; once more with the password where one is wanted."""
+    host = parts.hostname or ""
+    target = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+    with socket.create_connection((host, _port(parts)), TIMEOUT_S) as plain:
+        link: socket.socket = plain
+        if parts.scheme.lower() == "rtsps":
+            link = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        status, head = _describe(link, target, 1)
+        if status == 401 and parts.username is not None:
+            proof = _authorization(head, parts, target)
+            if proof:
+                status, head = _describe(link, target, 2, f"Authorization: {proof}\r\n")
+    return status
+
+
+def _describe(link: socket.socket, target: str, number: int, more: str = "") -> tuple[int, str]:
+    request = (
+        f"DESCRIBE {target} RTSP/1.0\r\nCSeq: {number}\r\nAccept: application/sdp\r\n{more}\r\n"
+    )
+    link.sendall(request.encode("utf-8"))
+    reply = b""
+    while b"\r\n\r\n" not in reply and len(reply) < _LONGEST_REPLY:
+        block = link.recv(4096)
+        if not block:
+            break
+        reply += block
+    head = reply.decode("latin-1")
+    match = re.match(r"RTSP/1\.\d (\d{3})", head)
+    if match is None:
+        raise ValueError("no answer in RTSP")
+    return int(match[1]), head
+
+
+def _authorization(head: str, parts: SplitResult, target: str) -> str:
+    """The Authorization line that the server's challenge asks for (RFC 2617, without `qop`)."""
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    challenges = re.findall(r"^WWW-Authenticate:\s*(\w+)\s*(.*?)\r?$", head, re.I | re.M)
+    for kind, rest in challenges:
+        if kind.lower() == "digest":
+            fields = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+            realm, nonce = fields.get("realm", ""), fields.get("nonce", "")
+            one = _md5(f"{user}:{realm}:{password}")
+            proof = _md5(f"{one}:{nonce}:{_md5(f'DESCRIBE:{target}')}")
+            return (
+                f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{target}", '
+                f'response="{proof}"'
+            )
+    for kind, _ in challenges:
+        if kind.lower() == "basic":
+            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    return ""
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

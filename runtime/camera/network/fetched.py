@@ -1,0 +1,130 @@
+"""A stored file behind a web address: fetched, then read as a file is.
+
+FFmpeg would read it on the way, and tell neither a connection that broke from the file's end nor a
+frame count that is wrong from a file that was cut.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from runtime.camera.base import Camera, Frame
+from runtime.camera.network.web import Answer, ask_http
+from runtime.errors import InputError
+from runtime.secrets import redact
+
+_BLOCK = 1 << 20
+
+
+class FetchedCamera(Camera):
+    """The frames of a file that was fetched. It is removed when the camera closes.
+
+    Args:
+        name: for messages.
+        folder: holds the file.
+        stored: reads it.
+        broken: why not all of it came; empty where all did.
+    """
+
+    live = False
+
+    def __init__(
+        self,
+        name: str,
+        folder: tempfile.TemporaryDirectory[str],
+        stored: Camera,
+        broken: str,
+    ) -> None:
+        self.name = name
+        self.images = stored.images
+        self._folder = folder
+        self._stored = stored
+        self._broken = broken
+
+    def read(self) -> Frame | None:
+        """The next frame.
+
+        Raises:
+            InputError: the file ends early, or the connection broke before its end.
+        """
+        frame = self._stored.read()
+        if frame is None and self._broken:
+            raise InputError(f"{self.name}: {self._broken}", mend="start again")
+        return frame
+
+    def close(self) -> None:
+        """Give the file back and remove it."""
+        self._stored.close()
+        self._folder.cleanup()
+
+
+def open_fetched(
+    address: str, open_stored: Callable[[Path, str], Camera]
+) -> tuple[Camera | None, bool]:
+    """Fetch the file at a web address and open it.
+
+    Args:
+        address: of http or https.
+        open_stored: opens a file under the name that messages are to have.
+
+    Returns:
+        The camera; None where the address is of a live stream, or cannot be asked: opening it as
+        one will say why. And whether what is opened so may be a file all the same, of which the
+        server names no length.
+
+    Raises:
+        InputError: there is no room for the file, or it is none that can be read.
+    """
+    try:
+        with ask_http(address) as answer:
+            if answer.status != 200 or answer.content == "text/html":
+                return None, False
+            if answer.length is None:
+                return None, not answer.live
+            return _fetch(address, answer, open_stored), False
+    except (OSError, ValueError):
+        return None, False
+
+
+def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Camera]) -> Camera:
+    name = f"camera {redact(address)}"
+    length = answer.length or 0
+    folder = tempfile.TemporaryDirectory(prefix="edgecl-fetched-")
+    try:
+        free = shutil.disk_usage(folder.name).free
+        if length > free:
+            raise InputError(
+                f"{name} has {length / 2**20:,.0f} MiB, and {folder.name} has room for "
+                f"{free / 2**20:,.0f}",
+                mend="set TMPDIR to a folder on a larger disk, or copy the file yourself",
+            )
+        path = Path(folder.name) / (PurePosixPath(urlsplit(address).path).name or "file")
+        with open(path, "wb") as file:
+            came = _copy(answer, file)
+        broken = ""
+        if came < length:
+            broken = f"the connection broke after {came:,} of {length:,} bytes"
+        return FetchedCamera(name, folder, open_stored(path, name), broken)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _copy(answer: Answer, file: BinaryIO) -> int:
+    """The bytes that came: all, or those before the connection broke."""
+    came = 0
+    while True:
+        try:
+            block = answer.body.read(_BLOCK)
+        except (OSError, http.client.HTTPException):
+            return came
+        if not block:
+            return came
+        file.write(block)
+        came += len(block)

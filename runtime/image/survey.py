@@ -1,0 +1,68 @@
+"""How deep the images of a folder are, where their files do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runtime.errors import FrameError
+from runtime.image.decode import read_image
+from runtime.image.depth import depth_of
+
+SURVEYED = 64
+"""So many images, spread over the set, are looked at."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a set's 16-bit images show of their depth.
+
+    Args:
+        bits: the fewest of `DEPTHS` that hold every value found; None where no image is of 16
+            bits, or each says itself how deep it is.
+        images: how many images that rests on.
+        shallow: how many of them use fewer bits themselves.
+    """
+
+    bits: int | None
+    images: int
+    shallow: int = 0
+
+
+def survey_depth(paths: Sequence[Path], *, surveyed: int = SURVEYED) -> Survey:
+    """Look at a set's images for the bits that carry the image in samples of 16.
+
+    Args:
+        paths: encoded images; those that cannot be decoded do not count.
+        surveyed: at most so many are decoded.
+    """
+    own: list[int] = []
+    for row in np.unique(np.linspace(0, len(paths) - 1, min(surveyed, len(paths)), dtype=int)):
+        try:
+            image = read_image(paths[row])
+        except FrameError:
+            continue
+        if image.dtype == np.uint16:
+            own.append(depth_of(int(image.max(initial=0))))
+    if not own:
+        return Survey(None, 0)
+    return Survey(max(own), len(own), sum(bits < max(own) for bits in own))
+
+
+def depth_note(bits: int, what: str) -> str:
+    """What a reader must know of a depth that was found and not given."""
+    return (
+        f"no value of the 16-bit {what} is above {(1 << bits) - 1}: they were read as {bits} bits "
+        f"(--bits says otherwise)"
+    )
+
+
+def shallow_note(shallow: int, images: int, bits: int, what: str) -> str:
+    """What a reader must know of a set of which some images leave whole bits empty."""
+    return (
+        f"{shallow} of {images} 16-bit {what} use fewer than the {bits} bits of the others: they "
+        f"are dark, or from another camera, or the others have hot pixels"
+    )

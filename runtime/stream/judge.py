@@ -1,0 +1,201 @@
+"""From a captured frame to its verdict, with every step timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from runtime.errors import InputError, SessionLostError
+from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
+from runtime.session.base import Session
+from runtime.stream.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budget
+from runtime.stream.handover import Ticket
+from runtime.stream.ledger import Ledger
+from runtime.stream.sinks import Sink
+from runtime.stream.verdict import Decision, Status, Verdict, decide
+
+FAILURES_IN_A_ROW = 100
+"""After this many frames on which the model itself failed, the stream ends: it will not mend."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What frames are held to.
+
+    Args:
+        budget: limits per step and for the whole.
+        unsure_below: a confidence below this is `unsure`.
+        bits: how many bits of 16-bit frames carry the image, in place of the contract's.
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    unsure_below: float = 0.5
+    bits: int | None = None
+
+
+class Judge:
+    """Judges frames, one at a time, and gives each its one verdict.
+
+    `judge` is called from one thread; `expire` and `give_up` from any.
+
+    Args:
+        clock: monotonic nanoseconds.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        ledger: Ledger,
+        sinks: Sequence[Sink],
+        rules: Rules,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._session = session
+        self._ledger = ledger
+        self._sinks = sinks
+        self._rules = rules
+        self._clock = clock
+        self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
+        self._batch = self._preprocess.allocate()
+        self._failures = 0
+        self._preparing = False
+        self._shape: tuple[int, ...] = ()
+        self.notes: list[str] = []
+
+    def judge(self, ticket: Ticket) -> None:
+        """Judge a frame. One that was settled while it waited is not looked at again.
+
+        Raises:
+            InputError: the model has failed on too many frames in a row, or will not answer again.
+        """
+        frame = ticket.frame
+        if ticket.settled:
+            # Its wait is counted all the same: the longest ones must not be missing.
+            self._add_late_steps({QUEUE: self._clock() - frame.ready_ns})
+            return
+        steps = {
+            CAPTURE: frame.ready_ns - frame.start_ns,
+            QUEUE: self._clock() - frame.ready_ns,
+        }
+        if frame.pixels is None:
+            self._settle(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
+            return
+        try:
+            decision = self._infer(ticket, steps)
+        except Exception as error:  # an engine may raise anything, and the line goes on
+            reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
+            self._settle(ticket, steps, Decision(Status.FAULT, reason=reason))
+            if isinstance(error, SessionLostError):
+                raise  # the frame has its verdict, and no other frame can have a better one
+            self._count_failure(reason)
+            return
+        self._failures = 0
+        self._settle(ticket, steps, decision)
+
+    def expire(self, ticket: Ticket) -> None:
+        """Say `late` about a frame whose deadline is there, if nothing was said yet."""
+        if not ticket.claim():
+            return
+        frame = ticket.frame
+        steps = {CAPTURE: frame.ready_ns - frame.start_ns}
+        if frame.pixels is None:
+            self._emit(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
+        else:
+            self._emit(ticket, steps, self._late())
+
+    def give_up(self, ticket: Ticket) -> None:
+        """Say `fault` about a frame that the end of the stream left open."""
+        if ticket.claim():
+            reason = "the stream was stopped before the model answered"
+            self._emit(ticket, {}, Decision(Status.FAULT, reason=reason))
+
+    def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
+        frame = ticket.frame
+        assert frame.pixels is not None
+        if frame.pixels.shape != self._shape:
+            self._look_at_size(frame.pixels.shape)
+        start = self._clock()
+        self._preparing = True
+        self._preprocess(frame.pixels, self._batch[0, 0], bits=frame.bits)
+        self._preparing = False
+        steps[PREPROCESS] = self._clock() - start
+        outputs, engine_steps = self._session.infer_timed(self._batch)
+        steps |= engine_steps
+        start = self._clock()
+        decision = decide(
+            outputs.probabilities[0], self._session.contract, self._rules.unsure_below
+        )
+        now = self._clock()
+        steps[DECIDE] = now - start
+        if (
+            ticket.deadline_ns is not None
+            and now > ticket.deadline_ns
+            and decision.status is not Status.FAULT
+        ):
+            return self._late(decision)
+        return decision
+
+    def _look_at_size(self, shape: tuple[int, ...]) -> None:
+        """Say once that frames are much larger than the model's, where that loses thin lines."""
+        self._shape = shape
+        contract = self._session.contract.input
+        if len(shape) < 2 or contract.interpolation != "linear" or self.notes:
+            return
+        shrink = shrink_of((shape[0], shape[1]), contract.shape)
+        if shrink > MOST_SHRINK:
+            self.notes.append(
+                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times for this model with "
+                f"'linear', which loses thin lines: train with --interpolation auto or area"
+            )
+
+    def _late(self, decision: Decision | None = None) -> Decision:
+        limit_ms = (self._rules.budget.total or 0) / 1e6
+        reason = f"no verdict within {limit_ms:g} ms"
+        if decision is None:
+            return Decision(Status.LATE, reason=reason)
+        return Decision(Status.LATE, decision.label, decision.confidence, reason)
+
+    def _settle(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
+        if ticket.claim():
+            self._emit(ticket, steps, decision)
+            return
+        # The watchdog was quicker and has counted the capture step and the miss.
+        del steps[CAPTURE]
+        self._add_late_steps(steps)
+
+    def _add_late_steps(self, steps: dict[str, int]) -> None:
+        self._ledger.add_steps(steps, self._rules.budget.exceeded(steps))
+
+    def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
+        frame = ticket.frame
+        start = self._clock()
+        total = start - frame.start_ns
+        verdict = Verdict(
+            number=frame.number,
+            captured_ns=frame.start_ns,
+            wall_ns=time.time_ns() - total,
+            decision=decision,
+            steps={**steps, TOTAL: total},
+            name=frame.name,
+            truth=frame.truth,
+        )
+        for sink in self._sinks:
+            sink.emit(verdict)
+        times = {**verdict.steps, EMIT: self._clock() - start}
+        self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+
+    def _count_failure(self, reason: str) -> None:
+        self._failures += 1
+        if self._failures < FAILURES_IN_A_ROW:
+            return
+        if self._preparing:
+            raise InputError(
+                f"{self._failures} frames in a row are not what the model takes ({reason})",
+                mend="see which pixel format and depth the camera sends, and say --bits, or train "
+                "on its images",
+            )
+        raise InputError(
+            f"the model failed on {self._failures} frames in a row ({reason})",
+            mend="check the bundle with 'edgecl inspect', or choose another --engine",
+        )

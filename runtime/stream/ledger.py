@@ -1,0 +1,165 @@
+"""The stream's accounts: every captured frame ends up in exactly one column."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.stream.budget import STEPS
+from runtime.stream.latency import Histogram
+from runtime.stream.verdict import Status, Verdict
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The accounts of one moment.
+
+    Args:
+        captured: frames that the camera delivered, broken ones included.
+        judged: frames with a verdict other than `fault`; late ones count.
+        dropped: frames that a newer one displaced before their turn.
+        faulty: frames with the verdict `fault`.
+        misses: judged frames of which a step or the total was over its limit, once per frame.
+        misses_by_step: how often each step was over its limit.
+        statuses: verdicts by status.
+        histograms: durations by step.
+        known: judged frames, in time, whose right label the camera knew.
+        right: how many of those got it.
+        last: the latest verdict.
+    """
+
+    captured: int
+    judged: int
+    dropped: int
+    faulty: int
+    misses: int
+    misses_by_step: Mapping[str, int]
+    statuses: Mapping[str, int]
+    histograms: Mapping[str, Histogram]
+    known: int
+    right: int
+    last: Verdict | None
+
+    @property
+    def balanced(self) -> bool:
+        """Whether captured = judged + dropped + faulty. While a stream runs, frames are open."""
+        return self.captured == self.judged + self.dropped + self.faulty
+
+    @property
+    def miss_share(self) -> float:
+        """Misses per judged frame, 0 to 1."""
+        return self.misses / max(1, self.judged)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts, and the distribution of each step."""
+        return {
+            "captured": self.captured,
+            "judged": self.judged,
+            "dropped": self.dropped,
+            "faulty": self.faulty,
+            "balanced": self.balanced,
+            "budget_misses": self.misses,
+            "miss_share": self.miss_share,
+            "misses_by_step": dict(self.misses_by_step),
+            "statuses": dict(self.statuses),
+            "accuracy": {"right": self.right, "known": self.known, "share": self.right / self.known}
+            if self.known
+            else None,
+            "steps": {step: histogram.to_json() for step, histogram in self.histograms.items()},
+        }
+
+
+class Ledger:
+    """Counts from several threads. Memory does not grow with the stream.
+
+    Args:
+        labels: the model's labels; another truth is not counted, since it cannot be got right.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = frozenset(labels)
+        self._lock = threading.Lock()
+        self._open = True
+        self._captured = self._judged = self._dropped = self._faulty = 0
+        self._misses = self._known = self._right = 0
+        self._misses_by_step: dict[str, int] = {}
+        self._statuses = {status.value: 0 for status in Status}
+        self._histograms: dict[str, Histogram] = {}
+        self._last: Verdict | None = None
+
+    def accept(self) -> bool:
+        """Count a captured frame; False once the accounts are closed."""
+        with self._lock:
+            if self._open:
+                self._captured += 1
+            return self._open
+
+    def drop(self) -> None:
+        """Count a frame that was displaced."""
+        with self._lock:
+            self._dropped += 1
+
+    def settle(self, verdict: Verdict, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:
+        """Count a verdict.
+
+        Args:
+            verdict: what went out.
+            steps: nanoseconds by step, `total` included.
+            exceeded: the steps that were over their limit.
+        """
+        decision = verdict.decision
+        with self._lock:
+            self._last = verdict
+            self._statuses[decision.status.value] += 1
+            if decision.status is Status.FAULT:
+                self._faulty += 1
+            else:
+                self._judged += 1
+                if exceeded or decision.status is Status.LATE:
+                    self._misses += 1
+                if verdict.truth in self._labels and decision.status is not Status.LATE:
+                    self._known += 1
+                    self._right += decision.label == verdict.truth
+            self._record(steps, exceeded)
+
+    def add_steps(self, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:
+        """Count the step times of a frame that already had its verdict when they were known."""
+        with self._lock:
+            self._record(steps, exceeded)
+
+    def close(self) -> None:
+        """Accept no more frames: a camera that answers after the end is not counted."""
+        with self._lock:
+            self._open = False
+
+    def snapshot(self) -> Snapshot:
+        """The accounts now."""
+        with self._lock:
+            return Snapshot(
+                captured=self._captured,
+                judged=self._judged,
+                dropped=self._dropped,
+                faulty=self._faulty,
+                misses=self._misses,
+                misses_by_step=dict(self._misses_by_step),
+                statuses=dict(self._statuses),
+                histograms={
+                    step: self._histograms[step].copy()
+                    for step in STEPS
+                    if step in self._histograms
+                },
+                known=self._known,
+                right=self._right,
+                last=self._last,
+            )
+
+    def _record(self, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:
+        for step, duration in steps.items():
+            histogram = self._histograms.get(step)
+            if histogram is None:
+                histogram = self._histograms[step] = Histogram()
+            histogram.record(duration)
+        for step in exceeded:
+            self._misses_by_step[step] = self._misses_by_step.get(step, 0) + 1

@@ -1,0 +1,215 @@
+"""The stream: capture beside judgement, a watchdog over both, and an end that adds up."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from runtime.camera.base import Camera
+from runtime.session.base import Session
+from runtime.stream.handover import Handover, Ticket
+from runtime.stream.judge import Judge, Rules
+from runtime.stream.ledger import Ledger, Snapshot
+from runtime.stream.sinks import Sink
+from runtime.stream.watchdog import Watchdog
+
+LIVE_DEPTH = 32
+"""Frames that may wait with `every_frame` on a live camera, for the line does not."""
+
+BROKEN_DEPTH = 32
+"""Broken frames that may wait for their verdict with `latest`."""
+
+PROMPT_S = 0.5
+"""How long the end of the stream waits for a read that is going on before it closes the camera."""
+
+GRACE_S = 3.0
+"""How long a camera or a model that hangs may hold up the end of the stream."""
+
+SWITCH_INTERVAL_S = 2e-4
+"""How soon a thread that holds the interpreter gives way. Python's 5 ms would show as latency."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a stream runs.
+
+    Args:
+        rules: what frames are held to.
+        every_frame: judge all frames, the camera waits; False: the newest frame wins.
+        frames: end after this many captured frames; None for never.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    every_frame: bool = True
+    frames: int | None = None
+
+
+class Pipeline:
+    """One stream from a camera to the sinks.
+
+    `start` it, `wait` until it ended, and `finish` it: what went wrong is raised by `finish`
+    alone, after the accounts were closed. Camera, session and sinks are the caller's to close.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        session: Session,
+        settings: Settings,
+        sinks: Sequence[Sink] = (),
+        *,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self.ledger = Ledger(session.contract.labels)
+        self.notes: list[str] = []
+        self._camera = camera
+        self._settings = settings
+        self._grace_s = grace_s
+        self._judge = Judge(session, self.ledger, sinks, settings.rules)
+        self._handover = _handover(settings, camera)
+        self._budget_ns = settings.rules.budget.total
+        self._watchdog = (
+            None if self._budget_ns is None else Watchdog(self._budget_ns, self._expire)
+        )
+        self._ended = threading.Event()
+        self._current: Ticket | None = None
+        self._taken = 0
+        self._failure: BaseException | None = None
+        self._started_ns = self._ended_ns = 0
+        self._interval = sys.getswitchinterval()
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
+            for work, name in ((self._capture_frames, "capture"), (self._judge_frames, "judge"))
+        ]
+
+    @property
+    def seconds(self) -> float:
+        """How long the stream has run, or ran."""
+        return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
+
+    def start(self) -> None:
+        """Start the threads."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.collect()
+        gc.freeze()  # what exists now stays: the collector need not walk it during the stream
+        self._started_ns = time.monotonic_ns()
+        if self._watchdog is not None:
+            self._watchdog.start()
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of the stream; False when the time was up before."""
+        return self._ended.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Ask for the end: no more frames are read, those that were are judged."""
+        self._handover.stop()
+
+    def finish(self) -> Snapshot:
+        """Close the stream. Whatever hangs is left behind after a moment.
+
+        Returns:
+            The accounts, which add up.
+
+        Raises:
+            InputError: the camera broke off, or the model failed on and on. `close` gives the
+                accounts all the same.
+        """
+        snapshot = self.close()
+        if self._failure is not None:
+            raise self._failure
+        return snapshot
+
+    def close(self) -> Snapshot:
+        """The same, without raising: `failure` tells what went wrong."""
+        if not self._ended.is_set():
+            self.stop()
+        if self._started_ns:
+            self._join()
+        self.ledger.close()
+        for ticket in (*self._handover.drain(), self._current):
+            if ticket is not None:
+                self._judge.give_up(ticket)
+        if self._watchdog is not None:
+            self._watchdog.close()
+        self._ended_ns = self._ended_ns or time.monotonic_ns()
+        self.notes += [note for note in self._judge.notes if note not in self.notes]
+        gc.unfreeze()
+        sys.setswitchinterval(self._interval)
+        return self.ledger.snapshot()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the stream early, if anything did."""
+        return self._failure
+
+    def _join(self) -> None:
+        """Wait for both threads, but not for one that hangs."""
+        capture, judge = self._threads
+        capture.join(PROMPT_S)
+        if capture.is_alive():
+            self._camera.close()  # a read that waits for its tick returns at once
+            capture.join(self._grace_s)
+        if capture.is_alive():
+            self.notes.append("the camera did not answer in time and was left behind")
+        self._handover.close()
+        taken = -1
+        while judge.is_alive() and taken != self._taken:
+            taken = self._taken
+            judge.join(self._grace_s)
+        if judge.is_alive():
+            self.notes.append("the model did not answer in time and was left behind")
+
+    def _capture_frames(self) -> None:
+        limit = self._settings.frames
+        captured = 0
+        try:
+            while limit is None or captured < limit:
+                if not self._handover.wait_for_room():
+                    return
+                frame = self._camera.read()
+                if frame is None or not self.ledger.accept():
+                    return
+                captured += 1
+                deadline = None if self._budget_ns is None else frame.start_ns + self._budget_ns
+                ticket = Ticket(frame, deadline)
+                for displaced in self._handover.put(ticket):
+                    if displaced.claim():
+                        self.ledger.drop()
+                if self._watchdog is not None:
+                    self._watchdog.watch(ticket)
+        finally:
+            self._handover.close()
+
+    def _judge_frames(self) -> None:
+        try:
+            while (ticket := self._handover.take()) is not None:
+                self._taken += 1
+                self._current = ticket
+                self._judge.judge(ticket)
+                self._current = None
+        finally:
+            self._ended_ns = time.monotonic_ns()
+            self._ended.set()
+
+    def _expire(self, ticket: Ticket) -> None:
+        self._guard(lambda: self._judge.expire(ticket))
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Run `work`; what it raises ends the stream and is kept for `finish`."""
+        try:
+            work()
+        except BaseException as error:
+            self._failure = self._failure or error
+            self.stop()
+
+
+def _handover(settings: Settings, camera: Camera) -> Handover:
+    if not settings.every_frame:
+        return Handover(depth=BROKEN_DEPTH, newest=True)
+    return Handover(depth=LIVE_DEPTH if camera.live else 1, newest=False)

@@ -1,0 +1,148 @@
+"""Where verdicts go."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime.errors import InputError
+from runtime.files.atomic import explained
+from runtime.stream.verdict import Verdict
+
+PERIOD_S = 0.05
+"""How long a verdict may wait before it is written. Waking the writer for every frame would take
+the interpreter from the judge."""
+
+RETRY_S = 1.0
+WAITING_LINES = 10_000
+_BATCH = 500
+
+
+class Sink(ABC):
+    """Takes verdicts. `emit` is called from several threads and must return at once."""
+
+    @abstractmethod
+    def emit(self, verdict: Verdict) -> None:
+        """Take a verdict. Never raises: what goes wrong later is the sink's to count."""
+
+    def close(self) -> None:  # noqa: B027 - most sinks hold nothing
+        """Finish what was taken."""
+
+
+class JsonLinesSink(Sink):
+    """Appends a line per verdict to a file, from a thread of its own.
+
+    A disk that is full or gone neither stops nor slows the stream. The lines wait, up to
+    `capacity`, and are tried again; what does not fit is lost and counted. The file holds whole
+    lines only.
+
+    Args:
+        path: the file; it must not exist.
+        capacity: verdicts that may wait for the disk.
+        write: `os.write`; tests hand in a broken one.
+
+    Raises:
+        InputError: the file cannot be made, or one is there already.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        capacity: int = WAITING_LINES,
+        write: Callable[[int, bytes], int] = os.write,
+    ) -> None:
+        self.path = path
+        self.written = 0
+        self.lost = 0
+        self.problem = ""
+        self._write = write
+        self._capacity = capacity
+        self._waiting: deque[Verdict] = deque()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._good = 0  # the file's length up to the last whole line
+        self._file = _create(path)
+        self._thread = threading.Thread(target=self._run, name="verdicts", daemon=True)
+        self._thread.start()
+
+    def emit(self, verdict: Verdict) -> None:
+        """Leave a verdict for the writer. With no room left, the oldest that waits is lost."""
+        with self._lock:
+            if len(self._waiting) >= self._capacity:
+                self._waiting.popleft()
+                self.lost += 1
+            self._waiting.append(verdict)
+
+    def close(self) -> None:
+        """Write what waits, once, and close the file. Closing twice is fine."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(timeout=10.0)
+        with self._lock:
+            self.lost += len(self._waiting)
+            self._waiting.clear()
+        if not self._thread.is_alive():  # else the disk hangs, and so would closing the file
+            os.close(self._file)
+
+    def _run(self) -> None:
+        retry_at = 0.0
+        while not self._closing.wait(PERIOD_S):
+            if time.monotonic() >= retry_at and not self._flush():
+                retry_at = time.monotonic() + RETRY_S
+        self._flush()
+
+    def _flush(self) -> bool:
+        """Write all that waits; False when the disk refused."""
+        while batch := self._take():
+            lines = [json.dumps(v.to_json(), ensure_ascii=False) for v in batch]
+            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+            try:
+                self._append(data)
+            except OSError as error:
+                self.problem = error.strerror or str(error)
+                self._put_back(batch)
+                return False
+            self.written += len(batch)
+        return True
+
+    def _append(self, data: bytes) -> None:
+        rest = data
+        try:
+            while rest:
+                rest = rest[self._write(self._file, rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._good)
+            raise
+        self._good += len(data)
+
+    def _take(self) -> list[Verdict]:
+        with self._lock:
+            return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+
+    def _put_back(self, batch: list[Verdict]) -> None:
+        with self._lock:
+            room = max(0, self._capacity - len(self._waiting))
+            self.lost += max(0, len(batch) - room)
+            self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
+
+
+def _create(path: Path) -> int:
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
+        except FileExistsError:
+            raise InputError(
+                f"{path} is there already, from an earlier stream",
+                mend="name another folder with --out, or move that file away",
+            ) from None

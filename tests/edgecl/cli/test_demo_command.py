@@ -1,0 +1,63 @@
+"""`edgecl demo`: the whole road once, made small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgecl.cli.demo.command import command as demo
+from edgecl.cli.shell import run as edgecl
+from edgecl.learning.run import sources
+from runtime.artifact.bundle import load_bundle
+
+
+@pytest.fixture
+def small(monkeypatch):
+    for module, values in (
+        (
+            demo,
+            {
+                "IMAGE_SIZE": (32, 32),
+                "PRETRAIN_EPOCHS": 1,
+                "EPOCHS": 1,
+                "MAX_DROP": 100.0,
+                "FRAMES": 30,
+                "FRAMES_PER_SECOND": 200,
+                "BENCH_FRAMES": 10,
+            },
+        ),
+        (sources, {"BUILTIN_COUNT": 140}),
+    ):
+        for name, value in values.items():
+            monkeypatch.setattr(module, name, value)
+
+
+def test_the_whole_road(small, tmp_path, capfd):
+    out = tmp_path / "demo"
+    assert edgecl(["demo", "--out", str(out)]) == 0
+    captured = capfd.readouterr()
+    for encoder in ("convnet", "shufflenet"):
+        assert list(load_bundle(out / f"{encoder}.edgecl").precisions) == ["fp32", "fp16", "int8"]
+        assert (out / "runs" / encoder / "report.html").is_file()
+    summary = json.loads((out / "stream" / "summary.json").read_text())
+    assert summary["captured"] == 30 == summary["judged"]
+    assert 0 <= summary["right"] <= 1
+    pages = [line.strip() for line in captured.out.splitlines() if line.strip().endswith(".html")]
+    assert len(pages) == 5
+    assert all(Path(page).is_file() for page in pages)
+
+    (out / "old").write_text("from the demo before")
+    (out / ".edgecl-demo").unlink()
+    assert edgecl(["demo", "--out", str(out)]) == 2
+    assert "holds something else" in capfd.readouterr().err
+    assert (out / "old").exists()
+
+
+def test_the_road_on_pictures_of_ones_own(small, class_folders, tmp_path):
+    out = tmp_path / "demo"
+    assert edgecl(["demo", "--out", str(out), "--data", str(class_folders)]) == 0
+    summary = json.loads((out / "stream" / "summary.json").read_text())
+    assert summary["labels"] == ["bars", "blob", "posts"]
+    assert summary["captured"] == 30 == summary["judged"]

@@ -1,0 +1,157 @@
+"""Commands that start in the same second, and places that cannot be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgecl.cli.shell import run as edgecl
+from runtime.files.output_folder import own_folder
+from tests.edgecl.command import start
+
+FEW = ["--frames", "6", "--warmup", "1", "--frame-size", "40x60", "--engine", "onnxruntime"]
+
+
+@pytest.fixture
+def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    make_bundle(tmp_path / "tiny.edgecl")
+    return tmp_path
+
+
+def at_once(count: int, *arguments: object) -> list[tuple[int, str]]:
+    processes = [
+        start(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(count)
+    ]
+    ended = [(process.communicate(timeout=300)[1], process) for process in processes]
+    return [(process.returncode, err) for err, process in ended]
+
+
+def test_streams_that_start_at_once_each_have_their_files(workplace):
+    command = ["run", "--camera", "demo", "--rate", "300", "--frames", "9", "--every-frame"]
+    assert [code for code, _ in at_once(3, *command, "--engine", "onnxruntime")] == [0, 0, 0]
+    folders = list(Path("streams").iterdir())
+    assert len(folders) == 3
+    for folder in folders:
+        assert len((folder / "verdicts.jsonl").read_text().splitlines()) == 9
+        assert json.loads((folder / "summary.json").read_text())["judged"] == 9
+
+
+def test_benches_have_a_folder_each_and_replace_nothing(workplace):
+    assert edgecl(["bench", "tiny.edgecl", *FEW]) == 0
+    (first,) = Path("bench").iterdir()
+    before = (first / "latency.json").read_bytes()
+    assert [code for code, _ in at_once(2, "bench", "tiny.edgecl", *FEW)] == [0, 0]
+    assert len(list(Path("bench").glob("*/latency.json"))) == 3
+    assert len(list(Path("bench").glob("*/latency.html"))) == 3
+    assert (first / "latency.json").read_bytes() == before
+
+
+def test_a_bench_by_its_own_name_is_replaced(workplace):
+    for frames in ("6", "7"):
+        command = ["bench", "tiny.edgecl", *FEW, "--frames", frames, "--out", "mine"]
+        assert edgecl(command) == 0
+    assert json.loads(Path("mine/latency.json").read_text())["scenario"]["frames"] == 7
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--camera", "demo"],
+        ["bench", "tiny.edgecl"],
+        ["train", "--method", "none"],
+        ["demo"],
+    ],
+)
+def test_a_folder_that_another_process_writes_is_refused_before_the_work(workplace, capfd, command):
+    with own_folder(Path("busy")):
+        assert edgecl([*command, "--out", "busy"]) == 2
+    err = capfd.readouterr().err
+    assert err == (
+        "edgecl: another process is writing busy; name another --out, or wait until it has ended\n"
+    )
+    assert not Path("busy").exists()
+
+
+def test_a_run_that_goes_on_elsewhere_is_not_resumed(trained_run, tmp_path, capfd):
+    unfinished = tmp_path / "run"
+    unfinished.mkdir()
+    for name in ("config.json", "checkpoint.pt"):
+        (unfinished / name).write_bytes((trained_run / name).read_bytes())
+    with own_folder(unfinished):
+        assert edgecl(["train", "--resume", "--out", str(unfinished)]) == 2
+    assert "another process is writing" in capfd.readouterr().err
+
+
+def test_two_trainings_of_one_name_are_one_training(class_folders, tmp_path):
+    quick = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--batch-size", "16"]
+    out = tmp_path / "run"
+    command = ["train", "--data", class_folders, *quick, "--autocast", "off", "--out", out]
+    ended = sorted(at_once(2, *command))
+    assert [code for code, _ in ended] == [0, 2]
+    refused = [line for line in ended[1][1].splitlines() if line.startswith("edgecl: ")]
+    assert len(refused) == 1
+    assert "another process is writing" in refused[0] or "exists already" in refused[0]
+    assert (out / "result.json").is_file()
+
+
+def test_trainings_without_a_name_have_a_folder_each(class_folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--batch-size", "16"]
+    command = ["train", "--data", class_folders, *quick, "--autocast", "off"]
+    assert [code for code, _ in at_once(2, *command)] == [0, 0]
+    assert len(list(Path("runs").glob("*/result.json"))) == 2
+
+
+@pytest.fixture
+def pictures(workplace) -> str:
+    Path("set").mkdir()
+    for number in range(3):
+        image = np.random.default_rng(number).integers(0, 256, (60, 60), np.uint8)
+        cv2.imwrite(f"set/{number}.png", image)
+    return "set"
+
+
+def test_an_audit_replaces_groups_only_where_they_were_named(pictures, capsys):
+    Path("groups.csv").write_text("by hand")
+    assert edgecl(["audit", pictures]) == 2
+    err = capsys.readouterr().err
+    assert err == (
+        "edgecl: groups.csv is there already; name it with --out to replace it, or name another\n"
+    )
+    assert Path("groups.csv").read_text() == "by hand"
+    assert edgecl(["audit", pictures, "--out", "groups.csv"]) == 0
+    assert Path("groups.csv").read_text().startswith("file,group")
+
+
+def test_an_audit_that_fails_leaves_no_table(workplace):
+    Path("empty").mkdir()
+    assert edgecl(["audit", "empty"]) == 2
+    assert not Path("groups.csv").exists()
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(pictures, monkeypatch, capsys):
+    def worked(*_: object, **__: object) -> None:
+        raise AssertionError("it was measured all the same")
+
+    monkeypatch.setattr("runtime.benchmark.run_benchmark", worked)
+    monkeypatch.setattr("edgecl.data.audit.read_sets", worked)
+    monkeypatch.setattr("edgecl.learning.run.runner.train_run", worked)
+    Path("file").write_text("in the way")
+    assert edgecl(["bench", "tiny.edgecl", "--out", "file/o"]) == 2
+    assert edgecl(["audit", pictures, "--out", "file/groups.csv"]) == 2
+    assert edgecl(["audit", pictures, "--out", os.devnull]) == 2
+    assert edgecl(["train", "--out", "file/run"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" file")[0] for line in lines] == [
+        "edgecl: cannot write",
+        "edgecl: cannot write",
+        "edgecl: /dev/null is no",
+        "edgecl: cannot write",
+    ]
