@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A folder of pictures for the demo; without it, surfaces are drawn.
+# A folder of images for the demo; without it, surfaces are drawn.
 DATA ?=
 
 STAMP := $(VENV)/.installed
@@ -19,7 +19,7 @@ SOURCES := $(PACKAGES) tests benchmarks
 
 help:
 	@echo "make demo              train, export, run and bench on drawn surfaces, end to end"
-	@echo "make demo DATA=FOLDER  the same on your pictures"
+	@echo "make demo DATA=FOLDER  the same on your images"
 	@echo "make test              lint, types and the quick tests"
 	@echo "make test-all          lint, types and all tests"
 	@echo "make gpu-test          the tests that need an NVIDIA GPU with TensorRT, on such a machine"

@@ -91,14 +91,14 @@ def compare(
     from runtime.session.tensorrt.session import TensorRtSession
 
     title = f"{bundle.name} {precision}"
-    picture = random_picture(bundle.contract.input.shape)
+    image = random_image(bundle.contract.input.shape)
     steps: dict[str, list[int]] = {"upload": [], "infer": [], "download": [], "all": []}
     with TensorRtSession(engine, precision=precision, memory=arguments.memory) as session:
         print(f"\n{title}: {session.describe()}")
         session.warm_up(WARM)
         for _ in range(arguments.frames):
             start = time.perf_counter_ns()
-            _, taken = session.infer_timed(picture)
+            _, taken = session.infer_timed(image)
             steps["all"].append(time.perf_counter_ns() - start)
             for name, nanoseconds in taken.items():
                 steps[name].append(nanoseconds)
@@ -146,7 +146,7 @@ def find_trtexec(module: str = "tensorrt") -> str | None:
 
 
 def trtexec_infer_ms(engine: Path, *, module: str = "tensorrt") -> float | None:
-    """The median time on the GPU that NVIDIA's own tool measures, for single pictures.
+    """The median time on the GPU that NVIDIA's own tool measures, for single images.
 
     Returns:
         Milliseconds; None where the tool is not here, does not take the engine, or prints another
@@ -193,7 +193,7 @@ def onnxruntime_gpu(model: Path, frames: int) -> NDArray[np.int64] | str:
     if session.get_providers()[0] != provider:
         return "onnxruntime fell back to the CPU"
     height, width = session.get_inputs()[0].shape[2:]
-    feeds = {INPUT_NAME: random_picture((height, width))}
+    feeds = {INPUT_NAME: random_image((height, width))}
     return timed(lambda: session.run(None, feeds), frames)
 
 
@@ -206,10 +206,10 @@ def compiled(encoder: str, frames: int) -> NDArray[np.int64] | str:
     if not torch.cuda.is_available():
         return "this torch sees no GPU"
     model: Any = torch.compile(untrained(encoder).half().cuda(), mode="max-autotune")
-    picture = torch.from_numpy(random_picture(SIZE)).pin_memory()
+    image = torch.from_numpy(random_image(SIZE)).pin_memory()
 
     def frame() -> None:
-        logits, embedding = model(picture.cuda(non_blocking=True))
+        logits, embedding = model(image.cuda(non_blocking=True))
         logits.cpu(), embedding.cpu()
 
     with torch.inference_mode():
@@ -228,8 +228,8 @@ def timed(frame: Callable[[], Any], frames: int) -> NDArray[np.int64]:
     return times
 
 
-def random_picture(size: tuple[int, int]) -> NDArray[np.uint8]:
-    """One picture of noise, uint8 1×1×H×W."""
+def random_image(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """One image of noise, uint8 1×1×H×W."""
     return np.random.default_rng(0).integers(0, 256, (1, 1, *size), np.uint8)
 
 

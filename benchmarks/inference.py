@@ -1,4 +1,4 @@
-"""One picture through every engine and precision, side by side in one run.
+"""One image through every engine and precision, side by side in one run.
 
 All sides take turns in short blocks, since machines drift, and each round gives ratios to
 onnxruntime in FP32 on the graph as torch exports it. Large convolutions take their turns too: the
@@ -44,7 +44,7 @@ GOALS = {
     ("shufflenet", "openvino"): 3.0,
     ("shufflenet", "onnxruntime"): 2.3,
 }
-CALIBRATION_PICTURES = 8
+CALIBRATION_IMAGES = 8
 # An engine's threads go on spinning for a while and would slow the next one.
 SETTLE_SECONDS = 0.02
 # Channels, side of the map and side of the kernel of the layers that show the peak.
@@ -62,8 +62,8 @@ class Side:
         precision: of the file.
         graph: as exported or rewritten.
         session: warm.
-        macs: multiply-accumulates of one picture, counted on the network as trained.
-        pictures: uint8 1×1×H×W each.
+        macs: multiply-accumulates of one image, counted on the network as trained.
+        images: uint8 1×1×H×W each.
         blocks: median milliseconds of each block.
         best: milliseconds of the quickest run.
     """
@@ -73,7 +73,7 @@ class Side:
     graph: str
     session: Session
     macs: int
-    pictures: Sequence[NDArray[np.uint8]]
+    images: Sequence[NDArray[np.uint8]]
     blocks: list[float] = field(default_factory=list)
     best: float = float("inf")
 
@@ -82,9 +82,9 @@ class Side:
         time.sleep(SETTLE_SECONDS)
         times = []
         for run in range(-2, runs):
-            picture = self.pictures[run % len(self.pictures)]
+            image = self.images[run % len(self.images)]
             start = time.perf_counter_ns()
-            self.session.infer(picture)
+            self.session.infer(image)
             if run >= 0:
                 times.append(time.perf_counter_ns() - start)
         self.blocks.append(statistics.median(times) / 1e6)
@@ -166,16 +166,16 @@ def measure(
             return stack.enter_context(session)
 
         macs, rewrites, files = write_network(encoder, size, folder)
-        pictures = [frame[None, None] for frame in draw_frames(*size, seed=1)]
+        images = [frame[None, None] for frame in draw_frames(*size, seed=1)]
         sides = [
-            Side(engine, precision, graph, opened(path, engine, precision), macs, pictures)
+            Side(engine, precision, graph, opened(path, engine, precision), macs, images)
             for (engine, precision, graph), path in files.items()
             if engine in engines
         ]
         peaks = [
-            Side(engine, precision, "", opened(path, engine, precision), products, [picture])
+            Side(engine, precision, "", opened(path, engine, precision), products, [image])
             for shape in PEAK_SHAPES
-            for precision, path, products, picture in write_layers(*shape, folder)
+            for precision, path, products, image in write_layers(*shape, folder)
             for engine in engines
         ]
         load = [os.getloadavg()[0]]
@@ -269,14 +269,14 @@ def write_network(
     exported = to_onnx(classifier, ModelContract(InputContract(*size), LABELS))
     rewritten, rewrites = apply(exported)
     graphs = {AS_EXPORTED: exported} | ({REWRITTEN: rewritten} if rewrites else {})
-    pictures = np.stack(draw_frames(*size, seed=2, count=CALIBRATION_PICTURES))
+    images = np.stack(draw_frames(*size, seed=2, count=CALIBRATION_IMAGES))
     files = {}
     for engine in ("onnxruntime", "openvino"):
         for precision in PRECISIONS:
             for graph, model in graphs.items():
                 path = folder / f"{encoder}-{engine}-{graph.replace(' ', '-')}.{precision}.onnx"
                 if precision == "int8":
-                    model = quantize_for_cpu(model, collect_ranges(model, pictures), engine=engine)
+                    model = quantize_for_cpu(model, collect_ranges(model, images), engine=engine)
                 onnx.save(model, path)
                 files[engine, precision, graph] = path
     return macs, rewrites, files
@@ -285,7 +285,7 @@ def write_network(
 def write_layers(
     channels: int, side: int, kernel: int, folder: Path
 ) -> Iterator[tuple[str, Path, int, NDArray[np.uint8]]]:
-    """Layers that do nothing but multiply: for each precision the file, its products, a picture."""
+    """Layers that do nothing but multiply: for each precision the file, its products, an image."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -293,9 +293,9 @@ def write_layers(
     from export.qdq.cpu import quantize_for_cpu
 
     rng = np.random.default_rng(0)
-    # The picture's rows become the channels, so that no other layer is needed before.
+    # The image's rows become the channels, so that no other layer is needed before.
     shape = (channels, side * side)
-    picture = rng.integers(0, 256, (1, 1, *shape), np.uint8)
+    image = rng.integers(0, 256, (1, 1, *shape), np.uint8)
     spread = np.sqrt(2 / channels) / kernel
     values = {
         "map": np.array([-1, channels, side, side], np.int64),
@@ -345,10 +345,10 @@ def write_layers(
     products = PEAK_LAYERS * (channels * kernel * side) ** 2
     for precision in PRECISIONS:
         if precision == "int8":
-            model = quantize_for_cpu(model, collect_ranges(model, picture[0]))
+            model = quantize_for_cpu(model, collect_ranges(model, image[0]))
         path = folder / f"peak-{kernel}x{kernel}.{precision}.onnx"
         onnx.save(model, path)
-        yield precision, path, products, picture
+        yield precision, path, products, image
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -189,11 +189,11 @@ def write_int8_model(path: Path, *, channels: int, floats: bool = False) -> Path
     model = _network(channels, floats)
     save(model, source)
 
-    class Pictures(CalibrationDataReader):  # type: ignore[misc]
+    class Images(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._batches: Iterator[NDArray[Any]] = iter(
-                (picture[None, None].astype(np.float32) / 255 if floats else picture[None, None])
-                for picture in draw_frames(*MODEL_SHAPE, seed=2, count=4)
+                (image[None, None].astype(np.float32) / 255 if floats else image[None, None])
+                for image in draw_frames(*MODEL_SHAPE, seed=2, count=4)
             )
 
         def get_next(self) -> dict[str, NDArray[Any]] | None:
@@ -205,7 +205,7 @@ def write_int8_model(path: Path, *, channels: int, floats: bool = False) -> Path
         quantize_static(
             source,
             path,
-            Pictures(),
+            Images(),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,

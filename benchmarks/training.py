@@ -1,8 +1,8 @@
 """The training loop that people write against edgecl's, side by side in one run.
 
-One pretraining step is two views of each of 32 pictures through the encoder and its projection
+One pretraining step is two views of each of 32 images through the encoder and its projection
 head, NT-Xent, backward, Adam. The plain side is the loop as one writes it from the paper: gray
-copied to three channels and divided by 255, views made picture by picture with OpenCV and numpy,
+copied to three channels and divided by 255, views made image by image with OpenCV and numpy,
 one forward pass per view, float32, torch's defaults. The other side is `pretrain_epoch` with
 what `edgecl train` turns on by itself.
 
@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = 64
+IMAGES = 64
 TEMPERATURE = 0.1
 RATE = 1e-3
 # Of SimCLR's contrastive views: min_area 0.25, brightness 0.6, jitter 0.2.
@@ -96,18 +96,18 @@ def main() -> None:
     if arguments.serve:
         serve(arguments.serve, cases[0], arguments.batch_size)
         return
-    print(f"{arguments.threads} thread(s), batches of {arguments.batch_size} pictures, two views")
+    print(f"{arguments.threads} thread(s), batches of {arguments.batch_size} images, two views")
     for case in cases:
         compare(case, arguments.pairs, arguments.batch_size, arguments.threads)
 
 
 def compare(case: Case, pairs: int, batch_size: int, threads: int) -> list[float]:
-    """Let both sides take turns; print pictures/s of each pair and their ratio.
+    """Let both sides take turns; print images/s of each pair and their ratio.
 
     Returns:
         The ratios.
     """
-    pictures = case.steps * batch_size
+    images = case.steps * batch_size
     rates: dict[str, list[float]] = {name: [] for name in SIDES}
     with (
         Side("plain", case, batch_size, threads) as plain,
@@ -120,11 +120,11 @@ def compare(case: Case, pairs: int, batch_size: int, threads: int) -> list[float
             for side in (plain, fast) if pair % 2 else (fast, plain):
                 seconds = side.take_turn(case.steps)
                 if pair >= 0:
-                    rates[side.name].append(pictures / seconds)
+                    rates[side.name].append(images / seconds)
     ratios = [mine / theirs for mine, theirs in zip(rates["edgecl"], rates["plain"], strict=True)]
     print(
         f"{case.name}: plain {statistics.median(rates['plain']):.1f}, edgecl "
-        f"{statistics.median(rates['edgecl']):.1f} pictures/s; median ratio of {pairs} pairs "
+        f"{statistics.median(rates['edgecl']):.1f} images/s; median ratio of {pairs} pairs "
         f"{statistics.median(ratios):.2f}x (min {min(ratios):.2f}, max {max(ratios):.2f}"
         f"{f', goal {case.goal:g}' if case.goal else ''})",
         flush=True,
@@ -194,10 +194,10 @@ def plain_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     import torch.nn.functional as F
     from torch import nn
 
-    from benchmarks.drawn import draw_pictures
+    from benchmarks.drawn import draw_images
     from edgecl.encoders import build_encoder
 
-    images = draw_pictures(case.size, PICTURES)
+    images = draw_images(case.size, IMAGES)
     torch.manual_seed(0)
     encoder = build_encoder(case.encoder, channels=3, image_size=case.size)
     width = int(encoder.embedding_size)  # type: ignore[arg-type]
@@ -259,7 +259,7 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     """`pretrain_epoch` as `edgecl train` calls it."""
     import torch
 
-    from benchmarks.drawn import draw_pictures, prepare
+    from benchmarks.drawn import draw_images, prepare
     from edgecl.learning.compute.allocator import keep_activations
     from edgecl.learning.compute.number_format import decide_autocast
     from edgecl.learning.compute.placement import Compute
@@ -270,7 +270,7 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
     from edgecl.learning.loop.state import Networks
 
     keep_activations()
-    images = draw_pictures(case.size, PICTURES)
+    images = draw_images(case.size, IMAGES)
     config = TrainConfig(
         encoder=case.encoder,
         image_size=case.size,
@@ -289,7 +289,7 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
 
     def run_steps(steps: int) -> float:
         start = time.perf_counter()
-        # An epoch of that many steps; the pictures repeat where they are too few.
+        # An epoch of that many steps; the images repeat where they are too few.
         shown = images[np.arange(steps * batch_size) % len(images)]
         pretrain_epoch(
             projector,

@@ -1,8 +1,8 @@
-"""Training steps on a GPU: pictures per second, and what of the time the network itself takes.
+"""Training steps on a GPU: images per second, and what of the time the network itself takes.
 
-A pretraining step is two views of each of 32 pictures at 128×800 in three channels, NT-Xent,
+A pretraining step is two views of each of 32 images at 128×800 in three channels, NT-Xent,
 backward, Adam; a fine-tuning step is one view of each and cross-entropy: both as `edgecl train`
-does them, with the pictures on the GPU. Beside them stands the network alone: forward, backward
+does them, with the images on the GPU. Beside them stands the network alone: forward, backward
 and Adam on views that lie ready. What the whole step takes beyond that is the time outside the
 model: drawing the augmentation, warping, the loss, and the GPU waiting for the processor.
 
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.drawn import draw_pictures, prepare
+from benchmarks.drawn import draw_images, prepare
 from edgecl.encoders.complexity import count_parameters
 from edgecl.learning.compute.number_format import decide_autocast
 from edgecl.learning.compute.placement import Compute
@@ -75,7 +75,7 @@ def main() -> int:
 def measure(config: TrainConfig, steps: int) -> None:
     """Both stages of one encoder."""
     device = torch.device("cuda")
-    images = draw_pictures(config.image_size, DRAWN)
+    images = draw_images(config.image_size, DRAWN)
     shown = images[np.arange(steps * config.batch_size) % DRAWN]
     targets = np.arange(len(shown)) % CLASSES
     prepared = prepare(images, CLASSES)
@@ -142,7 +142,7 @@ def measure(config: TrainConfig, steps: int) -> None:
         own = seconds(alone(model, adam, views)) / steps
         busy = gpu_seconds(whole) / steps
         print(
-            f"  {name:<12} {config.batch_size / step:8.0f} pictures/s  {1e3 * step:7.2f} ms a "
+            f"  {name:<12} {config.batch_size / step:8.0f} images/s  {1e3 * step:7.2f} ms a "
             f"step, {1e3 * own:7.2f} the model alone: {max(0.0, 1 - own / step):5.1%} outside it; "
             f"kernels keep the GPU busy {min(1.0, busy / step):5.1%} of the time; "
             f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB",

@@ -31,13 +31,13 @@ def export_untrained(encoder: str, folder: Path) -> Bundle:
     except ImportError as error:
         raise InputError(
             f"exporting a network needs {error.name}, which is not installed",
-            mend="install edgecl[train], or name bundles that were exported elsewhere",
+            hint="install edgecl[train], or name bundles that were exported elsewhere",
         ) from error
     contract = ModelContract(InputContract(*SIZE), LABELS, LABELS[:1])
     classifier = untrained(encoder)
     half = to_onnx(classifier, contract, half=True)
-    pictures = np.random.default_rng(0).integers(0, 256, (8, *SIZE), np.uint8)
-    ranges = collect_ranges(to_onnx(classifier, contract), pictures)
+    images = np.random.default_rng(0).integers(0, 256, (8, *SIZE), np.uint8)
+    ranges = collect_ranges(to_onnx(classifier, contract), images)
     return write_bundle(
         folder,
         {

@@ -1,1 +1,1 @@
-"""Which pictures calibrate, and the ranges that they give."""
+"""Which images calibrate, and the ranges that they give."""

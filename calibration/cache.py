@@ -27,11 +27,11 @@ def observation_key(model: onnx.ModelProto, hashes: Sequence[str]) -> str:
 
     Args:
         model: the FP32 graph.
-        hashes: of the pictures, each as text. Their order is of no account.
+        hashes: of the images, each as text. Their order is of no account.
     """
     content = hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
-    pictures = set_digest(hashes)
-    return hashlib.sha256(f"{FORMAT}\n{BINS}\n{content}\n{pictures}".encode()).hexdigest()
+    images = set_digest(hashes)
+    return hashlib.sha256(f"{FORMAT}\n{BINS}\n{content}\n{images}".encode()).hexdigest()
 
 
 def observe_cached(
@@ -49,18 +49,18 @@ def observe_cached(
     Args:
         model: the FP32 graph.
         images: uint8, N×H×W.
-        hashes: one of each picture, in any order.
+        hashes: one of each image, in any order.
         folder: of the cache; None for none.
-        report: called as pictures are done; once where nothing is to be done.
+        report: called as images are done; once where nothing is to be done.
 
     Raises:
-        InputError: no pictures, or an activation that is not finite.
+        InputError: no images, or an activation that is not finite.
     """
     if folder is None:
         return observe(model, images, report)
     path = folder / f"observation-{observation_key(model, hashes)}.npz"
     known = read_observation(path)
-    if known is not None and known.pictures == len(images):
+    if known is not None and known.images == len(images):
         if report is not None:
             report(len(images), len(images))
         return known
@@ -86,7 +86,7 @@ def write_observation(path: Path, observation: Observation) -> None:
         "counts": np.array([h.counts for h in kinds.values()], np.int64).reshape(-1, 2 * BINS),
         "zeros": np.array([h.zeros for h in kinds.values()], np.int64),
         "bounds": np.array([(h.minimum, h.maximum) for h in kinds.values()]).reshape(-1, 2),
-        "pictures": np.array(observation.pictures, np.int64),
+        "images": np.array(observation.images, np.int64),
     }
     with replacing(path) as temporary, open(temporary, "wb") as stream:
         np.savez_compressed(stream, **arrays)
@@ -113,7 +113,7 @@ def read_observation(path: Path) -> Observation | None:
                     str(name): histograms[int(row)]
                     for name, row in zip(stored["names"], stored["rows"], strict=True)
                 },
-                int(stored["pictures"]),
+                int(stored["images"]),
             )
     except Exception:  # zip, zlib and numpy raise a dozen kinds for a damaged file
         return None

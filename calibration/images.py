@@ -1,4 +1,4 @@
-"""Calibration pictures as a set: what identifies it, and what it must not hold."""
+"""Calibration images as a set: what identifies it, and what it must not hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.errors import InputError
 
 
 def set_digest(hashes: Sequence[str]) -> str:
-    """SHA-256, in hexadecimal, of a set of pictures, whatever their order."""
+    """SHA-256, in hexadecimal, of a set of images, whatever their order."""
     return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
@@ -17,18 +17,18 @@ def require_untested(files: Sequence[str], hashes: Sequence[str], tested: Collec
     """Calibration must not see what the result is tested on.
 
     Args:
-        files: of the calibration pictures.
+        files: of the calibration images.
         hashes: SHA-256 of each.
         tested: those of the test part.
 
     Raises:
-        InputError: a picture is in both; the message names it.
+        InputError: an image is in both; the message names it.
     """
     held_out = set(tested)
     shared = [file for file, digest in zip(files, hashes, strict=True) if digest in held_out]
     if shared:
         raise InputError(
-            f"{len(shared)} of {len(files)} calibration pictures are in the test part, the first "
+            f"{len(shared)} of {len(files)} calibration images are in the test part, the first "
             f"is {shared[0]}: figures on it would flatter",
-            mend="calibrate on pictures of the train part",
+            hint="calibrate on images of the train part",
         )

@@ -1,4 +1,4 @@
-"""One pass over the FP32 graph: what every activation holds on the calibration pictures."""
+"""One pass over the FP32 graph: what every activation holds on the calibration images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from runtime.artifact.contract import INPUT_NAME
 from runtime.errors import InputError
 from runtime.session.opening import default_threads
 
-# Activations held at a time; it decides how many pictures go through the graph together.
+# Activations held at a time; it decides how many images go through the graph together.
 BATCH_BYTES = 1 << 24
 
 Report = Callable[[int, int], None]
-"""Called with (done, total) pictures."""
+"""Called with (done, total) images."""
 
 # They move values and change none.
 _MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity")
@@ -29,15 +29,15 @@ _MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Ident
 
 @dataclass(frozen=True)
 class Observation:
-    """What the activations of one graph held on one set of pictures.
+    """What the activations of one graph held on one set of images.
 
     Args:
         histograms: by tensor name, of every float activation.
-        pictures: how many were seen.
+        images: how many were seen.
     """
 
     histograms: Mapping[str, Histogram]
-    pictures: int
+    images: int
 
 
 def observe(
@@ -50,10 +50,10 @@ def observe(
     Args:
         model: the FP32 graph, with the uint8 input of the contract; it is not changed.
         images: uint8, N×H×W.
-        report: called as pictures are done.
+        report: called as images are done.
 
     Raises:
-        InputError: no pictures, or an activation that is not finite.
+        InputError: no images, or an activation that is not finite.
     """
     return next(observe_blocks(model, images, max(1, len(images)), report))
 
@@ -64,16 +64,16 @@ def observe_blocks(
     size: int,
     report: Report | None = None,
 ) -> Iterator[Observation]:
-    """The same for every `size` pictures in turn, as they are asked for; the last may be fewer."""
+    """The same for every `size` images in turn, as they are asked for; the last may be fewer."""
     if not len(images):
         raise InputError(
-            "a calibration set of 0 pictures gives no ranges",
-            mend="calibrate on 64 to 512 pictures",
+            "a calibration set of 0 images gives no ranges",
+            hint="calibrate on 64 to 512 images",
         )
     plan = _plan(model)
     counted = [name for name, sources in plan.items() if not sources]
     session = _session(model, counted)
-    # The first picture alone tells how much a picture takes.
+    # The first image alone tells how much an image takes.
     batch = 1
     for start in range(0, len(images), size):
         done, end = start, min(start + size, len(images))
@@ -95,7 +95,7 @@ def observe_blocks(
 
 
 def merged_observations(one: Observation, other: Observation) -> Observation:
-    """What the activations held on the pictures of both, which were run through one graph."""
+    """What the activations held on the images of both, which were run through one graph."""
     found: dict[tuple[int, int], Histogram] = {}
     histograms = {}
     for name, histogram in one.histograms.items():
@@ -105,7 +105,7 @@ def merged_observations(one: Observation, other: Observation) -> Observation:
         if key not in found:
             found[key] = merged(histogram, partner)
         histograms[name] = found[key]
-    return Observation(histograms, one.pictures + other.pictures)
+    return Observation(histograms, one.images + other.images)
 
 
 def float_activations(model: onnx.ModelProto) -> list[str]:
@@ -174,5 +174,5 @@ def _count(name: str, value: NDArray[np.float32]) -> Histogram:
     except ValueError as error:
         raise InputError(
             f"the network computes a value that is not finite, in {name}",
-            mend="its weights are damaged or its training diverged: train it again",
+            hint="its weights are damaged or its training diverged: train it again",
         ) from error

@@ -36,15 +36,15 @@ def collect_ranges(
 
     Args:
         model: the FP32 graph, with the uint8 input of the contract.
-        images: uint8, N×H×W, the calibration pictures.
+        images: uint8, N×H×W, the calibration images.
         method: a key of `METHODS`.
-        report: called with pictures done and in all.
+        report: called with images done and in all.
 
     Returns:
         Ranges by tensor name.
 
     Raises:
-        InputError: no pictures, or an activation that is not finite.
+        InputError: no images, or an activation that is not finite.
     """
     return ranges_of(observe(model, images, report), method)
 

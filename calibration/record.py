@@ -45,8 +45,8 @@ class CalibrationRecord:
 
     Args:
         method: algorithm that gave the ranges.
-        selection: how the pictures were chosen.
-        files: of the pictures.
+        selection: how the images were chosen.
+        files: of the images.
         hashes: SHA-256 of each, in hexadecimal.
         ranges: lowest and highest value by tensor.
         observation: key of what was observed, as `observation_key` gives it.
@@ -102,7 +102,7 @@ class CalibrationRecord:
             if schema > SCHEMA:
                 raise InputError(
                     f"{where} has calibration schema {schema}, this edgecl reads up to {SCHEMA}",
-                    mend="update edgecl on this machine",
+                    hint="update edgecl on this machine",
                 )
             return cls(
                 method=str(value["method"]),
@@ -127,7 +127,7 @@ class CalibrationRecord:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{where} is no record of a calibration ({type(error).__name__}: {error})",
-                mend="export the model again with 'edgecl export'",
+                hint="export the model again with 'edgecl export'",
             ) from error
 
 
@@ -142,7 +142,7 @@ def read_record(path: Path) -> CalibrationRecord:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise InputError(
-            f"cannot read {path} ({reason})", mend="export the model again with 'edgecl export'"
+            f"cannot read {path} ({reason})", hint="export the model again with 'edgecl export'"
         ) from error
     return CalibrationRecord.from_json(value, where=str(path))
 
@@ -157,7 +157,7 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
     if FILE not in held.manifest["files"]:
         raise InputError(
             f"{bundle} holds no INT8 and so no calibration",
-            mend="name a bundle that was exported with --int8",
+            hint="name a bundle that was exported with --int8",
         )
     return read_record(bundle / FILE)
 
@@ -185,10 +185,10 @@ def small_histograms(
 def rows_of_record(
     record: CalibrationRecord, files: Sequence[str], hashes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Where the pictures of the record stand among others, under whatever names.
+    """Where the images of the record stand among others, under whatever names.
 
     Args:
-        files: names of the pictures at hand.
+        files: names of the images at hand.
         hashes: SHA-256 of each.
 
     Returns:
@@ -201,9 +201,9 @@ def rows_of_record(
     for file, digest in zip(record.files, record.hashes, strict=True):
         if digest not in rows:
             changed = file in files
-            what = "was changed since" if changed else "is not among the pictures at hand, of"
+            what = "was changed since" if changed else "is not among the images at hand, of"
             raise InputError(
-                f"{file} {what} the recorded calibration on {len(record.files)} pictures",
-                mend="bring its pictures back, or calibrate anew",
+                f"{file} {what} the recorded calibration on {len(record.files)} images",
+                hint="bring its images back, or calibrate anew",
             )
     return np.array([rows[digest] for digest in record.hashes], np.int64)

@@ -1,4 +1,4 @@
-"""Which pictures calibrate."""
+"""Which images calibrate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from runtime.errors import InputError
 
 METHODS = ("stratified", "random", "coverage")
-# Of fewer, a single odd picture decides the ranges.
+# Of fewer, a single odd image decides the ranges.
 FEWEST = 8
 FEW = 32
 USUAL = "64 to 512 are usual"
@@ -18,7 +18,7 @@ USUAL = "64 to 512 are usual"
 
 @dataclass(frozen=True)
 class Selected:
-    """The pictures that calibrate.
+    """The images that calibrate.
 
     Args:
         rows: int64, sorted, without repeats.
@@ -37,7 +37,7 @@ def select(
     embeddings: NDArray[np.float32] | None,
     rng: np.random.Generator,
 ) -> Selected:
-    """Choose `count` pictures for calibration, or all where there are fewer.
+    """Choose `count` images for calibration, or all where there are fewer.
 
     Args:
         method: one of `METHODS`.
@@ -59,41 +59,41 @@ def select(
         return Selected(np.sort(select_covering(embeddings, count)), note)
     raise InputError(
         f"there is no calibration selection {method!r}",
-        mend=f"choose among {', '.join(METHODS)}",
+        hint=f"choose among {', '.join(METHODS)}",
     )
 
 
-def judge_size(pictures: int, classes: int) -> str:
-    """A note where `pictures` are few to calibrate with; empty where they suffice.
+def judge_size(images: int, classes: int) -> str:
+    """A note where `images` are few to calibrate with; empty where they suffice.
 
     Raises:
         InputError: too few to be of any use.
     """
-    if pictures < FEWEST:
+    if images < FEWEST:
         raise InputError(
-            f"a calibration set of {pictures} pictures is too small: a single odd one among "
+            f"a calibration set of {images} images is too small: a single odd one among "
             f"them would decide the ranges",
-            mend=f"calibrate on at least {FEWEST}; {USUAL}",
+            hint=f"calibrate on at least {FEWEST}; {USUAL}",
         )
-    if pictures < classes:
+    if images < classes:
         raise InputError(
-            f"a calibration set of {pictures} pictures cannot show all {classes} classes, and "
+            f"a calibration set of {images} images cannot show all {classes} classes, and "
             f"what it does not show may be clipped",
-            mend=f"calibrate on at least {classes}; {USUAL}",
+            hint=f"calibrate on at least {classes}; {USUAL}",
         )
-    if pictures < FEW:
-        return f"{pictures} pictures are few to calibrate on; {USUAL}"
+    if images < FEW:
+        return f"{images} images are few to calibrate on; {USUAL}"
     return ""
 
 
 def select_stratified(
     targets: NDArray[np.int64], count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw `count` pictures, as evenly over the classes as they allow.
+    """Draw `count` images, as evenly over the classes as they allow.
 
     Args:
         targets: int64, N, class numbers of the candidates.
-        count: pictures wanted; all candidates are taken where there are fewer.
+        count: images wanted; all candidates are taken where there are fewer.
 
     Returns:
         int64 row numbers, sorted, without repeats.
@@ -103,8 +103,8 @@ def select_stratified(
     """
     if not len(targets) or count < 1:
         raise InputError(
-            f"a calibration set of {min(count, len(targets))} pictures gives no ranges",
-            mend=f"calibrate on at least one picture; {USUAL}",
+            f"a calibration set of {min(count, len(targets))} images gives no ranges",
+            hint=f"calibrate on at least one image; {USUAL}",
         )
     return np.sort(order_stratified(targets, rng)[:count])
 
@@ -116,24 +116,24 @@ def order_stratified(targets: NDArray[np.int64], rng: np.random.Generator) -> ND
         targets: int64, N, class numbers; at least one.
     """
     queues = [rng.permutation(np.flatnonzero(targets == label)) for label in np.unique(targets)]
-    # Round robin: the n-th picture of every class comes before the (n+1)-th of any.
+    # Round robin: the n-th image of every class comes before the (n+1)-th of any.
     turns = np.concatenate([np.arange(len(queue)) for queue in queues])
     rows = np.concatenate(queues)
     return rows[np.argsort(turns, kind="stable")]
 
 
 def select_covering(embeddings: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Take `count` pictures such that none is far from a taken one: greedy k-centre.
+    """Take `count` images such that none is far from a taken one: greedy k-centre.
 
-    The first is the picture nearest to the mean, each further one that which lies farthest from
+    The first is the image nearest to the mean, each further one that which lies farthest from
     all taken so far; the largest distance left is at most twice the least possible. Sources:
     T. F. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
-    Computer Science 38, 1985; as a choice of pictures: O. Sener and S. Savarese, "Active learning
+    Computer Science 38, 1985; as a choice of images: O. Sener and S. Savarese, "Active learning
     for convolutional neural networks: a core-set approach", ICLR 2018.
 
     Args:
         embeddings: float32, N×D.
-        count: pictures wanted; all are taken where there are fewer.
+        count: images wanted; all are taken where there are fewer.
 
     Returns:
         int64 row numbers in the order in which they were taken. Of equals the first is taken.
@@ -148,7 +148,7 @@ def select_covering(embeddings: NDArray[np.float32], count: int) -> NDArray[np.i
     for turn in range(1, count):
         last = taken[turn - 1]
         farthest = np.minimum(farthest, _squared_distances(points, points[last]))
-        # Copies of taken pictures are at distance zero too, but may still be taken.
+        # Copies of taken images are at distance zero too, but may still be taken.
         farthest[last] = -1
         taken[turn] = farthest.argmax()
     return taken

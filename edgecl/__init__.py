@@ -1,3 +1,3 @@
-"""edgecl: from pictures on disk to judged camera frames."""
+"""edgecl: from images on disk to judged camera frames."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What is exported, and how: the trained network, its pictures, and the user's choices."""
+"""What is exported, and how: the trained network, its images, and the user's choices."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures of one part of the data: uint8 N×H×W, their class numbers, names and hashes.
+class DataPart:
+    """Images of one part of the data: uint8 N×H×W, their class numbers, names and hashes.
 
     Args:
-        targets: int64, N; -1 for a picture without a label.
+        targets: int64, N; -1 for an image without a label.
     """
 
     images: NDArray[np.uint8]
@@ -37,9 +37,9 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.files)
 
-    def take(self, rows: NDArray[np.int64]) -> Pictures:
+    def take(self, rows: NDArray[np.int64]) -> DataPart:
         """Those of `rows`, in that order."""
-        return Pictures(
+        return DataPart(
             self.images[rows],
             self.targets[rows],
             [self.files[row] for row in rows],
@@ -53,13 +53,13 @@ class Int8Choices:
 
     Args:
         algorithm: `minmax`, `percentile`, `entropy`, `mse`, or `auto` for the one that loses least.
-        selection: how the calibration pictures are chosen: `random`, `stratified` or `coverage`.
+        selection: how the calibration images are chosen: `random`, `stratified` or `coverage`.
         images: how many.
         keep: layers that stay in floating point, by name.
         search: if the gate refuses, look for the fewest further layers to keep.
         sensitivity: measure each layer's damage.
-        curve: measure the accuracy against the number of calibration pictures.
-        repeated: an earlier calibration whose very pictures are to be taken, whatever `selection`
+        curve: measure the accuracy against the number of calibration images.
+        repeated: an earlier calibration whose very images are to be taken, whatever `selection`
             and `images` say.
         cache: folder for what was observed of a graph on a set; None to keep nothing.
     """
@@ -88,7 +88,7 @@ class Job:
         precisions: beside `fp32`, which is always exported.
         validation: decides what ships.
         test: looked at after that, for the record.
-        candidates: the pictures that calibration may choose from; none of them is of the test
+        candidates: the images that calibration may choose from; none of them is of the test
             or the validation part.
         limits: what a precision may lose.
         int8: how INT8 is calibrated.
@@ -96,16 +96,16 @@ class Job:
         rewrites: what was rewritten before the graph, for example `gray-input`.
         version: edgecl's.
         seed: of every draw.
-        notes: what the user should know of the pictures.
+        notes: what the user should know of the images.
     """
 
     classifier: nn.Module
     trained: nn.Module
     contract: ModelContract
     precisions: Sequence[str]
-    validation: Pictures
-    test: Pictures
-    candidates: Pictures
+    validation: DataPart
+    test: DataPart
+    candidates: DataPart
     limits: Limits
     origin: Mapping[str, Any]
     version: str

@@ -9,7 +9,7 @@ from typing import Any
 from export.gate.comparison import Comparison
 from export.stages.proving import Proof
 from runtime.artifact.bundle import Precision
-from runtime.session.golden import Control
+from runtime.session.golden import GoldenImages
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Outcome:
         comparisons: by artefact, also of those refused.
         details: what the page shows beside the manifest, see `edgecl.reporting.pages.export`.
         notes: what the user should know.
-        control: pictures that the bundle takes along; None where none would do.
+        golden: images that the bundle takes along; None where none would do.
     """
 
     shipped: dict[str, Precision] = field(default_factory=dict)
@@ -46,4 +46,4 @@ class Outcome:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    control: Control | None = None
+    golden: GoldenImages | None = None

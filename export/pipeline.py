@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
 from export import rewrites
-from export.bundle.golden import choose_control
+from export.bundle.golden import choose_golden
 from export.bundle.manifest import Page, write_bundle
 from export.engine.trial import Trial, try_compiling
 from export.gate.answers import exported_answers, trained_answers
 from export.gate.decision import caveat
-from export.gate.escapes import pictured
+from export.gate.escapes import with_thumbnails
 from export.job import Job, Report
 from export.outcome import Artefact, Outcome
 from export.qdq.cpu import quantize_for_cpu
@@ -40,7 +40,7 @@ from export.stages.proving import (
 from runtime.artifact.bundle import Precision
 from runtime.errors import GateError, InputError
 from runtime.files.atomic import explained
-from runtime.session.golden import Control
+from runtime.session.golden import GoldenImages
 from runtime.session.opening import default_threads, installed_engines
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ INT8_TENSORRT = "int8-tensorrt"
 OWN_ENGINE = {INT8_OPENVINO: "openvino"}
 """Artefacts that one engine alone will run."""
 
-PICTURES_FOR_OVERFLOW = 32
+IMAGES_FOR_OVERFLOW = 32
 # What other kernels change of probabilities stays below a tenth of it.
 LARGEST_FP32_CHANGE = 1e-3
 
@@ -83,7 +83,7 @@ def export_bundle(
         export = _Export(job, Path(scratch), report)
         export.make()
         export.look_at_test_part()
-        export.choose_control()
+        export.choose_golden()
         write_bundle(job, export.outcome, export.artefacts, export.plan, out, page, key)
     report("export", 1, 1, str(out))
     return export.outcome
@@ -125,7 +125,7 @@ class _Export:
             raise GateError(
                 f"the exported FP32 graph fails the gate, nothing was written: "
                 f"{self.outcome.refused['fp32']}",
-                mend="report this: the export itself is wrong",
+                hint="report this: the export itself is wrong",
             )
         wants = set(self.job.precisions)
         if not wants & {"fp16", "int8"}:
@@ -141,7 +141,7 @@ class _Export:
         """The largest values that are to be expected, also where nothing is calibrated."""
         candidates = self.job.candidates
         rows = order_stratified(candidates.targets, np.random.default_rng(self.job.seed))
-        return collect_ranges(fp32, candidates.images[rows[:PICTURES_FOR_OVERFLOW]])
+        return collect_ranges(fp32, candidates.images[rows[:IMAGES_FOR_OVERFLOW]])
 
     def _graph(self, name: str) -> onnx.ModelProto:
         self._step(f"{name}: building the graph")
@@ -192,7 +192,7 @@ class _Export:
         path = self._scratch / f"model.{name.replace('-', '.')}.onnx"
         onnx.save(model, path)
         count = len(self.job.validation)
-        self._step(f"{name}: comparing {count} validation pictures")
+        self._step(f"{name}: comparing {count} validation images")
         if name == INT8_TENSORRT:
             proof = prove_for_tensorrt(model, self._reference)
         else:
@@ -205,7 +205,7 @@ class _Export:
             reason = _reason_of_change(proof)
         reason = reason or proof.reason or trial.reason
         self.outcome.comparisons[name] = proof.comparison
-        self._escapes[name] = pictured(proof.comparison, self.job.validation)
+        self._escapes[name] = with_thumbnails(proof.comparison, self.job.validation)
         if reason:
             self.outcome.refused[name] = reason
         self.artefacts[name] = Artefact(path, proof, applied, trial.builder)
@@ -230,20 +230,20 @@ class _Export:
         self.outcome.details["escapes"] = self._escapes
         self.outcome.details["rewrites"] = list(self.artefacts["fp32"].rewrites)
 
-    def choose_control(self) -> None:
-        """The pictures by which the bundle is known again on the box."""
+    def choose_golden(self) -> None:
+        """The images by which the bundle is known again on the box."""
         images, sure = self.job.validation.images, self._reference.probabilities
         shipped = [
             partial(_answers, self.artefacts[name].path, name, engine)
             for name in self.outcome.shipped
             for engine in self._engines(name)
         ]
-        rows = choose_control(images, sure, shipped)
+        rows = choose_golden(images, sure, shipped)
         if rows:
-            self.outcome.control = Control(images[rows][:, None], sure[rows])
+            self.outcome.golden = GoldenImages(images[rows][:, None], sure[rows])
         else:
             self.outcome.notes.append(
-                "no control pictures: on none did all that ships come close to the trained model, "
+                "no golden images: on none did all that ships come close to the trained model, "
                 "so the box cannot tell whether it answers as it did here"
             )
 
@@ -281,7 +281,7 @@ def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     if wrong:
         raise InputError(
             f"the trained network itself answers {wrong} of {len(probabilities)} validation "
-            f"pictures with values that are no numbers",
-            mend="its weights are damaged or its training diverged: train it again",
+            f"images with values that are no numbers",
+            hint="its weights are damaged or its training diverged: train it again",
         )
     return probabilities

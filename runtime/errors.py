@@ -10,16 +10,16 @@ class EdgeclError(Exception):
 
     Args:
         problem: what was wrong, and where (a path, an option, a frame number).
-        mend: what to do next, as an instruction.
+        hint: what to do next, as an instruction.
     """
 
     exit_code = 2
 
-    def __init__(self, problem: str, *, mend: str = "") -> None:
+    def __init__(self, problem: str, *, hint: str = "") -> None:
         # Whatever names a camera may hold its password.
         self.problem = redact(problem)
-        self.mend = redact(mend)
-        super().__init__("; ".join(filter(None, (self.problem, self.mend))))
+        self.hint = redact(hint)
+        super().__init__("; ".join(filter(None, (self.problem, self.hint))))
 
 
 class InputError(EdgeclError):

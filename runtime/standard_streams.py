@@ -132,7 +132,7 @@ def guard_standard_streams() -> None:
 def silence_native_output() -> None:
     """Send what native code prints to file descriptor 2 to the null device; Python's stays.
 
-    OpenCV, FFmpeg, libpng and V4L2 print about a missing camera or a cut picture past every log
+    OpenCV, FFmpeg, libpng and V4L2 print about a missing camera or a cut image past every log
     level. We say such things ourselves, in one line. Commands call this once, at their start,
     unless `--debug` is on.
     """

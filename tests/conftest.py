@@ -47,7 +47,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> MakeBundle:
-    """Make a bundle whose model tells dark, middle and bright pictures apart by their mean.
+    """Make a bundle whose model tells dark, middle and bright images apart by their mean.
 
     `make_bundle(path, labels=…, pass_labels=…, shape=(H, W), precisions=(…))` returns the path;
     all arguments may be left out. Every precision is the same graph.
@@ -96,7 +96,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
 
 
 def brightness_model(contract: ModelContract) -> bytes:
-    """An ONNX model whose most probable label is the one nearest to the picture's mean.
+    """An ONNX model whose most probable label is the one nearest to the image's mean.
 
     Label i of C stands for a mean of (i + 0.5) / C of full white.
     """

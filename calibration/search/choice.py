@@ -39,18 +39,18 @@ def choose_method(
     methods: Sequence[str] = tuple(METHODS),
     report: Report | None = None,
 ) -> Choice:
-    """Try every algorithm and keep the one that loses the fewest pictures.
+    """Try every algorithm and keep the one that loses the fewest images.
 
     Args:
         answers: gives the probabilities, float32 N×C, of the network quantised with the ranges
             of that method.
-        reference: float32, N×C, probabilities of FP32 on the same validation pictures.
+        reference: float32, N×C, probabilities of FP32 on the same validation images.
         targets: int64, N.
         methods: those to try.
         report: called before each, and at the end.
 
     Returns:
-        The best first: by pictures that FP32 had right, then by the logits' signal-to-noise,
+        The best first: by images that FP32 had right, then by the logits' signal-to-noise,
         then in the order of `methods`.
     """
     tried = []

@@ -1,4 +1,4 @@
-"""How many pictures are enough to calibrate on."""
+"""How many images are enough to calibrate on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calibration.observation import Observation, merged_observations
 from calibration.search.damage import Damage, measure_damage
 
-# Pictures per block, and of the smallest sets.
+# Images per block, and of the smallest sets.
 BLOCK = 8
 DRAWS = 5
 LEAST_DB = 1.0
@@ -24,10 +24,10 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Point:
-    """Several calibrations on as many pictures each.
+    """Several calibrations on as many images each.
 
     Args:
-        size: pictures of each set.
+        size: images of each set.
         draws: what each of them did to the answers.
     """
 
@@ -60,12 +60,12 @@ class Curve:
         points: by size, ascending.
         enough: the smallest size after which nothing changes; None where no larger one shows
             that it is enough.
-        pictures: validation pictures that decided.
+        images: validation images that decided.
     """
 
     points: tuple[Point, ...]
     enough: int | None
-    pictures: int
+    images: int
 
 
 def measure_curve(
@@ -79,15 +79,15 @@ def measure_curve(
 ) -> Curve:
     """Calibrate on sets of one block, two, four and so on, and at last on all of them.
 
-    Every picture is run through the graph once: a set of twice the size is made of two that were
-    observed before. Sets of one size have no picture in common; of the larger sizes there are
-    fewer than `draws`, down to one of all pictures.
+    Every image is run through the graph once: a set of twice the size is made of two that were
+    observed before. Sets of one size have no image in common; of the larger sizes there are
+    fewer than `draws`, down to one of all images.
 
     Args:
-        blocks: observations of `BLOCK` pictures each, in the order of chance; the last may be
+        blocks: observations of `BLOCK` images each, in the order of chance; the last may be
             of fewer. They may be made as they are asked for, and few are held at a time.
         answers: gives the probabilities, float32 N×C, of the network calibrated on that.
-        reference: float32, N×C, probabilities of FP32 on the same validation pictures.
+        reference: float32, N×C, probabilities of FP32 on the same validation images.
         targets: int64, N.
         draws: sets per size at most.
         report: called before each set is measured.
@@ -95,21 +95,21 @@ def measure_curve(
     measured: dict[int, list[Damage]] = {}
 
     def measure(observation: Observation) -> None:
-        known = measured.setdefault(observation.pictures, [])
+        known = measured.setdefault(observation.images, [])
         if len(known) < draws:
             if report is not None:
-                report(f"set {len(known) + 1} of {observation.pictures} pictures")
+                report(f"set {len(known) + 1} of {observation.images} images")
             known.append(measure_damage(reference, answers(observation), targets))
 
     # Like the digits of a binary counter: two sets of equal size make one of twice the size.
     waiting: list[Observation] = []
     size = 0
     for block in blocks:
-        size = size or block.pictures
+        size = size or block.images
         waiting.append(block)
-        if block.pictures == size:
+        if block.images == size:
             measure(block)
-            while len(waiting) > 1 and waiting[-1].pictures == waiting[-2].pictures:
+            while len(waiting) > 1 and waiting[-1].images == waiting[-2].images:
                 last = waiting.pop()
                 waiting.append(merged_observations(waiting.pop(), last))
                 measure(waiting[-1])
@@ -118,25 +118,25 @@ def measure_curve(
         while waiting:
             whole = merged_observations(waiting.pop(), whole)
         measure(whole)
-    points = tuple(Point(pictures, tuple(measured[pictures])) for pictures in sorted(measured))
+    points = tuple(Point(images, tuple(measured[images])) for images in sorted(measured))
     return Curve(points, enough(points, len(targets)), len(targets))
 
 
-def enough(points: Sequence[Point], pictures: int) -> int | None:
+def enough(points: Sequence[Point], images: int) -> int | None:
     """The smallest size after which accuracy, agreement and logits change no more.
 
-    A change counts where it is larger than one validation picture (of the logits: than 1 dB) and
+    A change counts where it is larger than one validation image (of the logits: than 1 dB) and
     than two standard errors of the difference. A size whose sets scatter by more than that, and
     twice as much as all larger ones, is not enough either, however good their mean. The logits
-    are judged too because they move long before a picture changes sides.
+    are judged too because they move long before an image changes sides.
 
     Args:
         points: by size, ascending.
-        pictures: validation pictures behind them.
+        images: validation images behind them.
     """
-    # A hair more than one picture, for the rounding of shares.
-    picture = (1 + 1e-6) / pictures
-    least = {"accuracy": picture, "agreement": picture, "snr_db": LEAST_DB}
+    # A hair more than one image, for the rounding of shares.
+    image = (1 + 1e-6) / images
+    least = {"accuracy": image, "agreement": image, "snr_db": LEAST_DB}
     for turn, point in enumerate(points[:-1]):
         larger = points[turn + 1 :]
         if all(_steady(point, larger, quantity, change) for quantity, change in least.items()):

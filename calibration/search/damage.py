@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Damage:
-    """A quantised network beside FP32, on the same pictures.
+    """A quantised network beside FP32, on the same images.
 
     Args:
         accuracy: share of right answers, 0 to 1.
-        agreement: share of pictures with FP32's label, 0 to 1.
-        lost: pictures that FP32 has right and this one wrong.
+        agreement: share of images with FP32's label, 0 to 1.
+        lost: images that FP32 has right and this one wrong.
         gained: the other way round.
         snr_db: of the logits, in decibels; infinite where they are the same.
     """
@@ -41,11 +41,11 @@ def measure_damage(
         targets: int64, N, at least one.
 
     Raises:
-        ValueError: shapes that differ, or no pictures.
+        ValueError: shapes that differ, or no images.
     """
     if reference.shape != candidate.shape or len(targets) != len(reference) or not len(targets):
         raise ValueError(
-            f"answers of shapes {reference.shape} and {candidate.shape} for {len(targets)} pictures"
+            f"answers of shapes {reference.shape} and {candidate.shape} for {len(targets)} images"
         )
     # A row with a NaN has no label, and so never the right one.
     answered = np.where(np.isfinite(candidate).all(1), candidate.argmax(1), -1)

@@ -42,7 +42,7 @@ MAX_BATCH = click.option(
     "--max-batch",
     type=click.IntRange(1),
     metavar="N",
-    help="Largest batch of the engines, which are tuned for single pictures.  [default: 1]",
+    help="Largest batch of the engines, which are tuned for single images.  [default: 1]",
 )
 
 
@@ -95,8 +95,8 @@ def require_builder(values: Mapping[str, Any]) -> None:
     except InputError as error:
         raise InputError(
             f"--engine: {error.problem}",
-            mend="leave --engine out: the first 'edgecl run' on the target builds the engine "
-            f"there; or, for engines of this machine: {error.mend}",
+            hint="leave --engine out: the first 'edgecl run' on the target builds the engine "
+            f"there; or, for engines of this machine: {error.hint}",
         ) from error
 
 
@@ -126,7 +126,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
         ]
     except InputError as error:
         raise InputError(
-            f"{out} is written, but has no engine: {error.problem}", mend=error.mend
+            f"{out} is written, but has no engine: {error.problem}", hint=error.hint
         ) from error
 
 

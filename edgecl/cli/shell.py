@@ -20,8 +20,8 @@ from runtime.errors import EdgeclError
 # Verb → its line in the help. Its module, edgecl.cli.VERB.command, is imported when it is called:
 # `edgecl --help` stays quick and `edgecl run` never loads torch.
 VERBS = {
-    "train": "Train an encoder on pictures and evaluate it on a test part held out.",
-    "audit": "Find copies and overlaps within and between picture sets; write the groups.",
+    "train": "Train an encoder on images and evaluate it on a test part held out.",
+    "audit": "Find copies and overlaps within and between image sets; write the groups.",
     "study": "Run a grid of trainings and write its tables beside the paper's.",
     "export": "Turn a trained run into a bundle; refuse a precision that lost accuracy.",
     "run": "Judge the frames of a camera, within a latency budget.",
@@ -76,7 +76,7 @@ class LazyVerbs(click.Group):
 @click.version_option(__version__, prog_name="edgecl")
 @click.option("--debug", is_flag=True, help="Show tracebacks and what native libraries print.")
 def edgecl(debug: bool) -> None:
-    """From pictures of metal surfaces to judged camera frames."""
+    """From images of metal surfaces to judged camera frames."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -41,7 +41,7 @@ def require_effect(ctx: click.Context, values: Values, rules: tuple[Rule, ...]) 
     for rule in rules:
         for name in _without_effect(ctx, values, rule):
             reason = rule.reason.replace("{value}", str(values[name]))
-            raise InputError(f"{_flag(ctx, name)} {reason}", mend=rule.mend)
+            raise InputError(f"{_flag(ctx, name)} {reason}", hint=rule.hint)
 
 
 def _note(ctx: click.Context, rules: tuple[Rule, ...]) -> None:
@@ -75,5 +75,5 @@ def _require_numbers(ctx: click.Context) -> None:
             if isinstance(number, float) and not math.isfinite(number):
                 raise InputError(
                     f"{_flag(ctx, name)} {number} is no number to reckon with",
-                    mend="give a finite one",
+                    hint="give a finite one",
                 )

@@ -1,1 +1,1 @@
-"""Pictures on disk, or drawn, to arrays: readers, overlap groups, splits."""
+"""Images on disk, or drawn, to arrays: readers, overlap groups, splits."""

@@ -1,7 +1,7 @@
-"""Which pictures of one or several sets show the same piece of metal, and what that means.
+"""Which images of one or several sets show the same piece of metal, and what that means.
 
 A split that puts two of them on different sides tests on what it trained on; an unlabelled set
-that holds the test pictures does the same by the back door.
+that holds the test images does the same by the back door.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COLUMNS = ("file", "group", "set", "class", "kind", "correlation", "partner", "
 
 
 @dataclass(frozen=True)
-class Pictures:
+class AuditedSets:
     """All sets, one after the other.
 
     Args:
@@ -74,14 +74,14 @@ class Audit:
     """What was found.
 
     Args:
-        pictures: what was looked at.
+        sets: what was looked at.
         links: enough of them to hold every group together, and all between classes of one set.
-        groups: int64, N, numbered from 0 in the order of their first picture.
-        cross_class_pairs: pairs of pictures of one set and two classes; hardly any of them can
+        groups: int64, N, numbered from 0 in the order of their first image.
+        cross_class_pairs: pairs of images of one set and two classes; hardly any of them can
             be the same piece of metal, so links among them show how often the method errs.
     """
 
-    pictures: Pictures
+    sets: AuditedSets
     links: tuple[Link, ...]
     groups: NDArray[np.int64]
     cross_class_pairs: int
@@ -89,34 +89,34 @@ class Audit:
     @property
     def cross_class_links(self) -> int:
         """Links between two classes of one set."""
-        code = _class_codes(self.pictures)
+        code = _class_codes(self.sets)
         return sum(bool(_strangers(code, link.first, link.second)) for link in self.links)
 
     def to_json(self) -> dict[str, Any]:
         """A summary for machines."""
-        pictures, kinds = self.pictures, Counter(link.kind for link in self.links)
+        dataset, kinds = self.sets, Counter(link.kind for link in self.links)
         sizes = np.bincount(self.groups)
         pairs, wrong = self.cross_class_pairs, self.cross_class_links
         return {
             "sets": [
                 {
                     "folder": str(folder),
-                    "pictures": int((pictures.set_of == number).sum()),
+                    "images": int((dataset.set_of == number).sum()),
                     "classes": len(
                         {
                             name
-                            for name, owner in zip(pictures.names, pictures.set_of, strict=True)
+                            for name, owner in zip(dataset.names, dataset.set_of, strict=True)
                             if owner == number and name
                         }
                     ),
                 }
-                for number, folder in enumerate(pictures.folders)
+                for number, folder in enumerate(dataset.folders)
             ],
-            "skipped": list(pictures.skipped),
-            "notes": list(pictures.notes),
+            "skipped": list(dataset.skipped),
+            "notes": list(dataset.notes),
             "links": {kind: kinds[kind] for kind in (EXACT, COPY, OVERLAP)},
             "groups": len(sizes),
-            "grouped_pictures": int(sizes[sizes > 1].sum()),
+            "grouped_images": int(sizes[sizes > 1].sum()),
             "largest_group": int(sizes.max()),
             "between_sets": self._between_sets(),
             "cross_class": {
@@ -128,35 +128,33 @@ class Audit:
 
     def _between_sets(self) -> list[dict[str, Any]]:
         members = [
-            set(self.groups[self.pictures.set_of == number].tolist())
-            for number in range(len(self.pictures.folders))
+            set(self.groups[self.sets.set_of == number].tolist())
+            for number in range(len(self.sets.folders))
         ]
         return [
             {
                 "set": str(folder),
                 "other": str(other),
-                "pictures_with_partner": int(
-                    np.isin(
-                        self.groups[self.pictures.set_of == number], list(members[position])
-                    ).sum()
+                "images_with_partner": int(
+                    np.isin(self.groups[self.sets.set_of == number], list(members[position])).sum()
                 ),
-                "pictures": int((self.pictures.set_of == number).sum()),
+                "images": int((self.sets.set_of == number).sum()),
             }
-            for number, folder in enumerate(self.pictures.folders)
-            for position, other in enumerate(self.pictures.folders)
+            for number, folder in enumerate(self.sets.folders)
+            for position, other in enumerate(self.sets.folders)
             if number != position
         ]
 
 
-def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
-    """Read every picture of every folder, small.
+def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
+    """Read every image of every folder, small.
 
     Raises:
-        InputError: a folder without pictures, or one that is named twice.
+        InputError: a folder without images, or one that is named twice.
     """
     for position, folder in enumerate(folders):
         if any(folder.resolve() == other.resolve() for other in folders[:position]):
-            raise InputError(f"{folder} is named twice", mend="name each set once")
+            raise InputError(f"{folder} is named twice", hint="name each set once")
     contract = InputContract(SIDE, SIDE, "area")
     files: list[str] = []
     names: list[str] = []
@@ -178,7 +176,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
         images.append(read.images)
         skipped.extend(f"{folder / item.file}: {item.reason}" for item in read.skipped)
         notes.extend(f"{folder}: {note}" for note in read.notes)
-    return Pictures(
+    return AuditedSets(
         folders=tuple(folders),
         set_of=np.repeat(np.arange(len(folders)), [len(part) for part in images]),
         files=tuple(files),
@@ -191,7 +189,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> Pictures:
 
 
 def audit(
-    pictures: Pictures,
+    dataset: AuditedSets,
     report: Report,
     *,
     threshold: float = THRESHOLD,
@@ -203,26 +201,26 @@ def audit(
 
     Args:
         threshold: the least correlation of the common area.
-        common: the least common area, as a share of a picture.
+        common: the least common area, as a share of an image.
     """
-    union = _Union(len(pictures.files))
+    union = _Union(len(dataset.files))
     links: list[Link] = []
     seen: dict[str, int] = {}
-    for row, digest in enumerate(pictures.hashes):
+    for row, digest in enumerate(dataset.hashes):
         first = seen.setdefault(digest, row)
         if first != row:
             union.join(first, row)
             links.append(Link(first, row, EXACT, 1.0))
     exact = {(link.first, link.second) for link in links}
     candidates = screen(
-        pictures.images,
+        dataset.images,
         threshold=threshold - SCREEN_SLACK,
         common=common,
         progress=lambda done, total: report("screening", done, total, "all pairs, all shifts"),
     )
-    code = _class_codes(pictures)
+    code = _class_codes(dataset)
     strangers = _strangers(code, candidates.first, candidates.second)
-    correlate = Correlator(pictures.images, common=common)
+    correlate = Correlator(dataset.images, common=common)
     total = len(candidates.first)
     for done, (first, second, strange) in enumerate(
         zip(candidates.first.tolist(), candidates.second.tolist(), strangers.tolist(), strict=True)
@@ -236,40 +234,40 @@ def audit(
             kind = COPY if still and match.correlation >= COPY_CORRELATION else OVERLAP
             links.append(Link(first, second, kind, match.correlation))
             union.join(first, second)
-    return Audit(pictures, tuple(links), union.numbers(), _count_strangers(code, pictures.set_of))
+    return Audit(dataset, tuple(links), union.numbers(), _count_strangers(code, dataset.set_of))
 
 
 def write_groups(path: Path, found: Audit) -> None:
-    """Write a row per picture: its group, and the strongest of its links.
+    """Write a row per image: its group, and the strongest of its links.
 
     With several sets, files are named with their set's folder in front.
 
     Raises:
         InputError: the file cannot be written.
     """
-    pictures = found.pictures
+    dataset = found.sets
     best: dict[int, tuple[Link, int]] = {}
     for link in sorted(found.links, key=lambda link: -link.correlation):
         best.setdefault(link.first, (link, link.second))
         best.setdefault(link.second, (link, link.first))
-    many = len(pictures.folders) > 1
+    many = len(dataset.folders) > 1
 
     def shown(row: int) -> str:
-        folder = pictures.folders[pictures.set_of[row]].resolve().name
-        return f"{folder}/{pictures.files[row]}" if many else pictures.files[row]
+        folder = dataset.folders[dataset.set_of[row]].resolve().name
+        return f"{folder}/{dataset.files[row]}" if many else dataset.files[row]
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    marks = fingerprints(pictures.images)
-    for row in range(len(pictures.files)):
+    marks = fingerprints(dataset.images)
+    for row in range(len(dataset.files)):
         kept = best.get(row)
         writer.writerow(
             (
                 shown(row),
                 found.groups[row],
-                pictures.folders[pictures.set_of[row]].resolve().name,
-                pictures.names[row],
+                dataset.folders[dataset.set_of[row]].resolve().name,
+                dataset.names[row],
                 kept[0].kind if kept else "",
                 f"{kept[0].correlation:.3f}" if kept else "",
                 shown(kept[1]) if kept else "",
@@ -279,13 +277,13 @@ def write_groups(path: Path, found: Audit) -> None:
     write_text(path, text.getvalue())
 
 
-def _class_codes(pictures: Pictures) -> NDArray[np.int64]:
+def _class_codes(dataset: AuditedSets) -> NDArray[np.int64]:
     """N×2: the set, and the class within it or -1."""
-    names = sorted(set(pictures.names) - {""})
+    names = sorted(set(dataset.names) - {""})
     return np.stack(
         (
-            pictures.set_of,
-            np.array([names.index(name) if name else -1 for name in pictures.names], np.int64),
+            dataset.set_of,
+            np.array([names.index(name) if name else -1 for name in dataset.names], np.int64),
         ),
         axis=1,
     )

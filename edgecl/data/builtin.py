@@ -1,6 +1,6 @@
 """The data set that needs no download: drawn steel, in groups of overlapping cuts.
 
-As in the sets that people really have, several pictures come from one strip and show the same
+As in the sets that people really have, several images come from one strip and show the same
 spot, shifted. A split that ignores the groups tests on what it trained on.
 """
 
@@ -19,35 +19,35 @@ _PARTLY = 0.2
 # The share of strips on which the defect begins or ends, as it does before a camera.
 
 CUTS = (1, 4)
-"""The fewest and the most pictures that are cut from one strip."""
+"""The fewest and the most images that are cut from one strip."""
 
 _SPARE = (0.2, 0.55)
-# How much larger than a picture a strip is, as shares of its height and width: little enough
+# How much larger than an image a strip is, as shares of its height and width: little enough
 # that any two cuts of a strip overlap.
 
 
-def builtin_pictures(
+def builtin_images(
     count: int, image_shape: Shape = (128, 128), seed: int = 0
 ) -> tuple[NDArray[np.uint8], list[str], list[str], list[str]]:
     """Draw a balanced data set.
 
     Args:
-        count: pictures in all, at least one per label; the labels get equal shares, and where
+        count: images in all, at least one per label; the labels get equal shares, and where
             that leaves a rest, the first labels get one more.
         image_shape: (height, width) in pixels.
-        seed: the same seed draws the same pictures, whatever was drawn before.
+        seed: the same seed draws the same images, whatever was drawn before.
 
     Returns:
-        The pictures, uint8 N×H×W, sorted by label; the label of each; the strip that each was
+        The images, uint8 N×H×W, sorted by label; the label of each; the strip that each was
         cut from; and a name for each, unique, such as `scratches_0007`.
 
     Raises:
-        InputError: fewer pictures than labels, or a size that cannot be drawn.
+        InputError: fewer images than labels, or a size that cannot be drawn.
     """
     if count < len(LABELS):
         raise InputError(
-            f"{count} drawn pictures are too few for {len(LABELS)} labels",
-            mend=f"ask for {len(LABELS)} or more",
+            f"{count} drawn images are too few for {len(LABELS)} labels",
+            hint=f"ask for {len(LABELS)} or more",
         )
     images = np.empty((count, *image_shape), np.uint8)
     labels: list[str] = []
@@ -70,7 +70,7 @@ def builtin_pictures(
 
 
 def _cuts(label: str, shape: Shape, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """Draw a strip a little larger than a picture and cut some overlapping pictures from it."""
+    """Draw a strip a little larger than an image and cut some overlapping images from it."""
     spare = [int(side * share) for side, share in zip(shape, _SPARE, strict=True)]
     height, width = shape[0] + spare[0], shape[1] + spare[1]
     zones = whole(label, width)

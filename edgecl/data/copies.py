@@ -1,4 +1,4 @@
-"""Pictures that are one and the same: equal files, or other files with equal pixels."""
+"""Images that are one and the same: equal files, or other files with equal pixels."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.dataset import PictureSet
+from edgecl.data.dataset import ImageSet
 from edgecl.data.splits import Split
 from runtime.image.folder.notes import counted, shown
 
 
 def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Which pictures have the very same pixels at the model's size, as equal files have.
+    """Which images have the very same pixels at the model's size, as equal files have.
 
     Args:
         images: uint8, N×H×W.
 
     Returns:
-        int64, N: the first row with these pixels, which is a picture's own where no earlier one
+        int64, N: the first row with these pixels, which is an image's own where no earlier one
         has them.
     """
     seen: dict[bytes, int] = {}
@@ -31,8 +31,8 @@ def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return first
 
 
-def with_copies_joined(pictures: PictureSet, first: NDArray[np.int64]) -> PictureSet:
-    """The same pictures with each copy in the group of its original; both groups become one.
+def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:
+    """The same images with each copy in the group of its original; both groups become one.
 
     Args:
         first: as `find_copies` gives it.
@@ -47,49 +47,49 @@ def with_copies_joined(pictures: PictureSet, first: NDArray[np.int64]) -> Pictur
     joined = []
     for row in _copies(first):
         original = int(first[row])
-        if pictures.groups[row] != pictures.groups[original]:
+        if dataset.groups[row] != dataset.groups[original]:
             joined.append(row)
-        one, other = root(pictures.groups[original]), root(pictures.groups[row])
+        one, other = root(dataset.groups[original]), root(dataset.groups[row])
         if one != other:
             parent[other] = one
     if not joined:
-        return pictures
+        return dataset
     note = (
-        f"{counted(len(joined), 'picture')} {'is a copy' if len(joined) == 1 else 'are copies'} of "
-        f"others, pixel by pixel, and joined their groups ({_pair(pictures, joined[0], first)})"
+        f"{counted(len(joined), 'image')} {'is a copy' if len(joined) == 1 else 'are copies'} of "
+        f"others, pixel by pixel, and joined their groups ({_pair(dataset, joined[0], first)})"
     )
     return replace(
-        pictures,
-        groups=[root(group) for group in pictures.groups],
-        notes=(*pictures.notes, note),
+        dataset,
+        groups=[root(group) for group in dataset.groups],
+        notes=(*dataset.notes, note),
     )
 
 
-def under_two_labels(pictures: PictureSet, first: NDArray[np.int64]) -> str:
-    """What to say of pictures that stand under two labels; empty where none does."""
-    rows = [row for row in _copies(first) if pictures.targets[row] != pictures.targets[first[row]]]
+def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
+    """What to say of images that stand under two labels; empty where none does."""
+    rows = [row for row in _copies(first) if dataset.targets[row] != dataset.targets[first[row]]]
     if not rows:
         return ""
-    images = len({int(first[row]) for row in rows})
-    one, other = (pictures.labels[pictures.targets[row]] for row in (rows[0], first[rows[0]]))
-    what = "1 image stands" if images == 1 else f"{images} images stand"
+    count = len({int(first[row]) for row in rows})
+    one, other = (dataset.labels[dataset.targets[row]] for row in (rows[0], first[rows[0]]))
+    what = "1 image stands" if count == 1 else f"{count} images stand"
     return (
-        f"{what} under two labels ({_pair(pictures, rows[0], first)}: {shown(one)} and "
+        f"{what} under two labels ({_pair(dataset, rows[0], first)}: {shown(one)} and "
         f"{shown(other)})"
     )
 
 
-def copies_across(pictures: PictureSet, split: Split, first: NDArray[np.int64]) -> list[str]:
-    """A note on test pictures that have a copy in the train or the validation part."""
+def copies_across(dataset: ImageSet, split: Split, first: NDArray[np.int64]) -> list[str]:
+    """A note on test images that have a copy in the train or the validation part."""
     seen = {int(first[row]) for part in (split.train, split.validation) for row in part}
     rows = [row for row in split.test.tolist() if int(first[row]) in seen]
     if not rows:
         return []
     learnt = np.concatenate((split.train, split.validation))
     partner = int(learnt[first[learnt] == first[rows[0]]][0])
-    pair = f"{shown(pictures.files[rows[0]])}, a copy of {shown(pictures.files[partner])}"
+    pair = f"{shown(dataset.files[rows[0]])}, a copy of {shown(dataset.files[partner])}"
     return [
-        f"{len(rows)} of {len(split.test)} test pictures are copies, pixel by pixel, of pictures "
+        f"{len(rows)} of {len(split.test)} test images are copies, pixel by pixel, of images "
         f"in the train or the validation part (the first is {pair})"
     ]
 
@@ -99,6 +99,6 @@ def _copies(first: NDArray[np.int64]) -> list[int]:
     return rows
 
 
-def _pair(pictures: PictureSet, row: int, first: NDArray[np.int64]) -> str:
-    copy, original = pictures.files[row], pictures.files[int(first[row])]
+def _pair(dataset: ImageSet, row: int, first: NDArray[np.int64]) -> str:
+    copy, original = dataset.files[row], dataset.files[int(first[row])]
     return f"the first is {shown(copy)}, a copy of {shown(original)}"

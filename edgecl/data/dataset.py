@@ -1,4 +1,4 @@
-"""Decoded pictures in memory, with all that a report must know of where they came from."""
+"""Decoded images in memory, with all that a report must know of where they came from."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class PictureSet:
-    """Pictures at the model's size.
+class ImageSet:
+    """Images at the model's size.
 
     Args:
         images: uint8, N×H×W.
         files: N names, relative to the folder they were read from.
-        hashes: N SHA-256 sums of the encoded files (of the pixels, for drawn pictures).
+        hashes: N SHA-256 sums of the encoded files (of the pixels, for drawn images).
         labels: the class names, sorted; empty for an unlabelled set.
         targets: int64, N, an index into `labels`; empty for an unlabelled set.
-        groups: N names; pictures of one group show the same piece of metal.
+        groups: N names; images of one group show the same piece of metal.
         skipped: the files that were left out.
-        sizes: how many pictures had each original (height, width).
+        sizes: how many images had each original (height, width).
         notes: what a reader of the results must know of how the set was read.
         bits: how many bits of the 16-bit images among them carry the image; None where there are
             none, or each says so itself.
@@ -50,8 +50,8 @@ class PictureSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, index: NDArray[np.int64]) -> PictureSet:
-        """The pictures at `index`, in that order."""
+    def take(self, index: NDArray[np.int64]) -> ImageSet:
+        """The images at `index`, in that order."""
         rows = index.tolist()
         return replace(
             self,
@@ -63,7 +63,7 @@ class PictureSet:
         )
 
     def digest(self) -> str:
-        """SHA-256 over names and hashes of all pictures, whatever their order."""
+        """SHA-256 over names and hashes of all images, whatever their order."""
         lines = sorted(
             f"{digest} {file}" for file, digest in zip(self.files, self.hashes, strict=True)
         )

@@ -1,4 +1,4 @@
-"""Overlap groups: which pictures show the same piece of metal."""
+"""Overlap groups: which images show the same piece of metal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from edgecl.data.dataset import PictureSet
+from edgecl.data.dataset import ImageSet
 from runtime.errors import InputError
 from runtime.image.folder.notes import counted, shown
 
@@ -15,7 +15,7 @@ from runtime.image.folder.notes import counted, shown
 GROUP_COLUMNS = ("group", "overlap_group")
 FILE_COLUMN = "file"
 
-_MEND = "give a CSV file in UTF-8 with the columns file and group"
+_HINT = "give a CSV file in UTF-8 with the columns file and group"
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -37,17 +37,17 @@ def read_groups(path: Path) -> dict[str, str]:
             raise InputError(
                 f"{path}, line {line}: {shown(file)} is in the group {shown(group)} and, by line "
                 f"{lines[file]}, in {shown(before)}",
-                mend="leave it in one of them; groups that share a picture are one group",
+                hint="leave it in one of them; groups that share an image are one group",
             )
         if group or file not in groups:
             groups[file], lines[file] = group, line
     return groups
 
 
-def with_groups(pictures: PictureSet, groups: Mapping[str, str], *, where: str) -> PictureSet:
-    """The same pictures with their groups, and notes on what the CSV leaves open.
+def with_groups(dataset: ImageSet, groups: Mapping[str, str], *, where: str) -> ImageSet:
+    """The same images with their groups, and notes on what the CSV leaves open.
 
-    A picture is looked up by its path relative to the data folder, then by its bare name. One
+    An image is looked up by its path relative to the data folder, then by its bare name. One
     whose group is blank stands alone.
 
     Args:
@@ -55,28 +55,28 @@ def with_groups(pictures: PictureSet, groups: Mapping[str, str], *, where: str) 
         where: the CSV's name, for the error.
 
     Raises:
-        InputError: a picture is not in the CSV, or a bare name fits several pictures.
+        InputError: an image is not in the CSV, or a bare name fits several images.
     """
-    rows = _rows_of(pictures.files, groups, where)
-    missing = [file for file, row in zip(pictures.files, rows, strict=True) if row is None]
+    rows = _rows_of(dataset.files, groups, where)
+    missing = [file for file, row in zip(dataset.files, rows, strict=True) if row is None]
     if missing:
         raise InputError(
-            f"{len(missing)} of {len(pictures)} pictures have no group in {where} "
+            f"{len(missing)} of {len(dataset)} images have no group in {where} "
             f"(the first is {shown(missing[0])})",
-            mend="add them to the file, or leave out --groups",
+            hint="add them to the file, or leave out --groups",
         )
     named = set(groups.values())
     alone, found = [], []
-    for file, row in zip(pictures.files, rows, strict=True):
+    for file, row in zip(dataset.files, rows, strict=True):
         group = groups[row or ""]
         if not group:
             alone.append(file)
             group = f"alone: {file}" if file in named else file
         found.append(group)
-    notes = list(pictures.notes)
+    notes = list(dataset.notes)
     if alone:
         notes.append(
-            f"{counted(len(alone), 'picture')} without a group in {where} "
+            f"{counted(len(alone), 'image')} without a group in {where} "
             f"{'stands' if len(alone) == 1 else 'stand'} alone (the first is {shown(alone[0])})"
         )
     used = set(rows)
@@ -84,9 +84,9 @@ def with_groups(pictures: PictureSet, groups: Mapping[str, str], *, where: str) 
     if unused:
         notes.append(
             f"{counted(len(unused), 'row')} of {where} {'names' if len(unused) == 1 else 'name'} "
-            f"no picture of this set (the first is {shown(unused[0])})"
+            f"no image of this set (the first is {shown(unused[0])})"
         )
-    return replace(pictures, groups=found, notes=tuple(notes))
+    return replace(dataset, groups=found, notes=tuple(notes))
 
 
 def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> list[str | None]:
@@ -109,7 +109,7 @@ def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> lis
         if found is not None and taken.setdefault(found, path) != path:
             raise InputError(
                 f"{shown(found)} in {where} could be {shown(taken[found])} or {shown(path)}",
-                mend="write the paths as they are below the data folder, such as crack/1.png",
+                hint="write the paths as they are below the data folder, such as crack/1.png",
             )
         rows.append(found)
     return rows
@@ -139,11 +139,11 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
                     raise InputError(
                         f"{path}, line {start}: {counted(len(cells), 'cell')} instead of the "
                         f"{len(columns)} that its first line names",
-                        mend="mend that line; a name with a comma in it needs quotes around it",
+                        hint="mend that line; a name with a comma in it needs quotes around it",
                     )
                 if not cells[file_at].strip():
                     raise InputError(
-                        f"{path}, line {start}: it names no file", mend="mend or remove that line"
+                        f"{path}, line {start}: it names no file", hint="hint or remove that line"
                     )
                 yield start, _plain(cells[file_at]), cells[group_at].strip()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -154,7 +154,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
             reason = "it is no UTF-8 text"
         else:
             reason = f"{reason} after line {line}"
-        raise InputError(f"cannot read the groups in {path}: {reason}", mend=_MEND) from error
+        raise InputError(f"cannot read the groups in {path}: {reason}", hint=_HINT) from error
 
 
 def _refuse_other_separators(path: Path, header: str) -> None:
@@ -163,7 +163,7 @@ def _refuse_other_separators(path: Path, header: str) -> None:
     for separator, name in _OTHER_SEPARATORS.items():
         if FILE_COLUMN in (cell.strip(' "\r\n') for cell in header.split(separator)):
             raise InputError(
-                f"{path} is separated by {name}", mend="save it with commas between the cells"
+                f"{path} is separated by {name}", hint="save it with commas between the cells"
             )
 
 
@@ -174,11 +174,11 @@ def _places(path: Path, columns: Sequence[str]) -> tuple[int, int]:
         raise InputError(
             f"{path} has no columns '{FILE_COLUMN}' and '{GROUP_COLUMNS[0]}' "
             f"(it has: {', '.join(map(shown, columns)) or 'none'})",
-            mend="name the columns so in its first line",
+            hint="name the columns so in its first line",
         )
     for name in (FILE_COLUMN, column):
         if columns.count(name) > 1:
             raise InputError(
-                f"{path} has the column '{name}' more than once", mend="remove one of them"
+                f"{path} has the column '{name}' more than once", hint="remove one of them"
             )
     return columns.index(FILE_COLUMN), columns.index(column)

@@ -1,9 +1,9 @@
-"""Shifted overlaps between pictures: which of them show, in part, the same piece of metal.
+"""Shifted overlaps between images: which of them show, in part, the same piece of metal.
 
 Two steps. The screen correlates every pair at every shift on 32×32 pixels: for one shift, the
 normalised correlations of all pairs are one matrix product. What passes is measured on 100×100
-pixels, all shifts of a pair by one Fourier transform. Both work on high-passed pictures, so that
-neither the lamp's gradient nor a class's usual brightness makes two pictures alike.
+pixels, all shifts of a pair by one Fourier transform. Both work on high-passed images, so that
+neither the lamp's gradient nor a class's usual brightness makes two images alike.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Progress = Callable[[int, int], None]
 SIDE = 100
 """Pixels of a side that pairs are measured on."""
 MIN_COMMON = 0.35
-"""The least common area, as a share of a picture."""
+"""The least common area, as a share of an image."""
 THRESHOLD = 0.90
-"""The least correlation of the common area that makes two pictures one piece of metal."""
+"""The least correlation of the common area that makes two images one piece of metal."""
 # A pair at THRESHOLD reaches at least this much less on the screen's coarse pixels.
 SCREEN_SLACK = 0.20
 
@@ -55,11 +55,11 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Match:
-    """The shift at which two pictures agree best.
+    """The shift at which two images agree best.
 
     Args:
         correlation: of the common area, -1 to 1; 0 where either has no contrast.
-        shift: (down, right) of the second picture's content in the first, as shares of a side.
+        shift: (down, right) of the second image's content in the first, as shares of a side.
     """
 
     correlation: float
@@ -73,7 +73,7 @@ def screen(
     common: float = MIN_COMMON,
     progress: Progress | None = None,
 ) -> Candidates:
-    """All pairs whose coarse pictures correlate above `threshold` at some shift.
+    """All pairs whose coarse images correlate above `threshold` at some shift.
 
     Args:
         images: uint8, N×H×W.
@@ -109,7 +109,7 @@ def screen(
 
 
 class Correlator:
-    """Measures pairs of pictures over all shifts.
+    """Measures pairs of images over all shifts.
 
     Args:
         images: uint8, N×H×W.
@@ -141,13 +141,13 @@ class Correlator:
         )
 
     def _compute_spectrum(self, row: int) -> _Spectrum:
-        picture = _high_passed(self._images[row : row + 1], SIDE, _BLUR)[0]
-        exact = picture.astype(np.float64)
+        image = _high_passed(self._images[row : row + 1], SIDE, _BLUR)[0]
+        exact = image.astype(np.float64)
         ahead, behind = self._rectangles(exact, 1), self._rectangles(exact, -1)
         squares_ahead = self._rectangles(exact * exact, 1)
         squares_behind = self._rectangles(exact * exact, -1)
         return _Spectrum(
-            fft.rfft2(picture, (2 * SIDE, 2 * SIDE)),
+            fft.rfft2(image, (2 * SIDE, 2 * SIDE)),
             ahead.astype(np.float32),
             (squares_ahead - ahead**2 / self._area).astype(np.float32),
             behind.astype(np.float32),
@@ -171,7 +171,7 @@ class Correlator:
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """What a picture brings to every pair: as the first of it (ahead) and as the second."""
+    """What an image brings to every pair: as the first of it (ahead) and as the second."""
 
     spectrum: NDArray[np.complex64]
     sum_ahead: NDArray[np.float32]
@@ -199,9 +199,9 @@ def _high_passed(images: NDArray[np.uint8], side: int, blur: float) -> NDArray[n
     return result
 
 
-def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Centred unit vectors, float32 N×P; of a picture without contrast, zeros."""
-    flat = pictures.reshape(len(pictures), -1)
+def _unit(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centred unit vectors, float32 N×P; of an image without contrast, zeros."""
+    flat = images.reshape(len(images), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(flat, axis=1, keepdims=True)
     least = np.float32(np.sqrt(_LEAST_VARIANCE * flat.shape[1]) / 4)  # coarse pixels are averages

@@ -1,4 +1,4 @@
-"""Labelled and unlabelled folders, in the layouts that people have, to pictures in memory."""
+"""Labelled and unlabelled folders, in the layouts that people have, to images in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecl.data.dataset import PictureSet, Skipped
+from edgecl.data.dataset import ImageSet, Skipped
 from edgecl.data.store import join, new_store
 from runtime.artifact.contract import InputContract
 from runtime.errors import FrameError, InputError
@@ -32,41 +32,41 @@ def read_labelled(
     *,
     strict: bool = False,
     progress: Progress | None = None,
-) -> PictureSet:
+) -> ImageSet:
     """Read a labelled folder: one per class, flat names like `crazing_12.jpg`, or a public set's.
 
-    Every picture is its own group until groups are set.
+    Every image is its own group until groups are set.
 
     Args:
-        folder: the class folders, or the pictures.
-        contract: the size that pictures are brought to, as on the line.
+        folder: the class folders, or the images.
+        contract: the size that images are brought to, as on the line.
         strict: refuse a set with a broken file or an odd size instead of going on.
 
     Raises:
-        InputError: no pictures, names without a class, one class only, a class of which nothing
+        InputError: no images, names without a class, one class only, a class of which nothing
             could be read, a damaged table of labels, or (strict) a broken or missing file.
     """
     layout, labels = find_labelled(folder, strict=strict)
-    pictures = _decode(layout, contract, strict=strict, progress=progress)
-    kept = [labels[file] for file in pictures.files]
+    dataset = _decode(layout, contract, strict=strict, progress=progress)
+    kept = [labels[file] for file in dataset.files]
     refuse_lost_labels(
         str(folder),
         list(labels.values()),
         kept,
-        [(labels[item.file], f"{item.file}: {item.reason}") for item in pictures.skipped],
+        [(labels[item.file], f"{item.file}: {item.reason}") for item in dataset.skipped],
     )
     names = tuple(sorted(set(kept)))
     if len(names) < 2:
         raise InputError(
-            f"{folder} holds pictures of one class only ({names[0]})",
-            mend="add a folder for each further class, or pass it as --unlabelled",
+            f"{folder} holds images of one class only ({names[0]})",
+            hint="add a folder for each further class, or pass it as --unlabelled",
         )
     index = {name: number for number, name in enumerate(names)}
     return replace(
-        pictures,
+        dataset,
         labels=names,
         targets=np.array([index[label] for label in kept], np.int64),
-        groups=list(pictures.files),
+        groups=list(dataset.files),
     )
 
 
@@ -76,20 +76,20 @@ def read_unlabelled(
     *,
     strict: bool = False,
     progress: Progress | None = None,
-) -> PictureSet:
-    """Read every picture under `folders`, in whatever layout, without labels.
+) -> ImageSet:
+    """Read every image under `folders`, in whatever layout, without labels.
 
     Raises:
-        InputError: a folder without pictures, or (strict) a broken file.
+        InputError: a folder without images, or (strict) a broken file.
     """
     sets = [
         _decode(find_unlabelled(folder, strict=strict), contract, strict=strict, progress=progress)
         for folder in folders
     ]
     sizes: Counter[tuple[int, int]] = Counter()
-    for pictures in sets:
-        sizes.update(pictures.sizes)
-    return PictureSet(
+    for dataset in sets:
+        sizes.update(dataset.sizes)
+    return ImageSet(
         images=join([p.images for p in sets]) if sets else np.empty((0, *contract.shape), np.uint8),
         files=[file for p in sets for file in p.files],
         hashes=[digest for p in sets for digest in p.hashes],
@@ -105,8 +105,8 @@ def _decode(
     *,
     strict: bool,
     progress: Progress | None,
-) -> PictureSet:
-    """Decode a set's pictures, in the depth that was given or that the set shows."""
+) -> ImageSet:
+    """Decode a set's images, in the depth that was given or that the set shows."""
     bits = contract.bits or survey_depth(layout.paths).bits
     while True:
         try:
@@ -117,7 +117,7 @@ def _decode(
                 strict=strict,
                 progress=progress,
             )
-        except _DeeperError as deeper:  # than the pictures that were looked at first
+        except _DeeperError as deeper:  # than the images that were looked at first
             bits = deeper.bits
 
 
@@ -134,7 +134,7 @@ def _decode_all(
     given: bool,
     strict: bool,
     progress: Progress | None,
-) -> PictureSet:
+) -> ImageSet:
     folder, paths = layout.root, layout.paths
     preprocess = Preprocessor(contract)
     images = new_store((len(paths), *contract.shape))
@@ -152,7 +152,7 @@ def _decode_all(
             if strict:
                 raise InputError(
                     f"{path} cannot be used: {error}",
-                    mend="repair or remove the file, or leave out --strict",
+                    hint="repair or remove the file, or leave out --strict",
                 ) from error
             skipped.append(Skipped(name, str(error)))
             continue
@@ -166,12 +166,12 @@ def _decode_all(
             progress(number + 1, len(paths))
     if not files:
         raise InputError(
-            f"none of the {len(paths)} files in {folder} is a picture "
+            f"none of the {len(paths)} files in {folder} is an image "
             f"({skipped[0].file}: {skipped[0].reason})",
-            mend="give a folder of JPEG, PNG, BMP or TIFF files",
+            hint="give a folder of JPEG, PNG, BMP or TIFF files",
         )
     _refuse_odd_sizes(folder, sizes, strict=strict)
-    return PictureSet(
+    return ImageSet(
         images=images[: len(files)],
         files=files,
         hashes=hashes,
@@ -183,13 +183,13 @@ def _decode_all(
 
 
 def _require_depth(path: Path, largest: int, bits: int | None, given: bool) -> int:
-    """The depth of one picture by its own values; refuse one that is deeper than the set's."""
+    """The depth of one image by its own values; refuse one that is deeper than the set's."""
     own = depth_of(largest)
     if bits is None or largest >> bits:
         if given:
             raise InputError(
                 f"{path} has a value of {largest}, more than the {bits} bits of --bits hold",
-                mend=f"give --bits {own}, or leave it out to have the depth found",
+                hint=f"give --bits {own}, or leave it out to have the depth found",
             )
         raise _DeeperError(own)
     return own
@@ -200,10 +200,10 @@ def _depth_notes(
 ) -> tuple[str, ...]:
     if bits is None or not depths:
         return ()
-    notes = [] if given or bits == DEPTHS[-1] else [depth_note(bits, f"pictures in {folder}")]
+    notes = [] if given or bits == DEPTHS[-1] else [depth_note(bits, f"images in {folder}")]
     shallow = sum(count for own, count in depths.items() if own < bits)
     if shallow and not given:
-        notes.append(shallow_note(shallow, depths.total(), bits, f"pictures in {folder}"))
+        notes.append(shallow_note(shallow, depths.total(), bits, f"images in {folder}"))
     return tuple(notes)
 
 
@@ -211,7 +211,7 @@ def _refuse_odd_sizes(folder: Path, sizes: Counter[tuple[int, int]], *, strict: 
     if strict and len(sizes) > 1:
         (usual, _), (odd, count) = sizes.most_common(2)
         raise InputError(
-            f"{folder} holds {count} picture(s) of {odd[0]}x{odd[1]} among pictures of "
+            f"{folder} holds {count} image(s) of {odd[0]}x{odd[1]} among images of "
             f"{usual[0]}x{usual[1]}",
-            mend="remove them, or leave out --strict to have them stretched",
+            hint="remove them, or leave out --strict to have them stretched",
         )

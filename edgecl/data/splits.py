@@ -1,9 +1,9 @@
 """Train, validation and test parts, by one of two protocols that are never mixed.
 
 `grouped`: no group is on two sides, so no strip of metal is both learnt and tested.
-`paper`: random and stratified, as published; overlapping pictures leak through it.
+`paper`: random and stratified, as published; overlapping images leak through it.
 
-Either cuts once, 70/15/15, or into folds that take turns as the test part, so that every picture is
+Either cuts once, 70/15/15, or into folds that take turns as the test part, so that every image is
 tested once per seed.
 """
 
@@ -41,7 +41,7 @@ class Split:
     test: NDArray[np.int64]
 
 
-def split_pictures(
+def split_images(
     protocol: str,
     targets: NDArray[np.int64],
     groups: Sequence[str],
@@ -54,7 +54,7 @@ def split_pictures(
     """Cut a set into a train, a validation and a test part, stratified by class.
 
     Without folds: 70 % train, 15 % validation and 15 % test. With five folds: 20 % test, 10 %
-    validation and 70 % train, the share of the paper. A class with fewer groups (or pictures) than
+    validation and 70 % train, the share of the paper. A class with fewer groups (or images) than
     such a cut has pieces is dealt to the parts on its own, as near to the shares as it can be.
 
     Args:
@@ -66,7 +66,7 @@ def split_pictures(
         fold: which of them, from 0.
 
     Raises:
-        InputError: a class with fewer groups (or pictures) than parts, or a part without one.
+        InputError: a class with fewer groups (or images) than parts, or a part without one.
     """
     grouped = protocol == "grouped"
     rows = np.arange(len(targets))
@@ -76,12 +76,12 @@ def split_pictures(
     for number, label in enumerate(labels):
         count = len(np.unique(units[targets == number]))
         if count < needed:
-            what = "group(s)" if grouped else "picture(s)"
+            what = "group(s)" if grouped else "image(s)"
             wanted = f"{folds} folds" if folds else "a train, a validation and a test part"
-            mend = f"give at least {needed} of each class"
+            hint = f"give at least {needed} of each class"
             raise InputError(
                 f"class {label} has {count} {what}: too few for {wanted}",
-                mend=f"{mend}, or fewer --folds" if folds else mend,
+                hint=f"{hint}, or fewer --folds" if folds else hint,
             )
 
     def cut(of: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
@@ -127,13 +127,13 @@ def uneven_classes(
 ) -> list[str]:
     """A note on the classes that ended far from the shares that the whole set is split by.
 
-    The arguments are those of `split_pictures`.
+    The arguments are those of `split_images`.
     """
     held_out = 1 / folds if folds else HELD_OUT_SHARE
     validated = (1 - held_out) / _pieces_of_rest(folds) if folds else HELD_OUT_SHARE
     shares = np.array([1 - held_out - validated, validated, held_out])
     units = np.asarray(groups) if protocol == "grouped" else np.arange(len(targets))
-    what = "groups" if protocol == "grouped" else "pictures"
+    what = "groups" if protocol == "grouped" else "images"
     found = []
     for number, label in enumerate(labels):
         parts = (split.train, split.validation, split.test)
@@ -147,7 +147,7 @@ def uneven_classes(
     more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
     return [
         f"too few or too uneven {what} to be split {wanted} % into train, validation and test, in "
-        f"pictures: {', '.join(found[:_MOST_NAMES])}{more}"
+        f"images: {', '.join(found[:_MOST_NAMES])}{more}"
     ]
 
 
@@ -164,8 +164,8 @@ def _refuse_missing(
         missing = sorted(set(range(len(labels))) - set(targets[rows].tolist()))
         if missing:
             raise InputError(
-                f"{where}the {part} part has no picture of class {labels[missing[0]]}",
-                mend="take another --seed, fewer --folds, or give more groups of this class",
+                f"{where}the {part} part has no image of class {labels[missing[0]]}",
+                hint="take another --seed, fewer --folds, or give more groups of this class",
             )
 
 
@@ -211,8 +211,8 @@ def labelled_rows(
         if part == "train" and count == 0:
             raise InputError(
                 f"a label share of {share:g} leaves class {label} without a label: the train part "
-                f"has {len(of_class)} pictures of it",
-                mend=f"take a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
+                f"has {len(of_class)} images of it",
+                hint=f"take a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
             )
         rng = np.random.default_rng([*seed, number])
         order = rng.permutation(np.unique(names[of_class]))

@@ -1,4 +1,4 @@
-"""Where decoded pictures are kept: in memory, or on disk where they would fill it."""
+"""Where decoded images are kept: in memory, or on disk where they would fill it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def free_memory() -> int:
 
 
 def new_store(shape: tuple[int, int, int], *, budget: int | None = None) -> NDArray[np.uint8]:
-    """Room for decoded pictures.
+    """Room for decoded images.
 
     Args:
         shape: N×H×W.
@@ -61,16 +61,16 @@ def new_store(shape: tuple[int, int, int], *, budget: int | None = None) -> NDAr
         return np.empty(shape, np.uint8)
     folder = tempfile.gettempdir()
     try:
-        with tempfile.TemporaryFile(prefix="edgecl-pictures-") as file:
+        with tempfile.TemporaryFile(prefix="edgecl-images-") as file:
             # Reserved now: a disk that fills up later would end the process by a signal.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         raise InputError(
-            f"the decoded pictures take {size / 2**20:,.0f} MiB, too much for the memory, and "
+            f"the decoded images take {size / 2**20:,.0f} MiB, too much for the memory, and "
             f"{folder} has no room for them ({error.strerror or error})",
-            mend="make room there, set TMPDIR to a folder on a larger disk, or train with a "
+            hint="make room there, set TMPDIR to a folder on a larger disk, or train with a "
             "smaller --image-size",
         ) from error
 
@@ -94,7 +94,7 @@ class Selection:
         return (len(self), *self.parts[0][0].shape[1:])
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Picture by picture, H×W."""
+        """Image by image, H×W."""
         for images, rows in self.parts:
             for row in rows:
                 yield images[row]

@@ -21,7 +21,7 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def count_macs(encoder: nn.Module, *, channels: int, image_size: tuple[int, int]) -> int:
-    """Multiply-accumulates of one picture: convolutions, dense and recurrent layers, attention.
+    """Multiply-accumulates of one image: convolutions, dense and recurrent layers, attention.
 
     Normalisation, activations and pooling are left out, as is the custom of the field.
 

@@ -21,7 +21,7 @@ from runtime.errors import InputError
 
 
 class EncoderClass(Protocol):
-    """An encoder maps N×C×H×W float pictures to N×`embedding_size`."""
+    """An encoder maps N×C×H×W float images to N×`embedding_size`."""
 
     embedding_size: int
 
@@ -60,8 +60,8 @@ def build_encoder(name: str, *, channels: int = 1, image_size: tuple[int, int]) 
     """
     if name not in ENCODERS:
         raise InputError(
-            f"there is no encoder {name!r}", mend=f"choose among {', '.join(ENCODERS)}"
+            f"there is no encoder {name!r}", hint=f"choose among {', '.join(ENCODERS)}"
         )
     if channels not in (1, 3):
-        raise InputError(f"an encoder takes 1 or 3 channels, not {channels}", mend="choose one")
+        raise InputError(f"an encoder takes 1 or 3 channels, not {channels}", hint="choose one")
     return ENCODERS[name](channels, image_size)

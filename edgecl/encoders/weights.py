@@ -62,7 +62,7 @@ class FoundWeights:
 def find_weights(path: Path, encoder: nn.Module, *, name: str) -> FoundWeights:
     """Read a file and match it with an encoder.
 
-    A first convolution over three channels is summed for an encoder of gray pictures: that is
+    A first convolution over three channels is summed for an encoder of gray images: that is
     what it does with gray copied to three. One over gray is shared out among three.
 
     Args:
@@ -95,14 +95,14 @@ def find_weights(path: Path, encoder: nn.Module, *, name: str) -> FoundWeights:
         raise InputError(
             f"{path} does not fit {name}: {len(tensors)} of its {len(wanted)} tensors match; "
             + (mismatch or f"{missing} is not in the file"),
-            mend=f"give weights of {name} under its own or torchvision's names, or leave "
+            hint=f"give weights of {name} under its own or torchvision's names, or leave "
             "--weights out",
         )
     for key, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise InputError(
                 f"{path} holds values in {prefix + key} that are no numbers",
-                mend="give another file",
+                hint="give another file",
             )
     used = {prefix + key for key in tensors}
     return FoundWeights(
@@ -134,7 +134,7 @@ def _fit(theirs: Tensor, mine: Tensor) -> Tensor | None:
 
 
 def sum_of_channels(weight: Tensor) -> Tensor:
-    """What a convolution over three copies of a gray picture does, as one over the picture.
+    """What a convolution over three copies of a gray image does, as one over the image.
 
     Args:
         weight: O×3×K×K.
@@ -155,11 +155,11 @@ def _read(path: Path) -> dict[str, Tensor]:
             tensors: dict[str, Tensor] = load_file(path)
             return tensors
         if not head.startswith((b"PK", b"\x80")):
-            raise InputError(f"{path} is no file of weights", mend=_UNKNOWN_KIND)
+            raise InputError(f"{path} is no file of weights", hint=_UNKNOWN_KIND)
         whole = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error})", mend="check --weights"
+            f"{path} cannot be read ({error.strerror or error})", hint="check --weights"
         ) from error
     except InputError:
         raise
@@ -171,7 +171,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             raise _damaged(path) from error
         raise InputError(
             f"{path} holds pickled objects, which are not loaded: they could run anything",
-            mend="save model.state_dict() instead, or safetensors",
+            hint="save model.state_dict() instead, or safetensors",
         ) from error
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise _damaged(path) from error
@@ -180,11 +180,11 @@ def _read(path: Path) -> dict[str, Tensor]:
         found = {str(key): value for key, value in whole.items() if isinstance(value, Tensor)}
         if found:
             return found
-    raise InputError(f"{path} holds no tensors by name", mend=_UNKNOWN_KIND)
+    raise InputError(f"{path} holds no tensors by name", hint=_UNKNOWN_KIND)
 
 
 def _damaged(path: Path) -> InputError:
-    return InputError(f"{path} is damaged or cut short", mend="copy or download it again")
+    return InputError(f"{path} is damaged or cut short", hint="copy or download it again")
 
 
 def _shape(tensor: Tensor) -> str:

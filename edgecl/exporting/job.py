@@ -1,4 +1,4 @@
-"""A finished run as a job for the exporter: its network, its pictures, its story."""
+"""A finished run as a job for the exporter: its network, its images, its story."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edgecl.learning.run.run_directory import (
 from export.bundle.manifest import require_own_place
 from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
-from export.job import Int8Choices, Job, Pictures
+from export.job import DataPart, Int8Choices, Job
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError
 
@@ -46,8 +46,8 @@ class ExportChoices:
         limits: what a precision may lose.
         int8: how INT8 is calibrated.
         pass_labels: the labels that let a part pass; empty for those usual by name.
-        data: where the run's pictures lie now, if they were moved.
-        calibration_data: a folder of pictures to calibrate on instead of the train part.
+        data: where the run's images lie now, if they were moved.
+        calibration_data: a folder of images to calibrate on instead of the train part.
     """
 
     precisions: Sequence[str] = ()
@@ -59,11 +59,11 @@ class ExportChoices:
 
 
 def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
-    """Load the finished run in `run` and its pictures.
+    """Load the finished run in `run` and its images.
 
     Raises:
-        InputError: the run is not finished, its pictures are gone or changed, or the calibration
-            pictures show what the run holds out.
+        InputError: the run is not finished, its images are gone or changed, or the calibration
+            images show what the run holds out.
     """
     _require_fields(run)
     classifier, config, whole = load_classifier(run)
@@ -74,9 +74,9 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
     config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
     prepared = prepare(config, report)
     _require_same_data(prepared, whole, config.data, run)
-    bits = prepared.pictures.bits
+    bits = prepared.dataset.bits
     contract = InputContract(*config.image_size, config.interpolation, bits)
-    labels = prepared.pictures.labels
+    labels = prepared.dataset.labels
     candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
     usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)
     deployed = folded_to_gray(classifier, config)
@@ -85,8 +85,8 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         trained=classifier,
         contract=ModelContract(contract, labels, choices.pass_labels or usual),
         precisions=choices.precisions,
-        validation=_pictures(prepared, prepared.split.validation),
-        test=_pictures(prepared, prepared.split.test),
+        validation=_images(prepared, prepared.split.validation),
+        test=_images(prepared, prepared.split.test),
         candidates=candidates,
         notes=notes,
         limits=choices.limits,
@@ -130,47 +130,47 @@ def require_place(out: Path, triton: Path | None) -> None:
     if bundle == models or bundle in models.parents or models in bundle.parents:
         raise InputError(
             f"the model repository {triton} and the bundle {out} cannot lie one in the other",
-            mend="name a folder of its own with --triton",
+            hint="name a folder of its own with --triton",
         )
 
 
 def _candidates(
     prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
-) -> tuple[Pictures, tuple[str, ...]]:
-    """What calibration may choose from, the train part or the user's own pictures, and notes."""
+) -> tuple[DataPart, tuple[str, ...]]:
+    """What calibration may choose from, the train part or the user's own images, and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))
     if folder is None:
         # The very same file on both sides, as a random split allows, must not calibrate either.
-        known = {prepared.pictures.hashes[row] for row in held_out}
+        known = {prepared.dataset.hashes[row] for row in held_out}
         rows = prepared.pretraining
-        rows = rows[[prepared.pictures.hashes[row] not in known for row in rows]]
-        found = _pictures(prepared, rows)
+        rows = rows[[prepared.dataset.hashes[row] not in known for row in rows]]
+        found = _images(prepared, rows)
         # A label that fine-tuning was not shown must not show itself in the choice either.
         targets = np.where(np.isin(rows, prepared.split.train), found.targets, -1)
         return replace(found, targets=targets), ()
-    pictures = read_unlabelled(
+    dataset = read_unlabelled(
         [folder],
         contract,
         progress=lambda done, total: report("data", done, total, f"reading {folder}"),
     )
-    copies = copies_of(pictures.images, prepared.pictures.images[held_out])
+    copies = copies_of(dataset.images, prepared.dataset.images[held_out])
     if copies.any():
         raise InputError(
-            f"{int(copies.sum())} of {len(copies)} calibration pictures are copies of validation "
-            f"or test pictures (the first is {pictures.files[int(copies.argmax())]} in {folder})",
-            mend="calibrate on other pictures; without --calibration-data the train part is taken",
+            f"{int(copies.sum())} of {len(copies)} calibration images are copies of validation "
+            f"or test images (the first is {dataset.files[int(copies.argmax())]} in {folder})",
+            hint="calibrate on other images; without --calibration-data the train part is taken",
         )
-    unlabelled = np.full(len(pictures), -1, np.int64)
+    unlabelled = np.full(len(dataset), -1, np.int64)
     notes = (
-        *pictures.notes,
-        *(f"left out {item.file} of {folder}: {item.reason}" for item in pictures.skipped),
+        *dataset.notes,
+        *(f"left out {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
-    return Pictures(pictures.images, unlabelled, pictures.files, pictures.hashes), notes
+    return DataPart(dataset.images, unlabelled, dataset.files, dataset.hashes), notes
 
 
-def _pictures(prepared: Prepared, rows: NDArray[np.int64]) -> Pictures:
-    part = prepared.pictures.take(rows)
-    return Pictures(part.images, part.targets, part.files, part.hashes)
+def _images(prepared: Prepared, rows: NDArray[np.int64]) -> DataPart:
+    part = prepared.dataset.take(rows)
+    return DataPart(part.images, part.targets, part.files, part.hashes)
 
 
 def _require_fields(run: Path) -> None:
@@ -178,30 +178,30 @@ def _require_fields(run: Path) -> None:
     config, whole = read_config(run)
     lengths = isinstance(config.image_size, tuple) and len(config.image_size) == 2
     if not lengths or not all(isinstance(side, int) for side in config.image_size):
-        raise InputError(f"{run / CONFIG} has no usable image_size", mend="train again")
+        raise InputError(f"{run / CONFIG} has no usable image_size", hint="train again")
     kinds: dict[str, type] = {"labels": list, "data_digest": str}
     for name, kind in kinds.items():
         if not isinstance(whole.get(name), kind):
-            raise InputError(f"{run / CONFIG} lacks the field {name!r}", mend="train again")
+            raise InputError(f"{run / CONFIG} lacks the field {name!r}", hint="train again")
     result = read_result(run)
     for name in ("accuracy", "accuracy_interval", "parameters", "macs"):
         if name not in result:
             raise InputError(
                 f"{run / RESULT} lacks the field {name!r}",
-                mend="copy the run again, or train again with this version",
+                hint="copy the run again, or train again with this version",
             )
 
 
 def _require_same_data(prepared: Prepared, whole: dict[str, Any], data: str, run: Path) -> None:
     where = data or "the built-in set"
-    unknown = sorted(set(prepared.pictures.labels) - set(whole["labels"]))
+    unknown = sorted(set(prepared.dataset.labels) - set(whole["labels"]))
     if unknown:
         raise InputError(
             f"{where} has the class {unknown[0]}, which {run} does not know",
-            mend=f"remove that folder, or train again (the run knows {', '.join(whole['labels'])})",
+            hint=f"remove that folder, or train again (the run knows {', '.join(whole['labels'])})",
         )
-    if prepared.pictures.digest() != whole["data_digest"]:
+    if prepared.dataset.digest() != whole["data_digest"]:
         raise InputError(
-            f"the pictures in {where} are not those that {run} was trained on",
-            mend="bring them back, or name where they are now with --data",
+            f"the images in {where} are not those that {run} was trained on",
+            hint="bring them back, or name where they are now with --data",
         )

@@ -49,19 +49,19 @@ class TrainConfig:
             method's own, which without pretraining is SimCLR's.
         weights: file of weights to start from; empty for fresh ones.
         pretrained: a run whose pretraining to start from; empty for a pretraining of its own.
-        pretrain_on: `all` for the train part and the unlabelled pictures, or `unlabelled` for
+        pretrain_on: `all` for the train part and the unlabelled images, or `unlabelled` for
             those alone.
         pretrain_only: stop before fine-tuning.
         image_size: (height, width) in pixels.
-        channels: of the encoder: 1, or 3 for copies of the gray picture, as in the paper.
-        interpolation: of the resize: `linear`, `area`, or `auto` for area where a picture shrinks
+        channels: of the encoder: 1, or 3 for copies of the gray image, as in the paper.
+        interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks
             to less than half.
-        bits: how many bits of 16-bit pictures carry the image; 0 to find out.
+        bits: how many bits of 16-bit images carry the image; 0 to find out.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
         pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
-        batch_size: pictures per step.
+        batch_size: images per step.
         pretrain_rate, rate: Adam's learning rate at the start of each stage, annealed by a cosine.
         temperature: of the contrastive loss.
         negatives: of SimCLR: `all` other views (the paper's text), or `cross-view` (its code).
@@ -72,7 +72,7 @@ class TrainConfig:
         compile: train the networks compiled.
         seed: of the split, the weights, the order and the augmentation.
         strict: refuse broken files and odd sizes.
-        allow_leak: pretrain on copies of held-out pictures; marks every figure.
+        allow_leak: pretrain on copies of held-out images; marks every figure.
     """
 
     data: str = ""
@@ -120,8 +120,8 @@ class TrainConfig:
         Raises:
             InputError: a field that this version does not know.
         """
-        mend = "update edgecl, or train again with this version"
-        return cls(**known_values(cls, value, where=where, mend=mend))
+        hint = "update edgecl, or train again with this version"
+        return cls(**known_values(cls, value, where=where, hint=hint))
 
 
 def views_of(method: str, views: str = "auto") -> str:
@@ -132,14 +132,14 @@ def views_of(method: str, views: str = "auto") -> str:
 
 
 def known_values(
-    kind: type[DataclassInstance], value: Mapping[str, Any], *, where: str, mend: str
+    kind: type[DataclassInstance], value: Mapping[str, Any], *, where: str, hint: str
 ) -> dict[str, Any]:
     """What a dataclass of plain values takes, from its JSON: lists become tuples again.
 
     Args:
         kind: the dataclass.
         value: its fields.
-        where, mend: for the error.
+        where, hint: for the error.
 
     Raises:
         InputError: a field that `kind` does not know.
@@ -147,7 +147,7 @@ def known_values(
     known = {field.name for field in fields(kind)}
     unknown = sorted(set(value) - known)
     if unknown:
-        raise InputError(f"{where} has the unknown field {unknown[0]!r}", mend=mend)
+        raise InputError(f"{where} has the unknown field {unknown[0]!r}", hint=hint)
     return {
         name: tuple(entry) if isinstance(entry, list) else entry for name, entry in value.items()
     }

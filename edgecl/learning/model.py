@@ -14,16 +14,16 @@ NOISE_VARIANCE = 16.0
 
 
 class Backbone(nn.Module):
-    """uint8 gray pictures to embeddings; the normalisation is part of the network.
+    """uint8 gray images to embeddings; the normalisation is part of the network.
 
-    Every picture is brought to mean 0 and deviation 1 by its own pixels: what the lamp, the
+    Every image is brought to mean 0 and deviation 1 by its own pixels: what the lamp, the
     exposure and the gain of a camera change is gone before the first convolution, and nothing of
     the training part has to be carried along.
 
     Args:
         encoder: a key of `ENCODERS`.
         image_size: (height, width) in pixels.
-        channels: that the encoder sees: 1, or 3 for copies of the gray picture (Zabin et al.).
+        channels: that the encoder sees: 1, or 3 for copies of the gray image (Zabin et al.).
     """
 
     def __init__(self, encoder: str, image_size: tuple[int, int], channels: int = 1) -> None:
@@ -32,19 +32,19 @@ class Backbone(nn.Module):
         self.encoder = build_encoder(encoder, channels=channels, image_size=image_size)
         self.embedding_size = int(self.encoder.embedding_size)  # type: ignore[arg-type]
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Embed uint8 N×1×H×W pictures as N×D."""
+    def forward(self, images: Tensor) -> Tensor:
+        """Embed uint8 N×1×H×W images as N×D."""
         # The weights' type comes after: squares of gray levels, summed, overflow half precision.
         dtype = next(self.encoder.parameters()).dtype
-        gray = standardise(pictures).to(dtype)
+        gray = standardise(images).to(dtype)
         copies = gray if self.channels == 1 else gray.expand(-1, self.channels, -1, -1)
         embedding: Tensor = self.encoder(copies)
         return embedding
 
 
-def standardise(pictures: Tensor) -> Tensor:
+def standardise(images: Tensor) -> Tensor:
     """uint8 N×1×H×W to float32 N×1×H×W: (x - mean) / sqrt(variance + 16), each by itself."""
-    x = pictures.to(torch.float32)
+    x = images.to(torch.float32)
     centred = x - x.mean(dim=(2, 3), keepdim=True)
     variance = (centred * centred).mean(dim=(2, 3), keepdim=True)
     return centred / torch.sqrt(variance + NOISE_VARIANCE)
@@ -59,9 +59,9 @@ class Projector(nn.Module):
         self.backbone = backbone
         self.projection = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Project uint8 N×1×H×W pictures to N×D."""
-        projected: Tensor = self.projection(self.backbone(pictures))
+    def forward(self, images: Tensor) -> Tensor:
+        """Project uint8 N×1×H×W images to N×D."""
+        projected: Tensor = self.projection(self.backbone(images))
         return projected
 
 
@@ -79,7 +79,7 @@ class Classifier(nn.Module):
             self.head.weight.copy_(torch.from_numpy(weight))
             self.head.bias.copy_(torch.from_numpy(bias))
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 N×1×H×W pictures to logits N×C and embeddings N×D."""
-        embedding = self.backbone(pictures)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 N×1×H×W images to logits N×C and embeddings N×D."""
+        embedding = self.backbone(images)
         return self.head(embedding), embedding

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecl.learning.evaluation.mistakes import MISTAKES, SHOWN, TABLE, picture_name
+from edgecl.learning.evaluation.mistakes import MISTAKES, SHOWN, TABLE, image_name
 from runtime.errors import InputError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_LARGEST_PICTURE = 1_000_000
+_LARGEST_IMAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class KeptMistake:
 
     Args:
         row: its row of mistakes.csv.
-        picture: a PNG; None where it is not there or damaged.
+        image: a PNG; None where it is not there or damaged.
     """
 
     row: Mapping[str, str]
-    picture: bytes | None
+    image: bytes | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RunFiles:
         metrics: the lines of metrics.jsonl.
         predictions: the rows of predictions.csv.
         embedding: the rows of embedding.csv.
-        mistakes: the most confident first; None for a run that kept no pictures of them.
+        mistakes: the most confident first; None for a run that kept no images of them.
         found: the names of the files that were read.
         problems: what could not be read, in words, for the page's notes.
     """
@@ -98,12 +98,12 @@ def _read_result(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror})",
-            mend=f"finish the run: edgecl train --resume --out {path.parent}",
+            hint=f"finish the run: edgecl train --resume --out {path.parent}",
         ) from error
     except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error})", mend="train again") from error
+        raise InputError(f"{path} is not JSON ({error})", hint="train again") from error
     if not isinstance(result, dict) or "accuracy" not in result:
-        raise InputError(f"{path} has no accuracy", mend="train again")
+        raise InputError(f"{path} has no accuracy", hint="train again")
     return result
 
 
@@ -149,22 +149,22 @@ def _mistakes(folder: Path, problems: list[str]) -> list[KeptMistake] | None:
         return None
     rows = _rows(folder / TABLE, problems)[:SHOWN]
     kept = [
-        KeptMistake(row, _picture(folder / picture_name(rank)))
+        KeptMistake(row, _image(folder / image_name(rank)))
         for rank, row in enumerate(rows, start=1)
     ]
-    missing = sum(mistake.picture is None for mistake in kept)
+    missing = sum(mistake.image is None for mistake in kept)
     if missing:
-        problems.append(f"{folder.name}: {missing} picture(s) missing or damaged.")
+        problems.append(f"{folder.name}: {missing} image(s) missing or damaged.")
     return kept
 
 
-def _picture(path: Path) -> bytes | None:
+def _image(path: Path) -> bytes | None:
     try:
         with open(path, "rb") as stream:
-            data = stream.read(_LARGEST_PICTURE + 1)
+            data = stream.read(_LARGEST_IMAGE + 1)
     except OSError:
         return None
-    if not data.startswith(_PNG) or not 24 < len(data) <= _LARGEST_PICTURE:
+    if not data.startswith(_PNG) or not 24 < len(data) <= _LARGEST_IMAGE:
         return None
     return data if all(png_size(data)) else None
 

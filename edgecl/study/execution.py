@@ -50,7 +50,7 @@ def begin(study: Study, folder: Path) -> None:
     path = folder / GRID
     if folder.exists() and not path.exists() and any(folder.iterdir()):
         raise InputError(
-            f"{folder} holds something that is no study", mend="name another folder with --out"
+            f"{folder} holds something that is no study", hint="name another folder with --out"
         )
     for cell in cells(study):
         run = folder / cell.name
@@ -62,7 +62,7 @@ def begin(study: Study, folder: Path) -> None:
             raise InputError(
                 f"{run} was run with {changed} {getattr(before, changed)}, the study now has "
                 f"{getattr(cell.config, changed)}",
-                mend="take another --out, or the choices that the study began with",
+                hint="take another --out, or the choices that the study began with",
             )
     write_json(path, {"schema": STUDY_SCHEMA, "grid": study.to_json()})
 
@@ -79,10 +79,10 @@ def read_grid(folder: Path) -> Study:
         schema, grid = whole["schema"], whole["grid"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder} is no study: {GRID} cannot be read", mend="name a study's folder"
+            f"{folder} is no study: {GRID} cannot be read", hint="name a study's folder"
         ) from error
     if schema > STUDY_SCHEMA:
-        raise InputError(f"{path} was written by a newer edgecl", mend="update edgecl")
+        raise InputError(f"{path} was written by a newer edgecl", hint="update edgecl")
     return Study.from_json(grid, where=str(path))
 
 

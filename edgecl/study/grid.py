@@ -29,7 +29,7 @@ class Study:
 
     Every encoder is evaluated without pretraining and after each method on each arm, on every
     fold of every seed, with every share of the labels. The arms are where pretraining gets its
-    pictures: `clean` from the unlabelled sets alone; `in-domain` from these and the train part,
+    images: `clean` from the unlabelled sets alone; `in-domain` from these and the train part,
     without labels; `paper` as in-domain, with the leaky sets too and on a random split, to
     measure what leaking is worth. All have the same budget of epochs.
 
@@ -78,7 +78,7 @@ class Study:
         """Whether the grid can be run.
 
         Raises:
-            InputError: a name that is not known, a share that is none, an arm without pictures.
+            InputError: a name that is not known, a share that is none, an arm without images.
         """
         _require_known("encoder", (*self.encoders, *self.baselines), ENCODER_NAMES)
         _require_known("method", self.methods, tuple(m for m in METHODS if m != "none"))
@@ -86,13 +86,13 @@ class Study:
         if self.methods and not self.unlabelled and CLEAN in self.arms:
             raise InputError(
                 "the arm 'clean' pretrains on unlabelled sets alone, and there is none",
-                mend="name one with --unlabelled, or leave the arm out with --arm in-domain",
+                hint="name one with --unlabelled, or leave the arm out with --arm in-domain",
             )
         for share in self.label_shares:
             if not 0 < share <= 1:
                 raise InputError(
                     f"a label share of {share:g} is not above 0 and at most 1",
-                    mend="give shares such as 0.05",
+                    hint="give shares such as 0.05",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Study:
         Raises:
             InputError: a field that this version does not know.
         """
-        return cls(**known_values(cls, value, where=where, mend="update edgecl"))
+        return cls(**known_values(cls, value, where=where, hint="update edgecl"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Condition:
 
     Args:
         encoder, method: by name.
-        arm: where pretraining got its pictures; `NO_ARM` without pretraining.
+        arm: where pretraining got its images; `NO_ARM` without pretraining.
         protocol: of the split, `grouped` or `paper`.
         label_share: in (0, 1].
         views: the augmentation. Without pretraining there is one condition for the views of each
@@ -258,5 +258,5 @@ def _require_known(what: str, names: tuple[str, ...], known: tuple[str, ...]) ->
     for name in names:
         if name not in known:
             raise InputError(
-                f"there is no {what} {name!r}", mend=f"choose among {', '.join(known)}"
+                f"there is no {what} {name!r}", hint=f"choose among {', '.join(known)}"
             )

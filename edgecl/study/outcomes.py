@@ -1,4 +1,4 @@
-"""From a study's run directories to what each condition answered, picture by picture."""
+"""From a study's run directories to what each condition answered, image by image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Outcome:
 
     Args:
         condition: which.
-        files: N names of the tested pictures, sorted.
+        files: N names of the tested images, sorted.
         groups: N names.
         right: float64, N: how often each was answered rightly, 0 to 1.
         runs: how many runs are in it.
@@ -59,7 +59,7 @@ class PretrainingSpeed:
 
     Args:
         step_seconds: median time of a step, two views of a batch.
-        pictures_per_second: pictures, each in two views.
+        images_per_second: images, each in two views.
         probe_accuracy, knn_accuracy: of the frozen encoder at the end, on validation parts, mean.
         contrastive_accuracy: in the last epoch, mean.
         runs: how many pretrainings there were.
@@ -67,7 +67,7 @@ class PretrainingSpeed:
     """
 
     step_seconds: float
-    pictures_per_second: float
+    images_per_second: float
     probe_accuracy: float
     knn_accuracy: float
     contrastive_accuracy: float
@@ -163,7 +163,7 @@ def _speed(folder: Path, group: Sequence[Cell]) -> PretrainingSpeed:
         last.append(lines[-1])
     return PretrainingSpeed(
         step_seconds=median(steps),
-        pictures_per_second=median(rates),
+        images_per_second=median(rates),
         probe_accuracy=fmean(line["probe_accuracy"] for line in last),
         knn_accuracy=fmean(line["knn_accuracy"] for line in last),
         contrastive_accuracy=fmean(line["contrastive_accuracy"] for line in last),
@@ -184,7 +184,7 @@ def _predictions(run: Path) -> list[dict[str, str]]:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read", mend=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"remove {run} and run the study again"
         ) from error
     return rows
 
@@ -195,7 +195,7 @@ def _metrics(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", mend=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"remove {run} and run the study again"
         ) from error
 
 

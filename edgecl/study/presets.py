@@ -24,7 +24,7 @@ NEU_CPU = Study(
     label_shares=(0.01, 0.05, 0.1, 1.0),
     pretrain_epochs=20,
     rate=1e-3,
-    autocast="off",  # bf16 gains nothing for small pictures, and fixed is easier to repeat
+    autocast="off",  # bf16 gains nothing for small images, and fixed is easier to repeat
 )
 
 # The paper's grid at the paper's size, under both protocols: days on a GPU.

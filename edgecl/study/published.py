@@ -1,7 +1,7 @@
 """What Zabin et al. 2023 report on NEU, to stand beside what is measured here.
 
-Taken on one random split of 1,260/270/270 pictures without seeds, through which overlapping
-pictures leak, after pretraining on sets that hold half of NEU. Accuracy is a share; parameters
+Taken on one random split of 1,260/270/270 images without seeds, through which overlapping
+images leak, after pretraining on sets that hold half of NEU. Accuracy is a share; parameters
 are as published.
 """
 

@@ -1,7 +1,7 @@
 """What answers of several runs say together: pure functions of arrays.
 
-Pictures of one overlap group show the same metal and are right or wrong together, so groups are
-what is drawn and what signs are flipped for, never single pictures.
+Images of one overlap group show the same metal and are right or wrong together, so groups are
+what is drawn and what signs are flipped for, never single images.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """One condition minus another on the same pictures.
+    """One condition minus another on the same images.
 
     Args:
         estimate: of the difference in accuracy.
         p: two-sided, of a sign-flip test over groups.
-        pictures: how many were answered under both.
+        images: how many were answered under both.
     """
 
     estimate: Estimate
     p: float
-    pictures: int
+    images: int
 
 
 def mean_by_groups(right: NDArray[np.float64], groups: Sequence[str], *, seed: int = 0) -> Estimate:
     """Accuracy with a 95 % percentile interval by bootstrap over groups.
 
     Args:
-        right: float64, N: how often each picture was answered rightly, 0 to 1, over seeds and
+        right: float64, N: how often each image was answered rightly, 0 to 1, over seeds and
             draws.
         groups: N names.
     """
@@ -61,13 +61,13 @@ def mean_by_groups(right: NDArray[np.float64], groups: Sequence[str], *, seed: i
 def paired_difference(
     first: NDArray[np.float64], second: NDArray[np.float64], groups: Sequence[str], *, seed: int = 0
 ) -> Difference:
-    """`first` minus `second`, picture by picture, with interval and test over groups.
+    """`first` minus `second`, image by image, with interval and test over groups.
 
     The test flips the sign of whole groups at random (Fisher's randomisation test for pairs):
     under the null hypothesis the two conditions can be swapped within any group.
 
     Args:
-        first, second: float64, N, of the same pictures, see `mean_by_groups`.
+        first, second: float64, N, of the same images, see `mean_by_groups`.
         groups: N names.
     """
     difference = first - second

@@ -66,7 +66,7 @@ def _condition(
         "macro_f1": outcome.macro_f1,
         "recall": outcome.recall,
         "lowest_recall": [worst, outcome.recall[worst]],
-        "pictures": len(outcome.files),
+        "images": len(outcome.files),
         "groups": len(set(outcome.groups)),
         "runs": outcome.runs,
         "expected_runs": outcome.expected_runs,
@@ -113,5 +113,5 @@ def _compare(
         "second": asdict(second),
         "difference": asdict(found.estimate),
         "p": found.p,
-        "pictures": found.pictures,
+        "images": found.images,
     }

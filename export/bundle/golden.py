@@ -1,4 +1,4 @@
-"""Choose the control pictures of a bundle: see `runtime.session.golden`."""
+"""Choose the golden images of a bundle: see `runtime.session.golden`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.session.golden import CLOSE, PICTURES, PROBABILITIES, Control
+from runtime.session.golden import CLOSE, IMAGES, PROBABILITIES, GoldenImages
 
 PER_CLASS, MOST = 2, 16
 MOST_BYTES = 2**20
-"""Of pictures, before they are compressed."""
+"""Of images, before they are compressed."""
 SPARE = 3
 """So many times as many are tried, since what ships must be close to the network on all."""
 
@@ -20,10 +20,10 @@ Answers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 N×H×W → float32 N×C."""
 
 
-def choose_control(
+def choose_golden(
     images: NDArray[np.uint8], probabilities: NDArray[np.float32], shipped: Sequence[Answers]
 ) -> list[int]:
-    """Rows of pictures on which the network was sure, and all that ships comes close to it.
+    """Rows of images on which the network was sure, and all that ships comes close to it.
 
     Args:
         images: uint8, N×H×W, of the validation part.
@@ -37,7 +37,7 @@ def choose_control(
     answered = probabilities.argmax(axis=1)
     room = max(1, min(MOST, MOST_BYTES // images[0].size))
     order = np.argsort(-sure, kind="stable")
-    turn = np.zeros(len(images), np.int64)  # the how-manieth of its class a picture is
+    turn = np.zeros(len(images), np.int64)  # the how-manieth of its class an image is
     for label in np.unique(answered):
         of_class = order[answered[order] == label]
         turn[of_class] = np.arange(len(of_class))
@@ -55,8 +55,8 @@ def choose_control(
     return taken
 
 
-def write_control(path: Path, control: Control) -> None:
-    """Write `control.npz`."""
-    arrays = {PICTURES: control.pictures, PROBABILITIES: control.probabilities}
+def write_golden(path: Path, golden: GoldenImages) -> None:
+    """Write `golden.npz`."""
+    arrays = {IMAGES: golden.images, PROBABILITIES: golden.probabilities}
     with open(path, "wb") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibration.record import FILE as CALIBRATION_FILE
-from export.bundle.golden import write_control
+from export.bundle.golden import write_golden
 from export.bundle.signing import write_signature
 from export.job import Job
 from export.outcome import Artefact, Outcome
@@ -27,7 +27,7 @@ from runtime.artifact.bundle import (
 )
 from runtime.errors import InputError
 from runtime.files.atomic import explained, replacing_folder, write_json
-from runtime.session.golden import CONTROL
+from runtime.session.golden import GOLDEN
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,8 +63,8 @@ def write_bundle(
         for name in outcome.shipped:
             path = artefacts[name].path
             (folder / path.name).write_bytes(path.read_bytes())
-        if outcome.control is not None:
-            write_control(folder / CONTROL, outcome.control)
+        if outcome.golden is not None:
+            write_golden(folder / GOLDEN, outcome.golden)
         calibration: dict[str, Any] = {}
         if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
             calibration = plan.summary()
@@ -96,11 +96,11 @@ def require_own_place(out: Path) -> None:
             if any(out.iterdir()) and not (out / MANIFEST).is_file():
                 raise InputError(
                     f"{out} holds things that are not of a bundle, and they would be lost",
-                    mend="name another --out, or move that folder away",
+                    hint="name another --out, or move that folder away",
                 )
         elif out.exists() or out.is_symlink():
             raise InputError(
-                f"{out} is a file, not a bundle", mend="name another --out, or remove that file"
+                f"{out} is a file, not a bundle", hint="name another --out, or remove that file"
             )
         above = next(folder for folder in out.absolute().parents if folder.exists())
         if not above.is_dir():
@@ -132,7 +132,7 @@ def _manifest(
         },
         "gate": {
             **asdict(job.limits),
-            "validation_pictures": len(job.validation),
+            "validation_images": len(job.validation),
             "reference_accuracy": outcome.comparisons["fp32"].reference_accuracy,
             "comparisons": {
                 name: asdict(comparison) for name, comparison in outcome.comparisons.items()

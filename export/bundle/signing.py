@@ -49,22 +49,22 @@ def load_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateK
         raise cryptography_missing() from error
     if b"PUBLIC KEY-----" in data:
         raise InputError(
-            f"{path} is a public key, which cannot sign", mend="give the private one of the pair"
+            f"{path} is a public key, which cannot sign", hint="give the private one of the pair"
         )
     encrypted = b"ENCRYPTED" in data
     if encrypted and not password:
-        raise InputError(f"{path} is encrypted", mend=f"put its password into {PASSWORD_VARIABLE}")
+        raise InputError(f"{path} is encrypted", hint=f"put its password into {PASSWORD_VARIABLE}")
     try:
         key = load_pem_private_key(data, password.encode() if encrypted and password else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if encrypted:
             raise InputError(
                 f"{path} cannot be decrypted: the password is wrong, or the file is damaged",
-                mend=f"correct the password in {PASSWORD_VARIABLE}",
+                hint=f"correct the password in {PASSWORD_VARIABLE}",
             ) from error
-        raise InputError(f"{path} is not a private key in PEM form", mend=_NAMED) from error
+        raise InputError(f"{path} is not a private key in PEM form", hint=_NAMED) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(f"{path} is a key of another kind than Ed25519", mend=_NAMED)
+        raise InputError(f"{path} is a key of another kind than Ed25519", hint=_NAMED)
     return key
 
 
@@ -110,7 +110,7 @@ def write_key_pair(name: Path, password: str | None = None) -> tuple[Path, Path,
     except ImportError as error:
         raise cryptography_missing() from error
     if not name.name:
-        raise InputError(f"{name} is no name for keys", mend="give one such as line-3")
+        raise InputError(f"{name} is no name for keys", hint="give one such as line-3")
     private, public = (
         name.with_name(name.name + suffix) for suffix in (PRIVATE_SUFFIX, PUBLIC_SUFFIX)
     )
@@ -118,7 +118,7 @@ def write_key_pair(name: Path, password: str | None = None) -> tuple[Path, Path,
         if path.exists() or path.is_symlink():
             raise InputError(
                 f"{path} is already there, and a key is never overwritten",
-                mend="choose another name, or move the old pair away",
+                hint="choose another name, or move the old pair away",
             )
     key = Ed25519PrivateKey.generate()
     encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()

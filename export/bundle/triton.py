@@ -52,8 +52,8 @@ def write_triton(
         precisions: of the bundle; None for all that it holds.
         plans: engine files by precision. They must have been built on the server's GPU by the
             server's TensorRT, for batches up to `max_batch`.
-        max_batch: pictures that the server may put together; 1 for no batching.
-        queue_delay_us: microseconds that a picture may wait for others.
+        max_batch: images that the server may put together; 1 for no batching.
+        queue_delay_us: microseconds that an image may wait for others.
         instances: of each model.
         threads: inside one operator of onnxruntime; 0 for its own choice.
 
@@ -71,7 +71,7 @@ def write_triton(
         (threads, 0, "number of threads"),
     ):
         if value < least:
-            raise InputError(f"{what} {value} is too small", mend=f"give {least} or more")
+            raise InputError(f"{what} {value} is too small", hint=f"give {least} or more")
     bundle = load_bundle(bundle_path)
     chosen = list(bundle.precisions) if precisions is None else list(precisions)
     labels = _label_file(bundle)
@@ -90,7 +90,7 @@ def write_triton(
         models[title] = path, "model.onnx", config
     for precision, plan in (plans or {}).items():
         if not plan.is_file():
-            raise InputError(f"there is no engine {plan}", mend="build it on the server first")
+            raise InputError(f"there is no engine {plan}", hint="build it on the server first")
         title = model_name(f"{name}_{precision}_tensorrt")
         widths = _widths(bundle.onnx_path(next(iter(bundle.precisions))))
         config = _config(title, bundle, widths, platform="tensorrt_plan", **shared)
@@ -122,7 +122,7 @@ def _config(
     instances: int,
 ) -> dict[str, Any]:
     """The fields of a `ModelConfig`."""
-    picture = [1, *bundle.contract.input.shape]
+    image = [1, *bundle.contract.input.shape]
     outputs: list[dict[str, Any]] = [
         {"name": name, "data_type": Word("TYPE_FP32"), "dims": [widths[name]]}
         for name in OUTPUT_NAMES
@@ -133,7 +133,7 @@ def _config(
         "name": title,
         "platform": platform,
         "max_batch_size": max_batch,
-        "input": [{"name": INPUT_NAME, "data_type": Word("TYPE_UINT8"), "dims": picture}],
+        "input": [{"name": INPUT_NAME, "data_type": Word("TYPE_UINT8"), "dims": image}],
         "output": outputs,
         "version_policy": {"latest": {"num_versions": 1}},
         "instance_group": [
@@ -142,7 +142,7 @@ def _config(
                 "kind": Word("KIND_GPU" if platform == "tensorrt_plan" else "KIND_CPU"),
             }
         ],
-        # The first picture of the line must not pay for what is set up at the first run.
+        # The first image of the line must not pay for what is set up at the first run.
         "model_warmup": [
             {
                 "name": f"batch of {batch}",
@@ -151,7 +151,7 @@ def _config(
                     "key": INPUT_NAME,
                     "value": {
                         "data_type": Word("TYPE_UINT8"),
-                        "dims": picture,
+                        "dims": image,
                         "random_data": Word("true"),
                     },
                 },
@@ -165,7 +165,7 @@ def _config(
 
 
 def _widths(path: Path) -> dict[str, int]:
-    """The length of every answer for one picture, from the graph."""
+    """The length of every answer for one image, from the graph."""
     graph = onnx.load(path, load_external_data=False).graph
     widths = {}
     for output in graph.output:
@@ -179,7 +179,7 @@ def _label_file(bundle: Bundle) -> str:
         if not label.strip() or "\n" in label or "\r" in label:
             raise InputError(
                 f"Triton's label file cannot hold the label {label!r} of {bundle.path}",
-                mend="rename the class, and train again",
+                hint="rename the class, and train again",
             )
     return "".join(f"{label}\n" for label in bundle.contract.labels)
 
@@ -197,7 +197,7 @@ def require_own_folder(out: Path) -> None:
         if not config.is_file() or not config.read_text(errors="replace").startswith(MARK):
             raise InputError(
                 f"{out} holds {entry.name}, which edgecl did not write",
-                mend="name a folder of its own; a server takes several model repositories",
+                hint="name a folder of its own; a server takes several model repositories",
             )
 
 

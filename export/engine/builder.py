@@ -37,7 +37,7 @@ class Batches:
         if not 1 <= self.smallest <= self.usual <= self.largest:
             raise InputError(
                 f"batch sizes {self.smallest}, {self.usual}, {self.largest} are not in order",
-                mend="give smallest ≤ usual ≤ largest, from 1",
+                hint="give smallest ≤ usual ≤ largest, from 1",
             )
 
 
@@ -61,12 +61,12 @@ class BuildOptions:
         if self.level is not None and self.level not in LEVELS:
             raise InputError(
                 f"builder optimisation level {self.level} does not exist",
-                mend=f"choose {LEVELS[0]} (quick to build) to {LEVELS[-1]} (quick to run)",
+                hint=f"choose {LEVELS[0]} (quick to build) to {LEVELS[-1]} (quick to run)",
             )
         if self.workspace is not None and self.workspace < 1:
             raise InputError(
                 f"a workspace of {self.workspace} bytes holds nothing",
-                mend="give a positive number of bytes, or none for TensorRT's own limit",
+                hint="give a positive number of bytes, or none for TensorRT's own limit",
             )
 
 
@@ -130,13 +130,13 @@ def build_engine(
             raise InputError(
                 f"{title(trt)} does not take batches of {options.batches.smallest} to "
                 f"{options.batches.largest} for {where}",
-                mend="export it again, with a dynamic batch",
+                hint="export it again, with a dynamic batch",
             )
         plan = _build(trt, builder, network, config, report, where)
         if plan is None:
             raise InputError(
                 f"{title(trt)} could not build {where}: {_last_error(lines)}",
-                mend="give it more memory or another target; the builder's own words say which",
+                hint="give it more memory or another target; the builder's own words say which",
             )
         return Engine(
             plan=bytes(plan),
@@ -162,14 +162,14 @@ def _build(
 def _profile(builder: Any, network: Any, batches: Batches, where: str) -> Any:
     profile = builder.create_optimization_profile()
     if not network.num_inputs:
-        raise InputError(f"{where} has no input", mend="give a file that 'edgecl export' wrote")
+        raise InputError(f"{where} has no input", hint="give a file that 'edgecl export' wrote")
     for place in range(network.num_inputs):
         tensor = network.get_input(place)
         batch, *rest = tensor.shape
         if -1 in rest:
             raise InputError(
                 f"input {tensor.name!r} of {where} has no fixed size but for its batch",
-                mend="export it at one picture size",
+                hint="export it at one image size",
             )
         sizes = (batches.smallest, batches.usual, batches.largest)
         # A fixed batch stays what it is, whatever was asked for.

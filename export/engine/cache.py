@@ -35,7 +35,7 @@ class Wanted:
 
     Args:
         onnx_sha256: of the model.
-        options: how it must have been built; None for any way that takes single pictures.
+        options: how it must have been built; None for any way that takes single images.
     """
 
     precision: str

@@ -30,7 +30,7 @@ def engine_folders(bundle: Path, *, own_only: bool = False) -> tuple[Path, ...]:
     if own is None and own_only:
         raise InputError(
             "engines that this box built itself lie in the user's cache, and this user has no home",
-            mend="point XDG_CACHE_HOME at a folder of its own",
+            hint="point XDG_CACHE_HOME at a folder of its own",
         )
     owned = () if own is None else (own,)
     return owned if own_only else (bundle / ENGINES, *owned)
@@ -54,7 +54,7 @@ def writable_folder(folders: Sequence[Path]) -> Path:
         refused = f"{folder} is not writable"
     raise InputError(
         f"there is no folder for engines ({refused})",
-        mend="make the bundle's folder writable, or point XDG_CACHE_HOME at one that is",
+        hint="make the bundle's folder writable, or point XDG_CACHE_HOME at one that is",
     )
 
 
@@ -70,12 +70,12 @@ def require_private(folder: Path) -> None:
         return
     except OSError as error:
         raise InputError(
-            f"{folder} cannot be looked at ({error.strerror})", mend="set its permissions right"
+            f"{folder} cannot be looked at ({error.strerror})", hint="set its permissions right"
         ) from error
     if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise InputError(
             f"{folder} can be written by other users, so engines in it are not this box's own",
-            mend=f"chown it to the user that runs edgecl, and chmod go-w {folder}",
+            hint=f"chown it to the user that runs edgecl, and chmod go-w {folder}",
         )
 
 

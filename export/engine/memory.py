@@ -4,7 +4,7 @@ The need is estimated by a stated rule, since nothing on the box can tell it bef
 
     need = BASE                              CUDA's context and TensorRT's own code and buffers
          + 4 × the ONNX file                 the file, the parsed network, weights on the GPU, plan
-         + 2 × 64 × 4 × H × W × batch        two activations alive, 64 channels of the full picture
+         + 2 × 64 × 4 × H × W × batch        two activations alive, 64 channels of the full image
          + workspace                         what a tactic may use
 
 BASE and the factors are chosen to be cautious; they were not measured on a Jetson. A refusal can be
@@ -94,7 +94,7 @@ def preflight(
         return options
     need = estimate(onnx_bytes, size, options)
     if need.total > free:
-        raise InputError(_refusal(target, free, need, options), mend=_mend(free, need, options))
+        raise InputError(_refusal(target, free, need, options), hint=_hint(free, need, options))
     if target.shares_memory and options.workspace is None:
         return replace(options, workspace=(free - need.fixed) // 2 // MIB * MIB)
     return options
@@ -109,7 +109,7 @@ def _refusal(target: Target, free: int, need: Need, options: BuildOptions) -> st
     )
 
 
-def _mend(free: int, need: Need, options: BuildOptions) -> str:
+def _hint(free: int, need: Need, options: BuildOptions) -> str:
     room = (free - need.fixed) // MIB
     if room * MIB >= SMALLEST_WORKSPACE:
         return f"end other programs, or give --workspace {room} (MiB) or less"

@@ -44,14 +44,14 @@ def set_targets(trt: Any, config: Any, capabilities: Sequence[str]) -> None:
     if not is_rtx(trt):
         raise InputError(
             f"{title(trt)} builds for the GPU in this machine, not for {', '.join(capabilities)}",
-            mend="leave the compute capability out, and build on the target",
+            hint="leave the compute capability out, and build on the target",
         )
     known = known_capabilities(trt)
     unknown = [name for name in capabilities if name not in known]
     if unknown:
         raise InputError(
             f"{title(trt)} does not compile for compute capability {unknown[0]}",
-            mend=f"choose among {', '.join(known)}",
+            hint=f"choose among {', '.join(known)}",
         )
     config.num_compute_capabilities = len(capabilities)
     for place, name in enumerate(capabilities):

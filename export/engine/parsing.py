@@ -44,8 +44,8 @@ class RefusedGraphError(InputError):
         refusals: everything that the parser found.
     """
 
-    def __init__(self, problem: str, refusals: tuple[Refusal, ...], *, mend: str) -> None:
-        super().__init__(problem, mend=mend)
+    def __init__(self, problem: str, refusals: tuple[Refusal, ...], *, hint: str) -> None:
+        super().__init__(problem, hint=hint)
         self.refusals = refusals
 
 
@@ -68,7 +68,7 @@ def parse(trt: Any, parser: Any, model: bytes, *, where: str) -> None:
     raise RefusedGraphError(
         f"{title(trt)} does not take {where}: {shown or 'no reason given'}",
         refusals,
-        mend="replace the operator in the network, or run this model with onnxruntime or OpenVINO"
+        hint="replace the operator in the network, or run this model with onnxruntime or OpenVINO"
         if lacking
         else "give a file that 'edgecl export' wrote",
     )

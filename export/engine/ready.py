@@ -57,7 +57,7 @@ def ready_engine(
     Args:
         bundle: as `load_bundle` verified it.
         options: how to build; None takes an engine that was built in any way, and builds with
-            TensorRT's own limits, for single pictures, where there is none.
+            TensorRT's own limits, for single images, where there is none.
         trt: the TensorRT module; None for the one that the probe found.
         probe: what `runtime.gpu.probe.probe_gpu` found; None to ask it.
         report: called with (stage, done, total, text) as the build goes on.
@@ -158,13 +158,13 @@ def _read_model(bundle: Bundle, path: Path) -> bytes:
         model = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror})", mend="copy the bundle again, whole"
+            f"{path} cannot be read ({error.strerror})", hint="copy the bundle again, whole"
         ) from error
     entry = bundle.manifest["files"].get(path.name)
     if entry is None or entry["sha256"] != hashlib.sha256(model).hexdigest():
         raise InputError(
             f"{path} is not the file that the manifest names",
-            mend="copy the bundle again, or export it again",
+            hint="copy the bundle again, or export it again",
         )
     return model
 
@@ -184,7 +184,7 @@ def _require_disk(folder: Path, onnx_bytes: int) -> None:
         raise InputError(
             f"too little disk for the engine: {free / MIB:,.0f} MiB are free in {folder}, about "
             f"{need / MIB:,.0f} MiB are needed",
-            mend="make room, or point XDG_CACHE_HOME at another disk",
+            hint="make room, or point XDG_CACHE_HOME at another disk",
         )
 
 

@@ -54,13 +54,13 @@ def target_of(probe: Any) -> Target:
         what = first.missing if first else "TensorRT or its GPU is missing"
         raise InputError(
             f"no engine can be built or run on this machine: {what}",
-            mend=first.install if first else "see 'edgecl doctor'",
+            hint=first.install if first else "see 'edgecl doctor'",
         )
     refusal = not_served(probe.tensorrt, probe.serves, probe.compute_capability)
     if refusal:
         raise InputError(
             f"no engine can be built or run on this machine: {refusal}",
-            mend="pip install 'edgecl[tensorrt]', or take --device cpu",
+            hint="pip install 'edgecl[tensorrt]', or take --device cpu",
         )
     return Target(
         module=probe.module,

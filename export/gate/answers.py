@@ -1,4 +1,4 @@
-"""What a network answers for pictures: as trained, and as exported."""
+"""What a network answers for images: as trained, and as exported."""
 
 from __future__ import annotations
 

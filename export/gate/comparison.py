@@ -1,4 +1,4 @@
-"""What a precision answers beside the trained model, on the same pictures."""
+"""What a precision answers beside the trained model, on the same images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LISTED = 100
 """So many escapes are named one by one; all are counted."""
 
 NO_ANSWER = -1
-"""Stands for the answer of a picture whose probabilities are no numbers; no class has it."""
+"""Stands for the answer of an image whose probabilities are no numbers; no class has it."""
 
 Interval = tuple[float, float]
 
@@ -25,7 +25,7 @@ class ClassRecall:
     """How often a class was found, before and after.
 
     Args:
-        pictures: of this class.
+        images: of this class.
         reference: how many of them the trained model answered rightly.
         candidate: how many of them the precision did.
         lost: how many only the trained model did.
@@ -33,7 +33,7 @@ class ClassRecall:
     """
 
     label: str
-    pictures: int
+    images: int
     reference: int
     candidate: int
     lost: int
@@ -41,13 +41,13 @@ class ClassRecall:
 
     @property
     def recall(self) -> float | None:
-        """Share that the precision finds; None for a class without a picture."""
-        return self.candidate / self.pictures if self.pictures else None
+        """Share that the precision finds; None for a class without an image."""
+        return self.candidate / self.images if self.images else None
 
     @property
     def reference_recall(self) -> float | None:
-        """Share that the trained model finds; None for a class without a picture."""
-        return self.reference / self.pictures if self.pictures else None
+        """Share that the trained model finds; None for a class without an image."""
+        return self.reference / self.images if self.images else None
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Escape:
     """A defect that the trained model caught and the precision does not.
 
     Args:
-        row: the picture's number among those compared, from 0.
+        row: the image's number among those compared, from 0.
         label: the truth.
         reference: the trained model's answer.
         reference_confidence: its probability.
@@ -73,23 +73,23 @@ class Escape:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A precision beside the trained model, on the same pictures; plain JSON by `asdict`.
+    """A precision beside the trained model, on the same images; plain JSON by `asdict`.
 
-    The intervals are Wilson's of 95 % and take pictures as independent.
+    The intervals are Wilson's of 95 % and take images as independent.
 
     Args:
         accuracy: share of right answers of the precision, 0 to 1.
         reference_accuracy: the trained model's.
         max_abs_diff: the largest change of any probability.
-        agreement: share of pictures with the trained model's label.
-        pictures: how many were compared.
+        agreement: share of images with the trained model's label.
+        images: how many were compared.
         accuracy_interval: of `accuracy`.
         reference_interval: of `reference_accuracy`.
-        lost: pictures that only the trained model answers rightly.
-        gained: pictures that only the precision answers rightly.
+        lost: images that only the trained model answers rightly.
+        gained: images that only the precision answers rightly.
         mcnemar_p: McNemar's exact two-sided test of `lost` against `gained` (McNemar 1947).
         classes: every class, in the order of the labels.
-        caught: pictures of a defect class that the trained model caught.
+        caught: images of a defect class that the trained model caught.
         escapes: how many of `caught` the precision does not catch.
         escape_rate: `escapes` / `caught`; None where nothing was caught.
         escape_interval: of `escape_rate`; None where nothing was caught.
@@ -101,7 +101,7 @@ class Comparison:
     reference_accuracy: float
     max_abs_diff: float
     agreement: float
-    pictures: int
+    images: int
     accuracy_interval: Interval
     reference_interval: Interval
     lost: int
@@ -142,11 +142,11 @@ def compare(
         pass_labels: the labels that let a part pass.
 
     Raises:
-        ValueError: shapes or labels that do not pair, or no pictures.
+        ValueError: shapes or labels that do not pair, or no images.
     """
     if reference.shape != candidate.shape or len(targets) != len(reference) or not len(targets):
         raise ValueError(
-            f"answers of shapes {reference.shape} and {candidate.shape} for {len(targets)} pictures"
+            f"answers of shapes {reference.shape} and {candidate.shape} for {len(targets)} images"
         )
     classes = reference.shape[1]
     labels = labels or [str(number) for number in range(classes)]
@@ -166,7 +166,7 @@ def compare(
         reference_accuracy=float(right_before.mean()),
         max_abs_diff=float(change.max()),
         agreement=float(((answered == expected) & (answered != NO_ANSWER)).mean()),
-        pictures=count,
+        images=count,
         accuracy_interval=share_interval(int(right_now.sum()), count),
         reference_interval=share_interval(int(right_before.sum()), count),
         lost=int(lost.sum()),

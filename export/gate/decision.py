@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from export.gate.comparison import Comparison, Interval, compare
 from runtime.statistics import Z95, share_interval
 
-__all__ = ["Comparison", "Limits", "caveat", "compare", "pictures_to_prove", "reason_to_refuse"]
+__all__ = ["Comparison", "Limits", "caveat", "compare", "images_to_prove", "reason_to_refuse"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
         reasons.append(
             f"accuracy fell by {comparison.drop:.2f} points, from "
             f"{comparison.reference_accuracy:.2%} to {comparison.accuracy:.2%} "
-            f"({_range(comparison.accuracy_interval)}) on {comparison.pictures} validation "
-            f"pictures, {limits.max_drop:g} are allowed; {worst.label} lost most, "
-            f"{worst.lost} of {worst.pictures}"
+            f"({_range(comparison.accuracy_interval)}) on {comparison.images} validation "
+            f"images, {limits.max_drop:g} are allowed; {worst.label} lost most, "
+            f"{worst.lost} of {worst.images}"
         )
     rate, interval = comparison.escape_rate, comparison.escape_interval
     if rate is not None and interval and 100 * rate > limits.max_escapes + 1e-9:
@@ -43,7 +43,7 @@ def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
         reasons.append(
             f"{comparison.escapes} of {comparison.caught} defects that FP32 caught escape, "
             f"{rate:.2%} ({_range(interval)}), {limits.max_escapes:g}% are allowed; most are "
-            f"{worst.label}, {worst.escapes} of {worst.pictures}"
+            f"{worst.label}, {worst.escapes} of {worst.images}"
         )
     return "; ".join(reasons)
 
@@ -54,14 +54,14 @@ def caveat(comparison: Comparison, limits: Limits) -> str:
     A part proves a limit where not one loss in it puts the interval's upper end below the limit.
     """
     found = [
-        _too_few(comparison.pictures, "validation pictures", limits.max_drop),
+        _too_few(comparison.images, "validation images", limits.max_drop),
         _too_few(comparison.caught, "defects that FP32 caught", limits.max_escapes),
     ]
     return "; ".join(text for text in found if text)
 
 
-def pictures_to_prove(limit: float) -> int | None:
-    """How many pictures without one loss put the 95 % interval's upper end to `limit` or below.
+def images_to_prove(limit: float) -> int | None:
+    """How many images without one loss put the 95 % interval's upper end to `limit` or below.
 
     Args:
         limit: a share, 0 to 1.
@@ -78,7 +78,7 @@ def _too_few(count: int, what: str, limit: float) -> str:
         return ""
     if not count:
         return f"there are no {what}"
-    needed = pictures_to_prove(limit / 100)
+    needed = images_to_prove(limit / 100)
     if needed is not None and count >= needed:
         return ""
     more = "no number would" if needed is None else f"{needed} would"

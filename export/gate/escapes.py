@@ -1,4 +1,4 @@
-"""What escaped a precision, with its pictures, for the page."""
+"""What escaped a precision, with its images, for the page."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Any
 
 from export.gate.comparison import Comparison
 from export.gate.thumbnails import MOST, thumbnails
-from export.job import Pictures
+from export.job import DataPart
 
 
-def pictured(comparison: Comparison, pictures: Pictures) -> list[dict[str, Any]]:
-    """The first escapes of a comparison as plain JSON, with small pictures.
+def with_thumbnails(comparison: Comparison, dataset: DataPart) -> list[dict[str, Any]]:
+    """The first escapes of a comparison as plain JSON, with small images.
 
     Args:
-        pictures: those that were compared.
+        images: those that were compared.
     """
     shown = comparison.escaped[:MOST]
-    small = thumbnails(pictures.images, [escape.row for escape in shown])
+    small = thumbnails(dataset.images, [escape.row for escape in shown])
     return [
         {
-            "file": pictures.files[escape.row],
+            "file": dataset.files[escape.row],
             "label": escape.label,
             "reference": escape.reference,
             "reference_confidence": escape.reference_confidence,
             "answered": escape.answer,
             "confidence": escape.confidence,
-            "picture": picture,
+            "image": image,
         }
-        for escape, picture in zip(shown, small, strict=True)
+        for escape, image in zip(shown, small, strict=True)
     ]

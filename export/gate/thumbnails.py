@@ -1,4 +1,4 @@
-"""Pictures in small, as text that fits into JSON and into a page."""
+"""Images in small, as text that fits into JSON and into a page."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from runtime.image.thumbnail import thumbnail
 
 MOST = 24
-"""At most so many pictures of one precision are shown."""
+"""At most so many images of one precision are shown."""
 
 _PIXELS = 112 * 112
 _LONGEST = 280
 
 
 def thumbnails(images: NDArray[np.uint8], rows: Sequence[int]) -> list[str]:
-    """The first `MOST` of the pictures in `rows`, in small.
+    """The first `MOST` of the images in `rows`, in small.
 
     Args:
         images: uint8, N×H×W.
-        rows: numbers of pictures, as in `Comparison.escaped`.
+        rows: numbers of images, as in `Comparison.escaped`.
 
     Returns:
         A PNG in Base64 for each.

@@ -116,7 +116,7 @@ def with_patches(model: onnx.ModelProto, layer: FirstLayer) -> tuple[onnx.ModelP
 def with_pairs(model: onnx.ModelProto, layer: FirstLayer) -> tuple[onnx.ModelProto, list[str]]:
     """The convolution over pairs of neighbouring columns as channels: fewer and fuller taps.
 
-    Where channels lie last in memory, as for INT8, the pairs are the picture as it lies.
+    Where channels lie last in memory, as for INT8, the pairs are the image as it lies.
 
     Returns:
         The model, and the new tensors, of the range of the convolution's input; the same model

@@ -28,13 +28,13 @@ class Finding:
         rule: a key of `RULES`.
         node: the node's name, or its first output's where it has none.
         problem: what is wrong with it.
-        mend: what to do.
+        hint: what to do.
     """
 
     rule: str
     node: str
     problem: str
-    mend: str
+    hint: str
 
     def __str__(self) -> str:
         return f"{self.node} breaks the rule '{self.rule}': {self.problem}"
@@ -44,7 +44,7 @@ def lint(model: onnx.ModelProto) -> list[Finding]:
     """Everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
     graph = _Graph(model)
     return [
-        Finding(rule, _name(node), problem, entry.mend)
+        Finding(rule, _name(node), problem, entry.hint)
         for rule, entry in RULES.items()
         for node, problem in entry.check(graph)
     ]
@@ -60,7 +60,7 @@ def require_clean(model: onnx.ModelProto) -> None:
     if findings:
         more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
         raise InputError(
-            f"TensorRT does not take this Q/DQ: {findings[0]}{more}", mend=findings[0].mend
+            f"TensorRT does not take this Q/DQ: {findings[0]}{more}", hint=findings[0].hint
         )
 
 
@@ -230,14 +230,14 @@ class Rule:
 
     Args:
         check: yields the nodes that break it, and how.
-        mend: what to do.
+        hint: what to do.
         effect: what breaking it does. `refused` and `misread` were seen with TensorRT for RTX 1.7;
             `invalid` is what ONNX itself refuses; `slow` is NVIDIA's documentation, "Working with
             Quantized Types", of files that build and lose what quantisation is for.
     """
 
     check: Callable[[_Graph], Problems]
-    mend: str
+    hint: str
     effect: str
 
 

@@ -147,13 +147,13 @@ def _scales(
         if not known:
             raise InputError(
                 f"calibration gave no range for {tensor!r}, which {node!r} reads",
-                mend="calibrate on the FP32 graph of the same network and picture size",
+                hint="calibrate on the FP32 graph of the same network and image size",
             )
         largest = float(np.max(np.abs(known[0])))
         if not largest <= LARGEST:
             raise InputError(
                 f"calibration found values up to {largest:g} in {tensor!r}, beyond FP16",
-                mend="keep this network in FP32, or train it with smaller activations",
+                hint="keep this network in FP32, or train it with smaller activations",
             )
         # A tensor that was always zero may have any step but zero.
         step = max(largest / 127, SMALLEST) if largest else 1.0

@@ -1,4 +1,4 @@
-"""How one network becomes INT8: calibration pictures, ranges, and the layers left in float."""
+"""How one network becomes INT8: calibration images, ranges, and the layers left in float."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def plan_int8(
     scratch: Path,
     report: Report,
 ) -> Int8Plan:
-    """Choose pictures and ranges, and the layers to leave alone.
+    """Choose images and ranges, and the layers to leave alone.
 
     Args:
         fp32: the graph that is observed, and quantised for the CPU.
@@ -76,13 +76,13 @@ def plan_int8(
         scratch: a folder for files that are gone afterwards.
 
     Raises:
-        InputError: too few pictures to calibrate with, or no layer of a name to keep.
+        InputError: too few images to calibrate with, or no layer of a name to keep.
     """
     lab = Int8Lab(job, fp32, half, reference, scratch, report)
     lab.keep(job.int8.keep)
-    pictures, notes = lab.choose_pictures()
-    require_untested(pictures.files, pictures.hashes, job.test.hashes)
-    observation = lab.observe(pictures)
+    dataset, notes = lab.choose_images()
+    require_untested(dataset.files, dataset.hashes, job.test.hashes)
+    observation = lab.observe(dataset)
     lab.choose_ranges(observation)
     if job.int8.sensitivity or job.int8.search:
         lab.measure_layers()
@@ -93,10 +93,10 @@ def plan_int8(
     record = CalibrationRecord(
         method=lab.method,
         selection=job.int8.repeated.selection if job.int8.repeated else job.int8.selection,
-        files=tuple(pictures.files),
-        hashes=tuple(pictures.hashes),
+        files=tuple(dataset.files),
+        hashes=tuple(dataset.hashes),
         ranges=lab.ranges,
-        observation=observation_key(fp32, pictures.hashes),
+        observation=observation_key(fp32, dataset.hashes),
         histograms=small_histograms(fp32, observation),
         note="; ".join(notes),
     )

@@ -1,4 +1,4 @@
-"""Trials on one network: which pictures, ranges and layers its INT8 is made of."""
+"""Trials on one network: which images, ranges and layers its INT8 is made of."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from calibration.search.sensitivity import LayerDamage, fewest_in_float, measure
 from calibration.selection import order_stratified, select, select_stratified
 from export.gate.answers import model_answers, trained_answers
 from export.gate.decision import reason_to_refuse
-from export.job import AUTO, Job, Pictures, Report
+from export.job import AUTO, DataPart, Job, Report
 from export.qdq.cpu import Engine, quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.tensorrt import quantize_for_tensorrt
@@ -31,15 +31,15 @@ from export.stages.proving import Reference
 from runtime.session.opening import default_threads, installed_engines
 
 MOST_CANDIDATES = 4096
-"""So many pictures, drawn at random, are looked at for coverage; more would take minutes."""
-MOST_TRIAL_PICTURES = 1000
-"""Validation pictures on which layers and algorithms are tried; the gate takes all."""
-CURVE_PICTURES = 512
+"""So many images, drawn at random, are looked at for coverage; more would take minutes."""
+MOST_TRIAL_IMAGES = 1000
+"""Validation images on which layers and algorithms are tried; the gate takes all."""
+CURVE_IMAGES = 512
 """The curve goes on to so many, or to as many as calibrate."""
 
 
 class Int8Lab:
-    """One network, its calibration, and trials on a part of the validation pictures.
+    """One network, its calibration, and trials on a part of the validation images.
 
     Args:
         fp32: the graph that is observed, and quantised for the CPU.
@@ -81,8 +81,8 @@ class Int8Lab:
         nodes_of(self._layers, names)
         self.kept = list(dict.fromkeys(names))
 
-    def choose_pictures(self) -> tuple[Pictures, list[str]]:
-        """The calibration pictures, and what a reader must know of them."""
+    def choose_images(self) -> tuple[DataPart, list[str]]:
+        """The calibration images, and what a reader must know of them."""
         candidates, choices = self.job.candidates, self.job.int8
         if choices.repeated is not None:
             rows = rows_of_record(choices.repeated, candidates.files, candidates.hashes)
@@ -94,7 +94,7 @@ class Int8Lab:
             if len(candidates) > MOST_CANDIDATES:
                 rows = np.sort(rng.permutation(len(candidates))[:MOST_CANDIDATES])
                 candidates = candidates.take(rows)
-            self._report("calibrate", 0, 1, f"embeddings of {len(candidates)} pictures")
+            self._report("calibrate", 0, 1, f"embeddings of {len(candidates)} images")
             embeddings = trained_answers(self.job.classifier, candidates.images).embedding
         selected = select(
             choices.selection,
@@ -105,12 +105,12 @@ class Int8Lab:
         )
         return candidates.take(selected.rows), [selected.note] if selected.note else []
 
-    def observe(self, pictures: Pictures) -> Observation:
+    def observe(self, dataset: DataPart) -> Observation:
         """What every activation holds on them."""
         return observe_cached(
             self._fp32,
-            pictures.images,
-            pictures.hashes,
+            dataset.images,
+            dataset.hashes,
             self.job.int8.cache,
             lambda done, total: self._report("calibrate", done, total, "observing activations"),
         )
@@ -121,7 +121,7 @@ class Int8Lab:
             choice = choose_method(
                 lambda method: self._answers(ranges_of(observation, method)),
                 reference=self._trial.probabilities,
-                targets=self._trial.pictures.targets,
+                targets=self._trial.part.targets,
                 report=lambda done, total, method: self._report("algorithms", done, total, method),
             )
             self.method = choice.best
@@ -144,7 +144,7 @@ class Int8Lab:
                 self.ranges, kept=[name for name in names if name not in quantised]
             ),
             reference=self._trial.probabilities,
-            targets=self._trial.pictures.targets,
+            targets=self._trial.part.targets,
             report=lambda done, total, name: self._report("sensitivity", done, total, name),
         )
         self._describe_layers()
@@ -170,20 +170,20 @@ class Int8Lab:
         self._describe_layers()
 
     def measure_curve(self) -> None:
-        """The accuracy against the number of calibration pictures."""
+        """The accuracy against the number of calibration images."""
         candidates = self.job.candidates
         order = order_stratified(candidates.targets, np.random.default_rng(self.job.seed))
-        pictures = candidates.take(order[: max(self.job.int8.images, CURVE_PICTURES)])
+        dataset = candidates.take(order[: max(self.job.int8.images, CURVE_IMAGES)])
         curve = measure_curve(
             observe_blocks(
                 self._fp32,
-                pictures.images,
+                dataset.images,
                 BLOCK,
                 lambda done, total: self._report("curve", done, total, "observing activations"),
             ),
             lambda found: self._answers(ranges_of(found, self.method)),
             reference=self._trial.probabilities,
-            targets=self._trial.pictures.targets,
+            targets=self._trial.part.targets,
         )
         self.details["curve"] = [
             {
@@ -206,8 +206,8 @@ class Int8Lab:
         ]
 
     def _passes(self, kept: Collection[str]) -> bool:
-        """Whether every form of INT8 passes the gate on all validation pictures."""
-        images = self._reference.pictures.images
+        """Whether every form of INT8 passes the gate on all validation images."""
+        images = self._reference.part.images
         nodes = self._nodes(self._fp32, kept)
         for engine in installed_engines():
             form: Engine = "openvino" if engine == "openvino" else "onnxruntime"
@@ -221,22 +221,22 @@ class Int8Lab:
         return not reason_to_refuse(self._reference.against(answers), self._reference.limits)
 
     def _answers(self, ranges: Ranges, kept: Collection[str] | None = None) -> NDArray[np.float32]:
-        """Of the CPU's form on the trial pictures: both forms share the ranges."""
+        """Of the CPU's form on the trial images: both forms share the ranges."""
         nodes = self._nodes(self._fp32, self.kept if kept is None else kept)
         model = quantize_for_cpu(self._fp32, ranges, keep=nodes)
-        return model_answers(model, self._trial.pictures.images, self._scratch)
+        return model_answers(model, self._trial.part.images, self._scratch)
 
     def _nodes(self, model: onnx.ModelProto, names: Collection[str]) -> list[str]:
         return nodes_of(weighted_layers(model), list(names))
 
 
 def _trial_part(reference: Reference, seed: int) -> Reference:
-    pictures = reference.pictures
-    if len(pictures) <= MOST_TRIAL_PICTURES:
+    dataset = reference.part
+    if len(dataset) <= MOST_TRIAL_IMAGES:
         return reference
-    rows = select_stratified(pictures.targets, MOST_TRIAL_PICTURES, np.random.default_rng(seed))
+    rows = select_stratified(dataset.targets, MOST_TRIAL_IMAGES, np.random.default_rng(seed))
     return Reference(
-        reference.probabilities[rows], pictures.take(rows), reference.contract, reference.limits
+        reference.probabilities[rows], dataset.take(rows), reference.contract, reference.limits
     )
 
 

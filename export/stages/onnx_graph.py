@@ -1,4 +1,4 @@
-"""torch → ONNX: uint8 pictures in, probabilities and embeddings out."""
+"""torch → ONNX: uint8 images in, probabilities and embeddings out."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def to_onnx(
     if half:
         module = module.half()
     height, width = contract.input.shape
-    # Two pictures: a batch of one would be taken for a constant.
+    # Two images: a batch of one would be taken for a constant.
     example = torch.zeros(2, 1, height, width, dtype=torch.uint8)
     with _silent_exporter():
         program = torch.onnx.export(

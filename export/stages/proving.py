@@ -14,7 +14,7 @@ from calibration.ranges import Ranges
 from export.gate.answers import exported_answers
 from export.gate.comparison import Comparison, compare
 from export.gate.decision import Limits, reason_to_refuse
-from export.job import Pictures
+from export.job import DataPart
 from export.qdq.emulation import emulate
 from export.stages.half import overflowing
 from runtime.artifact.contract import ModelContract
@@ -34,7 +34,7 @@ class Reference:
     """
 
     probabilities: NDArray[np.float32]
-    pictures: Pictures
+    part: DataPart
     contract: ModelContract
     limits: Limits
 
@@ -43,7 +43,7 @@ class Reference:
         return compare(
             self.probabilities,
             candidate,
-            self.pictures.targets,
+            self.part.targets,
             labels=self.contract.labels,
             pass_labels=self.contract.pass_labels,
         )
@@ -76,7 +76,7 @@ def prove(
     decided: Proof | None = None
     for engine in engines or installed_engines():
         try:
-            answers = exported_answers(path, precision, reference.pictures.images, engine=engine)
+            answers = exported_answers(path, precision, reference.part.images, engine=engine)
         except InputError as error:
             if decided is None:
                 raise
@@ -94,7 +94,7 @@ def prove(
 
 def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
     """The same of a graph that only TensorRT will run: each pair computed as it stands."""
-    answers = emulate(model, reference.pictures.images, threads=default_threads())
+    answers = emulate(model, reference.part.images, threads=default_threads())
     comparison = reference.against(answers.probabilities)
     reason = reason_to_refuse(comparison, reference.limits)
     return Proof(comparison, reason, {EMULATED: comparison})

@@ -32,7 +32,7 @@ class Precision:
         accuracy: share of right answers on the validation part, 0 to 1.
         test_accuracy: the same on the test part, looked at after the gate had decided.
         max_abs_diff: largest difference of a probability from the torch model's.
-        agreement: share of pictures with the torch model's label, 0 to 1.
+        agreement: share of images with the torch model's label, 0 to 1.
         bytes: the file's size.
     """
 
@@ -90,7 +90,7 @@ class Bundle:
             where = f" for {target}" if target == "tensorrt" else ""
             raise InputError(
                 f"{self.path} holds no {precision}{where}{why}",
-                mend=f"choose among {', '.join(held)}, or export it with "
+                hint=f"choose among {', '.join(held)}, or export it with "
                 f"'edgecl export --{precision}'",
             )
         return self.path / held[precision].file
@@ -134,12 +134,12 @@ def load_bundle(path: Path) -> Bundle:
     if not isinstance(schema, int) or schema > MANIFEST_SCHEMA:
         raise InputError(
             f"{path} has bundle schema {schema!r}, this edgecl reads up to {MANIFEST_SCHEMA}",
-            mend="update edgecl on this machine, or export the model again with this version",
+            hint="update edgecl on this machine, or export the model again with this version",
         )
     if manifest.get("digest") != manifest_digest(manifest):
         raise InputError(
             f"{path / MANIFEST} was changed after the export (its digest does not match)",
-            mend="copy the bundle again, or export it again",
+            hint="copy the bundle again, or export it again",
         )
     _require_form(manifest, path)
     for name, entry in manifest["files"].items():
@@ -199,25 +199,25 @@ def _is_precision(entry: object) -> bool:
 def _malformed(path: Path, problem: str) -> InputError:
     return InputError(
         f"{path / MANIFEST} is not of the form that edgecl writes: {problem}",
-        mend="copy the bundle again, or export it again",
+        hint="copy the bundle again, or export it again",
     )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         if not path.exists():
-            raise InputError(f"there is no bundle {path}", mend="make one with 'edgecl export'")
+            raise InputError(f"there is no bundle {path}", hint="make one with 'edgecl export'")
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise InputError(
             f"{path} is not a bundle: {MANIFEST} cannot be read ({reason})",
-            mend=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+            hint=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
         ) from error
     if not isinstance(manifest, dict):
         raise InputError(
             f"{path / MANIFEST} is not a manifest",
-            mend=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+            hint=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
         )
     return manifest
 
@@ -225,17 +225,17 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _verify(path: Path, expected: str) -> None:
     if path.exists() and not path.is_file():
         # A pipe would be waited for, without an end.
-        raise InputError(f"{path} is not a file", mend="copy the bundle again, whole")
+        raise InputError(f"{path} is not a file", hint="copy the bundle again, whole")
     try:
         actual = file_digest(path)
     except OSError as error:
         raise InputError(
             f"{path} is missing from the bundle ({error.strerror})",
-            mend="copy the bundle again, whole",
+            hint="copy the bundle again, whole",
         ) from error
     if actual != expected:
         raise InputError(
             f"{path} was changed after the export (SHA-256 {actual[:12]}…, the manifest has "
             f"{expected[:12]}…)",
-            mend="copy the bundle again, or export it again",
+            hint="copy the bundle again, or export it again",
         )

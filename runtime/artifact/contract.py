@@ -47,17 +47,17 @@ class InputContract:
         if self.height < 1 or self.width < 1:
             raise InputError(
                 f"image size {self.height}x{self.width} is not positive",
-                mend="give height x width in pixels, for example 128x800",
+                hint="give height x width in pixels, for example 128x800",
             )
         if self.interpolation not in INTERPOLATIONS:
             raise InputError(
                 f"interpolation {self.interpolation!r} is not one of {', '.join(INTERPOLATIONS)}",
-                mend="choose one of them",
+                hint="choose one of them",
             )
         if self.bits is not None and self.bits not in BITS:
             raise InputError(
                 f"{self.bits} bits of a 16-bit sample are not {BITS[0]} to {BITS[-1]}",
-                mend="give the bits that the camera uses, for example 12",
+                hint="give the bits that the camera uses, for example 12",
             )
 
     @property
@@ -84,7 +84,7 @@ class ModelContract:
         if unknown:
             raise InputError(
                 f"pass label {unknown[0]!r} is not a label of this model",
-                mend=f"choose among {', '.join(self.labels)}",
+                hint=f"choose among {', '.join(self.labels)}",
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class ModelContract:
             raise InputError(
                 f"{where} has contract schema {schema!r}, this edgecl reads up to "
                 f"{CONTRACT_SCHEMA}",
-                mend="update edgecl on this machine, or export the model again with this version",
+                hint="update edgecl on this machine, or export the model again with this version",
             )
         try:
             size = value["input"]
@@ -130,7 +130,7 @@ class ModelContract:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{where} has no usable contract ({type(error).__name__}: {error})",
-                mend="export the model again with 'edgecl export'",
+                hint="export the model again with 'edgecl export'",
             ) from error
 
     def to_metadata(self) -> dict[str, str]:
@@ -148,13 +148,13 @@ class ModelContract:
         if text is None:
             raise InputError(
                 f"{where} has no edgecl contract in its metadata",
-                mend="run a file that 'edgecl export' wrote, so that labels and input are known",
+                hint="run a file that 'edgecl export' wrote, so that labels and input are known",
             )
         try:
             value = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
                 f"{where} has a damaged edgecl contract in its metadata",
-                mend="export the model again with 'edgecl export'",
+                hint="export the model again with 'edgecl export'",
             ) from error
         return cls.from_json(value, where=where)

@@ -106,7 +106,7 @@ def read_sidecar(engine: Path) -> EngineFile:
     if not isinstance(schema, int) or schema > ENGINE_SCHEMA:
         raise InputError(
             f"{path} has engine schema {schema!r}, this edgecl reads up to {ENGINE_SCHEMA}",
-            mend="update edgecl on this machine, or delete the engine so that it is built again",
+            hint="update edgecl on this machine, or delete the engine so that it is built again",
         )
     try:
         smallest, usual, largest = map(int, value["batches"])
@@ -127,7 +127,7 @@ def read_sidecar(engine: Path) -> EngineFile:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error})", mend=_REBUILD
+            f"{path} is damaged ({type(error).__name__}: {error})", hint=_REBUILD
         ) from error
     _known("precision", found.precision, PRECISIONS, path)
     _known("TensorRT module", found.module, MODULES, path)
@@ -149,14 +149,14 @@ def load_engine_file(engine: Path) -> tuple[EngineFile, bytes]:
         plan = engine.read_bytes()
     except OSError as error:
         raise InputError(
-            f"the engine {engine} cannot be read ({error.strerror or error})", mend=_REBUILD
+            f"the engine {engine} cannot be read ({error.strerror or error})", hint=_REBUILD
         ) from error
     actual = hashlib.sha256(plan).hexdigest()
     if actual != found.engine_sha256:
         raise InputError(
             f"the engine {engine} was cut short or changed ({len(plan):,} bytes, SHA-256 "
             f"{actual[:12]}…, its sidecar has {found.engine_sha256[:12]}…)",
-            mend=_REBUILD,
+            hint=_REBUILD,
         )
     return found, plan
 
@@ -197,18 +197,18 @@ def _read_json(path: Path, engine: Path) -> dict[str, Any]:
             f"{engine} has no sidecar {path.name}, so it is not known what it was built from"
             if there
             else f"there is no engine {engine}",
-            mend="copy both files, or let 'edgecl run' build the engine on this machine",
+            hint="copy both files, or let 'edgecl run' build the engine on this machine",
         ) from None
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error})", mend=_REBUILD
+            f"{path} cannot be read ({error.strerror or error})", hint=_REBUILD
         ) from error
     try:
         value = json.loads(data) if len(data) <= _LARGEST_SIDECAR else None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: it is not JSON", mend=_REBUILD) from error
+        raise InputError(f"{path} is damaged: it is not JSON", hint=_REBUILD) from error
     if not isinstance(value, dict):
-        raise InputError(f"{path} is damaged: it describes no engine", mend=_REBUILD)
+        raise InputError(f"{path} is damaged: it describes no engine", hint=_REBUILD)
     return value
 
 
@@ -223,5 +223,5 @@ def _known(what: str, name: str, names: tuple[str, ...], path: Path) -> None:
     if name not in names:
         raise InputError(
             f"{path} has the {what} {name[:30]!r}, this edgecl knows {', '.join(names)}",
-            mend="update edgecl on this machine, or delete the engine so that it is built again",
+            hint="update edgecl on this machine, or delete the engine so that it is built again",
         )

@@ -69,7 +69,7 @@ def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
     if path.is_file():
         raise InputError(
             f"{path} is a lone file, and only whole bundles are signed",
-            mend="give the bundle's folder, or leave --verify-key out",
+            hint="give the bundle's folder, or leave --verify-key out",
         )
     key = load_public_key(public_key)
     bundle = load_bundle(path)
@@ -92,7 +92,7 @@ def read_signature(bundle: Path) -> Signature | None:
             raise InputError(
                 f"{path} has a signature of another kind ({str(value['algorithm'])[:20]}, schema "
                 f"{value['schema']})",
-                mend="update edgecl on this machine, or have the bundle exported and signed again",
+                hint="update edgecl on this machine, or have the bundle exported and signed again",
             )
         signature = Signature(
             str(value["key"]),
@@ -125,27 +125,27 @@ def verify_signature(
     if signature is None:
         raise InputError(
             f"{where} is not signed (it holds no {SIGNATURE})",
-            mend="export it with 'edgecl export --sign KEY'",
+            hint="export it with 'edgecl export --sign KEY'",
         )
     own = fingerprint(key)
     if signature.key != own:
         raise InputError(
             f"{where} was signed with another key ({signature.key[:16]!s}…, the given one is "
             f"{own[:16]}…)",
-            mend="use the bundle only if you trust that key, and then name that one",
+            hint="use the bundle only if you trust that key, and then name that one",
         )
     digest = manifest_digest(manifest)
     if signature.digest != digest:
         raise InputError(
             f"{where / MANIFEST} is not the one that was signed: it was changed after that",
-            mend="copy the bundle again from where it was signed",
+            hint="copy the bundle again from where it was signed",
         )
     try:
         key.verify(signature.value, signed_message(digest))
     except InvalidSignature:
         raise InputError(
             f"{where / SIGNATURE} is not a signature of this manifest by the given key",
-            mend="copy the bundle again from where it was signed; do not use this one",
+            hint="copy the bundle again from where it was signed; do not use this one",
         ) from None
 
 
@@ -177,14 +177,14 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
         raise cryptography_missing() from error
     if b"PRIVATE KEY-----" in data:
         raise InputError(
-            f"{path} is a private key, which does not belong here", mend=f"{_NAMED}; keep it away"
+            f"{path} is a private key, which does not belong here", hint=f"{_NAMED}; keep it away"
         )
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"{path} is not a public key in PEM form", mend=_NAMED) from error
+        raise InputError(f"{path} is not a public key in PEM form", hint=_NAMED) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{path} is a key of another kind than {ALGORITHM}", mend=_NAMED)
+        raise InputError(f"{path} is a key of another kind than {ALGORITHM}", hint=_NAMED)
     return key
 
 
@@ -199,12 +199,12 @@ def read_key_file(path: Path) -> bytes:
     except OSError as error:
         raise InputError(
             f"the key {path} cannot be read ({error.strerror or error})",
-            mend="make a pair with 'edgecl keys NAME'",
+            hint="make a pair with 'edgecl keys NAME'",
         ) from error
     except ValueError as error:
-        raise InputError(f"{path} is no key: it is {error}", mend=_NAMED) from error
+        raise InputError(f"{path} is no key: it is {error}", hint=_NAMED) from error
     if not data.strip():
-        raise InputError(f"{path} is no key: it is empty", mend=_NAMED)
+        raise InputError(f"{path} is no key: it is empty", hint=_NAMED)
     return data
 
 
@@ -212,7 +212,7 @@ def cryptography_missing() -> InputError:
     """What to say where the package is not installed."""
     return InputError(
         "signatures need the package cryptography, which is not installed",
-        mend="install it: pip install 'edgecl[sign]'",
+        hint="install it: pip install 'edgecl[sign]'",
     )
 
 
@@ -227,5 +227,5 @@ def _read_small(path: Path) -> bytes:
 def _damaged(path: Path) -> InputError:
     return InputError(
         f"{path} is damaged and says nothing about who made the bundle",
-        mend="copy the bundle again, or have it exported and signed again",
+        hint="copy the bundle again, or have it exported and signed again",
     )

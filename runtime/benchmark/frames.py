@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DISTINCT = 8
-"""Enough that no branch predictor or cache learns the one picture by heart."""
+"""Enough that no branch predictor or cache learns the one image by heart."""
 
 DESCRIPTION = "gray texture of blurred noise, drawn from a seed"
 
@@ -26,7 +26,7 @@ def draw_frames(
         count: how many distinct frames.
 
     Returns:
-        uint8 pictures, H×W.
+        uint8 images, H×W.
     """
     rng = np.random.default_rng(seed)
     frames = []
@@ -34,8 +34,8 @@ def draw_frames(
         grain, light = rng.standard_normal((2, height, width), np.float32)
         rolled = cv2.GaussianBlur(grain, (0, 0), sigmaX=6, sigmaY=1)
         uneven = cv2.GaussianBlur(light, (0, 0), sigmaX=40, sigmaY=40)
-        picture = 128 + 24 * _unit(rolled) + 18 * _unit(uneven)
-        frames.append(np.clip(picture, 0, 255).astype(np.uint8))
+        image = 128 + 24 * _unit(rolled) + 18 * _unit(uneven)
+        frames.append(np.clip(image, 0, 255).astype(np.uint8))
     return frames
 
 

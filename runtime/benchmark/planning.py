@@ -63,7 +63,7 @@ def plan_sides(
         InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
     """
     if not bundles:
-        raise InputError("no bundle was named", mend="give one: edgecl bench NAME.edgecl")
+        raise InputError("no bundle was named", hint="give one: edgecl bench NAME.edgecl")
     chosen = _engines(engines, device)
     loaded = [load_bundle(path) for path in bundles]
     return [
@@ -97,18 +97,18 @@ def _engines(engines: Sequence[str], device: str) -> tuple[str, ...]:
         if engine not in (*ENGINES, TENSORRT):
             raise InputError(
                 f"there is no engine {engine!r}",
-                mend=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+                hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
             )
         if engine != TENSORRT and engine not in installed_engines():
             raise InputError(
                 f"the engine {engine} is not installed",
-                mend=f"install it: {ENGINES[engine].install}",
+                hint=f"install it: {ENGINES[engine].install}",
             )
         device_for(device, engine)
     wanted = TENSORRT in engines if engines else device_for(device, AUTO) != CPU
     absent = why_no_gpu() if wanted else None
     if absent is not None and (engines or device == GPU):
-        raise InputError(f"--device gpu: {absent.problem}", mend=absent.mend) from absent
+        raise InputError(f"--device gpu: {absent.problem}", hint=absent.hint) from absent
     if engines:
         return tuple(engines)
     own = () if device == GPU else installed_engines()

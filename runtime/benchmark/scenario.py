@@ -78,7 +78,7 @@ class Scenario:
             ("frame width", self.frame_size[1], 1),
         ):
             if value < least:
-                raise InputError(f"{name} {value} is too small", mend=f"give at least {least}")
+                raise InputError(f"{name} {value} is too small", hint=f"give at least {least}")
 
     @property
     def block(self) -> int:
@@ -201,7 +201,7 @@ def _open_sides(
     if not sides:
         raise InputError(
             f"no engine can load any of the bundles ({left_out[0]['reason']})",
-            mend="export the model again with 'edgecl export'",
+            hint="export the model again with 'edgecl export'",
         )
     return sides, left_out
 

@@ -42,13 +42,13 @@ class Finding:
         code: stable name of the rule.
         severity: `invalid` or `note`.
         text: what was seen, with the figure and the limit.
-        mend: the next command or step to try.
+        hint: the next command or step to try.
     """
 
     code: str
     severity: str
     text: str
-    mend: str
+    hint: str
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary."""

@@ -60,7 +60,7 @@ def sort_source(text: str) -> Source:
     if not text.strip():
         raise InputError(
             "the camera's name is empty",
-            mend="name it with --camera; a variable in a script or a unit file may not be set",
+            hint="name it with --camera; a variable in a script or a unit file may not be set",
         )
     if text == Kind.DEMO.value:
         return Source(Kind.DEMO, text)
@@ -79,9 +79,9 @@ def sort_source(text: str) -> Source:
     if text.startswith("/dev/"):
         raise InputError(
             f"camera {text!r}: there is no such device",
-            mend="plug it in; 'ls /dev/video* /dev/v4l/by-id' shows those that are there",
+            hint="plug it in; 'ls /dev/video* /dev/v4l/by-id' shows those that are there",
         )
-    raise InputError(f"camera {text!r}: there is no such file, folder or device", mend=ALTERNATIVES)
+    raise InputError(f"camera {text!r}: there is no such file, folder or device", hint=ALTERNATIVES)
 
 
 def device_node(index: int) -> Path:
@@ -101,12 +101,12 @@ def _existing(text: str) -> Source:
     except FileNotFoundError:
         raise InputError(
             f"camera {text!r} is a link to {os.path.realpath(path)}, which is not there",
-            mend="plug the camera in, or mend the link",
+            hint="plug in the camera, or repair the link",
         ) from None
     except OSError as error:
         raise InputError(
             f"camera {text!r} cannot be looked at: {error.strerror}",
-            mend="check the path and its permissions",
+            hint="check the path and its permissions",
         ) from error
     index = _index(text)
     if stat.S_ISCHR(mode):
@@ -114,12 +114,12 @@ def _existing(text: str) -> Source:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(
             f"camera {text!r} is neither a file, a folder nor a camera's device",
-            mend=ALTERNATIVES,
+            hint=ALTERNATIVES,
         )
     if index is not None and device_node(index).exists():
         raise InputError(
             f"camera {text!r} is both the video device {device_node(index)} and {path.absolute()}",
-            mend=f"name ./{text} or {device_node(index)}",
+            hint=f"name ./{text} or {device_node(index)}",
         )
     return Source(Kind.STORED, text, path)
 
@@ -134,36 +134,36 @@ def _existing_file(text: str) -> Source:
     if host not in ("", "localhost"):
         raise InputError(
             f"camera {text!r} is a file on the host {host!r}",
-            mend="write file:///PATH for a file of this machine, or mount it",
+            hint="write file:///PATH for a file of this machine, or mount it",
         )
     for candidate in (path, unquote(path)):
         if os.path.lexists(candidate):
             return _existing(candidate)
-    raise InputError(f"camera {text!r}: there is no such file", mend=ALTERNATIVES)
+    raise InputError(f"camera {text!r}: there is no such file", hint=ALTERNATIVES)
 
 
 def _address(text: str, scheme: str) -> Source:
     if scheme.lower() not in SCHEMES:
         raise InputError(
             f"camera {text!r}: {scheme}:// is no kind of stream that is read",
-            mend=f"choose among {', '.join(SCHEMES)}",
+            hint=f"choose among {', '.join(SCHEMES)}",
         )
     if re.search(r"\s", text):
         # Not shown: what stands around a blank may be a password.
         raise InputError(
             f"camera {scheme}://… has a blank in its address",
-            mend=f"write %20 for it; {encoding_hint()}",
+            hint=f"write %20 for it; {encoding_hint()}",
         )
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise InputError(
-            f"camera {text!r} names no whole number as its port", mend=encoding_hint()
+            f"camera {text!r} names no whole number as its port", hint=encoding_hint()
         ) from None
     if not host and scheme.lower() not in _LISTENING:
         raise InputError(
-            f"camera {text!r} names no host", mend=f"write it behind ://; {encoding_hint()}"
+            f"camera {text!r} names no host", hint=f"write it behind ://; {encoding_hint()}"
         )
     return Source(Kind.ADDRESS, text)
 

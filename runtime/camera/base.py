@@ -23,7 +23,7 @@ class Frame:
         number: counts from 0, without gaps, over everything that the camera delivered.
         pixels: H×W (gray) or H×W×3 (BGR), uint8 or uint16; None where the frame could not be
             decoded.
-        start_ns: monotonic nanoseconds when the picture was at hand, still encoded; the budget
+        start_ns: monotonic nanoseconds when the image was at hand, still encoded; the budget
             for the whole counts from here.
         ready_ns: monotonic nanoseconds when the pixels were ready; the capture step is
             `ready_ns - start_ns`.

@@ -42,7 +42,7 @@ class DemoCamera(Camera):
     """A camera that sees drawn steel run by, and knows what it sees.
 
     The strip is a loop, drawn when the camera opens, so that a read only cuts and adds noise.
-    Each frame shows as much surface as a picture of the built-in data set does, whatever its
+    Each frame shows as much surface as an image of the built-in data set does, whatever its
     size: a model trained on those can judge it.
 
     Args:
@@ -70,7 +70,7 @@ class DemoCamera(Camera):
         for what, value in (("advance", advance), ("rate", rate), ("number of frames", frames)):
             if value is not None and not value > 0:
                 raise InputError(
-                    f"the demo camera's {what} is {value}", mend="give a number above 0"
+                    f"the demo camera's {what} is {value}", hint="give a number above 0"
                 )
         self.name = f"demo line, {shape[0]}x{shape[1]} pixels" + (
             f", {rate:g} frames/s" if rate else ""
@@ -193,7 +193,7 @@ def write_strip_video(
         InputError: the video cannot be written there.
     """
     if path.suffix.lower() != ".avi":
-        raise InputError(f"{path} is no name for an AVI video", mend="let it end in .avi")
+        raise InputError(f"{path} is no name for an AVI video", hint="let it end in .avi")
     camera = DemoCamera(shape, advance=advance, rate=None, frames=frames, seed=seed)
     codec = cv2.VideoWriter.fourcc(*"MJPG")
     truths: list[str] = []
@@ -205,7 +205,7 @@ def write_strip_video(
         if not writer.isOpened():
             raise InputError(
                 f"OpenCV cannot write a video of {shape[0]}x{shape[1]} pixels at {rate:g} frames/s",
-                mend="choose another size or rate",
+                hint="choose another size or rate",
             )
         for frame in iter(camera.read, None):
             writer.write(cv2.cvtColor(frame.pixels, cv2.COLOR_GRAY2BGR))

@@ -36,7 +36,7 @@ def settle_depth(
     if given is not None and contract.bits is not None and given != contract.bits:
         raise InputError(
             f"--bits {given} differs from the {contract.bits} bits that the model was trained on",
-            mend="leave --bits out, or train again with this camera's images",
+            hint="leave --bits out, or train again with this camera's images",
         )
     if given is not None:
         return given
@@ -58,7 +58,7 @@ def settle_depth(
     if found.bits > contract.bits or found.images >= ENOUGH:
         raise InputError(
             problem,
-            mend=f"train again with this camera's images; if they are only dark, say "
+            hint=f"train again with this camera's images; if they are only dark, say "
             f"--bits {contract.bits}",
         )
     report(problem)

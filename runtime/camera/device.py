@@ -67,7 +67,7 @@ class DeviceCamera(Camera):
         if not self._capture.isOpened():
             self._capture.release()
             finding = why_not(source)
-            raise InputError(f"{self.name}: {finding.problem}", mend=finding.mend)
+            raise InputError(f"{self.name}: {finding.problem}", hint=finding.hint)
         self._may_end = may_end
         self._first: bytes | None = None
 
@@ -161,5 +161,5 @@ class DeviceCamera(Camera):
         raise InputError(
             f"{self.name} stopped after {self._number} frames and did not come back within "
             f"{self._patience_s:g} s",
-            mend="check its cable, its power and who else uses it, then start again",
+            hint="check its cable, its power and who else uses it, then start again",
         )

@@ -1,4 +1,4 @@
-"""A folder of pictures as a camera that waits."""
+"""A folder of images as a camera that waits."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from runtime.image.folder.layouts import flat_label
 
 
 class FolderCamera(Camera):
-    """The pictures of a folder and the folders in it, in natural order: those that training takes.
+    """The images of a folder and the folders in it, in natural order: those that training takes.
 
     A frame's truth is the class that training would give it. It is a guess where nobody sorted
-    the pictures: count it only where the model has a label of that name.
+    the images: count it only where the model has a label of that name.
 
     Args:
-        path: the folder, or a single picture.
+        path: the folder, or a single image.
 
     Raises:
-        InputError: no pictures there.
+        InputError: no images there.
     """
 
     live = False
@@ -33,7 +33,7 @@ class FolderCamera(Camera):
         self._truths: Sequence[str]
         if path.is_dir():
             layout, self._truths = find_with_truth(path)
-            self.name = f"pictures in {path}"
+            self.name = f"images in {path}"
             self.notes = layout.notes
             self._root, self._paths = layout.root, layout.paths
         else:
@@ -44,7 +44,7 @@ class FolderCamera(Camera):
         self._closed = False
 
     def read(self) -> Frame | None:
-        """The next picture, gray, in the depth of its file.
+        """The next image, gray, in the depth of its file.
 
         Its budget starts when its bytes are read from the disk.
         """

@@ -31,7 +31,7 @@ def open_camera(
 
     Args:
         source: see `sort_source`: a device, an address, a GStreamer pipeline, a video file, a
-            folder of pictures, one picture, or `demo`.
+            folder of images, one image, or `demo`.
         rate: frames per second at which `demo`, a file or a folder is played; without it `demo`
             runs at `DEMO_RATE` and files go as fast as they are read.
         seed: of the demo line.
@@ -72,7 +72,7 @@ def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
 
 def _own_rate(source: str) -> InputError:
     return InputError(
-        f"camera {source} has a rate of its own", mend="leave --rate to files and the demo"
+        f"camera {source} has a rate of its own", hint="leave --rate to files and the demo"
     )
 
 
@@ -84,10 +84,10 @@ def _open_stored(path: Path, name: str = "") -> Camera:
             head = file.read(SNIFFED)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read: {error.strerror}", mend="check the file and its permissions"
+            f"{path} cannot be read: {error.strerror}", hint="check the file and its permissions"
         ) from error
     if path.suffix.lower() in SUFFIXES:
         return FolderCamera(path)
     # A bare stream of JPEGs begins as one JPEG does.
-    picture = image_kind(head) in READ and path.suffix.lower() not in (".mjpeg", ".mjpg")
-    return FolderCamera(path) if picture else VideoCamera(path, name=name)
+    image = image_kind(head) in READ and path.suffix.lower() not in (".mjpeg", ".mjpg")
+    return FolderCamera(path) if image else VideoCamera(path, name=name)

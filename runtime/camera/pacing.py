@@ -27,7 +27,7 @@ class PacedCamera(Camera):
 
     def __init__(self, camera: Camera, rate: float) -> None:
         if not rate > 0:
-            raise InputError(f"a rate of {rate:g} frames/s is not above 0", mend="give another")
+            raise InputError(f"a rate of {rate:g} frames/s is not above 0", hint="give another")
         self.name = f"{camera.name} at {rate:g} frames/s"
         self.notes = camera.notes
         self._camera = camera

@@ -33,7 +33,7 @@ class VideoCamera(Camera):
 
     Motion JPEG is taken as raw packets and decoded to gray with the decoder that training used:
     faster than by way of BGR, and a packet that is cut short is seen. Other codecs come as BGR, or
-    as gray of 16 bits, from FFmpeg, which does not tell a damaged picture from a whole one: of a
+    as gray of 16 bits, from FFmpeg, which does not tell a damaged image from a whole one: of a
     file that ends within a frame, the last frames that this one may have spoilt are faults.
 
     Args:
@@ -150,7 +150,7 @@ class VideoCamera(Camera):
             raise InputError(
                 f"{self.name} ended {where}{more}{what}: the file is cut short"
                 f"{f' ({missing})' if missing else ''}",
-                mend="copy or record it again",
+                hint="copy or record it again",
             )
         if self._number == 0:
             raise _without_frames(self.name, self._codec if self._announced else "")
@@ -167,9 +167,9 @@ def _without_frames(name: str, codec: str) -> InputError:
         return InputError(
             f"{name} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
             f"codec {codec}",
-            mend="convert it, for example to Motion JPEG in .avi",
+            hint="convert it, for example to Motion JPEG in .avi",
         )
-    return InputError(f"{name} holds no frame that can be read", mend="copy or record it again")
+    return InputError(f"{name} holds no frame that can be read", hint="copy or record it again")
 
 
 def _look_at_end(path: Path) -> Ending:
@@ -177,7 +177,7 @@ def _look_at_end(path: Path) -> Ending:
         return ending_of(path)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read: {error.strerror}", mend="check the file and its permissions"
+            f"{path} cannot be read: {error.strerror}", hint="check the file and its permissions"
         ) from error
 
 
@@ -186,14 +186,14 @@ def _open(path: Path, options: list[int], ending: Ending, name: str) -> Any:
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
         if not path.stat().st_size:
-            raise InputError(f"{name} is empty", mend="copy or record it again")
+            raise InputError(f"{name} is empty", hint="copy or record it again")
         if ending.missing:
             raise InputError(
                 f"{name} is not a video that can be read: it is cut short ({ending.missing})",
-                mend="copy or record it again",
+                hint="copy or record it again",
             )
         raise InputError(
             f"{name} is not a video that can be read",
-            mend="convert it, for example to Motion JPEG in .avi",
+            hint="convert it, for example to Motion JPEG in .avi",
         )
     return capture

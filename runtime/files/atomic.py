@@ -136,7 +136,7 @@ def explained(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise InputError(
             f"cannot write {path}: {reason}",
-            mend="name a folder that you may write to, on a disk with room",
+            hint="name a folder that you may write to, on a disk with room",
         ) from error
 
 

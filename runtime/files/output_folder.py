@@ -68,7 +68,7 @@ def own_folder(path: Path, *, room: int = ROOM) -> Iterator[Path]:
 
 
 @contextmanager
-def own_file(path: Path, *, replace: bool, mend: str = "") -> Iterator[Path]:
+def own_file(path: Path, *, replace: bool, hint: str = "") -> Iterator[Path]:
     """Hold the place of a file that is written at the end; where nothing is, an empty file.
 
     An empty one that is still there at the end is removed again.
@@ -76,7 +76,7 @@ def own_file(path: Path, *, replace: bool, mend: str = "") -> Iterator[Path]:
     Args:
         path: the file; what is written takes its place by a rename.
         replace: whether a file that is there may be replaced.
-        mend: what to do where it may not.
+        hint: what to do where it may not.
 
     Raises:
         InputError: it is there and may not be replaced, it is no file, it cannot be written, or
@@ -84,7 +84,7 @@ def own_file(path: Path, *, replace: bool, mend: str = "") -> Iterator[Path]:
     """
     with explained(path):
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file", mend="name a file with --out")
+            raise InputError(f"{path} is no file", hint="name a file with --out")
     with _parents(path):
         _try_writing(path.parent, ROOM)
         with explained(path):
@@ -93,7 +93,7 @@ def own_file(path: Path, *, replace: bool, mend: str = "") -> Iterator[Path]:
             _lock(handle, path)
             # An empty one that nobody holds was left by a process that was killed.
             if os.fstat(handle).st_size and not replace:
-                raise InputError(f"{path} is there already", mend=mend)
+                raise InputError(f"{path} is there already", hint=hint)
             yield path
         finally:
             with contextlib.suppress(OSError):
@@ -171,7 +171,7 @@ def _held(folder: Path, *, made: bool) -> Iterator[None]:
             return
         finally:
             os.close(handle)
-    raise InputError(f"{folder} is removed again and again", mend="name another --out")
+    raise InputError(f"{folder} is removed again and again", hint="name another --out")
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -187,7 +187,7 @@ def _lock(handle: int, path: Path) -> None:
     except BlockingIOError:
         raise InputError(
             f"another process is writing {path}",
-            mend="name another --out, or wait until it has ended",
+            hint="name another --out, or wait until it has ended",
         ) from None
     except OSError:
         pass  # a file system without locks: nobody can be told apart there

@@ -78,7 +78,7 @@ _CHOOSING = threading.Lock()
 def _opened(name: str, ordinal: int) -> DeviceMemory:
     if name != AUTO and name not in BACKENDS:
         raise InputError(
-            f"there is no memory backend {name!r}", mend=f"choose among {', '.join(BACKENDS)}"
+            f"there is no memory backend {name!r}", hint=f"choose among {', '.join(BACKENDS)}"
         )
     refused = []
     for label in BACKENDS:
@@ -94,12 +94,12 @@ def _opened(name: str, ordinal: int) -> DeviceMemory:
         except GpuError as error:
             raise InputError(
                 f"GPU {ordinal} cannot be used through {label}: {error}",
-                mend="look at 'edgecl doctor', or take --device cpu",
+                hint="look at 'edgecl doctor', or take --device cpu",
             ) from error
     install = BACKENDS["pycuda" if name == AUTO else name].install
     raise InputError(
         f"no bindings to the CUDA driver can be used: {', '.join(refused)}",
-        mend=f"install them: {install}" + ("; or cuda-bindings" if name == AUTO else ""),
+        hint=f"install them: {install}" + ("; or cuda-bindings" if name == AUTO else ""),
     )
 
 

@@ -50,7 +50,7 @@ class Preprocessor:
         self._gray: NDArray[np.generic] = np.empty((0, 0), np.uint8)
 
     def allocate(self, batch: int = 1) -> NDArray[np.uint8]:
-        """A buffer for `batch` pictures: uint8, N×1×H×W."""
+        """A buffer for `batch` images: uint8, N×1×H×W."""
         return np.zeros((batch, 1, *self._contract.shape), np.uint8)
 
     def __call__(
@@ -97,7 +97,7 @@ class Preprocessor:
 
     def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
         if frame.size == 0 or frame.ndim not in (2, 3):
-            raise FrameError(f"a frame of shape {frame.shape} is no picture")
+            raise FrameError(f"a frame of shape {frame.shape} is no image")
         if frame.dtype not in (np.uint8, np.uint16):
             raise FrameError(f"a frame of {frame.dtype} is neither uint8 nor uint16")
         if frame.ndim == 2:

@@ -1,4 +1,4 @@
-"""A picture in small: of mistakes, of what escapes, of what a line saw."""
+"""An image in small: of mistakes, of what escapes, of what a line saw."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 
 def thumbnail(
-    picture: NDArray[np.uint8], *, pixels: int = 200 * 200, longest: int = 400
+    image: NDArray[np.uint8], *, pixels: int = 200 * 200, longest: int = 400
 ) -> NDArray[np.uint8]:
-    """A picture in small, with its proportions, never enlarged.
+    """An image in small, with its proportions, never enlarged.
 
     Args:
-        picture: uint8, H×W.
+        image: uint8, H×W.
         pixels: at most so many; a strip keeps them too, or nothing could be seen on it.
         longest: at most so many a side.
 
     Returns:
         uint8, h×w.
     """
-    height, width = picture.shape
+    height, width = image.shape
     scale = min(1.0, math.sqrt(pixels / (height * width)), longest / max(height, width))
     if scale == 1.0:
-        return picture
+        return image
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -17,7 +17,7 @@ from runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model answers for N pictures.
+    """What a model answers for N images.
 
     Args:
         probabilities: float32, N×C, each row sums to one.
@@ -67,7 +67,7 @@ class Session(ABC):
             raise InputError(
                 f"the model takes uint8 N×1×{height}×{width}, it was given {batch.dtype} "
                 f"{'×'.join(map(str, batch.shape))}",
-                mend="prepare frames with runtime.image.preprocess.Preprocessor",
+                hint="prepare frames with runtime.image.preprocess.Preprocessor",
             )
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
@@ -82,7 +82,7 @@ class Session(ABC):
         return outputs, {"infer": time.perf_counter_ns() - start}
 
     def warm_up(self, runs: int = 3) -> None:
-        """Run on a black picture, so that the first frame does not pay for lazy set-up."""
+        """Run on a black image, so that the first frame does not pay for lazy set-up."""
         batch = np.zeros((1, 1, *self.contract.input.shape), np.uint8)
         for _ in range(runs):
             self.infer(batch)

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from runtime.artifact.bundle import PRECISIONS, Bundle, load_bundle
 from runtime.errors import InputError
 from runtime.session.base import Session, warmed
-from runtime.session.golden import answering, read_control
+from runtime.session.golden import answering, read_golden
 
 AUTO = "auto"
 
@@ -79,7 +79,7 @@ def open_on_cpu(
 ) -> list[Session]:
     """Open every precision in every engine that comes into question.
 
-    One that does not answer a bundle's control pictures as the exported model did is reported and
+    One that does not answer a bundle's golden images as the exported model did is reported and
     left out, unless it is the only one.
 
     Returns:
@@ -87,19 +87,19 @@ def open_on_cpu(
 
     Raises:
         InputError: no such file or precision, an engine that is not installed, or no session that
-            answers the control pictures.
+            answers the golden images.
     """
     count = threads or default_threads()
     if not (isinstance(source, Bundle) or Path(source).suffix == ".onnx"):
         source = load_bundle(Path(source))
-    control = read_control(source) if isinstance(source, Bundle) else None
+    golden = read_golden(source) if isinstance(source, Bundle) else None
     refused: list[InputError] = []
     kept: list[Session] = []
     with ExitStack() as stack:
         for label, name, path in _files(source, precision, _engines(engine)):
             session = _open_warm(name, path, precision=label, threads=count)
             try:
-                answering(session, control)
+                answering(session, golden)
             except InputError as error:
                 refused.append(error)
                 continue
@@ -122,7 +122,7 @@ def _files(
         if path.is_file() and path.suffix == ".onnx":
             label = _precision_of(path) if precision == AUTO else precision
             return [(label, engine, path) for engine in engines]
-        raise InputError(f"there is no model {path}", mend="make one with 'edgecl export'")
+        raise InputError(f"there is no model {path}", hint="make one with 'edgecl export'")
     held = {engine: source.precisions_for(engine) for engine in engines}
     if precision != AUTO and not any(precision in found for found in held.values()):
         source.onnx_path(precision, target=engines[0])  # says why not
@@ -143,7 +143,7 @@ def _engines(engine: str) -> tuple[str, ...]:
         return installed_engines()
     if engine not in installed_engines():
         raise InputError(
-            f"the engine {engine} is not installed", mend=f"install it: {ENGINES[engine].install}"
+            f"the engine {engine} is not installed", hint=f"install it: {ENGINES[engine].install}"
         )
     return (engine,)
 

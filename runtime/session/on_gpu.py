@@ -11,7 +11,7 @@ from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
 from runtime.gpu.probe import has_device, probe_gpu
 from runtime.session.base import Session, warmed
-from runtime.session.golden import answering, read_control
+from runtime.session.golden import answering, read_golden
 
 AUTO = "auto"
 CPU, GPU = "cpu", "gpu"
@@ -38,7 +38,7 @@ def device_for(device: str, engine: str) -> str:
     """
     if device not in DEVICES:
         raise InputError(
-            f"there is no device {device!r}", mend=f"choose among {', '.join(DEVICES)}"
+            f"there is no device {device!r}", hint=f"choose among {', '.join(DEVICES)}"
         )
     if engine == AUTO:
         return device
@@ -46,7 +46,7 @@ def device_for(device: str, engine: str) -> str:
     if device not in (AUTO, own):
         raise InputError(
             f"the engine {engine} does not run on the {device}",
-            mend=f"leave out --engine, or take --device {own}",
+            hint=f"leave out --engine, or take --device {own}",
         )
     return own
 
@@ -58,13 +58,13 @@ def why_no_gpu() -> InputError | None:
     """
     if not has_device():
         return InputError(
-            "there is no NVIDIA device here", mend="take --device cpu, or see 'edgecl doctor'"
+            "there is no NVIDIA device here", hint="take --device cpu, or see 'edgecl doctor'"
         )
     problems = probe_gpu().problems
     if not problems:
         return None
     first = problems[0]
-    return InputError(first.missing, mend=f"{first.install}; 'edgecl doctor' shows the rest")
+    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows the rest")
 
 
 def is_engine(source: str | Path | Bundle) -> bool:
@@ -85,7 +85,7 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
         return (precision,)
     if not bundle.tensorrt:
         raise InputError(
-            f"{bundle.path} holds nothing for TensorRT", mend="export it again with this version"
+            f"{bundle.path} holds nothing for TensorRT", hint="export it again with this version"
         )
     names = tuple(bundle.tensorrt)
     return tuple(name for name in names if name != "fp32") or names
@@ -107,16 +107,16 @@ def open_on_gpu(
     if engine_for is None:
         raise InputError(
             f"nobody is here to build an engine of {bundle.path}",
-            mend="use 'edgecl run', or open a built .engine file",
+            hint="use 'edgecl run', or open a built .engine file",
         )
     names = gpu_precisions(bundle, precision)
-    control = read_control(bundle)
+    golden = read_golden(bundle)
     refused: list[InputError] = []
     sessions: list[Session] = []
     with ExitStack() as stack:
         for name in names:
             try:
-                session = answering(open_engine(engine_for(bundle, name), name), control)
+                session = answering(open_engine(engine_for(bundle, name), name), golden)
             except InputError as error:
                 refused.append(error)
                 if len(names) > 1:

@@ -131,7 +131,7 @@ def open_fastest(
         session, table = _fastest(open_on_gpu(source, precision, engine_for, report))
     except InputError as error:
         if device == GPU:
-            raise InputError(f"--device gpu: {error.problem}", mend=error.mend) from error
+            raise InputError(f"--device gpu: {error.problem}", hint=error.hint) from error
         report(f"inference on the processor: {error.problem}")
         return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
     if device == GPU:
@@ -174,7 +174,7 @@ def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bu
     if device == GPU:
         raise InputError(
             f"--device gpu: engines are built from bundles, {source} is a lone file",
-            mend="give the bundle, or a built .engine file",
+            hint="give the bundle, or a built .engine file",
         )
     return source
 
@@ -190,7 +190,7 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
             medians = _probe(sessions)
         except FrameError as error:
             raise InputError(
-                f"the model does not run: {error}", mend="look at 'edgecl doctor'"
+                f"the model does not run: {error}", hint="look at 'edgecl doctor'"
             ) from error
         stack.pop_all()
     table = sorted(
@@ -211,19 +211,19 @@ def _require_engine(engine: str) -> None:
     if engine not in (AUTO, TENSORRT, *ENGINES):
         raise InputError(
             f"there is no engine {engine!r}",
-            mend=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+            hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
         )
 
 
 def _probe(sessions: Sequence[Session]) -> list[float]:
     """Median milliseconds of each session, run in turn, since machines drift."""
     height, width = sessions[0].contract.input.shape
-    picture = np.random.default_rng(0).integers(0, 256, (1, 1, height, width), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (1, 1, height, width), np.uint8)
     times: list[list[int]] = [[] for _ in sessions]
     deadline = time.perf_counter() + PROBE_SECONDS * len(sessions)
     while len(times[0]) < 5 or (time.perf_counter() < deadline and len(times[0]) < 200):
         for session, taken in zip(sessions, times, strict=True):
             start = time.perf_counter_ns()
-            session.infer(picture)
+            session.infer(image)
             taken.append(time.perf_counter_ns() - start)
     return [float(np.median(taken)) / 1e6 for taken in times]

@@ -52,7 +52,7 @@ class OpenVinoSession(Session):
             line = telling_line(str(error))
             raise InputError(
                 f"{path} is not a model that OpenVINO {self.version} can load ({line})",
-                mend="give a file that 'edgecl export' wrote",
+                hint="give a file that 'edgecl export' wrote",
             ) from error
         self._batches: Any = None
 
@@ -71,7 +71,7 @@ class OpenVinoSession(Session):
 
 
 class _Single:
-    """One picture at a time, compiled for its very shape: a fifth quicker than for any batch.
+    """One image at a time, compiled for its very shape: a fifth quicker than for any batch.
 
     Input and outputs stay where they are; wrapping them anew takes a tenth of a small network's
     time.

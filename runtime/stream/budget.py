@@ -67,14 +67,14 @@ def parse_budget(text: str) -> Budget:
     for part in text.split(","):
         step, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not step:
-            raise InputError(f"budget {part.strip()!r} is not STEP=TIME", mend=_EXAMPLE)
+            raise InputError(f"budget {part.strip()!r} is not STEP=TIME", hint=_EXAMPLE)
         if step not in STEPS:
             raise InputError(
                 f"budget {part.strip()!r}: there is no step {step!r}",
-                mend=f"choose among {', '.join(STEPS)}; {_EXAMPLE}",
+                hint=f"choose among {', '.join(STEPS)}; {_EXAMPLE}",
             )
         if step in limits:
-            raise InputError(f"budget {step!r} is given twice", mend="name each step once")
+            raise InputError(f"budget {step!r} is given twice", hint="name each step once")
         limits[step] = _parse_time(value, part.strip())
     return Budget(limits)
 
@@ -82,12 +82,12 @@ def parse_budget(text: str) -> Budget:
 def _parse_time(value: str, part: str) -> int:
     match = _VALUE.match(value)
     if match is None:
-        raise InputError(f"budget {part!r}: {value!r} is not a time", mend=_EXAMPLE)
+        raise InputError(f"budget {part!r}: {value!r} is not a time", hint=_EXAMPLE)
     number, unit = float(match[1]), match[2]
     if unit not in _UNITS_NS:
         problem = f"{unit!r} is not a unit of time" if unit else "the unit is missing"
-        raise InputError(f"budget {part!r}: {problem} (us, ms or s)", mend=_EXAMPLE)
+        raise InputError(f"budget {part!r}: {problem} (us, ms or s)", hint=_EXAMPLE)
     nanoseconds = round(number * _UNITS_NS[unit])
     if nanoseconds <= 0:
-        raise InputError(f"budget {part!r} is not above zero", mend=_EXAMPLE)
+        raise InputError(f"budget {part!r} is not above zero", hint=_EXAMPLE)
     return nanoseconds

@@ -16,7 +16,7 @@ from runtime.stream.sinks import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide
 
 FAILURES_IN_A_ROW = 100
-"""After this many frames on which the model itself failed, the stream ends: it will not mend."""
+"""After this many frames on which the model itself failed, the stream ends: it will not recover."""
 
 
 @dataclass(frozen=True)
@@ -192,10 +192,10 @@ class Judge:
         if self._preparing:
             raise InputError(
                 f"{self._failures} frames in a row are not what the model takes ({reason})",
-                mend="see which pixel format and depth the camera sends, and say --bits, or train "
+                hint="see which pixel format and depth the camera sends, and say --bits, or train "
                 "on its images",
             )
         raise InputError(
             f"the model failed on {self._failures} frames in a row ({reason})",
-            mend="check the bundle with 'edgecl inspect', or choose another --engine",
+            hint="check the bundle with 'edgecl inspect', or choose another --engine",
         )

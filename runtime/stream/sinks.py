@@ -144,5 +144,5 @@ def _create(path: Path) -> int:
         except FileExistsError:
             raise InputError(
                 f"{path} is there already, from an earlier stream",
-                mend="name another folder with --out, or move that file away",
+                hint="name another folder with --out, or move that file away",
             ) from None

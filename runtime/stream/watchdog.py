@@ -40,7 +40,7 @@ class Watchdog:
     def watch(self, ticket: Ticket) -> None:
         """Add a frame. Frames come in the order of their deadlines."""
         with self._changed:
-            # Settled frames are let go of here, not at their deadline: they hold pictures.
+            # Settled frames are let go of here, not at their deadline: they hold images.
             while self._pending and self._pending[0].settled:
                 self._pending.popleft()
             self._pending.append(ticket)

@@ -1,9 +1,9 @@
 """The six defects of the NEU set, each drawn as a change of the steel's reflectance.
 
-Every function takes the shape of the field, the scale (pixels per 1/128 of a picture's short
+Every function takes the shape of the field, the scale (pixels per 1/128 of an image's short
 side) and a generator, and returns the relative change: -0.4 where the steel looks 40 % darker, 0
 where it is sound. Numbers are densities, and sparse defects stand in every cell of a grid, so
-that any picture-sized cut shows some.
+that any image-sized cut shows some.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _contrast(low: float, high: float, bright: float, rng: np.random.Generator) 
 
 
 def _cells(shape: Shape, scale: float, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
-    """One point (row, column) per half picture along the strip, away from the long edges."""
+    """One point (row, column) per half image along the strip, away from the long edges."""
     step = 64 * scale
     for number in range(math.ceil(shape[1] / step)):
         row = shape[0] * rng.uniform(0.22, 0.78)

@@ -1,4 +1,4 @@
-"""Strips of steel with known defects along them, and the pictures that are cut from them."""
+"""Strips of steel with known defects along them, and the images that are cut from them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Strip:
 
 
 def draw_surface(label: str, shape: Shape, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw one picture of steel.
+    """Draw one image of steel.
 
     Args:
         label: one of `LABELS`.
@@ -104,12 +104,12 @@ def draw_strip(
     zones: Sequence[Zone] | None = None,
     scale: float | None = None,
 ) -> Strip:
-    """Draw a strip, without sensor noise: whoever takes a picture of it adds their own.
+    """Draw a strip, without sensor noise: whoever takes an image of it adds their own.
 
     Args:
         shape: (height, length) in pixels.
         zones: the defects along it; drawn by `plan_zones` when None.
-        scale: pixels per 1/128 of a picture's short side; from the strip's shorter side when
+        scale: pixels per 1/128 of an image's short side; from the strip's shorter side when
             None.
 
     Raises:
@@ -119,7 +119,7 @@ def draw_strip(
     if not all(SIDES[0] <= side <= SIDES[1] for side in shape):
         raise InputError(
             f"a surface of {shape[0]}x{shape[1]} pixels cannot be drawn",
-            mend=f"give sides of {SIDES[0]} to {SIDES[1]} pixels",
+            hint=f"give sides of {SIDES[0]} to {SIDES[1]} pixels",
         )
     if zones is None:
         zones = plan_zones(shape[1], min(shape), shuffled_defects(rng), rng)
@@ -170,7 +170,7 @@ def plan_zones(
 
     Args:
         length: of the strip, in pixels.
-        window: the width of the pictures that will be cut; zones and clean stretches are one to
+        window: the width of the images that will be cut; zones and clean stretches are one to
             two of them long.
         labels: taken from as the zones are laid.
     """
@@ -187,13 +187,13 @@ def plan_zones(
 def _check(zone: Zone, length: int) -> None:
     if zone.label not in DEFECTS:
         raise InputError(
-            f"there is no surface {zone.label!r}", mend=f"choose among {', '.join(LABELS)}"
+            f"there is no surface {zone.label!r}", hint=f"choose among {', '.join(LABELS)}"
         )
     if not 0 <= zone.start < zone.stop <= length or zone.stop - zone.start > LONGEST_ZONE:
         raise InputError(
             f"a defect from column {zone.start} to {zone.stop} cannot be drawn on a strip of "
             f"{length} columns",
-            mend=f"keep it inside the strip, and at most {LONGEST_ZONE} columns long",
+            hint=f"keep it inside the strip, and at most {LONGEST_ZONE} columns long",
         )
 
 

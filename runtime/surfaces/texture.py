@@ -1,6 +1,6 @@
 """Sound steel: grain of the rolling, mottle, and the light that falls on it.
 
-The rolling direction is across the picture, since a strip runs through it that way.
+The rolling direction is across the image, since a strip runs through it that way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def steel(shape: Shape, scale: float, rng: np.random.Generator) -> Field:
 
     Args:
         shape: of the field.
-        scale: pixels per 1/128 of a picture's short side; every length is drawn in it.
+        scale: pixels per 1/128 of an image's short side; every length is drawn in it.
 
     Returns:
         Relative to the surface's mean, about 1 everywhere.
@@ -99,13 +99,13 @@ def set_exposure(sound: Field, scale: float, rng: np.random.Generator) -> Exposu
 
 def photographed(radiance: Field, exposure: Exposure) -> NDArray[np.uint8]:
     """Blur, expose and quantise: uint8 gray levels. Sensor noise comes later."""
-    picture = blurred(radiance, exposure.blur)
-    gray = cv2.convertScaleAbs(picture, alpha=exposure.level, beta=exposure.pedestal)
+    image = blurred(radiance, exposure.blur)
+    gray = cv2.convertScaleAbs(image, alpha=exposure.level, beta=exposure.pedestal)
     return np.asarray(gray, np.uint8)
 
 
 def sensed(pixels: NDArray[np.uint8], sigma: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Add a sensor's noise of `sigma` gray levels to a picture, uint8 H×W."""
+    """Add a sensor's noise of `sigma` gray levels to an image, uint8 H×W."""
     noise = rng.standard_normal(pixels.shape, np.float32)
     noise *= sigma
     return np.asarray(cv2.add(pixels, noise, dtype=cv2.CV_8U), np.uint8)

@@ -1,6 +1,6 @@
 """TensorRT's runtime over the tests' driver, with the names and calls of one real version.
 
-Its engines are JSON and tell bright pictures from dark ones; see `make_plan`. They compute only
+Its engines are JSON and tell bright images from dark ones; see `make_plan`. They compute only
 when the stream is awaited, on what then lies at the addresses that were set.
 """
 
@@ -27,12 +27,12 @@ def make_plan(version: str, **fields: Any) -> bytes:
 
     Args:
         version: of the TensorRT that built it.
-        fields: `picture` (height, width), `classes`, `embedding`, `batches`, `dtype`, `names`.
+        fields: `image` (height, width), `classes`, `embedding`, `batches`, `dtype`, `names`.
     """
     found = {
         "magic": "ptrt",
         "version": version,
-        "picture": [8, 12],
+        "image": [8, 12],
         "classes": 3,
         "embedding": 4,
         "batches": [1, 1, 4],
@@ -135,11 +135,11 @@ def _classes(driver: Any, module: Any, severity: Any, queue: Callable[..., None]
             widths = dict(
                 zip(OUTPUTS, (self._plan["classes"], self._plan["embedding"]), strict=True)
             )
-            return (-1, 1, *self._plan["picture"]) if name == INPUT else (-1, widths[name])
+            return (-1, 1, *self._plan["image"]) if name == INPUT else (-1, widths[name])
 
         def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[tuple[int, ...]]:
             assert name == INPUT, "only inputs have a profile"
-            return [(size, 1, *self._plan["picture"]) for size in self._plan["batches"]]
+            return [(size, 1, *self._plan["image"]) for size in self._plan["batches"]]
 
         def create_execution_context(self) -> IExecutionContext | None:
             try:
@@ -198,8 +198,8 @@ def _computation(driver: Driver, context: Any) -> Callable[[], None]:
     pixels = int(np.prod(shape))
 
     def compute() -> None:
-        pictures = driver.bytes_at(addresses[INPUT])[:pixels].reshape(count, -1)
-        means = pictures.mean(axis=1) / 255
+        images = driver.bytes_at(addresses[INPUT])[:pixels].reshape(count, -1)
+        means = images.mean(axis=1) / 255
         label = np.minimum((means * classes).astype(int), classes - 1)
         answers = (
             np.eye(classes, dtype=np.float32)[label],

@@ -57,6 +57,6 @@ def small_graph(seed: int = 0, *, bias: float = 0.0) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
 
 
-def pictures(count: int, seed: int = 0) -> np.ndarray:
+def draw_images(count: int, seed: int = 0) -> np.ndarray:
     """uint8, count×12×16."""
     return np.random.default_rng(seed).integers(0, 256, (count, *SHAPE), np.uint8)

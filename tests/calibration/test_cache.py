@@ -11,9 +11,9 @@ import pytest
 from calibration import cache
 from calibration.cache import observation_key, observe_cached, read_observation
 from calibration.observation import observe
-from tests.calibration.graphs import pictures, small_graph
+from tests.calibration.graphs import draw_images, small_graph
 
-IMAGES = pictures(6)
+IMAGES = draw_images(6)
 HASHES = [f"{number:064x}" for number in range(6)]
 
 
@@ -31,7 +31,7 @@ def observed(monkeypatch):
 
 
 def same(one, other) -> bool:
-    return one.pictures == other.pictures and all(
+    return one.images == other.images and all(
         np.array_equal(one.histograms[name].counts, other.histograms[name].counts)
         and one.histograms[name].exponent == other.histograms[name].exponent
         and one.histograms[name].zeros == other.histograms[name].zeros

@@ -16,7 +16,7 @@ from calibration.observation import (
 )
 from calibration.ranges import METHODS, collect_ranges
 from runtime.errors import InputError
-from tests.calibration.graphs import pictures, small_graph
+from tests.calibration.graphs import draw_images, small_graph
 
 
 def computed(model, images) -> dict[str, np.ndarray]:
@@ -32,10 +32,10 @@ def computed(model, images) -> dict[str, np.ndarray]:
 
 
 def test_every_float_activation_is_counted_as_the_graph_computes_it():
-    model, images = small_graph(), pictures(7)
+    model, images = small_graph(), draw_images(7)
     found = observe(model, images)
     expected = computed(model, images)
-    assert found.pictures == 7
+    assert found.images == 7
     assert set(found.histograms) == set(expected)
     for name, values in expected.items():
         histogram = found.histograms[name]
@@ -51,7 +51,7 @@ def test_every_float_activation_is_counted_as_the_graph_computes_it():
 
 
 def test_batches_change_nothing(monkeypatch):
-    model, images = small_graph(), pictures(9)
+    model, images = small_graph(), draw_images(9)
     whole = observe(model, images)
     monkeypatch.setattr(observation, "BATCH_BYTES", 1)
     single = observe(model, images[::-1])
@@ -67,22 +67,22 @@ def test_progress_is_told_and_the_model_stays_as_it_was():
     model = small_graph()
     before = model.SerializeToString(deterministic=True)
     told: list[tuple[int, int]] = []
-    observe(model, pictures(5), lambda done, total: told.append((done, total)))
+    observe(model, draw_images(5), lambda done, total: told.append((done, total)))
     assert told[-1] == (5, 5)
     assert told == sorted(told)
     assert model.SerializeToString(deterministic=True) == before
 
 
-def test_as_many_pictures_go_together_as_the_memory_allows(monkeypatch):
+def test_as_many_images_go_together_as_the_memory_allows(monkeypatch):
     def batches() -> list[int]:
         told: list[int] = []
-        observe(small_graph(), pictures(9), lambda done, total: told.append(done))
+        observe(small_graph(), draw_images(9), lambda done, total: told.append(done))
         return told
 
     assert batches() == [1, 9]
     each = sum(
         values.nbytes
-        for name, values in computed(small_graph(), pictures(1)).items()
+        for name, values in computed(small_graph(), draw_images(1)).items()
         if name not in ("both", "paired", "turned", "shuffled")
     )
     monkeypatch.setattr(observation, "BATCH_BYTES", 3 * each)
@@ -97,14 +97,14 @@ def test_integers_are_no_activations():
 
 
 def test_an_empty_set_and_a_broken_network_are_refused():
-    with pytest.raises(InputError, match="0 pictures"):
-        observe(small_graph(), pictures(0))
+    with pytest.raises(InputError, match="0 images"):
+        observe(small_graph(), draw_images(0))
     with pytest.raises(InputError, match="not finite, in one"):
-        observe(small_graph(bias=float("nan")), pictures(3))
+        observe(small_graph(bias=float("nan")), draw_images(3))
 
 
 def test_collected_ranges_cover_every_activation_for_every_method():
-    model, images = small_graph(), pictures(40)
+    model, images = small_graph(), draw_images(40)
     widest = collect_ranges(model, images)
     for method in METHODS:
         ranges = collect_ranges(model, images, method=method)
@@ -114,12 +114,12 @@ def test_collected_ranges_cover_every_activation_for_every_method():
 
 
 def test_blocks_add_up_to_the_whole():
-    model, images = small_graph(), pictures(10)
+    model, images = small_graph(), draw_images(10)
     blocks = list(observe_blocks(model, images, 4))
-    assert [block.pictures for block in blocks] == [4, 4, 2]
+    assert [block.images for block in blocks] == [4, 4, 2]
     joined = merged_observations(merged_observations(blocks[0], blocks[1]), blocks[2])
     whole = observe(model, images)
-    assert joined.pictures == whole.pictures == 10
+    assert joined.images == whole.images == 10
     assert list(joined.histograms) == list(whole.histograms)
     assert joined.histograms["both"] is joined.histograms["shuffled"]
     for name, histogram in whole.histograms.items():

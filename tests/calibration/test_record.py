@@ -19,7 +19,7 @@ from calibration.record import (
     small_histograms,
 )
 from runtime.errors import InputError
-from tests.calibration.graphs import pictures, small_graph
+from tests.calibration.graphs import draw_images, small_graph
 
 FILES = ("a.png", "b.png", "c.png")
 HASHES = ("1" * 64, "2" * 64, "3" * 64)
@@ -28,7 +28,7 @@ HASHES = ("1" * 64, "2" * 64, "3" * 64)
 @pytest.fixture
 def record() -> CalibrationRecord:
     model = small_graph()
-    observation = observe(model, pictures(5))
+    observation = observe(model, draw_images(5))
     return CalibrationRecord(
         method="mse",
         selection="coverage",
@@ -37,7 +37,7 @@ def record() -> CalibrationRecord:
         ranges=ranges_of(observation, "mse"),
         observation="f" * 64,
         histograms=small_histograms(model, observation),
-        note="3 pictures are few",
+        note="3 images are few",
     )
 
 
@@ -68,7 +68,7 @@ def test_a_tensor_that_feeds_two_layers_is_shown_once_under_the_first():
     model.graph.node.append(
         onnx.helper.make_node("Conv", ["one_relu", "third.weight"], ["three"], name="three")
     )
-    found = small_histograms(model, observe(model, pictures(2)))
+    found = small_histograms(model, observe(model, draw_images(2)))
     assert found["one_relu"].layer == "second"
     assert len(found) == 4
 
@@ -99,23 +99,23 @@ def test_a_missing_or_broken_file_is_refused(tmp_path, content):
         read_record(path)
 
 
-def test_its_pictures_are_found_among_others_under_other_names_and_in_any_order(record):
+def test_its_images_are_found_among_others_under_other_names_and_in_any_order(record):
     others = ("4" * 64, *HASHES[::-1], "5" * 64)
     assert rows_of_record(record, ("v", "w", "x", "y", "z"), others).tolist() == [3, 2, 1]
 
 
-def test_of_equal_pictures_the_first_is_taken(record):
+def test_of_equal_images_the_first_is_taken(record):
     assert rows_of_record(record, (*FILES, "d.png"), (*HASHES, HASHES[0])).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
     ("files", "hashes", "message"),
     [
-        (FILES[:2], HASHES[:2], r"c\.png is not among the pictures at hand"),
+        (FILES[:2], HASHES[:2], r"c\.png is not among the images at hand"),
         (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed since the recorded calibration"),
     ],
 )
-def test_a_picture_that_is_gone_or_changed_is_named(record, files, hashes, message):
+def test_a_image_that_is_gone_or_changed_is_named(record, files, hashes, message):
     with pytest.raises(InputError, match=message):
         rows_of_record(record, files, hashes)
 
@@ -125,9 +125,9 @@ def test_a_bundle_without_int8_has_no_record(make_bundle):
         record_of_bundle(make_bundle())
 
 
-def test_a_test_picture_in_the_calibration_set_is_refused_by_name():
+def test_a_test_image_in_the_calibration_set_is_refused_by_name():
     require_untested(FILES, HASHES, ("4" * 64,))
-    with pytest.raises(InputError, match=r"1 of 3 calibration pictures.*b\.png"):
+    with pytest.raises(InputError, match=r"1 of 3 calibration images.*b\.png"):
         require_untested(FILES, HASHES, ("4" * 64, "2" * 64))
 
 

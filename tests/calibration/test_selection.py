@@ -1,4 +1,4 @@
-"""Which pictures calibrate."""
+"""Which images calibrate."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from calibration.selection import (
 from runtime.errors import InputError
 
 
-def chosen(method, count, pictures=200, seed=0, classes=4):
+def chosen(method, count, images=200, seed=0, classes=4):
     rng = np.random.default_rng(7)
     return select(
         method,
         count,
-        targets=np.arange(pictures) % classes,
-        embeddings=rng.normal(0, 1, (pictures, 5)).astype(np.float32),
+        targets=np.arange(images) % classes,
+        embeddings=rng.normal(0, 1, (images, 5)).astype(np.float32),
         rng=np.random.default_rng(seed),
     )
 
@@ -56,10 +56,10 @@ def test_any_stretch_of_the_order_is_even():
         assert np.bincount(targets[order[start : start + 8]]).tolist() == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize(("pictures", "count"), [(0, 10), (10, 0)])
-def test_an_empty_set_is_refused(pictures, count):
-    with pytest.raises(InputError, match="calibrate on at least one picture"):
-        select_stratified(np.zeros(pictures, np.int64), count, np.random.default_rng(0))
+@pytest.mark.parametrize(("images", "count"), [(0, 10), (10, 0)])
+def test_an_empty_set_is_refused(images, count):
+    with pytest.raises(InputError, match="calibrate on at least one image"):
+        select_stratified(np.zeros(images, np.int64), count, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -100,23 +100,23 @@ def test_copies_are_taken_last_and_once():
 
 
 @pytest.mark.parametrize(
-    ("count", "pictures", "classes", "reason"),
+    ("count", "images", "classes", "reason"),
     [
-        (64, 0, 1, "set of 0 pictures is too small"),
-        (7, 200, 4, "set of 7 pictures is too small.*64 to 512 are usual"),
-        (64, 6, 4, "set of 6 pictures is too small"),
+        (64, 0, 1, "set of 0 images is too small"),
+        (7, 200, 4, "set of 7 images is too small.*64 to 512 are usual"),
+        (64, 6, 4, "set of 6 images is too small"),
         (10, 200, 12, "cannot show all 12 classes.*at least 12"),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
-def test_too_small_a_set_is_refused_with_the_reason(method, count, pictures, classes, reason):
+def test_too_small_a_set_is_refused_with_the_reason(method, count, images, classes, reason):
     with pytest.raises(InputError, match=reason):
-        chosen(method, count, pictures, classes=classes)
+        chosen(method, count, images, classes=classes)
 
 
 def test_a_small_set_carries_a_note():
-    assert "31 pictures are few" in chosen("random", 31).note
-    assert "9 pictures are few" in chosen("coverage", 64, pictures=9).note
+    assert "31 images are few" in chosen("random", 31).note
+    assert "9 images are few" in chosen("coverage", 64, images=9).note
     assert chosen("stratified", 32).note == judge_size(500, 6) == ""
 
 

@@ -21,16 +21,16 @@ SIDE = 40
 
 
 def draw(kind: str, rng: np.random.Generator) -> np.ndarray:
-    """A noisy picture with horizontal bars, vertical bars or one blob: learnt in seconds."""
-    picture = rng.normal(110, 12, (SIDE, SIDE))
+    """A noisy image with horizontal bars, vertical bars or one blob: learnt in seconds."""
+    image = rng.normal(110, 12, (SIDE, SIDE))
     place = rng.integers(4, SIDE - 10)
     if kind == "bars":
-        picture[place : place + 5] += 70
+        image[place : place + 5] += 70
     elif kind == "posts":
-        picture[:, place : place + 5] += 70
+        image[:, place : place + 5] += 70
     else:
-        cv2.circle(picture, (int(place), int(rng.integers(8, SIDE - 8))), 6, (200.0,), -1)
-    return picture.clip(0, 255).astype(np.uint8)
+        cv2.circle(image, (int(place), int(rng.integers(8, SIDE - 8))), 6, (200.0,), -1)
+    return image.clip(0, 255).astype(np.uint8)
 
 
 def fill(folder: Path, kinds: tuple[str, ...], count: int, *, seed: int = 0) -> Path:

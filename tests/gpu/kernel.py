@@ -1,7 +1,7 @@
 """Kernels of our own in TensorRT's place, for a GPU that has a driver and no TensorRT for it.
 
 What a session does is real down to the driver: context, memory, stream, events, capture. Only what
-is queued between the copies is this file's: it tells bright pictures from dark ones, as the double
+is queued between the copies is this file's: it tells bright images from dark ones, as the double
 in `tests.bindings` does. Needs cuda-bindings and NVRTC, whichever bindings have the memory.
 """
 
@@ -28,11 +28,11 @@ SOURCE = rb"""
 extern "C" __global__ void add_up(
     const volatile unsigned char* pixels, unsigned long long* sums, int count, int rounds)
 {
-    const volatile unsigned char* picture = pixels + (long long)blockIdx.y * count;
+    const volatile unsigned char* image = pixels + (long long)blockIdx.y * count;
     unsigned long long own = 0;
     for (int round = 0; round < rounds; ++round)
         for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
-            own += picture[i];
+            own += image[i];
     for (int lanes = 16; lanes; lanes /= 2) own += __shfl_down_sync(~0u, own, lanes);
     if (threadIdx.x % 32 == 0) atomicAdd(&sums[blockIdx.y], own);
 }
@@ -75,11 +75,11 @@ def write_engine(
     Args:
         device: the GPU that it is for.
         precision: a name alone: it changes how long the kernels take.
-        fields: of the plan, beside picture, classes and batches.
+        fields: of the plan, beside image, classes and batches.
     """
     sizes = (batches.smallest, batches.usual, batches.largest)
     fields = {"rounds": {"fp16": 64, "int8": 16}[precision], **fields}
-    plan = make_plan(VERSION, picture=list(nets.SIZE), embedding=128, batches=sizes, **fields)
+    plan = make_plan(VERSION, image=list(nets.SIZE), embedding=128, batches=sizes, **fields)
     digest = hashlib.sha256(plan).hexdigest()
     described = EngineFile(
         path=folder / f"{digest[:8]}.engine",
@@ -135,8 +135,8 @@ class _Driver:
 
 def _queue(driver: _Driver, context: Any, stream: int) -> None:
     """Queue three things: the sums are set to nothing, added up, and told."""
-    plan, (count, *picture) = context._engine._plan, context._shape
-    pixels, rounds = picture[-2] * picture[-1], plan.get("rounds", 1)
+    plan, (count, *image) = context._engine._plan, context._shape
+    pixels, rounds = image[-2] * image[-1], plan.get("rounds", 1)
     sums = context._handle
     at = {name: context.get_tensor_address(name) for name in (INPUT, *OUTPUTS)}
     checked(driver.driver.cuMemsetD8Async(sums, 0, 8 * count, stream))

@@ -20,7 +20,7 @@ EMBEDDING = 128
 
 
 def convolutions(*, half: bool) -> bytes:
-    """Three strided convolutions, a mean over the picture, two matrix products, softmax.
+    """Three strided convolutions, a mean over the image, two matrix products, softmax.
 
     Args:
         half: compute in FP16; input and outputs stay as the contract says.
@@ -77,12 +77,12 @@ def convolutions(*, half: bool) -> bytes:
 
 
 def int8() -> bytes:
-    """The FP16 network with Q/DQ pairs, calibrated on the pictures of `pictures`."""
+    """The FP16 network with Q/DQ pairs, calibrated on the images of `images`."""
     from calibration.ranges import collect_ranges
     from export.qdq.tensorrt import quantize_for_tensorrt
 
     full = onnx.load_from_string(convolutions(half=False))
-    ranges = collect_ranges(full, pictures(8)[:, 0])
+    ranges = collect_ranges(full, images(8)[:, 0])
     model = quantize_for_tensorrt(onnx.load_from_string(convolutions(half=True)), ranges)
     return bytes(model.SerializeToString())
 
@@ -92,8 +92,8 @@ def contract() -> ModelContract:
     return ModelContract(InputContract(*SIZE), LABELS, ("bright",))
 
 
-def pictures(count: int) -> NDArray[np.uint8]:
-    """Pictures to judge: uint8, N×1×H×W, of different brightness, with noise."""
+def images(count: int) -> NDArray[np.uint8]:
+    """Images to judge: uint8, N×1×H×W, of different brightness, with noise."""
     random = np.random.default_rng(3)
     means = np.linspace(20, 230, count)[:, None, None, None]
     return np.clip(random.normal(means, 20, (count, 1, *SIZE)), 0, 255).astype(np.uint8)

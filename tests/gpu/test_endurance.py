@@ -22,7 +22,7 @@ MIB = 2**20
 FRAMES = 10_000
 CYCLES = 200
 WARM = 1_000
-# Allocators keep pages; a leak of one small picture a frame would be a hundred times this.
+# Allocators keep pages; a leak of one small image a frame would be a hundred times this.
 HOST_SLACK = 16 * MIB
 
 
@@ -32,15 +32,15 @@ def test_ten_thousand_frames_leave_memory_where_it_was(graph, memory, either, te
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    picture = nets.pictures(1)
+    image = nets.images(1)
     steps: dict[str, list[int]] = {name: [] for name in (*STEPS, "frame", "beyond the GPU's own")}
     with TensorRtSession(either(), precision="fp16", memory=memory, graph=graph) as session:
         for _ in range(WARM):
-            session.infer_timed(picture)
+            session.infer_timed(image)
         host, device = host_bytes(), device_free(memory)
         for _ in range(FRAMES):
             start = time.perf_counter_ns()
-            _, taken = session.infer_timed(picture)
+            _, taken = session.infer_timed(image)
             taken["frame"] = time.perf_counter_ns() - start
             taken["beyond the GPU's own"] = taken["frame"] - sum(map(taken.__getitem__, STEPS))
             for name, times in steps.items():
@@ -64,12 +64,12 @@ def test_two_hundred_sessions_leave_memory_where_it_was(memory, either):
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    picture = nets.pictures(1)
+    image = nets.images(1)
     path = either()
 
     def cycle() -> None:
         with TensorRtSession(path, precision="fp16", memory=memory) as session:
-            session.infer(picture)
+            session.infer(image)
 
     for _ in range(10):
         cycle()
@@ -89,10 +89,10 @@ def test_the_session_beside_trtexec(engine, tell):
 
     if find_trtexec() is None:
         pytest.skip("trtexec is not here")
-    picture = nets.pictures(1)
+    image = nets.images(1)
     with TensorRtSession(engine(), precision="fp16") as session:
         session.warm_up(200)
-        times = [session.infer_timed(picture)[1]["infer"] for _ in range(2_000)]
+        times = [session.infer_timed(image)[1]["infer"] for _ in range(2_000)]
     own = quantile(np.sort(np.array(times)), 0.5) / 1e6
     other = trtexec_infer_ms(engine())
     assert other is not None, "trtexec ran, but its table could not be read"
@@ -104,11 +104,11 @@ def test_one_frame_costs_each_step_once(memory, either):
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    picture = nets.pictures(4)
+    image = nets.images(4)
     with TensorRtSession(either(), precision="fp16", memory=memory) as session:
         session.warm_up()
         start = time.perf_counter_ns()
-        _, steps = session.infer_timed(picture)
+        _, steps = session.infer_timed(image)
         whole = time.perf_counter_ns() - start
     assert set(steps) == {"upload", "infer", "download"}
     assert steps["infer"] > 0

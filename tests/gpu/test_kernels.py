@@ -35,7 +35,7 @@ path = kernel.write_engine(folder, open_memory(memory).device, Batches(), stray=
 session = tensorrt.TensorRtSession(path, memory=memory)
 for _ in range(2):
     try:
-        session.infer(nets.pictures(1))
+        session.infer(nets.images(1))
     except SessionLostError as error:
         print(error)
 session.close()
@@ -49,7 +49,7 @@ def test_kernels_answer_for_every_batch(graph, memory, either):
     """Real kernels read what was copied up, at the addresses and in the stream that we gave."""
     from runtime.session.tensorrt.session import TensorRtSession
 
-    batch = nets.pictures(4)
+    batch = nets.images(4)
     means = batch.reshape(4, -1).mean(axis=1) / 255
     with TensorRtSession(either(), precision="fp16", memory=memory, graph=graph) as session:
         for count in (1, 4, 2, 3, 1, 4):

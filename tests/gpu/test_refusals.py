@@ -97,11 +97,11 @@ def test_a_batch_outside_the_profile_is_refused_and_the_session_goes_on(either):
 
     largest = read_engine_file(either()).batches[2]
     with TensorRtSession(either(), precision="fp16") as session:
-        before = session.infer(nets.pictures(1)).embedding.copy()
+        before = session.infer(nets.images(1)).embedding.copy()
         with pytest.raises(InputError, match=f"{largest + 1}") as caught:
-            session.infer(nets.pictures(largest + 1))
+            session.infer(nets.images(largest + 1))
         one_line(caught)
-        np.testing.assert_array_equal(session.infer(nets.pictures(1)).embedding, before)
+        np.testing.assert_array_equal(session.infer(nets.images(1)).embedding, before)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_full_gpu_is_one_line_and_works_again_when_there_is_room(memory, eithe
         TensorRtSession(path, precision="fp16", memory=memory)
     one_line(caught)
     with TensorRtSession(path, precision="fp16", memory=memory) as session:
-        session.infer(nets.pictures(1))
+        session.infer(nets.images(1))
 
 
 def test_a_gpu_that_fills_up_costs_a_frame_and_the_session_goes_on(memory, either):
@@ -138,13 +138,13 @@ def test_a_gpu_that_fills_up_costs_a_frame_and_the_session_goes_on(memory, eithe
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    picture = nets.pictures(4)
+    image = nets.images(4)
     with TensorRtSession(either(), precision="fp16", memory=memory) as session:
-        before = session.infer(picture[:1]).embedding.copy()
+        before = session.infer(image[:1]).embedding.copy()
         with full_gpu(memory), pytest.raises(FrameError) as caught:
-            session.infer(picture)  # another batch takes another context
+            session.infer(image)  # another batch takes another context
         one_line(caught)
-        np.testing.assert_array_equal(session.infer(picture[:1]).embedding, before)
+        np.testing.assert_array_equal(session.infer(image[:1]).embedding, before)
 
 
 def test_an_operator_that_tensorrt_lacks_is_named(tmp_path, box):

@@ -21,11 +21,11 @@ TOLERANCES = {"fp16": 0.02, "int8": 0.05}
 @pytest.mark.parametrize("graph", [True, False], ids=["graph", "no graph"])
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bundle, engine):
-    """The fake answers what it is told; here real kernels compute, from the copied picture."""
+    """The fake answers what it is told; here real kernels compute, from the copied image."""
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    batch = nets.pictures(4)
+    batch = nets.images(4)
     model = bundle.onnx_path(precision, target="tensorrt")
     expected = nets.on_the_cpu(model, batch)
     path = engine(precision)
@@ -40,12 +40,12 @@ def test_the_gpu_agrees_with_the_cpu_in_every_batch(precision, graph, memory, bu
             assert error < 0.1 * np.linalg.norm(expected.embedding[:count])
 
 
-def test_two_pictures_in_a_row_are_not_mixed_up(memory, either):
+def test_two_images_in_a_row_are_not_mixed_up(memory, either):
     """Upload, kernels and download of one frame are in order in the stream of a real GPU."""
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    batch = nets.pictures(4)
+    batch = nets.images(4)
     with TensorRtSession(either(), precision="fp16", memory=memory) as session:
         alone = [session.infer(batch[i : i + 1]).embedding.copy() for i in range(4)]
         for turn in range(100):
@@ -59,7 +59,7 @@ def test_several_sessions_live_beside_each_other(memory, either):
     from runtime.session.tensorrt.session import TensorRtSession
     from tests.gpu import nets
 
-    batch = nets.pictures(2)
+    batch = nets.images(2)
     with (
         TensorRtSession(either("fp16"), precision="fp16", memory=memory) as half,
         TensorRtSession(either("int8"), precision="int8", memory=memory) as eight,
@@ -106,8 +106,8 @@ def test_edgecl_run_judges_a_folder_and_builds_once(bundle, tmp_path, capfd, box
 
     frames = tmp_path / "frames"
     frames.mkdir()
-    for place, picture in enumerate(nets.pictures(12)):
-        cv2.imwrite(str(frames / f"{place:02}.png"), picture[0])
+    for place, image in enumerate(nets.images(12)):
+        cv2.imwrite(str(frames / f"{place:02}.png"), image[0])
     command = ["run", "--model", str(bundle.path), "--camera", str(frames), "--json"]
     command += ["--engine", "tensorrt", "--precision", "fp16", "--out", str(tmp_path / "out")]
     assert edgecl(command) == 0
@@ -131,7 +131,7 @@ def test_an_exported_network_runs_and_agrees(encoder, tmp_path, box):
     from tests.gpu import nets
 
     bundle = export_untrained(encoder, tmp_path / f"{encoder}.edgecl")
-    batch = nets.pictures(1)
+    batch = nets.images(1)
     for precision, tolerance in TOLERANCES.items():
         expected = nets.on_the_cpu(bundle.onnx_path(precision, target="tensorrt"), batch)
         path = ready_engine(bundle, precision, probe=box)

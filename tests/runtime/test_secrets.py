@@ -62,5 +62,5 @@ def test_what_holds_no_secret_stays(text):
 
 def test_every_error_is_redacted():
     for kind in (InputError, GateError):
-        error = kind("camera rtsp://a:geheim@x/1 is gone", mend="try rtsp://a:geheim@x/2")
-        assert "geheim" not in f"{error} {error.problem} {error.mend} {error.args} {error!r}"
+        error = kind("camera rtsp://a:geheim@x/1 is gone", hint="try rtsp://a:geheim@x/2")
+        assert "geheim" not in f"{error} {error.problem} {error.hint} {error.args} {error!r}"

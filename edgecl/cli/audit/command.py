@@ -39,7 +39,7 @@ GROUPS = "groups.csv"
     type=click.FloatRange(0.1, 1.0),
     default=0.35,
     show_default=True,
-    help="Least common area, as a share of a picture.",
+    help="Least common area, as a share of an image.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -54,18 +54,18 @@ def command(
 ) -> None:
     """Find exact copies, near copies and shifted overlapping crops within and between sets.
 
-    Every picture is compared with every other at every shift that leaves enough in common.
-    Mirrored or turned copies are not found, nor overlaps of pictures taken at different scales.
+    Every image is compared with every other at every shift that leaves enough in common.
+    Mirrored or turned copies are not found, nor overlaps of images taken at different scales.
     """
     from edgecl.data.audit import audit, read_sets, write_groups
     from runtime.files.output_folder import own_file
 
     start = time.perf_counter()
     named = ctx.get_parameter_source("out") is ParameterSource.COMMANDLINE
-    place = own_file(out, replace=named, mend="name it with --out to replace it, or name another")
+    place = own_file(out, replace=named, hint="name it with --out to replace it, or name another")
     with place, reporting(stderr_console()) as report:
-        pictures = read_sets(folders, report)
-        found = audit(pictures, report, threshold=threshold, common=common)
+        images = read_sets(folders, report)
+        found = audit(images, report, threshold=threshold, common=common)
         write_groups(out, found)
     summary = {
         **found.to_json(),
@@ -83,10 +83,10 @@ def command(
 
 def _print(summary: dict[str, Any]) -> None:
     links, cross = summary["links"], summary["cross_class"]
-    total = sum(part["pictures"] for part in summary["sets"])
+    total = sum(part["images"] for part in summary["sets"])
     for part in summary["sets"]:
         classes = f", {part['classes']} classes" if part["classes"] else ", no classes"
-        click.echo(f"{part['folder']}: {part['pictures']} pictures{classes}")
+        click.echo(f"{part['folder']}: {part['images']} images{classes}")
     for note in summary["notes"]:
         click.echo(f"note: {note}")
     for line in summary["skipped"][:5]:
@@ -94,15 +94,15 @@ def _print(summary: dict[str, Any]) -> None:
     if len(summary["skipped"]) > 5:
         click.echo(f"left out {len(summary['skipped']) - 5} more, see --json")
     click.echo(
-        f"{summary['grouped_pictures']} of {total} pictures share their metal with another: "
+        f"{summary['grouped_images']} of {total} images share their metal with another: "
         f"{summary['groups']} groups, the largest of {summary['largest_group']} "
         f"(held together by {links['exact']} exact copies, {links['copy']} near copies and "
         f"{links['overlap']} overlaps)"
     )
     for pair in summary["between_sets"]:
-        if pair["pictures_with_partner"]:
+        if pair["images_with_partner"]:
             click.echo(
-                f"{pair['pictures_with_partner']} of {pair['pictures']} pictures of {pair['set']} "
+                f"{pair['images_with_partner']} of {pair['images']} images of {pair['set']} "
                 f"have a partner in {pair['other']}"
             )
     if cross["pairs"]:

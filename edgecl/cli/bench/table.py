@@ -78,7 +78,7 @@ def accuracy_text(accuracy: Mapping[str, float | None]) -> str:
 
 def _line(finding: Mapping[str, str], where: str) -> str:
     word = "INVALID" if finding["severity"] == "invalid" else "note"
-    return f"{word}: {where}{finding['text']}. Try: {finding['mend']}"
+    return f"{word}: {where}{finding['text']}. Try: {finding['hint']}"
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -29,8 +29,8 @@ STREAMED = "shufflenet"
 IMAGE_SIZE = (96, 96)
 PRETRAIN_EPOCHS = 10
 EPOCHS = 22
-# The validation part has some 160 pictures: one of them is 0.6 points, so the usual half point
-# would refuse a precision for a single picture.
+# The validation part has some 160 images: one of them is 0.6 points, so the usual half point
+# would refuse a precision for a single image.
 MAX_DROP = 2.0
 MAX_ESCAPES = 2.0
 FRAMES = 900
@@ -53,7 +53,7 @@ class Trained:
 
 
 @click.command("demo", cls=Verb, short_help="The main job once, end to end.")
-@click.option("--data", type=FOLDER, help="Labelled pictures in place of the drawn surfaces.")
+@click.option("--data", type=FOLDER, help="Labelled images in place of the drawn surfaces.")
 @click.option(
     "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."
 )
@@ -122,7 +122,7 @@ def _prepare(out: Path) -> None:
     if any(out.iterdir()):
         if not (out / MARKER).exists():
             raise InputError(
-                f"{out} holds something else than an older demo", mend="name another --out"
+                f"{out} holds something else than an older demo", hint="name another --out"
             )
         with explained(out):
             # The folder itself is held, and the marker stays for whoever is broken off here.
@@ -155,7 +155,7 @@ def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained
 def _stream(
     out: Path, bundle: Path, data: Path | None, seed: int, console: Console
 ) -> dict[str, Any]:
-    """Judge a video of a moving strip, or the user's pictures, at a line's pace."""
+    """Judge a video of a moving strip, or the user's images, at a line's pace."""
     from contextlib import ExitStack
 
     from edgecl.cli.run.command import SUMMARY, VERDICTS
@@ -172,7 +172,7 @@ def _stream(
     source, truths = data, None
     if source is None:
         source = out / "strip.avi"
-        # Another seed than any training picture was drawn with: a strip that no model saw.
+        # Another seed than any training image was drawn with: a strip that no model saw.
         truths = write_strip_video(
             source, FRAMES, shape=FRAME_SHAPE, rate=FRAMES_PER_SECOND, seed=STRIP_SEED + seed
         )

@@ -44,8 +44,8 @@ def _print(found: Mapping[str, Any]) -> None:
         table.add_column(overflow="fold")
         for row in section["rows"]:
             text = Text(row["value"])
-            if row["mend"]:
-                text.append(f"  → {row['mend']}", style="dim")
+            if row["hint"]:
+                text.append(f"  → {row['hint']}", style="dim")
             mark = Text(MARKS[row["state"]], style=styles[row["state"]])
             table.add_row(mark, Text(row["name"]), text)
         console.print(table)

@@ -15,10 +15,10 @@ class Row:
         name: the thing.
         state: `ok`, `missing` or `note`.
         value: what was found, in words.
-        mend: the command that brings it; empty where nothing is to be done.
+        hint: the command that brings it; empty where nothing is to be done.
     """
 
     name: str
     state: str
     value: str
-    mend: str = ""
+    hint: str = ""

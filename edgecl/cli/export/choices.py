@@ -48,25 +48,25 @@ OPTIONS = (
         type=click.Choice(SELECTIONS),
         default="stratified",
         show_default=True,
-        help="How calibration pictures are chosen; coverage spreads them over the embedding.",
+        help="How calibration images are chosen; coverage spreads them over the embedding.",
     ),
     click.option("--calibration-images", type=click.IntRange(1), default=128, show_default=True),
     click.option(
         "--calibration-data",
         type=FOLDER,
-        help="Pictures to calibrate on, labelled or not.  [default: the train part]",
+        help="Images to calibrate on, labelled or not.  [default: the train part]",
     ),
     click.option(
         "--calibration-of",
         type=ANY_PATH,
         metavar="BUNDLE",
-        help="Calibrate on the very pictures of that bundle, or refuse; also by its algorithm "
+        help="Calibrate on the very images of that bundle, or refuse; also by its algorithm "
         "unless --calibration is given.",
     ),
     click.option(
         "--calibration-curve",
         is_flag=True,
-        help="Measure the accuracy against the number of calibration pictures.",
+        help="Measure the accuracy against the number of calibration images.",
     ),
     click.option(
         "--sensitivity", is_flag=True, help="Measure what each layer loses when it alone is INT8."
@@ -86,9 +86,7 @@ OPTIONS = (
         help="A label that lets a part pass. May be repeated.  [default: by name, such as clean "
         "or ok]",
     ),
-    click.option(
-        "--data", type=FOLDER, help="Where the run's pictures lie now, if they were moved."
-    ),
+    click.option("--data", type=FOLDER, help="Where the run's images lie now, if they were moved."),
 )
 
 

@@ -89,16 +89,16 @@ def command(
         name, reason = next(iter(outcome.refused.items()))
         raise GateError(
             f"{', '.join(outcome.refused)} not shipped: {name}: {reason}",
-            mend=_mend(outcome.refused),
+            hint=_hint(outcome.refused),
         )
     return 0
 
 
-def _mend(refused: Collection[str]) -> str:
+def _hint(refused: Collection[str]) -> str:
     allow = "allow more with --max-drop and --max-escapes"
     if any(name.startswith("int8") for name in refused):
         return (
-            "keep the layers that suffer with --keep-fp16 auto, calibrate on more pictures with "
+            "keep the layers that suffer with --keep-fp16 auto, calibrate on more images with "
             f"--calibration-images, or {allow}"
         )
     return f"ship without it, or {allow}"
@@ -114,7 +114,7 @@ def bundle_path(run: Path, out: Path | None) -> Path:
         return Path(run.resolve().name + SUFFIX)
     if out.name in ("", ".."):
         raise InputError(
-            f"--out {out} names no bundle", mend=f"give the bundle's own name, as in line-3{SUFFIX}"
+            f"--out {out} names no bundle", hint=f"give the bundle's own name, as in line-3{SUFFIX}"
         )
     return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
 

@@ -69,13 +69,13 @@ def _precisions(outcome: Outcome) -> Table:
 
 
 def _losses(name: str, comparison: Comparison) -> list[str]:
-    """A line for each class that lost pictures."""
+    """A line for each class that lost images."""
     lines = []
     for entry in comparison.classes:
         if entry.lost or entry.escapes:
             lines.append(
                 f"  {name}, {entry.label}: recall {entry.reference} to {entry.candidate} of "
-                f"{entry.pictures}, {entry.escapes} escaped"
+                f"{entry.images}, {entry.escapes} escaped"
             )
     return lines
 
@@ -111,7 +111,7 @@ def _layers(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def _curve(rows: Sequence[dict[str, Any]]) -> Table:
-    table = _table("calibration\npictures", ("accuracy\n(val.)", "\nlowest", "\nhighest"))
+    table = _table("calibration\nimages", ("accuracy\n(val.)", "\nlowest", "\nhighest"))
     for row in rows:
         accuracies = row["accuracies"]
         table.add_row(

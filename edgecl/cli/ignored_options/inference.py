@@ -25,7 +25,7 @@ EXPORT = (
     Rule(
         ("calibration_choice", "calibration_images"),
         lambda v: v["calibration_of"] is not None,
-        "chooses pictures, and --calibration-of brings its own",
+        "chooses images, and --calibration-of brings its own",
         LEAVE_ONE,
     ),
     Rule(

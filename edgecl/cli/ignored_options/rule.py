@@ -20,10 +20,10 @@ class Rule:
         names: of the options' parameters.
         idle: whether they are, by the values of all parameters.
         reason: completes a sentence that begins with the option; `{value}` in it is what was given.
-        mend: what to do next.
+        hint: what to do next.
     """
 
     names: tuple[str, ...]
     idle: Callable[[Values], bool]
     reason: str
-    mend: str = LEAVE
+    hint: str = LEAVE

@@ -33,8 +33,8 @@ TRAIN = (
     Rule(
         ("groups",),
         _new(lambda v: v["data"] is None),
-        "groups the pictures of --data, and the built-in surfaces bring their own groups",
-        "name the pictures with --data, or leave it out",
+        "groups the images of --data, and the built-in surfaces bring their own groups",
+        "name the images with --data, or leave it out",
     ),
     Rule(
         ("groups",),
@@ -45,8 +45,8 @@ TRAIN = (
     Rule(
         ("strict", "bits"),
         _new(lambda v: v["data"] is None and not v["unlabelled"]),
-        "is about pictures that are read, and the built-in surfaces are drawn",
-        "name pictures with --data, or leave it out",
+        "is about images that are read, and the built-in surfaces are drawn",
+        "name images with --data, or leave it out",
     ),
     Rule(
         ("fold",),
@@ -63,7 +63,7 @@ TRAIN = (
     Rule(
         ("allow_leak",),
         _new(lambda v: not v["unlabelled"] and v["pretrained"] is None),
-        "admits copies of held-out pictures to pretraining, and neither --unlabelled nor "
+        "admits copies of held-out images to pretraining, and neither --unlabelled nor "
         "--pretrained can bring any",
     ),
     Rule(
@@ -114,8 +114,8 @@ DEMO = (
     Rule(
         ("groups",),
         lambda v: v["data"] is None,
-        "groups the pictures of --data, and the built-in surfaces bring their own groups",
-        "name the pictures with --data, or leave it out",
+        "groups the images of --data, and the built-in surfaces bring their own groups",
+        "name the images with --data, or leave it out",
     ),
 )
 
@@ -145,8 +145,8 @@ STUDY_GRID = (
     Rule(
         ("groups",),
         lambda v: not v["data"],
-        "groups the pictures of --data, and the built-in surfaces bring their own groups",
-        "name the pictures with --data, or leave it out",
+        "groups the images of --data, and the built-in surfaces bring their own groups",
+        "name the images with --data, or leave it out",
     ),
     Rule(
         ("leaky",),

@@ -54,7 +54,7 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
             raise InputError(
                 f"the manifest of {bundle} has a field of another form than edgecl writes "
                 f"({type(error).__name__}: {error})",
-                mend="export it again; --json shows it as it is",
+                hint="export it again; --json shows it as it is",
             ) from error
 
 

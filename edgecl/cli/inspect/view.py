@@ -80,9 +80,9 @@ def _gate(gate: Mapping[str, Any]) -> str:
         limits.append(f"{gate['max_escapes']:g}% escapes")
     if not limits:
         return ""
-    pictures = gate.get("validation_pictures")
+    images = gate.get("validation_images")
     return f"gate: at most {' and '.join(limits)}" + (
-        f", on {pictures} validation pictures" if pictures else ""
+        f", on {images} validation images" if images else ""
     )
 
 
@@ -90,7 +90,7 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     how = [str(calibration[name]) for name in _CALIBRATION if calibration.get(name)]
     images = calibration.get("images")
     if isinstance(images, int):
-        how.append(f"{images} pictures")
+        how.append(f"{images} images")
     if calibration.get("kept"):
         how.append(f"left in floating point: {', '.join(map(str, calibration['kept']))}")
     return f"calibrated: {', '.join(how)}" if how else ""

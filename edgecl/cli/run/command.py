@@ -40,7 +40,7 @@ SUMMARY = "summary.json"
     "source",
     required=True,
     metavar="SOURCE",
-    help="Index of a device, a URL, a video file, a folder of pictures, or demo.",
+    help="Index of a device, a URL, a video file, a folder of images, or demo.",
 )
 @click.option(
     "--verify-key",
@@ -213,7 +213,7 @@ def newest_bundle() -> Path:
     if not manifests:
         raise InputError(
             f"there is no bundle (*{SUFFIX}) here or in runs/",
-            mend="make one with 'edgecl export', or name one with --model",
+            hint="make one with 'edgecl export', or name one with --model",
         )
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
 
@@ -245,12 +245,12 @@ def _verdict_on(outcome: Outcome, max_misses: float) -> int:
         reason = snapshot.last.decision.reason if snapshot.last else ""
         raise InputError(
             f"none of {snapshot.faulty} frames could be judged (the last: {reason})",
-            mend="check what --camera names",
+            hint="check what --camera names",
         )
     if snapshot.miss_share > max_misses:
         raise GateError(
             f"{snapshot.misses} of {snapshot.judged} frames missed the budget "
             f"({snapshot.miss_share:.2%}, allowed are {max_misses:.2%})",
-            mend="see which step in the summary; raise --budget, or choose another --precision",
+            hint="see which step in the summary; raise --budget, or choose another --precision",
         )
     return 0

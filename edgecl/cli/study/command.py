@@ -30,23 +30,23 @@ NO_BASELINES = "none"
     help="smoke: minutes, on drawn surfaces; neu-cpu: a night on two cores; paper: all of it, "
     "days on a GPU. The options below change single choices of it.",
 )
-@click.option("--data", type=FOLDER, help="The labelled pictures to evaluate on.")
+@click.option("--data", type=FOLDER, help="The labelled images to evaluate on.")
 @click.option(
     "--groups",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV file,group: pictures of one group stay in one fold.",
+    help="CSV file,group: images of one group stay in one fold.",
 )
 @click.option(
     "--unlabelled",
     type=FOLDER,
     multiple=True,
-    help="Pictures to pretrain on that show nothing of --data. May be repeated.",
+    help="Images to pretrain on that show nothing of --data. May be repeated.",
 )
 @click.option(
     "--leaky",
     type=FOLDER,
     multiple=True,
-    help="Pictures that do, for the arm 'paper': what does leaking add?",
+    help="Images that do, for the arm 'paper': what does leaking add?",
 )
 @click.option("--encoder", "encoders", type=click.Choice(ENCODER_NAMES), multiple=True)
 @click.option(
@@ -160,7 +160,7 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
         base = read_grid(out)
     else:
         raise InputError(
-            "nothing says which grid to run", mend="start with --preset smoke, neu-cpu or paper"
+            "nothing says which grid to run", hint="start with --preset smoke, neu-cpu or paper"
         )
     changed: dict[str, Any] = {}
     for name, value in choices.items():
@@ -180,8 +180,8 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
             changed[name] = value
     if preset in ("neu-cpu", "paper") and "data" not in changed:
         raise InputError(
-            f"the preset {preset} needs pictures",
-            mend="give --data, and sets to pretrain on with --unlabelled",
+            f"the preset {preset} needs images",
+            hint="give --data, and sets to pretrain on with --unlabelled",
         )
     return replace(base, **changed)
 

@@ -26,19 +26,19 @@ OPTIONS = (
     click.option(
         "--data",
         type=FOLDER,
-        help="Labelled pictures: class folders, flat names like CLASS_12.jpg, or a public set. "
+        help="Labelled images: class folders, flat names like CLASS_12.jpg, or a public set. "
         "Without it, the built-in surfaces are drawn.",
     ),
     click.option(
         "--unlabelled",
         type=FOLDER,
         multiple=True,
-        help="Further pictures for pretraining. May be repeated.",
+        help="Further images for pretraining. May be repeated.",
     ),
     click.option(
         "--groups",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="CSV file,group: pictures of one group stay on one side of the split.",
+        help="CSV file,group: images of one group stay on one side of the split.",
     ),
     click.option(
         "--encoder",
@@ -68,7 +68,7 @@ OPTIONS = (
         type=click.Choice(PRETRAIN_ON),
         default=DEFAULTS.pretrain_on,
         show_default=True,
-        help="All pictures but those held out, or --unlabelled alone.",
+        help="All images but those held out, or --unlabelled alone.",
     ),
     click.option(
         "--pretrain-only", is_flag=True, help="Stop there; other runs take it by --pretrained."
@@ -99,7 +99,7 @@ OPTIONS = (
     click.option(
         "--bits",
         type=click.IntRange(BITS[0], BITS[-1]),
-        help="How many bits of 16-bit pictures carry the image, as 12.  [default: what their "
+        help="How many bits of 16-bit images carry the image, as 12.  [default: what their "
         "values show]",
     ),
     click.option(
@@ -217,7 +217,7 @@ OPTIONS = (
     click.option(
         "--allow-leak",
         is_flag=True,
-        help="Pretrain even on copies of held-out pictures; marks every figure as leaking.",
+        help="Pretrain even on copies of held-out images; marks every figure as leaking.",
     ),
 )
 

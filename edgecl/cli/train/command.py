@@ -45,10 +45,10 @@ def command(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Train an encoder on pictures and evaluate it on a test part held out.
+    """Train an encoder on images and evaluate it on a test part held out.
 
     Writes a run directory with the weights, a line of metrics per epoch, a row per tested
-    picture, result.json and report.html.
+    image, result.json and report.html.
     """
     from edgecl.learning.compute.ranks import joined
     from edgecl.learning.run import run_directory
@@ -108,7 +108,7 @@ def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
     with own_folder(out):
         if any(out.iterdir()):
             raise InputError(
-                f"{out} exists already", mend="name another --out, or go on with it by --resume"
+                f"{out} exists already", hint="name another --out, or go on with it by --resume"
             )
         yield out
 
@@ -125,7 +125,7 @@ def _refuse_changes(
             option = "--" + name.replace("_", "-")
             raise InputError(
                 f"{option} {value} differs from the {before} that {run} began with",
-                mend=f"leave {option} out, or start a new run",
+                hint=f"leave {option} out, or start a new run",
             )
 
 
@@ -136,7 +136,7 @@ def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
         return
     last = facts["last_epoch"]
     click.echo(
-        f"{facts['method']}, {facts['epochs']} epochs on {facts['pictures']} pictures: contrastive "
+        f"{facts['method']}, {facts['epochs']} epochs on {facts['images']} images: contrastive "
         f"accuracy {last['contrastive_accuracy']:.1%}; frozen, on the validation part: linear "
         f"probe {last['probe_accuracy']:.1%}, nearest neighbours {last['knn_accuracy']:.1%}"
     )
@@ -153,7 +153,7 @@ def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:
     low, high = result["accuracy_interval"]
     click.echo(
         f"test accuracy {result['accuracy']:.2%} (95 % interval {low:.1%} to {high:.1%}), "
-        f"macro F1 {result['macro_f1']:.3f}, {result['counts']['test']} pictures"
+        f"macro F1 {result['macro_f1']:.3f}, {result['counts']['test']} images"
     )
     worst = min(result["recall"], key=result["recall"].__getitem__)
     click.echo(f"lowest recall: {worst} {result['recall'][worst]:.1%}")

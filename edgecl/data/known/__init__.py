@@ -1,7 +1,7 @@
 """Overlap groups of public sets that ship with edgecl, and how such a set is recognised.
 
 neu.csv is what `edgecl audit` writes for the NEU surface defect database. It holds names, groups
-and 64-bit fingerprints, no pictures.
+and 64-bit fingerprints, no images.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.dataset import PictureSet
+from edgecl.data.dataset import ImageSet
 
-# Strangers differ in about 32 of the 64 bits, another encoding of a picture in a few.
+# Strangers differ in about 32 of the 64 bits, another encoding of an image in a few.
 SAME_BITS = 12
-# NEU-CLS, as first released, names its pictures Cr_1.bmp where NEU-DET says crazing_1.jpg.
+# NEU-CLS, as first released, names its images Cr_1.bmp where NEU-DET says crazing_1.jpg.
 _SHORT = {
     "cr": "crazing",
     "in": "inclusion",
@@ -32,22 +32,22 @@ _SHORT = {
 _NAME = re.compile(r"^(.*?)[_-](\d+)$")
 
 
-def neu_groups(pictures: PictureSet) -> list[str] | None:
-    """The overlap groups of NEU's pictures, or None where these are others.
+def neu_groups(dataset: ImageSet) -> list[str] | None:
+    """The overlap groups of NEU's images, or None where these are others.
 
-    Every file name must be one of NEU's, and the pictures must look like those of the names: the
+    Every file name must be one of NEU's, and the images must look like those of the names: the
     median distance of the fingerprints decides, so that a poor copy or two do not matter.
 
     Returns:
         N group names.
     """
-    stems = [_canonical(Path(file).stem) for file in pictures.files]
+    stems = [_canonical(Path(file).stem) for file in dataset.files]
     if not stems or _NAME.match(stems[0]) is None:
         return None
     table = _table()
     if any(stem not in table for stem in stems):
         return None
-    here = fingerprints(pictures.images)
+    here = fingerprints(dataset.images)
     expected = np.array([table[stem][1] for stem in stems], np.uint64)
     distance = np.unpackbits((here ^ expected).view(np.uint8).reshape(len(stems), 8), axis=1)
     if np.median(distance.sum(axis=1)) > SAME_BITS:
@@ -56,13 +56,13 @@ def neu_groups(pictures: PictureSet) -> list[str] | None:
 
 
 def fingerprints(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Which of two neighbours is brighter, on an 8×9 thumbnail: 64 bits per picture.
+    """Which of two neighbours is brighter, on an 8×9 thumbnail: 64 bits per image.
 
     Args:
         images: uint8, N×H×W.
 
     Returns:
-        uint64, N; re-encoding or stretching a picture changes few of the bits.
+        uint64, N; re-encoding or stretching an image changes few of the bits.
     """
     small = [cv2.resize(image, (9, 8), interpolation=cv2.INTER_AREA) for image in images]
     thumbnails = np.stack(small).astype(np.int16) if small else np.empty((0, 8, 9), np.int16)

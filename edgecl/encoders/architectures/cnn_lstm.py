@@ -49,7 +49,7 @@ class CNNLSTM(nn.Module):
         self.dense = nn.Linear(HIDDEN, EMBEDDING_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×128."""
+        """Embed N×C×H×W float images as N×128."""
         columns = self.features(x).mean(dim=2).transpose(1, 2)
         states, _ = self.lstm(columns)
         embedding: Tensor = self.dense(states[:, -1])

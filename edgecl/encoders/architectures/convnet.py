@@ -3,7 +3,7 @@
 Source: Zabin et al. 2023, the encoder of the keras-io SimCLR example widened to 128 channels:
 four 3×3 convolutions of stride 2 without padding, flattened into a dense layer. No
 normalisation, no pooling; nearly all its parameters are in the dense layer, so the count grows
-with the picture.
+with the image.
 """
 
 from __future__ import annotations
@@ -45,6 +45,6 @@ class ConvNet(nn.Module):
         self.dense = nn.Linear(CHANNELS * height * width, EMBEDDING_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×128."""
+        """Embed N×C×H×W float images as N×128."""
         embedding: Tensor = self.dense(self.features(x).flatten(1))
         return embedding

@@ -14,8 +14,8 @@ def require_size(encoder: str, image_size: tuple[int, int], smallest: int) -> No
     height, width = image_size
     if min(height, width) < smallest:
         raise InputError(
-            f"{encoder} cannot take {height}x{width} pictures: its strides leave nothing",
-            mend=f"use an image size of at least {smallest}x{smallest}",
+            f"{encoder} cannot take {height}x{width} images: its strides leave nothing",
+            hint=f"use an image size of at least {smallest}x{smallest}",
         )
 
 

@@ -140,7 +140,7 @@ class InceptionV3(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×2048."""
+        """Embed N×C×H×W float images as N×2048."""
         for layer in self.children():  # they stand in the order of the data
             x = layer(x)
         return x.mean(dim=(2, 3))

@@ -49,7 +49,7 @@ class ResNetBody(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def features(self, x: Tensor) -> Tensor:
-        """N×C×H×W float pictures to N×2048×⌈H/32⌉×⌈W/32⌉."""
+        """N×C×H×W float images to N×2048×⌈H/32⌉×⌈W/32⌉."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         mapped: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return mapped
@@ -75,7 +75,7 @@ class ResNet50(ResNetBody):
         self.dense = nn.Linear(FEATURES if pooled else FEATURES * height * width, EMBEDDING_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×128."""
+        """Embed N×C×H×W float images as N×128."""
         features = self.features(x)
         flat = features.mean(dim=(2, 3)) if self.pooled else features.flatten(1)
         embedding: Tensor = self.dense(flat)
@@ -104,7 +104,7 @@ class ResNet101(ResNetBody):
         super().__init__(channels, self.blocks, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×2048."""
+        """Embed N×C×H×W float images as N×2048."""
         return self.features(x).mean(dim=(2, 3))
 
 

@@ -58,7 +58,7 @@ class ShuffleNet(nn.Module):
         self.dense = nn.Linear(HEAD_CHANNELS, EMBEDDING_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×128."""
+        """Embed N×C×H×W float images as N×128."""
         features: Tensor = self.head(self.stages(self.stem(x)))
         embedding: Tensor = self.dense(features.amax(dim=(2, 3)))
         return embedding

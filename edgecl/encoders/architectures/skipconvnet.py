@@ -2,7 +2,7 @@
 
 Source: Zabin et al. 2023: two plain convolutions, one pooling, two residual blocks whose sum has no
 ReLU after it, one convolution, global average pooling, and two dense layers with a dropout of
-one half between them. No normalisation; the parameters do not depend on the picture.
+one half between them. No normalisation; the parameters do not depend on the image.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SkipConvNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×128."""
+        """Embed N×C×H×W float images as N×128."""
         features: Tensor = self.last(self.blocks(self.stem(x)))
         embedding: Tensor = self.dense(features.mean(dim=(2, 3)))
         return embedding

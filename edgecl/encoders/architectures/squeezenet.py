@@ -53,7 +53,7 @@ class SqueezeNet(nn.Module):
         self.dense = nn.Linear(channels, EMBEDDING_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×128."""
+        """Embed N×C×H×W float images as N×128."""
         embedding: Tensor = self.dense(self.features(x).mean(dim=(2, 3)))
         return embedding
 

@@ -50,6 +50,6 @@ class VGG19(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×512."""
+        """Embed N×C×H×W float images as N×512."""
         features: Tensor = self.features(x)
         return features.mean(dim=(2, 3))

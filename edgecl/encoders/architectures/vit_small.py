@@ -68,14 +68,14 @@ class ViTSmall(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed N×C×H×W float pictures as N×512."""
+        """Embed N×C×H×W float images as N×512."""
         tokens = self.norm(self.layers(self.patches(x) + self.positions))
         embedding: Tensor = self.head(tokens.flatten(1))
         return embedding
 
 
 class ShiftedPatches(nn.Module):
-    """Patches of the picture and of its copies, shifted by half a patch to the four corners."""
+    """Patches of the image and of its copies, shifted by half a patch to the four corners."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class LocalAttention(nn.Module):
         return out
 
     def product_macs(self, tokens: int) -> int:
-        """Multiply-accumulates of both products of one picture, which no dense layer shows."""
+        """Multiply-accumulates of both products of one image, which no dense layer shows."""
         return 2 * tokens * tokens * HEADS * HEAD_SIZE
 
 

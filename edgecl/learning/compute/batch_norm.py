@@ -75,7 +75,7 @@ class SpanningBatchNorm2d(nn.BatchNorm2d):
 
 
 class _Normalise(torch.autograd.Function):
-    """The normalised pictures; beside them mean and unbiased variance, for the running statistics.
+    """The normalised images; beside them mean and unbiased variance, for the running statistics.
 
     The kernels are those of torch's own batch norm; only what they sum up crosses the ranks.
     """

@@ -77,5 +77,5 @@ def _connected() -> Iterator[None]:
     except RuntimeError as error:
         raise EdgeclError(
             "another rank has ended, or its connection broke",
-            mend="see above for what it said; 'edgecl train --resume' goes on from the checkpoint",
+            hint="see above for what it said; 'edgecl train --resume' goes on from the checkpoint",
         ) from error

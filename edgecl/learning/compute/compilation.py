@@ -29,13 +29,13 @@ def compile_networks(networks: Networks, config: TrainConfig, compute: Compute) 
     if compute.ranks.size > 1:
         return ("--compile: several ranks train uncompiled",)
     shape = (config.batch_size, 1, *config.image_size)
-    pictures = torch.zeros(shape, dtype=torch.uint8, device=compute.device)
+    images = torch.zeros(shape, dtype=torch.uint8, device=compute.device)
     trials: list[tuple[str, nn.Module, Tensor, Forward]] = [
-        ("classifier", networks.classifier, pictures, lambda module, batch: module(batch)[0])
+        ("classifier", networks.classifier, images, lambda module, batch: module(batch)[0])
     ]
     if config.method != "none" and not config.pretrained:
         # Both views of a batch go through in one pass.
-        both = torch.cat((pictures, pictures))
+        both = torch.cat((images, images))
         trials.insert(
             0, ("projector", networks.projector, both, lambda module, batch: module(batch))
         )

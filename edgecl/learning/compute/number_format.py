@@ -1,4 +1,4 @@
-"""Which number format trains a run faster, measured on its own pictures and first stage."""
+"""Which number format trains a run faster, measured on its own images and first stage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgecl.learning.run.preparation import Prepared
 def decide_autocast(
     config: TrainConfig, prepared: Prepared, device: torch.device
 ) -> tuple[str, dict[str, float]]:
-    """Measure which number format trains faster, on the run's own pictures and first stage.
+    """Measure which number format trains faster, on the run's own images and first stage.
 
     Returns:
         `off` or `bf16`, and the seconds per step of each; no measurement where it is chosen.
@@ -32,9 +32,9 @@ def decide_autocast(
     augmentation = augmentation_of(config.method, config.views)
     if config.method == "none" or config.pretrained:
         rows = np.resize(prepared.split.train, config.batch_size)
-        images = prepared.pictures.images[rows]
+        images = prepared.dataset.images[rows]
         view = augment(images, augmentation.classification, rng, device)
-        target = torch.from_numpy(prepared.pictures.targets[rows]).to(device)
+        target = torch.from_numpy(prepared.dataset.targets[rows]).to(device)
 
         def supervised(model: nn.Module) -> Tensor:
             return F.cross_entropy(model(view)[0].float(), target)
@@ -42,13 +42,13 @@ def decide_autocast(
         return choose_autocast(networks.classifier, supervised, device)
     rows = prepared.pretraining[: config.batch_size]
     more = prepared.extra[: config.batch_size - len(rows)]
-    images = np.concatenate((prepared.pictures.images[rows], more))
+    images = np.concatenate((prepared.dataset.images[rows], more))
     objective = build_objective(config, networks.backbone.embedding_size, device)
-    pictures = torch.arange(len(images), device=device)
+    numbers = torch.arange(len(images), device=device)
     views = torch.cat(two_views(images, augmentation.contrastive, rng, device))
 
     def contrastive(model: nn.Module) -> Tensor:
         z1, z2 = model(views).chunk(2)
-        return objective(z1, z2, pictures)
+        return objective(z1, z2, numbers)
 
     return choose_autocast(networks.projector, contrastive, device)

@@ -95,7 +95,7 @@ def choose_autocast(
 ) -> tuple[str, dict[str, float]]:
     """Time a few training steps in every sensible number format and name the fastest.
 
-    Which is faster depends on net, picture size and machine, so it is measured.
+    Which is faster depends on net, image size and machine, so it is measured.
 
     Args:
         model: left untouched; steps run on a copy.

@@ -63,12 +63,12 @@ class Ranks:
             usable = (batch_size // self.size + 1) * self.size
             raise InputError(
                 f"{self.size} ranks cannot share a batch of {batch_size} evenly",
-                mend=f"give --batch-size {usable}, or start a number of ranks that divides "
+                hint=f"give --batch-size {usable}, or start a number of ranks that divides "
                 f"{batch_size}",
             )
 
     def share(self, count: int) -> Share:
-        """This rank's share of a batch of `count` pictures; shares differ by one row at most."""
+        """This rank's share of a batch of `count` images; shares differ by one row at most."""
         start, stop = (count * number // self.size for number in (self.number, self.number + 1))
         return Share(self, count, slice(start, stop))
 
@@ -135,7 +135,7 @@ class Ranks:
         result: T = outcome.result()
         return result
 
-    def require_same(self, value: Any, what: str, *, mend: str) -> None:
+    def require_same(self, value: Any, what: str, *, hint: str) -> None:
         """Refuse ranks that start from different things.
 
         Args:
@@ -150,7 +150,7 @@ class Ranks:
         values = collectives.exchange(value, self.size)
         for number, other in enumerate(values):
             if other != values[0]:
-                raise InputError(f"rank {number} has other {what} than rank 0", mend=mend)
+                raise InputError(f"rank {number} has other {what} than rank 0", hint=hint)
 
 
 ALONE = Ranks()
@@ -242,13 +242,13 @@ class _Outcome:
 
     def to_json(self) -> dict[str, Any]:
         if self.error is not None:
-            return {"problem": self.error.problem, "mend": self.error.mend}
+            return {"problem": self.error.problem, "hint": self.error.hint}
         return {"value": self.value}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> _Outcome:
         if "problem" in told:
-            return cls(None, InputError(told["problem"], mend=told["mend"]))
+            return cls(None, InputError(told["problem"], hint=told["hint"]))
         return cls(told["value"])
 
 
@@ -272,7 +272,7 @@ def joined() -> Iterator[Ranks]:
         if here > gpus:
             raise InputError(
                 f"torchrun started {here} ranks on a machine on which torch sees {gpus} GPU(s)",
-                mend=f"start it with --nproc-per-node {gpus}",
+                hint=f"start it with --nproc-per-node {gpus}",
             )
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         backend = "cpu:gloo,cuda:nccl"
@@ -281,7 +281,7 @@ def joined() -> Iterator[Ranks]:
     except (ValueError, RuntimeError) as error:
         raise InputError(
             f"RANK and WORLD_SIZE are set, but the ranks cannot meet ({error})",
-            mend="start with torchrun, or unset both",
+            hint="start with torchrun, or unset both",
         ) from error
     yield Ranks(dist.get_rank(), dist.get_world_size())
     dist.destroy_process_group()

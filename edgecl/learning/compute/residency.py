@@ -1,4 +1,4 @@
-"""Pictures where the training step finds them fastest: on the device, or prepared ahead."""
+"""Images where the training step finds them fastest: on the device, or prepared ahead."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def upload(array: NDArray[Any], device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-class DevicePictures:
+class DeviceImages:
     """A whole set on the device; rows are gathered there.
 
     Args:
@@ -48,15 +48,15 @@ class DevicePictures:
         return len(self.pixels)
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
-        """The pictures of `rows`, uint8 M×H×W, on the device."""
+        """The images of `rows`, uint8 M×H×W, on the device."""
         return self.pixels[upload(rows, self.pixels.device)]
 
 
-Pictures = NDArray[np.uint8] | Selection | DevicePictures
+Images = NDArray[np.uint8] | Selection | DeviceImages
 
 
-def bring_closer(images: NDArray[np.uint8] | Selection, device: torch.device) -> Pictures:
-    """Put the pictures on a GPU that has room for them; else they stay where they are.
+def bring_closer(images: NDArray[np.uint8] | Selection, device: torch.device) -> Images:
+    """Put the images on a GPU that has room for them; else they stay where they are.
 
     Args:
         images: uint8, N×H×W.
@@ -71,13 +71,13 @@ def bring_closer(images: NDArray[np.uint8] | Selection, device: torch.device) ->
 
 def to_device(
     images: NDArray[np.uint8] | Selection, device: torch.device, *, piece: int = 1024
-) -> DevicePictures:
-    """Copy the pictures to the device, `piece` at a time."""
+) -> DeviceImages:
+    """Copy the images to the device, `piece` at a time."""
     pixels = torch.empty(images.shape, dtype=torch.uint8, device=device)
     for start in range(0, len(images), piece):
         part = np.ascontiguousarray(images[start : start + piece])
         pixels[start : start + piece] = torch.from_numpy(part).to(device)
-    return DevicePictures(pixels)
+    return DeviceImages(pixels)
 
 
 def prepared(
@@ -126,12 +126,12 @@ def prepared(
         thread.join()
 
 
-def prepares_ahead(images: Pictures, device: torch.device) -> bool:
+def prepares_ahead(images: Images, device: torch.device) -> bool:
     """Whether a thread should prepare the next batches.
 
     It pays where they come from a disk or go to another device. From memory to the CPU it does
     not: the warps are a few per cent of a step, and the step has all the cores already.
     """
-    if isinstance(images, DevicePictures):
+    if isinstance(images, DeviceImages):
         return False
     return isinstance(images, Selection) or device.type != "cpu"

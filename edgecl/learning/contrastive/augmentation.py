@@ -4,14 +4,14 @@ Source: Zabin et al. 2023 and its code.
 
 For SimCLR (`ZoomRecipe`): horizontal flip; a shift of up to ±z/2; a zoom in by U(−z, 0), height and
 width apart, with z = 1 − √min_area and reflected edges; then colour jitter,
-RGB × (I·U(1 ± b) + U(±j)) with a 3×3 matrix. On gray pictures a row of that product is a single
+RGB × (I·U(1 ± b) + U(±j)) with a 3×3 matrix. On gray images a row of that product is a single
 gain, U(1 ± b) plus three draws of U(±j), clipped to the range of the pixels.
 
-For NNCLR (`CropRecipe`): horizontal flip; a crop with its share of the picture and its ratio of
+For NNCLR (`CropRecipe`): horizontal flip; a crop with its share of the image and its ratio of
 sides drawn at random, resized to the whole; brightness, a gain of U(1 ± b). Its authors leave the
 crop on in evaluation; here it never is.
 
-The same parameters give the same picture, within rounding, by OpenCV on the CPU (one warp of
+The same parameters give the same image, within rounding, by OpenCV on the CPU (one warp of
 uint8 pixels per view) and by one batched `grid_sample` on a GPU.
 """
 
@@ -36,7 +36,7 @@ class Views:
     """Parameters of N views.
 
     Args:
-        matrices: float64, N×2×3, from a pixel of the view to a pixel of the picture.
+        matrices: float64, N×2×3, from a pixel of the view to a pixel of the image.
         gains: float32, N, factors on the pixels.
     """
 
@@ -48,7 +48,7 @@ class Recipe(Protocol):
     """How strongly views differ."""
 
     def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
-        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        """Draw the parameters of `count` views of images of `image_size` (height, width)."""
         ...
 
 
@@ -57,7 +57,7 @@ class ZoomRecipe:
     """SimCLR's views.
 
     Args:
-        min_area: the smallest share of the picture that a view shows, in (0, 1].
+        min_area: the smallest share of the image that a view shows, in (0, 1].
         brightness: b of the gain, at least 0.
         jitter: j of the gain, at least 0.
     """
@@ -67,7 +67,7 @@ class ZoomRecipe:
     jitter: float
 
     def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
-        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        """Draw the parameters of `count` views of images of `image_size` (height, width)."""
         reach = 1.0 - np.sqrt(self.min_area)
         flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
         shift = rng.uniform(-reach / 2, reach / 2, (2, count))
@@ -82,9 +82,9 @@ class CropRecipe:
     """NNCLR's views.
 
     Args:
-        min_area: the smallest share of the picture that a view shows, in (0, 1].
+        min_area: the smallest share of the image that a view shows, in (0, 1].
         brightness: b of the gain, at least 0.
-        max_ratio: the crop's width by its height, as shares of the picture's, lies between
+        max_ratio: the crop's width by its height, as shares of the image's, lies between
             1/`max_ratio` and `max_ratio`.
     """
 
@@ -93,7 +93,7 @@ class CropRecipe:
     max_ratio: float = 4 / 3
 
     def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
-        """Draw the parameters of `count` views of pictures of `image_size` (height, width)."""
+        """Draw the parameters of `count` views of images of `image_size` (height, width)."""
         flip = np.where(rng.random(count) < 0.5, -1.0, 1.0)
         area = rng.uniform(self.min_area, 1.0, count)
         reach = np.log(self.max_ratio)
@@ -136,11 +136,11 @@ def _matrices(
     scale: NDArray[np.float64],
     shift: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """From view to picture: scaled about the centre, then shifted.
+    """From view to image: scaled about the centre, then shifted.
 
     Args:
         flip: N, 1 or −1.
-        scale, shift: 2×N, vertical and horizontal, as shares of the picture's sides.
+        scale, shift: 2×N, vertical and horizontal, as shares of the image's sides.
     """
     height, width = image_size
     matrices = np.zeros((len(flip), 2, 3))
@@ -152,7 +152,7 @@ def _matrices(
 
 
 def warp_on_cpu(images: NDArray[np.uint8], views: Views) -> NDArray[np.uint8]:
-    """Apply N views to N pictures with OpenCV.
+    """Apply N views to N images with OpenCV.
 
     Args:
         images: uint8, N×H×W.
@@ -173,7 +173,7 @@ def warp_on_cpu(images: NDArray[np.uint8], views: Views) -> NDArray[np.uint8]:
 
 
 def warp_on_device(images: Tensor, views: Views) -> Tensor:
-    """Apply N views to N pictures with one batched `grid_sample`, on the tensor's device.
+    """Apply N views to N images with one batched `grid_sample`, on the tensor's device.
 
     Args:
         images: uint8, N×H×W.
@@ -198,7 +198,7 @@ def warp_on_device(images: Tensor, views: Views) -> Tensor:
     warped = F.grid_sample(
         images[:, None].float(), grid, padding_mode="reflection", align_corners=False
     )
-    # OpenCV rounds to uint8 between warp and gain; so do we, to give the same picture.
+    # OpenCV rounds to uint8 between warp and gain; so do we, to give the same image.
     gains = uploaded[:, 6].view(-1, 1, 1, 1)
     return (warped.round() * gains).round().clamp(0, 255).to(torch.uint8)
 
@@ -209,7 +209,7 @@ def two_views(
     rng: np.random.Generator,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """Two random views of each picture, on `device`; a GPU warps all of them at once.
+    """Two random views of each image, on `device`; a GPU warps all of them at once.
 
     Args:
         images: as `augment` takes them.
@@ -236,7 +236,7 @@ def augment(
     rng: np.random.Generator,
     device: torch.device,
 ) -> Tensor:
-    """One random view of each picture, on `device`.
+    """One random view of each image, on `device`.
 
     Args:
         images: uint8, N×H×W; a tensor where they are on the device already.

@@ -14,7 +14,7 @@ AT_CHANCE = 0.99
 
 
 def chance_loss(config: TrainConfig) -> float:
-    """The contrastive loss of an encoder to which all pictures look alike.
+    """The contrastive loss of an encoder to which all images look alike.
 
     Each view has its positive among 2N − 1 others (NT-Xent over all views), or among the N of the
     other view (from view to view, and NNCLR).

@@ -12,18 +12,18 @@ def nt_xent(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
 
     Sources: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations",
     ICML 2020, Eq. 1; Zabin et al. 2023, Eq. 2–4. Each view's positive is the other view of its
-    picture; the 2N − 2 views of other pictures are its negatives.
+    image; the 2N − 2 views of other images are its negatives.
 
     Args:
         z1: N×D, first views; need not be normalised.
-        z2: N×D, second views, row by row the same pictures.
+        z2: N×D, second views, row by row the same images.
         temperature: above 0.
 
     Returns:
         The mean over 2N views, float32, a scalar.
 
     Raises:
-        ValueError: shapes that differ, fewer than two pictures, or a temperature not above 0.
+        ValueError: shapes that differ, fewer than two images, or a temperature not above 0.
     """
     logits = _similarities(z1, z2, temperature)
     return F.cross_entropy(logits, _positives(len(z1), logits.device))
@@ -44,7 +44,7 @@ def nt_xent_across_views(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
 def nnclr(
     z1: Tensor, z2: Tensor, neighbours1: Tensor, neighbours2: Tensor, temperature: float
 ) -> Tensor:
-    """NNCLR: the neighbour of one view must find the other view of the same picture.
+    """NNCLR: the neighbour of one view must find the other view of the same image.
 
     Sources: Dwibedi et al., ICCV 2021, Eq. 2 and its symmetric form; Zabin et al. 2023, Eq. 5,
     whose code has four cross-entropies: NN(z₁)·z₂ and its transpose, and both with the views
@@ -59,7 +59,7 @@ def nnclr(
         The mean of the four, float32 or wider, a scalar.
 
     Raises:
-        ValueError: shapes that differ, fewer than two pictures, or a temperature not above 0.
+        ValueError: shapes that differ, fewer than two images, or a temperature not above 0.
     """
     _require_views(z1, z2, temperature)
     for neighbours in (neighbours1, neighbours2):
@@ -70,7 +70,7 @@ def nnclr(
 
 
 def contrastive_accuracy(z1: Tensor, z2: Tensor) -> Tensor:
-    """Share of the 2N views whose most similar other view is the one of the same picture.
+    """Share of the 2N views whose most similar other view is the one of the same image.
 
     Args:
         z1, z2: N×D, as for `nt_xent`.
@@ -105,7 +105,7 @@ def _require_views(z1: Tensor, z2: Tensor, temperature: float) -> None:
     if z1.shape != z2.shape or z1.ndim != 2:
         raise ValueError(f"views of shapes {tuple(z1.shape)} and {tuple(z2.shape)} do not pair")
     if len(z1) < 2:
-        raise ValueError("a contrastive loss needs at least two pictures")
+        raise ValueError("a contrastive loss needs at least two images")
     if temperature <= 0:
         raise ValueError(f"temperature {temperature} is not above 0")
 

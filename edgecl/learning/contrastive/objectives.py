@@ -14,14 +14,14 @@ from edgecl.learning.contrastive.support_set import SupportSet
 
 
 class Objective(Protocol):
-    """Two views of N pictures to a loss."""
+    """Two views of N images to a loss."""
 
-    def __call__(self, z1: Tensor, z2: Tensor, pictures: Tensor) -> Tensor:
+    def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
         """The loss.
 
         Args:
             z1, z2: N×D, projections of both views.
-            pictures: int64, N, the pictures' numbers.
+            images: int64, N, the images' numbers.
         """
         ...
 
@@ -41,7 +41,7 @@ class SimCLR:
         self._temperature = temperature
         self._loss = nt_xent if negatives == "all" else nt_xent_across_views
 
-    def __call__(self, z1: Tensor, z2: Tensor, pictures: Tensor) -> Tensor:
+    def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
         """The loss; nothing is remembered."""
         return self._loss(z1, z2, self._temperature)
 
@@ -60,12 +60,12 @@ class NNCLR:
         self._temperature = temperature
         self._support_set = support_set
 
-    def __call__(self, z1: Tensor, z2: Tensor, pictures: Tensor) -> Tensor:
+    def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
         """The loss; the support set is moved on."""
-        neighbours1 = self._support_set.nearest(z1, pictures)
-        neighbours2 = self._support_set.nearest(z2, pictures)
+        neighbours1 = self._support_set.nearest(z1, images)
+        neighbours2 = self._support_set.nearest(z2, images)
         loss = nnclr(z1, z2, neighbours1, neighbours2, self._temperature)
-        self._support_set.enqueue(z1, pictures)
+        self._support_set.enqueue(z1, images)
         return loss
 
     def state(self) -> dict[str, Any]:

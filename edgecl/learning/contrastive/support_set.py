@@ -1,4 +1,4 @@
-"""NNCLR's support set: the embeddings of earlier pictures, first in, first out."""
+"""NNCLR's support set: the embeddings of earlier images, first in, first out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NOBODY = -1
 
 
 class SupportSet:
-    """A queue of unit vectors, each with the number of the picture it came from.
+    """A queue of unit vectors, each with the number of the image it came from.
 
     Sources: Dwibedi et al., "With a Little Help from My Friends: Nearest-Neighbor Contrastive
     Learning of Visual Representations", ICCV 2021; Zabin et al. 2023 (10,000 × 128, only first
     views enter, after the loss). Two things differ from them, both on purpose. The queue begins
     empty instead of full of random vectors, which are nobody's neighbours for the first
-    size/batch steps. And a picture never meets its own earlier embedding: where the queue is
+    size/batch steps. And an image never meets its own earlier embedding: where the queue is
     larger than the data set, that copy would always be the nearest, and the loss SimCLR's.
 
     Args:
@@ -35,15 +35,15 @@ class SupportSet:
 
     @torch.no_grad()
     def nearest(self, z: Tensor, owners: Tensor) -> Tensor:
-        """The most similar vector of another picture, for each row.
+        """The most similar vector of another image, for each row.
 
         Args:
             z: N×D, need not be normalised.
-            owners: int64, N, the pictures' numbers.
+            owners: int64, N, the images' numbers.
 
         Returns:
             float32, N×D, unit vectors without gradient; the row itself, normalised, where the
-            queue has nothing of another picture.
+            queue has nothing of another image.
         """
         z = F.normalize(z.detach().float(), dim=1)
         similarity = z @ self.vectors.T

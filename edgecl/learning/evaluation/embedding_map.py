@@ -25,14 +25,14 @@ _TSNE_FROM = 20
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """A place for each of some pictures.
+    """A place for each of some images.
 
     Args:
-        rows: int64, M, which pictures were laid out, ascending.
+        rows: int64, M, which images were laid out, ascending.
         places: float64, M×2.
         method: `t-SNE` or `PCA`.
         perplexity: of t-SNE, the size of the neighbourhoods it keeps; None for PCA.
-        count: how many pictures there were.
+        count: how many images there were.
     """
 
     rows: NDArray[np.int64]
@@ -61,7 +61,7 @@ def map_embeddings(
 
     Args:
         embeddings: float32, N×D, finite.
-        seed: draws the pictures where there are more than `limit`, and goes to t-SNE.
+        seed: draws the images where there are more than `limit`, and goes to t-SNE.
         limit: how many are laid out at most.
     """
     count = len(embeddings)
@@ -95,7 +95,7 @@ def write_embedding(
     predicted: NDArray[np.int64],
     labels: Sequence[str],
 ) -> None:
-    """Write embedding.csv: a row per picture that was laid out.
+    """Write embedding.csv: a row per image that was laid out.
 
     Args:
         files: N names.

@@ -17,12 +17,12 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Pictures whose answers are about equally confident.
+    """Images whose answers are about equally confident.
 
     Args:
         low: confidences above it (from it on, in the first bin) are in the bin.
         high: confidences up to it are.
-        count: how many pictures.
+        count: how many images.
         right: how many of them were answered rightly.
         confidence: mean of their confidences; None where there are none.
     """
@@ -44,7 +44,7 @@ class Evaluation:
         macro_f1: mean of the classes' F1.
         recall: per label.
         confusion: rows are the truth, columns the answer, in the order of the labels.
-        auc: one-vs-rest, per label; None where the part holds no picture of it, or no other.
+        auc: one-vs-rest, per label; None where the part holds no image of it, or no other.
         roc: per label, the curve's false and true positive rates.
         ece: expected calibration error of the top label, 0 to 1.
         reliability: the bins that it is taken over.
@@ -94,7 +94,7 @@ def evaluate(
     Args:
         probabilities: float32, N×C.
         targets: int64, N.
-        groups: N names; the bootstrap draws groups, since pictures of one group are not
+        groups: N names; the bootstrap draws groups, since images of one group are not
             independent.
         labels: C names.
         seed: of the bootstrap.
@@ -183,13 +183,13 @@ def reliability_bins(
 
 
 def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Mean gap between confidence and accuracy over the bins, weighted by their pictures.
+    """Mean gap between confidence and accuracy over the bins, weighted by their images.
 
     ECE = Σ |B_m| / N · |acc(B_m) - conf(B_m)| (Naeini et al. 2015; Guo et al. 2017, equation 3).
-    Few pictures make it look larger than it is.
+    Few images make it look larger than it is.
 
     Returns:
-        0 to 1; 0 without a picture.
+        0 to 1; 0 without an image.
     """
     total = sum(entry.count for entry in bins)
     gaps = (
@@ -201,7 +201,7 @@ def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
 
 
 def brier_score(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """Mean over pictures of Σ_c (p_c - [c is the truth])² (Brier 1950): 0 is best, 2 is worst.
+    """Mean over images of Σ_c (p_c - [c is the truth])² (Brier 1950): 0 is best, 2 is worst.
 
     Args:
         probabilities: float32, N×C.

@@ -1,7 +1,7 @@
 """The most confident mistakes: which they are, and what a run directory keeps of them.
 
 This is the only place that chooses them, so it needs neither torch nor a run: the page of a run
-that kept no pictures ranks the rows of predictions.csv with it.
+that kept no images ranks the rows of predictions.csv with it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def most_confident_mistakes(
     return sorted(wrong, key=lambda row: -keys[row])
 
 
-def picture_name(rank: int) -> str:
+def image_name(rank: int) -> str:
     """The file of the mistake of this rank, from 1. A data set's own names need not be safe."""
     return f"{rank:02d}.png"
 
@@ -56,7 +56,7 @@ def write_mistakes(
     probabilities: NDArray[np.float32],
     labels: Sequence[str],
 ) -> None:
-    """Write the folder `mistakes`: up to 12 small pictures, and a table of them.
+    """Write the folder `mistakes`: up to 12 small images, and a table of them.
 
     The whole folder is replaced, so nothing of an earlier try stays; without a mistake its table
     has no rows.
@@ -86,7 +86,7 @@ def write_mistakes(
         writer.writerow(COLUMNS)
         for rank, row in enumerate(rows, start=1):
             _, encoded = cv2.imencode(".png", thumbnail(images[row]))
-            (folder / picture_name(rank)).write_bytes(encoded.tobytes())
+            (folder / image_name(rank)).write_bytes(encoded.tobytes())
             target, answer = int(targets[row]), int(answers[row])
             writer.writerow(
                 [

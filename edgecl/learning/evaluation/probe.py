@@ -47,9 +47,9 @@ def fit_linear_probe(
     """Logistic regression on frozen embeddings, as one dense layer on the raw ones.
 
     Args:
-        embeddings: float32, N×D, of pictures of the train part.
+        embeddings: float32, N×D, of images of the train part.
         targets: int64, N, class numbers below `classes`.
-        classes: C; a class without a picture gets a unit that never wins.
+        classes: C; a class without an image gets a unit that never wins.
     """
     mean, spread = embeddings.mean(axis=0), embeddings.std(axis=0)
     # A dimension that hardly moves would get a weight that explodes as soon as it does.
@@ -89,7 +89,7 @@ def knn_accuracy(
     held_out: NDArray[np.float32],
     held_out_targets: NDArray[np.int64],
 ) -> float:
-    """Share of held-out pictures that their nearest known ones, by cosine, name rightly.
+    """Share of held-out images that their nearest known ones, by cosine, name rightly.
 
     Nothing is fitted: what this reaches lies in the embedding itself.
 
@@ -98,7 +98,7 @@ def knn_accuracy(
         held_out, held_out_targets: float32 M×D and int64 M.
 
     Returns:
-        0 to 1, with the votes of `NEIGHBOURS` pictures, or of all where there are fewer.
+        0 to 1, with the votes of `NEIGHBOURS` images, or of all where there are fewer.
     """
     voters = KNeighborsClassifier(min(NEIGHBOURS, len(embeddings)), metric="cosine")
     voters.fit(embeddings, targets)

@@ -24,9 +24,9 @@ def fit_linear_svm(
     """One class against the rest, the widest margin for each, as one dense layer.
 
     Args:
-        embeddings: float32, N×D, of pictures of the train part.
+        embeddings: float32, N×D, of images of the train part.
         targets: int64, N, class numbers below `classes`.
-        classes: C; a class without a picture gets a unit that never wins.
+        classes: C; a class without an image gets a unit that never wins.
     """
     mean = embeddings.mean(axis=0)
     # Rows of length one on the average: what the usual penalty of 1 is made for.

@@ -1,6 +1,6 @@
 """A running average of the weights: what is validated, kept and shipped.
 
-On a few hundred pictures single steps throw the validation loss up and down; the average does
+On a few hundred images single steps throw the validation loss up and down; the average does
 not. Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the
 exponential form and its short start are the usual ones.
 """

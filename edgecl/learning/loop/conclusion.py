@@ -41,22 +41,22 @@ def conclude(
     Raises:
         InputError: an answer is no number.
     """
-    pictures, test = prepared.pictures, prepared.split.test
+    dataset, test = prepared.dataset, prepared.split.test
     try:
-        logits, embeddings = predict_and_embed(classifier, pictures.images[test], device)
+        logits, embeddings = predict_and_embed(classifier, dataset.images[test], device)
     except DivergedError as error:
         raise diverged(config, run, journal, error, None) from error
     probabilities = softmax(logits)
-    files = [pictures.files[row] for row in test.tolist()]
-    groups = [pictures.groups[row] for row in test.tolist()]
+    files = [dataset.files[row] for row in test.tolist()]
+    groups = [dataset.groups[row] for row in test.tolist()]
     evaluation = evaluate(
-        probabilities, pictures.targets[test], groups, pictures.labels, seed=config.seed
+        probabilities, dataset.targets[test], groups, dataset.labels, seed=config.seed
     )
     layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
     result = {
         **evaluation.to_json(),
-        "labels": list(pictures.labels),
+        "labels": list(dataset.labels),
         "encoder": config.encoder,
         "method": config.method,
         "views": views_of(config.method, config.views),
@@ -84,25 +84,25 @@ def conclude(
         run,
         files=files,
         groups=groups,
-        targets=pictures.targets[test],
+        targets=dataset.targets[test],
         probabilities=probabilities,
-        labels=pictures.labels,
+        labels=dataset.labels,
     )
     write_embedding(
         run,
         layout,
         files=files,
-        targets=pictures.targets[test],
+        targets=dataset.targets[test],
         predicted=probabilities.argmax(1),
-        labels=pictures.labels,
+        labels=dataset.labels,
     )
     write_mistakes(
         run,
-        images=pictures.images[test],
+        images=dataset.images[test],
         files=files,
-        targets=pictures.targets[test],
+        targets=dataset.targets[test],
         probabilities=probabilities,
-        labels=pictures.labels,
+        labels=dataset.labels,
     )
     run_directory.write_result(run, result)
     return result
@@ -129,17 +129,17 @@ def diverged(
     kept = run / run_directory.CHECKPOINT
     state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
     lost = "a number" if error.what == LOSS else "numbers"
-    mend = f"start a new run with {option} below {rate:g}"
+    hint = f"start a new run with {option} below {rate:g}"
     if config.autocast != "off":
-        mend += ", or with --autocast off"
+        hint += ", or with --autocast off"
     if not epoch:
         when = "before its first step"
         given = config.pretrained or config.weights
-        mend = f"begin with other weights than those of {given}" if given else mend
+        hint = f"begin with other weights than those of {given}" if given else hint
     else:
         step = error.step or steps
         when = f"in epoch {epoch}, step {step}" if step else f"after epoch {epoch}"
-    return InputError(f"{error.what} of {name} stopped being {lost} {when} ({state})", mend=mend)
+    return InputError(f"{error.what} of {name} stopped being {lost} {when} ({state})", hint=hint)
 
 
 def _notes_of_pretraining(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from edgecl.data.store import Selection
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.compute.residency import Pictures, prepared, prepares_ahead, upload
+from edgecl.learning.compute.residency import Images, prepared, prepares_ahead, upload
 from edgecl.learning.contrastive.augmentation import Recipe, augment, two_views
 from edgecl.learning.contrastive.losses import contrastive_accuracy
 from edgecl.learning.contrastive.objectives import Objective
@@ -66,7 +66,7 @@ def batches(
 def pretrain_epoch(
     projector: nn.Module,
     optimizer: torch.optim.Optimizer,
-    images: Pictures,
+    images: Images,
     *,
     objective: Objective,
     recipe: Recipe,
@@ -114,7 +114,7 @@ def pretrain_epoch(
 def finetune_epoch(
     classifier: Classifier,
     optimizer: torch.optim.Optimizer,
-    images: Pictures,
+    images: Images,
     targets: NDArray[np.int64],
     *,
     recipe: Recipe,
@@ -123,7 +123,7 @@ def finetune_epoch(
     compute: Compute,
     on_step: OnStep,
 ) -> EpochResult:
-    """One epoch of cross-entropy on labelled pictures; the whole network is trained.
+    """One epoch of cross-entropy on labelled images; the whole network is trained.
 
     Args:
         images: uint8, N×H×W.
@@ -139,7 +139,7 @@ def finetune_epoch(
 
     losses: list[Tensor] = []
     hits: list[Tensor] = []
-    # A last batch of one or two pictures would upset batch norm; it is left to the next shuffle.
+    # A last batch of one or two images would upset batch norm; it is left to the next shuffle.
     order = batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size)
     ahead = prepares_ahead(images, compute.device)
     for rows, view in prepared(order, view_of, ahead=ahead):
@@ -163,7 +163,7 @@ def finetune_epoch(
 def embed(
     backbone: nn.Module, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> NDArray[np.float32]:
-    """Embeddings of pictures, float32 N×D, in evaluation mode and full precision.
+    """Embeddings of images, float32 N×D, in evaluation mode and full precision.
 
     Raises:
         DivergedError: one is not finite, or nearly so.
@@ -174,7 +174,7 @@ def embed(
 def predict(
     classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> NDArray[np.float32]:
-    """Logits of pictures, float32 N×C, in evaluation mode and full precision.
+    """Logits of images, float32 N×C, in evaluation mode and full precision.
 
     Raises:
         DivergedError: one is not finite, or nearly so.

@@ -41,16 +41,16 @@ class Monitor:
     """
 
     def __init__(self, prepared: Prepared, compute: Compute) -> None:
-        pictures, split = prepared.pictures, prepared.split
-        self.images = select((pictures.images, split.train))
-        self.targets: NDArray[np.int64] = pictures.targets[split.train]
-        self.validation_images = select((pictures.images, split.validation))
-        self.validation_targets: NDArray[np.int64] = pictures.targets[split.validation]
-        self.classes = len(pictures.labels)
+        dataset, split = prepared.dataset, prepared.split
+        self.images = select((dataset.images, split.train))
+        self.targets: NDArray[np.int64] = dataset.targets[split.train]
+        self.validation_images = select((dataset.images, split.validation))
+        self.validation_targets: NDArray[np.int64] = dataset.targets[split.validation]
+        self.classes = len(dataset.labels)
         self.device, self.ranks = compute.device, compute.ranks
 
     def shown(self, fewest: int) -> tuple[NDArray[np.uint8] | Selection, NDArray[np.int64]]:
-        """The labelled pictures of one epoch of fine-tuning.
+        """The labelled images of one epoch of fine-tuning.
 
         Args:
             fewest: where there are fewer, they come again, each time in another view.

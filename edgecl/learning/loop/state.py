@@ -42,7 +42,7 @@ class Networks:
         if weights is not None:
             weights.load_into(backbone.encoder)
         networks = cls(
-            backbone, Projector(backbone), Classifier(backbone, len(prepared.pictures.labels))
+            backbone, Projector(backbone), Classifier(backbone, len(prepared.dataset.labels))
         )
         for network in (networks.projector, networks.classifier):
             network.to(device)

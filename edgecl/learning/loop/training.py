@@ -154,7 +154,7 @@ class Training:
 
     def _pretraining_facts(self) -> dict[str, Any]:
         epochs, counts = self.journal.epochs_of(PRETRAIN), self.prepared.counts
-        return pretraining_facts(self.config, epochs, pictures=counts["pretraining"])
+        return pretraining_facts(self.config, epochs, images=counts["pretraining"])
 
     def _finetune(self) -> None:
         config, journal = self.config, self.journal
@@ -278,7 +278,7 @@ class Training:
         self.ranks.require_same(
             [self.journal.stage, self.journal.epoch],
             f"epochs in {self.run}",
-            mend="let all ranks see the same run directory",
+            hint="let all ranks see the same run directory",
         )
         for module in (self.networks.projector, self.networks.classifier):
             self.ranks.copy_first(module)

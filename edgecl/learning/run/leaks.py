@@ -1,4 +1,4 @@
-"""Pictures that pretraining must not see: copies of those that a run is validated and tested on."""
+"""Images that pretraining must not see: copies of those that a run is validated and tested on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edgecl.data.store import Selection
 
 THUMBNAIL = 32
-# Re-encoded copies of one picture correlate above 0.998. So do, now and then, smooth pictures under
+# Re-encoded copies of one image correlate above 0.998. So do, now and then, smooth images under
 # the same lamp, whose shading is all that a thumbnail shows of them: without it, what is left
 # correlated at 0.84 and more for copies that were shrunk and saved at JPEG quality 40, and at 0.44
 # at most for others (NEU against GC10-DET and CR7).
@@ -21,7 +21,7 @@ LEAK = "leaks:"
 
 
 def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
-    """What is kept of pictures to know them again, uint8 N×32×32.
+    """What is kept of images to know them again, uint8 N×32×32.
 
     Args:
         images: uint8, N×H×W.
@@ -34,9 +34,9 @@ def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
 
 
 def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of `images` show, re-encoded or not, the same picture as one of `others`.
+    """Which of `images` show, re-encoded or not, the same image as one of `others`.
 
-    Two pictures count as copies when their thumbnails correlate above `COPY_CORRELATION`, and above
+    Two images count as copies when their thumbnails correlate above `COPY_CORRELATION`, and above
     `FINE_CORRELATION` without their shading. Shifted overlaps are not found this way.
 
     Args:
@@ -56,9 +56,9 @@ def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[n
 
 
 def leak_note(count: int, total: int, what: str) -> str:
-    """The note that marks every figure of a run whose pretraining saw held-out pictures."""
+    """The note that marks every figure of a run whose pretraining saw held-out images."""
     return (
-        f"{LEAK} {count} of {total} {what} are copies of validation or test pictures, and "
+        f"{LEAK} {count} of {total} {what} are copies of validation or test images, and "
         f"--allow-leak let them into pretraining"
     )
 

@@ -1,4 +1,4 @@
-"""From a run's choices to its pictures: read, grouped, split, and checked for leaks."""
+"""From a run's choices to its images: read, grouped, split, and checked for leaks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.copies import copies_across, find_copies, under_two_labels, with_copies_joined
-from edgecl.data.dataset import PictureSet, Skipped
+from edgecl.data.dataset import ImageSet, Skipped
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
-from edgecl.data.splits import Split, labelled_rows, split_pictures, uneven_classes
+from edgecl.data.splits import Split, labelled_rows, split_images, uneven_classes
 from edgecl.data.store import Selection, select
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
@@ -36,17 +36,17 @@ class Prepared:
     """What a run learns from and is tested on.
 
     Args:
-        pictures: the labelled set.
+        dataset: the labelled set.
         split: its three parts; of train and validation only what has its label.
-        pretraining: int64, rows of `pictures` that pretraining may see, with or without label.
-        extra: pictures without labels, uint8 M×H×W; copies of held-out pictures only where
+        pretraining: int64, rows of `dataset` that pretraining may see, with or without label.
+        extra: images without labels, uint8 M×H×W; copies of held-out images only where
             the user allowed the leak.
         notes: what a reader of the results must know of the data.
         protocol_note: what the split means for the figures.
         pretrained: another run's pretraining, to be taken over.
     """
 
-    pictures: PictureSet
+    dataset: ImageSet
     split: Split
     pretraining: NDArray[np.int64]
     extra: NDArray[np.uint8]
@@ -57,14 +57,14 @@ class Prepared:
     def pretraining_images(self) -> NDArray[np.uint8] | Selection:
         """All that pretraining sees, uint8 M×H×W."""
         return select(
-            (self.pictures.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
+            (self.dataset.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
         )
 
     @property
     def can_choose(self) -> bool:
         """Whether the validation part is large enough to choose an epoch by.
 
-        With fewer pictures the lowest loss is chance, often that of an early epoch; the whole
+        With fewer images the lowest loss is chance, often that of an early epoch; the whole
         budget is trained then, and the last epoch's average is kept.
         """
         return len(self.split.validation) >= FEWEST_TO_CHOOSE
@@ -76,7 +76,7 @@ class Prepared:
             "train": len(self.split.train),
             "validation": len(self.split.validation),
             "test": len(self.split.test),
-            "groups": len(set(self.pictures.groups)),
+            "groups": len(set(self.dataset.groups)),
             "unlabelled": len(self.extra),
             "pretraining": len(self.pretraining) + len(self.extra),
         }
@@ -86,32 +86,32 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
     """Read, group and split the data that `config` names. The same choices give the same parts.
 
     Args:
-        source: where pictures come from; None to read them.
+        source: where images come from; None to read them.
 
     Raises:
         InputError: the data cannot be used; the message names the file.
     """
     source = source or Source()
-    pictures = _labelled(config, source, report)
-    known = neu_groups(pictures) if config.data and not config.groups else None
+    dataset = _labelled(config, source, report)
+    known = neu_groups(dataset) if config.data and not config.groups else None
     if known is not None:
         note = (
-            f"these are NEU pictures: the {len(set(known))} overlap groups that edgecl knows of "
+            f"these are NEU images: the {len(set(known))} overlap groups that edgecl knows of "
             f"them were used"
         )
-        pictures = replace(pictures, groups=known, notes=(*pictures.notes, note))
-    copies = find_copies(pictures.images)
-    ambiguous = under_two_labels(pictures, copies)
+        dataset = replace(dataset, groups=known, notes=(*dataset.notes, note))
+    copies = find_copies(dataset.images)
+    ambiguous = under_two_labels(dataset, copies)
     if ambiguous and config.strict:
-        raise InputError(ambiguous, mend="keep one of each, or leave out --strict")
+        raise InputError(ambiguous, hint="keep one of each, or leave out --strict")
     grouped = config.split == "grouped"
     if grouped:
-        pictures = with_copies_joined(pictures, copies)
-    whole = split_pictures(
+        dataset = with_copies_joined(dataset, copies)
+    whole = split_images(
         config.split,
-        pictures.targets,
-        pictures.groups,
-        pictures.labels,
+        dataset.targets,
+        dataset.groups,
+        dataset.labels,
         seed=config.seed,
         folds=config.folds,
         fold=config.fold,
@@ -121,31 +121,31 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
         *uneven_classes(
             config.split,
             whole,
-            pictures.targets,
-            pictures.groups,
-            pictures.labels,
+            dataset.targets,
+            dataset.groups,
+            dataset.labels,
             folds=config.folds,
         ),
-        *(() if grouped else copies_across(pictures, whole, copies)),
-        *pictures.notes,
-        *skipped_notes(pictures.skipped),
-        *_sizes_note(pictures),
+        *(() if grouped else copies_across(dataset, whole, copies)),
+        *dataset.notes,
+        *skipped_notes(dataset.skipped),
+        *_sizes_note(dataset),
     ]
     pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
-    extra = _extra(config, source, pictures, whole, notes, report)
+    extra = _extra(config, source, dataset, whole, notes, report)
     pretrained = None
     if config.pretrained:
         pretrained = read_pretrained(Path(config.pretrained), config)
         notes += pretrained.notes(config)
-        leaks = copies_of(pretrained.seen, _held_out(pictures, whole))
-        _admit(leaks, "pretraining pictures", str(pretrained.path.parent), config, notes)
+        leaks = copies_of(pretrained.seen, _held_out(dataset, whole))
+        _admit(leaks, "pretraining images", str(pretrained.path.parent), config, notes)
     elif config.method != "none":
         _require_batch(config, len(pretraining) + len(extra))
     protocol = _protocol_note(config, grouped=bool(config.groups or known))
     marks = [note for note in notes if note.startswith(LEAK)]
     found = Prepared(
-        pictures,
-        _labelled_split(config, pictures, whole),
+        dataset,
+        _labelled_split(config, dataset, whole),
         pretraining,
         extra,
         tuple(notes),
@@ -162,33 +162,33 @@ def skipped_notes(skipped: Sequence[Skipped]) -> list[str]:
     return notes_on([LeftOut(PurePosixPath(item.file), item.reason) for item in skipped])
 
 
-def _sizes_note(pictures: PictureSet) -> list[str]:
-    if len(pictures.sizes) <= 1:
+def _sizes_note(dataset: ImageSet) -> list[str]:
+    if len(dataset.sizes) <= 1:
         return []
-    (usual, _), *odd = sorted(pictures.sizes.items(), key=lambda item: -item[1])
+    (usual, _), *odd = sorted(dataset.sizes.items(), key=lambda item: -item[1])
     count = sum(number for _, number in odd)
     return [
-        f"{count} picture(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
+        f"{count} image(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
         f"stretched like the others"
     ]
 
 
 def _cannot_choose(prepared: Prepared) -> str:
     return (
-        f"the validation part has {len(prepared.split.validation)} pictures, too few to choose an "
+        f"the validation part has {len(prepared.split.validation)} images, too few to choose an "
         f"epoch by: training goes to its last epoch"
     )
 
 
-def _labelled_split(config: TrainConfig, pictures: PictureSet, whole: Split) -> Split:
+def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Split:
     """The split as far as labels are known: who has few to train on has few to validate with."""
     seed = [config.seed, config.label_draw]
     parts = {
         part: labelled_rows(
             getattr(whole, part),
-            pictures.targets,
-            pictures.groups,
-            pictures.labels,
+            dataset.targets,
+            dataset.groups,
+            dataset.labels,
             share=config.label_share,
             seed=seed,
             part=part,
@@ -204,60 +204,60 @@ def _require_batch(config: TrainConfig, count: int) -> None:
     if not count:
         raise InputError(
             "there is nothing to pretrain on: --pretrain-on unlabelled, but no --unlabelled",
-            mend="name folders with --unlabelled, or pretrain on all",
+            hint="name folders with --unlabelled, or pretrain on all",
         )
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
-        f"the {what} has {count} pictures, fewer than a batch of {config.batch_size}",
-        mend=f"give more pictures, or --batch-size {max(count // 2, 2)}",
+        f"the {what} has {count} images, fewer than a batch of {config.batch_size}",
+        hint=f"give more images, or --batch-size {max(count // 2, 2)}",
     )
 
 
 def _admit(
     copies: NDArray[np.bool_], what: str, where: str, config: TrainConfig, notes: list[str]
 ) -> None:
-    """Refuse a pretraining that sees held-out pictures, or note that it was allowed to."""
+    """Refuse a pretraining that sees held-out images, or note that it was allowed to."""
     count = int(copies.sum())
     if not count:
         return
     if not config.allow_leak:
         raise InputError(
-            f"{count} of {len(copies)} {what} are copies of validation or test pictures ({where})",
-            mend="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
+            f"{count} of {len(copies)} {what} are copies of validation or test images ({where})",
+            hint="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
             "which marks every figure",
         )
     notes.append(leak_note(count, len(copies), what))
 
 
-def _held_out(pictures: PictureSet, split: Split) -> NDArray[np.uint8]:
-    return pictures.images[np.concatenate((split.validation, split.test))]
+def _held_out(dataset: ImageSet, split: Split) -> NDArray[np.uint8]:
+    return dataset.images[np.concatenate((split.validation, split.test))]
 
 
-def _labelled(config: TrainConfig, source: Source, report: Report) -> PictureSet:
+def _labelled(config: TrainConfig, source: Source, report: Report) -> ImageSet:
     what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
-    pictures = source.labelled(config, lambda done, total: report("data", done, total, what))
+    images = source.labelled(config, lambda done, total: report("data", done, total, what))
     if config.groups:
-        pictures = with_groups(pictures, read_groups(Path(config.groups)), where=config.groups)
-    return pictures
+        images = with_groups(images, read_groups(Path(config.groups)), where=config.groups)
+    return images
 
 
 def _extra(
     config: TrainConfig,
     source: Source,
-    pictures: PictureSet,
+    dataset: ImageSet,
     split: Split,
     notes: list[str],
     report: Report,
 ) -> NDArray[np.uint8]:
-    what = "reading unlabelled pictures"
+    what = "reading unlabelled images"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
     notes.extend(unlabelled.notes)
     notes.extend(skipped_notes(unlabelled.skipped))
     if not len(unlabelled):
         return unlabelled.images
-    copies = copies_of(unlabelled.images, _held_out(pictures, split))
+    copies = copies_of(unlabelled.images, _held_out(dataset, split))
     first = f"the first is {unlabelled.files[int(copies.argmax())]}"
-    _admit(copies, "unlabelled pictures", first, config, notes)
+    _admit(copies, "unlabelled images", first, config, notes)
     return unlabelled.images
 
 
@@ -276,13 +276,13 @@ def _protocol_note(config: TrainConfig, *, grouped: bool) -> str:
 def _protocol(config: TrainConfig, *, grouped: bool) -> str:
     if config.split == "paper":
         return (
-            "paper: a random split. Overlapping pictures of one strip can stand on both sides, so "
+            "paper: a random split. Overlapping images of one strip can stand on both sides, so "
             "these figures leak and compare with no grouped figure."
         )
     if config.data and not grouped:
         return (
-            "grouped, but no --groups was given: every picture counts as its own group. If "
-            "pictures overlap or show one strip, these figures leak: 'edgecl audit' finds out and "
+            "grouped, but no --groups was given: every image counts as its own group. If "
+            "images overlap or show one strip, these figures leak: 'edgecl audit' finds out and "
             "writes the groups."
         )
     return "grouped: no overlap group is on two sides of the split."

@@ -37,9 +37,9 @@ class Pretrained:
     Args:
         path: the file.
         weights: the backbone's state dict.
-        seen: thumbnails of the pictures that it was pretrained on, uint8 M×32×32.
+        seen: thumbnails of the images that it was pretrained on, uint8 M×32×32.
         facts: what the file says of itself: `encoder`, `image_size`, `channels`, `method`,
-            `views`, `seed`, `pretrain_on`, `batch_size`, `epochs`, `pictures`, `seconds`,
+            `views`, `seed`, `pretrain_on`, `batch_size`, `epochs`, `images`, `seconds`,
             `last_epoch` with its measures, and `notes`.
     """
 
@@ -53,7 +53,7 @@ class Pretrained:
         method = self.facts["method"]
         notes = [
             f"pretraining was taken from {self.path.parent}: {method}, "
-            f"{self.facts['epochs']} epochs on {self.facts['pictures']} pictures"
+            f"{self.facts['epochs']} epochs on {self.facts['images']} images"
         ]
         # Files from before there was a choice have the method's own.
         before, now = self.facts.get("views", views_of(method)), views_of(method, config.views)
@@ -63,13 +63,13 @@ class Pretrained:
 
 
 def pretraining_facts(
-    config: TrainConfig, epochs: Sequence[Mapping[str, Any]], *, pictures: int
+    config: TrainConfig, epochs: Sequence[Mapping[str, Any]], *, images: int
 ) -> dict[str, Any]:
     """What a finished pretraining was, see `Pretrained`.
 
     Args:
         epochs: its lines of metrics.jsonl.
-        pictures: how many it saw.
+        images: how many it saw.
     """
     choices = config.to_json()
     names = (*_SAME, "seed", "pretrain_on", "batch_size")
@@ -77,7 +77,7 @@ def pretraining_facts(
         **{name: _plain(choices[name]) for name in names},
         "views": views_of(config.method, config.views),
         "epochs": len(epochs),
-        "pictures": pictures,
+        "images": images,
         "seconds": sum(line["seconds"] for line in epochs),
         "last_epoch": dict(epochs[-1]),
         "notes": list(collapse_note(config, epochs[-1])),
@@ -105,7 +105,7 @@ def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
     """Read what a run's pretraining left, for a run with the choices `config`.
 
     Raises:
-        InputError: there is none, it is damaged, or it is of another encoder, picture size or
+        InputError: there is none, it is damaged, or it is of another encoder, image size or
             method.
     """
     pretrained = _read(run)
@@ -116,7 +116,7 @@ def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
             raise InputError(
                 f"{run} was pretrained with {name.replace('_', ' ')} {_words(facts.get(name))}, "
                 f"this run has {_words(_plain(wanted[name]))}",
-                mend=f"change --{name.replace('_', '-')}, or pretrain again",
+                hint=f"change --{name.replace('_', '-')}, or pretrain again",
             )
     return pretrained
 
@@ -135,7 +135,7 @@ def _read(run: Path) -> Pretrained:
     if not path.is_file():
         raise InputError(
             f"{run} has no {PRETRAINED}: no pretraining was finished there",
-            mend="give a run of 'edgecl train', with --pretrain-only if need be",
+            hint="give a run of 'edgecl train', with --pretrain-only if need be",
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -145,7 +145,7 @@ def _read(run: Path) -> Pretrained:
         seen = weights.pop(_SEEN).numpy()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged, or edgecl did not write it", mend="pretrain again"
+            f"{path} is damaged, or edgecl did not write it", hint="pretrain again"
         ) from error
     return Pretrained(path, weights, seen, facts)
 

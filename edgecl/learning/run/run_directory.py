@@ -42,18 +42,18 @@ def read_config(run: Path) -> tuple[TrainConfig, dict[str, Any]]:
     except OSError as error:
         raise InputError(
             f"{run} is not a run: {CONFIG} cannot be read ({error.strerror})",
-            mend="give a folder that 'edgecl train' wrote",
+            hint="give a folder that 'edgecl train' wrote",
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON", mend="train again") from error
+        raise InputError(f"{path} is not JSON", hint="train again") from error
     if not isinstance(whole, dict) or not isinstance(whole.get("schema"), int):
-        raise InputError(f"{path} is not the config of a run", mend="train again")
+        raise InputError(f"{path} is not the config of a run", hint="train again")
     if whole["schema"] > CONFIG_SCHEMA:
         raise InputError(
-            f"{path} was written by a newer edgecl", mend="update edgecl, or train again"
+            f"{path} was written by a newer edgecl", hint="update edgecl, or train again"
         )
     if not isinstance(whole.get("choices"), dict):
-        raise InputError(f"{path} lacks the field 'choices'", mend="train again")
+        raise InputError(f"{path} lacks the field 'choices'", hint="train again")
     return TrainConfig.from_json(whole["choices"], where=str(path)), whole
 
 
@@ -75,7 +75,7 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
         kind = "finished" if finished else "unfinished"
         raise InputError(
             f"there is no {kind} run in {root.absolute()}",
-            mend="start one with 'edgecl train', or name its folder",
+            hint="start one with 'edgecl train', or name its folder",
         )
     marker = RESULT if finished else CONFIG
     return max(runs, key=lambda run: ((run / marker).stat().st_mtime_ns, run.name))
@@ -102,7 +102,7 @@ def write_predictions(
     probabilities: NDArray[np.float32],
     labels: Sequence[str],
 ) -> None:
-    """Write predictions.csv: one row per tested picture."""
+    """Write predictions.csv: one row per tested image."""
     predicted = probabilities.argmax(1)
     with (
         replacing(run / PREDICTIONS) as path,
@@ -146,7 +146,7 @@ def read_result(run: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{run} has no readable {RESULT}: it is not a finished run",
-            mend=f"finish it with 'edgecl train --resume --out {run}'",
+            hint=f"finish it with 'edgecl train --resume --out {run}'",
         ) from error
     return result
 
@@ -183,7 +183,7 @@ def load_classifier(run: Path) -> tuple[Classifier, TrainConfig, dict[str, Any]]
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
                 f"cannot load the weights in {path} ({reason})",
-                mend="copy the run again, or train again",
+                hint="copy the run again, or train again",
             ) from error
     return classifier.eval(), config, whole
 
@@ -208,6 +208,6 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise InputError(
             f"{path} is damaged and cannot be resumed",
-            mend=f"remove it to start the run anew with 'edgecl train --resume --out {run}'",
+            hint=f"remove it to start the run anew with 'edgecl train --resume --out {run}'",
         ) from error
     return state

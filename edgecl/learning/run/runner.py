@@ -42,7 +42,7 @@ def train_run(
 
     Args:
         report: called with (stage, done, total, text).
-        source: where pictures come from; None to read them.
+        source: where images come from; None to read them.
         ranks: the processes that train together, all of which call this; the first one writes.
         log: takes the epochs beside metrics.jsonl.
 
@@ -60,18 +60,18 @@ def train_run(
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     prepared = ranks.by_all(lambda: prepare(config, report, source))
     ranks.require_same(
-        [prepared.pictures.digest(), prepared.counts],
-        "pictures",
-        mend="let all ranks read the same files",
+        [prepared.dataset.digest(), prepared.counts],
+        "images",
+        hint="let all ranks read the same files",
     )
     recorded: dict[str, Any] | None = None
     if ranks.by_first((run / run_directory.CONFIG).exists):
         config, whole = run_directory.read_config(run)
-        if whole["data_digest"] != prepared.pictures.digest():
+        if whole["data_digest"] != prepared.dataset.digest():
             raise InputError(
-                f"the pictures in {config.data or 'the built-in set'} are not those that {run} "
+                f"the images in {config.data or 'the built-in set'} are not those that {run} "
                 f"began with",
-                mend="bring the old pictures back, or start a new run",
+                hint="bring the old images back, or start a new run",
             )
         notes = whole.get("encoder_notes", [])
     else:
@@ -101,12 +101,12 @@ def _require_format(config: TrainConfig, device: torch.device) -> None:
     if config.autocast == "fp16" and device.type != "cuda":
         raise InputError(
             "--autocast fp16 needs a GPU, and torch sees none here",
-            mend="choose --autocast bf16, off or auto",
+            hint="choose --autocast bf16, off or auto",
         )
 
 
 def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
-    """Refuse what the encoder cannot do before any picture is read.
+    """Refuse what the encoder cannot do before any image is read.
 
     Returns:
         The weights to start from; None for fresh ones, and where a checkpoint has its own.
@@ -114,18 +114,18 @@ def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
     if config.encoder in FROZEN_ENCODERS and config.method != "none":
         raise InputError(
             f"{config.encoder} is never trained: it cannot be pretrained by {config.method}",
-            mend="add --method none, or choose another encoder",
+            hint="add --method none, or choose another encoder",
         )
     if config.pretrain_only and (config.method == "none" or config.pretrained):
         raise InputError(
             "with --pretrain-only there must be something to pretrain, not --method none or "
             "--pretrained",
-            mend="leave one of them out",
+            hint="leave one of them out",
         )
     if config.folds == 1 or config.fold >= max(config.folds, 1):
         raise InputError(
             f"there is no fold {config.fold} of {config.folds}",
-            mend="give --folds of 2 or more, and --fold from 0 to one less",
+            hint="give --folds of 2 or more, and --fold from 0 to one less",
         )
     with torch.device("meta"):
         encoder = build_encoder(
@@ -153,8 +153,8 @@ def _config_json(
     return {
         "schema": CONFIG_SCHEMA,
         "choices": config.to_json(),
-        "labels": list(prepared.pictures.labels),
-        "data_digest": prepared.pictures.digest(),
+        "labels": list(prepared.dataset.labels),
+        "data_digest": prepared.dataset.digest(),
         "counts": prepared.counts,
         "autocast_seconds_per_step": timing,
         "command": sys.argv,

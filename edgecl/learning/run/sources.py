@@ -1,4 +1,4 @@
-"""Where a run's pictures come from: read anew, or remembered from the run before."""
+"""Where a run's images come from: read anew, or remembered from the run before."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecl.data.builtin import builtin_pictures
-from edgecl.data.dataset import PictureSet
+from edgecl.data.builtin import builtin_images
+from edgecl.data.dataset import ImageSet
 from edgecl.data.reading import Progress, read_labelled, read_unlabelled
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
@@ -21,7 +21,7 @@ BUILTIN_SEED = 0
 class Source:
     """Reads the folders that a run's choices name."""
 
-    def labelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+    def labelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
         """The labelled set at the model's size; without a folder, the drawn surfaces.
 
         Raises:
@@ -36,8 +36,8 @@ class Source:
             Path(config.data), _contract(config), strict=config.strict, progress=progress
         )
 
-    def unlabelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
-        """All unlabelled folders' pictures.
+    def unlabelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
+        """All unlabelled folders' images.
 
         Raises:
             InputError: see `read_unlabelled`.
@@ -50,16 +50,16 @@ class RememberingSource(Source):
     """Keeps what it read last, for many runs on the same folders. It does not see them change."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Any, PictureSet]] = {}
+        self._kept: dict[str, tuple[Any, ImageSet]] = {}
 
-    def labelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+    def labelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
         """As `Source`, from memory where the last run had the same."""
         key = (config.data, *_form(config))
         if self._kept.get("labelled", (None,))[0] != key:
             self._kept["labelled"] = (key, super().labelled(config, progress))
         return self._kept["labelled"][1]
 
-    def unlabelled(self, config: TrainConfig, progress: Progress) -> PictureSet:
+    def unlabelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
         """As `Source`, from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)
@@ -70,7 +70,7 @@ class RememberingSource(Source):
 
 
 def _form(config: TrainConfig) -> tuple[object, ...]:
-    """What decides how a folder's pictures come out."""
+    """What decides how a folder's images come out."""
     return config.image_size, config.interpolation, config.bits, config.strict
 
 
@@ -78,11 +78,11 @@ def _contract(config: TrainConfig) -> InputContract:
     return InputContract(*config.image_size, config.interpolation, config.bits or None)
 
 
-def _drawn(image_size: tuple[int, int]) -> PictureSet:
+def _drawn(image_size: tuple[int, int]) -> ImageSet:
     """The built-in set, drawn at the model's size."""
-    images, names, groups, files = builtin_pictures(BUILTIN_COUNT, image_size, seed=BUILTIN_SEED)
+    images, names, groups, files = builtin_images(BUILTIN_COUNT, image_size, seed=BUILTIN_SEED)
     labels = tuple(sorted(set(names)))
-    return PictureSet(
+    return ImageSet(
         images=images,
         files=files,
         hashes=[hashlib.sha256(image.tobytes()).hexdigest() for image in images],

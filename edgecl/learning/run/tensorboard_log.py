@@ -39,7 +39,7 @@ class TensorBoardLog:
         except ImportError as error:
             raise InputError(
                 f"the log in {run / FOLDER} needs TensorBoard, which does not load ({error})",
-                mend="install it: pip install 'edgecl[tensorboard]'; or go on without: leave out "
+                hint="install it: pip install 'edgecl[tensorboard]'; or go on without: leave out "
                 "--tensorboard and remove that folder",
             ) from error
         self._folder = run / FOLDER

@@ -1,4 +1,4 @@
-"""Pictures of the defects that a precision lets go, as cards."""
+"""Images of the defects that a precision lets go, as cards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgecl.reporting.numbers import number
-from edgecl.reporting.pages.mistakes import are_wide, picture_of
+from edgecl.reporting.pages.mistakes import are_wide, image_of
 from edgecl.reporting.run_files import png_size
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,7 +25,7 @@ def escape_groups(
 
     Returns:
         Per artefact its name, its cards, how many escapes there are in all, and whether the
-        pictures are strips.
+        images are strips.
     """
     groups = []
     for name, entries in escapes.items():
@@ -52,12 +52,12 @@ def _card(rank: int, entry: Mapping[str, Any]) -> dict[str, Any]:
         "reference_confidence": number(entry.get("reference_confidence")),
         "answered": str(entry.get("answered") or "no answer"),
         "confidence": number(entry.get("confidence")),
-        "picture": picture_of(_png(entry.get("picture"))),
+        "image": image_of(_png(entry.get("image"))),
     }
 
 
 def _png(text: Any) -> bytes | None:
-    """The picture, where it is one."""
+    """The image, where it is one."""
     try:
         data = base64.b64decode(str(text or ""), validate=True)
     except (ValueError, binascii.Error):

@@ -33,10 +33,10 @@ def render_export(manifest: Entry, details: Entry) -> str:
             algorithms: the algorithms tried, [{algorithm, accuracy, agreement, snr_db, chosen}].
             sensitivity: [{layer, accuracy, agreement, snr_db, kept}], each layer quantised alone.
             curve: [{images, accuracies: [...], enough}], accuracy by the number of calibration
-                pictures, of several draws; `enough` is true for the size that is.
+                images, of several draws; `enough` is true for the size that is.
             histograms: [{layer, edges: [low, high], counts: [...], range: [low, high]}], the
                 values that enter a layer, in bins of equal width, and the range that was kept.
-            escapes: by artefact, [{file, label, reference, answered, picture: PNG in Base64}],
+            escapes: by artefact, [{file, label, reference, answered, image: PNG in Base64}],
                 with reference_confidence and confidence where they are known; `answered` is
                 empty where there was no answer.
             rewrites: what was changed in the graph, in words.
@@ -91,7 +91,7 @@ def _reference(gate: Entry, found: Mapping[str, Entry]) -> dict[str, Any]:
 def _row(name: str, entry: Entry) -> dict[str, Any]:
     """A row of the table of precisions; what was not measured is None."""
     fields = ("accuracy", "test_accuracy", "agreement", "mcnemar_p", "bytes")
-    counts = ("lost", "gained", "escapes", "caught", "pictures")
+    counts = ("lost", "gained", "escapes", "caught", "images")
     return {
         "name": name,
         "largest": _change(number(entry.get("max_abs_diff"))),
@@ -123,15 +123,15 @@ def _recall(found: Mapping[str, Entry]) -> dict[str, Any] | None:
     rows = []
     for number_, first in enumerate(next(iter(measured.values()))):
         cells = [classes[number_] for classes in measured.values()]
-        pictures = first["pictures"]
+        images = first["images"]
         rows.append(
             {
                 "label": str(first["label"]),
-                "pictures": pictures,
-                "reference": first["reference"] / pictures if pictures else None,
+                "images": images,
+                "reference": first["reference"] / images if images else None,
                 "cells": [
                     {
-                        "recall": cell["candidate"] / pictures if pictures else None,
+                        "recall": cell["candidate"] / images if images else None,
                         "change": cell["candidate"] - cell["reference"],
                         "escapes": cell.get("escapes") or 0,
                     }
@@ -180,9 +180,9 @@ def _limits(gate: Entry) -> str:
         allowed.append(f"{escapes:g} % of the caught defects")
     if not allowed:
         return ""
-    pictures = gate.get("validation_pictures")
+    images = gate.get("validation_images")
     text = f"A precision may lose {' and '.join(allowed)}"
-    return f"{text}, measured on {pictures} validation pictures." if pictures else f"{text}."
+    return f"{text}, measured on {images} validation images." if images else f"{text}."
 
 
 def _change(value: float | None) -> str:

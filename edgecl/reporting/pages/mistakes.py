@@ -1,4 +1,4 @@
-"""The most confident mistakes, as pictures where the run kept them, else as a table."""
+"""The most confident mistakes, as images where the run kept them, else as a table."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edgecl.reporting.numbers import number
 from edgecl.reporting.run_files import KeptMistake, png_size
 
 _WIDE = 2.0
-"""From this ratio of width to height on, pictures get a wider place."""
+"""From this ratio of width to height on, images get a wider place."""
 
 
 def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """All wrongly answered pictures of predictions.csv, the most confident first."""
+    """All wrongly answered images of predictions.csv, the most confident first."""
     confidence = [_share(row, "confidence") for row in predictions]
     order = most_confident_mistakes(
         [row.get("truth") or "" for row in predictions],
@@ -27,32 +27,30 @@ def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any
 
 
 def mistake_cards(kept: Sequence[KeptMistake]) -> list[dict[str, Any]]:
-    """A card per kept mistake: its row, and the picture as a data URI with its size in pixels."""
+    """A card per kept mistake: its row, and the image as a data URI with its size in pixels."""
     return [
         {
             **_row(mistake.row),
             "rank": rank,
             "truth_probability": _share(mistake.row, "truth_probability"),
-            "picture": picture_of(mistake.picture),
+            "image": image_of(mistake.image),
         }
         for rank, mistake in enumerate(kept, start=1)
     ]
 
 
 def are_wide(cards: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the pictures are strips that need more width."""
-    ratios = [
-        card["picture"]["width"] / card["picture"]["height"] for card in cards if card["picture"]
-    ]
+    """Whether the images are strips that need more width."""
+    ratios = [card["image"]["width"] / card["image"]["height"] for card in cards if card["image"]]
     return bool(ratios) and median(ratios) >= _WIDE
 
 
 def mistakes_text(wrong: int, tested: int, shown: int) -> str:
     """How many mistakes there were and how many of them are shown."""
     if not wrong:
-        return f"None of the {tested} pictures of the test part was answered wrongly."
+        return f"None of the {tested} images of the test part was answered wrongly."
     few = f", the first {shown} of them here" if wrong > shown else ""
-    return f"{wrong} of {tested} pictures were answered wrongly{few}."
+    return f"{wrong} of {tested} images were answered wrongly{few}."
 
 
 def _row(row: Mapping[str, str]) -> dict[str, Any]:
@@ -71,7 +69,7 @@ def _share(row: Mapping[str, str], name: str) -> float | None:
         return None
 
 
-def picture_of(data: bytes | None) -> dict[str, Any] | None:
+def image_of(data: bytes | None) -> dict[str, Any] | None:
     """A PNG as a data URI with its size in pixels; None where there is none."""
     if data is None:
         return None

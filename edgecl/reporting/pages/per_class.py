@@ -97,7 +97,7 @@ def _row(
     most = max(others, default=(0, ""), key=lambda pair: pair[0])
     return {
         **row,
-        # A class without a picture in the test part has no recall, whatever the file says.
+        # A class without an image in the test part has no recall, whatever the file says.
         "recall": row["recall"] if total else None,
         "count": total,
         "interval": share_interval(right, total) if total else None,

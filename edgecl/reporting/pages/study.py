@@ -74,20 +74,20 @@ def _read(path: Path) -> dict[str, Any]:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", mend="run 'edgecl study' on the folder again"
+            f"{path} cannot be read", hint="run 'edgecl study' on the folder again"
         ) from error
     if not isinstance(summary, dict) or "conditions" not in summary:
-        raise InputError(f"{path} is no study's summary", mend="run 'edgecl study' again")
+        raise InputError(f"{path} is no study's summary", hint="run 'edgecl study' again")
     return summary
 
 
 def _subtitle(grid: Entry, conditions: Sequence[Entry]) -> str:
     data = Path(grid["data"]).name if grid["data"] else "drawn surfaces"
     height, width = grid["image_size"]
-    pictures = max((entry["pictures"] for entry in conditions), default=0)
+    images = max((entry["images"] for entry in conditions), default=0)
     groups = max((entry["groups"] for entry in conditions), default=0)
     return (
-        f"{data} · {pictures} pictures in {groups} groups · {height}×{width} pixels · "
+        f"{data} · {images} images in {groups} groups · {height}×{width} pixels · "
         f"{grid['folds']} folds × {len(grid['seeds'])} seed(s) · at most "
         f"{grid['pretrain_epochs']} + {grid['epochs']} epochs"
     )
@@ -107,7 +107,7 @@ def _figures(grouped: Sequence[Entry], comparisons: Sequence[Entry]) -> list[tup
             (
                 "Its parameters",
                 amount(best["parameters"]),
-                f"{amount(best['macs'])}MAC per picture",
+                f"{amount(best['macs'])}MAC per image",
             ),
             (
                 "Its lowest recall",

@@ -110,7 +110,7 @@ def _figures(
             percent(result.get("accuracy")),
             f"95 %: {percent(interval[0])} to {percent(interval[1])}" if interval else "",
         ),
-        ("Macro F1", decimal(result.get("macro_f1")), f"{tested} pictures" if tested else ""),
+        ("Macro F1", decimal(result.get("macro_f1")), f"{tested} images" if tested else ""),
     ]
     if worst is not None:
         figures.append(("Lowest recall", percent(worst["recall"]), worst["label"]))
@@ -122,7 +122,7 @@ def _figures(
         (
             "Parameters",
             amount(result.get("parameters")),
-            f"{amount(macs)}MAC per picture" if macs is not None else "",
+            f"{amount(macs)}MAC per image" if macs is not None else "",
         ),
         (
             "Training",
@@ -144,12 +144,12 @@ def _protocol(result: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str,
     }.get(str(split), (f"Split: {split}.", "✓"))
     choices = config.get("choices") or {}
     counts = result.get("counts") or {}
-    pictures = sum(counts.get(part, 0) for part in ("train", "validation", "test"))
-    alone = counts.get("groups", pictures) >= pictures  # every picture is its own group
+    images = sum(counts.get(part, 0) for part in ("train", "validation", "test"))
+    alone = counts.get("groups", images) >= images  # every image is its own group
     if split == "grouped" and choices.get("data") and not choices.get("groups") and alone:
         title, mark = "Grouped split without groups: it may leak.", "✗"
     if note.startswith("leaks:"):
-        title, mark = "Pretrained on held-out pictures: it leaks.", "✗"
+        title, mark = "Pretrained on held-out images: it leaks.", "✗"
     return {"leaks": mark == "✗", "mark": mark, "title": title, "text": note}
 
 
@@ -166,7 +166,7 @@ def _subtitle(result: Mapping[str, Any]) -> str:
     counts = result.get("counts") or {}
     names = ("train", "validation", "test")
     if all(counts.get(name) is not None for name in names):
-        parts.append(", ".join(f"{counts[name]} {name}" for name in names) + " pictures")
+        parts.append(", ".join(f"{counts[name]} {name}" for name in names) + " images")
     return " · ".join(parts)
 
 
@@ -185,7 +185,7 @@ def _finetune_text(lines: Sequence[Mapping[str, Any]], best: Any) -> str:
 def _pretrain_text(lines: Sequence[Mapping[str, Any]]) -> str:
     text = (
         f"{len(lines)} epochs without labels. Contrastive accuracy: how often the other view of "
-        "the same picture is the nearest in the batch."
+        "the same image is the nearest in the batch."
     )
     probes = [line for line in lines if number(line.get("probe_accuracy")) is not None]
     if probes:
@@ -203,7 +203,7 @@ def _facts(result: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[s
     counts = result.get("counts") or {}
     facts += [
         (name, f"{counts[key]}")
-        for name, key in (("unlabelled pictures", "unlabelled"), ("groups", "groups"))
+        for name, key in (("unlabelled images", "unlabelled"), ("groups", "groups"))
         if counts.get(key)
     ]
     for section in ("versions", "machine"):

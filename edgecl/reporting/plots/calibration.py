@@ -18,12 +18,12 @@ from edgecl.reporting.plots.palette import colour
 from runtime.statistics import share_interval
 
 FEW = 10
-"""Below so many pictures a bin is drawn hollow."""
+"""Below so many images a bin is drawn hollow."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """A bin with at least one picture: its ends, its counts and its mean confidence."""
+    """A bin with at least one image: its ends, its counts and its mean confidence."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ _FIELDS = [field.name for field in fields(Bin)]
 def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
     """Accuracy over confidence with Wilson's band per bin, above the bins' sizes.
 
-    None without a picture.
+    None without an image.
     """
     if not bins:
         return None
@@ -48,7 +48,7 @@ def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
         for entry in bins:
             _draw_bin(above, entry)
         above.set_ylim(0, 1.02)
-        above.set_title("right, share of the bin's pictures")
+        above.set_title("right, share of the bin's images")
         above.grid(True)
         above.tick_params(labelbottom=False)
         above.yaxis.set_major_formatter(_PERCENT)
@@ -56,7 +56,7 @@ def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
         below.set_xlim(0, 1)
         below.set_xlabel("confidence of the answer")
         below.xaxis.set_major_formatter(_PERCENT)
-        return to_svg(_aligned(figure), "Reliability diagram, with the number of pictures per bin")
+        return to_svg(_aligned(figure), "Reliability diagram, with the number of images per bin")
 
 
 _PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
@@ -124,11 +124,11 @@ def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
     axes.set_ylim(0, most * 1.4)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_title("pictures in the bin", pad=4)
+    axes.set_title("images in the bin", pad=4)
 
 
 def reliability_bins(result: Mapping[str, Any]) -> list[Bin]:
-    """The bins of result.json that hold pictures; those that make no sense are left out."""
+    """The bins of result.json that hold images; those that make no sense are left out."""
     bins = []
     for entry in result.get("reliability") or []:
         if not isinstance(entry, Mapping):
@@ -144,7 +144,7 @@ def reliability_bins(result: Mapping[str, Any]) -> list[Bin]:
 
 
 def leaning(bins: Sequence[Bin]) -> str:
-    """Which way the confidences err on the whole, in words; empty without a picture."""
+    """Which way the confidences err on the whole, in words; empty without an image."""
     total = sum(entry.count for entry in bins)
     if not total:
         return ""

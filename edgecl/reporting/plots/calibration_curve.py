@@ -1,4 +1,4 @@
-"""How many calibration pictures are enough: accuracy against their number."""
+"""How many calibration images are enough: accuracy against their number."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def calibration_curve(curve: Curve, reference: float | None) -> Markup | None:
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         axes.margins(y=0.12)
-        axes.set_xlabel("calibration pictures")
+        axes.set_xlabel("calibration images")
         axes.set_title("validation accuracy of INT8")
         axes.grid(True, axis="y")
-        return to_svg(figure, "Accuracy of INT8 against the number of calibration pictures")
+        return to_svg(figure, "Accuracy of INT8 against the number of calibration images")
 
 
 def curve_text(curve: Curve, reference: float | None) -> str:
@@ -86,7 +86,7 @@ def curve_text(curve: Curve, reference: float | None) -> str:
     draws = max(len(found) for found in points.values())
     text = f"Up to {draws} draw{'s' * (draws != 1)} of each size. "
     mean = fmean(values)
-    text += f"With {most} pictures INT8 reaches {percent(mean, 2)}"
+    text += f"With {most} images INT8 reaches {percent(mean, 2)}"
     text += f" on average, as trained it is {percent(reference, 2)}." if reference else "."
     best = _enough(curve)
     if best is not None:
@@ -97,13 +97,13 @@ def curve_text(curve: Curve, reference: float | None) -> str:
 
 
 def _enough(curve: Curve) -> int | None:
-    """The number of pictures that whoever measured the curve calls enough."""
+    """The number of images that whoever measured the curve calls enough."""
     sizes = [number(entry.get("images")) for entry in curve if entry.get("enough")]
     return int(sizes[0]) if sizes and sizes[0] is not None else None
 
 
 def _points(curve: Curve) -> dict[int, list[float]]:
-    """By number of pictures, ascending, the accuracies that are numbers."""
+    """By number of images, ascending, the accuracies that are numbers."""
     found: dict[int, list[float]] = {}
     for entry in curve:
         size = number(entry.get("images"))

@@ -1,4 +1,4 @@
-"""The test pictures on a plane, as near to each other as the network sees them."""
+"""The test images on a plane, as near to each other as the network sees them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST = 3000
 
 
 class Point(NamedTuple):
-    """A picture's place: which file, its truth, whether it was answered rightly."""
+    """An image's place: which file, its truth, whether it was answered rightly."""
 
     file: str
     truth: str
@@ -46,7 +46,7 @@ def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -
 def embedding_plot(
     points: Sequence[Point], labels: Sequence[str], ranks: Mapping[str, int]
 ) -> Markup | None:
-    """A point per picture in the colour of its class, mistakes ringed; None without points.
+    """A point per image in the colour of its class, mistakes ringed; None without points.
 
     Args:
         points: the places.
@@ -96,7 +96,7 @@ def embedding_plot(
             mark_radius=0.03,
             backed=True,
         )
-        return to_svg(figure, "The test pictures' embeddings on a plane, coloured by class")
+        return to_svg(figure, "The test images' embeddings on a plane, coloured by class")
 
 
 def embedding_legend(points: Sequence[Point], labels: Sequence[str]) -> list[Entry]:
@@ -113,9 +113,9 @@ def embedding_text(result: Mapping[str, Any], points: Sequence[Point], numbered:
     made = made if isinstance(made, Mapping) else {}
     shown, count = len(points), number(made.get("of"))
     which = (
-        f"{shown} of {count:.0f} test pictures, drawn at random,"
+        f"{shown} of {count:.0f} test images, drawn at random,"
         if (count is not None and count > shown)
-        else f"The {shown} test pictures"
+        else f"The {shown} test images"
     )
     text = f"{which} by their embeddings, "
     perplexity = number(made.get("perplexity"))
@@ -131,5 +131,5 @@ def embedding_text(result: Mapping[str, Any], points: Sequence[Point], numbered:
             "of clusters and the distances between them mean little."
         )
     if numbered:
-        text += " The numbers are those of the pictures above."
+        text += " The numbers are those of the images above."
     return text

@@ -39,11 +39,11 @@ class Finding:
 
     Args:
         problem: a sentence without its end, which follows "camera ADDRESS: ".
-        mend: an instruction.
+        hint: an instruction.
     """
 
     problem: str
-    mend: str
+    hint: str
 
 
 def diagnose(address: str) -> Finding:
@@ -78,8 +78,8 @@ def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
         problem = "refuses the user or the password (401)" if given else "asks for a password (401)"
         return Finding(f"{where} {problem}", f"check both; {encoding_hint()}")
     if status in _STATUSES:
-        problem, mend = _STATUSES[status]
-        return Finding(f"{where} {problem.format(path=parts.path or '/')}", mend)
+        problem, hint = _STATUSES[status]
+        return Finding(f"{where} {problem.format(path=parts.path or '/')}", hint)
     if status >= 400:
         return Finding(f"{where} answers with the error {status}", "see the camera's own log")
     if content.startswith("text/html"):

@@ -55,7 +55,7 @@ class FetchedCamera(Camera):
         """
         frame = self._stored.read()
         if frame is None and self._broken:
-            raise InputError(f"{self.name}: {self._broken}", mend="start again")
+            raise InputError(f"{self.name}: {self._broken}", hint="start again")
         return frame
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Came
             raise InputError(
                 f"{name} has {length / 2**20:,.0f} MiB, and {folder.name} has room for "
                 f"{free / 2**20:,.0f}",
-                mend="set TMPDIR to a folder on a larger disk, or copy the file yourself",
+                hint="set TMPDIR to a folder on a larger disk, or copy the file yourself",
             )
         path = Path(folder.name) / (PurePosixPath(urlsplit(address).path).name or "file")
         with open(path, "wb") as file:

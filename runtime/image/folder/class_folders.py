@@ -19,7 +19,7 @@ def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
 
     Args:
         walk: the folder that was given.
-        layout: the pictures that were found in it.
+        layout: the images that were found in it.
 
     Returns:
         A note on the class folders with nothing in them, if there are any.
@@ -49,7 +49,7 @@ def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
         raise InputError(
             f"the class folder {shown(folder)} in {walk.root} holds no image that can be taken: "
             f"{'; '.join(notes_on(lost))}",
-            mend="mend it, or move it out of the data folder if it is no class",
+            hint="repair it, or move it out of the data folder if it is no class",
         )
     if not empty:
         return []
@@ -77,7 +77,7 @@ def refuse_lost_labels(
         mine = [reason for owner, reason in reasons if owner == label]
         raise InputError(
             f"the class {shown(label)} in {root} lost all of its {len(mine)} images ({mine[0]})",
-            mend="repair the files, or remove them if it is no class",
+            hint="repair the files, or remove them if it is no class",
         )
 
 
@@ -103,7 +103,7 @@ def _refuse_lost_parts(walk: Walk, depth: int) -> None:
             raise InputError(
                 f"the folder {shown(item.name)} in {walk.root} cannot be read ({item.reason}), and "
                 f"classes may lie in it",
-                mend="mend it, or move it out of the data folder",
+                hint="repair it, or move it out of the data folder",
             )
 
 
@@ -117,5 +117,5 @@ def _refuse_shared(walk: Walk, depth: int) -> None:
             raise InputError(
                 f"{shown(item.name)} and {shown(item.other)} in {walk.root} are one folder: its "
                 f"images would be of the class {shown(one[0])} and of {shown(other[0])}",
-                mend="remove the link, or let it lead to a folder of its own",
+                hint="remove the link, or let it lead to a folder of its own",
             )

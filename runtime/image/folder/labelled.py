@@ -11,7 +11,7 @@ from runtime.image.folder.class_folders import check_class_folders
 from runtime.image.folder.layouts import (
     Layout,
     arrange,
-    find_pictures,
+    find_images,
     known_labels_of,
     labels_of,
     parts_of,
@@ -54,7 +54,7 @@ def find_unlabelled(folder: Path, *, strict: bool) -> Layout:
     Raises:
         InputError: there are none, the folder cannot be read, or (strict) something in it cannot.
     """
-    find = find_severstal if is_severstal(folder) else find_pictures
+    find = find_severstal if is_severstal(folder) else find_images
     return find(folder, strict=strict)
 
 
@@ -77,7 +77,7 @@ def find_with_truth(folder: Path) -> tuple[Layout, list[str]]:
             note = f"no image has its class beside it: {error.problem}"
             return replace(layout, notes=(*layout.notes, note)), [""] * len(layout.paths)
         return layout, [labels[file] for file in layout.files]
-    layout = find_pictures(folder)
+    layout = find_images(folder)
     if is_part_of_severstal(folder):
         return layout, [""] * len(layout.paths)
     return layout, known_labels_of(layout.root, layout.files)

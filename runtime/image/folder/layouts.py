@@ -1,4 +1,4 @@
-"""Where a folder keeps its pictures, and which class each is of.
+"""Where a folder keeps its images, and which class each is of.
 
 Class folders, NEU's flat names, and the public sets as they are published:
 
@@ -7,7 +7,7 @@ Class folders, NEU's flat names, and the public sets as they are published:
 - GC10-DET: the folders `1` to `10` beside `lable/*.xml`.
 - SD-saliency-900 and its like: `Source Images` or `images` beside `Ground truth` or `masks`.
 
-Ground truth is never taken for pictures. Which of two is which, file names alone decide.
+Ground truth is never taken for images. Which of two is which, file names alone decide.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runtime.errors import InputError
 from runtime.image.folder.notes import notes_on, shown
 from runtime.image.folder.walk import Walk, walk_images
 
-# Names of folders, in lower case and with blanks. These hold all of a set's pictures,
+# Names of folders, in lower case and with blanks. These hold all of a set's images,
 IMAGES = frozenset(
     {"image", "images", "img", "imgs", "jpegimages", "source image", "source images"}
     | {"train images", "training images", "validation images", "test images"}
@@ -31,14 +31,14 @@ IMAGES = frozenset(
 # or those of one part,
 PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 CONTAINERS = IMAGES | PARTS
-# and these ground truth, wherever they stand beside pictures,
+# and these ground truth, wherever they stand beside images,
 MASKS = frozenset({"mask", "masks", "ground truth", "groundtruth", "gt", "gt train", "gt test"})
 # or where they stand beside one of the above: elsewhere they could be a class.
 ANNOTATIONS = frozenset({"annotation", "annotations", "label", "labels", "lable"})
 # crack_12_mask.png beside crack_12.png is ground truth, too.
 _MASK_SUFFIX = re.compile(r"^(?P<stem>.+)[_-](?:gt|mask|label)$", re.IGNORECASE)
 
-# NEU's flat names: rolled-in_scale_12.jpg is picture 12 of rolled-in_scale.
+# NEU's flat names: rolled-in_scale_12.jpg is image 12 of rolled-in_scale.
 _FLAT_NAME = re.compile(r"^(?P<label>.*[^\d_-])[_-]?\d+$")
 
 # Folder numbers of GC10-DET (Lv et al., Sensors 2020).
@@ -59,11 +59,11 @@ GC10_CLASSES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What of a folder is pictures.
+    """What of a folder is images.
 
     Args:
         root: the folder that file names are relative to.
-        paths: the pictures, in natural order.
+        paths: the images, in natural order.
         notes: what a reader of the results must know.
     """
 
@@ -73,12 +73,12 @@ class Layout:
 
     @property
     def files(self) -> list[str]:
-        """The pictures' names, relative to the root."""
+        """The images' names, relative to the root."""
         return [path.relative_to(self.root).as_posix() for path in self.paths]
 
 
-def find_pictures(folder: Path, *, strict: bool = False) -> Layout:
-    """All pictures under `folder`, in whatever layout, without ground truth and hidden files.
+def find_images(folder: Path, *, strict: bool = False) -> Layout:
+    """All images under `folder`, in whatever layout, without ground truth and hidden files.
 
     Raises:
         InputError: no such folder, it cannot be read, there are none in it, or (strict) something
@@ -91,24 +91,22 @@ def arrange(walk: Walk) -> Layout:
     """The layout of a folder that was walked.
 
     Raises:
-        InputError: there are no pictures in it.
+        InputError: there are no images in it.
     """
     folder, names = walk.root, list(walk.images)
     notes = notes_on(walk.left_out)
     if not names:
-        raise no_pictures(
+        raise no_images(
             folder,
             notes,
-            mend="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, in one "
+            hint="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, in one "
             "folder per class or with names like crazing_12.jpg",
         )
     aside = ground_truth(names)
     names = [name for name in names if name not in aside]
     if aside:
         first = shown(min(aside))
-        notes.append(
-            f"{len(aside)} pictures of ground truth were left aside (the first is {first})"
-        )
+        notes.append(f"{len(aside)} images of ground truth were left aside (the first is {first})")
     root = folder
     while len(tops := {name.parts[0] for name in names}) == 1 and all_contained(names):
         root = root / tops.pop()
@@ -125,21 +123,21 @@ def labels_of(root: Path, files: Sequence[str]) -> list[str]:
         root: what the files are relative to.
 
     Raises:
-        InputError: loose pictures beside class folders, or a flat name without a class.
+        InputError: loose images beside class folders, or a flat name without a class.
     """
     names = within_containers(files)
     loose = [row for row, name in enumerate(names) if len(name.parts) == 1]
     if loose and len(loose) != len(names):
         raise InputError(
-            f"{root} holds both class folders and loose pictures ({shown(files[loose[0]])})",
-            mend="move the loose pictures into their class folders",
+            f"{root} holds both class folders and loose images ({shown(files[loose[0]])})",
+            hint="move the loose images into their class folders",
         )
     labels = known_labels_of(root, files)
     if "" in labels:
         raise InputError(
             f"{shown(root / files[labels.index('')])} has no class: its name is not of the form "
             f"CLASS_NUMBER",
-            mend="sort the pictures into one folder per class",
+            hint="sort the images into one folder per class",
         )
     return labels
 
@@ -177,7 +175,7 @@ def parts_of(files: Sequence[str]) -> list[str]:
 
 
 def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
-    """Which of the pictures are masks or drawn annotations, by their folders' and own names."""
+    """Which of the images are masks or drawn annotations, by their folders' and own names."""
     folders: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
     stems: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
     for name in names:
@@ -185,7 +183,7 @@ def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
         for folder in name.parents[:-1]:
             folders[folder.parent].add(_plain(folder.name))
 
-    def beside_pictures(folder: PurePosixPath) -> bool:
+    def beside_images(folder: PurePosixPath) -> bool:
         name, others = _plain(folder.name), folders[folder.parent] - MASKS - ANNOTATIONS
         if name not in MASKS | ANNOTATIONS:
             return False
@@ -193,30 +191,30 @@ def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
             return True
         return bool(others if name in MASKS else others & CONTAINERS)
 
-    def beside_its_picture(name: PurePosixPath) -> bool:
+    def beside_its_image(name: PurePosixPath) -> bool:
         match = _MASK_SUFFIX.match(name.stem)
         return match is not None and match["stem"] in stems[name.parent]
 
-    answers = {folder: beside_pictures(folder) for name in names for folder in name.parents[:-1]}
+    answers = {folder: beside_images(folder) for name in names for folder in name.parents[:-1]}
     return {
         name
         for name in names
-        if any(answers[folder] for folder in name.parents[:-1]) or beside_its_picture(name)
+        if any(answers[folder] for folder in name.parents[:-1]) or beside_its_image(name)
     }
 
 
-def no_pictures(folder: Path, notes: Sequence[str] = (), *, mend: str) -> InputError:
-    """The error for a folder without pictures.
+def no_images(folder: Path, notes: Sequence[str] = (), *, hint: str) -> InputError:
+    """The error for a folder without images.
 
     Args:
         notes: what was left out of it.
     """
     why = f" ({'; '.join(notes)})" if notes else ""
-    return InputError(f"there are no pictures in {folder}{why}", mend=mend)
+    return InputError(f"there are no images in {folder}{why}", hint=hint)
 
 
 def all_contained(names: Sequence[PurePosixPath]) -> bool:
-    """Whether every picture lies in a folder that is no class, such as `train` or `images`."""
+    """Whether every image lies in a folder that is no class, such as `train` or `images`."""
     return bool(names) and all(
         len(name.parts) > 1 and _plain(name.parts[0]) in CONTAINERS for name in names
     )

@@ -1,15 +1,15 @@
-"""Severstal's steel strips: a table of run lengths per class beside two folders of pictures.
+"""Severstal's steel strips: a table of run lengths per class beside two folders of images.
 
 Source: the set of "Severstal: Steel Defect Detection" (2019): `train.csv`, `train_images/` and
-`test_images/`, pictures of 1600×256. Two forms of the table were published:
+`test_images/`, images of 1600×256. Two forms of the table were published:
 
-- `ImageId_ClassId,EncodedPixels`: four rows per picture (`0002cc93b.jpg_1`), empty where the
-  picture does not show that class.
-- `ImageId,ClassId,EncodedPixels`: a row per picture and class that it shows; a picture without a
+- `ImageId_ClassId,EncodedPixels`: four rows per image (`0002cc93b.jpg_1`), empty where the
+  image does not show that class.
+- `ImageId,ClassId,EncodedPixels`: a row per image and class that it shows; an image without a
   row has no defect.
 
 `EncodedPixels` holds pairs of a start (from 1, down the columns) and a length. A classifier of
-whole pictures needs one label each: `none`, or the class with the largest area.
+whole images needs one label each: `none`, or the class with the largest area.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from runtime.errors import InputError
 from runtime.image.decode import SUFFIXES
-from runtime.image.folder.layouts import Layout, no_pictures
+from runtime.image.folder.layouts import Layout, no_images
 from runtime.image.folder.notes import counted, notes_on, shown
 from runtime.image.folder.walk import Walk, walk_images
 
@@ -33,7 +33,7 @@ OLD_COLUMNS = ("ImageId_ClassId", "EncodedPixels")
 NEW_COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 CLASSES = ("1", "2", "3", "4")
 NO_DEFECT = "none"
-# Of a picture of 1600×256 whose every second pixel starts a run, with room to spare.
+# Of an image of 1600×256 whose every second pixel starts a run, with room to spare.
 LONGEST_FIELD = 4_000_000
 
 
@@ -42,16 +42,16 @@ class Table:
     """What train.csv says.
 
     Args:
-        areas: picture to class to pixels; a picture without defects has no classes.
-        complete: every picture has rows, so that one without is not known to be free of defects.
+        areas: image to class to pixels; an image without defects has no classes.
+        complete: every image has rows, so that one without is not known to be free of defects.
     """
 
     areas: Mapping[str, Mapping[str, int]]
     complete: bool
 
-    def label(self, picture: str) -> str:
+    def label(self, image: str) -> str:
         """`none`, or `defect_` and the class of the largest area (the lowest of equal ones)."""
-        areas = self.areas.get(picture, {})
+        areas = self.areas.get(image, {})
         if not areas:
             return NO_DEFECT
         return f"defect_{min(areas, key=lambda number: (-areas[number], number))}"
@@ -67,7 +67,7 @@ def is_meant_as_severstal(folder: Path) -> bool:
     """Whether it is Severstal's set, or would be if the columns of train.csv were right.
 
     Raises:
-        InputError: it is the set's folder of pictures, without the table beside it.
+        InputError: it is the set's folder of images, without the table beside it.
     """
     if is_severstal(folder):
         return True
@@ -75,7 +75,7 @@ def is_meant_as_severstal(folder: Path) -> bool:
     if is_part_of_severstal(folder):
         raise InputError(
             f"{folder} is a part of Severstal's set; the labels are in the {TABLE} above it",
-            mend=f"give {above}",
+            hint=f"give {above}",
         )
     try:
         return (folder / TABLE).is_file() and any(
@@ -86,12 +86,12 @@ def is_meant_as_severstal(folder: Path) -> bool:
 
 
 def is_part_of_severstal(folder: Path) -> bool:
-    """Whether it is one of the set's folders of pictures, with the table in the folder above."""
+    """Whether it is one of the set's folders of images, with the table in the folder above."""
     return folder.name in (TRAIN_IMAGES, TEST_IMAGES) and is_severstal(folder.absolute().parent)
 
 
 def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
-    """All pictures of both parts, whatever train.csv says of them.
+    """All images of both parts, whatever train.csv says of them.
 
     Raises:
         InputError: there are none, or (strict) something in the folder cannot be read.
@@ -100,7 +100,7 @@ def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
     names = [name for part in (TRAIN_IMAGES, TEST_IMAGES) for name in _part(walk, part)]
     notes = _notes_on(walk)
     if not names:
-        raise no_pictures(folder, notes, mend=f"put {TRAIN_IMAGES} beside {TABLE}")
+        raise no_images(folder, notes, hint=f"put {TRAIN_IMAGES} beside {TABLE}")
     if others := [name for name in walk.images if name not in set(names)]:
         notes.append(
             f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES} and {TEST_IMAGES} "
@@ -110,9 +110,9 @@ def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
 
 
 def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]]:
-    """The pictures of the train part and their labels.
+    """The images of the train part and their labels.
 
-    Pictures that the table names and that are not there, and those that a table of the old form
+    Images that the table names and that are not there, and those that a table of the old form
     does not name, are left out with a note.
 
     Args:
@@ -122,13 +122,13 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
         The layout, and file to label.
 
     Raises:
-        InputError: no pictures, other columns, or a damaged row.
+        InputError: no images, other columns, or a damaged row.
     """
     images, path = folder / TRAIN_IMAGES, folder / TABLE
     if not images.is_dir():
         raise InputError(
             f"{path} is Severstal's, but there is no folder {TRAIN_IMAGES} beside it",
-            mend=f"unpack the pictures into {images}",
+            hint=f"unpack the images into {images}",
         )
     table = read_table(path)
     walk = walk_images(folder, strict=strict)
@@ -137,13 +137,13 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     if strict and notes:
         raise InputError(
             f"{folder}: {notes[0]}",
-            mend="bring both in line, or leave out --strict to go on without them",
+            hint="bring both in line, or leave out --strict to go on without them",
         )
     notes += _notes_on(walk)
     kept = [name for name in found if name in table.areas or not table.complete]
     if not kept:
-        raise no_pictures(
-            images, _notes_on(walk), mend=f"unpack the pictures that {TABLE} names into it"
+        raise no_images(
+            images, _notes_on(walk), hint=f"unpack the images that {TABLE} names into it"
         )
     if others := [name for name in walk.images if name.parts[0] != TRAIN_IMAGES]:
         notes.append(
@@ -153,7 +153,7 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     several = sum(len(table.areas.get(name, ())) > 1 for name in kept)
     if several:
         notes.append(
-            f"{several} of {len(kept)} pictures show defects of several classes; each counts for "
+            f"{several} of {len(kept)} images show defects of several classes; each counts for "
             f"the one of the largest area"
         )
     layout = Layout(folder, [images / name for name in kept], tuple(notes))
@@ -174,13 +174,13 @@ def _disagreements(table: Table, found: Sequence[str]) -> list[str]:
     missing = [name for name in table.areas if name not in there]
     if missing:
         notes.append(
-            f"{len(missing)} of the {len(table.areas)} pictures in {TABLE} are not in "
+            f"{len(missing)} of the {len(table.areas)} images in {TABLE} are not in "
             f"{TRAIN_IMAGES} (the first is {missing[0]})"
         )
     unnamed = [name for name in found if name not in table.areas] if table.complete else []
     if unnamed:
         notes.append(
-            f"{len(unnamed)} of the {len(found)} pictures in {TRAIN_IMAGES} are not in {TABLE} "
+            f"{len(unnamed)} of the {len(found)} images in {TRAIN_IMAGES} are not in {TABLE} "
             f"(the first is {unnamed[0]})"
         )
     return notes
@@ -199,16 +199,16 @@ def read_table(path: Path) -> Table:
         raise InputError(
             f"{path} has neither the columns {','.join(OLD_COLUMNS)} nor {','.join(NEW_COLUMNS)} "
             f"(it has: {', '.join(columns) or 'none'})",
-            mend=f"bring Severstal's own {TABLE} back",
+            hint=f"bring Severstal's own {TABLE} back",
         )
     for line, row in _rows(path):
         try:
-            name, number = _picture_and_class(row, old=old)
+            name, number = _image_and_class(row, old=old)
             area = area_of(row["EncodedPixels"] or "")
         except ValueError as error:
             raise InputError(
                 f"{path}, line {line}: {error}",
-                mend=f"repair the line, or bring Severstal's own {TABLE} back",
+                hint=f"repair the line, or bring Severstal's own {TABLE} back",
             ) from error
         counted = areas.setdefault(name, Counter())
         if area:
@@ -230,7 +230,7 @@ def area_of(run_lengths: str) -> int:
     return sum(map(int, numbers[1::2]))
 
 
-def _picture_and_class(row: Mapping[str, str | None], *, old: bool) -> tuple[str, str]:
+def _image_and_class(row: Mapping[str, str | None], *, old: bool) -> tuple[str, str]:
     if any(row[column] is None for column in (OLD_COLUMNS if old else NEW_COLUMNS)):
         raise ValueError("the row is cut short")
     if old:
@@ -239,7 +239,7 @@ def _picture_and_class(row: Mapping[str, str | None], *, old: bool) -> tuple[str
         name, number = row["ImageId"] or "", row["ClassId"] or ""
     name, number = name.strip(), number.strip()
     if not name:
-        raise ValueError("it names no picture")
+        raise ValueError("it names no image")
     if number not in CLASSES:
         raise ValueError(f"the class {number!r} is none of {', '.join(CLASSES)}")
     return name, number
@@ -272,7 +272,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(
             f"cannot read {path} after line {line}: {reason}",
-            mend=f"bring Severstal's own {TABLE} back",
+            hint=f"bring Severstal's own {TABLE} back",
         ) from error
     finally:
         csv.field_size_limit(before)

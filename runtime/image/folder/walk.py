@@ -81,20 +81,20 @@ def walk_images(folder: Path, *, strict: bool = False) -> Walk:
     try:
         if not folder.is_dir():
             what = "is a file" if folder.exists() else "does not exist"
-            raise InputError(f"{folder} {what}", mend="give a folder of pictures")
+            raise InputError(f"{folder} {what}", hint="give a folder of images")
         walker = _Walker(folder)
         walker.walk()
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}",
-            mend="give a folder that you may read",
+            hint="give a folder that you may read",
         ) from error
     left_out = sorted(walker.left_out, key=lambda item: natural_key(item.name))
     failed = next((item for item in left_out if item.failed), None)
     if strict and failed is not None:
         raise InputError(
             f"{folder / failed.name} cannot be used: {failed.reason}",
-            mend="repair or remove it, or leave out --strict",
+            hint="repair or remove it, or leave out --strict",
         )
     return Walk(
         folder,

@@ -138,4 +138,4 @@ def inspect(data: bytes) -> Facts:
         return READ[kind](data)
     if kind:
         raise FrameError(f"{kind} is not read; convert it to PNG or TIFF")
-    raise FrameError("it is not a picture: it begins like none of " + ", ".join(READ))
+    raise FrameError("it is not an image: it begins like none of " + ", ".join(READ))

@@ -74,10 +74,10 @@ class DeviceState:
         memory, stream, events = self._memory, self._stream, self._events
         with memory.current():
             lane = self._lane(count)
-            np.copyto(self._picture.array[:count], batch)
+            np.copyto(self._image.array[:count], batch)
             if timed:
                 events[0].record(stream)
-            memory.upload(self._inputs, self._picture, batch.nbytes, stream)
+            memory.upload(self._inputs, self._image, batch.nbytes, stream)
             if timed:
                 events[1].record(stream)
             self._queue(lane)
@@ -115,10 +115,10 @@ class DeviceState:
 
     def _take(self) -> None:
         memory, largest = self._memory, self._layout.batches[1]
-        shape = (largest, 1, *self._layout.picture)
+        shape = (largest, 1, *self._layout.image)
         self._stream = self._hold(memory.stream())
-        self._picture = self._hold(memory.page_locked(shape, np.uint8))
-        self._inputs: Buffer = self._hold(memory.allocate(self._picture.bytes.size))
+        self._image = self._hold(memory.page_locked(shape, np.uint8))
+        self._inputs: Buffer = self._hold(memory.allocate(self._image.bytes.size))
         self._answers = [
             self._hold(memory.page_locked((largest, width), np.float32))
             for width in self._layout.widths
@@ -152,7 +152,7 @@ class DeviceState:
                 raise error_of_words(words) or GpuMemoryError(
                     f"the GPU has no room for a context ({words})"
                 )
-            shape = (count, 1, *self._layout.picture)
+            shape = (count, 1, *self._layout.image)
             addresses = [self._inputs.address, *(buffer.address for buffer in self._outputs)]
             taken = lane.context.set_input_shape(INPUT_NAME, shape)
             for name, address in zip((INPUT_NAME, *OUTPUT_NAMES), addresses, strict=True):

@@ -22,12 +22,12 @@ class Layout:
     """Tensors of an engine.
 
     Args:
-        picture: height and width in pixels.
+        image: height and width in pixels.
         widths: columns of `probabilities` and `embedding`.
         batches: the smallest and largest batch of its profile.
     """
 
-    picture: tuple[int, int]
+    image: tuple[int, int]
     widths: tuple[int, int]
     batches: tuple[int, int]
 
@@ -43,7 +43,7 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
     if str(trt.__version__) != file.tensorrt:
         raise InputError(
             f"the engine {file.path} was built with TensorRT {file.tensorrt}, here is {title(trt)}",
-            mend=REBUILD,
+            hint=REBUILD,
         )
     capabilities = [part.strip() for part in file.compute_capability.split(",")]
     same = is_rtx(trt) or file.device == device.name
@@ -51,7 +51,7 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
         raise InputError(
             f"the engine {file.path} was built for {file.device} ({file.compute_capability}), "
             f"here is {device.name} ({device.compute_capability})",
-            mend=REBUILD,
+            hint=REBUILD,
         )
 
 
@@ -92,7 +92,7 @@ class LoadedEngine:
         if self.engine is None:
             words = errors_of(lines)
             raise error_of_words(words) or InputError(
-                f"{title(trt)} does not take the engine {file.path}: {words}", mend=REBUILD
+                f"{title(trt)} does not take the engine {file.path}: {words}", hint=REBUILD
             )
 
     @property
@@ -128,19 +128,19 @@ def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> Layout:
             raise _foreign(file, f"{name} is not on the device")
     profile = loaded.engine.get_tensor_profile_shape(INPUT_NAME, 0)
     smallest, _, largest = (tuple(shape) for shape in profile)
-    picture = file.contract.input.shape
-    if largest[1:] != (1, *picture):
-        raise _foreign(file, f"its input is {largest}, its sidecar says {picture}")
+    image = file.contract.input.shape
+    if largest[1:] != (1, *image):
+        raise _foreign(file, f"its input is {largest}, its sidecar says {image}")
     widths = [int(tuple(loaded.engine.get_tensor_shape(name))[-1]) for name in OUTPUT_NAMES]
     if widths[0] != len(file.contract.labels):
         raise _foreign(
             file, f"it tells {widths[0]} classes apart, its sidecar {len(file.contract.labels)}"
         )
-    return Layout(picture, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
+    return Layout(image, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
 
 
 def _foreign(file: EngineFile, why: str) -> InputError:
-    return InputError(f"the engine {file.path} is not of a model of edgecl's: {why}", mend=REBUILD)
+    return InputError(f"the engine {file.path} is not of a model of edgecl's: {why}", hint=REBUILD)
 
 
 def no_room(error: GpuMemoryError, device: GpuDevice, free: int | None) -> InputError:
@@ -148,5 +148,5 @@ def no_room(error: GpuMemoryError, device: GpuDevice, free: int | None) -> Input
     left = "" if free is None else f"{free / 2**20:.0f} of "
     return InputError(
         f"{error}; {left}{device.total / 2**20:.0f} MiB of {device.name}'s memory are free",
-        mend="end what else uses the GPU, or build the engine for smaller batches",
+        hint="end what else uses the GPU, or build the engine for smaller batches",
     )

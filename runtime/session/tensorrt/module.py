@@ -25,19 +25,19 @@ def load_tensorrt(name: str = "tensorrt") -> Any:
     """
     if name not in INSTALL:
         raise InputError(
-            f"there is no TensorRT module {name!r}", mend=f"choose among {', '.join(INSTALL)}"
+            f"there is no TensorRT module {name!r}", hint=f"choose among {', '.join(INSTALL)}"
         )
     try:
         module = importlib.import_module(name)
     except (ImportError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{name} cannot be imported ({reason})", mend=f"install it: {INSTALL[name]}"
+            f"{name} cannot be imported ({reason})", hint=f"install it: {INSTALL[name]}"
         ) from error
     if not is_rtx(module) and release(str(module.__version__)) < OLDEST:
         raise InputError(
             f"TensorRT {module.__version__} is older than {'.'.join(map(str, OLDEST))}",
-            mend=f"install a newer one: {INSTALL[name]}",
+            hint=f"install a newer one: {INSTALL[name]}",
         )
     return module
 

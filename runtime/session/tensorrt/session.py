@@ -79,7 +79,7 @@ class TensorRtSession(Session):
                 self._abandon()
             self._drop()
             raise InputError(
-                f"{path} cannot be opened: {error}", mend="look at 'edgecl doctor'"
+                f"{path} cannot be opened: {error}", hint="look at 'edgecl doctor'"
             ) from error
         except BaseException:
             self._drop()
@@ -98,7 +98,7 @@ class TensorRtSession(Session):
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
         """The same as `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
 
-        What the processor does beside it, such as copying the picture into page-locked memory, is
+        What the processor does beside it, such as copying the image into page-locked memory, is
         in none of them.
         """
         self._require(batch)
@@ -108,7 +108,7 @@ class TensorRtSession(Session):
         return self._run(batch, timed=False)[0]
 
     def warm_up(self, runs: int = 3) -> None:
-        """Run on black pictures, in the smallest batch that the engine takes.
+        """Run on black images, in the smallest batch that the engine takes.
 
         Raises:
             InputError: the engine does not run.
@@ -119,7 +119,7 @@ class TensorRtSession(Session):
                 self.infer(batch)
         except FrameError as error:
             raise InputError(
-                f"{self._path} does not run: {error}", mend="look at 'edgecl doctor'"
+                f"{self._path} does not run: {error}", hint="look at 'edgecl doctor'"
             ) from error
 
     def close(self) -> None:
@@ -157,22 +157,22 @@ class TensorRtSession(Session):
 
     def _require_open(self, count: int) -> None:
         if self._closed:
-            raise InputError("this session was closed", mend="open another one")
+            raise InputError("this session was closed", hint="open another one")
         if self._lost:
-            raise SessionLostError(f"TensorRT is gone: {self._lost}", mend="start edgecl again")
+            raise SessionLostError(f"TensorRT is gone: {self._lost}", hint="start edgecl again")
         smallest, largest = self._layout.batches
         if not smallest <= count <= largest:
             raise InputError(
                 f"a batch of {count} is outside the profile of {self._path}, which takes "
                 f"{smallest} to {largest}",
-                mend="give smaller batches, or build the engine for larger ones",
+                hint="give smaller batches, or build the engine for larger ones",
             )
 
     def _give_up(self, why: str) -> SessionLostError:
         self._drop()
         self._lost = why
         return SessionLostError(
-            f"TensorRT is gone: {why}", mend="start edgecl again, or run with --device cpu"
+            f"TensorRT is gone: {why}", hint="start edgecl again, or run with --device cpu"
         )
 
     def _on_device(self) -> DeviceState:

@@ -1,4 +1,4 @@
-"""The algorithm that loses the fewest pictures wins, then the cleanest logits."""
+"""The algorithm that loses the fewest images wins, then the cleanest logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many pictures are enough: neither too few by luck nor more than it takes."""
+"""How many images are enough: neither too few by luck nor more than it takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calibration.observation import Observation
 from calibration.search.curve import Point, enough, measure_curve
 from calibration.search.damage import Damage
 
-PICTURES = 400
+IMAGES = 400
 
 
 def point(size, *accuracies, agreements=None) -> Point:
@@ -34,7 +34,7 @@ def test_enough_is_where_the_curve_has_become_flat():
         point(64, 0.951, 0.950, 0.952),
         point(128, 0.951),
     ]
-    assert enough(points, PICTURES) == 32
+    assert enough(points, IMAGES) == 32
 
 
 def test_a_good_mean_by_luck_is_not_enough():
@@ -43,19 +43,19 @@ def test_a_good_mean_by_luck_is_not_enough():
         point(16, 0.95, 0.951, 0.95, 0.95),
         point(32, 0.95, 0.95, 0.95, 0.95),
     ]
-    assert enough(points, PICTURES) == 16
+    assert enough(points, IMAGES) == 16
 
 
 def test_a_curve_that_still_moves_says_nothing():
     points = [point(8, 0.8, 0.8), point(16, 0.85, 0.85), point(32, 0.9, 0.9)]
-    assert enough(points, PICTURES) is None
-    assert enough(points[:1], PICTURES) is None
+    assert enough(points, IMAGES) is None
+    assert enough(points[:1], IMAGES) is None
 
 
-def test_one_validation_picture_is_no_change():
+def test_one_validation_image_is_no_change():
     points = [point(8, 0.9475, 0.9475), point(16, 0.95, 0.95), point(32, 0.95)]
-    assert enough(points, PICTURES) == 8
-    assert enough(points, 10 * PICTURES) == 16
+    assert enough(points, IMAGES) == 8
+    assert enough(points, 10 * IMAGES) == 16
 
 
 def test_labels_that_change_count_even_where_accuracy_stays():
@@ -64,27 +64,27 @@ def test_labels_that_change_count_even_where_accuracy_stays():
         point(16, 0.95, 0.95),
         point(32, 0.95, 0.95),
     ]
-    assert enough(points, PICTURES) == 16
+    assert enough(points, IMAGES) == 16
 
 
-def test_logits_that_still_settle_count_where_no_picture_changes():
+def test_logits_that_still_settle_count_where_no_image_changes():
     points = [
         Point(8, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (16, 28, 23, 26))),
         Point(16, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (24, 25, 24, 24))),
         Point(32, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (30, 31, 31))),
         Point(64, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (31, 31))),
     ]
-    assert enough(points, PICTURES) == 32
+    assert enough(points, IMAGES) == 32
 
 
 def test_an_infinite_ratio_is_a_large_one():
     same = Point(8, (Damage(1, 1, 0, 0, math.inf),) * 2)
     assert same.mean("snr_db") == 120
-    assert enough([same, same], PICTURES) == 8
+    assert enough([same, same], IMAGES) == 8
 
 
 def measured(blocks, draws=3):
-    """A curve over blocks of these sizes; a set's answers spoil fewer pictures the larger it is."""
+    """A curve over blocks of these sizes; a set's answers spoil fewer images the larger it is."""
     targets = np.arange(60) % 2
     reference = np.where(targets[:, None] == np.arange(2), 0.9, 0.1).astype(np.float32)
     seen: list[tuple[int, float]] = []
@@ -92,10 +92,10 @@ def measured(blocks, draws=3):
 
     def answers(observation):
         histogram = observation.histograms["x"]
-        assert histogram.total == observation.pictures
-        seen.append((observation.pictures, histogram.minimum))
+        assert histogram.total == observation.images
+        seen.append((observation.images, histogram.minimum))
         spoiled = reference.copy()
-        wrong = max(0, 32 - observation.pictures)
+        wrong = max(0, 32 - observation.images)
         spoiled[:wrong] = spoiled[:wrong, ::-1]
         return spoiled
 
@@ -109,7 +109,7 @@ def measured(blocks, draws=3):
     return curve, seen, told
 
 
-def test_sets_double_and_share_no_picture():
+def test_sets_double_and_share_no_image():
     curve, seen, told = measured([8] * 8)
     # The lowest value tells the first block of a set.
     assert sorted(seen) == [
@@ -121,8 +121,8 @@ def test_sets_double_and_share_no_picture():
     assert [entry.size for entry in curve.points] == [8, 16, 32, 64]
     assert [entry.mean("lost") for entry in curve.points] == [24, 16, 0, 0]
     assert curve.enough == 32
-    assert curve.pictures == 60
-    assert told[0] == "set 1 of 8 pictures"
+    assert curve.images == 60
+    assert told[0] == "set 1 of 8 images"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_sets_double_and_share_no_picture():
         ([], []),
     ],
 )
-def test_the_last_set_is_of_all_pictures(blocks, sizes):
+def test_the_last_set_is_of_all_images(blocks, sizes):
     curve, _, _ = measured(blocks)
     assert [entry.size for entry in curve.points] == sizes
     assert all(len(entry.draws) <= 3 for entry in curve.points)

@@ -1,4 +1,4 @@
-"""Damage counts pictures, and sees the logits behind a softmax."""
+"""Damage counts images, and sees the logits behind a softmax."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def softmax(logits) -> np.ndarray:
     return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
-def test_pictures_lost_and_gained_are_counted_apart():
+def test_images_lost_and_gained_are_counted_apart():
     reference = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
     candidate = np.eye(3, dtype=np.float32)[[0, 1, 1, 1, 2]]
     damage = measure_damage(reference, candidate, np.array([0, 1, 2, 1, 0]))
@@ -58,7 +58,7 @@ def test_a_probability_of_zero_is_no_infinity():
 
 def test_other_shapes_are_refused():
     two, none = np.zeros((2, 3), np.float32), np.zeros((0, 3), np.float32)
-    with pytest.raises(ValueError, match="pictures"):
+    with pytest.raises(ValueError, match="images"):
         measure_damage(two, two[:, :2], np.zeros(2, np.int64))
-    with pytest.raises(ValueError, match="0 pictures"):
+    with pytest.raises(ValueError, match="0 images"):
         measure_damage(none, none, np.zeros(0, np.int64))

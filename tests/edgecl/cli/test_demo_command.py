@@ -55,7 +55,7 @@ def test_the_whole_road(small, tmp_path, capfd):
     assert (out / "old").exists()
 
 
-def test_the_road_on_pictures_of_ones_own(small, class_folders, tmp_path):
+def test_the_road_on_images_of_ones_own(small, class_folders, tmp_path):
     out = tmp_path / "demo"
     assert edgecl(["demo", "--out", str(out), "--data", str(class_folders)]) == 0
     summary = json.loads((out / "stream" / "summary.json").read_text())

@@ -34,7 +34,7 @@ def version() -> str:
 
 @pytest.fixture
 def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
-    """A bundle for both, and a folder of eight white pictures."""
+    """A bundle for both, and a folder of eight white images."""
     path = make_bundle(tmp_path / "tiny.edgecl", precisions=("fp32", "int8"))
     manifest = json.loads((path / MANIFEST).read_text())
     manifest["tensorrt"] = {"int8": manifest["precisions"]["int8"]}
@@ -52,7 +52,7 @@ def gpu(box, workplace, monkeypatch):
     """The double's GPU, with engines already built."""
     monkeypatch.setattr(on_gpu, "has_device", lambda: True)
     monkeypatch.setattr(on_gpu, "probe_gpu", GpuProbe)
-    path = box.engine(make_plan(box.version, picture=[32, 48]), contract=CONTRACT, precision="int8")
+    path = box.engine(make_plan(box.version, image=[32, 48]), contract=CONTRACT, precision="int8")
     monkeypatch.setattr("export.engine.ready.ready_engine", lambda *given, **rest: path)
     box.path = path
     return box

@@ -46,7 +46,7 @@ def test_what_is_missing_names_the_command_that_brings_it(tmp_path, monkeypatch)
     for name, purpose in found["purposes"].items():
         assert not purpose["ready"], name
         assert purpose["install"].startswith("pip install")
-    assert all(row["mend"] for row in rows(found).values() if row["state"] == "missing")
+    assert all(row["hint"] for row in rows(found).values() if row["state"] == "missing")
 
 
 def test_tensorrt_is_of_no_use_without_a_device_and_missing_with_one(tmp_path):
@@ -57,7 +57,7 @@ def test_tensorrt_is_of_no_use_without_a_device_and_missing_with_one(tmp_path):
     present = judge([{"device": "Tesla T4", "compute_capability": "7.5"}], "", box, tmp_path)
     found = gpu_rows(present)
     assert [row.value for row in found if row.state == "missing"] == ["TensorRT is not installed"]
-    assert all(row.mend for row in found if row.state == "missing")
+    assert all(row.hint for row in found if row.state == "missing")
 
 
 def test_a_gpu_that_is_ready_is_told_whole(tmp_path):

@@ -79,7 +79,7 @@ def test_what_the_gate_measured_and_what_was_done_to_the_graph(make_bundle, capf
         gate={
             "max_drop": 0.5,
             "max_escapes": 2.0,
-            "validation_pictures": 270,
+            "validation_images": 270,
             "comparisons": {"int8": MEASURED},
         },
         rewrites=["gray-input", "shuffle-free"],
@@ -88,9 +88,9 @@ def test_what_the_gate_measured_and_what_was_done_to_the_graph(make_bundle, capf
     assert edgecl(["inspect", str(bundle)]) == 0
     text = " ".join(capfd.readouterr().out.split())
     for part in (
-        "gate: at most 0.5 points of accuracy and 2% escapes, on 270 validation pictures",
+        "gate: at most 0.5 points of accuracy and 2% escapes, on 270 validation images",
         "3/240 3.6%",
-        "calibrated: entropy, 64 pictures, left in floating point: classifier.0",
+        "calibrated: entropy, 64 images, left in floating point: classifier.0",
         "rewritten: gray-input, shuffle-free",
         "signature: none",
     ):

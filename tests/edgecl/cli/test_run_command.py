@@ -21,7 +21,7 @@ LEVELS = {"dark": 40, "middle": 128, "bright": 215}
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch, make_bundle) -> Path:
-    """A folder with one bundle and a class folder of pictures per label."""
+    """A folder with one bundle and a class folder of images per label."""
     make_bundle(tmp_path / "tiny.edgecl")
     for label, level in LEVELS.items():
         (tmp_path / "parts" / label).mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_a_truncated_video_ends_with_2_and_the_summary(workplace, capsys):
 
 
 def test_a_text_file_named_png_and_a_truncated_jpeg_are_faults(workplace, capsys):
-    Path("parts/notes.png").write_text("no picture")
+    Path("parts/notes.png").write_text("no image")
     ok, encoded = cv2.imencode(".jpg", np.full((50, 50), 99, np.uint8))
     assert ok
     Path("parts/half.jpg").write_bytes(encoded.tobytes()[:-30])
@@ -126,9 +126,9 @@ def test_a_text_file_named_png_and_a_truncated_jpeg_are_faults(workplace, capsys
     assert "judged 12 + dropped 0 + faulty 2" in capsys.readouterr().out
 
 
-def test_nothing_but_broken_pictures_is_the_users_mistake(workplace, capsys):
+def test_nothing_but_broken_images_is_the_users_mistake(workplace, capsys):
     Path("broken").mkdir()
-    Path("broken/notes.png").write_text("no picture")
+    Path("broken/notes.png").write_text("no image")
     assert run(["run", "--camera", "broken", "--engine", "onnxruntime"]) == 2
     assert "none of 1 frames could be judged" in capsys.readouterr().err
 
@@ -146,7 +146,7 @@ def test_misses_beyond_the_limit_end_with_1(workplace, capsys):
         (["--camera", "parts", "--budget", "infer=8parsecs"], "'parsecs' is not a unit"),
         (["--camera", "parts", "--budget", ""], "is not STEP=TIME"),
         (["--camera", "nothing.avi"], "no such file, folder or device"),
-        (["--camera", "empty"], "no pictures in empty"),
+        (["--camera", "empty"], "no images in empty"),
         (["--camera", "parts", "--precision", "int8"], "holds no int8"),
         (["--camera", "parts", "--engine", "abacus"], "there is no engine 'abacus'"),
         (["--camera", "parts", "--model", "gone.edgecl"], "there is no bundle gone.edgecl"),

@@ -110,7 +110,7 @@ def test_trainings_without_a_name_have_a_folder_each(class_folders, tmp_path, mo
 
 
 @pytest.fixture
-def pictures(workplace) -> str:
+def images(workplace) -> str:
     Path("set").mkdir()
     for number in range(3):
         image = np.random.default_rng(number).integers(0, 256, (60, 60), np.uint8)
@@ -118,15 +118,15 @@ def pictures(workplace) -> str:
     return "set"
 
 
-def test_an_audit_replaces_groups_only_where_they_were_named(pictures, capsys):
+def test_an_audit_replaces_groups_only_where_they_were_named(images, capsys):
     Path("groups.csv").write_text("by hand")
-    assert edgecl(["audit", pictures]) == 2
+    assert edgecl(["audit", images]) == 2
     err = capsys.readouterr().err
     assert err == (
         "edgecl: groups.csv is there already; name it with --out to replace it, or name another\n"
     )
     assert Path("groups.csv").read_text() == "by hand"
-    assert edgecl(["audit", pictures, "--out", "groups.csv"]) == 0
+    assert edgecl(["audit", images, "--out", "groups.csv"]) == 0
     assert Path("groups.csv").read_text().startswith("file,group")
 
 
@@ -136,7 +136,7 @@ def test_an_audit_that_fails_leaves_no_table(workplace):
     assert not Path("groups.csv").exists()
 
 
-def test_a_place_that_cannot_be_written_is_found_before_the_work(pictures, monkeypatch, capsys):
+def test_a_place_that_cannot_be_written_is_found_before_the_work(images, monkeypatch, capsys):
     def worked(*_: object, **__: object) -> None:
         raise AssertionError("it was measured all the same")
 
@@ -145,8 +145,8 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(pictures, monke
     monkeypatch.setattr("edgecl.learning.run.runner.train_run", worked)
     Path("file").write_text("in the way")
     assert edgecl(["bench", "tiny.edgecl", "--out", "file/o"]) == 2
-    assert edgecl(["audit", pictures, "--out", "file/groups.csv"]) == 2
-    assert edgecl(["audit", pictures, "--out", os.devnull]) == 2
+    assert edgecl(["audit", images, "--out", "file/groups.csv"]) == 2
+    assert edgecl(["audit", images, "--out", os.devnull]) == 2
     assert edgecl(["train", "--out", "file/run"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(" file")[0] for line in lines] == [

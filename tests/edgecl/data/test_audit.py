@@ -25,7 +25,7 @@ from runtime.image.decode import decode_gray, read_gray
 
 DATA = Path(os.environ.get("EDGECL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 needs_neu = pytest.mark.skipif(
-    not (DATA / "neu_cls").is_dir(), reason=f"no NEU pictures in {DATA}; set EDGECL_DATA"
+    not (DATA / "neu_cls").is_dir(), reason=f"no NEU images in {DATA}; set EDGECL_DATA"
 )
 
 
@@ -33,8 +33,8 @@ def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     noise = rng.normal(0, 1, (height, width)).astype(np.float32)
     fine, coarse = cv2.GaussianBlur(noise, (0, 0), 2), cv2.GaussianBlur(noise, (0, 0), 5)
     mixed = fine / fine.std() + coarse / coarse.std()
-    picture: np.ndarray = (120 + 25 * mixed).clip(0, 255).astype(np.uint8)
-    return picture
+    image: np.ndarray = (120 + 25 * mixed).clip(0, 255).astype(np.uint8)
+    return image
 
 
 def silent(*_: object) -> None:
@@ -68,7 +68,7 @@ def strips(tmp_path: Path) -> Path:
 def test_crops_of_a_strip_and_exact_copies_are_joined_and_strangers_are_not(strips):
     found = found_in(strips)
     members = defaultdict(set)
-    for file, group in zip(found.pictures.files, found.groups.tolist(), strict=True):
+    for file, group in zip(found.sets.files, found.groups.tolist(), strict=True):
         members[group].add(Path(file).stem)
     joined = sorted(sorted(group) for group in members.values() if len(group) > 1)
     assert joined == [
@@ -109,7 +109,7 @@ def test_the_correlation_agrees_with_numpy_at_every_allowed_shift():
     assert Correlator(pair, common=0.7)(0, 1).correlation == pytest.approx(best, abs=1e-4)
 
 
-def test_pictures_without_contrast_are_no_partners():
+def test_images_without_contrast_are_no_partners():
     flat = np.full((4, 100, 100), 90, np.uint8)
     flat[2:, ::2] += 1
     assert not len(screen(flat[:2]).first)
@@ -121,20 +121,20 @@ def test_a_set_copied_at_another_size_and_encoding_is_found_between_sets(strips,
     other = tmp_path / "other"
     other.mkdir()
     for number in range(5):
-        picture = read_gray(strips / "smooth" / f"alone_{number}.png")
-        large = cv2.resize(picture, (180, 180))
+        image = read_gray(strips / "smooth" / f"alone_{number}.png")
+        large = cv2.resize(image, (180, 180))
         cv2.imwrite(str(other / f"x{number}.jpg"), large, [cv2.IMWRITE_JPEG_QUALITY, 85])
     summary = found_in(strips, other).to_json()
     back = [pair for pair in summary["between_sets"] if pair["set"] == str(other)]
-    assert [pair["pictures_with_partner"] for pair in back] == [5]
+    assert [pair["images_with_partner"] for pair in back] == [5]
     assert summary["links"]["copy"] == 5
 
 
 def test_the_groups_are_those_that_training_takes(strips, tmp_path):
     out = tmp_path / "groups.csv"
     write_groups(out, found_in(strips))
-    pictures = read_labelled(strips, InputContract(32, 32))
-    grouped = with_groups(pictures, read_groups(out), where=str(out))
+    images = read_labelled(strips, InputContract(32, 32))
+    grouped = with_groups(images, read_groups(out), where=str(out))
     assert len(set(grouped.groups)) == 8
 
 
@@ -142,17 +142,17 @@ def test_command(strips, tmp_path, capsys):
     out = tmp_path / "groups.csv"
     assert run(["audit", str(strips), "--out", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert summary["grouped_pictures"] == 11
+    assert summary["grouped_images"] == 11
     assert summary["largest_group"] == 3
     assert run(["audit", str(strips), "--out", str(out)]) == 0
-    assert "11 of 15 pictures share their metal" in capsys.readouterr().out
+    assert "11 of 15 images share their metal" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda path: ["audit", str(path / "nowhere")], "does not exist"),
-        (lambda path: ["audit", str(path)], "no pictures"),
+        (lambda path: ["audit", str(path)], "no images"),
         (lambda path: ["audit"], "DIR"),
         (lambda path: ["audit", str(path / "a"), str(path / "a" / ".")], "named twice"),
         (
@@ -166,11 +166,11 @@ def test_a_mistake_ends_in_one_line(make, words, tmp_path, monkeypatch, capsys):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")  # groups.csv is held there
     arguments = make(tmp_path)
-    if "no pictures" not in words:
+    if "no images" not in words:
         for name in ("a", "broken"):
             (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / "a" / "x_1.png"), texture(np.random.default_rng(0), 60, 60))
-        (tmp_path / "broken" / "x_1.png").write_bytes(b"no picture")
+        (tmp_path / "broken" / "x_1.png").write_bytes(b"no image")
     assert run(arguments) == 2
     lines = capsys.readouterr().err.splitlines()
     assert words in lines[-1]
@@ -198,8 +198,8 @@ def test_fingerprints_survive_another_encoding():
 @needs_neu
 @pytest.mark.parametrize("size", [(128, 128), (64, 200)])
 def test_neu_is_recognised_and_brings_its_groups(size):
-    pictures = read_labelled(DATA / "neu_cls", InputContract(*size))
-    groups = neu_groups(pictures)
+    images = read_labelled(DATA / "neu_cls", InputContract(*size))
+    groups = neu_groups(images)
     assert groups is not None
     assert len(set(groups)) < 1400
 
@@ -213,7 +213,7 @@ def test_neu_and_its_copies_in_sd_saliency():
         pytest.skip(f"no {known.name} or no SD-saliency-900 in {DATA}")
     found = found_in(DATA / "neu_cls", copies)
     group = dict(
-        zip((Path(file).stem for file in found.pictures.files), found.groups.tolist(), strict=True)
+        zip((Path(file).stem for file in found.sets.files), found.groups.tolist(), strict=True)
     )
     sharing = defaultdict(list)
     with open(known, newline="") as stream:

@@ -9,15 +9,15 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from edgecl.data.builtin import CUTS, builtin_pictures
+from edgecl.data.builtin import CUTS, builtin_images
 from runtime.errors import InputError
 from runtime.surfaces import LABELS
 
-Pictures = tuple[NDArray[np.uint8], NDArray[np.str_], NDArray[np.intp], NDArray[np.intp]]
+Images = tuple[NDArray[np.uint8], NDArray[np.str_], NDArray[np.intp], NDArray[np.intp]]
 
 
-def test_pictures_labels_groups_and_names_belong_together() -> None:
-    images, labels, groups, names = builtin_pictures(40, (48, 64), seed=1)
+def test_images_labels_groups_and_names_belong_together() -> None:
+    images, labels, groups, names = builtin_images(40, (48, 64), seed=1)
     assert images.shape == (40, 48, 64)
     assert images.dtype == np.uint8
     assert len(labels) == len(groups) == len(names) == 40
@@ -27,30 +27,30 @@ def test_pictures_labels_groups_and_names_belong_together() -> None:
 
 @pytest.mark.parametrize("count", [7, 40, 70])
 def test_labels_have_equal_shares_up_to_the_rest(count: int) -> None:
-    shares = Counter(builtin_pictures(count, (32, 32))[1])
+    shares = Counter(builtin_images(count, (32, 32))[1])
     assert set(shares) == set(LABELS)
     assert sum(shares.values()) == count
     assert max(shares.values()) - min(shares.values()) <= 1
 
 
-def test_one_seed_draws_the_same_pictures_and_another_seed_other_ones() -> None:
-    first, same, other = (builtin_pictures(14, (32, 32), seed) for seed in (4, 4, 5))
+def test_one_seed_draws_the_same_images_and_another_seed_other_ones() -> None:
+    first, same, other = (builtin_images(14, (32, 32), seed) for seed in (4, 4, 5))
     assert np.array_equal(first[0], same[0])
     assert first[1:] == same[1:]
     assert not np.array_equal(first[0], other[0])
 
 
 def test_a_group_is_one_strip_of_one_label_and_a_few_cuts() -> None:
-    _, labels, groups, _ = builtin_pictures(280, (32, 32))
+    _, labels, groups, _ = builtin_images(280, (32, 32))
     sizes = Counter(groups)
     assert set(sizes.values()) == set(range(CUTS[0], CUTS[1] + 1))
     assert len(set(zip(groups, labels, strict=True))) == len(sizes)
 
 
 def test_cuts_of_a_group_overlap_and_others_do_not() -> None:
-    images, _, groups, _ = builtin_pictures(70, (64, 64), seed=2)
+    images, _, groups, _ = builtin_images(70, (64, 64), seed=2)
     fine = [cv2.subtract(i, cv2.blur(i, (9, 9)), dtype=cv2.CV_32F) for i in images]
-    # Two pictures of one spot agree in their fine texture at some shift.
+    # Two images of one spot agree in their fine texture at some shift.
     cores = [field[20:52, 24:48] for field in fine]
     inside: list[float] = []
     between: list[float] = []
@@ -62,19 +62,17 @@ def test_cuts_of_a_group_overlap_and_others_do_not() -> None:
 
 
 def test_an_odd_size_is_drawn_as_asked() -> None:
-    assert builtin_pictures(7, (33, 801))[0].shape == (7, 33, 801)
+    assert builtin_images(7, (33, 801))[0].shape == (7, 33, 801)
 
 
-def test_fewer_pictures_than_labels_are_refused() -> None:
+def test_fewer_images_than_labels_are_refused() -> None:
     with pytest.raises(InputError, match="ask for 7 or more"):
-        builtin_pictures(6)
+        builtin_images(6)
 
 
 @pytest.mark.parametrize("side", [8, 16, 32])
-def test_a_linear_model_on_pixels_cannot_tell_the_labels_apart(
-    pictures: Pictures, side: int
-) -> None:
-    images, labels, train, test = pictures
+def test_a_linear_model_on_pixels_cannot_tell_the_labels_apart(dataset: Images, side: int) -> None:
+    images, labels, train, test = dataset
     small = [cv2.resize(i, (side, side), interpolation=cv2.INTER_AREA) for i in images]
     pixels = np.reshape(small, (len(small), -1)).astype(np.float32)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
@@ -84,8 +82,8 @@ def test_a_linear_model_on_pixels_cannot_tell_the_labels_apart(
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Pictures:
-    images, labels, groups, _ = builtin_pictures(560, (64, 64), seed=0)
+def images() -> Images:
+    images, labels, groups, _ = builtin_images(560, (64, 64), seed=0)
     folds = StratifiedGroupKFold(4, shuffle=True, random_state=0)
     train, test = next(folds.split(images, labels, groups))
     return images, np.array(labels), train, test

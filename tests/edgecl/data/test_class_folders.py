@@ -41,9 +41,9 @@ def parts(tmp_path: Path) -> Path:
 
 
 def labels_in(folder: Path) -> dict[str, str]:
-    pictures = read_labelled(folder, CONTRACT)
-    names = [pictures.labels[target] for target in pictures.targets]
-    return dict(zip(pictures.files, names, strict=True))
+    dataset = read_labelled(folder, CONTRACT)
+    names = [dataset.labels[target] for target in dataset.targets]
+    return dict(zip(dataset.files, names, strict=True))
 
 
 def test_a_class_folder_that_is_a_link_is_read(parts, tmp_path):
@@ -122,9 +122,9 @@ def test_a_link_back_into_the_set_loses_nothing_and_is_a_note(tmp_path, target):
     make(tmp_path, "train/crack/1.png", "train/good/2.png", "test/good/3.png")
     (tmp_path / "train" / "latest").symlink_to(target)
     (tmp_path / "test" / "good" / "up").symlink_to("..")
-    pictures = read_labelled(tmp_path, CONTRACT)
-    assert (len(pictures), pictures.labels) == (3, ("crack", "good"))
-    assert pictures.notes[0] == (
+    dataset = read_labelled(tmp_path, CONTRACT)
+    assert (len(dataset), dataset.labels) == (3, ("crack", "good"))
+    assert dataset.notes[0] == (
         "left out 2 folders: a link back to a folder that it lies in (the first is test/good/up)"
     )
 
@@ -170,9 +170,9 @@ def test_an_empty_class_folder_is_named(parts, traces):
 def test_a_class_that_one_part_lacks_is_a_note(tmp_path):
     make(tmp_path, "train/crack/1.png", "train/good/2.png", "test/crack/3.png")
     (tmp_path / "test" / "good").symlink_to("nowhere")
-    pictures = read_labelled(tmp_path, CONTRACT)
-    assert pictures.labels == ("crack", "good")
-    assert "left out test/good: a link that leads nowhere" in pictures.notes
+    dataset = read_labelled(tmp_path, CONTRACT)
+    assert dataset.labels == ("crack", "good")
+    assert "left out test/good: a link that leads nowhere" in dataset.notes
 
 
 def test_folders_beside_those_of_the_images_are_no_classes(tmp_path):
@@ -266,7 +266,7 @@ def test_the_line_takes_what_training_takes_with_the_same_truth(tmp_path, files)
     assert list(camera.notes) == list(read_unlabelled([tmp_path], CONTRACT).notes)
 
 
-def test_the_line_takes_severstals_pictures_with_their_defects(tmp_path):
+def test_the_line_takes_severstals_images_with_their_defects(tmp_path):
     make(tmp_path, "train_images/a.png", "train_images/b.png", "test_images/c.png")
     (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\na.png,3,1 4\n")
     with open_camera(str(tmp_path)) as camera:
@@ -316,5 +316,5 @@ def test_the_stream_says_what_it_left_out(parts, make_bundle, tmp_path, capsys):
 def test_a_folder_of_which_nothing_can_be_taken_says_why(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
     for find in (lambda: open_camera(str(tmp_path)), lambda: read_labelled(tmp_path, CONTRACT)):
-        with pytest.raises(InputError, match=r"no pictures in .*\(left out a\.heic: HEIC is not"):
+        with pytest.raises(InputError, match=r"no images in .*\(left out a\.heic: HEIC is not"):
             find()

@@ -1,4 +1,4 @@
-"""Equal pictures: one group, two labels, two sides of a split."""
+"""Equal images: one group, two labels, two sides of a split."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from edgecl.data.copies import (
     under_two_labels,
     with_copies_joined,
 )
-from edgecl.data.dataset import PictureSet
+from edgecl.data.dataset import ImageSet
 from edgecl.data.splits import Split
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.preparation import prepare
 from runtime.errors import InputError
 
 
-def pictures(values: list[int], groups: str, targets: list[int] | None = None) -> PictureSet:
-    """One even picture per value."""
+def images(values: list[int], groups: str, targets: list[int] | None = None) -> ImageSet:
+    """One even image per value."""
     images = np.repeat(np.array(values, np.uint8), 16).reshape(-1, 4, 4)
-    return PictureSet(
+    return ImageSet(
         images=images,
         files=[f"{row}.png" for row in range(len(values))],
         hashes=[str(row) for row in range(len(values))],
@@ -41,32 +41,32 @@ def quiet(config: TrainConfig):
 
 
 def test_copies_join_one_group_and_bring_their_groups_along():
-    some = pictures([1, 2, 1, 3, 2, 4, 4], "abcbdee")
+    some = images([1, 2, 1, 3, 2, 4, 4], "abcbdee")
     first = find_copies(some.images)
     assert first.tolist() == [0, 1, 0, 3, 1, 5, 5]
     joined = with_copies_joined(some, first)
     assert "".join(joined.groups) == "ababbee"
     assert joined.notes == (
-        "2 pictures are copies of others, pixel by pixel, and joined their groups "
+        "2 images are copies of others, pixel by pixel, and joined their groups "
         "(the first is 2.png, a copy of 0.png)",
     )
 
 
 def test_copies_link_groups_in_a_chain():
-    some = pictures([1, 2, 2, 3, 3, 1], "abcdef")
+    some = images([1, 2, 2, 3, 3, 1], "abcdef")
     joined = with_copies_joined(some, find_copies(some.images))
     assert len(set(joined.groups)) == 3
-    one = pictures([1, 2, 1, 2, 2], "xyyzw")
+    one = images([1, 2, 1, 2, 2], "xyyzw")
     assert set(with_copies_joined(one, find_copies(one.images)).groups) == {"x"}
 
 
 def test_groups_that_hold_their_copies_stay_as_they_are():
-    some = pictures([1, 1, 2], "aab")
+    some = images([1, 1, 2], "aab")
     assert with_copies_joined(some, find_copies(some.images)) is some
 
 
 def test_an_image_under_two_labels_is_named_with_both():
-    some = pictures([1, 2, 1, 1, 2], "abcde", [0, 1, 1, 1, 1])
+    some = images([1, 2, 1, 1, 2], "abcde", [0, 1, 1, 1, 1])
     assert under_two_labels(some, find_copies(some.images)) == (
         "1 image stands under two labels (the first is 2.png, a copy of 0.png: good and crack)"
     )
@@ -74,17 +74,17 @@ def test_an_image_under_two_labels_is_named_with_both():
 
 
 def test_copies_on_two_sides_are_counted():
-    some = pictures([1, 2, 1, 3, 3, 4], "abcdef")
+    some = images([1, 2, 1, 3, 3, 4], "abcdef")
     split = Split(np.array([0, 1]), np.array([3]), np.array([2, 4, 5]))
     (note,) = copies_across(some, split, find_copies(some.images))
-    assert note.startswith("2 of 3 test pictures are copies")
+    assert note.startswith("2 of 3 test images are copies")
     assert note.endswith("(the first is 2.png, a copy of 0.png)")
     assert not copies_across(some, split, np.arange(6))
 
 
 @pytest.fixture
 def with_copies(tiny_config, tmp_path):
-    """The small set, with ten of its pictures once more, half of them encoded anew."""
+    """The small set, with ten of its images once more, half of them encoded anew."""
     data = shutil.copytree(tiny_config.data, tmp_path / "data")
     for number in range(1, 11):
         path = data / "bars" / f"bars_{number}.png"
@@ -97,7 +97,7 @@ def with_copies(tiny_config, tmp_path):
 def test_no_copy_is_on_another_side_of_a_grouped_split(with_copies):
     for seed in range(5):
         prepared = quiet(replace(with_copies, seed=seed))
-        files, images = prepared.pictures.files, prepared.pictures.images
+        files, images = prepared.dataset.files, prepared.dataset.images
         side = {
             files[row]: (part, images[row].tobytes())
             for part, rows in vars(prepared.split).items()
@@ -106,13 +106,13 @@ def test_no_copy_is_on_another_side_of_a_grouped_split(with_copies):
         for number in range(1, 11):
             again = f"bars/again_{number}.{'png' if number % 2 else 'bmp'}"
             assert side[again] == side[f"bars/bars_{number}.png"]
-    assert any("10 pictures are copies of others" in note for note in prepared.notes)
+    assert any("10 images are copies of others" in note for note in prepared.notes)
     assert prepared.counts["groups"] == 120
 
 
 def test_a_random_split_says_how_many_copies_stand_on_both_sides(with_copies):
     prepared = quiet(replace(with_copies, split="paper"))
-    images = prepared.pictures.images
+    images = prepared.dataset.images
     learnt = {
         images[row].tobytes()
         for rows in (prepared.split.train, prepared.split.validation)
@@ -150,7 +150,7 @@ def test_given_groups_are_joined_by_copies(with_copies, tmp_path):
     rows += [f"{file}," for file in others if file not in files]
     table.write_text("file,group\n" + "\n".join(rows) + "\n")
     prepared = quiet(replace(with_copies, groups=str(table)))
-    group = dict(zip(prepared.pictures.files, prepared.pictures.groups, strict=True))
+    group = dict(zip(prepared.dataset.files, prepared.dataset.groups, strict=True))
     assert {group[file] for file in (*files[:2], *again[:2])} == {group["bars/bars_1.png"]}
     assert group["bars/again_7.png"] == group["bars/bars_7.png"] == group["bars/bars_8.png"]
-    assert any("118 pictures without a group" in note for note in prepared.notes)
+    assert any("118 images without a group" in note for note in prepared.notes)

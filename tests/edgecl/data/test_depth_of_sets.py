@@ -58,7 +58,7 @@ def test_what_the_files_say_needs_no_note_and_no_contract(tmp_path):
     assert found.images.max() > 200
 
 
-def test_one_deeper_picture_late_in_a_large_set_decides(tmp_path):
+def test_one_deeper_image_late_in_a_large_set_decides(tmp_path):
     folder = write_set(tmp_path / "deep", 10, count=300)
     (folder / "good" / "177.tif").write_bytes(tiff(deep(12, 1), 16))
     found = read_labelled(folder, CONTRACT)
@@ -80,11 +80,11 @@ def test_two_cameras_in_one_set_are_said(tmp_path):
     for number in range(3):
         (folder / "good" / f"other_{number}.tif").write_bytes(tiff(deep(16, number), 16))
     notes = read_labelled(folder, CONTRACT).notes
-    assert any("6 of 9 16-bit pictures" in note for note in notes)
+    assert any("6 of 9 16-bit images" in note for note in notes)
     for number in range(3):
         (folder / "good" / f"other_{number}.tif").write_bytes(tiff(deep(10, number), 16))
     notes = read_labelled(folder, CONTRACT).notes
-    assert any("3 of 9 16-bit pictures" in note and "the 12 bits" in note for note in notes)
+    assert any("3 of 9 16-bit images" in note and "the 12 bits" in note for note in notes)
 
 
 def test_each_unlabelled_folder_has_a_depth_of_its_own(tmp_path):

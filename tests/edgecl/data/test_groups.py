@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecl.data.dataset import PictureSet
+from edgecl.data.dataset import ImageSet
 from edgecl.data.groups import read_groups, with_groups
 from runtime.errors import InputError
 
@@ -18,8 +18,8 @@ def write(folder: Path, text: str | bytes) -> Path:
     return path
 
 
-def pictures(files: list[str]) -> PictureSet:
-    return PictureSet(
+def images(files: list[str]) -> ImageSet:
+    return ImageSet(
         images=np.zeros((len(files), 2, 2), np.uint8), files=files, hashes=[""] * len(files)
     )
 
@@ -28,20 +28,20 @@ def test_groups_are_found_by_path_then_by_name(tmp_path):
     table = tmp_path / "groups.csv"
     table.write_text("file,class,overlap_group\ncrazing/crazing_1.jpg,crazing,7\nx_2.jpg,x,8\n")
     groups = read_groups(table)
-    grouped = with_groups(pictures(["crazing_1.jpg", "x/x_2.jpg"]), groups, where="groups.csv")
+    grouped = with_groups(images(["crazing_1.jpg", "x/x_2.jpg"]), groups, where="groups.csv")
     assert grouped.groups == ["7", "8"]
 
 
 def test_a_name_that_stands_twice_is_not_guessed(tmp_path):
     groups = {"a/1.jpg": "1", "b/1.jpg": "2"}
-    assert with_groups(pictures(["b/1.jpg"]), groups, where="g").groups == ["2"]
+    assert with_groups(images(["b/1.jpg"]), groups, where="g").groups == ["2"]
     with pytest.raises(InputError, match=r"the first is 1\.jpg"):
-        with_groups(pictures(["1.jpg"]), groups, where="g")
+        with_groups(images(["1.jpg"]), groups, where="g")
 
 
-def test_a_picture_without_a_group_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"1 of 2 pictures have no group in g\.csv .*b\.jpg"):
-        with_groups(pictures(["a.jpg", "b.jpg"]), {"a.jpg": "1"}, where="g.csv")
+def test_a_image_without_a_group_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"1 of 2 images have no group in g\.csv .*b\.jpg"):
+        with_groups(images(["a.jpg", "b.jpg"]), {"a.jpg": "1"}, where="g.csv")
 
 
 @pytest.mark.parametrize("content", [b"name,cluster\na,1\n", b"", b"\xff\xfe\x00\x80"])
@@ -70,12 +70,10 @@ def test_what_spreadsheets_write_is_read(tmp_path, text):
 
 def test_blank_cells_are_no_group(tmp_path):
     groups = read_groups(write(tmp_path, "file,group\na.png,\nb.png,b.png\nc.png, \nd.png,b.png\n"))
-    grouped = with_groups(pictures(["a.png", "b.png", "c.png", "d.png"]), groups, where="g.csv")
+    grouped = with_groups(images(["a.png", "b.png", "c.png", "d.png"]), groups, where="g.csv")
     assert list(grouped.groups) == ["a.png", "b.png", "c.png", "b.png"]
-    assert grouped.notes == (
-        "2 pictures without a group in g.csv stand alone (the first is a.png)",
-    )
-    (lone,) = with_groups(pictures(["a.png"]), {"a.png": "", "x.png": "a.png"}, where="g").groups
+    assert grouped.notes == ("2 images without a group in g.csv stand alone (the first is a.png)",)
+    (lone,) = with_groups(images(["a.png"]), {"a.png": "", "x.png": "a.png"}, where="g").groups
     assert lone != "a.png"
 
 
@@ -113,20 +111,20 @@ def test_other_tables_are_told_what_they_are(tmp_path, text, complaint):
     assert "\n" not in str(error.value)
 
 
-def test_rows_that_name_no_picture_are_counted():
+def test_rows_that_name_no_image_are_counted():
     groups = {"a/1.png": "1", "gone/2.png": "1", "3.png": "2"}
-    assert with_groups(pictures(["a/1.png"]), groups, where="g.csv").notes == (
-        "2 rows of g.csv name no picture of this set (the first is gone/2.png)",
+    assert with_groups(images(["a/1.png"]), groups, where="g.csv").notes == (
+        "2 rows of g.csv name no image of this set (the first is gone/2.png)",
     )
 
 
-def test_a_bare_name_that_fits_two_pictures_is_not_guessed():
+def test_a_bare_name_that_fits_two_images_is_not_guessed():
     files = ["crack/1.png", "good/1.png"]
     with pytest.raises(
         InputError, match=r"1\.png in g could be crack/1\.png or good/1\.png; .*path"
     ):
-        with_groups(pictures(files), {"1.png": "7"}, where="g")
-    with pytest.raises(InputError, match=r"1 of 2 pictures have no group .* good/1\.png"):
-        with_groups(pictures(files), {"crack/1.png": "7"}, where="g")
-    windows = with_groups(pictures(["crack/1.png"]), {"D:/set/crack/1.png": "7"}, where="g")
+        with_groups(images(files), {"1.png": "7"}, where="g")
+    with pytest.raises(InputError, match=r"1 of 2 images have no group .* good/1\.png"):
+        with_groups(images(files), {"crack/1.png": "7"}, where="g")
+    windows = with_groups(images(["crack/1.png"]), {"D:/set/crack/1.png": "7"}, where="g")
     assert list(windows.groups) == ["7"]

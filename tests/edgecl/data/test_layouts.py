@@ -1,4 +1,4 @@
-"""The public sets as they are published, and ground truth that is no picture."""
+"""The public sets as they are published, and ground truth that is no image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.preparation import prepare
 from runtime.artifact.contract import InputContract
 from runtime.image.folder.labelled import class_names
-from runtime.image.folder.layouts import find_pictures, ground_truth, labels_of
+from runtime.image.folder.layouts import find_images, ground_truth, labels_of
 
 CONTRACT = InputContract(16, 16)
 DATA = Path(os.environ.get("EDGECL_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -35,12 +35,12 @@ def make(folder, *files):
 
 
 def read(folder):
-    """File to label, read with labels; without labels, the same pictures are found."""
-    pictures = read_labelled(folder, CONTRACT)
-    assert read_unlabelled([folder], CONTRACT).files == pictures.files
-    names = [pictures.labels[target] for target in pictures.targets]
-    assert class_names(folder, pictures.files) == names
-    return dict(zip(pictures.files, names, strict=True))
+    """File to label, read with labels; without labels, the same images are found."""
+    dataset = read_labelled(folder, CONTRACT)
+    assert read_unlabelled([folder], CONTRACT).files == dataset.files
+    names = [dataset.labels[target] for target in dataset.targets]
+    assert class_names(folder, dataset.files) == names
+    return dict(zip(dataset.files, names, strict=True))
 
 
 def test_neu_det_with_its_parts(tmp_path):
@@ -102,7 +102,7 @@ def test_sd_saliency_without_its_ground_truth(tmp_path, images, truth):
     make(tmp_path, *(f"{images}/{n}.bmp" for n in names), *(f"{truth}/{n}.png" for n in names))
     assert read(tmp_path) == {"In_1.bmp": "In", "Pa_1.bmp": "Pa", "Sc_10.bmp": "Sc"}
     (note,) = read_unlabelled([tmp_path], CONTRACT).notes
-    assert note == (f"3 pictures of ground truth were left aside (the first is {truth}/In_1.png)")
+    assert note == (f"3 images of ground truth were left aside (the first is {truth}/In_1.png)")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_sd_saliency_without_its_ground_truth(tmp_path, images, truth):
         (["train/ok/1.png", "ground_truth/bad/1_mask.png"], ["ground_truth/bad/1_mask.png"]),
         (["crack/1.png", "scratch/1.png", "masks/1.png"], ["masks/1.png"]),
         (["20000.png", "20000_GT.png"], ["20000_GT.png"]),
-        (["part/a_mask.png", "part/b.png"], []),  # no picture of that name
+        (["part/a_mask.png", "part/b.png"], []),  # no image of that name
         (["label/1.png", "crack/1.png"], []),  # labels that are the product
         (["masks/1.png", "masks/2.png"], []),  # nothing else is there
     ],
@@ -122,10 +122,10 @@ def test_ground_truth_is_told_by_what_stands_beside_it(files, truth):
     assert ground_truth([PurePosixPath(file) for file in files]) == set(map(PurePosixPath, truth))
 
 
-def test_what_a_mac_leaves_in_an_archive_is_no_picture(tmp_path):
+def test_what_a_mac_leaves_in_an_archive_is_no_image(tmp_path):
     make(tmp_path, "crack/a.jpg", "clean/b.jpg")
     make(tmp_path, "__MACOSX/crack/._a.jpg", "clean/._b.jpg")
-    assert find_pictures(tmp_path).files == ["clean/b.jpg", "crack/a.jpg"]
+    assert find_images(tmp_path).files == ["clean/b.jpg", "crack/a.jpg"]
 
 
 def test_a_class_may_be_named_like_a_part():
@@ -156,6 +156,6 @@ def test_the_real_sets(name, count, classes):
     folder = DATA / name
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here")
-    layout = find_pictures(folder)
+    layout = find_images(folder)
     assert len(layout.paths) == count
     assert len(set(labels_of(layout.root, layout.files))) == classes

@@ -9,7 +9,7 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from edgecl.data.small_classes import TRAIN, deal_small_classes
-from edgecl.data.splits import Split, split_pictures, uneven_classes
+from edgecl.data.splits import Split, split_images, uneven_classes
 from edgecl.learning.run.preparation import prepare
 from runtime.errors import InputError
 from tests.edgecl.conftest import fill
@@ -30,7 +30,7 @@ def counts(split: Split, targets: np.ndarray, number: int) -> tuple[int, ...]:
 
 
 def hold(split: Split, targets: np.ndarray, groups: list[str], *, grouped: bool) -> None:
-    """Every picture in one part, every class in every part, no group on two sides."""
+    """Every image in one part, every class in every part, no group on two sides."""
     parts = (split.train, split.validation, split.test)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(targets)))
     for rows in parts:
@@ -48,7 +48,7 @@ def hold(split: Split, targets: np.ndarray, groups: list[str], *, grouped: bool)
 def test_a_tiny_class_shrinks_nobody_elses_train_part(protocol, few, expected):
     targets, groups = set_of(few, 600, 40)
     for seed in range(10):
-        split = split_pictures(protocol, targets, groups, named(targets), seed=seed)
+        split = split_images(protocol, targets, groups, named(targets), seed=seed)
         hold(split, targets, groups, grouped=protocol == "grouped")
         assert counts(split, targets, 0) == expected
         assert counts(split, targets, 1) == (420, 90, 90)
@@ -60,9 +60,7 @@ def test_a_tiny_class_does_not_decide_what_folds_validate_on(protocol):
     targets, groups = set_of(6, 400, 80)
     tested = []
     for fold in range(5):
-        split = split_pictures(
-            protocol, targets, groups, named(targets), seed=1, folds=5, fold=fold
-        )
+        split = split_images(protocol, targets, groups, named(targets), seed=1, folds=5, fold=fold)
         hold(split, targets, groups, grouped=protocol == "grouped")
         train, validation, test = counts(split, targets, 1)
         assert (train, validation, test) == (280, 40, 80)
@@ -74,7 +72,7 @@ def test_a_tiny_class_does_not_decide_what_folds_validate_on(protocol):
 def test_classes_that_are_large_enough_are_cut_as_ever():
     targets, groups = set_of(20, 33, 150, size=3)
     for seed in range(3):
-        split = split_pictures("grouped", targets, groups, named(targets), seed=seed)
+        split = split_images("grouped", targets, groups, named(targets), seed=seed)
         cutter = StratifiedGroupKFold(n_splits=20, shuffle=True, random_state=seed)
         pieces = [held for _, held in cutter.split(targets, targets, groups)]
         assert split.test.tolist() == sorted(np.concatenate(pieces[:3]).tolist())
@@ -98,7 +96,7 @@ def test_whatever_the_classes_are_like_the_parts_are_whole(seed):
     for protocol in ("grouped", "paper"):
         tested = []
         for fold in range(max(folds, 1)):
-            split = split_pictures(
+            split = split_images(
                 protocol, targets, groups, named(targets), seed=seed, folds=folds, fold=fold
             )
             hold(split, targets, groups, grouped=protocol == "grouped")
@@ -111,7 +109,7 @@ def test_groups_of_several_classes_are_dealt_once(seed):
     """Five strips show a and b, one shows b and c: neither may be torn."""
     targets, groups = set_of(7, 12, 60)
     groups = [{"g7": "g0", "g8": "g1", "g9": "g2", "g18": "g30"}.get(name, name) for name in groups]
-    split = split_pictures("grouped", targets, groups, named(targets), seed=seed)
+    split = split_images("grouped", targets, groups, named(targets), seed=seed)
     hold(split, targets, groups, grouped=True)
     assert counts(split, targets, 0) == (5, 1, 1)
     assert counts(split, targets, 1)[1:] in {(2, 2), (2, 1), (1, 2), (1, 1)}
@@ -121,7 +119,7 @@ def test_of_uneven_groups_the_giant_is_learnt_from():
     targets = np.array([0] * 104 + [1] * 300)
     groups = ["giant"] * 100 + [f"a{row}" for row in range(4)] + [f"b{row}" for row in range(300)]
     for seed in range(10):
-        split = split_pictures("grouped", targets, groups, ("a", "b"), seed=seed)
+        split = split_images("grouped", targets, groups, ("a", "b"), seed=seed)
         assert counts(split, targets, 0) == (102, 1, 1)
 
 
@@ -150,17 +148,17 @@ def test_the_seed_decides_the_deal_and_repeats_it():
 def test_a_class_with_fewer_groups_than_parts_is_refused_by_name(few, folds, words):
     targets, groups = set_of(300, few)
     with pytest.raises(InputError, match=f"class b has {words}"):
-        split_pictures("grouped", targets, groups, ("a", "b"), seed=0, folds=folds)
+        split_images("grouped", targets, groups, ("a", "b"), seed=0, folds=folds)
 
 
 def test_a_class_far_from_the_shares_is_named_with_its_counts():
     targets, groups = set_of(3, 600, 10)
-    split = split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+    split = split_images("grouped", targets, groups, ("a", "b", "c"), seed=0)
     (note,) = uneven_classes("grouped", split, targets, groups, ("a", "b", "c"))
     assert "70/15/15 %" in note
-    assert note.endswith("in pictures: a 1/1/1 (3 groups)")
+    assert note.endswith("in images: a 1/1/1 (3 groups)")
     targets, groups = set_of(600, 100)
-    split = split_pictures("paper", targets, groups, ("a", "b"), seed=0)
+    split = split_images("paper", targets, groups, ("a", "b"), seed=0)
     assert not uneven_classes("paper", split, targets, groups, ("a", "b"))
 
 

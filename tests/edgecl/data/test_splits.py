@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecl.data.splits import labelled_rows, split_pictures
+from edgecl.data.splits import labelled_rows, split_images
 from edgecl.learning.run.leaks import copies_of
 from runtime.errors import InputError
 
@@ -20,7 +20,7 @@ def labelled(groups_per_class: int, group_size: int) -> tuple[np.ndarray, list[s
 @pytest.mark.parametrize("protocol", ["grouped", "paper"])
 def test_parts_are_disjoint_whole_stratified_and_sized(protocol):
     targets, groups = labelled(40, 3)
-    split = split_pictures(protocol, targets, groups, ("a", "b", "c"), seed=1)
+    split = split_images(protocol, targets, groups, ("a", "b", "c"), seed=1)
     rows = np.concatenate((split.train, split.validation, split.test))
     assert sorted(rows.tolist()) == list(range(360))
     for part, share in ((split.train, 0.7), (split.validation, 0.15), (split.test, 0.15)):
@@ -31,7 +31,7 @@ def test_parts_are_disjoint_whole_stratified_and_sized(protocol):
 
 def test_grouped_keeps_every_group_on_one_side():
     targets, groups = labelled(30, 4)
-    split = split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+    split = split_images("grouped", targets, groups, ("a", "b", "c"), seed=0)
     sides = [{groups[row] for row in part} for part in (split.train, split.validation, split.test)]
     assert not sides[0] & sides[1]
     assert not sides[0] & sides[2]
@@ -40,14 +40,14 @@ def test_grouped_keeps_every_group_on_one_side():
 
 def test_paper_tears_groups_apart():
     targets, groups = labelled(30, 4)
-    split = split_pictures("paper", targets, groups, ("a", "b", "c"), seed=0)
+    split = split_images("paper", targets, groups, ("a", "b", "c"), seed=0)
     assert {groups[row] for row in split.train} & {groups[row] for row in split.test}
 
 
 def test_the_seed_decides():
     targets, groups = labelled(30, 2)
     one, same, other = (
-        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=seed).test.tolist()
+        split_images("grouped", targets, groups, ("a", "b", "c"), seed=seed).test.tolist()
         for seed in (5, 5, 6)
     )
     assert one == same
@@ -56,12 +56,12 @@ def test_the_seed_decides():
 
 def test_small_classes_are_dealt_or_refused():
     targets, groups = labelled(3, 2)
-    split = split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+    split = split_images("grouped", targets, groups, ("a", "b", "c"), seed=0)
     for part in (split.train, split.validation, split.test):
         assert set(targets[part].tolist()) == {0, 1, 2}
     targets, groups = labelled(2, 2)
     with pytest.raises(InputError, match=r"class a has 2 group\(s\)"):
-        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0)
+        split_images("grouped", targets, groups, ("a", "b", "c"), seed=0)
 
 
 def test_copies_are_found_through_noise_and_not_among_strangers():
@@ -75,10 +75,10 @@ def test_copies_are_found_through_noise_and_not_among_strangers():
 
 
 @pytest.mark.parametrize("protocol", ["grouped", "paper"])
-def test_folds_test_every_picture_once_and_keep_the_shares(protocol):
+def test_folds_test_every_image_once_and_keep_the_shares(protocol):
     targets, groups = labelled(40, 3)
     splits = [
-        split_pictures(protocol, targets, groups, ("a", "b", "c"), seed=3, folds=5, fold=fold)
+        split_images(protocol, targets, groups, ("a", "b", "c"), seed=3, folds=5, fold=fold)
         for fold in range(5)
     ]
     tested = np.concatenate([split.test for split in splits])
@@ -96,18 +96,18 @@ def test_folds_test_every_picture_once_and_keep_the_shares(protocol):
 def test_a_class_with_fewer_groups_than_folds_is_named():
     targets, groups = labelled(5, 2)
     with pytest.raises(InputError, match=r"class a has 5 group\(s\): too few for 5 folds; .*folds"):
-        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=5, fold=0)
+        split_images("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=5, fold=0)
 
 
 def test_a_part_that_big_groups_leave_without_a_class_is_named():
-    # Six groups, each with pictures of (a, b, c): most of b hangs together.
-    pictures_of = ((1, 1, 5), (1, 1, 40), (1, 1, 5), (5, 0, 0), (1, 40, 1), (5, 1, 1))
-    targets = np.concatenate([np.repeat(np.arange(3), counts) for counts in pictures_of])
-    groups = np.repeat(np.arange(6), [sum(counts) for counts in pictures_of]).astype(str).tolist()
+    # Six groups, each with images of (a, b, c): most of b hangs together.
+    images_of = ((1, 1, 5), (1, 1, 40), (1, 1, 5), (5, 0, 0), (1, 40, 1), (5, 1, 1))
+    targets = np.concatenate([np.repeat(np.arange(3), counts) for counts in images_of])
+    groups = np.repeat(np.arange(6), [sum(counts) for counts in images_of]).astype(str).tolist()
     with pytest.raises(
-        InputError, match=r"fold 1 of 3: the test part has no picture of class b; .*--seed"
+        InputError, match=r"fold 1 of 3: the test part has no image of class b; .*--seed"
     ):
-        split_pictures("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=3, fold=1)
+        split_images("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=3, fold=1)
 
 
 def test_label_shares_are_nested_and_take_whole_strips_of_each_class():
@@ -121,7 +121,7 @@ def test_label_shares_are_nested_and_take_whole_strips_of_each_class():
     )
     assert set(few) < set(more) < set(rows.tolist())
     assert np.bincount(targets[few]).tolist() == [3, 3, 3]
-    # 18 pictures of a class in strips of two: nine strips, none cut.
+    # 18 images of a class in strips of two: nine strips, none cut.
     assert len({groups[row] for row in more}) == 27
     other = labelled_rows(
         rows, targets, groups, ("a", "b", "c"), share=0.05, seed=(8,), part="train"
@@ -149,7 +149,7 @@ def test_a_share_that_leaves_a_class_empty_is_refused_for_training_only():
     assert np.bincount(targets[kept]).tolist() == [1, 1, 1]
 
 
-def test_pictures_under_one_lamp_are_no_copies():
+def test_images_under_one_lamp_are_no_copies():
     rng = np.random.default_rng(4)
     lamp = np.linspace(60, 200, 64)[:, None] + np.zeros((8, 64, 64))
     grains = rng.normal(0, 4, (8, 16, 16)).repeat(4, 1).repeat(4, 2)

@@ -1,4 +1,4 @@
-"""`--channels 3`: trained on three copies of the gray picture, shipped as one of gray."""
+"""`--channels 3`: trained on three copies of the gray image, shipped as one of gray."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_of_three(tiny_config, tmp_path_factory):
     return run
 
 
-def pictures(count: int, size: tuple[int, int]) -> torch.Tensor:
+def images(count: int, size: tuple[int, int]) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
     return torch.randint(0, 256, (count, 1, *size), generator=generator, dtype=torch.uint8)
 
@@ -48,11 +48,11 @@ def test_the_encoder_sees_the_standardised_gray_three_times():
     backbone = Backbone("shufflenet", SIZE, channels=3)
     seen: list[torch.Tensor] = []
     backbone.encoder.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    backbone(pictures(2, SIZE))
+    backbone(images(2, SIZE))
     (copies,) = seen
     assert copies.shape == (2, 3, *SIZE)
-    assert copies.stride(1) == 0  # three views of one picture, not three pictures
-    torch.testing.assert_close(copies[:, 2:], standardise(pictures(2, SIZE)))
+    assert copies.stride(1) == 0  # three views of one image, not three images
+    torch.testing.assert_close(copies[:, 2:], standardise(images(2, SIZE)))
 
 
 @pytest.mark.parametrize("name", ENCODER_NAMES)
@@ -62,7 +62,7 @@ def test_the_folded_network_answers_alike_and_is_as_small_as_one_of_gray(name):
     trained = Classifier(Backbone(name, SIZE, channels=3), 4).eval()
     folded = folded_to_gray(trained, config)
     with torch.no_grad():
-        for mine, theirs in zip(folded(pictures(3, SIZE)), trained(pictures(3, SIZE)), strict=True):
+        for mine, theirs in zip(folded(images(3, SIZE)), trained(images(3, SIZE)), strict=True):
             scale = float(theirs.abs().max())
             torch.testing.assert_close(mine, theirs, rtol=0, atol=2e-5 * scale)
     if name == "vit-small":
@@ -102,7 +102,7 @@ def test_a_run_of_three_channels_ships_as_fast_as_one_of_gray(run_of_three, tmp_
     assert shapes[first.input[1]][1:] == (1, 3, 3)
     assert "gray-input" in json.loads((out / "manifest.json").read_text())["rewrites"]
     classifier, _, _ = run_directory.load_classifier(run_of_three)
-    batch = pictures(5, (32, 32))
+    batch = images(5, (32, 32))
     with torch.no_grad():
         expected = torch.softmax(classifier(batch)[0], 1).numpy()
     with open_session(out, "fp32") as session:

@@ -54,8 +54,8 @@ def test_the_small_vit_has_the_published_count_as_a_classifier_of_six():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_odd_sizes_give_an_embedding(name, size, channels):
     encoder = on_meta(name, size, channels)
-    pictures = torch.zeros(2, channels, *size, device="meta")
-    assert encoder(pictures).shape == (2, ENCODERS[name].embedding_size)
+    images = torch.zeros(2, channels, *size, device="meta")
+    assert encoder(images).shape == (2, ENCODERS[name].embedding_size)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_macs_know_recurrent_layers_and_attention():
     for name, size, giga in (("resnet152", (224, 224), 11.51), ("inceptionv3", (299, 299), 5.71)):
         macs = count_macs(on_meta(name, size, 3), channels=3, image_size=size)
         assert macs / 1e9 == pytest.approx(giga, abs=0.02)
-    # One column less for the LSTM is a sixteenth of the picture less for the convolutions.
+    # One column less for the LSTM is a sixteenth of the image less for the convolutions.
     wide, narrow = (
         count_macs(on_meta("cnn-lstm", (16, width)), channels=1, image_size=(16, width))
         for width in (32, 16)
@@ -151,15 +151,15 @@ def test_patches_are_shifted_to_the_four_corners():
     patches = ShiftedPatches(1)
     seen: list[torch.Tensor] = []
     patches.norm.register_forward_hook(lambda *call: seen.append(call[1][0]))
-    picture = torch.arange(32.0 * 48).view(1, 1, 32, 48) + 1
-    assert patches(picture).shape == (1, 2 * 3, 64)
+    image = torch.arange(32.0 * 48).view(1, 1, 32, 48) + 1
+    assert patches(image).shape == (1, 2 * 3, 64)
     whole, *shifted = seen[0].view(1, 2, 3, 16, 16, 5).permute(5, 0, 1, 3, 2, 4).reshape(5, 32, 48)
-    picture = picture[0, 0]
-    assert torch.equal(whole, picture)
+    image = image[0, 0]
+    assert torch.equal(whole, image)
     corners = [(slice(8, None), slice(8, None)), (slice(None, -8), slice(8, None))]
     corners += [(slice(8, None), slice(None, -8)), (slice(None, -8), slice(None, -8))]
     for corner, moved, back in zip(corners, shifted, corners[::-1], strict=True):
-        assert torch.equal(moved[back], picture[corner])
+        assert torch.equal(moved[back], image[corner])
         assert (moved == 0).sum() == 32 * 48 - 24 * 40
 
 
@@ -169,4 +169,4 @@ def test_the_list_leaves_out_what_cannot_take_the_size(capsys):
     assert [row["name"] for row in json.loads(captured.out)] == [
         name for name in ENCODERS if name != "inceptionv3"
     ]
-    assert "left out: inceptionv3 cannot take 40x64 pictures" in captured.err
+    assert "left out: inceptionv3 cannot take 40x64 images" in captured.err

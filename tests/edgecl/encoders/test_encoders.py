@@ -58,7 +58,7 @@ def test_shufflenet_without_batch_norm_has_the_published_count():
         ("shufflenet", (200, 200), 119),
     ],
 )
-def test_macs_of_gray_pictures(name, size, mmacs):
+def test_macs_of_gray_images(name, size, mmacs):
     encoder = build_encoder(name, channels=1, image_size=size)
     assert round(count_macs(encoder, channels=1, image_size=size) / 1e6) == mmacs
 
@@ -80,7 +80,7 @@ def test_odd_sizes_give_an_embedding(name, size, channels):
         ("squeezenet", (16, 64)),
     ],
 )
-def test_a_picture_that_would_shrink_to_nothing_is_refused(name, size):
+def test_a_image_that_would_shrink_to_nothing_is_refused(name, size):
     with pytest.raises(InputError, match="use an image size of at least"):
         build_encoder(name, image_size=size)
 

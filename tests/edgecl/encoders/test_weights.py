@@ -82,10 +82,10 @@ def test_a_gray_encoder_with_summed_weights_answers_like_the_one_of_three_channe
     three.load_state_dict(state_of(shallow))
     gray = build_encoder(shallow, image_size=SIZE)
     find_weights(path, gray, name=shallow).load_into(gray)
-    picture = torch.randn(2, 1, *SIZE)
+    image = torch.randn(2, 1, *SIZE)
     with torch.no_grad():
-        expected = three.eval()(picture.expand(-1, 3, -1, -1))
-        assert torch.allclose(gray.eval()(picture), expected, rtol=1e-3, atol=1e-3)
+        expected = three.eval()(image.expand(-1, 3, -1, -1))
+        assert torch.allclose(gray.eval()(image), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_weights_of_three_channels_and_of_gray_fit_an_encoder_of_three(shallow, tmp_path):
@@ -99,10 +99,10 @@ def test_weights_of_three_channels_and_of_gray_fit_an_encoder_of_three(shallow, 
     find_weights(tmp_path / "gray.safetensors", encoder, name=shallow).load_into(encoder)
     gray = build_encoder(shallow, image_size=SIZE)
     gray.load_state_dict(one)
-    picture = torch.randn(2, 1, *SIZE)
+    image = torch.randn(2, 1, *SIZE)
     with torch.no_grad():
-        answer = encoder.eval()(picture.expand(-1, 3, -1, -1))
-        assert torch.allclose(answer, gray.eval()(picture), rtol=1e-3, atol=1e-3)
+        answer = encoder.eval()(image.expand(-1, 3, -1, -1))
+        assert torch.allclose(answer, gray.eval()(image), rtol=1e-3, atol=1e-3)
 
 
 def test_convolution_biases_that_a_file_lacks_are_nothing():
@@ -142,7 +142,7 @@ def test_weights_of_another_architecture_are_refused_with_the_first_mismatch(tmp
     assert "features.0.weight is 24×3×3×3 in the file and 128×1×3×3 in the encoder" in str(
         error.value
     )
-    assert "leave --weights out" in error.value.mend
+    assert "leave --weights out" in error.value.hint
     with pytest.raises(InputError, match=r"0 of its \d+ tensors match; conv1.weight is not in"):
         find_weights(path, meta("resnet152"), name="resnet152")
 

@@ -63,7 +63,7 @@ def material(labels: tuple[str, str] = LABELS) -> tuple[dict[str, Any], dict[str
         "gate": {
             "max_drop": 0.5,
             "max_escapes": 1.0,
-            "validation_pictures": 40,
+            "validation_images": 40,
             "reference_accuracy": 1.0,
             "comparisons": {name: asdict(comparison) for name, comparison in found.items()},
         },
@@ -73,7 +73,7 @@ def material(labels: tuple[str, str] = LABELS) -> tuple[dict[str, Any], dict[str
         "digest": "ab" * 32,
     }
     rows = [escape.row for escape in found["int8"].escaped]
-    pictures = thumbnails(np.full((40, 16, 100), 90, np.uint8), rows)
+    images = thumbnails(np.full((40, 16, 100), 90, np.uint8), rows)
     details = {
         "algorithms": [
             {
@@ -108,9 +108,9 @@ def material(labels: tuple[str, str] = LABELS) -> tuple[dict[str, Any], dict[str
                     "reference_confidence": escape.reference_confidence,
                     "answered": escape.answer,
                     "confidence": escape.confidence,
-                    "picture": picture,
+                    "image": image,
                 }
-                for escape, picture in zip(found["int8"].escaped, pictures, strict=True)
+                for escape, image in zip(found["int8"].escaped, images, strict=True)
             ]
         },
         "notes": [caveat(found["fp32"], LIMITS)],
@@ -151,7 +151,7 @@ def test_a_full_page(tmp_path, check_page):
     assert page.tags.count("svg") == 2
 
 
-def test_recall_shows_by_how_many_pictures_it_changed(tmp_path, check_page):
+def test_recall_shows_by_how_many_images_it_changed(tmp_path, check_page):
     text = " ".join(page_of(check_page, tmp_path, *material()).text.split())
     assert "pit20100.0 % 100.0 % −290.0 %" in text
     assert "clean20100.0 % 100.0 % 100.0 %" in text
@@ -222,13 +222,13 @@ def test_names_are_text_whatever_they_say(tmp_path, check_page, name):
 
 
 @pytest.mark.parametrize(
-    "picture", ["", None, "no base64!", base64.b64encode(b"<svg onload=x>").decode(), 7]
+    "image", ["", None, "no base64!", base64.b64encode(b"<svg onload=x>").decode(), 7]
 )
-def test_what_is_no_png_is_no_picture(tmp_path, check_page, picture):
+def test_what_is_no_png_is_no_image(tmp_path, check_page, image):
     manifest, details = material()
-    details["escapes"]["int8"] = [{"file": "a.png", "picture": picture}]
+    details["escapes"]["int8"] = [{"file": "a.png", "image": image}]
     page = page_of(check_page, tmp_path, manifest, details)
-    assert "no picture" in page.text
+    assert "no image" in page.text
     assert "img" not in page.tags
 
 
@@ -282,14 +282,14 @@ def test_what_a_range_cuts_off():
     assert hair["cut_text"] == "under 0.01 %"
 
 
-def test_how_many_pictures_are_enough():
+def test_how_many_images_are_enough():
     curve: list[dict[str, Any]] = [
         {"images": 64, "accuracies": [0.98, 0.99]},
         {"images": 16, "accuracies": [0.985, 0.98], "enough": True},
         {"images": 4, "accuracies": [0.7]},
     ]
     text = curve_text(curve, 0.99)
-    assert "With 64 pictures INT8 reaches 98.50 % on average, as trained it is 99.00 %." in text
+    assert "With 64 images INT8 reaches 98.50 % on average, as trained it is 99.00 %." in text
     assert "16 are enough" in text
     assert "No size shows that it is enough" in curve_text([curve[0], curve[2]], None)
     assert curve_text([], 0.9) == ""

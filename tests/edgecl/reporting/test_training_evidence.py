@@ -1,4 +1,4 @@
-"""What the page shows beyond scores: calibration, embeddings, and mistakes as pictures."""
+"""What the page shows beyond scores: calibration, embeddings, and mistakes as images."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def write_run(
     return run
 
 
-def pictures_of(path: Path) -> list[np.ndarray]:
+def images_of(path: Path) -> list[np.ndarray]:
     found = re.findall(r'src="data:image/png;base64,([^"]+)"', path.read_text(encoding="utf-8"))
     encoded = [np.frombuffer(base64.b64decode(data), np.uint8) for data in found]
     return [np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED)) for data in encoded]
@@ -85,20 +85,20 @@ def pictures_of(path: Path) -> list[np.ndarray]:
 
 def numbers_in_plot(path: Path) -> list[str]:
     html = path.read_text(encoding="utf-8")
-    start = html.index('aria-label="The test pictures')
+    start = html.index('aria-label="The test images')
     plot = html[start : html.index("</svg>", start)]
     return re.findall(r"<text[^>]*>\s*([^<\s]+)\s*</text>", plot)
 
 
-def test_the_page_shows_the_kept_pictures_in_their_order(tmp_path, check_page):
+def test_the_page_shows_the_kept_images_in_their_order(tmp_path, check_page):
     path = training_page(write_run(tmp_path / "run"))
     page = check_page(path)
-    pictures = pictures_of(path)
-    assert len(pictures) == 2
-    for rank, picture in enumerate(pictures, start=1):
-        np.testing.assert_array_equal(picture, shade(rank))
+    images = images_of(path)
+    assert len(images) == 2
+    for rank, image in enumerate(images, start=1):
+        np.testing.assert_array_equal(image, shade(rank))
     assert page.text.index("sure.png") < page.text.index("torn.png")
-    for text in ("97.0 %", "3.0 %", "2 of 3 pictures were answered wrongly"):
+    for text in ("97.0 %", "3.0 %", "2 of 3 images were answered wrongly"):
         assert text in page.text
     assert 'width="40" height="30"' in path.read_text(encoding="utf-8")
 
@@ -109,7 +109,7 @@ def test_strips_get_a_wider_place(tmp_path):
         assert ('class="mistakes wide"' in path.read_text(encoding="utf-8")) == wide
 
 
-def test_the_numbers_in_the_plot_are_those_of_the_pictures(tmp_path):
+def test_the_numbers_in_the_plot_are_those_of_the_images(tmp_path):
     assert numbers_in_plot(training_page(write_run(tmp_path / "run"))) == ["1", "2"]
 
 
@@ -129,20 +129,20 @@ def test_a_run_without_the_new_files_has_the_table_of_old(tmp_path, check_page):
 
 def test_no_mistake_is_said_so(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path / "run", wrong=[], places=PLACES[:1])))
-    assert "None of the 1 pictures of the test part was answered wrongly." in page.text
+    assert "None of the 1 images of the test part was answered wrongly." in page.text
     assert "img" not in page.tags
     assert "answered wrongly\n" not in page.text
 
 
 @pytest.mark.parametrize("damage", ["gone", "text", "short", "empty size", "huge"])
-def test_a_damaged_picture_costs_only_itself(tmp_path, check_page, damage):
+def test_a_damaged_image_costs_only_itself(tmp_path, check_page, damage):
     run = write_run(tmp_path / "run")
-    picture = run / "mistakes" / "01.png"
-    data = picture.read_bytes()
+    image = run / "mistakes" / "01.png"
+    data = image.read_bytes()
     if damage == "gone":
-        picture.unlink()
+        image.unlink()
     else:
-        picture.write_bytes(
+        image.write_bytes(
             {
                 "text": b"<script>alert(1)</script>",
                 "short": data[:20],
@@ -152,10 +152,10 @@ def test_a_damaged_picture_costs_only_itself(tmp_path, check_page, damage):
         )
     path = training_page(run)
     page = check_page(path)
-    assert len(pictures_of(path)) == 1
-    assert "no picture" in page.text
+    assert len(images_of(path)) == 1
+    assert "no image" in page.text
     assert "sure.png" in page.text
-    assert "1 picture(s) missing or damaged" in page.text
+    assert "1 image(s) missing or damaged" in page.text
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_file_names_are_text_whatever_they_say(tmp_path, check_page, name):
     path = training_page(write_run(tmp_path / "run", result=result, wrong=wrong, places=places))
     page = check_page(path)
     assert page.text.count(name) >= 4  # per class, card twice, legend
-    assert len(pictures_of(path)) == 1
+    assert len(images_of(path)) == 1
 
 
 def test_a_name_that_is_no_utf8_gets_a_sign_in_its_place(tmp_path, check_page):
@@ -233,7 +233,7 @@ def test_bins_that_make_no_sense_are_left_out(tmp_path, check_page, reliability)
 def test_rows_without_a_place_or_a_class_are_left_out(tmp_path, check_page, row):
     places = [*PLACES, ("odd.png", *row)]
     page = check_page(training_page(write_run(tmp_path / "run", places=places)))
-    assert "The 3 test pictures" in page.text
+    assert "The 3 test images" in page.text
 
 
 def test_the_method_and_its_limits_are_told(tmp_path, check_page):
@@ -244,7 +244,7 @@ def test_the_method_and_its_limits_are_told(tmp_path, check_page):
     page = check_page(
         training_page(write_run(tmp_path / "b", result={**RESULT, "embedding": thinned}))
     )
-    assert "3 of 900 test pictures" in page.text
+    assert "3 of 900 test images" in page.text
     assert "principal components" in page.text
 
 

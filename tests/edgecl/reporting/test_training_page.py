@@ -131,7 +131,7 @@ def test_the_papers_protocol_is_called_what_it_is(tmp_path, check_page):
 @pytest.mark.parametrize(
     ("choices", "groups", "leaks"),
     [
-        ({"data": "pictures", "groups": ""}, 30, True),  # every picture its own group
+        ({"data": "images", "groups": ""}, 30, True),  # every image its own group
         ({"data": "neu", "groups": ""}, 12, False),  # a known set brings its groups
         ({"data": "neu", "groups": "neu.csv"}, 30, False),
         ({"data": "", "groups": ""}, 30, False),  # drawn surfaces know their strips
@@ -144,9 +144,9 @@ def test_a_grouped_split_without_groups_gets_no_tick(tmp_path, check_page, choic
 
 
 def test_an_allowed_leak_stands_on_the_page(tmp_path, check_page):
-    note = "leaks: 3 of 9 unlabelled pictures are copies; grouped: no group is on two sides."
+    note = "leaks: 3 of 9 unlabelled images are copies; grouped: no group is on two sides."
     page = check_page(training_page(write_run(tmp_path, {**RESULT, "protocol_note": note})))
-    assert "Pretrained on held-out pictures: it leaks." in page.text
+    assert "Pretrained on held-out images: it leaks." in page.text
 
 
 @pytest.mark.parametrize("label", [HOSTILE, "a$b$c", "_hidden", "x--><b>", '" onload="', "猫 😀"])
@@ -179,7 +179,7 @@ def test_many_classes_one_of_them_never_tested(tmp_path, check_page):
         "roc": {label: {"fpr": [0, 0, 1], "tpr": [0, 1, 1]} for label in labels},
     }
     page = check_page(training_page(write_run(tmp_path, result)))
-    # A class without pictures is no class that was missed.
+    # A class without images is no class that was missed.
     assert "0.0 %" not in re.sub(r"\d0\.0 %", "", page.text)
 
 

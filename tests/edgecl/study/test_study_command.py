@@ -73,7 +73,7 @@ def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check
     kinds = {entry["kind"] for entry in summary["comparisons"]}
     assert kinds == {"pretraining", "inflation"}
     for entry in summary["conditions"]:
-        assert entry["pictures"] == 280
+        assert entry["images"] == 280
         assert entry["runs"] == entry["expected_runs"] == 2
         assert entry["published"] is None  # the paper's figures are of NEU, not of drawn surfaces
 
@@ -210,7 +210,7 @@ def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_
     ("arguments", "message"),
     [
         ([], "nothing says which grid to run; start with --preset"),
-        (["--preset", "neu-cpu"], "the preset neu-cpu needs pictures; give --data"),
+        (["--preset", "neu-cpu"], "the preset neu-cpu needs images; give --data"),
         (["--preset", "smoke", "--arm", "clean"], "'clean' pretrains on unlabelled sets alone"),
         (["--preset", "smoke", "--encoder", "alexnet"], "'alexnet' is not one of"),
     ],

@@ -106,8 +106,8 @@ def test_every_precision_becomes_a_model(make_bundle, tmp_path):
         assert config.dynamic_batching.max_queue_delay_microseconds == 200
         assert config.version_policy.latest.num_versions == 1
         assert [(group.count, group.kind) for group in config.instance_group] == [(2, 2)]
-        (picture,) = config.input
-        assert (picture.name, picture.data_type, list(picture.dims)) == ("image", 2, [1, 32, 48])
+        (image,) = config.input
+        assert (image.name, image.data_type, list(image.dims)) == ("image", 2, [1, 32, 48])
         probabilities, embedding = config.output
         assert (probabilities.name, list(probabilities.dims)) == ("probabilities", [3])
         assert (embedding.name, list(embedding.dims)) == ("embedding", [128])
@@ -121,7 +121,7 @@ def test_every_precision_becomes_a_model(make_bundle, tmp_path):
         assert (folder / "1" / "model.onnx").read_bytes() == source.read_bytes()
 
 
-def test_some_precisions_one_picture_at_a_time(make_bundle, tmp_path):
+def test_some_precisions_one_image_at_a_time(make_bundle, tmp_path):
     bundle = make_bundle(precisions=("fp32", "int8"))
     names = write_triton(bundle, tmp_path / "m", precisions=["int8"], max_batch=1, threads=2)
     assert names == ["tiny_int8"]

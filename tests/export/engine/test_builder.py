@@ -71,7 +71,7 @@ def test_an_operator_of_another_domain_is_named_with_its_node(rtx):
         RefusedGraphError, match=r"model\.onnx: operator Blur \(node my_blur\)"
     ) as e:
         build_engine(rtx, graph(nodes, domains=["acme"]), SM86, where="model.onnx")
-    assert "onnxruntime" in e.value.mend
+    assert "onnxruntime" in e.value.hint
     assert e.value.exit_code == 2
 
 
@@ -137,7 +137,7 @@ def test_a_cut_file_is_refused(convolution, rtx):
         build_engine(rtx, convolution[: len(convolution) // 2], SM86)
 
 
-def test_a_picture_size_that_is_open_is_refused(rtx):
+def test_a_image_size_that_is_open_is_refused(rtx):
     node = helper.make_node("Relu", ["x"], ["y"], name="relu_0")
     with pytest.raises(InputError, match=r"'x' of the graph has no fixed size"):
         build_engine(rtx, graph([node], shape=("N", 1, "H", "W")), SM86)
@@ -160,7 +160,7 @@ def test_what_the_builder_cannot_compile_is_told_in_its_words(rtx):
 def test_a_gpu_that_the_builder_does_not_know_is_refused(convolution, rtx):
     with pytest.raises(InputError, match=r"compute capability 3\.5") as caught:
         build_engine(rtx, convolution, BuildOptions(capabilities=("3.5",)))
-    assert "8.6" in caught.value.mend
+    assert "8.6" in caught.value.hint
 
 
 @pytest.mark.parametrize("sizes", [(0, 1, 1), (2, 1, 4), (1, 4, 2)])

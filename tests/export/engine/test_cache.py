@@ -88,7 +88,7 @@ def test_why_an_engine_is_not_the_one_wanted(fields, reason):
     assert mismatch(engine(**fields), WANTED) == reason
 
 
-def test_without_options_any_engine_for_single_pictures_does():
+def test_without_options_any_engine_for_single_images_does():
     wanted = replace(WANTED, options=None)
     assert mismatch(engine(batches=(1, 4, 8), options={"level": 5}), wanted) == ""
     assert mismatch(engine(batches=(2, 4, 8)), wanted) == "it takes no batch below 2"
@@ -169,14 +169,14 @@ def test_a_user_without_a_home_has_only_the_bundles_folder(tmp_path, monkeypatch
     assert engine_folders(tmp_path) == (tmp_path / "engines",)
     with pytest.raises(InputError, match="this user has no home") as caught:
         engine_folders(tmp_path, own_only=True)
-    assert "XDG_CACHE_HOME" in caught.value.mend
+    assert "XDG_CACHE_HOME" in caught.value.hint
 
 
 def test_where_nothing_can_be_written_the_variable_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="there is no folder for engines") as caught:
         writable_folder([tmp_path / "file" / "engines"])
-    assert "XDG_CACHE_HOME" in caught.value.mend
+    assert "XDG_CACHE_HOME" in caught.value.hint
 
 
 def test_a_link_in_the_locks_place_is_not_followed(tmp_path):

@@ -68,7 +68,7 @@ def test_too_little_names_both_figures_and_the_workspace_that_would_fit(jetson):
         preflight(ORIN, 10 * MIB, SIZE, BuildOptions(), root=root)
     assert "850 MiB of main memory, which the GPU shares, is free" in caught.value.problem
     assert "about 986 MiB are needed (256 MiB of them workspace" in caught.value.problem
-    assert "--workspace 120 (MiB) or less" in caught.value.mend
+    assert "--workspace 120 (MiB) or less" in caught.value.hint
     fitting = BuildOptions(workspace=120 * MIB)
     assert preflight(ORIN, 10 * MIB, SIZE, fitting, root=root) is fitting
 
@@ -76,5 +76,5 @@ def test_too_little_names_both_figures_and_the_workspace_that_would_fit(jetson):
 def test_where_no_workspace_is_small_enough_the_batch_is_named():
     with pytest.raises(InputError) as caught:
         preflight(t4(300 * MIB), 10 * MIB, SIZE, BuildOptions(Batches(1, 1, 8)))
-    assert "--max-batch" in caught.value.mend
-    assert "no --workspace is small enough" in caught.value.mend
+    assert "--max-batch" in caught.value.hint
+    assert "no --workspace is small enough" in caught.value.hint

@@ -172,7 +172,7 @@ def test_a_cache_that_others_can_write_is_not_the_boxs_own(ask):
     folder.chmod(0o777)
     with pytest.raises(InputError, match="can be written by other users") as caught:
         ask(own_only=True)
-    assert "chmod go-w" in caught.value.mend
+    assert "chmod go-w" in caught.value.hint
 
 
 def test_a_model_that_is_not_the_manifests_is_never_built(ask, bundle):
@@ -208,7 +208,7 @@ def test_too_little_memory_refuses_before_the_build(ask, bundle, monkeypatch):
     builds = counting(monkeypatch)
     with pytest.raises(InputError, match="800 MiB of GPU memory is free") as caught:
         ask(box=probe(free_memory=800 * 2**20))
-    assert "--workspace" in caught.value.mend
+    assert "--workspace" in caught.value.hint
     assert builds == []
     assert left_in(bundle) == []
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.gate.comparison import LISTED, compare
-from export.gate.decision import Limits, caveat, pictures_to_prove, reason_to_refuse
+from export.gate.decision import Limits, caveat, images_to_prove, reason_to_refuse
 from runtime.statistics import share_interval
 
 LABELS = ("clean", "pit", "scratch")
@@ -45,11 +45,11 @@ def test_what_is_measured():
     assert [entry.label for entry in comparison.classes] == ["0", "1", "2"]
 
 
-def test_recall_per_class_and_a_class_without_a_picture():
+def test_recall_per_class_and_a_class_without_a_image():
     comparison = judged([0, 0, 2, 2], [0, 2, 2, 0], [0, 0, 2, 2])
     clean, pit, scratch = comparison.classes
     assert (clean.reference_recall, clean.recall, clean.lost) == (1.0, 0.5, 1)
-    assert (pit.reference_recall, pit.recall, pit.pictures) == (None, None, 0)
+    assert (pit.reference_recall, pit.recall, pit.images) == (None, None, 0)
     assert (scratch.reference_recall, scratch.recall, scratch.escapes) == (1.0, 0.5, 1)
     assert clean.escapes == 0  # a clean part that is rejected is no escape
 
@@ -145,10 +145,10 @@ def test_a_drop_beyond_the_limit_is_refused(wrong, limit, refused):
     assert bool(reason) == refused
     if refused:
         assert "1.00 points" in reason
-        assert "200 validation pictures" in reason
+        assert "200 validation images" in reason
 
 
-def test_the_reason_names_the_class_the_pictures_and_the_interval():
+def test_the_reason_names_the_class_the_images_and_the_interval():
     comparison = judged(
         [1] * 50 + [2] * 50, [1] * 48 + [0] * 2 + [2] * 45 + [0] * 5, [1] * 50 + [2] * 50
     )
@@ -178,7 +178,7 @@ def test_a_rise_is_never_refused():
 
 @pytest.mark.parametrize("limit", [0.002, 0.005, 0.01, 0.3])
 def test_what_proves_a_limit_is_the_least_that_does(limit):
-    needed = pictures_to_prove(limit)
+    needed = images_to_prove(limit)
     assert needed is not None
     assert share_interval(0, needed)[1] <= limit < share_interval(0, needed - 1)[1]
 
@@ -186,7 +186,7 @@ def test_what_proves_a_limit_is_the_least_that_does(limit):
 def test_a_part_that_is_too_small_says_so_and_a_large_one_does_not():
     small = judged([1] * 30, [1] * 30, [1] * 30)
     text = caveat(small, Limits(0.5, 1))
-    assert "30 validation pictures cannot prove a limit of 0.5% (765 would)" in text
+    assert "30 validation images cannot prove a limit of 0.5% (765 would)" in text
     assert "30 defects that FP32 caught cannot prove a limit of 1% (381 would)" in text
     assert f"reaches {share_interval(0, 30)[1]:.2%}" in text
     assert "no number would" in caveat(small, Limits(0, 100))
@@ -198,7 +198,7 @@ def test_a_part_that_is_too_small_says_so_and_a_large_one_does_not():
 def test_answers_that_do_not_pair_are_an_error():
     with pytest.raises(ValueError, match="answers of shapes"):
         compare(answers([0]), answers([0, 1]), np.zeros(1, np.int64))
-    with pytest.raises(ValueError, match="for 0 pictures"):
+    with pytest.raises(ValueError, match="for 0 images"):
         compare(answers([]), answers([]), np.zeros(0, np.int64))
     with pytest.raises(ValueError, match="3 probabilities for 2 labels"):
         compare(answers([0]), answers([0]), np.zeros(1, np.int64), labels=("a", "b"))

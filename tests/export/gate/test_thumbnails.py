@@ -1,4 +1,4 @@
-"""Pictures of what escapes."""
+"""Images of what escapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from export.gate.thumbnails import MOST, thumbnails
 from runtime.image.decode import decode_gray
 
 
-def test_the_pictures_asked_for_in_their_order_and_small():
+def test_the_images_asked_for_in_their_order_and_small():
     images = np.zeros((5, 128, 800), np.uint8)
     images[3] = 200
     first, second = (decode_gray(base64.b64decode(text)) for text in thumbnails(images, [3, 0]))

@@ -32,7 +32,7 @@ POOLED, PLAIN = "shufflenet", "convnet"
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, (6, *SIZE), np.uint8)
 
 
@@ -48,8 +48,8 @@ def models():
 
 
 @pytest.fixture(scope="module")
-def ranges(models, pictures):
-    return {name: collect_ranges(model, pictures) for name, model in models.items()}
+def ranges(models, images):
+    return {name: collect_ranges(model, images) for name, model in models.items()}
 
 
 def layer_of(model) -> FirstLayer:
@@ -58,9 +58,9 @@ def layer_of(model) -> FirstLayer:
     return layer
 
 
-def answers(model, pictures):
+def answers(model, images):
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(["probabilities", "embedding"], {"image": pictures[:, None]})
+    return session.run(["probabilities", "embedding"], {"image": images[:, None]})
 
 
 def kinds_of_weights(model):
@@ -80,7 +80,7 @@ def test_first_layers_are_found_with_what_follows_them(models):
     assert plain.pool is None
 
 
-def test_all_forms_of_the_first_layer_are_exact(models, pictures):
+def test_all_forms_of_the_first_layer_are_exact(models, images):
     for name, model in models.items():
         layer = layer_of(model)
         forms = [with_patches(model, layer)[0], with_pairs(model, layer)[0]]
@@ -89,9 +89,7 @@ def test_all_forms_of_the_first_layer_are_exact(models, pictures):
         for form in forms:
             onnx.checker.check_model(form, full_check=True)
             assert form.graph.node != model.graph.node
-            for before, after in zip(
-                answers(model, pictures), answers(form, pictures), strict=True
-            ):
+            for before, after in zip(answers(model, images), answers(form, images), strict=True):
                 np.testing.assert_allclose(after, before, atol=1e-5, err_msg=name)
 
 
@@ -160,14 +158,14 @@ def test_a_first_layer_that_is_kept_is_left_alone(models, ranges):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("session_of", [OnnxRuntimeSession, OpenVinoSession])
-def test_both_engines_run_both_files(models, ranges, pictures, tmp_path, engine, session_of):
+def test_both_engines_run_both_files(models, ranges, images, tmp_path, engine, session_of):
     for name, model in models.items():
         path = tmp_path / "model.int8.onnx"
         int8 = quantize_for_cpu(model, ranges[name], engine=engine)
         onnx.save(int8, path)
-        expected, _ = answers(model, pictures)
+        expected, _ = answers(model, images)
         with session_of(path, precision="int8", threads=1) as session:
-            given = session.infer(pictures[:, None]).probabilities
+            given = session.infer(images[:, None]).probabilities
         np.testing.assert_allclose(given, expected, atol=0.02)
         assert list(int8.metadata_props) == list(model.metadata_props)
 

@@ -224,7 +224,7 @@ def test_a_breach_is_found_by_its_rule_at_its_node(spoil):
     findings = lint(spoiled(spoil))
     assert {finding.rule for finding in findings} == {rule}
     assert findings[0].node == node
-    assert findings[0].mend
+    assert findings[0].hint
 
 
 def test_every_rule_has_a_graph_that_breaks_it():

@@ -32,7 +32,7 @@ def classifier_of(name: str) -> Classifier:
                 assert module.running_var is not None
                 module.running_mean.uniform_(-0.2, 0.2)
                 module.running_var.uniform_(0.5, 1.5)
-        classifier.head.weight.mul_(20)  # probabilities that differ between pictures
+        classifier.head.weight.mul_(20)  # probabilities that differ between images
     return classifier.eval()
 
 

@@ -17,7 +17,7 @@ from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, networ
 
 
 @pytest.fixture(scope="module")
-def images() -> np.ndarray:
+def draw_images() -> np.ndarray:
     """Noise of several grains: finer and coarser structure, as on metal."""
     noise = np.random.default_rng(0).integers(0, 256, (12, *SIZE), np.uint8)
     return np.stack([cv2.GaussianBlur(one, (0, 0), 1 + row % 4) for row, one in enumerate(noise)])
@@ -57,7 +57,7 @@ def test_the_scale_in_the_graph_is_the_range_over_255(fp32, observation, method)
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in int8.graph.initializer}
     checked = 0
     for node in int8.graph.node:
-        # Patches of the picture have its range.
+        # Patches of the image have its range.
         name = node.input[0].removesuffix("_patches")
         low, high = ranges.get(name, (0.0, 0.0))
         if node.op_type == "QuantizeLinear" and low < 0 < high:

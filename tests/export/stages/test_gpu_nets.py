@@ -26,8 +26,8 @@ def test_nvidias_builder_takes_them(bundle, rtx):
         assert read_engine_file(path).contract == nets.contract()
 
 
-def test_their_answers_tell_pictures_apart_and_are_alike_in_both_precisions(bundle):
-    batch = nets.pictures(4)
+def test_their_answers_tell_images_apart_and_are_alike_in_both_precisions(bundle):
+    batch = nets.images(4)
     half, eight = (
         nets.on_the_cpu(bundle.onnx_path(name, target="tensorrt"), batch)
         for name in ("fp16", "int8")

@@ -93,9 +93,9 @@ def test_torch_onnx_and_the_line_give_the_same_answers(classifier, fp32, frames,
 def test_the_graph_is_what_the_contract_says(fp32):
     assert [entry.version for entry in fp32.opset_import if not entry.domain] == [OPSET]
     assert "BatchNormalization" not in {node.op_type for node in fp32.graph.node}
-    (picture,) = fp32.graph.input
-    assert picture.type.tensor_type.elem_type == onnx.TensorProto.UINT8
-    shape = [d.dim_param or d.dim_value for d in picture.type.tensor_type.shape.dim]
+    (image,) = fp32.graph.input
+    assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    shape = [d.dim_param or d.dim_value for d in image.type.tensor_type.shape.dim]
     assert isinstance(shape[0], str)
     assert shape[1:] == [1, *SIZE]
     for output in fp32.graph.output:

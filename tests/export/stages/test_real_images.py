@@ -1,7 +1,7 @@
-"""Every network's FP32 and FP16 graph beside torch, on real pictures.
+"""Every network's FP32 and FP16 graph beside torch, on real images.
 
 Untrained networks answer nearly evenly, and what is even cannot change much; what they make of
-two pictures differs so little that a head fitted to it magnifies every rounding. So each is
+two images differs so little that a head fitted to it magnifies every rounding. So each is
 trained for a few steps. ResNet-50 needs hundreds to be as steady as FP16 asks for: after 60 of
 them FP16 changed a probability by 0.007, after 200 by 0.003.
 """
@@ -30,11 +30,11 @@ from runtime.session.opening import installed_engines
 
 DATA = Path(os.environ.get("EDGECL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = pytest.mark.skipif(
-    not (DATA / "neu_cls").is_dir(), reason=f"no NEU pictures in {DATA}; set EDGECL_DATA"
+    not (DATA / "neu_cls").is_dir(), reason=f"no NEU images in {DATA}; set EDGECL_DATA"
 )
 
 LABELS = ("crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches")
-PICTURES = 200
+IMAGES = 200
 TAUGHT, BATCH = 40, 24
 USUAL_EPOCHS, EPOCHS = 6, {"squeezenet": 50, "resnet50": 20, "resnet50-pooled": 20}
 USUAL_RATE, RATES = 1e-3, {"vgg19": 1e-4}
@@ -55,14 +55,14 @@ ENCODERS = [
 
 @dataclass
 class Exported:
-    """A network's answers on `PICTURES` pictures, as trained and by artefact and engine."""
+    """A network's answers on `IMAGES` images, as trained and by artefact and engine."""
 
     trained: np.ndarray
     answers: dict[tuple[str, str], np.ndarray]
 
 
-def pictures(size: tuple[int, int], numbers: range) -> np.ndarray:
-    """The NEU pictures of these numbers, of each class, in the model's size."""
+def draw_images(size: tuple[int, int], numbers: range) -> np.ndarray:
+    """The NEU images of these numbers, of each class, in the model's size."""
     read = [
         cv2.imread(str(DATA / "neu_cls" / label / f"{label}_{number}.jpg"), cv2.IMREAD_GRAYSCALE)
         for label in LABELS
@@ -75,7 +75,7 @@ def network(name: str, size: tuple[int, int]) -> Classifier:
     """A network after a short training."""
     torch.manual_seed(0)
     classifier = Classifier(Backbone(name, size), len(LABELS))
-    images = torch.from_numpy(pictures(size, range(1, TAUGHT + 1))[:, None])
+    images = torch.from_numpy(draw_images(size, range(1, TAUGHT + 1))[:, None])
     targets = torch.arange(len(LABELS)).repeat_interleave(TAUGHT)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=RATES.get(name, USUAL_RATE))
     for _ in range(EPOCHS.get(name, USUAL_EPOCHS)):
@@ -92,7 +92,7 @@ def network(name: str, size: tuple[int, int]) -> Classifier:
 def exported(request, tmp_path_factory):
     size = SIZES.get(request.param, (32, 32))
     classifier = network(request.param, size)
-    images = pictures(size, range(101, 101 + -(-PICTURES // len(LABELS))))[:PICTURES]
+    images = draw_images(size, range(101, 101 + -(-IMAGES // len(LABELS))))[:IMAGES]
     contract = ModelContract(InputContract(*size), LABELS)
     raw = to_onnx(classifier, contract)
     graphs = {

@@ -31,7 +31,7 @@ CALIBRATED = (
     "cnn-lstm",
     "vit-small",
 )
-# The paper's size for its two that matter most; small pictures compile the same layers sooner.
+# The paper's size for its two that matter most; small images compile the same layers sooner.
 SIZES = {"convnet": (128, 800), "shufflenet": (128, 800), "inceptionv3": (80, 80)}
 # A T4, and what most engines for x86 boxes are built for.
 OPTIONS = BuildOptions(Batches(1, 1, 4), capabilities=("7.5", "8.6"))

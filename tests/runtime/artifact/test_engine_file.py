@@ -58,7 +58,7 @@ def test_an_engine_that_was_cut_is_told_by_its_hash(engine):
     engine.path.write_bytes(PLAN[:-1])
     with pytest.raises(InputError, match=r"abc\.engine was cut short or changed") as caught:
         read_engine_file(engine.path)
-    assert "edgecl run" in caught.value.mend
+    assert "edgecl run" in caught.value.hint
     assert read_sidecar(engine.path) == engine
 
 

@@ -208,7 +208,7 @@ def test_few_frames_drift_and_a_wide_median_are_invalid():
     assert "slower" in finding.text
     noisy = np.random.default_rng(0).lognormal(15, 1.0, (40, 10)).astype(np.int64)
     assert "uncertain_median" in codes(judge_side(noisy))
-    assert all(finding.mend for finding in judge_side(noisy))
+    assert all(finding.hint for finding in judge_side(noisy))
 
 
 def test_the_machines_own_troubles_are_invalid():

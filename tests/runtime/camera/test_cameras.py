@@ -18,7 +18,7 @@ from runtime.image.decode import decode_gray
 SHAPE = (48, 64)
 
 
-def picture(number: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+def image(number: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
     grain = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
     return np.asarray(cv2.GaussianBlur(grain, (5, 5), 0), np.uint8)
 
@@ -28,7 +28,7 @@ def write_avi(path: Path, frames: int = 20) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, codec, 30.0, SHAPE[::-1])
     assert writer.isOpened()
     for number in range(frames):
-        writer.write(cv2.cvtColor(picture(number), cv2.COLOR_GRAY2BGR))
+        writer.write(cv2.cvtColor(image(number), cv2.COLOR_GRAY2BGR))
     writer.release()
     return path
 
@@ -76,7 +76,7 @@ def test_a_video_cut_within_a_frame_is_faulty_there_and_named(tmp_path):
     assert str(path) in frames[-1].fault
     assert error is not None
     assert "in the middle of frame 13 of 20" in error.problem
-    assert "record it again" in error.mend
+    assert "record it again" in error.hint
 
 
 def test_a_video_cut_between_frames_says_how_many_it_had(tmp_path):
@@ -107,7 +107,7 @@ def test_other_codecs_come_as_bgr(tmp_path):
     if not writer.isOpened():
         pytest.skip("this OpenCV cannot write mp4v")
     for number in range(9):
-        writer.write(cv2.cvtColor(picture(number), cv2.COLOR_GRAY2BGR))
+        writer.write(cv2.cvtColor(image(number), cv2.COLOR_GRAY2BGR))
     writer.release()
     frames, error = read_all(open_camera(str(path)))
     assert error is None
@@ -125,31 +125,31 @@ def test_a_file_that_is_no_video(tmp_path):
 
 def test_a_folder_in_natural_order_with_broken_files_and_odd_sizes(tmp_path):
     for number, shape in ((1, SHAPE), (2, (31, 17)), (10, (100, 3))):
-        cv2.imwrite(str(tmp_path / f"frame_{number}.png"), picture(number, shape))
-    (tmp_path / "frame_3.png").write_text("a text file with a picture's name")
-    ok, encoded = cv2.imencode(".jpg", picture(4))
+        cv2.imwrite(str(tmp_path / f"frame_{number}.png"), image(number, shape))
+    (tmp_path / "frame_3.png").write_text("a text file with an image's name")
+    ok, encoded = cv2.imencode(".jpg", image(4))
     assert ok
     (tmp_path / "frame_4.jpg").write_bytes(encoded.tobytes()[:-200])
     (tmp_path / "frame_5.bmp").touch()
-    (tmp_path / "README.txt").write_text("is not a picture and not a frame")
+    (tmp_path / "README.txt").write_text("is not an image and not a frame")
     frames, error = read_all(open_camera(str(tmp_path)))
     assert error is None
     shapes = [None if frame.pixels is None else frame.pixels.shape for frame in frames]
     assert shapes == [SHAPE, (31, 17), None, None, None, (100, 3)]
     faults = [frame.fault for frame in frames if frame.fault]
-    assert "frame_3.png: it is not a picture" in faults[0]
+    assert "frame_3.png: it is not an image" in faults[0]
     assert "frame_4.jpg: the JPEG is cut short" in faults[1]
     assert "frame_5.bmp: the file is empty" in faults[2]
 
 
-def test_a_folder_without_pictures(tmp_path):
+def test_a_folder_without_images(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(InputError, match="no pictures in"):
+    with pytest.raises(InputError, match="no images in"):
         open_camera(str(tmp_path))
 
 
-def test_one_picture_is_a_stream_of_one_frame(tmp_path):
-    cv2.imwrite(str(tmp_path / "part.png"), picture(0))
+def test_one_image_is_a_stream_of_one_frame(tmp_path):
+    cv2.imwrite(str(tmp_path / "part.png"), image(0))
     frames, error = read_all(open_camera(str(tmp_path / "part.png")))
     assert error is None
     assert [frame.name for frame in frames] == ["part.png"]
@@ -163,7 +163,7 @@ def test_a_source_that_is_not_there(source, tmp_path, monkeypatch):
     with pytest.raises(InputError) as caught:
         open_camera(source)
     assert "no such file, folder or device" in caught.value.problem
-    assert "--camera demo" in caught.value.mend
+    assert "--camera demo" in caught.value.hint
 
 
 def test_a_camera_that_is_not_there_names_what_was_tried():
@@ -171,8 +171,8 @@ def test_a_camera_that_is_not_there_names_what_was_tried():
         open_camera("97")
     assert "camera 97" in caught.value.problem
     assert "OpenCV" in caught.value.problem
-    assert "video file" in caught.value.mend
-    assert "--camera demo" in caught.value.mend
+    assert "video file" in caught.value.hint
+    assert "--camera demo" in caught.value.hint
     with pytest.raises(InputError, match="has a rate of its own"):
         open_camera("97", rate=10)
 
@@ -204,7 +204,7 @@ class FakeDriver:
         return self.left >= 0
 
     def retrieve(self) -> tuple[bool, np.ndarray | None]:
-        return (True, picture(self.left)) if self.decodes else (False, None)
+        return (True, image(self.left)) if self.decodes else (False, None)
 
     def release(self) -> None:
         self.released += 1
@@ -265,8 +265,8 @@ def test_closing_ends_the_wait_for_a_lost_camera():
 
 
 def test_a_paced_file_is_live_and_closing_ends_its_wait(tmp_path):
-    cv2.imwrite(str(tmp_path / "a_1.png"), picture(0))
-    cv2.imwrite(str(tmp_path / "a_2.png"), picture(1))
+    cv2.imwrite(str(tmp_path / "a_1.png"), image(0))
+    cv2.imwrite(str(tmp_path / "a_2.png"), image(1))
     camera = PacedCamera(open_camera(str(tmp_path)), rate=0.001)
     assert camera.live
     assert camera.read() is not None

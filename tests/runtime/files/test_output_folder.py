@@ -145,7 +145,7 @@ def test_a_file_system_without_locks_is_no_reason_to_refuse(tmp_path, monkeypatc
 def test_a_file_is_replaced_only_where_that_was_said(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("old")
-    place = own_file(path, replace=False, mend="say so")
+    place = own_file(path, replace=False, hint="say so")
     with pytest.raises(InputError, match="is there already; say so"), place:
         pass
     with own_file(path, replace=True):

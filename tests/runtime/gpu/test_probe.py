@@ -147,7 +147,7 @@ def test_every_problem_says_what_brings_it_on_both(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("python", "named", "mend"),
+    ("python", "named", "hint"),
     [
         ("python3.6", "is there for Python 3.6, this is Python", "update to JetPack 6.1"),
         ("python3.19", "is there for Python 3.19, this is Python", "python3.19 -m venv"),
@@ -159,11 +159,11 @@ def test_every_problem_says_what_brings_it_on_both(tmp_path):
         ("python3", "a system package", "--system-site-packages"),
     ],
 )
-def test_jetpacks_bindings_of_another_python_or_out_of_sight(tmp_path, python, named, mend):
+def test_jetpacks_bindings_of_another_python_or_out_of_sight(tmp_path, python, named, hint):
     (tmp_path / "usr/lib" / python / "dist-packages/tensorrt").mkdir(parents=True)
     found = judge([*DRIVER, *PYCUDA, *NO_TENSORRT], "", JETSON, tmp_path)
     assert named in missing(found)[0]
-    assert mend in found.problems[0].install
+    assert hint in found.problems[0].install
 
 
 def test_a_tensorrt_that_is_too_old_or_broken(tmp_path):

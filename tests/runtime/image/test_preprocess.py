@@ -16,8 +16,8 @@ def prepared(frame: np.ndarray, contract: InputContract) -> np.ndarray:
     preprocess = Preprocessor(contract)
     batch = preprocess.allocate()
     preprocess(frame, batch[0, 0])
-    picture: np.ndarray = batch[0, 0]
-    return picture
+    image: np.ndarray = batch[0, 0]
+    return image
 
 
 def colour_frame() -> np.ndarray:
@@ -33,7 +33,7 @@ def test_gray_then_resize_as_the_contract_says(interpolation):
     np.testing.assert_array_equal(prepared(frame, InputContract(16, 24, interpolation)), expected)
 
 
-def test_the_same_picture_in_every_form_of_frame():
+def test_the_same_image_in_every_form_of_frame():
     contract = InputContract(16, 24)
     frame = colour_frame()
     gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
@@ -74,10 +74,10 @@ def test_what_is_no_frame_is_a_fault_not_a_crash(frame):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif", ".webp", ".pgm"])
-def test_pictures_cut_anywhere_are_refused_and_whole_ones_decoded(suffix):
-    picture = cv2.GaussianBlur(colour_frame()[:, :, 0], (0, 0), 2)
-    encoded = cv2.imencode(suffix, picture)[1].tobytes()
-    assert decode_gray(encoded).shape == picture.shape
+def test_images_cut_anywhere_are_refused_and_whole_ones_decoded(suffix):
+    image = cv2.GaussianBlur(colour_frame()[:, :, 0], (0, 0), 2)
+    encoded = cv2.imencode(suffix, image)[1].tobytes()
+    assert decode_gray(encoded).shape == image.shape
     for share in (0.0, 0.1, 0.5, 0.9):
         with pytest.raises(FrameError):
             decode_gray(encoded[: int(share * len(encoded))])

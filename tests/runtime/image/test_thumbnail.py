@@ -1,4 +1,4 @@
-"""Pictures in small."""
+"""Images in small."""
 
 from __future__ import annotations
 

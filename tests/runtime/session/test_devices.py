@@ -54,7 +54,7 @@ def gpu(box, monkeypatch):
         box.asked.append(precision)
         if precision in box.refused:
             raise InputError(f"{precision} cannot be built")
-        plan = make_plan(box.version, picture=[32, 48])
+        plan = make_plan(box.version, image=[32, 48])
         return box.engine(plan, contract=CONTRACT, precision=precision)
 
     box.engine_for, box.refused = engine_for, set()
@@ -207,7 +207,7 @@ def test_a_processors_engine_decides_the_device(bundle, no_device):
 
 
 def test_a_built_engine_runs_alone(gpu):
-    plan = make_plan(gpu.version, picture=[32, 48])
+    plan = make_plan(gpu.version, image=[32, 48])
     path = gpu.engine(plan, contract=CONTRACT, precision="int8")
     for device in (None, "auto", "gpu"):
         with open_session(path, device=device) as session:
@@ -235,14 +235,14 @@ def test_a_frame_that_fails_while_it_is_measured_is_one_line(bundle, gpu):
 
 
 def test_an_engine_that_answers_otherwise_than_the_exported_model_is_not_used(bundle, gpu):
-    """Its builder may have chosen a faulty kernel: the control pictures tell, before any frame."""
-    pictures = np.stack([np.full((1, 32, 48), value, np.uint8) for value in (40, 128, 215)])
+    """Its builder may have chosen a faulty kernel: the golden images tell, before any frame."""
+    images = np.stack([np.full((1, 32, 48), value, np.uint8) for value in (40, 128, 215)])
     answers = np.eye(3, dtype=np.float32)
-    put(bundle.path, packed(pictures=pictures, probabilities=answers))
+    put(bundle.path, packed(images=images, probabilities=answers))
     with open_session(bundle.path, "int8", device="gpu", engine_for=gpu.engine_for) as session:
         assert session.engine == "tensorrt"
-    put(bundle.path, packed(pictures=pictures, probabilities=answers[::-1].copy()))
-    with pytest.raises(InputError, match="2 of 3 control pictures"):
+    put(bundle.path, packed(images=images, probabilities=answers[::-1].copy()))
+    with pytest.raises(InputError, match="2 of 3 golden images"):
         open_session(bundle.path, "int8", device="gpu", engine_for=gpu.engine_for)
     assert gpu.driver.left == {}
 
@@ -250,8 +250,8 @@ def test_an_engine_that_answers_otherwise_than_the_exported_model_is_not_used(bu
 @pytest.mark.parametrize("named", [False, True], ids=["auto", "int8"])
 def test_a_processor_that_answers_otherwise_does_not_stop_the_gpu(bundle, gpu, named):
     """Behind the GPU stands another precision, or nothing where one was asked for by name."""
-    pictures = np.stack([np.full((1, 32, 48), value, np.uint8) for value in (40, 128, 215)])
-    put(bundle.path, packed(pictures=pictures, probabilities=np.eye(3, dtype=np.float32)))
+    images = np.stack([np.full((1, 32, 48), value, np.uint8) for value in (40, 128, 215)])
+    put(bundle.path, packed(images=images, probabilities=np.eye(3, dtype=np.float32)))
     for precision in ("int8", "fp16"):
         put(bundle.path, reversed_model(bundle.path), f"model.{precision}.onnx")
     said: list[str] = []

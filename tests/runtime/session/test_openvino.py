@@ -1,4 +1,4 @@
-"""One picture takes another way through OpenVINO than several; the answers are the same."""
+"""One image takes another way through OpenVINO than several; the answers are the same."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_one_by_one_and_in_batches_of_any_size(session, batch):
     assert len({int(row.probabilities.argmax()) for row in singles}) > 1
 
 
-def test_answers_do_not_change_when_the_next_picture_comes(session, batch):
+def test_answers_do_not_change_when_the_next_image_comes(session, batch):
     first = session.infer(batch[:1])
     kept = first.probabilities.copy(), first.embedding.copy()
     session.infer(batch[2:3])
@@ -42,7 +42,7 @@ def test_answers_do_not_change_when_the_next_picture_comes(session, batch):
     np.testing.assert_array_equal(first.embedding, kept[1])
 
 
-def test_the_picture_given_is_read_at_once_and_not_changed(session, batch):
+def test_the_image_given_is_read_at_once_and_not_changed(session, batch):
     before = batch.copy()
     row = batch[1:2]
     expected = session.infer(row)
@@ -51,7 +51,7 @@ def test_the_picture_given_is_read_at_once_and_not_changed(session, batch):
     assert not np.array_equal(session.infer(row).embedding, expected.embedding)
 
 
-def test_pictures_that_are_not_contiguous(session, batch):
+def test_images_that_are_not_contiguous(session, batch):
     turned = np.ascontiguousarray(batch[..., ::-1])[..., ::-1]
     for count in (1, 3):
         np.testing.assert_array_equal(

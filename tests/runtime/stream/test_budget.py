@@ -40,11 +40,11 @@ def test_units_and_steps():
         ("infer=٨ms", "is not a"),
     ],
 )
-def test_what_is_wrong_is_named_with_a_mend(text, named):
+def test_what_is_wrong_is_named_with_a_hint(text, named):
     with pytest.raises(InputError) as caught:
         parse_budget(text)
     assert named in caught.value.problem
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_exceeded_names_the_steps_over_their_limit():

@@ -28,7 +28,7 @@ HOUR_NS = 3600 * 10**9
 
 
 class FakeCamera(Camera):
-    """Gives the pictures of `pixels`; None stands for a frame that cannot be decoded."""
+    """Gives the images of `pixels`; None stands for a frame that cannot be decoded."""
 
     name = "fake"
 
@@ -94,7 +94,7 @@ class ListSink(Sink):
         return [verdict.number for verdict in self.verdicts]
 
 
-def pictures(count: int) -> list[np.ndarray]:
+def images(count: int) -> list[np.ndarray]:
     return [np.zeros((16, 16), np.uint8)] * count
 
 
@@ -119,7 +119,7 @@ def ended(pipeline: Pipeline):
 
 
 def test_every_frame_of_a_file_is_judged_in_order():
-    pipeline, sink = stream(FakeCamera(pictures(50)), FakeSession())
+    pipeline, sink = stream(FakeCamera(images(50)), FakeSession())
     snapshot = ended(pipeline)
     assert sink.numbers == list(range(50))
     assert set(sink.statuses) == {"pass"}
@@ -144,7 +144,7 @@ def test_frames_of_changing_size_and_kind():
 
 def test_the_next_frame_is_read_while_one_is_judged():
     judging, read_again = threading.Event(), threading.Event()
-    camera = FakeCamera(pictures(2))
+    camera = FakeCamera(images(2))
 
     def before_read(number: int) -> None:
         if number == 1:
@@ -162,7 +162,7 @@ def test_the_next_frame_is_read_while_one_is_judged():
 
 
 def test_a_file_is_not_read_further_ahead_than_one_frame():
-    camera = FakeCamera(pictures(10))
+    camera = FakeCamera(images(10))
     busy, release = threading.Event(), threading.Event()
 
     def work(call: int) -> None:
@@ -200,7 +200,7 @@ def stream_read_out_during_the_first_judgement(
 
 
 def test_latest_drops_what_a_newer_frame_displaces_and_counts_it():
-    pipeline, sink = stream_read_out_during_the_first_judgement(pictures(10))
+    pipeline, sink = stream_read_out_during_the_first_judgement(images(10))
     snapshot = ended(pipeline)
     assert sink.numbers == [0, 9]
     assert (snapshot.captured, snapshot.judged, snapshot.dropped) == (10, 2, 8)
@@ -208,8 +208,8 @@ def test_latest_drops_what_a_newer_frame_displaces_and_counts_it():
 
 
 def test_latest_never_drops_a_good_frame_for_a_broken_one():
-    picture = pictures(1)[0]
-    pipeline, sink = stream_read_out_during_the_first_judgement([picture, picture, None, None])
+    image = images(1)[0]
+    pipeline, sink = stream_read_out_during_the_first_judgement([image, image, None, None])
     snapshot = ended(pipeline)
     assert sink.statuses == ["pass", "pass", "fault", "fault"]
     assert (snapshot.judged, snapshot.faulty, snapshot.dropped) == (2, 2, 0)
@@ -223,7 +223,7 @@ def test_a_late_frame_has_one_verdict_on_time_and_counts_once():
             sink.wait_for(2)  # the model answers only after the watchdog has spoken
 
     limits = {"total": 50_000_000, "infer": 1}
-    pipeline, _ = stream(FakeCamera(pictures(3)), FakeSession(work), sink=sink, limits=limits)
+    pipeline, _ = stream(FakeCamera(images(3)), FakeSession(work), sink=sink, limits=limits)
     snapshot = ended(pipeline)
     assert sorted(sink.numbers) == [0, 1, 2]
     late = sink.verdicts[sink.numbers.index(1)]
@@ -242,7 +242,7 @@ def test_a_frame_that_grows_late_while_it_waits_is_not_inferred():
         if call == 0:
             sink.wait_for(3)
 
-    camera = FakeCamera(pictures(3), live=True)
+    camera = FakeCamera(images(3), live=True)
     session = FakeSession(work)
     pipeline, _ = stream(camera, session, sink=sink, every_frame=True, limits={"total": 10**7})
     snapshot = ended(pipeline)
@@ -257,7 +257,7 @@ def test_a_frame_that_grows_late_while_it_waits_is_not_inferred():
 def test_an_answer_after_the_deadline_is_late_even_without_the_watchdog(monkeypatch):
     monkeypatch.setattr("runtime.stream.watchdog.Watchdog.start", lambda self: None)
     session = FakeSession(lambda call: time.sleep(0.002))
-    pipeline, sink = stream(FakeCamera(pictures(1)), session, limits={"total": 1_000_000})
+    pipeline, sink = stream(FakeCamera(images(1)), session, limits={"total": 1_000_000})
     snapshot = ended(pipeline)
     assert sink.statuses == ["late"]
     assert sink.verdicts[0].decision.label == "good"
@@ -270,7 +270,7 @@ def test_a_model_that_raises_gives_a_fault_and_the_stream_goes_on():
         if call in (1, 2):
             raise RuntimeError("out of luck\nsecond line")
 
-    pipeline, sink = stream(FakeCamera(pictures(5)), FakeSession(work))
+    pipeline, sink = stream(FakeCamera(images(5)), FakeSession(work))
     snapshot = ended(pipeline)
     assert sink.statuses == ["pass", "fault", "fault", "pass", "pass"]
     assert sink.verdicts[1].decision.reason == "RuntimeError: out of luck"
@@ -282,7 +282,7 @@ def test_a_model_that_only_fails_ends_the_stream_with_an_error():
     def work(call: int) -> None:
         raise RuntimeError("no")
 
-    pipeline, sink = stream(FakeCamera(pictures(10_000)), FakeSession(work))
+    pipeline, sink = stream(FakeCamera(images(10_000)), FakeSession(work))
     assert pipeline.wait(PATIENCE)
     with pytest.raises(InputError, match=f"failed on {FAILURES_IN_A_ROW} frames in a row"):
         pipeline.finish()
@@ -293,13 +293,13 @@ def test_a_model_that_only_fails_ends_the_stream_with_an_error():
 def test_probabilities_that_are_no_numbers_are_a_fault():
     session = FakeSession()
     session.answer = np.array([[np.nan, 0.1]], np.float32)
-    pipeline, sink = stream(FakeCamera(pictures(2)), session)
+    pipeline, sink = stream(FakeCamera(images(2)), session)
     assert ended(pipeline).faulty == 2
     assert sink.statuses == ["fault", "fault"]
 
 
 def test_a_camera_that_breaks_off_ends_the_stream_after_the_frames_it_gave():
-    camera = FakeCamera([*pictures(4), InputError("clip.avi ended in the middle")])
+    camera = FakeCamera([*images(4), InputError("clip.avi ended in the middle")])
     pipeline, sink = stream(camera, FakeSession())
     assert pipeline.wait(PATIENCE)
     with pytest.raises(InputError, match="ended in the middle"):
@@ -309,7 +309,7 @@ def test_a_camera_that_breaks_off_ends_the_stream_after_the_frames_it_gave():
 
 
 def test_the_number_of_frames_is_a_limit():
-    camera = FakeCamera(pictures(50))
+    camera = FakeCamera(images(50))
     pipeline, _ = stream(camera, FakeSession(), frames=7)
     assert ended(pipeline).captured == 7
     assert camera.reads == 7
@@ -317,7 +317,7 @@ def test_the_number_of_frames_is_a_limit():
 
 def test_stop_ends_the_stream_with_a_verdict_for_every_frame():
     sink = ListSink()
-    pipeline, _ = stream(FakeCamera(pictures(10**6)), FakeSession(), sink=sink)
+    pipeline, _ = stream(FakeCamera(images(10**6)), FakeSession(), sink=sink)
     sink.wait_for(20)
     pipeline.stop()
     snapshot = ended(pipeline)
@@ -327,7 +327,7 @@ def test_stop_ends_the_stream_with_a_verdict_for_every_frame():
 
 def test_a_camera_that_hangs_does_not_hang_the_end():
     release = threading.Event()
-    camera = FakeCamera(pictures(5), live=True)
+    camera = FakeCamera(images(5), live=True)
     camera.before_read = lambda number: None if number < 2 else assert_waited(release)
     sink = ListSink()
     pipeline, _ = stream(camera, FakeSession(), sink=sink)
@@ -349,7 +349,7 @@ def test_a_model_that_hangs_does_not_hang_the_end():
         busy.set()
         assert_waited(release)
 
-    pipeline, sink = stream(FakeCamera(pictures(5)), FakeSession(work))
+    pipeline, sink = stream(FakeCamera(images(5)), FakeSession(work))
     assert busy.wait(PATIENCE)
     pipeline.stop()
     snapshot = pipeline.finish()
@@ -364,7 +364,7 @@ def test_a_model_that_hangs_does_not_hang_the_end():
 
 def test_the_interpreter_is_left_as_it_was():
     before = sys.getswitchinterval()
-    pipeline, _ = stream(FakeCamera(pictures(3)), FakeSession())
+    pipeline, _ = stream(FakeCamera(images(3)), FakeSession())
     ended(pipeline)
     assert sys.getswitchinterval() == before
 
@@ -374,7 +374,7 @@ def test_a_sink_that_raises_ends_the_stream_and_is_not_hidden():
         def emit(self, verdict):
             raise ValueError("a bug")
 
-    pipeline, _ = stream(FakeCamera(pictures(1000)), FakeSession(), sink=Broken())
+    pipeline, _ = stream(FakeCamera(images(1000)), FakeSession(), sink=Broken())
     assert pipeline.wait(PATIENCE)
     with pytest.raises(ValueError, match="a bug"):
         pipeline.finish()

@@ -11,14 +11,14 @@ from runtime.surfaces.texture import sensed
 @pytest.mark.parametrize("label", LABELS)
 @pytest.mark.parametrize("shape", [(128, 128), (33, 801), (801, 33), (16, 16), (70, 600)])
 def test_every_surface_has_the_shape_that_was_asked_for(label: str, shape: tuple[int, int]) -> None:
-    picture = draw_surface(label, shape, np.random.default_rng(3))
-    assert picture.shape == shape
-    assert picture.dtype == np.uint8
-    assert picture.std() > 1
+    image = draw_surface(label, shape, np.random.default_rng(3))
+    assert image.shape == shape
+    assert image.dtype == np.uint8
+    assert image.std() > 1
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_the_generator_alone_decides_the_picture(label: str) -> None:
+def test_the_generator_alone_decides_the_image(label: str) -> None:
     first, same, other = (
         draw_surface(label, (64, 64), np.random.default_rng(seed)) for seed in (5, 5, 6)
     )
@@ -139,12 +139,12 @@ def test_overlapping_windows_of_a_strip_show_the_same_steel() -> None:
 
 
 def test_the_same_surface_is_seen_whatever_the_resolution() -> None:
-    # A frame and a training picture are stretched to one size: the grain of both must agree.
+    # A frame and a training image are stretched to one size: the grain of both must agree.
     roughness = []
     for side in (128, 256):
         rng = np.random.default_rng(8)
-        pictures = [draw_surface("pitted_surface", (side, side), rng) for _ in range(25)]
-        small = [p.reshape(64, side // 64, 64, side // 64).mean(axis=(1, 3)) for p in pictures]
+        images = [draw_surface("pitted_surface", (side, side), rng) for _ in range(25)]
+        small = [p.reshape(64, side // 64, 64, side // 64).mean(axis=(1, 3)) for p in images]
         roughness.append(np.mean([np.abs(np.diff(p, axis=1)).mean() / p.mean() for p in small]))
     assert roughness[0] == pytest.approx(roughness[1], rel=0.3)
 

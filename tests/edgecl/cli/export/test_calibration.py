@@ -70,7 +70,7 @@ def test_a_selection_of_so_many_is_recorded_and_repeats_itself(
         assert record.selection == selection
         assert len(record.files) == len(set(record.hashes)) == 16
         names.append(record.files)
-        assert any("16 pictures are few" in note for note in printed(capfd)["notes"])
+        assert any("16 images are few" in note for note in printed(capfd)["notes"])
     assert names[0] == names[1]
     if selection == "stratified":
         kinds = [name.split("/")[0] for name in names[0]]
@@ -161,7 +161,7 @@ def test_a_layer_that_suffers_is_found_and_left_in_float(spoilt, tmp_path, capfd
 
 
 @pytest.mark.parametrize(("count", "problem"), [(1, "too small"), (7, "too small"), (8, "")])
-def test_how_few_pictures_calibrate(trained_run, tmp_path, capfd, count, problem):
+def test_how_few_images_calibrate(trained_run, tmp_path, capfd, count, problem):
     out = tmp_path / "b.edgecl"
     options = ("--int8", "--calibration", "minmax", "--calibration-images", str(count), *ALLOWING)
     code = edgecl(["export", str(trained_run), "--out", str(out), *options])
@@ -170,8 +170,8 @@ def test_how_few_pictures_calibrate(trained_run, tmp_path, capfd, count, problem
 
 
 @pytest.fixture
-def line_pictures(tmp_path):
-    """Pictures of the line, in no folders, with no labels."""
+def line_images(tmp_path):
+    """Images of the line, in no folders, with no labels."""
     folder = fill(tmp_path / "made", ("bars", "blob", "posts"), 12, seed=5)
     flat = tmp_path / "line"
     flat.mkdir()
@@ -180,41 +180,41 @@ def line_pictures(tmp_path):
     return flat
 
 
-def test_pictures_of_the_line_calibrate_without_labels(trained_run, line_pictures, tmp_path, capfd):
+def test_images_of_the_line_calibrate_without_labels(trained_run, line_images, tmp_path, capfd):
     out = tmp_path / "b.edgecl"
-    (line_pictures / "broken.png").write_bytes(b"no picture")
-    options = ("--calibration", "minmax", "--calibration-data", line_pictures, *ALLOWING)
+    (line_images / "broken.png").write_bytes(b"no image")
+    options = ("--calibration", "minmax", "--calibration-data", line_images, *ALLOWING)
     assert export(trained_run, out, *options) == 0
     assert len(read_record(out / "calibration.json").files) == 36
     assert any("broken.png" in note for note in printed(capfd)["notes"])
 
 
-def test_a_copy_of_a_test_picture_among_them_is_refused_by_name(
-    trained_run, line_pictures, class_folders, tmp_path, capfd
+def test_a_copy_of_a_test_image_among_them_is_refused_by_name(
+    trained_run, line_images, class_folders, tmp_path, capfd
 ):
     predictions = (trained_run / "predictions.csv").read_text().splitlines()
     tested = predictions[1].split(",")[0]
-    picture = cv2.imread(str(class_folders / tested), cv2.IMREAD_GRAYSCALE)
-    cv2.imwrite(str(line_pictures / "again.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    image = cv2.imread(str(class_folders / tested), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(line_images / "again.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
     out = tmp_path / "b.edgecl"
-    options = ("--int8", "--calibration-data", line_pictures, "--out", out)
+    options = ("--int8", "--calibration-data", line_images, "--out", out)
     line = mistake(capfd, "export", trained_run, *options)
-    assert "copies of validation or test pictures" in line
+    assert "copies of validation or test images" in line
     assert "again.jpg" in line
     assert not out.exists()
 
 
 @pytest.mark.parametrize("what", ["empty", "gone", "file", "text"])
-def test_a_folder_without_pictures_is_refused(trained_run, tmp_path, capfd, what):
-    folder = tmp_path / "pictures"
+def test_a_folder_without_images_is_refused(trained_run, tmp_path, capfd, what):
+    folder = tmp_path / "images"
     if what == "file":
         folder.write_text("")
     elif what != "gone":
         folder.mkdir()
     if what == "text":
-        (folder / "a.png").write_text("not a picture")
+        (folder / "a.png").write_text("not an image")
     options = ("--int8", "--calibration-data", folder, "--out", tmp_path / "b")
-    assert "pictures" in mistake(capfd, "export", trained_run, *options)
+    assert "images" in mistake(capfd, "export", trained_run, *options)
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(trained_run, tmp_path, capfd, monkeypatch):

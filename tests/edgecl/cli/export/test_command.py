@@ -49,12 +49,12 @@ def test_the_bundle_holds_every_precision_and_its_figures(bundle, trained_run):
     assert loaded.manifest["origin"]["encoder"] == "shufflenet"
 
 
-def test_calibration_pictures_are_listed_with_hashes_and_none_is_held_out(bundle, tiny_config):
+def test_calibration_images_are_listed_with_hashes_and_none_is_held_out(bundle, tiny_config):
     from edgecl.learning.run.preparation import prepare
 
     record = json.loads((bundle / "calibration.json").read_text())
     prepared = prepare(tiny_config, lambda *_: None)
-    train = prepared.pictures.take(prepared.split.train)
+    train = prepared.dataset.take(prepared.split.train)
     hashes = dict(zip(train.files, train.hashes, strict=True))
     assert len(record["images"]) == 84  # the whole train part: fewer than the 128 asked for
     for image in record["images"]:
@@ -63,14 +63,14 @@ def test_calibration_pictures_are_listed_with_hashes_and_none_is_held_out(bundle
 
 
 def test_every_precision_runs_from_the_bundle_and_alone(bundle):
-    picture = np.zeros((1, 1, 32, 32), np.uint8)
+    image = np.zeros((1, 1, 32, 32), np.uint8)
     for precision in ("fp32", "fp16", "int8"):
         with open_session(bundle, precision) as session:
-            from_bundle = session.infer(picture).probabilities
+            from_bundle = session.infer(image).probabilities
         with open_session(bundle / f"model.{precision}.onnx", engine=session.engine) as alone:
             assert alone.precision == precision
             assert alone.contract.labels == ("bars", "blob", "posts")
-            np.testing.assert_allclose(alone.infer(picture).probabilities, from_bundle, atol=1e-6)
+            np.testing.assert_allclose(alone.infer(image).probabilities, from_bundle, atol=1e-6)
 
 
 def test_auto_takes_what_is_there(bundle):
@@ -100,7 +100,7 @@ def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkey
     # TensorRT's form is another file, with a proof of its own.
     assert sorted(path.name for path in out.iterdir()) == [
         "calibration.json",
-        "control.npz",
+        "golden.npz",
         "manifest.json",
         "model.fp32.onnx",
         "model.int8.tensorrt.onnx",
@@ -173,21 +173,21 @@ def moved(class_folders, tmp_path):
     return folder
 
 
-def test_the_same_pictures_elsewhere_will_do(trained_run, moved, tmp_path):
+def test_the_same_images_elsewhere_will_do(trained_run, moved, tmp_path):
     out = tmp_path / "b.edgecl"
     assert edgecl(["export", str(trained_run), "--data", str(moved), "--out", str(out)]) == 0
 
 
 def test_an_unknown_class_folder_is_named(trained_run, moved, tmp_path, capfd):
     for number in range(5):
-        picture = np.full((9, 9), number, np.uint8)
+        image = np.full((9, 9), number, np.uint8)
         (moved / "mystery").mkdir(exist_ok=True)
-        cv2.imwrite(str(moved / "mystery" / f"{number}.png"), picture)
+        cv2.imwrite(str(moved / "mystery" / f"{number}.png"), image)
     assert edgecl(["export", str(trained_run), "--data", str(moved)]) == 2
     assert "the class mystery" in one_line(capfd.readouterr().err)
 
 
-def test_changed_pictures_are_refused(trained_run, moved, capfd):
+def test_changed_images_are_refused(trained_run, moved, capfd):
     path = next((moved / "bars").iterdir())
     cv2.imwrite(str(path), np.zeros((9, 9), np.uint8))
     assert edgecl(["export", str(trained_run), "--data", str(moved)]) == 2

@@ -145,14 +145,12 @@ def test_a_validation_part_that_lacks_a_class(
     out = tmp_path / "b.edgecl"
     assert export(trained_run, out, "--fp16") == 0
     classes = json.loads(capfd.readouterr().out)["comparisons"]["fp16"]["classes"]
-    assert [entry["pictures"] for entry in classes] == [0, 6, 6]
+    assert [entry["images"] for entry in classes] == [0, 6, 6]
     assert "bars" in check_page(out / "report.html").text
     assert edgecl(["inspect", str(out)]) == 0
 
 
-def test_a_run_that_knows_other_labels_than_its_pictures(
-    trained_run, class_folders, tmp_path, capfd
-):
+def test_a_run_that_knows_other_labels_than_its_images(trained_run, class_folders, tmp_path, capfd):
     data = tmp_path / "data"
     shutil.copytree(class_folders, data)
     (data / "blob").rename(data / "dent")

@@ -39,7 +39,7 @@ def mistake(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 @pytest.fixture
 def no_work(monkeypatch):
-    """Fail where an export goes as far as reading pictures."""
+    """Fail where an export goes as far as reading images."""
 
     def reached(*_: object) -> None:
         raise AssertionError("the mistake was found out after the work had begun")
@@ -212,8 +212,8 @@ def test_brackets_in_a_folders_name_do_not_break_the_bars(monkeypatch):
 
     console = Console(force_terminal=True, width=200, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     with reporting(console) as report:
-        report("data", 1, 2, "reading [/dim]pictures[/]")
-    assert "[/dim]pictures[/]" in console.export_text()
+        report("data", 1, 2, "reading [/dim]images[/]")
+    assert "[/dim]images[/]" in console.export_text()
 
 
 def test_without_a_home_nothing_is_cached(monkeypatch):
@@ -336,6 +336,6 @@ def _rename_class(run: Path, data: Path, label: str) -> None:
     from runtime.artifact.contract import InputContract
 
     config, whole = read_config(run)
-    pictures = read_labelled(data, InputContract(*config.image_size, config.interpolation))
-    whole |= {"labels": list(pictures.labels), "data_digest": pictures.digest()}
+    dataset = read_labelled(data, InputContract(*config.image_size, config.interpolation))
+    whole |= {"labels": list(dataset.labels), "data_digest": dataset.digest()}
     (run / "config.json").write_text(json.dumps(whole))

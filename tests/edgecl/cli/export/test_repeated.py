@@ -1,4 +1,4 @@
-"""A calibration is repeated on the very pictures of another bundle, or refused."""
+"""A calibration is repeated on the very images of another bundle, or refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def record_of(bundle):
     return json.loads((bundle / "calibration.json").read_text())
 
 
-def test_pictures_algorithm_and_ranges_are_those_of_the_first(trained_run, first, tmp_path):
+def test_images_algorithm_and_ranges_are_those_of_the_first(trained_run, first, tmp_path):
     out = tmp_path / "again.edgecl"
     arguments = ["--calibration-of", str(first), "--max-drop", "50", "--max-escapes", "100"]
     assert edgecl(["export", str(trained_run), "--int8", *arguments, "--out", str(out)]) == 0
@@ -42,19 +42,19 @@ def test_an_algorithm_that_is_named_counts_more(trained_run, first, tmp_path):
     assert record_of(out)["method"] == "minmax"
 
 
-def test_pictures_that_are_not_at_hand_are_refused(trained_run, first, tmp_path, capfd):
+def test_images_that_are_not_at_hand_are_refused(trained_run, first, tmp_path, capfd):
     import cv2
     import numpy as np
 
     other = tmp_path / "other"
     other.mkdir()
     for number in range(12):
-        picture = np.random.default_rng(number).integers(0, 255, (40, 40), np.uint8)
-        cv2.imwrite(str(other / f"{number}.png"), picture)
+        image = np.random.default_rng(number).integers(0, 255, (40, 40), np.uint8)
+        cv2.imwrite(str(other / f"{number}.png"), image)
     arguments = ["--calibration-of", str(first), "--calibration-data", str(other)]
     out = tmp_path / "b.edgecl"
     assert edgecl(["export", str(trained_run), "--int8", *arguments, "--out", str(out)]) == 2
-    assert "is not among the pictures at hand" in capfd.readouterr().err
+    assert "is not among the images at hand" in capfd.readouterr().err
     assert not out.exists()
 
 

@@ -54,7 +54,7 @@ def test_every_precision_of_it_is_exported(trained, tmp_path, capfd, encoder, ch
             assert session.contract.input.shape == (32, 32)
 
 
-def test_few_labels_calibrate_with_pictures_whose_label_was_not_shown(trained, tmp_path):
+def test_few_labels_calibrate_with_images_whose_label_was_not_shown(trained, tmp_path):
     run = trained(encoder="shufflenet", label_share=0.25)
     job = job_of_run(run, ExportChoices(), lambda *_: None)
     shown = (job.candidates.targets >= 0).sum()

@@ -32,7 +32,7 @@ def chain(*modules):
     return fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def pictures(side=20):
+def images(side=20):
     return torch.rand(4, 3, side, side).to(memory_format=torch.channels_last)
 
 
@@ -52,7 +52,7 @@ def fused_norms(monkeypatch):
 def test_a_step_is_that_of_a_sequential(fused_norms, threads):
     mine = chain()
     plain = nn.Sequential(*copy.deepcopy(list(mine)))
-    x = pictures()
+    x = images()
     found, wanted = mine(x), plain(x)
     assert fused_norms == [True, False]
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
@@ -67,14 +67,14 @@ def test_a_step_is_that_of_a_sequential(fused_norms, threads):
 
 def test_evaluation_is_torchs_own(fused_norms):
     mine = chain().eval()
-    x = pictures()
+    x = images()
     assert torch.equal(mine(x), nn.Sequential(*mine)(x))
     assert fused_norms == []
 
 
 def test_small_maps_keep_to_torch(fused_norms, monkeypatch):
     monkeypatch.setattr(pixels, "FEWEST_NUMBERS", 1 << 20)
-    chain()(pictures())
+    chain()(images())
     assert fused_norms == []
 
 
@@ -89,7 +89,7 @@ def test_where_nothing_can_be_compiled_training_goes_on(error, fused_norms, monk
     monkeypatch.setattr("importlib.import_module", missing)
     pixels._can_compile.cache_clear()
     try:
-        chain()(pictures())
+        chain()(images())
     finally:
         pixels._can_compile.cache_clear()
     assert fused_norms == []
@@ -108,17 +108,17 @@ def test_where_nothing_can_be_compiled_training_goes_on(error, fused_norms, monk
     ids=["subclass", "not affine", "no statistics", "cumulative", "frozen", "another"],
 )
 def test_other_norms_are_left_alone(norm, fused_norms):
-    chain(nn.Conv2d(3, 40, 1), norm, nn.ReLU())(pictures())
+    chain(nn.Conv2d(3, 40, 1), norm, nn.ReLU())(images())
     assert fused_norms == []
 
 
 def test_norms_whose_weights_are_half_are_left_alone(fused_norms):
-    chain().to(torch.bfloat16)(pictures().to(torch.bfloat16))
+    chain().to(torch.bfloat16)(images().to(torch.bfloat16))
     assert fused_norms == []
 
 
-def test_pictures_that_are_not_channels_last_are_left_alone(fused_norms):
-    FusedSequential(*layers())(pictures().contiguous())
+def test_images_that_are_not_channels_last_are_left_alone(fused_norms):
+    FusedSequential(*layers())(images().contiguous())
     assert fused_norms == []
 
 

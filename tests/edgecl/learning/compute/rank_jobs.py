@@ -39,7 +39,7 @@ class KilledError(Exception):
     pass
 
 
-def pictures(count: int) -> np.ndarray:
+def images(count: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8)
 
 
@@ -66,11 +66,11 @@ def objective(name: str) -> Objective:
 
 
 def contrast(ranks: Ranks, name: str, *, steps: int = 1) -> dict[str, Any]:
-    """Loss, gradients and memory after steps of 8 pictures that leave the weights alone."""
+    """Loss, gradients and memory after steps of 8 images that leave the weights alone."""
     torch.manual_seed(0)
     aim = objective(name)
     projector = SmallProjector().double()
-    result = pretrain(projector, aim, ranks, pictures(8 * steps))
+    result = pretrain(projector, aim, ranks, images(8 * steps))
     return {**result, "state": aim.state()}
 
 
@@ -96,7 +96,7 @@ def contrast_with_batch_norm(ranks: Ranks, dtype: torch.dtype) -> dict[str, Any]
     torch.manual_seed(0)
     projector = Projector(Backbone("shufflenet", (SIDE, SIDE))).to(dtype)
     span_ranks(projector, ranks, CPU)
-    result = pretrain(projector, SimCLR(0.2, "all"), ranks, pictures(8))
+    result = pretrain(projector, SimCLR(0.2, "all"), ranks, images(8))
     return {**result, "buffers": dict(projector.named_buffers())}
 
 
@@ -108,7 +108,7 @@ def classify(ranks: Ranks) -> dict[str, Any]:
     result = finetune_epoch(
         classifier,
         torch.optim.SGD(classifier.parameters(), lr=0.0),
-        pictures(7),
+        images(7),
         np.arange(7) % 3,
         recipe=ZOOM.classification,
         batch_size=7,
@@ -142,7 +142,7 @@ def errors(ranks: Ranks) -> dict[str, str]:
 
     def fail(number: int) -> int:
         if ranks.number == number:
-            raise InputError(f"rank {number} has no disk", mend="buy one")
+            raise InputError(f"rank {number} has no disk", hint="buy one")
         return 1
 
     def told(work: Callable[[], object]) -> str:
@@ -157,7 +157,7 @@ def errors(ranks: Ranks) -> dict[str, str]:
         "by_first": told(lambda: ranks.by_first(lambda: fail(0))),
         "by_first, the other": told(lambda: ranks.by_first(lambda: fail(1))),
         "require_same": told(
-            lambda: ranks.require_same(ranks.number, "luck", mend="share it evenly")
+            lambda: ranks.require_same(ranks.number, "luck", hint="share it evenly")
         ),
         "afterwards": str(ranks.by_first(lambda: [ranks.number, 0.1, None])),
     }

@@ -70,9 +70,9 @@ class Overflowing(nn.Module):
         self.layer = nn.Linear(64, 8)
         self.steps, self.calls = steps, 0
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         self.calls += 1
-        z: Tensor = self.layer(pictures.flatten(1).float() / 255)
+        z: Tensor = self.layer(images.flatten(1).float() / 255)
         return z * float("nan") if self.calls in self.steps else z
 
 

@@ -1,4 +1,4 @@
-"""Where pictures live changes nothing but the speed: memory, disk, prepared ahead or not."""
+"""Where images live changes nothing but the speed: memory, disk, prepared ahead or not."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_breaking_off_ends_the_thread():
     assert threading.active_count() == before
 
 
-def test_pictures_on_a_device_give_the_same_rows(images):
+def test_images_on_a_device_give_the_same_rows(images):
     device = torch.device("cpu")
     there = to_device(images, device, piece=3)
     rows = np.array([9, 0, 4])

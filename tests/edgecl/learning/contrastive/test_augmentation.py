@@ -20,32 +20,32 @@ from edgecl.learning.contrastive.augmentation import (
 )
 
 
-def smooth_pictures(count: int, height: int, width: int) -> np.ndarray:
+def smooth_images(count: int, height: int, width: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (count, height, width)).astype(np.uint8)
-    return np.stack([cv2.GaussianBlur(picture, (0, 0), 3) for picture in noise])
+    return np.stack([cv2.GaussianBlur(image, (0, 0), 3) for image in noise])
 
 
 @pytest.mark.parametrize("size", [(48, 48), (33, 80)])
-def test_opencv_and_grid_sample_give_the_same_picture(size):
-    images = smooth_pictures(16, *size)
+def test_opencv_and_grid_sample_give_the_same_image(size):
+    images = smooth_images(16, *size)
     views = ZOOM.contrastive.sample(16, size, np.random.default_rng(1))
     on_cpu = warp_on_cpu(images, views).astype(int)
     on_device = warp_on_device(torch.from_numpy(images), views).numpy().astype(int)
-    # OpenCV places a pixel to a 32nd; on a smooth picture that is a few gray levels at most.
+    # OpenCV places a pixel to a 32nd; on a smooth image that is a few gray levels at most.
     assert np.abs(on_cpu - on_device).max() <= 4
     assert np.abs(on_cpu - on_device).mean() < 0.5
 
 
 def test_identity_changes_nothing():
-    images = smooth_pictures(2, 20, 30)
+    images = smooth_images(2, 20, 30)
     matrices = np.broadcast_to([[1.0, 0, 0], [0, 1.0, 0]], (2, 2, 3))
     views = Views(matrices, np.ones(2, np.float32))
     np.testing.assert_array_equal(warp_on_cpu(images, views)[:, 0], images)
 
 
-def test_a_flip_mirrors_the_picture():
-    images = smooth_pictures(1, 12, 18)
+def test_a_flip_mirrors_the_image():
+    images = smooth_images(1, 12, 18)
     views = Views(np.array([[[-1.0, 0, 17], [0, 1.0, 0]]]), np.ones(1, np.float32))
     np.testing.assert_array_equal(warp_on_cpu(images, views)[0, 0], images[0, :, ::-1])
 
@@ -77,7 +77,7 @@ def test_a_negative_gain_is_black():
 
 
 def test_the_seed_decides():
-    images = smooth_pictures(4, 24, 24)
+    images = smooth_images(4, 24, 24)
     recipe, cpu = ZoomRecipe(0.5, 0.2, 0.1), torch.device("cpu")
     first, again, other = (
         augment(images, recipe, np.random.default_rng(s), cpu) for s in (3, 3, 4)
@@ -87,7 +87,7 @@ def test_the_seed_decides():
 
 
 @pytest.mark.parametrize("recipe", [CROP.contrastive, CROP.classification])
-def test_a_crop_lies_within_the_picture_and_has_its_share_of_it(recipe):
+def test_a_crop_lies_within_the_image_and_has_its_share_of_it(recipe):
     assert isinstance(recipe, CropRecipe)
     height, width = 100, 160
     views = recipe.sample(4000, (height, width), np.random.default_rng(0))

@@ -30,7 +30,7 @@ def test_chance_is_the_loss_of_an_encoder_to_which_all_looks_alike(choices, loss
     assert chance_loss(config) == pytest.approx(float(loss(alike, alike, 0.1)))
 
 
-def test_nnclr_has_its_chance_among_the_pictures_of_a_batch():
+def test_nnclr_has_its_chance_among_the_images_of_a_batch():
     assert chance_loss(TrainConfig(method="nnclr", batch_size=32)) == pytest.approx(math.log(32))
 
 
@@ -39,7 +39,7 @@ def test_a_loss_at_chance_is_no_learning(share, nothing):
     config = TrainConfig(batch_size=BATCH)
     line = {"loss": share * chance_loss(config), "seconds": 1.0, "epoch": 3}
     assert learnt_nothing(config, line) is nothing
-    notes = pretraining_facts(config, [line], pictures=10)["notes"]
+    notes = pretraining_facts(config, [line], images=10)["notes"]
     assert [("learnt nothing" in note and "--pretrain-rate" in note) for note in notes] == (
         [True] if nothing else []
     )

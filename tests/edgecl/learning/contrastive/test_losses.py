@@ -18,10 +18,10 @@ from edgecl.learning.contrastive.losses import (
 def plain_nt_xent(z1: torch.Tensor, z2: torch.Tensor, temperature: float) -> float:
     """Eq. 1 of the SimCLR paper, one view at a time."""
     views = [row / row.norm() for row in torch.cat((z1, z2)).double()]
-    pictures = len(z1)
+    images = len(z1)
     total = 0.0
     for i, view in enumerate(views):
-        positive = (i + pictures) % (2 * pictures)
+        positive = (i + images) % (2 * images)
         others = [
             math.exp(float(view @ other) / temperature) for k, other in enumerate(views) if k != i
         ]
@@ -43,10 +43,10 @@ def plain_cross_entropy(queries: torch.Tensor, keys: torch.Tensor, temperature: 
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
-@pytest.mark.parametrize("pictures", [2, 7])
-def test_the_cross_view_form_agrees_with_the_plain_loop(pictures, temperature):
-    torch.manual_seed(pictures)
-    z1, z2 = torch.randn(2, pictures, 5, dtype=torch.float64)
+@pytest.mark.parametrize("images", [2, 7])
+def test_the_cross_view_form_agrees_with_the_plain_loop(images, temperature):
+    torch.manual_seed(images)
+    z1, z2 = torch.randn(2, images, 5, dtype=torch.float64)
     expected = (
         plain_cross_entropy(z1, z2, temperature) + plain_cross_entropy(z2, z1, temperature)
     ) / 2
@@ -54,10 +54,10 @@ def test_the_cross_view_form_agrees_with_the_plain_loop(pictures, temperature):
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
-@pytest.mark.parametrize("pictures", [2, 7])
-def test_nnclr_agrees_with_the_plain_loop(pictures, temperature):
-    torch.manual_seed(pictures)
-    z1, z2, n1, n2 = torch.randn(4, pictures, 5, dtype=torch.float64)
+@pytest.mark.parametrize("images", [2, 7])
+def test_nnclr_agrees_with_the_plain_loop(images, temperature):
+    torch.manual_seed(images)
+    z1, z2, n1, n2 = torch.randn(4, images, 5, dtype=torch.float64)
     pairs = ((n1, z2), (z2, n1), (n2, z1), (z1, n2))
     expected = sum(plain_cross_entropy(a, b, temperature) for a, b in pairs) / 4
     assert nnclr(z1, z2, n1, n2, temperature).item() == pytest.approx(expected, rel=1e-9)
@@ -73,10 +73,10 @@ def test_no_gradient_passes_through_a_neighbour():
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("pictures", [2, 7])
-def test_agrees_with_the_plain_loop(pictures, temperature):
-    torch.manual_seed(pictures)
-    z1, z2 = torch.randn(2, pictures, 5, dtype=torch.float64)
+@pytest.mark.parametrize("images", [2, 7])
+def test_agrees_with_the_plain_loop(images, temperature):
+    torch.manual_seed(images)
+    z1, z2 = torch.randn(2, images, 5, dtype=torch.float64)
     expected = plain_nt_xent(z1, z2, temperature)
     assert nt_xent(z1, z2, temperature).item() == pytest.approx(expected, rel=1e-9)
 
@@ -157,5 +157,5 @@ def test_accuracy_is_one_for_equal_views_and_zero_for_swapped_ones():
 )
 @LOSSES
 def test_what_cannot_be_contrasted_is_refused(loss_of, shape1, shape2, temperature):
-    with pytest.raises(ValueError, match=r"pair|two pictures|temperature"):
+    with pytest.raises(ValueError, match=r"pair|two images|temperature"):
         loss_of(torch.ones(shape1), torch.ones(shape2), temperature)

@@ -25,14 +25,14 @@ def test_an_empty_queue_answers_with_the_row_itself():
     torch.testing.assert_close(support_set.nearest(z, numbers(0, 1)), z / 3)
 
 
-def test_the_nearest_of_another_picture_is_found_whatever_the_lengths():
+def test_the_nearest_of_another_image_is_found_whatever_the_lengths():
     support_set = SupportSet(8, 2, CPU)
     support_set.enqueue(5 * angle(0, 90, 180), numbers(0, 1, 2))
     found = support_set.nearest(0.1 * angle(80, 170), numbers(7, 8))
     torch.testing.assert_close(found, angle(90, 180))
 
 
-def test_a_picture_does_not_meet_its_own_copy():
+def test_a_image_does_not_meet_its_own_copy():
     support_set = SupportSet(8, 2, CPU)
     support_set.enqueue(angle(0, 60), numbers(4, 5))
     found = support_set.nearest(angle(0, 0), numbers(4, 9))

@@ -41,7 +41,7 @@ def test_a_class_that_is_not_there_has_no_auc():
     assert "z" not in evaluation.roc
 
 
-def test_the_interval_is_wider_when_pictures_hang_together():
+def test_the_interval_is_wider_when_images_hang_together():
     right = np.tile([True] * 3 + [False], 25)
     apart = bootstrap_interval(right, [str(n) for n in range(100)], seed=0)
     together = bootstrap_interval(np.sort(right), [str(n // 10) for n in range(100)], seed=0)
@@ -60,7 +60,7 @@ def test_the_probe_separates_what_is_separable():
 
 
 @pytest.mark.parametrize("present", [[0, 1], [0, 2, 3]])
-def test_the_probe_is_scikit_learns_and_a_class_without_pictures_never_wins(present):
+def test_the_probe_is_scikit_learns_and_a_class_without_images_never_wins(present):
     rng = np.random.default_rng(0)
     targets = np.repeat(present, 40)
     embeddings = (rng.normal(0, 1, (len(targets), 5)) + targets[:, None]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Which mistakes a run keeps, and that the pictures are those."""
+"""Which mistakes a run keeps, and that the images are those."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABELS = ("dark", "bright")
 
 
 def write(run, confidences, *, targets, images=None, files=None):
-    """Pictures that are all answered `bright`."""
+    """Images that are all answered `bright`."""
     count = len(confidences)
     bright = np.array(confidences, np.float32)
     write_mistakes(
@@ -37,7 +37,7 @@ def test_mistakes_come_most_confident_first_and_equal_ones_in_their_order():
     assert most_confident_mistakes(truth, predicted, confidence) == [5, 2, 0, 3, 4]
 
 
-def test_the_kept_pictures_are_those_of_the_mistakes(tmp_path):
+def test_the_kept_images_are_those_of_the_mistakes(tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (20, 6, 9), np.uint8)
     confidences = rng.permutation(np.linspace(0.51, 0.99, 20)).round(4)

@@ -34,7 +34,7 @@ def test_neighbours_go_by_direction_not_by_length():
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_fewer_pictures_than_neighbours_will_do(count):
+def test_fewer_images_than_neighbours_will_do(count):
     known, held_out = clouds(count, 0.5, 0), clouds(5, 0.5, 1)
     assert 0 <= knn_accuracy(*known, *held_out) <= 1
 

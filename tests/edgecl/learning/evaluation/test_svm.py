@@ -44,7 +44,7 @@ def test_the_difference_of_two_units_is_the_margin():
     np.testing.assert_allclose(units[:, 1] - units[:, 0], expected, atol=1e-3)
 
 
-def test_a_class_without_a_picture_never_wins():
+def test_a_class_without_a_image_never_wins():
     points, targets = clouds(3)
     known = targets != 1
     layer = fit_linear_svm(points[known], targets[known], 3)

@@ -30,7 +30,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_one_pass_gives_what_two_gave(trained_run, tiny_config):
     classifier, _, _ = run_directory.load_classifier(trained_run)
-    images = prepare(tiny_config, silent).pictures.images[:50]
+    images = prepare(tiny_config, silent).dataset.images[:50]
     device = torch.device("cpu")
     logits, embeddings = predict_and_embed(classifier, images, device)
     np.testing.assert_array_equal(logits, predict(classifier, images, device))
@@ -46,10 +46,10 @@ def poor_run(tiny_config, tmp_path_factory):
     return run
 
 
-def test_the_kept_mistakes_are_the_most_confident_and_their_pictures_are_the_models(
+def test_the_kept_mistakes_are_the_most_confident_and_their_images_are_the_models(
     poor_run, tiny_config
 ):
-    pictures = prepare(tiny_config, silent).pictures
+    dataset = prepare(tiny_config, silent).dataset
     predictions = rows_of(poor_run / "predictions.csv")
     wrong = {row["file"]: row for row in predictions if row["truth"] != row["predicted"]}
     kept = rows_of(poor_run / "mistakes" / "mistakes.csv")
@@ -61,12 +61,12 @@ def test_the_kept_mistakes_are_the_most_confident_and_their_pictures_are_the_mod
         for name in ("truth", "predicted", "confidence"):
             assert mistake[name] == row[name]
         assert mistake["truth_probability"] == row[f"p_{row['truth']}"]
-        picture = cv2.imread(str(poor_run / "mistakes" / f"{rank:02d}.png"), cv2.IMREAD_UNCHANGED)
-        seen = pictures.images[pictures.files.index(row["file"])]
-        np.testing.assert_array_equal(picture, seen)
+        image = cv2.imread(str(poor_run / "mistakes" / f"{rank:02d}.png"), cv2.IMREAD_UNCHANGED)
+        seen = dataset.images[dataset.files.index(row["file"])]
+        np.testing.assert_array_equal(image, seen)
 
 
-def test_every_tested_picture_has_a_place(poor_run):
+def test_every_tested_image_has_a_place(poor_run):
     places = rows_of(poor_run / "embedding.csv")
     predictions = rows_of(poor_run / "predictions.csv")
     for name in ("file", "truth", "predicted"):

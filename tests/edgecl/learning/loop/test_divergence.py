@@ -80,7 +80,7 @@ def network() -> Classifier:
     return Classifier(Backbone("convnet", (32, 32), 1), 3).eval()
 
 
-def pictures(count: int = 3) -> np.ndarray:
+def images(count: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, 32, 32), np.uint8)
 
 
@@ -88,14 +88,14 @@ def pictures(count: int = 3) -> np.ndarray:
 def test_answers_that_are_no_numbers_are_told_by_whoever_asks(network, value):
     with torch.no_grad():
         next(iter(network.head.parameters())).fill_(value)
-    assert embed(network.backbone, pictures(), torch.device("cpu")).shape == (3, 128)
+    assert embed(network.backbone, images(), torch.device("cpu")).shape == (3, 128)
     with pytest.raises(DivergedError) as caught:
-        predict(network, pictures(), torch.device("cpu"))
+        predict(network, images(), torch.device("cpu"))
     assert caught.value.what == "the answers"
 
 
 def test_the_test_part_is_looked_at_too(trained_run, tiny_config, tmp_path, monkeypatch):
-    """Answers may overflow on pictures that nobody chose by."""
+    """Answers may overflow on images that nobody chose by."""
 
     def overflow(*_: object):
         raise DivergedError(None, "the answers")

@@ -1,4 +1,4 @@
-"""A run from pictures to result: what it writes, that it learns, and that a kill costs nothing."""
+"""A run from images to result: what it writes, that it learns, and that a kill costs nothing."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_the_saved_weights_give_the_written_predictions(trained_run, tiny_config
     prepared = prepare(config, silent)
     test = prepared.split.test
     with torch.no_grad():
-        logits, _ = classifier(torch.from_numpy(prepared.pictures.images[test][:, None]))
+        logits, _ = classifier(torch.from_numpy(prepared.dataset.images[test][:, None]))
     expected = torch.softmax(logits, 1).numpy()
     with open(trained_run / "predictions.csv", newline="") as stream:
         written = [
-            [float(row[f"p_{label}"]) for label in prepared.pictures.labels]
+            [float(row[f"p_{label}"]) for label in prepared.dataset.labels]
             for row in csv.DictReader(stream)
         ]
     # Sums in another order (all at once here, in batches there); another network is far off.
@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_epoch(
             assert all(t.isfinite().all() for t in state["networks"][name].values())
 
 
-def test_resuming_on_other_pictures_is_refused(tiny_config, class_folders, tmp_path):
+def test_resuming_on_other_images_is_refused(tiny_config, class_folders, tmp_path):
     run = tmp_path / "run"
 
     def kill(stage: str, *_: object) -> None:
@@ -179,22 +179,22 @@ def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path, monkeypa
     assert len(losses) == min(30, result["best_epoch"] + 2)
 
 
-def test_too_few_validation_pictures_choose_no_epoch(tiny_config, tmp_path):
+def test_too_few_validation_images_choose_no_epoch(tiny_config, tmp_path):
     config = replace(tiny_config, method="none", epochs=6, patience=1, rate=0.05)
     result = train_run(config, tmp_path / "run", report=silent)
     assert result["best_epoch"] == 6
-    assert any("18 pictures, too few to choose" in note for note in result["notes"])
+    assert any("18 images, too few to choose" in note for note in result["notes"])
 
 
 def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
     prepared = prepare(tiny_config, silent)
     run = tmp_path / "run"
-    # Were a test picture used in training, poisoning it would change the weights.
-    poisoned = prepared.pictures.images.copy()
+    # Were a test image used in training, poisoning it would change the weights.
+    poisoned = prepared.dataset.images.copy()
     poisoned[prepared.split.test] = 0
     weights = []
-    for images in (prepared.pictures.images, poisoned):
-        data = replace(prepared, pictures=replace(prepared.pictures, images=images))
+    for images in (prepared.dataset.images, poisoned):
+        data = replace(prepared, dataset=replace(prepared.dataset, images=images))
         run = run.with_name(run.name + "_")
         compute = Compute(torch.device("cpu"), "off")
         config = replace(tiny_config, pretrain_epochs=1, epochs=1)
@@ -203,26 +203,26 @@ def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
     assert weights[0] == weights[1]
 
 
-def test_unlabelled_copies_of_held_out_pictures_are_refused_or_marked(tiny_config, tmp_path):
+def test_unlabelled_copies_of_held_out_images_are_refused_or_marked(tiny_config, tmp_path):
     held_out = prepare(tiny_config, silent)
-    test_file = held_out.pictures.files[int(held_out.split.test[0])]
-    train_file = held_out.pictures.files[int(held_out.split.train[0])]
+    test_file = held_out.dataset.files[int(held_out.split.test[0])]
+    train_file = held_out.dataset.files[int(held_out.split.train[0])]
     extra = tmp_path / "extra"
     extra.mkdir()
     for name in (test_file, train_file):
-        picture = cv2.imread(f"{tiny_config.data}/{name}", cv2.IMREAD_GRAYSCALE)
-        cv2.imwrite(str(extra / name.replace("/", "_").replace(".png", ".jpg")), picture)
+        image = cv2.imread(f"{tiny_config.data}/{name}", cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(extra / name.replace("/", "_").replace(".png", ".jpg")), image)
     config = replace(tiny_config, unlabelled=(str(extra),))
-    with pytest.raises(InputError, match="1 of 2 unlabelled pictures are copies"):
+    with pytest.raises(InputError, match="1 of 2 unlabelled images are copies"):
         prepare(config, silent)
     prepared = prepare(replace(config, allow_leak=True), silent)
     assert len(prepared.extra) == 2
-    assert prepared.protocol_note.startswith("leaks: 1 of 2 unlabelled pictures are copies")
+    assert prepared.protocol_note.startswith("leaks: 1 of 2 unlabelled images are copies")
     (extra / test_file.replace("/", "_").replace(".png", ".jpg")).unlink()
     assert not prepare(config, silent).protocol_note.startswith("leaks:")
 
 
-def test_fewer_pictures_than_a_batch_is_refused(tiny_config):
+def test_fewer_images_than_a_batch_is_refused(tiny_config):
     with pytest.raises(InputError, match="fewer than a batch of 500"):
         prepare(replace(tiny_config, batch_size=500), silent)
 

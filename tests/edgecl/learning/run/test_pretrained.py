@@ -25,7 +25,7 @@ def silent(*_: object) -> None:
 def pretrained_run(tiny_config, tmp_path_factory):
     run = tmp_path_factory.mktemp("pretrained") / "run"
     facts = train_run(replace(tiny_config, pretrain_only=True), run, report=silent)
-    assert facts["pictures"] == 84
+    assert facts["images"] == 84
     assert facts["epochs"] == 2
     return run
 
@@ -55,10 +55,10 @@ def test_taking_a_pretraining_over_is_the_same_as_doing_it(
     assert any("pretraining was taken from" in note for note in result["notes"])
 
 
-def test_a_pretraining_that_saw_held_out_pictures_is_refused_or_marked(pretrained_run, tiny_config):
+def test_a_pretraining_that_saw_held_out_images_is_refused_or_marked(pretrained_run, tiny_config):
     # With another seed the parts are others: what was trained on there is tested on here.
     config = replace(tiny_config, pretrained=str(pretrained_run), seed=1)
-    with pytest.raises(InputError, match=r"of 84 pretraining pictures are copies of validation"):
+    with pytest.raises(InputError, match=r"of 84 pretraining images are copies of validation"):
         prepare(config, silent)
     note = prepare(replace(config, allow_leak=True), silent).protocol_note
     assert note.startswith("leaks: ")
@@ -73,7 +73,7 @@ def test_pretraining_on_the_unlabelled_alone_fits_every_split(tiny_config, tmp_p
         pretrain_only=True,
         pretrain_epochs=1,
     )
-    assert train_run(config, tmp_path / "run", report=silent)["pictures"] == 20
+    assert train_run(config, tmp_path / "run", report=silent)["images"] == 20
     other = replace(tiny_config, pretrained=str(tmp_path / "run"), seed=5)
     assert not prepare(other, silent).protocol_note.startswith("leaks")
 

@@ -39,7 +39,7 @@ def test_cut_anywhere_it_is_refused_with_the_reason(form):
     assert decode_gray(data).shape == STEEL.shape
     end = len(data) - (2 if "tiff" not in form else len(data) // 8)
     for size in np.linspace(12, end, 9).astype(int):
-        with pytest.raises(FrameError, match=r"cut short|damaged|not a picture"):
+        with pytest.raises(FrameError, match=r"cut short|damaged|not an image"):
             decode_gray(data[:size])
 
 

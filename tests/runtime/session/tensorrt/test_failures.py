@@ -51,7 +51,7 @@ class CpuSession(Session):
         self.closed = True
 
 
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     return np.full((1, 1, 8, 12), 255, np.uint8)
 
 
@@ -71,9 +71,9 @@ def test_every_failing_call_leaves_nothing_and_is_one_line(box, call, code, afte
     box.driver.fail[call] = [*[""] * after, code]
     try:
         with TensorRtSession(box.engine(), precision="fp16") as session:
-            session.infer_timed(picture())
+            session.infer_timed(image())
             if after:
-                session.infer_timed(picture())
+                session.infer_timed(image())
     except (InputError, FrameError) as error:
         said = str(error)
     else:
@@ -96,9 +96,9 @@ def test_a_frame_without_memory_fails_and_the_next_one_finds_new_buffers(box, ca
         engine = box.driver.calls.count("engine made")
         box.driver.fail[call] = [NO_MEMORY]
         with pytest.raises(FrameError, match="no memory left"):
-            session.infer(picture())
+            session.infer(image())
         assert box.driver.left == {"runtime": 1, "engine": 1}
-        assert session.infer(picture()).probabilities.argmax() == 2
+        assert session.infer(image()).probabilities.argmax() == 2
         assert box.driver.calls.count("engine made") == engine
     assert box.driver.left == {}
 
@@ -108,11 +108,11 @@ def test_no_memory_for_new_buffers_is_a_failed_frame_too(box):
         box.driver.fail["execute"] = [NO_MEMORY]
         box.driver.fail["cuMemAlloc"] = []
         with pytest.raises(FrameError):
-            session.infer(picture())
+            session.infer(image())
         box.driver.fail["cuMemAlloc"] = [NO_MEMORY]
         with pytest.raises(FrameError, match="no memory left"):
-            session.infer(picture())
-        assert session.infer(picture()).probabilities.argmax() == 2
+            session.infer(image())
+        assert session.infer(image()).probabilities.argmax() == 2
     assert box.driver.left == {}
 
 
@@ -121,17 +121,17 @@ def test_failures_in_a_row_end_the_session_and_ones_apart_do_not(box):
         for _ in range(2 * TRIES):
             box.driver.fail["execute"] = [NO_MEMORY]
             with pytest.raises(FrameError):
-                session.infer(picture())
-            session.infer(picture())
+                session.infer(image())
+            session.infer(image())
         box.driver.fail["execute"] = [NO_MEMORY] * TRIES
         for _ in range(TRIES - 1):
             with pytest.raises(FrameError):
-                session.infer(picture())
+                session.infer(image())
         with pytest.raises(SessionLostError, match=f"{TRIES} frames in a row: .*no memory left"):
-            session.infer(picture())
+            session.infer(image())
         assert box.driver.left == {}
         with pytest.raises(SessionLostError):
-            session.infer(picture())
+            session.infer(image())
 
 
 def test_a_driver_that_is_gone_is_one_line_and_closing_is_quiet(box):
@@ -140,7 +140,7 @@ def test_a_driver_that_is_gone_is_one_line_and_closing_is_quiet(box):
     box.driver.lost = ILLEGAL
     for _ in range(2):
         with pytest.raises(SessionLostError, match=r"TensorRT is gone: .*illegal memory access"):
-            session.infer(picture())
+            session.infer(image())
     session.close()
 
 
@@ -160,9 +160,9 @@ def test_a_gpu_that_is_found_gone_while_recovering_is_gone(box):
         box.driver.fail["execute"] = [NO_MEMORY]
         box.driver.fail["cuStreamSynchronize"] = [ILLEGAL]
         with pytest.raises(SessionLostError, match=r"the GPU did not answer after: .*no memory"):
-            session.infer(picture())
+            session.infer(image())
         with pytest.raises(SessionLostError):
-            session.infer(picture())
+            session.infer(image())
 
 
 def test_a_gpu_without_room_says_how_much_is_free(box):
@@ -246,9 +246,9 @@ def test_a_fallback_that_is_lost_as_well_is_lost(box):
 
     with FallbackSession(Lost(), Lost(), lambda line: None) as session:
         with pytest.raises(SessionLostError, match="the CPU is gone"):
-            session.infer(picture())
+            session.infer(image())
         with pytest.raises(SessionLostError):
-            session.infer(picture())
+            session.infer(image())
 
 
 def test_a_fallback_of_another_model_is_a_mistake():
@@ -271,7 +271,7 @@ def test_closing_does_not_pull_memory_from_under_a_frame_that_hangs(box, monkeyp
         synchronize(handle)
 
     monkeypatch.setattr(box.driver, "synchronize", hanging)
-    thread = threading.Thread(target=session.infer, args=(picture(),))
+    thread = threading.Thread(target=session.infer, args=(image(),))
     thread.start()
     assert inside.wait(PATIENCE)
     session.close()
@@ -279,6 +279,6 @@ def test_closing_does_not_pull_memory_from_under_a_frame_that_hangs(box, monkeyp
     go_on.set()
     thread.join()
     with pytest.raises(InputError, match="was closed"):
-        session.infer(picture())
+        session.infer(image())
     session.close()
     assert box.driver.left == {}

@@ -18,7 +18,7 @@ from runtime.session.tensorrt.session import TensorRtSession
 from tests.bindings.tensorrt_double import make_plan
 
 
-def pictures(*levels: int) -> np.ndarray:
+def images(*levels: int) -> np.ndarray:
     return np.stack([np.full((1, 8, 12), level, np.uint8) for level in levels])
 
 
@@ -29,8 +29,8 @@ def session(box):
     assert box.driver.left == {}
 
 
-def test_it_answers_for_each_picture_of_a_batch(session):
-    outputs = session.infer(pictures(255, 10, 128))
+def test_it_answers_for_each_image_of_a_batch(session):
+    outputs = session.infer(images(255, 10, 128))
     assert outputs.probabilities.argmax(axis=1).tolist() == [2, 0, 1]
     assert outputs.probabilities.dtype == outputs.embedding.dtype == np.float32
     assert outputs.embedding.shape == (3, 4)
@@ -38,28 +38,28 @@ def test_it_answers_for_each_picture_of_a_batch(session):
 
 
 def test_answers_are_not_overwritten_by_the_next(session):
-    first = session.infer(pictures(255))
-    session.infer(pictures(0))
+    first = session.infer(images(255))
+    session.infer(images(0))
     assert first.probabilities.argmax() == 2
 
 
 def test_steps_are_timed_by_the_gpu(session):
     session.warm_up()
-    outputs, steps = session.infer_timed(pictures(128))
+    outputs, steps = session.infer_timed(images(128))
     # Of one microsecond each in the double: a copy up, a run, two copies down; events between.
     assert steps == {"upload": 2000, "infer": 2000, "download": 3000}
     assert outputs.probabilities.argmax() == 1
 
 
 def test_without_times_no_event_is_recorded(session, box):
-    session.infer(pictures(1))
+    session.infer(images(1))
     assert "cuEventRecord" not in box.driver.calls
 
 
 def test_the_order_of_a_frame(session, box):
     session.warm_up()
     box.driver.calls.clear()
-    session.infer(pictures(1))
+    session.infer(images(1))
     run = "cuGraphLaunch" if box.graphs else "execute"
     assert box.driver.calls == [
         "cuCtxPushCurrent",
@@ -77,7 +77,7 @@ def test_nothing_is_taken_after_warm_up(session, box):
     before = dict(box.driver.left)
     box.driver.calls.clear()
     for level in range(50):
-        session.infer_timed(pictures(level))
+        session.infer_timed(images(level))
     assert box.driver.left == before
     taken = {"cuMemAlloc", "cuMemHostAlloc", "cuStreamCreate", "cuEventCreate", "context made"}
     assert not taken & set(box.driver.calls)
@@ -85,7 +85,7 @@ def test_nothing_is_taken_after_warm_up(session, box):
 
 def test_a_graph_is_captured_once_per_batch_size(session, box):
     for size in (1, 2, 1, 2, 2, 1):
-        session.infer(pictures(*range(size)))
+        session.infer(images(*range(size)))
     captured = box.driver.calls.count("cuStreamBeginCapture")
     assert captured == (2 if box.graphs else 0)
     assert box.driver.calls.count("context made") == 2
@@ -93,7 +93,7 @@ def test_a_graph_is_captured_once_per_batch_size(session, box):
 
 def test_no_graph_where_none_is_wanted(box):
     with TensorRtSession(box.engine(), precision="fp16", graph=False) as session:
-        assert session.infer(pictures(255)).probabilities.argmax() == 2
+        assert session.infer(images(255)).probabilities.argmax() == 2
         assert "no CUDA graph" in session.describe()
     assert "cuStreamBeginCapture" not in box.driver.calls
     assert box.driver.left == {}
@@ -102,8 +102,8 @@ def test_no_graph_where_none_is_wanted(box):
 def test_what_cannot_be_captured_runs_call_by_call_and_says_so(box):
     box.driver.fail["cuStreamEndCapture"] = ["CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"]
     with TensorRtSession(box.engine(), precision="fp16") as session:
-        assert session.infer(pictures(255)).probabilities.argmax() == 2
-        assert session.infer(pictures(0)).probabilities.argmax() == 0
+        assert session.infer(images(255)).probabilities.argmax() == 2
+        assert session.infer(images(0)).probabilities.argmax() == 0
         if box.graphs:
             assert "no CUDA graph (the GPU's driver refused" in session.describe()
         else:
@@ -116,10 +116,10 @@ def test_batch_sizes_beyond_those_kept_take_the_place_of_the_one_unused_longest(
     path = box.engine(make_plan(box.version, batches=[1, 1, largest]), batches=(1, 1, largest))
     with TensorRtSession(path, precision="fp16") as session:
         for size in range(1, largest + 1):
-            session.infer(pictures(*range(size)))
+            session.infer(images(*range(size)))
         assert box.driver.left["context"] == LANES
-        session.infer(pictures(0))  # one that went is made again
-        assert session.infer(pictures(255)).probabilities.argmax() == 2
+        session.infer(images(0))  # one that went is made again
+        assert session.infer(images(255)).probabilities.argmax() == 2
     assert box.driver.left == {}
 
 
@@ -129,7 +129,7 @@ def test_a_batch_outside_the_profile_names_it(session, box):
         with pytest.raises(InputError, match=f"a batch of {size} is outside .* takes 1 to 4"):
             session.infer(batch)
     assert session.batches == (1, 4)
-    session.infer(pictures(1, 2, 3, 4))
+    session.infer(images(1, 2, 3, 4))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_closed_session_refuses_and_closes_again(session, box):
     session.close()
     assert box.driver.left == {}
     with pytest.raises(InputError, match="was closed"):
-        session.infer(pictures(1))
+        session.infer(images(1))
     session.close()
 
 
@@ -176,10 +176,10 @@ def test_two_sessions_at_once_do_not_see_each_other(box):
         TensorRtSession(box.engine(), precision="fp16") as one,
         TensorRtSession(box.engine(), precision="fp16") as two,
     ):
-        assert one.infer(pictures(255)).probabilities.argmax() == 2
-        assert two.infer(pictures(0)).probabilities.argmax() == 0
+        assert one.infer(images(255)).probabilities.argmax() == 2
+        assert two.infer(images(0)).probabilities.argmax() == 0
         one.close()
-        assert two.infer(pictures(128)).probabilities.argmax() == 1
+        assert two.infer(images(128)).probabilities.argmax() == 1
     assert box.driver.left == {}
 
 
@@ -188,7 +188,7 @@ def test_a_session_is_used_and_closed_on_other_threads(box):
     answers: list[int] = []
 
     def work() -> None:
-        answers.append(int(session.infer(pictures(255)).probabilities.argmax()))
+        answers.append(int(session.infer(images(255)).probabilities.argmax()))
 
     for target in (work, session.close):
         thread = threading.Thread(target=target)
