@@ -13,7 +13,7 @@ import pytest
 
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.engine_file import EngineFile, write_engine_file
-from runtime.gpu.choosing import forget_memory
+from runtime.gpu.memory.choosing import forget_memory
 from tests.bindings.cuda_bindings_double import cuda_driver
 from tests.bindings.driver import Driver
 from tests.bindings.pycuda_double import pycuda_driver

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from runtime.errors import InputError
-from runtime.gpu import DeviceMemory, GpuError, GpuLostError, GpuMemoryError, open_memory
+from runtime.gpu.memory import DeviceMemory, GpuError, GpuLostError, GpuMemoryError, open_memory
 
 KINDS = ("memory", "host", "stream", "event", "graph", "exec", "retained")
 stub = ctypes.CDLL("libcuda.so.1")

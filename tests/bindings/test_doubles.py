@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.gpu import open_memory
+from runtime.gpu.memory import open_memory
 from tests.bindings.cuda_bindings_double import cuda_driver
 from tests.bindings.driver import Driver, DriverError
 from tests.bindings.pycuda_double import pycuda_driver

@@ -36,7 +36,7 @@ def box() -> Any:
 @pytest.fixture(params=["pycuda", "cuda-bindings"])
 def memory(request: pytest.FixtureRequest) -> str:
     """The name of each memory backend in turn."""
-    from runtime.gpu import open_memory
+    from runtime.gpu.memory import open_memory
 
     try:
         open_memory(request.param)
@@ -77,7 +77,7 @@ def either(
     """
     if request.param == "tensorrt":
         return cast("Callable[..., Path]", request.getfixturevalue("engine"))
-    from runtime.gpu import open_memory
+    from runtime.gpu.memory import open_memory
     from tests.gpu.kernel import kernel_tensorrt, write_engine
 
     try:
@@ -113,7 +113,7 @@ def host_bytes() -> int:
 @contextmanager
 def full_gpu(memory: str) -> Iterator[None]:
     """A GPU whose last byte is taken; the test is skipped where that would hit the machine."""
-    from runtime.gpu import GpuMemoryError, open_memory
+    from runtime.gpu.memory import GpuMemoryError, open_memory
 
     gpu = open_memory(memory)
     if gpu.device.compute_capability in SHARING:
@@ -136,14 +136,14 @@ def full_gpu(memory: str) -> Iterator[None]:
 
 def device_slack(memory: str) -> int:
     """Bytes that others may take of this GPU meanwhile: on a Jetson that is the whole machine."""
-    from runtime.gpu import open_memory
+    from runtime.gpu.memory import open_memory
 
     return (128 if open_memory(memory).device.compute_capability in SHARING else 32) * 2**20
 
 
 def device_free(memory: str) -> int:
     """Bytes of device memory that nobody holds."""
-    from runtime.gpu import open_memory
+    from runtime.gpu.memory import open_memory
 
     gpu = open_memory(memory)
     with gpu.current():

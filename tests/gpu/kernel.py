@@ -15,7 +15,7 @@ from typing import Any
 
 from export.engine.builder import Batches
 from runtime.artifact.engine_file import EngineFile, write_engine_file
-from runtime.gpu import GpuDevice
+from runtime.gpu.memory import GpuDevice
 from tests.bindings.driver import DriverError
 from tests.bindings.tensorrt_double import INPUT, OUTPUTS, make_plan, tensorrt_module
 from tests.gpu import nets

@@ -25,7 +25,7 @@ from pathlib import Path
 import runtime.session.tensorrt.session as tensorrt
 from export.engine.builder import Batches
 from runtime.errors import SessionLostError
-from runtime.gpu import open_memory
+from runtime.gpu.memory import open_memory
 from tests.gpu import kernel, nets
 
 memory, folder = sys.argv[1], Path(sys.argv[2])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import InputError
-from runtime.gpu import DeviceMemory, GpuMemoryError, open_memory
+from runtime.gpu.memory import DeviceMemory, GpuMemoryError, open_memory
 
 pytestmark = pytest.mark.gpu
 

@@ -13,6 +13,7 @@ A process that torchrun did not start is alone: every method returns what it was
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -276,6 +277,7 @@ def joined() -> Iterator[Ranks]:
             )
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         backend = "cpu:gloo,cuda:nccl"
+    _load_what_would_keep_the_group()
     try:
         dist.init_process_group(backend, timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
@@ -285,3 +287,13 @@ def joined() -> Iterator[Ranks]:
         ) from error
     yield Ranks(dist.get_rank(), dist.get_world_size())
     dist.destroy_process_group()
+
+
+def _load_what_would_keep_the_group() -> None:
+    """Import what takes the process group as a default argument, while there is none.
+
+    Optimisers import torch._dynamo, and functions in it keep the group that they find: gloo's
+    threads would outlive `destroy_process_group`, and one that still drops a tensor while the
+    interpreter ends aborts the process.
+    """
+    importlib.import_module("torch._dynamo")

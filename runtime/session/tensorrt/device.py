@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
-from runtime.gpu import Buffer, DeviceMemory, GpuError, GpuLostError, GpuMemoryError, Graph
-from runtime.gpu.errors import error_of_words
+from runtime.gpu.memory import Buffer, DeviceMemory, GpuError, GpuLostError, GpuMemoryError, Graph
+from runtime.gpu.memory.errors import error_of_words
 from runtime.session.base import Outputs
 from runtime.session.tensorrt.engine import Layout, LoadedEngine, abandon
 from runtime.session.tensorrt.log import errors_of, recording

@@ -9,8 +9,8 @@ from typing import Any
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.artifact.engine_file import EngineFile
 from runtime.errors import InputError
-from runtime.gpu import GpuDevice
-from runtime.gpu.errors import GpuMemoryError, error_of_words
+from runtime.gpu.memory import GpuDevice
+from runtime.gpu.memory.errors import GpuMemoryError, error_of_words
 from runtime.session.tensorrt.log import errors_of, recording
 from runtime.session.tensorrt.module import is_rtx, title
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.engine_file import load_engine_file
 from runtime.errors import FrameError, InputError, SessionLostError
-from runtime.gpu import GpuError, GpuLostError, GpuMemoryError, open_memory
+from runtime.gpu.memory import GpuError, GpuLostError, GpuMemoryError, open_memory
 from runtime.session.base import Outputs, Session
 from runtime.session.tensorrt.device import DeviceState
 from runtime.session.tensorrt.engine import (

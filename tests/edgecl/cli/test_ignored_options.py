@@ -28,7 +28,7 @@ def refusal(capfd, *arguments: str) -> str:
 
 
 def command_of(verb: str) -> click.Command:
-    command: click.Command = importlib.import_module(f"edgecl.cli.{verb}").command
+    command: click.Command = importlib.import_module(f"edgecl.cli.{verb}.command").command
     return command
 
 

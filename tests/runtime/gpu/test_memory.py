@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from runtime.errors import InputError
-from runtime.gpu import GpuError, GpuLostError, GpuMemoryError, open_memory
-from runtime.gpu.errors import error_of_words, gpu_error
+from runtime.gpu.memory import GpuError, GpuLostError, GpuMemoryError, open_memory
+from runtime.gpu.memory.errors import error_of_words, gpu_error
 from tests.bindings.boxes import memory_of
 
 
@@ -218,7 +218,7 @@ def test_no_bindings_names_both_and_what_brings_them(driver, monkeypatch):
 @pytest.mark.parametrize("backend", ["both"], indirect=True)
 def test_graphs_of_bindings_that_are_too_old_are_not_lent(driver, monkeypatch):
     monkeypatch.setattr(
-        "runtime.gpu.choosing._version",
+        "runtime.gpu.memory.choosing._version",
         lambda package: "11.8.7" if package == "cuda-bindings" else "2026.1",
     )
     assert not open_memory().graphs
@@ -226,7 +226,7 @@ def test_graphs_of_bindings_that_are_too_old_are_not_lent(driver, monkeypatch):
 
 @pytest.mark.parametrize("backend", ["cuda-bindings"], indirect=True)
 def test_bindings_that_are_too_old_are_not_used(driver, monkeypatch):
-    monkeypatch.setattr("runtime.gpu.choosing._version", lambda package: "11.8.7")
+    monkeypatch.setattr("runtime.gpu.memory.choosing._version", lambda package: "11.8.7")
     with pytest.raises(InputError, match=r"cuda-bindings \(11.8.7 is older than 12.8\)"):
         open_memory()
 

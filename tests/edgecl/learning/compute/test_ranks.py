@@ -141,6 +141,12 @@ def same_run(found: Path, expected: Path) -> None:
         assert results[0][name] == results[1][name]
 
 
+def test_nothing_of_gloo_is_left_that_could_abort_the_end_of_the_process(together):
+    for found in together[1]:
+        assert found["threads afterwards"]
+        assert not [name for name in found["threads afterwards"] if "gloo" in name]
+
+
 def test_a_whole_run_gives_the_metrics_of_one_process_and_one_directory(together, alone_run):
     out, found = together
     same_run(out / "whole", alone_run)

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.artifact.contract import InputContract
 from runtime.errors import FrameError, InputError, SessionLostError
-from runtime.gpu import open_memory
+from runtime.gpu.memory import open_memory
 from runtime.session.base import Outputs, Session
 from runtime.session.fallback import FallbackSession
 from runtime.session.tensorrt import session as tensorrt_session

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from runtime.gpu.base import (
+from runtime.gpu.memory.base import (
     NON_BLOCKING,
     Buffer,
     DeviceMemory,
@@ -22,8 +22,8 @@ from runtime.gpu.base import (
     HostArray,
     Stream,
 )
-from runtime.gpu.cuda_bindings import GraphCapture
-from runtime.gpu.errors import OUT_OF_MEMORY, GpuError, gpu_error
+from runtime.gpu.memory.cuda_bindings import GraphCapture
+from runtime.gpu.memory.errors import OUT_OF_MEMORY, GpuError, gpu_error
 
 
 class PycudaMemory(DeviceMemory):

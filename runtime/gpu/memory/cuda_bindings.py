@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from runtime.gpu.base import (
+from runtime.gpu.memory.base import (
     NON_BLOCKING,
     Buffer,
     DeviceMemory,
@@ -23,7 +23,7 @@ from runtime.gpu.base import (
     HostArray,
     Stream,
 )
-from runtime.gpu.errors import GpuError, gpu_error
+from runtime.gpu.memory.errors import GpuError, gpu_error
 
 
 class CudaBindingsMemory(DeviceMemory):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import InputError
-from runtime.gpu.base import DeviceMemory
-from runtime.gpu.cuda_bindings import CudaBindingsMemory, GraphCapture
-from runtime.gpu.errors import GpuError
-from runtime.gpu.pycuda import PycudaMemory
+from runtime.gpu.memory.base import DeviceMemory
+from runtime.gpu.memory.cuda_bindings import CudaBindingsMemory, GraphCapture
+from runtime.gpu.memory.errors import GpuError
+from runtime.gpu.memory.pycuda import PycudaMemory
 
 AUTO = "auto"
 
