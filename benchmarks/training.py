@@ -275,7 +275,7 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
         encoder=case.encoder,
         image_size=case.size,
         batch_size=batch_size,
-        pretrain_rate=RATE,
+        pretrain_lr=RATE,
         temperature=TEMPERATURE,
     )
     prepared = prepare(images, classes=1)

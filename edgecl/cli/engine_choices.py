@@ -27,13 +27,12 @@ WORKSPACE = click.option(
     "where the GPU shares the main memory, half of what is free]",
 )
 LEVEL = click.option(
-    "--level",
+    "--builder-level",
     type=click.IntRange(0, 5),
     help="TensorRT's effort: 0 builds soonest, 5 runs fastest.  [default: TensorRT's own]",
 )
 ENGINE = click.option(
-    "--engine",
-    "with_engine",
+    "--build-engine",
     is_flag=True,
     help="Build TensorRT engines for this machine's GPU. Without it the first 'edgecl run' on the "
     "target does.",
@@ -66,16 +65,16 @@ def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
     Args:
         values: of `engine_options` or `build_options`.
     """
-    workspace, level = values.get("workspace"), values.get("level")
+    workspace, builder_level = values.get("workspace"), values.get("builder_level")
     largest = values.get("max_batch")
-    if workspace is None and level is None and largest is None:
+    if workspace is None and builder_level is None and largest is None:
         return None
     from export.engine.builder import Batches, BuildOptions
 
     return BuildOptions(
-        Batches(largest=largest or 1),
+        Batches(max=largest or 1),
         workspace=None if workspace is None else workspace * MIB,
-        level=level,
+        builder_level=builder_level,
     )
 
 
@@ -85,7 +84,7 @@ def require_builder(values: Mapping[str, Any]) -> None:
     Raises:
         InputError: it has no TensorRT or no GPU.
     """
-    if not values["with_engine"]:
+    if not values["build_engine"]:
         return
     from export.engine.target import target_of
     from runtime.gpu.probe import probe_gpu
@@ -94,8 +93,8 @@ def require_builder(values: Mapping[str, Any]) -> None:
         target_of(probe_gpu())
     except InputError as error:
         raise InputError(
-            f"--engine: {error.problem}",
-            hint="leave --engine out: the first 'edgecl run' on the target builds the engine "
+            f"--build-engine: {error.problem}",
+            hint="leave out --build-engine: the first 'edgecl run' on the target builds the engine "
             f"there; or, for engines of this machine: {error.hint}",
         ) from error
 
@@ -111,7 +110,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
     Raises:
         InputError: one cannot be built; the bundle is there all the same.
     """
-    if not values["with_engine"]:
+    if not values["build_engine"]:
         return []
     from export.engine.builder import BuildOptions
     from export.engine.ready import ready_engine

@@ -62,7 +62,7 @@ class TrainConfig:
         label_draw: which labels these are.
         pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
         batch_size: images per step.
-        pretrain_rate, rate: Adam's learning rate at the start of each stage, annealed by a cosine.
+        pretrain_lr, lr: Adam's learning rate at the start of each stage, annealed by a cosine.
         temperature: of the contrastive loss.
         negatives: of SimCLR: `all` other views (the paper's text), or `cross-view` (its code).
         queue_size: embeddings in NNCLR's support set.
@@ -97,8 +97,8 @@ class TrainConfig:
     pretrain_epochs: int = 40
     epochs: int = 40
     batch_size: int = 32
-    pretrain_rate: float = 1e-3
-    rate: float = 5e-4
+    pretrain_lr: float = 1e-3
+    lr: float = 5e-4
     temperature: float = 0.1
     negatives: str = "all"
     queue_size: int = 10_000

@@ -46,7 +46,7 @@ class Study:
         label_shares: of the labels that fine-tuning sees, each in (0, 1].
         draws: how often a share below 1 is drawn.
         image_size: (height, width) in pixels.
-        channels, interpolation, pretrain_epochs, epochs, batch_size, pretrain_rate, rate,
+        channels, interpolation, pretrain_epochs, epochs, batch_size, pretrain_lr, rate,
             patience, queue_size, autocast: as in `TrainConfig`.
     """
 
@@ -68,8 +68,8 @@ class Study:
     pretrain_epochs: int = 40
     epochs: int = 40
     batch_size: int = 32
-    pretrain_rate: float = 1e-3
-    rate: float = 5e-4
+    pretrain_lr: float = 1e-3
+    lr: float = 5e-4
     patience: int = 15
     queue_size: int = 10_000
     autocast: str = "auto"
@@ -179,8 +179,8 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
         pretrain_epochs=study.pretrain_epochs,
         epochs=study.epochs,
         batch_size=study.batch_size,
-        pretrain_rate=study.pretrain_rate,
-        rate=study.rate,
+        pretrain_lr=study.pretrain_lr,
+        lr=study.lr,
         patience=study.patience,
         queue_size=study.queue_size,
         autocast=study.autocast,

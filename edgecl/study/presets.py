@@ -13,8 +13,8 @@ SMOKE = Study(
     image_size=(32, 32),
     pretrain_epochs=4,
     epochs=6,
-    pretrain_rate=2e-3,
-    rate=2e-3,
+    pretrain_lr=2e-3,
+    lr=2e-3,
     autocast="off",
 )
 
@@ -23,7 +23,7 @@ NEU_CPU = Study(
     arms=(CLEAN, IN_DOMAIN),
     label_shares=(0.01, 0.05, 0.1, 1.0),
     pretrain_epochs=20,
-    rate=1e-3,
+    lr=1e-3,
     autocast="off",  # bf16 gains nothing for small images, and fixed is easier to repeat
 )
 

@@ -17,7 +17,7 @@ from export.engine.progress import Report, build_monitor, interruptible, silent
 from runtime.errors import InputError
 from runtime.session.tensorrt.log import LogLine, recording
 
-LEVELS = range(6)
+BUILDER_LEVELS = range(6)
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,19 @@ class Batches:
     """The batch sizes of the optimisation profile.
 
     Args:
-        smallest, largest: that the engine takes.
-        usual: that it is tuned for.
+        min, max: the smallest and largest batch that the engine takes.
+        opt: the batch that it is tuned for.
     """
 
-    smallest: int = 1
-    usual: int = 1
-    largest: int = 1
+    min: int = 1
+    opt: int = 1
+    max: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.smallest <= self.usual <= self.largest:
+        if not 1 <= self.min <= self.opt <= self.max:
             raise InputError(
-                f"batch sizes {self.smallest}, {self.usual}, {self.largest} are not in order",
-                hint="give smallest ≤ usual ≤ largest, from 1",
+                f"batch sizes {self.min}, {self.opt}, {self.max} are not in order",
+                hint="give 1 ≤ min ≤ opt ≤ max",
             )
 
 
@@ -48,20 +48,21 @@ class BuildOptions:
     Args:
         batches: what the engine takes.
         workspace: bytes of device memory that a tactic may use; None for TensorRT's own limit.
-        level: 0 (quick to build) to 5 (quick to run); None for TensorRT's own.
+        builder_level: 0 (quick to build) to 5 (quick to run); None for TensorRT's own.
         capabilities: compute capabilities to compile for, such as `8.6`, with TensorRT for RTX.
     """
 
     batches: Batches = Batches()
     workspace: int | None = None
-    level: int | None = None
+    builder_level: int | None = None
     capabilities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.level is not None and self.level not in LEVELS:
+        if self.builder_level is not None and self.builder_level not in BUILDER_LEVELS:
             raise InputError(
-                f"builder optimisation level {self.level} does not exist",
-                hint=f"choose {LEVELS[0]} (quick to build) to {LEVELS[-1]} (quick to run)",
+                f"builder optimisation level {self.builder_level} does not exist",
+                hint=f"choose {BUILDER_LEVELS[0]} (quick to build) to {BUILDER_LEVELS[-1]} "
+                "(quick to run)",
             )
         if self.workspace is not None and self.workspace < 1:
             raise InputError(
@@ -122,14 +123,14 @@ def build_engine(
         set_targets(trt, config, options.capabilities)
         if options.workspace is not None:
             config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
-        if options.level is not None:
-            config.builder_optimization_level = options.level
+        if options.builder_level is not None:
+            config.builder_optimization_level = options.builder_level
         taken = take_timing_cache(trt, config, timing_cache_data)
         profile = _profile(builder, network, options.batches, where)
         if config.add_optimization_profile(profile) < 0:
             raise InputError(
-                f"{title(trt)} does not take batches of {options.batches.smallest} to "
-                f"{options.batches.largest} for {where}",
+                f"{title(trt)} does not take batches of {options.batches.min} to "
+                f"{options.batches.max} for {where}",
                 hint="export it again, with a dynamic batch",
             )
         plan = _build(trt, builder, network, config, report, where)
@@ -171,7 +172,7 @@ def _profile(builder: Any, network: Any, batches: Batches, where: str) -> Any:
                 f"input {tensor.name!r} of {where} has no fixed size but for its batch",
                 hint="export it at one image size",
             )
-        sizes = (batches.smallest, batches.usual, batches.largest)
+        sizes = (batches.min, batches.opt, batches.max)
         # A fixed batch stays what it is, whatever was asked for.
         profile.set_shape(tensor.name, *((size if batch == -1 else batch, *rest) for size in sizes))
     return profile

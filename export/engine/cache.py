@@ -62,14 +62,14 @@ def options_json(options: BuildOptions) -> dict[str, Any]:
     """What of the options stands in sidecar and key; the batches stand beside them."""
     return {
         "workspace": options.workspace,
-        "level": options.level,
+        "builder_level": options.builder_level,
         "capabilities": list(options.capabilities),
     }
 
 
 def batches_of(options: BuildOptions) -> tuple[int, int, int]:
-    """Smallest, usual and largest batch."""
-    return options.batches.smallest, options.batches.usual, options.batches.largest
+    """Min, opt and max batch of the profile."""
+    return options.batches.min, options.batches.opt, options.batches.max
 
 
 def engine_key(precision: str, onnx_sha256: str, target: Target, options: BuildOptions) -> str:
@@ -215,7 +215,8 @@ def _other_options(engine: EngineFile, options: BuildOptions | None) -> list[str
     given: Mapping[str, Any] = engine.options
     for name, value in options_json(options).items():
         if given.get(name) != value:
-            reasons.append(f"its {name} is {_plain(given.get(name))}, wanted is {_plain(value)}")
+            what = name.replace("_", " ")
+            reasons.append(f"its {what} is {_plain(given.get(name))}, wanted is {_plain(value)}")
     return reasons
 
 
@@ -224,8 +225,8 @@ def _builder(module: str, version: str) -> str:
 
 
 def _range(batches: tuple[int, int, int]) -> str:
-    smallest, usual, largest = batches
-    return f"{smallest} to {largest} (tuned for {usual})" if largest > 1 else "of 1"
+    least, best, most = batches
+    return f"min {least}, opt {best}, max {most}" if most > 1 else "of 1"
 
 
 def _plain(value: Any) -> str:

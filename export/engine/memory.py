@@ -56,7 +56,7 @@ def estimate(onnx_bytes: int, size: tuple[int, int], options: BuildOptions) -> N
     Args:
         size: height and width of the model's input, in pixels.
     """
-    pixels = size[0] * size[1] * options.batches.largest
+    pixels = size[0] * size[1] * options.batches.max
     activations = ALIVE * CHANNELS * FLOAT_BYTES * pixels
     workspace = DEFAULT_WORKSPACE if options.workspace is None else options.workspace
     return Need(BASE + COPIES * onnx_bytes + activations, workspace)
@@ -105,7 +105,7 @@ def _refusal(target: Target, free: int, need: Need, options: BuildOptions) -> st
     return (
         f"too little memory to build the engine: {_mib(free)} of {kind} free, about "
         f"{_mib(need.total)} are needed ({_mib(need.workspace)} of them workspace, batches up to "
-        f"{options.batches.largest})"
+        f"{options.batches.max})"
     )
 
 
@@ -113,7 +113,7 @@ def _hint(free: int, need: Need, options: BuildOptions) -> str:
     room = (free - need.fixed) // MIB
     if room * MIB >= SMALLEST_WORKSPACE:
         return f"end other programs, or give --workspace {room} (MiB) or less"
-    smaller = "give a smaller --max-batch, or " if options.batches.largest > 1 else ""
+    smaller = "give a smaller --max-batch, or " if options.batches.max > 1 else ""
     return f"{smaller}end other programs; no --workspace is small enough to make room"
 
 

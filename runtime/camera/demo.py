@@ -48,14 +48,14 @@ class DemoCamera(Camera):
     Args:
         shape: (height, width) of a frame in pixels.
         advance: pixels that the strip moves from frame to frame.
-        rate: frames per second; with None a frame is there whenever it is asked for, none is
+        fps: frames per second; with None a frame is there whenever it is asked for, none is
             lost, and the camera is not `live`.
         frames: after how many frames the stream ends; None for never.
         seed: of the strip and the noise.
 
     Raises:
-        InputError: a size that cannot be drawn, or an advance, rate or number of frames that is
-            not positive.
+        InputError: a size that cannot be drawn, or an advance, frame rate or number of frames that
+            is not positive.
     """
 
     def __init__(
@@ -63,19 +63,23 @@ class DemoCamera(Camera):
         shape: Shape = (256, 256),
         *,
         advance: int = 8,
-        rate: float | None = 30.0,
+        fps: float | None = 30.0,
         frames: int | None = None,
         seed: int = 0,
     ) -> None:
-        for what, value in (("advance", advance), ("rate", rate), ("number of frames", frames)):
+        for what, value in (
+            ("advance", advance),
+            ("frame rate", fps),
+            ("number of frames", frames),
+        ):
             if value is not None and not value > 0:
                 raise InputError(
                     f"the demo camera's {what} is {value}", hint="give a number above 0"
                 )
         self.name = f"demo line, {shape[0]}x{shape[1]} pixels" + (
-            f", {rate:g} frames/s" if rate else ""
+            f", {fps:g} frames/s" if fps else ""
         )
-        self.live = rate is not None
+        self.live = fps is not None
         rng = np.random.default_rng(seed)
         self._strip = draw_loop(shape, rng)
         self._loop = self._strip.length - shape[1]
@@ -83,7 +87,7 @@ class DemoCamera(Camera):
         self._places = rng.integers(0, _NOISE_SPARE, (4099, 2))
         self._width = shape[1]
         self._advance = advance
-        self._rate = rate
+        self._fps = fps
         self._frames = math.inf if frames is None else frames
         self._number = 0
         self._tick = 0
@@ -118,14 +122,14 @@ class DemoCamera(Camera):
 
     def _wait(self) -> bool:
         """Wait for the tick of the next frame; False when the camera was closed."""
-        if self._rate is None:
+        if self._fps is None:
             return not self._closed.is_set()
         now = time.monotonic_ns()
         if self._first_ns is None:
             self._first_ns = now
-        passed = (now - self._first_ns) * self._rate / 1e9
+        passed = (now - self._first_ns) * self._fps / 1e9
         self._tick = max(self._tick, math.floor(passed))
-        return not self._closed.wait(max(0.0, (self._tick - passed) / self._rate))
+        return not self._closed.wait(max(0.0, (self._tick - passed) / self._fps))
 
     def _sense(self, window: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = window.shape
@@ -176,7 +180,7 @@ def write_strip_video(
     *,
     shape: Shape = (256, 256),
     advance: int = 8,
-    rate: float = 30.0,
+    fps: float = 30.0,
     seed: int = 0,
 ) -> list[str]:
     """Write what a `DemoCamera` sees to a video, Motion JPEG in an AVI file.
@@ -184,7 +188,7 @@ def write_strip_video(
     Args:
         path: of the video; must end in `.avi`.
         frames: how many.
-        shape, advance, rate, seed: as for `DemoCamera`.
+        shape, advance, fps, seed: as for `DemoCamera`.
 
     Returns:
         The truth of each frame.
@@ -194,18 +198,18 @@ def write_strip_video(
     """
     if path.suffix.lower() != ".avi":
         raise InputError(f"{path} is no name for an AVI video", hint="let it end in .avi")
-    camera = DemoCamera(shape, advance=advance, rate=None, frames=frames, seed=seed)
+    camera = DemoCamera(shape, advance=advance, fps=None, frames=frames, seed=seed)
     codec = cv2.VideoWriter.fourcc(*"MJPG")
     truths: list[str] = []
     with replacing(path) as temporary:
         # OpenCV's own writer, so that it is there whatever OpenCV was built with. Asked for a
         # gray video, OpenCV 5.0 writes damaged frames: the frames go in as colour.
         video = temporary.with_name(f"{temporary.name}.avi")
-        writer = cv2.VideoWriter(str(video), cv2.CAP_OPENCV_MJPEG, codec, rate, shape[::-1])
+        writer = cv2.VideoWriter(str(video), cv2.CAP_OPENCV_MJPEG, codec, fps, shape[::-1])
         if not writer.isOpened():
             raise InputError(
-                f"OpenCV cannot write a video of {shape[0]}x{shape[1]} pixels at {rate:g} frames/s",
-                hint="choose another size or rate",
+                f"OpenCV cannot write a video of {shape[0]}x{shape[1]} pixels at {fps:g} frames/s",
+                hint="choose another size or frame rate",
             )
         for frame in iter(camera.read, None):
             writer.write(cv2.cvtColor(frame.pixels, cv2.COLOR_GRAY2BGR))

@@ -17,13 +17,13 @@ from runtime.image.decode import SUFFIXES
 from runtime.image.formats.kinds import READ, SNIFFED, image_kind
 from runtime.secrets import redact
 
-DEMO_RATE = 30.0
+DEMO_FPS = 30.0
 
 
 def open_camera(
     source: str,
     *,
-    rate: float | None = None,
+    fps: float | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda text: None,
 ) -> Camera:
@@ -32,8 +32,8 @@ def open_camera(
     Args:
         source: see `sort_source`: a device, an address, a GStreamer pipeline, a video file, a
             folder of images, one image, or `demo`.
-        rate: frames per second at which `demo`, a file or a folder is played; without it `demo`
-            runs at `DEMO_RATE` and files go as fast as they are read.
+        fps: frames per second at which `demo`, a file or a folder is played; without it `demo`
+            runs at `DEMO_FPS` and files go as fast as they are read.
         seed: of the demo line.
         report: is told, in one line, when a live camera is lost and when it is back.
 
@@ -44,20 +44,20 @@ def open_camera(
     if found.kind is Kind.DEMO:
         from runtime.camera.demo import DemoCamera
 
-        demo = DemoCamera(rate=rate or DEMO_RATE, seed=seed)
+        demo = DemoCamera(fps=fps or DEMO_FPS, seed=seed)
         if Path(source).exists():
             demo.notes = [f"{source!r} is the built-in line; write ./{source} for what is there"]
         return demo
     web = found.kind is Kind.ADDRESS and source.lower().startswith("http")
-    if rate is not None and not web and found.kind is not Kind.STORED:
-        raise _own_rate(redact(source))
+    if fps is not None and not web and found.kind is not Kind.STORED:
+        raise _own_frame_rate(redact(source))
     camera = _open(found, report, web=web)
-    if rate is None:
+    if fps is None:
         return camera
     if camera.live:
         camera.close()
-        raise _own_rate(redact(source))
-    return PacedCamera(camera, rate)
+        raise _own_frame_rate(redact(source))
+    return PacedCamera(camera, fps)
 
 
 def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
@@ -70,9 +70,9 @@ def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
     return DeviceCamera(source, report=report, may_end=may_end)
 
 
-def _own_rate(source: str) -> InputError:
+def _own_frame_rate(source: str) -> InputError:
     return InputError(
-        f"camera {source} has a rate of its own", hint="leave --rate to files and the demo"
+        f"camera {source} has a frame rate of its own", hint="leave --fps to files and the demo"
     )
 
 

@@ -17,7 +17,7 @@ class PacedCamera(Camera):
 
     Args:
         camera: the stored stream. It is closed with this one.
-        rate: frames per second.
+        fps: frames per second.
 
     Raises:
         InputError: the rate is not positive.
@@ -25,14 +25,16 @@ class PacedCamera(Camera):
 
     live = True
 
-    def __init__(self, camera: Camera, rate: float) -> None:
-        if not rate > 0:
-            raise InputError(f"a rate of {rate:g} frames/s is not above 0", hint="give another")
-        self.name = f"{camera.name} at {rate:g} frames/s"
+    def __init__(self, camera: Camera, fps: float) -> None:
+        if not fps > 0:
+            raise InputError(
+                f"a frame rate of {fps:g} frames/s is not above 0", hint="give another"
+            )
+        self.name = f"{camera.name} at {fps:g} frames/s"
         self.notes = camera.notes
         self._camera = camera
         self.images = camera.images
-        self._period_ns = 1e9 / rate
+        self._period_ns = 1e9 / fps
         self._due_ns: float | None = None
         self._closed = threading.Event()
 

@@ -56,7 +56,7 @@ def tiny_config(class_folders: Path) -> TrainConfig:
         epochs=8,
         batch_size=16,
         autocast="off",
-        rate=2e-3,
+        lr=2e-3,
     )
 
 

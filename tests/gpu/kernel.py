@@ -77,7 +77,7 @@ def write_engine(
         precision: a name alone: it changes how long the kernels take.
         fields: of the plan, beside image, classes and batches.
     """
-    sizes = (batches.smallest, batches.usual, batches.largest)
+    sizes = (batches.min, batches.opt, batches.max)
     fields = {"rounds": {"fp16": 64, "int8": 16}[precision], **fields}
     plan = make_plan(VERSION, image=list(nets.SIZE), embedding=128, batches=sizes, **fields)
     digest = hashlib.sha256(plan).hexdigest()

@@ -70,7 +70,7 @@ def command(
     strict: bool,
     as_json: bool,
     workspace: int | None,
-    level: int | None,
+    builder_level: int | None,
     **choices: Any,
 ) -> int:
     """Measure every BUNDLE in every precision on every engine, side by side.
@@ -95,7 +95,7 @@ def command(
                 scenario,
                 progress=lambda done, total, what: report_progress("bench", done, total, what),
                 engine_for=engine_builder(
-                    {"workspace": workspace, "level": level},
+                    {"workspace": workspace, "builder_level": builder_level},
                     report_progress,
                     lambda line: console.print(line, markup=False),
                     own_only=False,

@@ -174,11 +174,11 @@ def _stream(
         source = out / "strip.avi"
         # Another seed than any training image was drawn with: a strip that no model saw.
         truths = write_strip_video(
-            source, FRAMES, shape=FRAME_SHAPE, rate=FRAMES_PER_SECOND, seed=STRIP_SEED + seed
+            source, FRAMES, shape=FRAME_SHAPE, fps=FRAMES_PER_SECOND, seed=STRIP_SEED + seed
         )
     folder = out / "stream"
     with ExitStack() as stack:
-        camera = stack.enter_context(open_camera(str(source), rate=FRAMES_PER_SECOND))
+        camera = stack.enter_context(open_camera(str(source), fps=FRAMES_PER_SECOND))
         threads = max(1, default_threads() - 1)
         session, candidates = open_fastest(bundle, threads=threads)
         stack.enter_context(session)

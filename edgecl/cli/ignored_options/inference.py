@@ -29,10 +29,10 @@ EXPORT = (
         LEAVE_ONE,
     ),
     Rule(
-        ("workspace", "level", "max_batch"),
-        lambda v: not v["with_engine"],
+        ("workspace", "builder_level", "max_batch"),
+        lambda v: not v["build_engine"],
         "says how engines are built, and none was asked for",
-        "add --engine, or leave it out",
+        "add --build-engine, or leave it out",
     ),
 )
 
@@ -56,7 +56,7 @@ def _no_builder(values: Values) -> bool:
 
 
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
-_BUILDING = ("workspace", "level")
+_BUILDING = ("workspace", "builder_level")
 _BUILDS = "says how TensorRT engines are built, and"
 
 RUN = (

@@ -21,7 +21,7 @@ def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
 
 _PRETRAINING = (
     "pretrain_epochs",
-    "pretrain_rate",
+    "pretrain_lr",
     "temperature",
     "negatives",
     "queue_size",
@@ -91,13 +91,13 @@ TRAIN = (
         "take --method nnclr, or leave it out",
     ),
     Rule(
-        ("rate", "epochs", "patience"),
+        ("lr", "epochs", "patience"),
         _new(lambda v: bool(v["pretrain_only"])),
         "says how to fine-tune, and --pretrain-only stops before that",
         LEAVE_ONE,
     ),
     Rule(
-        ("rate", "epochs", "patience", "batch_size", "views", "compile"),
+        ("lr", "epochs", "patience", "batch_size", "views", "compile"),
         _new(_frozen),
         "says how to train an encoder, and this one stays as it is",
         "choose another --encoder, or leave it out",

@@ -132,8 +132,8 @@ def _engine(engine: Mapping[str, Any]) -> str:
     """One built engine: what it is for, and whether it is for here."""
     if engine["state"] == "damaged":
         return f"engine damaged: {engine['reason']}"
-    smallest, usual, largest = engine["batches"]
-    batches = f", batches {smallest} to {largest}, tuned for {usual}" if largest > 1 else ""
+    least, best, most = engine["batches"]
+    batches = f", batches min {least}, opt {best}, max {most}" if most > 1 else ""
     verdict = {"fits": "fits this machine", "unknown": "not comparable"}.get(
         engine["state"], engine["state"]
     )

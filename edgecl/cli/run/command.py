@@ -84,7 +84,7 @@ SUMMARY = "summary.json"
     help="Below this confidence a verdict is 'unsure'.",
 )
 @click.option(
-    "--rate",
+    "--fps",
     type=click.FloatRange(0, min_open=True),
     help="Frames per second of the demo line, or at which files are played.",
 )
@@ -104,14 +104,14 @@ def command(
     engine: str,
     device: str,
     workspace: int | None,
-    level: int | None,
+    builder_level: int | None,
     threads: int | None,
     budget: str | None,
     every_frame: bool | None,
     frames: int | None,
     max_misses: float,
     unsure_below: float,
-    rate: float | None,
+    fps: float | None,
     bits: int | None,
     out: Path | None,
     as_json: bool,
@@ -160,11 +160,11 @@ def command(
         started = f"{datetime.now():%Y%m%d-%H%M%S}"
         place = own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
         folder = stack.enter_context(place)
-        camera = stack.enter_context(open_camera(source, rate=rate, report=report_outage))
+        camera = stack.enter_context(open_camera(source, fps=fps, report=report_outage))
         for note in camera.notes:
             remark(note)
         threads = threads or max(1, default_threads() - 1)
-        building = {"workspace": workspace, "level": level}
+        building = {"workspace": workspace, "builder_level": builder_level}
         with reporting(console) as progress:
             session, candidates = open_fastest(
                 trusted or model,

@@ -79,7 +79,7 @@ NO_BASELINES = "none"
 @click.option("--image-size", type=ImageSize())
 @click.option("--pretrain-epochs", type=click.IntRange(1))
 @click.option("--epochs", type=click.IntRange(1))
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Of fine-tuning.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of fine-tuning.")
 @click.option("--patience", type=click.IntRange(1), help="Epochs of it without progress.")
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Of the encoders.")
 @click.option("--autocast", type=click.Choice(AUTOCAST), help="Number format of training.")

@@ -152,16 +152,16 @@ OPTIONS = (
         "--batch-size", type=click.IntRange(2), default=DEFAULTS.batch_size, show_default=True
     ),
     click.option(
-        "--pretrain-rate",
+        "--pretrain-lr",
         type=click.FloatRange(0, min_open=True),
-        default=DEFAULTS.pretrain_rate,
+        default=DEFAULTS.pretrain_lr,
         show_default=True,
         help="Learning rate of pretraining.",
     ),
     click.option(
-        "--rate",
+        "--lr",
         type=click.FloatRange(0, min_open=True),
-        default=DEFAULTS.rate,
+        default=DEFAULTS.lr,
         show_default=True,
         help="Learning rate of fine-tuning.",
     ),

@@ -40,6 +40,6 @@ def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[s
         return ()
     return (
         f"pretraining learnt nothing: its loss ended at {last_epoch['loss']:.2f}, that of chance "
-        f"is {chance_loss(config):.2f}; lower --pretrain-rate, take another --seed, or more than "
+        f"is {chance_loss(config):.2f}; lower --pretrain-lr, take another --seed, or more than "
         f"{last_epoch['epoch']} --pretrain-epochs",
     )

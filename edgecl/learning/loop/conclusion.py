@@ -121,9 +121,7 @@ def diverged(
     epoch = journal.best_epoch or journal.epoch if steps is None else journal.epoch + bool(steps)
     pretraining = journal.stage == PRETRAIN
     option, rate = (
-        ("--pretrain-rate", config.pretrain_rate)
-        if pretraining or not epoch
-        else ("--rate", config.rate)
+        ("--pretrain-lr", config.pretrain_lr) if pretraining or not epoch else ("--lr", config.lr)
     )
     name = "pretraining" if pretraining else "fine-tuning"
     kept = run / run_directory.CHECKPOINT

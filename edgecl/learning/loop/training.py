@@ -114,12 +114,12 @@ class Training:
         images = self.prepared.pretraining_images()
         projector = self.networks.projector.train()
         resident = bring_closer(images, self.compute.device)
-        self.optimizer = self._adam(projector, config.pretrain_rate)
+        self.optimizer = self._adam(projector, config.pretrain_lr)
         steps = len(images) // config.batch_size
         whole = config.pretrain_epochs * steps
         while journal.epoch < config.pretrain_epochs:
             start = time.perf_counter()
-            rate = self._anneal(config.pretrain_rate, config.pretrain_epochs)
+            rate = self._anneal(config.pretrain_lr, config.pretrain_epochs)
             warm = warm_up(self.optimizer, rate, step=journal.epoch * steps, steps=whole)
             tick = self._ticker("pretraining", steps, config.pretrain_epochs, warm)
             result = pretrain_epoch(
@@ -138,7 +138,7 @@ class Training:
             accuracies = self.monitor.frozen_accuracies(self.networks.backbone) if due else _NOT_DUE
             journal.epoch = epoch
             metrics = {"loss": result.loss, "contrastive_accuracy": result.accuracy, **accuracies}
-            self._record(PRETRAIN, start, {**metrics, "learning_rate": rate})
+            self._record(PRETRAIN, start, {**metrics, "lr": rate})
         facts = self._pretraining_facts()
         self.ranks.by_first(
             lambda: save_pretrained(self.run, self.networks.backbone, images, facts)
@@ -160,7 +160,7 @@ class Training:
         config, journal = self.config, self.journal
         journal.stage = FINETUNE
         classifier = self.networks.classifier.train()
-        self.optimizer = self._adam(classifier, config.rate)
+        self.optimizer = self._adam(classifier, config.lr)
         self.average = WeightAverage(classifier, self._average_state)
         images, targets = self.monitor.shown(FEWEST_STEPS * config.batch_size)
         resident = bring_closer(images, self.compute.device)
@@ -169,7 +169,7 @@ class Training:
             if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
                 break  # never where the last epoch counts as the best
             start = time.perf_counter()
-            rate = self._anneal(config.rate, config.epochs)
+            rate = self._anneal(config.lr, config.epochs)
             result = finetune_epoch(
                 classifier,
                 self.optimizer,
@@ -194,7 +194,7 @@ class Training:
                     "train_accuracy": result.accuracy,
                     "val_loss": loss,
                     "val_accuracy": accuracy,
-                    "learning_rate": rate,
+                    "lr": rate,
                 },
             )
 

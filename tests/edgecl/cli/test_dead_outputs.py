@@ -21,7 +21,7 @@ def stream(make_bundle, tmp_path, monkeypatch) -> list[object]:
     monkeypatch.chdir(tmp_path)
     bundle = make_bundle(tmp_path / "tiny.edgecl")
     start_of_it = ["run", "--model", bundle, "--engine", "onnxruntime", "--camera", "demo"]
-    return [*start_of_it, "--rate", "300", "--frames", "30", "--every-frame", "--out", "o"]
+    return [*start_of_it, "--fps", "300", "--frames", "30", "--every-frame", "--out", "o"]
 
 
 def judged_all() -> bool:

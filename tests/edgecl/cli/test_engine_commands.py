@@ -39,8 +39,8 @@ def box(monkeypatch):
 
 
 def asked(**values):
-    none = {"workspace": None, "level": None, "max_batch": None, "fp32": False}
-    return {**none, "with_engine": True, **values}
+    none = {"workspace": None, "builder_level": None, "max_batch": None, "fp32": False}
+    return {**none, "build_engine": True, **values}
 
 
 def silent(*step) -> None:
@@ -48,7 +48,7 @@ def silent(*step) -> None:
 
 
 def test_without_tensorrt_an_engine_is_refused_before_the_export_begins(box, tmp_path, capfd):
-    assert edgecl(["export", str(tmp_path / "no-such-run"), "--engine"]) == 2
+    assert edgecl(["export", str(tmp_path / "no-such-run"), "--build-engine"]) == 2
     told = capfd.readouterr().err
     assert "TensorRT is not installed" in told
     assert "the first 'edgecl run' on the target builds the engine" in told
@@ -56,7 +56,7 @@ def test_without_tensorrt_an_engine_is_refused_before_the_export_begins(box, tmp
     assert told.count("\n") == 1
 
 
-@pytest.mark.parametrize("option", ["--workspace", "--level", "--max-batch"])
+@pytest.mark.parametrize("option", ["--workspace", "--builder-level", "--max-batch"])
 def test_an_option_of_engines_without_an_engine_is_refused(option, tmp_path, capfd):
     assert edgecl(["export", str(tmp_path), option, "2"]) == 2
     assert f"{option} says how engines are built" in capfd.readouterr().err
@@ -64,9 +64,11 @@ def test_an_option_of_engines_without_an_engine_is_refused(option, tmp_path, cap
 
 def test_the_options_reach_the_builder():
     assert options_of(asked()) is None
-    assert options_of({"workspace": 64, "level": None}) == BuildOptions(workspace=64 * 2**20)
-    everything = options_of(asked(workspace=1, level=5, max_batch=8))
-    assert everything == BuildOptions(Batches(1, 1, 8), workspace=2**20, level=5)
+    assert options_of({"workspace": 64, "builder_level": None}) == BuildOptions(
+        workspace=64 * 2**20
+    )
+    everything = options_of(asked(workspace=1, builder_level=5, max_batch=8))
+    assert everything == BuildOptions(Batches(1, 1, 8), workspace=2**20, builder_level=5)
 
 
 def test_all_precisions_but_fp32_are_built_into_the_bundle(box, make_bundle, rtx):
@@ -83,15 +85,22 @@ def test_all_precisions_but_fp32_are_built_into_the_bundle(box, make_bundle, rtx
     assert len(again) == 3
 
 
-def test_an_export_with_engines_names_them_and_they_fit(box, trained_run, tmp_path, rtx, capfd):
+def test_an_export_build_engines_names_them_and_they_fit(box, trained_run, tmp_path, rtx, capfd):
     box(probe(rtx))
     out = tmp_path / "built.edgecl"
     command = ["export", str(trained_run), "--fp16", "--max-drop", "20", "--out", str(out)]
-    assert edgecl([*command, "--engine", "--max-batch", "2", "--level", "0", "--json"]) == 0
+    assert (
+        edgecl([*command, "--build-engine", "--max-batch", "2", "--builder-level", "0", "--json"])
+        == 0
+    )
     told = capfd.readouterr()
     (path,) = json.loads(told.out)["engines"]
     engine = read_engine_file(out / "engines" / path.rpartition("/")[2])
-    assert (engine.precision, engine.batches, engine.options["level"]) == ("fp16", (1, 1, 2), 0)
+    assert (engine.precision, engine.batches, engine.options["builder_level"]) == (
+        "fp16",
+        (1, 1, 2),
+        0,
+    )
     assert "building the fp16 engine for TensorRT for RTX" in told.err
     assert edgecl(["inspect", str(out), "--json"]) == 0
     assert [e["state"] for e in json.loads(capfd.readouterr().out)["engines"]] == ["fits"]
@@ -115,9 +124,9 @@ def test_the_first_run_builds_and_takes_whatever_was_built(box, make_bundle, rtx
     bundle = with_tensorrt(make_bundle(precisions=("fp16",)))
     said: list[str] = []
     engine_for = engine_builder(
-        {"workspace": None, "level": None}, silent, said.append, own_only=False
+        {"workspace": None, "builder_level": None}, silent, said.append, own_only=False
     )
-    options = BuildOptions(Batches(1, 1, 8), level=1)
+    options = BuildOptions(Batches(1, 1, 8), builder_level=1)
     built = ready_engine(bundle, "fp16", options=options, probe=probe(rtx))
     assert engine_for(bundle, "fp16") == built
     assert said == []

@@ -106,7 +106,7 @@ def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, s
         while ballast.write(bytes(4096)):
             pass
     command = ["run", "--model", bundle, "--engine", "onnxruntime", "--camera", "demo"]
-    more = ["--rate", "300", "--frames", "60", "--every-frame", "--out", small_disk / "o"]
+    more = ["--fps", "300", "--frames", "60", "--every-frame", "--out", small_disk / "o"]
     code, out, err = finish(*command, *more)
     assert code == 0
     assert "judged 60" in out

@@ -57,6 +57,7 @@ def workplace(make_bundle, tmp_path, monkeypatch):
 
 
 FROZEN = ("--encoder", "resnet101-svm", "--method", "none")
+LEVEL = ("--builder-level", "2")
 RUN = ("run", "--camera", "demo", "--model")
 
 
@@ -73,9 +74,15 @@ RUN = ("run", "--camera", "demo", "--model")
         ((*RUN, "tiny.edgecl", "--device", "gpu", "--threads", "2"), "--threads"),
         ((*RUN, "tiny.edgecl", "--max-misses", "0.1"), "--max-misses"),
         ((*RUN, "tiny.edgecl", "--device", "cpu", "--workspace", "64"), "--workspace"),
-        ((*RUN, "tiny.edgecl", "--engine", "onnxruntime", "--level", "2"), "--level"),
-        ((*RUN, "lone.onnx", "--level", "2"), "--level"),
-        (("bench", "tiny.edgecl", "--engine", "onnxruntime", "--level", "1"), "--level"),
+        (
+            (*RUN, "tiny.edgecl", "--engine", "onnxruntime", "--builder-level", "2"),
+            "--builder-level",
+        ),
+        ((*RUN, "lone.onnx", "--builder-level", "2"), "--builder-level"),
+        (
+            ("bench", "tiny.edgecl", "--engine", "onnxruntime", "--builder-level", "1"),
+            "--builder-level",
+        ),
         (("bench", "tiny.edgecl", "--device", "cpu", "--workspace", "9"), "--workspace"),
         (("bench", "tiny.edgecl", "--device", "gpu", "--threads", "1"), "--threads"),
         (("bench", "tiny.edgecl", "--engine", "tensorrt", "--threads", "1"), "--threads"),
@@ -100,7 +107,7 @@ RUN = ("run", "--camera", "demo", "--model")
         (("train", "--pretrained", "set", "--weights", "groups.csv"), "--weights"),
         (("train", "--pretrain-only", "--epochs", "3"), "--epochs"),
         (("train", "--pretrain-only", "--patience", "3"), "--patience"),
-        (("train", *FROZEN, "--rate", "0.1"), "--rate"),
+        (("train", *FROZEN, "--lr", "0.1"), "--lr"),
         (("train", *FROZEN, "--autocast", "bf16"), "--autocast"),
         (("train", *FROZEN, "--batch-size", "8"), "--batch-size"),
         (("demo", "--groups", "groups.csv"), "--groups"),
@@ -118,8 +125,8 @@ RUN = ("run", "--camera", "demo", "--model")
         ),
         ((*RUN, "tiny.edgecl", "--budget", "total=1s", "--max-misses", "nan"), "--max-misses nan"),
         ((*RUN, "tiny.edgecl", "--unsure-below", "nan"), "--unsure-below nan"),
-        ((*RUN, "tiny.edgecl", "--rate", "inf"), "--rate inf"),
-        (("train", "--rate", "nan"), "--rate nan"),
+        ((*RUN, "tiny.edgecl", "--fps", "inf"), "--fps inf"),
+        (("train", "--lr", "nan"), "--lr nan"),
         (("train", "--temperature", "inf"), "--temperature inf"),
         (("audit", "set", "--threshold", "nan"), "--threshold nan"),
         (("study", "--preset", "smoke", "--label-share", "nan"), "--label-share nan"),
@@ -135,10 +142,12 @@ def test_what_no_engine_is_built_with_is_refused_where_none_can_be(workplace, ca
     broken = InputError("there is no NVIDIA device here")
     monkeypatch.setattr("runtime.session.on_gpu.why_no_gpu", lambda: broken)
     for verb in ((*RUN, "tiny.edgecl"), ("bench", "tiny.edgecl")):
-        assert "TensorRT does not work here" in refusal(capfd, *verb, "--level", "1")
+        assert "TensorRT does not work here" in refusal(capfd, *verb, "--builder-level", "1")
     context = SimpleNamespace(params={"device": "auto", "engine": "auto", "model": None})
     monkeypatch.setattr("runtime.session.on_gpu.why_no_gpu", lambda: None)
-    assert not any(rule.idle(context.params) for rule in inference.RUN if "level" in rule.names)
+    assert not any(
+        rule.idle(context.params) for rule in inference.RUN if "builder_level" in rule.names
+    )
 
 
 def test_options_of_pretraining_are_noted_without_one(class_folders, tmp_path, capfd):

@@ -175,7 +175,7 @@ def test_no_bundle_names_the_command_that_makes_one(tmp_path, monkeypatch, capsy
 def test_a_bundle_in_runs_is_found(tmp_path, monkeypatch, make_bundle, capsys):
     monkeypatch.chdir(tmp_path)
     make_bundle(tmp_path / "runs" / "steel.edgecl")
-    arguments = ["--camera", "demo", "--rate", "1000", "--frames", "3", "--every-frame"]
+    arguments = ["--camera", "demo", "--fps", "1000", "--frames", "3", "--every-frame"]
     assert run(["run", *arguments, "--engine", "onnxruntime", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["model"].endswith("steel.edgecl")
@@ -196,7 +196,7 @@ def test_a_missing_camera_is_one_line_on_a_real_terminals_streams(workplace):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_ends_with_130_and_the_whole_summary(workplace, number):
-    process = command("--camera", "demo", "--rate", "200", "--out", "o", "--json", cwd=workplace)
+    process = command("--camera", "demo", "--fps", "200", "--out", "o", "--json", cwd=workplace)
     verdicts = workplace / "o" / "verdicts.jsonl"
     assert process.stderr is not None
     process.stderr.readline()  # the model that was chosen: the stream starts

@@ -25,7 +25,7 @@ def endless(make_bundle, tmp_path, monkeypatch) -> list[object]:
     monkeypatch.chdir(tmp_path)
     bundle = make_bundle(tmp_path / "tiny.edgecl")
     command = ["run", "--model", bundle, "--engine", "onnxruntime", "--camera", "demo"]
-    return [*command, "--rate", "200", "--out", "o"]
+    return [*command, "--fps", "200", "--out", "o"]
 
 
 @functools.cache

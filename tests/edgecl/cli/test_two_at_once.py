@@ -34,7 +34,7 @@ def at_once(count: int, *arguments: object) -> list[tuple[int, str]]:
 
 
 def test_streams_that_start_at_once_each_have_their_files(workplace):
-    command = ["run", "--camera", "demo", "--rate", "300", "--frames", "9", "--every-frame"]
+    command = ["run", "--camera", "demo", "--fps", "300", "--frames", "9", "--every-frame"]
     assert [code for code, _ in at_once(3, *command, "--engine", "onnxruntime")] == [0, 0, 0]
     folders = list(Path("streams").iterdir())
     assert len(folders) == 3

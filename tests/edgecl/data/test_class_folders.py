@@ -307,7 +307,7 @@ def test_the_stream_says_what_it_left_out(parts, make_bundle, tmp_path, capsys):
     (parts / "pits" / "lost.png").symlink_to("nowhere")
     out = tmp_path / "out"
     arguments = ["run", "--model", str(make_bundle()), "--camera", str(parts), "--out", str(out)]
-    assert edgecl([*arguments, "--rate", "1000"]) == 0
+    assert edgecl([*arguments, "--fps", "1000"]) == 0
     note = "left out pits/lost.png: a link that leads nowhere"
     assert note in capsys.readouterr().err
     assert note in json.loads((out / "summary.json").read_text())["notes"]

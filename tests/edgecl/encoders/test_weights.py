@@ -211,7 +211,7 @@ def arguments(data, out, *more: str) -> list[str]:
 
 def test_a_run_starts_from_the_weights_of_another(trained_run, class_folders, tmp_path, capfd):
     weights = trained_run / "encoder.safetensors"
-    more = ["--weights", str(weights), "--rate", "1e-9", "--json"]
+    more = ["--weights", str(weights), "--lr", "1e-9", "--json"]
     assert edgecl(arguments(class_folders, tmp_path / "run", *more)) == 0
     result = json.loads(capfd.readouterr().out)
     assert result["notes"][0].startswith("encoder.safetensors gave ")

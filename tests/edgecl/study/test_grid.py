@@ -91,7 +91,7 @@ def test_the_arms_see_what_they_may():
 
 def test_all_methods_have_the_same_budget():
     budgets = {
-        (c.config.epochs, c.config.rate, c.config.batch_size, c.config.patience)
+        (c.config.epochs, c.config.lr, c.config.batch_size, c.config.patience)
         for c in cells(SMALL)
         if c.condition
     }

@@ -183,7 +183,7 @@ def test_a_run_that_another_process_is_at_is_left_alone(tiny_study, tmp_path, mo
 
 def test_what_fails_is_told_and_the_rest_is_done(tiny_study, tmp_path, capsys):
     folder = tmp_path / "study"
-    study = replace(tiny_study, pretrain_rate=1e36, label_shares=(1.0,))
+    study = replace(tiny_study, pretrain_lr=1e36, label_shares=(1.0,))
     begin(study, folder)
     failures = work(study, folder, silent)
     assert {failure.cell.split("/")[0] for failure in failures} == {"pretraining", "runs"}

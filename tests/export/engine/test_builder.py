@@ -39,7 +39,9 @@ def convolution() -> bytes:
 
 
 def test_an_engine_comes_with_its_builder_and_log(convolution, rtx):
-    options = BuildOptions(Batches(1, 2, 8), workspace=2**28, level=1, capabilities=("8.6", "8.9"))
+    options = BuildOptions(
+        Batches(1, 2, 8), workspace=2**28, builder_level=1, capabilities=("8.6", "8.9")
+    )
     engine = build_engine(rtx, convolution, options)
     assert len(engine.plan) > 1000
     assert engine.builder == f"TensorRT for RTX {rtx.__version__}"
@@ -169,7 +171,7 @@ def test_batch_sizes_out_of_order_are_refused(sizes):
         Batches(*sizes)
 
 
-@pytest.mark.parametrize("options", [{"level": 6}, {"level": -1}, {"workspace": 0}])
+@pytest.mark.parametrize("options", [{"builder_level": 6}, {"builder_level": -1}, {"workspace": 0}])
 def test_options_that_do_not_exist_are_refused(options):
     with pytest.raises(InputError):
         BuildOptions(**options)

@@ -45,7 +45,7 @@ def engine(path: Path = Path("x.engine"), **fields) -> EngineFile:
         module="tensorrt",
         device="Orin",
         compute_capability="8.7",
-        options={"workspace": None, "level": None, "capabilities": []},
+        options={"workspace": None, "builder_level": None, "capabilities": []},
         batches=(1, 1, 1),
         built="2026-11-26T00:00:00+00:00",
         seconds=1.0,
@@ -75,11 +75,11 @@ def put(folder: Path, name: str, **fields) -> EngineFile:
         ({"onnx_sha256": "b" * 64}, "it was built from another ONNX file"),
         (
             {"batches": (1, 2, 8)},
-            "it takes batches 1 to 8 (tuned for 2), wanted is of 1",
+            "it takes batches min 1, opt 2, max 8, wanted is of 1",
         ),
         (
-            {"options": {"workspace": 1024, "level": 3}},
-            "its workspace is 1024, wanted is TensorRT's own and its level is 3, wanted is "
+            {"options": {"workspace": 1024, "builder_level": 3}},
+            "its workspace is 1024, wanted is TensorRT's own and its builder level is 3, wanted is "
             "TensorRT's own and its capabilities is TensorRT's own, wanted is TensorRT's own",
         ),
     ],
@@ -90,7 +90,7 @@ def test_why_an_engine_is_not_the_one_wanted(fields, reason):
 
 def test_without_options_any_engine_for_single_images_does():
     wanted = replace(WANTED, options=None)
-    assert mismatch(engine(batches=(1, 4, 8), options={"level": 5}), wanted) == ""
+    assert mismatch(engine(batches=(1, 4, 8), options={"builder_level": 5}), wanted) == ""
     assert mismatch(engine(batches=(2, 4, 8)), wanted) == "it takes no batch below 2"
 
 
@@ -105,7 +105,7 @@ def test_the_key_holds_all_that_an_engine_depends_on_and_not_its_bytes():
         ("fp16", "a" * 64, replace(ORIN, compute_capability="8.6"), BuildOptions()),
         (*base[:3], BuildOptions(Batches(1, 1, 2))),
         (*base[:3], BuildOptions(workspace=1024)),
-        (*base[:3], BuildOptions(level=3)),
+        (*base[:3], BuildOptions(builder_level=3)),
     ]
     keys = {engine_key(*parts) for parts in (base, *others)}
     assert len(keys) == 1 + len(others)
@@ -124,7 +124,12 @@ def test_the_newest_of_those_that_fit_is_taken_and_other_precisions_are_no_reaso
 
 def test_engines_of_elsewhere_are_kept_within_a_bound_and_dead_ones_removed(tmp_path):
     others = [
-        put(tmp_path, f"level{level}", options={"level": level}, built=f"2026-01-0{level + 1}")
+        put(
+            tmp_path,
+            f"level{level}",
+            options={"builder_level": level},
+            built=f"2026-01-0{level + 1}",
+        )
         for level in range(KEPT + 1)
     ]
     of_another_model = put(tmp_path, "model", onnx_sha256="b" * 64, built="2026-01-09")

@@ -65,7 +65,7 @@ def test_the_first_time_builds_and_the_second_finds(ask, bundle, said, rtx, monk
 
 
 def test_the_sidecar_says_what_it_was_built_from_and_for(ask, bundle, rtx):
-    options = BuildOptions(Batches(1, 2, 4), workspace=2**26, level=1)
+    options = BuildOptions(Batches(1, 2, 4), workspace=2**26, builder_level=1)
     found = read_engine_file(ask(options=options))
     model = (bundle.path / "model.fp16.onnx").read_bytes()
     assert found.onnx_sha256 == hashlib.sha256(model).hexdigest()
@@ -73,7 +73,7 @@ def test_the_sidecar_says_what_it_was_built_from_and_for(ask, bundle, rtx):
     assert (found.precision, found.batches) == ("fp16", (1, 2, 4))
     assert (found.module, found.tensorrt) == ("tensorrt_rtx", rtx.__version__)
     assert (found.device, found.compute_capability) == ("RTX A4000", "8.6")
-    assert found.options == {"workspace": 2**26, "level": 1, "capabilities": ["8.6"]}
+    assert found.options == {"workspace": 2**26, "builder_level": 1, "capabilities": ["8.6"]}
 
 
 def test_an_engine_of_the_bundle_is_no_file_that_a_hash_should_cover(ask, bundle):
@@ -104,11 +104,11 @@ def test_an_engine_of_another_machine_is_rebuilt_and_the_reason_said(box, words,
 
 def test_other_options_are_rebuilt_and_no_options_take_what_is_there(ask, said):
     plain = ask()
-    batched = ask(options=BuildOptions(Batches(1, 1, 8), level=2))
+    batched = ask(options=BuildOptions(Batches(1, 1, 8), builder_level=2))
     assert batched != plain
     line = next(line for line in said if line.startswith("rebuilding"))
-    assert "it takes batches of 1, wanted is 1 to 8 (tuned for 1)" in line
-    assert "its level is TensorRT's own, wanted is 2" in line
+    assert "it takes batches of 1, wanted is min 1, opt 1, max 8" in line
+    assert "its builder level is TensorRT's own, wanted is 2" in line
     assert ask() == batched
     assert ask(options=BuildOptions()) == plain
 

@@ -34,7 +34,7 @@ def engine(tmp_path: Path) -> EngineFile:
         module="tensorrt",
         device="Orin",
         compute_capability="8.7",
-        options={"workspace": None, "level": 3},
+        options={"workspace": None, "builder_level": 3},
         batches=(1, 1, 4),
         built="2026-11-26T00:00:00+00:00",
         seconds=12.5,

@@ -173,12 +173,12 @@ def test_a_camera_that_is_not_there_names_what_was_tried():
     assert "OpenCV" in caught.value.problem
     assert "video file" in caught.value.hint
     assert "--camera demo" in caught.value.hint
-    with pytest.raises(InputError, match="has a rate of its own"):
-        open_camera("97", rate=10)
+    with pytest.raises(InputError, match="has a frame rate of its own"):
+        open_camera("97", fps=10)
 
 
 def test_the_demo_line_knows_the_truth():
-    camera = open_camera("demo", rate=1000)
+    camera = open_camera("demo", fps=1000)
     assert camera.live
     frame = camera.read()
     assert frame is not None
@@ -267,7 +267,7 @@ def test_closing_ends_the_wait_for_a_lost_camera():
 def test_a_paced_file_is_live_and_closing_ends_its_wait(tmp_path):
     cv2.imwrite(str(tmp_path / "a_1.png"), image(0))
     cv2.imwrite(str(tmp_path / "a_2.png"), image(1))
-    camera = PacedCamera(open_camera(str(tmp_path)), rate=0.001)
+    camera = PacedCamera(open_camera(str(tmp_path)), fps=0.001)
     assert camera.live
     assert camera.read() is not None
     answers: list[Frame | None] = []
@@ -276,5 +276,5 @@ def test_a_paced_file_is_live_and_closing_ends_its_wait(tmp_path):
     camera.close()
     reader.join(10)
     assert answers == [None]
-    frames, _ = read_all(open_camera(str(tmp_path), rate=10_000))
+    frames, _ = read_all(open_camera(str(tmp_path), fps=10_000))
     assert len(frames) == 2

@@ -28,7 +28,7 @@ def shot(camera: DemoCamera) -> tuple[Frame, NDArray[np.uint8]]:
 
 
 def test_frames_are_gray_numbered_and_end_at_the_limit() -> None:
-    with DemoCamera(SMALL, rate=None, frames=5) as camera:
+    with DemoCamera(SMALL, fps=None, frames=5) as camera:
         shots = [shot(camera) for _ in range(5)]
         assert camera.read() is None
     assert [frame.number for frame, _ in shots] == [0, 1, 2, 3, 4]
@@ -38,21 +38,21 @@ def test_frames_are_gray_numbered_and_end_at_the_limit() -> None:
 
 
 def test_a_frame_is_wider_than_high_where_that_was_asked_for() -> None:
-    _, pixels = shot(DemoCamera((24, 80), rate=None))
+    _, pixels = shot(DemoCamera((24, 80), fps=None))
     assert pixels.shape == (24, 80)
 
 
 def test_one_seed_gives_the_same_frames_and_another_seed_other_ones() -> None:
     first, same, other = (
         np.array([shot(camera)[1] for _ in range(9)])
-        for camera in (DemoCamera(SMALL, rate=None, seed=seed) for seed in (1, 1, 2))
+        for camera in (DemoCamera(SMALL, fps=None, seed=seed) for seed in (1, 1, 2))
     )
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
 
 
 def test_the_strip_moves_by_the_advance() -> None:
-    camera = DemoCamera((64, 64), rate=None, advance=5)
+    camera = DemoCamera((64, 64), fps=None, advance=5)
     before, after = (shot(camera)[1].astype(int) for _ in range(2))
     moved = np.abs(before[:, 5:] - after[:, :-5]).mean()
     # What is left is the noise of two frames: 2 * sigma / sqrt(pi), with sigma 2.
@@ -61,7 +61,7 @@ def test_the_strip_moves_by_the_advance() -> None:
 
 def test_no_two_frames_are_alike_even_after_a_whole_loop() -> None:
     loop = draw_loop(SMALL, np.random.default_rng(7))
-    camera = DemoCamera(SMALL, rate=None, advance=loop.length - SMALL[1], seed=7)
+    camera = DemoCamera(SMALL, fps=None, advance=loop.length - SMALL[1], seed=7)
     frames = [shot(camera)[1] for _ in range(12)]
     assert all(not np.array_equal(a, b) for a, b in itertools.combinations(frames, 2))
     # But for the noise they are: the strip stands at its start.
@@ -69,7 +69,7 @@ def test_no_two_frames_are_alike_even_after_a_whole_loop() -> None:
 
 
 def test_the_truth_goes_through_all_labels_and_starts_clean() -> None:
-    camera = DemoCamera(SMALL, rate=None, advance=16, frames=140)
+    camera = DemoCamera(SMALL, fps=None, advance=16, frames=140)
     truths = [frame.truth for frame in iter(camera.read, None)]
     assert truths[0] == CLEAN
     assert set(truths) == set(LABELS)
@@ -94,7 +94,7 @@ def test_coils_are_joined_without_a_step() -> None:
 
 
 def test_a_paced_camera_is_live_and_keeps_its_cadence() -> None:
-    with DemoCamera(SMALL, rate=200.0, frames=20) as camera:
+    with DemoCamera(SMALL, fps=200.0, frames=20) as camera:
         assert camera.live
         start = time.monotonic_ns()
         stamps = [frame.start_ns for frame in iter(camera.read, None)]
@@ -103,15 +103,15 @@ def test_a_paced_camera_is_live_and_keeps_its_cadence() -> None:
 
 
 def test_without_a_rate_nothing_is_lost() -> None:
-    assert not DemoCamera(SMALL, rate=None).live
+    assert not DemoCamera(SMALL, fps=None).live
 
 
 def test_a_late_reader_of_a_paced_camera_finds_the_strip_further_on() -> None:
-    camera = DemoCamera(SMALL, rate=1000.0, advance=1)
+    camera = DemoCamera(SMALL, fps=1000.0, advance=1)
     first, at_first = shot(camera)
     time.sleep(0.05)
     late, at_last = shot(camera)
-    patient = DemoCamera(SMALL, rate=None, advance=1)
+    patient = DemoCamera(SMALL, fps=None, advance=1)
     steps = [shot(patient)[1].astype(int) for _ in range(40)]
     assert (first.number, late.number) == (0, 1)
     # At least 50 ticks went by: it is none of the first 40 places.
@@ -120,7 +120,7 @@ def test_a_late_reader_of_a_paced_camera_finds_the_strip_further_on() -> None:
 
 
 def test_closing_ends_a_read_that_waits() -> None:
-    camera = DemoCamera(SMALL, rate=0.001)
+    camera = DemoCamera(SMALL, fps=0.001)
     camera.read()
     got: list[Frame | None] = []
     reader = threading.Thread(target=lambda: got.append(camera.read()), daemon=True)
@@ -131,7 +131,7 @@ def test_closing_ends_a_read_that_waits() -> None:
     assert got == [None]
 
 
-@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"advance": 0}, {"frames": -1}])
+@pytest.mark.parametrize("wrong", [{"fps": 0.0}, {"advance": 0}, {"frames": -1}])
 def test_what_is_not_positive_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="give a number above 0"):
         DemoCamera(SMALL, **wrong)
@@ -139,8 +139,8 @@ def test_what_is_not_positive_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_video_shows_what_the_camera_sees(tmp_path: Path) -> None:
     path = tmp_path / "new" / "strip.avi"
-    truths = write_strip_video(path, 12, shape=(64, 64), advance=32, rate=25.0, seed=3)
-    camera = DemoCamera((64, 64), advance=32, rate=None, frames=12, seed=3)
+    truths = write_strip_video(path, 12, shape=(64, 64), advance=32, fps=25.0, seed=3)
+    camera = DemoCamera((64, 64), advance=32, fps=None, frames=12, seed=3)
     seen = [shot(camera) for _ in range(12)]
     video = cv2.VideoCapture(str(path))
     assert video.get(cv2.CAP_PROP_FPS) == 25.0

@@ -94,7 +94,7 @@ def test_a_stored_file_behind_an_address_ends_at_its_end(server):
     camera.close()
     assert len(frames) == 7
     assert all(frame.pixels is not None for frame in frames)
-    assert len(list(iter(open_camera(f"http://{server.at}/clip.avi", rate=500).read, None))) == 7
+    assert len(list(iter(open_camera(f"http://{server.at}/clip.avi", fps=500).read, None))) == 7
 
 
 def read_until(camera: Camera) -> tuple[int, str]:

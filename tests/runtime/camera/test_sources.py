@@ -138,8 +138,8 @@ def test_passwords_that_look_unencoded(address, odd):
 def test_a_rate_is_for_what_is_stored(here):
     folder(here / "parts")
     for live in ("97", "v4l2src ! appsink", "rtsp://camera/1"):
-        with pytest.raises(InputError, match="has a rate of its own"):
-            open_camera(live, rate=5)
+        with pytest.raises(InputError, match="has a frame rate of its own"):
+            open_camera(live, fps=5)
 
 
 def test_a_pipeline_that_does_not_open_is_told_of_gstreamer_and_of_no_password():
@@ -215,7 +215,7 @@ def test_the_depth_of_a_stream_is_given_kept_or_found(here):
     assert not said
     with pytest.raises(InputError, match="--bits 10 differs from the 12 bits"):
         settle_depth(twelve, InputContract(*SHAPE, bits=12), 10, said.append)
-    ten = open_camera(str(deep_folder(here / "ten", 10)), rate=100)
+    ten = open_camera(str(deep_folder(here / "ten", 10)), fps=100)
     assert settle_depth(ten, InputContract(*SHAPE, bits=12), None, said.append) == 12
     assert "use 10 bits, and the model was trained on 12" in said.pop()
     many = open_camera(str(deep_folder(here / "many", 10, count=20)))

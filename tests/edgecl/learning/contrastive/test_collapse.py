@@ -40,7 +40,7 @@ def test_a_loss_at_chance_is_no_learning(share, nothing):
     line = {"loss": share * chance_loss(config), "seconds": 1.0, "epoch": 3}
     assert learnt_nothing(config, line) is nothing
     notes = pretraining_facts(config, [line], images=10)["notes"]
-    assert [("learnt nothing" in note and "--pretrain-rate" in note) for note in notes] == (
+    assert [("learnt nothing" in note and "--pretrain-lr" in note) for note in notes] == (
         [True] if nothing else []
     )
 

@@ -41,7 +41,7 @@ def test_one_pass_gives_what_two_gave(trained_run, tiny_config):
 def poor_run(tiny_config, tmp_path_factory):
     """A run that hardly learned anything, so that it has mistakes to show."""
     run = tmp_path_factory.mktemp("runs") / "poor"
-    config = replace(tiny_config, method="none", epochs=1, rate=1e-5)
+    config = replace(tiny_config, method="none", epochs=1, lr=1e-5)
     train_run(config, run, report=silent)
     return run
 
@@ -97,7 +97,7 @@ def test_names_that_are_no_utf8_are_trained_tested_and_shown(
             (folder / os.fsdecode(b'<b>\xfe"\x0b,\n%d.png' % number)).write_bytes(path.read_bytes())
         except OSError:
             pytest.skip("this file system takes no such names")
-    config = replace(tiny_config, data=str(data), method="none", epochs=1, rate=1e-5)
+    config = replace(tiny_config, data=str(data), method="none", epochs=1, lr=1e-5)
     run = tmp_path / "run"
     train_run(config, run, report=silent)
     kept = rows_of(run / "mistakes" / "mistakes.csv")

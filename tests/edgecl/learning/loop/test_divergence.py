@@ -54,11 +54,11 @@ def test_weights_that_break_in_an_epochs_last_step(
 @pytest.mark.parametrize(
     ("choices", "named"),
     [
-        (["--method", "simclr", "--pretrain-epochs", "1", "--pretrain-rate", "1e6"], "pretrain"),
-        (["--method", "nnclr", "--pretrain-epochs", "1", "--pretrain-rate", "1e9"], "pretrain"),
-        (["--method", "none", "--rate", "1e4"], "fine-tun"),
-        (["--method", "none", "--rate", "1e12"], "fine-tun"),
-        (["--method", "none", "--rate", "1e30"], "fine-tun"),
+        (["--method", "simclr", "--pretrain-epochs", "1", "--pretrain-lr", "1e6"], "pretrain"),
+        (["--method", "nnclr", "--pretrain-epochs", "1", "--pretrain-lr", "1e9"], "pretrain"),
+        (["--method", "none", "--lr", "1e4"], "fine-tun"),
+        (["--method", "none", "--lr", "1e12"], "fine-tun"),
+        (["--method", "none", "--lr", "1e30"], "fine-tun"),
     ],
 )
 def test_the_command_says_stage_epoch_step_and_hint(class_folders, tmp_path, choices, named):
@@ -135,7 +135,7 @@ def test_a_study_goes_on_without_the_run_that_diverged(class_folders, tmp_path):
         pretrain_epochs=1,
         epochs=1,
         batch_size=16,
-        pretrain_rate=1e6,
+        pretrain_lr=1e6,
         autocast="off",
     )
     execution.begin(study, tmp_path / "study")

@@ -118,9 +118,7 @@ def test_a_killed_nnclr_run_has_its_support_set_again(tiny_config, tmp_path):
         assert whole.read_bytes() == resumed.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "option"), [("pretrain_rate", "--pretrain-rate"), ("rate", "--rate")]
-)
+@pytest.mark.parametrize(("wrong", "option"), [("pretrain_lr", "--pretrain-lr"), ("lr", "--lr")])
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_epoch(
     tiny_config, tmp_path, wrong, option
 ):
@@ -129,7 +127,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_epoch(
         train_run(replace(tiny_config, **{wrong: 1e36}), run, report=silent)
     assert not (run / "result.json").exists()
     state = run_directory.load_checkpoint(run)
-    if wrong == "pretrain_rate":
+    if wrong == "pretrain_lr":
         assert state is None
     else:
         assert state is not None
@@ -169,7 +167,7 @@ def test_a_damaged_checkpoint_is_named(tiny_config, tmp_path):
 
 def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path, monkeypatch):
     monkeypatch.setattr(preparation, "FEWEST_TO_CHOOSE", 18)
-    config = replace(tiny_config, method="none", epochs=30, patience=2, rate=0.05)
+    config = replace(tiny_config, method="none", epochs=30, patience=2, lr=0.05)
     run = tmp_path / "run"
     result = train_run(config, run, report=silent)
     losses = [
@@ -180,7 +178,7 @@ def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path, monkeypa
 
 
 def test_too_few_validation_images_choose_no_epoch(tiny_config, tmp_path):
-    config = replace(tiny_config, method="none", epochs=6, patience=1, rate=0.05)
+    config = replace(tiny_config, method="none", epochs=6, patience=1, lr=0.05)
     result = train_run(config, tmp_path / "run", report=silent)
     assert result["best_epoch"] == 6
     assert any("18 images, too few to choose" in note for note in result["notes"])

@@ -18,7 +18,7 @@ from runtime.errors import InputError
 HISTORY = [
     {"stage": "pretrain", "epoch": 1, "loss": 3.5, "probe_accuracy": None, "seconds": 2.0},
     {"stage": "pretrain", "epoch": 2, "loss": 2.5, "probe_accuracy": 0.5, "seconds": 4.0},
-    {"stage": "finetune", "epoch": 1, "val_loss": 0.5, "learning_rate": 1e-3, "seconds": 1.0},
+    {"stage": "finetune", "epoch": 1, "val_loss": 0.5, "lr": 1e-3, "seconds": 1.0},
 ]
 
 
@@ -48,7 +48,7 @@ def test_every_measure_of_both_stages_is_a_line_over_its_epochs(tmp_path):
         "pretrain/probe_accuracy": [(2, 0.5)],
         "pretrain/seconds": [(1, 2.0), (2, 4.0)],
         "finetune/val_loss": [(1, 0.5)],
-        "finetune/learning_rate": [(1, pytest.approx(1e-3))],
+        "finetune/lr": [(1, pytest.approx(1e-3))],
         "finetune/seconds": [(1, 1.0)],
     }
     assert [time for _, _, time in read(tmp_path)["pretrain/loss"]] == [1000.0, 1004.0]
@@ -97,7 +97,7 @@ def test_a_resumed_run_is_logged_whole_and_as_in_metrics(tiny_config, tmp_path, 
                 expected.setdefault(f"{line['stage']}/{name}", []).append(point)
     assert points(tmp_path) == expected
     assert [step for step, _ in points(tmp_path)["finetune/train_loss"]] == [1, 2, 3]
-    assert {"pretrain/loss", "pretrain/learning_rate", "finetune/val_accuracy"} <= set(expected)
+    assert {"pretrain/loss", "pretrain/lr", "finetune/val_accuracy"} <= set(expected)
 
 
 def arguments(data, run, *more: str) -> list[str]:
