@@ -13,6 +13,7 @@ import pytest
 
 from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
+from tests.made_once import MadeOnce, folder_of_all_workers, maker
 from tests.slow_tier import is_slow
 
 LABELS = ("dark", "middle", "bright")
@@ -43,6 +44,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """`made_once(name, make)` returns a path that `make(path)` filled for all workers."""
+    return maker(folder_of_all_workers(tmp_path_factory) / "made")
 
 
 @pytest.fixture
