@@ -14,7 +14,7 @@ import pytest
 from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
 from tests.made_once import MadeOnce, folder_of_all_workers, maker
-from tests.slow_tier import is_slow
+from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
 
@@ -22,10 +22,11 @@ MakeBundle = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tier; `make test` runs what is not of it."""
+    """Mark the slow tier, which `make test` leaves out, and let what takes long start first."""
     for item in items:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: starts_early(item.nodeid))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -47,9 +48,15 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `made_once` keeps what it made."""
+    return folder_of_all_workers(tmp_path_factory) / "made"
+
+
+@pytest.fixture(scope="session")
+def made_once(made_folder: Path) -> MadeOnce:
     """`made_once(name, make)` returns a path that `make(path)` filled for all workers."""
-    return maker(folder_of_all_workers(tmp_path_factory) / "made")
+    return maker(made_folder)
 
 
 @pytest.fixture
