@@ -67,7 +67,7 @@ def observe_blocks(
     """The same for every `size` images in turn, as they are asked for; the last may be fewer."""
     if not len(images):
         raise InputError(
-            "a calibration set of 0 images gives no ranges",
+            "the calibration set is empty",
             hint="calibrate on 64 to 512 images",
         )
     plan = _plan(model)
@@ -173,6 +173,6 @@ def _count(name: str, value: NDArray[np.float32]) -> Histogram:
         return histogram_of(value)
     except ValueError as error:
         raise InputError(
-            f"the network computes a value that is not finite, in {name}",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the network produces NaN or infinite values in {name}",
+            hint="its weights are damaged or training diverged; train it again",
         ) from error

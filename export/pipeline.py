@@ -123,9 +123,9 @@ class _Export:
         fp32, applied = self._rewritten(raw)
         if not self._prove("fp32", fp32, applied):
             raise GateError(
-                f"the exported FP32 graph fails the gate, nothing was written: "
+                "the exported FP32 graph fails the gate, so nothing was written: "
                 f"{self.outcome.refused['fp32']}",
-                hint="report this: the export itself is wrong",
+                hint="please report this: it is a bug in the export",
             )
         wants = set(self.job.precisions)
         if not wants & {"fp16", "int8"}:
@@ -280,8 +280,8 @@ def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
     if wrong:
         raise InputError(
-            f"the trained network itself answers {wrong} of {len(probabilities)} validation "
-            f"images with values that are no numbers",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the trained network outputs NaN or infinite values for {wrong} of "
+            f"{len(probabilities)} validation images",
+            hint="its weights are damaged or training diverged; train it again",
         )
     return probabilities

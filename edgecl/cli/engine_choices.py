@@ -23,25 +23,26 @@ WORKSPACE = click.option(
     "--workspace",
     type=click.IntRange(1),
     metavar="MIB",
-    help="Memory that TensorRT may use to run a layer, in MiB.  [default: TensorRT's own limit; "
-    "where the GPU shares the main memory, half of what is free]",
+    help="TensorRT workspace limit in MiB.  [default: TensorRT's own limit; half of the "
+    "free memory where GPU and CPU share memory]",
 )
 LEVEL = click.option(
     "--builder-level",
     type=click.IntRange(0, 5),
-    help="TensorRT's effort: 0 builds soonest, 5 runs fastest.  [default: TensorRT's own]",
+    help="TensorRT builder optimisation level: 0 builds fastest, 5 runs fastest.  "
+    "[default: TensorRT's own]",
 )
 ENGINE = click.option(
     "--build-engine",
     is_flag=True,
-    help="Build TensorRT engines for this machine's GPU. Without it the first 'edgecl run' on the "
-    "target does.",
+    help="Build TensorRT engines for this machine's GPU now. Otherwise the first 'edgecl "
+    "run' on the target builds them.",
 )
 MAX_BATCH = click.option(
     "--max-batch",
     type=click.IntRange(1),
     metavar="N",
-    help="Largest batch of the engines, which are tuned for single images.  [default: 1]",
+    help="Maximum batch size of the engines; they are tuned for single images.  [default: 1]",
 )
 
 
@@ -94,8 +95,8 @@ def require_builder(values: Mapping[str, Any]) -> None:
     except InputError as error:
         raise InputError(
             f"--build-engine: {error.problem}",
-            hint="leave out --build-engine: the first 'edgecl run' on the target builds the engine "
-            f"there; or, for engines of this machine: {error.hint}",
+            hint="omit --build-engine: the first 'edgecl run' on the target builds the "
+            f"engine; to build for this machine: {error.hint}",
         ) from error
 
 
@@ -125,7 +126,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
         ]
     except InputError as error:
         raise InputError(
-            f"{out} is written, but has no engine: {error.problem}", hint=error.hint
+            f"wrote {out}, but without an engine: {error.problem}", hint=error.hint
         ) from error
 
 

@@ -154,7 +154,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
     """
     for position, folder in enumerate(folders):
         if any(folder.resolve() == other.resolve() for other in folders[:position]):
-            raise InputError(f"{folder} is named twice", hint="name each set once")
+            raise InputError(f"{folder} is given twice", hint="list each set once")
     contract = InputContract(SIDE, SIDE, "area")
     files: list[str] = []
     names: list[str] = []

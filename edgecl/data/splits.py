@@ -164,8 +164,8 @@ def _refuse_missing(
         missing = sorted(set(range(len(labels))) - set(targets[rows].tolist()))
         if missing:
             raise InputError(
-                f"{where}the {part} part has no image of class {labels[missing[0]]}",
-                hint="take another --seed, fewer --folds, or give more groups of this class",
+                f"{where}the {part} part has no images of class {labels[missing[0]]}",
+                hint="use another --seed, fewer --folds, or more groups of this class",
             )
 
 
@@ -210,9 +210,9 @@ def labelled_rows(
         count = round(share * len(of_class))
         if part == "train" and count == 0:
             raise InputError(
-                f"a label share of {share:g} leaves class {label} without a label: the train part "
-                f"has {len(of_class)} images of it",
-                hint=f"take a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
+                f"a label share of {share:g} leaves class {label} without labels: the "
+                f"train part has {len(of_class)} images of it",
+                hint=f"use a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
             )
         rng = np.random.default_rng([*seed, number])
         order = rng.permutation(np.unique(names[of_class]))

@@ -98,7 +98,7 @@ def _read_result(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror})",
-            hint=f"finish the run: edgecl train --resume --out {path.parent}",
+            hint=f"finish the run with 'edgecl train --resume --out {path.parent}'",
         ) from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error})", hint="train again") from error

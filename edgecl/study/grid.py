@@ -85,14 +85,14 @@ class Study:
         _require_known("arm", self.arms, ARMS)
         if self.methods and not self.unlabelled and CLEAN in self.arms:
             raise InputError(
-                "the arm 'clean' pretrains on unlabelled sets alone, and there is none",
-                hint="name one with --unlabelled, or leave the arm out with --arm in-domain",
+                "the arm 'clean' pretrains on unlabelled sets only, but none was given",
+                hint="pass one with --unlabelled, or skip this arm with --arm in-domain",
             )
         for share in self.label_shares:
             if not 0 < share <= 1:
                 raise InputError(
                     f"a label share of {share:g} is not above 0 and at most 1",
-                    hint="give shares such as 0.05",
+                    hint="use shares such as 0.05",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -257,6 +257,4 @@ def _evaluations(
 def _require_known(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise InputError(
-                f"there is no {what} {name!r}", hint=f"choose among {', '.join(known)}"
-            )
+            raise InputError(f"unknown {what} {name!r}", hint=f"choose from {', '.join(known)}")

@@ -184,7 +184,7 @@ def _predictions(run: Path) -> list[dict[str, str]]:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
     return rows
 
@@ -195,7 +195,7 @@ def _metrics(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
 
 

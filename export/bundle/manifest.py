@@ -95,12 +95,12 @@ def require_own_place(out: Path) -> None:
         if out.is_dir():
             if any(out.iterdir()) and not (out / MANIFEST).is_file():
                 raise InputError(
-                    f"{out} holds things that are not of a bundle, and they would be lost",
-                    hint="name another --out, or move that folder away",
+                    f"{out} contains files that are not part of a bundle and would be lost",
+                    hint="choose another --out, or move that folder",
                 )
         elif out.exists() or out.is_symlink():
             raise InputError(
-                f"{out} is a file, not a bundle", hint="name another --out, or remove that file"
+                f"{out} is a file, not a bundle", hint="choose another --out, or delete that file"
             )
         above = next(folder for folder in out.absolute().parents if folder.exists())
         if not above.is_dir():

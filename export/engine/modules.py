@@ -43,15 +43,15 @@ def set_targets(trt: Any, config: Any, capabilities: Sequence[str]) -> None:
         return
     if not is_rtx(trt):
         raise InputError(
-            f"{title(trt)} builds for the GPU in this machine, not for {', '.join(capabilities)}",
-            hint="leave the compute capability out, and build on the target",
+            f"{title(trt)} builds for the GPU of this machine, not for {', '.join(capabilities)}",
+            hint="omit the compute capability and build on the target",
         )
     known = known_capabilities(trt)
     unknown = [name for name in capabilities if name not in known]
     if unknown:
         raise InputError(
-            f"{title(trt)} does not compile for compute capability {unknown[0]}",
-            hint=f"choose among {', '.join(known)}",
+            f"{title(trt)} does not support compute capability {unknown[0]}",
+            hint=f"choose from {', '.join(known)}",
         )
     config.num_compute_capabilities = len(capabilities)
     for place, name in enumerate(capabilities):

@@ -70,7 +70,7 @@ def parse(trt: Any, parser: Any, model: bytes, *, where: str) -> None:
         refusals,
         hint="replace the operator in the network, or run this model with onnxruntime or OpenVINO"
         if lacking
-        else "give a file that 'edgecl export' wrote",
+        else "use a file written by 'edgecl export'",
     )
 
 

@@ -60,7 +60,8 @@ def require_clean(model: onnx.ModelProto) -> None:
     if findings:
         more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
         raise InputError(
-            f"TensorRT does not take this Q/DQ: {findings[0]}{more}", hint=findings[0].hint
+            f"TensorRT does not support this Q/DQ placement: {findings[0]}{more}",
+            hint=findings[0].hint,
         )
 
 

@@ -63,7 +63,7 @@ def plan_sides(
         InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
     """
     if not bundles:
-        raise InputError("no bundle was named", hint="give one: edgecl bench NAME.edgecl")
+        raise InputError("no bundle given", hint="pass one: edgecl bench NAME.edgecl")
     chosen = _engines(engines, device)
     loaded = [load_bundle(path) for path in bundles]
     return [
@@ -96,12 +96,12 @@ def _engines(engines: Sequence[str], device: str) -> tuple[str, ...]:
     for engine in engines:
         if engine not in (*ENGINES, TENSORRT):
             raise InputError(
-                f"there is no engine {engine!r}",
-                hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+                f"unknown engine {engine!r}",
+                hint=f"choose from {', '.join((*ENGINES, TENSORRT))}",
             )
         if engine != TENSORRT and engine not in installed_engines():
             raise InputError(
-                f"the engine {engine} is not installed",
+                f"engine {engine} is not installed",
                 hint=f"install it: {ENGINES[engine].install}",
             )
         device_for(device, engine)

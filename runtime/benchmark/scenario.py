@@ -78,7 +78,7 @@ class Scenario:
             ("frame width", self.frame_size[1], 1),
         ):
             if value < least:
-                raise InputError(f"{name} {value} is too small", hint=f"give at least {least}")
+                raise InputError(f"{name} {value} is too small", hint=f"use at least {least}")
 
     @property
     def block(self) -> int:

@@ -50,7 +50,7 @@ def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.
         FrameError: the samples are of another type.
     """
     if delivered.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f"the driver delivers {delivered.dtype}, neither uint8 nor uint16")
+        raise FrameError(f"the driver delivers {delivered.dtype}, not uint8 or uint16")
     pixels: NDArray[np.uint8] = delivered  # type: ignore[assignment]
     return pixels
 

@@ -74,7 +74,7 @@ class DemoCamera(Camera):
         ):
             if value is not None and not value > 0:
                 raise InputError(
-                    f"the demo camera's {what} is {value}", hint="give a number above 0"
+                    f"the demo camera's {what} is {value}", hint="use a number above 0"
                 )
         self.name = f"demo line, {shape[0]}x{shape[1]} pixels" + (
             f", {fps:g} frames/s" if fps else ""
@@ -197,7 +197,7 @@ def write_strip_video(
         InputError: the video cannot be written there.
     """
     if path.suffix.lower() != ".avi":
-        raise InputError(f"{path} is no name for an AVI video", hint="let it end in .avi")
+        raise InputError(f"{path} is not a name for an AVI video", hint="use a name ending in .avi")
     camera = DemoCamera(shape, advance=advance, fps=None, frames=frames, seed=seed)
     codec = cv2.VideoWriter.fourcc(*"MJPG")
     truths: list[str] = []
@@ -209,7 +209,7 @@ def write_strip_video(
         if not writer.isOpened():
             raise InputError(
                 f"OpenCV cannot write a video of {shape[0]}x{shape[1]} pixels at {fps:g} frames/s",
-                hint="choose another size or frame rate",
+                hint="use another size or frame rate",
             )
         for frame in iter(camera.read, None):
             writer.write(cv2.cvtColor(frame.pixels, cv2.COLOR_GRAY2BGR))

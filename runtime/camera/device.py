@@ -159,7 +159,7 @@ class DeviceCamera(Camera):
                 self._report(f"{self.name} is back after {away:.1f} s without frames")
                 return True
         raise InputError(
-            f"{self.name} stopped after {self._number} frames and did not come back within "
+            f"{self.name} stopped after {self._number} frames and did not recover within "
             f"{self._patience_s:g} s",
-            hint="check its cable, its power and who else uses it, then start again",
+            hint="check its cable and power and whether another program uses it, then start again",
         )

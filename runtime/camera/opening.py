@@ -72,7 +72,7 @@ def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
 
 def _own_frame_rate(source: str) -> InputError:
     return InputError(
-        f"camera {source} has a frame rate of its own", hint="leave --fps to files and the demo"
+        f"camera {source} sets its own frame rate", hint="use --fps only with files and the demo"
     )
 
 

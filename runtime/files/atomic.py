@@ -136,7 +136,7 @@ def explained(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise InputError(
             f"cannot write {path}: {reason}",
-            hint="name a folder that you may write to, on a disk with room",
+            hint="choose a writable folder on a disk with free space",
         ) from error
 
 

@@ -84,7 +84,7 @@ def own_file(path: Path, *, replace: bool, hint: str = "") -> Iterator[Path]:
     """
     with explained(path):
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file", hint="name a file with --out")
+            raise InputError(f"{path} is not a file", hint="pass a file with --out")
     with _parents(path):
         _try_writing(path.parent, ROOM)
         with explained(path):
@@ -93,7 +93,7 @@ def own_file(path: Path, *, replace: bool, hint: str = "") -> Iterator[Path]:
             _lock(handle, path)
             # An empty one that nobody holds was left by a process that was killed.
             if os.fstat(handle).st_size and not replace:
-                raise InputError(f"{path} is there already", hint=hint)
+                raise InputError(f"{path} already exists", hint=hint)
             yield path
         finally:
             with contextlib.suppress(OSError):
@@ -171,7 +171,7 @@ def _held(folder: Path, *, made: bool) -> Iterator[None]:
             return
         finally:
             os.close(handle)
-    raise InputError(f"{folder} is removed again and again", hint="name another --out")
+    raise InputError(f"{folder} keeps being removed", hint="choose another --out")
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -187,7 +187,7 @@ def _lock(handle: int, path: Path) -> None:
     except BlockingIOError:
         raise InputError(
             f"another process is writing {path}",
-            hint="name another --out, or wait until it has ended",
+            hint="choose another --out, or wait until it has finished",
         ) from None
     except OSError:
         pass  # a file system without locks: nobody can be told apart there

@@ -67,7 +67,7 @@ def _driver(lines: Sequence[Mapping[str, Any]], there: bool) -> _Found:
         return
     if not there and not answered:
         yield (
-            "there is no NVIDIA device here",
+            "no NVIDIA device found",
             "flash JetPack 6.1 or newer",
             "put in an NVIDIA GPU of compute capability 7.5 or higher, or take --device cpu",
         )

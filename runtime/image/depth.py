@@ -34,8 +34,8 @@ def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
     largest = int(samples.max(initial=0))
     if largest >> bits:
         raise FrameError(
-            f"it has a value of {largest}, and {bits} bits end at {(1 << bits) - 1}: "
-            f"its depth is another than the {bits} bits that are expected"
+            f"it has the value {largest}, but {bits} bits end at {(1 << bits) - 1}: its "
+            f"depth is not the expected {bits} bits"
         )
     return np.right_shift(samples, bits - 8).astype(np.uint8)
 
@@ -54,7 +54,7 @@ def scaled_to_8_bits(samples: NDArray[np.generic], maxval: int) -> NDArray[np.ui
         return to_8_bits(samples.astype(np.uint16, copy=False), maxval.bit_length())
     largest = int(samples.max(initial=0))
     if largest > maxval:
-        raise FrameError(f"it has a value of {largest}, above the {maxval} of its header")
+        raise FrameError(f"it has the value {largest}, above the maximum of {maxval} in its header")
     scaled: NDArray[np.uint8] = ((samples.astype(np.uint32) * 255 + maxval // 2) // maxval).astype(
         np.uint8
     )

@@ -65,7 +65,7 @@ class Session(ABC):
         height, width = self.contract.input.shape
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (1, height, width):
             raise InputError(
-                f"the model takes uint8 N×1×{height}×{width}, it was given {batch.dtype} "
+                f"the model takes uint8 N×1×{height}×{width}, but got {batch.dtype} "
                 f"{'×'.join(map(str, batch.shape))}",
                 hint="prepare frames with runtime.image.preprocess.Preprocessor",
             )

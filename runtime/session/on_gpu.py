@@ -37,16 +37,14 @@ def device_for(device: str, engine: str) -> str:
         InputError: no such device, or one on which that engine does not run.
     """
     if device not in DEVICES:
-        raise InputError(
-            f"there is no device {device!r}", hint=f"choose among {', '.join(DEVICES)}"
-        )
+        raise InputError(f"unknown device {device!r}", hint=f"choose from {', '.join(DEVICES)}")
     if engine == AUTO:
         return device
     own = GPU if engine == TENSORRT else CPU
     if device not in (AUTO, own):
         raise InputError(
-            f"the engine {engine} does not run on the {device}",
-            hint=f"leave out --engine, or take --device {own}",
+            f"engine {engine} does not run on the {device}",
+            hint=f"omit --engine, or use --device {own}",
         )
     return own
 
@@ -58,13 +56,13 @@ def why_no_gpu() -> InputError | None:
     """
     if not has_device():
         return InputError(
-            "there is no NVIDIA device here", hint="take --device cpu, or see 'edgecl doctor'"
+            "no NVIDIA device found", hint="use --device cpu, or run 'edgecl doctor' for details"
         )
     problems = probe_gpu().problems
     if not problems:
         return None
     first = problems[0]
-    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows the rest")
+    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows details")
 
 
 def is_engine(source: str | Path | Bundle) -> bool:
@@ -85,7 +83,7 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
         return (precision,)
     if not bundle.tensorrt:
         raise InputError(
-            f"{bundle.path} holds nothing for TensorRT", hint="export it again with this version"
+            f"{bundle.path} has no precision for TensorRT", hint="export it again with this version"
         )
     names = tuple(bundle.tensorrt)
     return tuple(name for name in names if name != "fp32") or names
@@ -106,8 +104,8 @@ def open_on_gpu(
     """
     if engine_for is None:
         raise InputError(
-            f"nobody is here to build an engine of {bundle.path}",
-            hint="use 'edgecl run', or open a built .engine file",
+            f"no engine is built for {bundle.path}",
+            hint="build one with 'edgecl run', or open a built .engine file",
         )
     names = gpu_precisions(bundle, precision)
     golden = read_golden(bundle)

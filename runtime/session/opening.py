@@ -173,8 +173,8 @@ def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bu
         return load_bundle(Path(source))
     if device == GPU:
         raise InputError(
-            f"--device gpu: engines are built from bundles, {source} is a lone file",
-            hint="give the bundle, or a built .engine file",
+            f"--device gpu: engines are built from bundles, but {source} is a single file",
+            hint="pass the bundle, or a built .engine file",
         )
     return source
 
@@ -190,7 +190,7 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
             medians = _probe(sessions)
         except FrameError as error:
             raise InputError(
-                f"the model does not run: {error}", hint="look at 'edgecl doctor'"
+                f"the model cannot run: {error}", hint="run 'edgecl doctor' for details"
             ) from error
         stack.pop_all()
     table = sorted(
@@ -210,8 +210,8 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
 def _require_engine(engine: str) -> None:
     if engine not in (AUTO, TENSORRT, *ENGINES):
         raise InputError(
-            f"there is no engine {engine!r}",
-            hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+            f"unknown engine {engine!r}",
+            hint=f"choose from {', '.join((*ENGINES, TENSORRT))}",
         )
 
 

@@ -191,8 +191,8 @@ class Judge:
             return
         if self._preparing:
             raise InputError(
-                f"{self._failures} frames in a row are not what the model takes ({reason})",
-                hint="see which pixel format and depth the camera sends, and say --bits, or train "
+                f"the model cannot take {self._failures} frames in a row ({reason})",
+                hint="check the camera's pixel format and depth, and pass --bits or train "
                 "on its images",
             )
         raise InputError(

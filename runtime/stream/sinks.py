@@ -143,6 +143,6 @@ def _create(path: Path) -> int:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         except FileExistsError:
             raise InputError(
-                f"{path} is there already, from an earlier stream",
-                hint="name another folder with --out, or move that file away",
+                f"{path} already exists, from an earlier stream",
+                hint="choose another folder with --out, or move that file",
             ) from None

@@ -63,7 +63,7 @@ def finding_lines(report: Mapping[str, Any]) -> list[str]:
     for (label, finding), *others in by_code.values():
         also = f" and {len(others)} more like it" if others else ""
         lines.append(_line(finding, f"{label}{also}: "))
-    lines += [f"left out: {entry['label']} ({entry['reason']})" for entry in report["left_out"]]
+    lines += [f"skipped: {entry['label']} ({entry['reason']})" for entry in report["left_out"]]
     return lines
 
 

@@ -11,7 +11,7 @@ from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 
-@click.command("encoders", cls=Verb, short_help="List the encoders with their cost.")
+@click.command("encoders", cls=Verb, short_help="List the encoders and their cost.")
 @click.option("--image-size", type=ImageSize(), default="128x128", show_default=True)
 @click.option("--channels", type=click.Choice(["1", "3"]), default="1", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
@@ -43,7 +43,7 @@ def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
             }
         )
     for refusal in refusals:
-        click.echo(f"left out: {refusal}", err=True)
+        click.echo(f"skipped: {refusal}", err=True)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

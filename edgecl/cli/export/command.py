@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 @click.argument("run", type=FOLDER, required=False)
 @export_options
 @engine_options
-@click.option("--out", type=FOLDER, help="The bundle.  [default: RUN.edgecl]")
+@click.option("--out", type=FOLDER, help="Output bundle.  [default: RUN.edgecl]")
 @click.option(
     "--sign",
     "key",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Sign the bundle with this Ed25519 private key (PEM).",
 )
-@click.option("--triton", type=FOLDER, help="Write a Triton model repository as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--triton", type=FOLDER, help="Also write a Triton model repository.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     run: Path | None,
     out: Path | None,
@@ -95,13 +95,13 @@ def command(
 
 
 def _hint(refused: Collection[str]) -> str:
-    allow = "allow more with --max-drop and --max-escapes"
+    allow = "relax the gate with --max-drop and --max-escapes"
     if any(name.startswith("int8") for name in refused):
         return (
-            "keep the layers that suffer with --keep-fp16 auto, calibrate on more images with "
-            f"--calibration-images, or {allow}"
+            "keep sensitive layers in floating point with --keep-fp16 auto, calibrate on "
+            f"more images with --calibration-images, or {allow}"
         )
-    return f"ship without it, or {allow}"
+    return f"export without it, or {allow}"
 
 
 def bundle_path(run: Path, out: Path | None) -> Path:
@@ -114,7 +114,7 @@ def bundle_path(run: Path, out: Path | None) -> Path:
         return Path(run.resolve().name + SUFFIX)
     if out.name in ("", ".."):
         raise InputError(
-            f"--out {out} names no bundle", hint=f"give the bundle's own name, as in line-3{SUFFIX}"
+            f"--out {out} is not a bundle name", hint=f"use a name such as line-3{SUFFIX}"
         )
     return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
 
@@ -123,8 +123,8 @@ def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
     notes = list(outcome.notes)
     if not pass_labels:
         notes.append(
-            "no label lets a part pass, so every frame will be rejected or unsure; name one "
-            "with --pass-label if there is one"
+            "no pass label, so every frame will be rejected or unsure; set one with "
+            "--pass-label if a class means a good part"
         )
     return notes
 

@@ -8,8 +8,8 @@ from typing import Any
 
 Values = Mapping[str, Any]
 
-LEAVE = "leave it out"
-LEAVE_ONE = "leave one of them out"
+LEAVE = "omit this option"
+LEAVE_ONE = "use only one of them"
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ ENGINES = "engines"
     "--verify-key",
     type=ANY_PATH,
     metavar="PUB",
-    help="Refuse the bundle unless the owner of this key signed it.",
+    help="Require a signature by this public key.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """Verify every file of BUNDLE and show its precisions, labels, input and origin.
 
@@ -52,9 +52,8 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
             print_summary(summary)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"the manifest of {bundle} has a field of another form than edgecl writes "
-                f"({type(error).__name__}: {error})",
-                hint="export it again; --json shows it as it is",
+                f"the manifest of {bundle} has a malformed field ({type(error).__name__}: {error})",
+                hint="export it again; --json shows the raw manifest",
             ) from error
 
 

@@ -63,7 +63,7 @@ def _state(
 
     held = bundle.tensorrt.get(engine.precision)
     if held is None:
-        return "stale", f"the bundle holds no {engine.precision} for TensorRT"
+        return "stale", f"the bundle has no {engine.precision} for TensorRT"
     if target is None:
         return "unknown", absent
     digest = bundle.manifest["files"][held.file]["sha256"]

@@ -81,7 +81,7 @@ class Stream:
             line += f", {best.median_ms:.2f} ms"
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
-        policy = "every frame" if self.settings.every_frame else "the newest frame"
+        policy = "every frame" if self.settings.every_frame else "the latest frame"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
     def summary(self, outcome: Outcome) -> dict[str, Any]:

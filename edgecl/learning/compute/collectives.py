@@ -76,6 +76,6 @@ def _connected() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise EdgeclError(
-            "another rank has ended, or its connection broke",
-            hint="see above for what it said; 'edgecl train --resume' goes on from the checkpoint",
+            "another rank has exited, or its connection was lost",
+            hint="see its error above; 'edgecl train --resume' continues from the checkpoint",
         ) from error

@@ -278,7 +278,7 @@ class Training:
         self.ranks.require_same(
             [self.journal.stage, self.journal.epoch],
             f"epochs in {self.run}",
-            hint="let all ranks see the same run directory",
+            hint="make sure that all ranks see the same run directory",
         )
         for module in (self.networks.projector, self.networks.classifier):
             self.ranks.copy_first(module)

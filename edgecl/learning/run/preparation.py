@@ -103,7 +103,7 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
     copies = find_copies(dataset.images)
     ambiguous = under_two_labels(dataset, copies)
     if ambiguous and config.strict:
-        raise InputError(ambiguous, hint="keep one of each, or leave out --strict")
+        raise InputError(ambiguous, hint="keep one of each, or omit --strict")
     grouped = config.split == "grouped"
     if grouped:
         dataset = with_copies_joined(dataset, copies)
@@ -203,13 +203,13 @@ def _require_batch(config: TrainConfig, count: int) -> None:
         return
     if not count:
         raise InputError(
-            "there is nothing to pretrain on: --pretrain-on unlabelled, but no --unlabelled",
-            hint="name folders with --unlabelled, or pretrain on all",
+            "nothing to pretrain on: --pretrain-on unlabelled needs --unlabelled",
+            hint="pass folders with --unlabelled, or use --pretrain-on all",
         )
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
-        f"the {what} has {count} images, fewer than a batch of {config.batch_size}",
-        hint=f"give more images, or --batch-size {max(count // 2, 2)}",
+        f"the {what} has {count} images, fewer than one batch of {config.batch_size}",
+        hint=f"add images, or use --batch-size {max(count // 2, 2)}",
     )
 
 
@@ -223,7 +223,7 @@ def _admit(
     if not config.allow_leak:
         raise InputError(
             f"{count} of {len(copies)} {what} are copies of validation or test images ({where})",
-            hint="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
+            hint="remove them ('edgecl audit' lists the pairs), or pass --allow-leak, "
             "which marks every figure",
         )
     notes.append(leak_note(count, len(copies), what))

@@ -114,8 +114,9 @@ def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
     for name in _SAME:
         if facts.get(name) != _plain(wanted[name]):
             raise InputError(
-                f"{run} was pretrained with {name.replace('_', ' ')} {_words(facts.get(name))}, "
-                f"this run has {_words(_plain(wanted[name]))}",
+                f"{run} was pretrained with {name.replace('_', ' ')} "
+                f"{_words(facts.get(name))}, but this run uses "
+                f"{_words(_plain(wanted[name]))}",
                 hint=f"change --{name.replace('_', '-')}, or pretrain again",
             )
     return pretrained
@@ -134,8 +135,8 @@ def _read(run: Path) -> Pretrained:
     path = run / PRETRAINED
     if not path.is_file():
         raise InputError(
-            f"{run} has no {PRETRAINED}: no pretraining was finished there",
-            hint="give a run of 'edgecl train', with --pretrain-only if need be",
+            f"{run} has no {PRETRAINED}: its pretraining was not finished",
+            hint="pass a run of 'edgecl train', with or without --pretrain-only",
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -145,7 +146,7 @@ def _read(run: Path) -> Pretrained:
         seen = weights.pop(_SEEN).numpy()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged, or edgecl did not write it", hint="pretrain again"
+            f"{path} is damaged, or was not written by edgecl", hint="pretrain again"
         ) from error
     return Pretrained(path, weights, seen, facts)
 

@@ -209,9 +209,9 @@ def _facts(report: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[tuple
     facts = [
         ("processor", f"{cpu.get('model', '–')}, {cpu.get('usable_cores', '–')} cores"),
         ("instructions", ", ".join(features)),
-        ("clock governor", cpu.get("governor") or "not told"),
-        ("core clock", f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "not told"),
-        ("temperature", f"{max(heat.values()):.0f} °C" if heat else "not told"),
+        ("clock governor", cpu.get("governor") or "unknown"),
+        ("core clock", f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "unknown"),
+        ("temperature", f"{max(heat.values()):.0f} °C" if heat else "unknown"),
         ("memory", size(memory) if not memory else f"{memory / 2**30:.1f} GiB"),
         ("GPU", ", ".join(gpu.get("devices") or []) or "none"),
         ("system", environment.get("system")),
@@ -252,4 +252,4 @@ def _settling(scenario: Mapping[str, Any]) -> str:
 
 def _cores(value: Any) -> str:
     cores = number(value)
-    return "not told" if cores is None else f"{cores:.2f} cores"
+    return "unknown" if cores is None else f"{cores:.2f} cores"

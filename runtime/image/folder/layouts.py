@@ -99,8 +99,8 @@ def arrange(walk: Walk) -> Layout:
         raise no_images(
             folder,
             notes,
-            hint="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, in one "
-            "folder per class or with names like crazing_12.jpg",
+            hint="pass a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, use "
+            "one folder per class or names like crazing_12.jpg",
         )
     aside = ground_truth(names)
     names = [name for name in names if name not in aside]
@@ -129,14 +129,14 @@ def labels_of(root: Path, files: Sequence[str]) -> list[str]:
     loose = [row for row, name in enumerate(names) if len(name.parts) == 1]
     if loose and len(loose) != len(names):
         raise InputError(
-            f"{root} holds both class folders and loose images ({shown(files[loose[0]])})",
+            f"{root} contains both class folders and loose images ({shown(files[loose[0]])})",
             hint="move the loose images into their class folders",
         )
     labels = known_labels_of(root, files)
     if "" in labels:
         raise InputError(
-            f"{shown(root / files[labels.index('')])} has no class: its name is not of the form "
-            f"CLASS_NUMBER",
+            f"{shown(root / files[labels.index('')])} has no class: its name does not "
+            "match CLASS_NUMBER",
             hint="sort the images into one folder per class",
         )
     return labels
@@ -210,7 +210,7 @@ def no_images(folder: Path, notes: Sequence[str] = (), *, hint: str) -> InputErr
         notes: what was left out of it.
     """
     why = f" ({'; '.join(notes)})" if notes else ""
-    return InputError(f"there are no images in {folder}{why}", hint=hint)
+    return InputError(f"no images in {folder}{why}", hint=hint)
 
 
 def all_contained(names: Sequence[PurePosixPath]) -> bool:

@@ -74,8 +74,8 @@ def is_meant_as_severstal(folder: Path) -> bool:
     above = folder.absolute().parent
     if is_part_of_severstal(folder):
         raise InputError(
-            f"{folder} is a part of Severstal's set; the labels are in the {TABLE} above it",
-            hint=f"give {above}",
+            f"{folder} is part of the Severstal set, whose labels are in {TABLE} above it",
+            hint=f"pass {above}",
         )
     try:
         return (folder / TABLE).is_file() and any(
@@ -127,7 +127,7 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     images, path = folder / TRAIN_IMAGES, folder / TABLE
     if not images.is_dir():
         raise InputError(
-            f"{path} is Severstal's, but there is no folder {TRAIN_IMAGES} beside it",
+            f"{path} is from the Severstal set, but there is no folder {TRAIN_IMAGES} next to it",
             hint=f"unpack the images into {images}",
         )
     table = read_table(path)
@@ -137,7 +137,7 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     if strict and notes:
         raise InputError(
             f"{folder}: {notes[0]}",
-            hint="bring both in line, or leave out --strict to go on without them",
+            hint="make the two match, or omit --strict to continue without these images",
         )
     notes += _notes_on(walk)
     kept = [name for name in found if name in table.areas or not table.complete]
@@ -197,9 +197,9 @@ def read_table(path: Path) -> Table:
     old = _holds(columns, OLD_COLUMNS)
     if not old and not _holds(columns, NEW_COLUMNS):
         raise InputError(
-            f"{path} has neither the columns {','.join(OLD_COLUMNS)} nor {','.join(NEW_COLUMNS)} "
-            f"(it has: {', '.join(columns) or 'none'})",
-            hint=f"bring Severstal's own {TABLE} back",
+            f"{path} has neither the columns {','.join(OLD_COLUMNS)} nor "
+            f"{','.join(NEW_COLUMNS)} (found: {', '.join(columns) or 'none'})",
+            hint=f"restore the original {TABLE}",
         )
     for line, row in _rows(path):
         try:
@@ -208,7 +208,7 @@ def read_table(path: Path) -> Table:
         except ValueError as error:
             raise InputError(
                 f"{path}, line {line}: {error}",
-                hint=f"repair the line, or bring Severstal's own {TABLE} back",
+                hint=f"fix the line, or restore the original {TABLE}",
             ) from error
         counted = areas.setdefault(name, Counter())
         if area:
@@ -272,7 +272,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(
             f"cannot read {path} after line {line}: {reason}",
-            hint=f"bring Severstal's own {TABLE} back",
+            hint=f"restore the original {TABLE}",
         ) from error
     finally:
         csv.field_size_limit(before)

@@ -81,20 +81,20 @@ def walk_images(folder: Path, *, strict: bool = False) -> Walk:
     try:
         if not folder.is_dir():
             what = "is a file" if folder.exists() else "does not exist"
-            raise InputError(f"{folder} {what}", hint="give a folder of images")
+            raise InputError(f"{folder} {what}", hint="pass a folder of images")
         walker = _Walker(folder)
         walker.walk()
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}",
-            hint="give a folder that you may read",
+            hint="pass a folder that you can read",
         ) from error
     left_out = sorted(walker.left_out, key=lambda item: natural_key(item.name))
     failed = next((item for item in left_out if item.failed), None)
     if strict and failed is not None:
         raise InputError(
             f"{folder / failed.name} cannot be used: {failed.reason}",
-            hint="repair or remove it, or leave out --strict",
+            hint="repair or remove it, or omit --strict",
         )
     return Walk(
         folder,
@@ -203,7 +203,7 @@ class _Walker:
             if kind in READ:
                 self.images.append(name)
             else:
-                reason = f"{kind} is not read" if kind else NO_IMAGE
+                reason = f"{kind} is not supported" if kind else NO_IMAGE
                 self.left_out.append(LeftOut(name, reason))
 
     def _fail(self, name: PurePosixPath, error: OSError, *, folder: bool) -> None:

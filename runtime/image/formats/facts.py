@@ -41,11 +41,11 @@ def require_size(height: int, width: int, kind: str) -> None:
         raise FrameError(f"the {kind} has no pixels ({width}x{height})")
     if height * width > LARGEST_PIXELS:
         raise FrameError(
-            f"the {kind} has {width}x{height} pixels, more than the {LARGEST_PIXELS:,} that can be "
-            f"decoded; cut it into parts"
+            f"the {kind} has {width}x{height} pixels, more than the limit of "
+            f"{LARGEST_PIXELS:,}; split it into tiles"
         )
 
 
 def cut_short(kind: str, where: str = "") -> FrameError:
     """The error for an image of which the end is missing."""
-    return FrameError(f"the {kind} is cut short{f' {where}' if where else ''}")
+    return FrameError(f"the {kind} is truncated{f' {where}' if where else ''}")

@@ -137,5 +137,5 @@ def inspect(data: bytes) -> Facts:
     if kind in READ:
         return READ[kind](data)
     if kind:
-        raise FrameError(f"{kind} is not read; convert it to PNG or TIFF")
-    raise FrameError("it is not an image: it begins like none of " + ", ".join(READ))
+        raise FrameError(f"{kind} is not supported; convert it to PNG or TIFF")
+    raise FrameError("it is not an image: its first bytes match none of " + ", ".join(READ))
