@@ -101,7 +101,7 @@ class _Export:
         self._report = report
         self._done = 0
         self._escapes: dict[str, Any] = {}
-        report("export", 0, self._steps, "the trained model's answers")
+        report("export", 0, self._steps, "running the trained model")
         self._reference = Reference(
             _numbers(trained_answers(job.trained, job.validation.images).probabilities),
             job.validation,
@@ -243,8 +243,9 @@ class _Export:
             self.outcome.golden = GoldenImages(images[rows][:, None], sure[rows])
         else:
             self.outcome.notes.append(
-                "no golden images: on none did all that ships come close to the trained model, "
-                "so the box cannot tell whether it answers as it did here"
+                "no golden images: no image gives the trained model's result in all "
+                "shipped precisions, so the target cannot check its results against the "
+                "export"
             )
 
     def _engines(self, name: str) -> tuple[str, ...]:
@@ -271,8 +272,8 @@ def _reason_of_change(proof: Proof) -> str:
     if worst.max_abs_diff <= LARGEST_FP32_CHANGE:
         return ""
     return (
-        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}, where the same arithmetic "
-        f"in another order changes it by less than {LARGEST_FP32_CHANGE:g}"
+        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}; reordered "
+        f"arithmetic alone changes it by less than {LARGEST_FP32_CHANGE:g}"
     )
 
 

@@ -77,8 +77,8 @@ def split_images(
         count = len(np.unique(units[targets == number]))
         if count < needed:
             what = "group(s)" if grouped else "image(s)"
-            wanted = f"{folds} folds" if folds else "a train, a validation and a test part"
-            hint = f"give at least {needed} of each class"
+            wanted = f"{folds} folds" if folds else "a train, validation and test part"
+            hint = f"use at least {needed} of each class"
             raise InputError(
                 f"class {label} has {count} {what}: too few for {wanted}",
                 hint=f"{hint}, or fewer --folds" if folds else hint,
@@ -146,8 +146,8 @@ def uneven_classes(
     wanted = "/".join(f"{100 * share:.0f}" for share in shares.tolist())
     more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
     return [
-        f"too few or too uneven {what} to be split {wanted} % into train, validation and test, in "
-        f"images: {', '.join(found[:_MOST_NAMES])}{more}"
+        f"too few or too uneven {what} to split {wanted} % into train, validation and "
+        f"test; images per part: {', '.join(found[:_MOST_NAMES])}{more}"
     ]
 
 

@@ -51,11 +51,11 @@ class FoundWeights:
     def note(self) -> str:
         """One line for the report: how much was loaded, and what was not."""
         total = len(self.tensors) + len(self.fresh)
-        text = f"{self.path.name} gave {len(self.tensors)} of the encoder's {total} tensors"
+        text = f"{self.path.name} provided {len(self.tensors)} of the encoder's {total} tensors"
         if self.fresh:
-            text += f"; fresh: {_some(self.fresh)}"
+            text += f"; newly initialised: {_some(self.fresh)}"
         if self.unused:
-            text += f"; not used of the file: {_some(self.unused)}"
+            text += f"; unused tensors of the file: {_some(self.unused)}"
         return text
 
 

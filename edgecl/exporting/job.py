@@ -164,7 +164,7 @@ def _candidates(
     unlabelled = np.full(len(dataset), -1, np.int64)
     notes = (
         *dataset.notes,
-        *(f"left out {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
+        *(f"skipped {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
     return DataPart(dataset.images, unlabelled, dataset.files, dataset.hashes), notes
 

@@ -36,6 +36,6 @@ def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             **(comparisons.get(name) or {}),
             **entry,
             "shipped": False,
-            "reason": str(entry.get("reason") or "no reason was written"),
+            "reason": str(entry.get("reason") or "no reason recorded"),
         }
     return found

@@ -70,7 +70,7 @@ def read_run(run: Path) -> RunFiles:
             value = json.loads(text)
             config = value if isinstance(value, dict) else {}
         except ValueError:
-            problems.append("config.json is damaged; the run's choices are not shown.")
+            problems.append("config.json is damaged, so the run's settings are not shown.")
     metrics = _lines(_read(run / "metrics.jsonl", problems), problems)
     names = (
         "result.json",
@@ -131,7 +131,7 @@ def _lines(text: str, problems: list[str]) -> list[Mapping[str, Any]]:
         elif line.strip():
             damaged += 1
     if damaged:
-        problems.append(f"metrics.jsonl: {damaged} damaged line(s) left out of the curves.")
+        problems.append(f"metrics.jsonl: {damaged} damaged line(s) are missing from the curves.")
     return lines
 
 

@@ -106,7 +106,7 @@ def require_own_place(out: Path) -> None:
         if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{above} is a file")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"{above} may not be written to")
+            raise PermissionError(errno.EACCES, f"{above} is not writable")
 
 
 def _manifest(

@@ -96,18 +96,18 @@ def mismatch(engine: EngineFile, wanted: Wanted) -> str:
     target, reasons = wanted.target, []
     if (engine.module, engine.tensorrt) != (target.module, target.tensorrt):
         reasons.append(
-            f"{_builder(engine.module, engine.tensorrt)} built it, here is "
-            f"{_builder(target.module, target.tensorrt)}"
+            f"it was built with {_builder(engine.module, engine.tensorrt)}, but this "
+            f"machine has {_builder(target.module, target.tensorrt)}"
         )
     if (engine.device, engine.compute_capability) != (target.device, target.compute_capability):
         reasons.append(
-            f"it is for {engine.device} ({engine.compute_capability}), here is {target.device} "
-            f"({target.compute_capability})"
+            f"it was built for {engine.device} ({engine.compute_capability}), but this "
+            f"machine has {target.device} ({target.compute_capability})"
         )
     if engine.onnx_sha256 != wanted.onnx_sha256:
         reasons.append("it was built from another ONNX file")
     elif engine.contract != wanted.contract:
-        reasons.append("its labels or its input are not the bundle's")
+        reasons.append("its labels or input differ from the bundle's")
     reasons += _other_options(engine, wanted.options)
     return " and ".join(reasons)
 
@@ -121,7 +121,7 @@ def look_up(folders: Sequence[Path], wanted: Wanted) -> Found:
     reasons = []
     for path, described in _described(folders, wanted.precision):
         if isinstance(described, InputError):
-            reasons.append(f"{path.name} is of no use: {described.problem}")
+            reasons.append(f"{path.name} is unusable: {described.problem}")
             continue
         reason = mismatch(described, wanted)
         if not reason:
@@ -207,16 +207,20 @@ def _described(
 def _other_options(engine: EngineFile, options: BuildOptions | None) -> list[str]:
     if options is None:
         single = engine.batches[0] == 1
-        return [] if single else [f"it takes no batch below {engine.batches[0]}"]
+        return [] if single else [f"its smallest batch is {engine.batches[0]}"]
     reasons = []
     wanted = batches_of(options)
     if engine.batches != wanted:
-        reasons.append(f"it takes batches {_range(engine.batches)}, wanted is {_range(wanted)}")
+        reasons.append(
+            f"its batch size is {_range(engine.batches)}, but {_range(wanted)} is needed"
+        )
     given: Mapping[str, Any] = engine.options
     for name, value in options_json(options).items():
         if given.get(name) != value:
             what = name.replace("_", " ")
-            reasons.append(f"its {what} is {_plain(given.get(name))}, wanted is {_plain(value)}")
+            reasons.append(
+                f"its {what} is {_plain(given.get(name))}, but {_plain(value)} is needed"
+            )
     return reasons
 
 
@@ -226,10 +230,10 @@ def _builder(module: str, version: str) -> str:
 
 def _range(batches: tuple[int, int, int]) -> str:
     least, best, most = batches
-    return f"min {least}, opt {best}, max {most}" if most > 1 else "of 1"
+    return f"min {least}, opt {best}, max {most}" if most > 1 else "1"
 
 
 def _plain(value: Any) -> str:
     if value is None or value == []:
-        return "TensorRT's own"
+        return "TensorRT's default"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

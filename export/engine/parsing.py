@@ -34,7 +34,7 @@ class Refusal:
             return self.reason or self.code
         if not self.known:
             return f"operator {self.operator} (node {self.node}) is not supported"
-        return f"node {self.node} ({self.operator}) is refused: {self.reason or self.code}"
+        return f"node {self.node} ({self.operator}) is rejected: {self.reason or self.code}"
 
 
 class RefusedGraphError(InputError):
@@ -66,7 +66,7 @@ def parse(trt: Any, parser: Any, model: bytes, *, where: str) -> None:
         shown += f"; and {len(refusals) - SHOWN} more"
     lacking = any(refusal.operator and not refusal.known for refusal in refusals)
     raise RefusedGraphError(
-        f"{title(trt)} does not take {where}: {shown or 'no reason given'}",
+        f"{title(trt)} cannot parse {where}: {shown or 'no reason given'}",
         refusals,
         hint="replace the operator in the network, or run this model with onnxruntime or OpenVINO"
         if lacking

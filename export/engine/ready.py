@@ -97,7 +97,7 @@ def ready_engine(
         say(f"built in {built.seconds:.1f} s: {built.path}")
         removed = tidy(folder, built)
         if removed:
-            say(f"removed {len(removed)} {precision} engine{'s' * (len(removed) > 1)} of no use")
+            say(f"removed {len(removed)} unusable {precision} engine{'s' * (len(removed) > 1)}")
     return built.path
 
 
@@ -189,6 +189,6 @@ def _require_disk(folder: Path, onnx_bytes: int) -> None:
 
 
 def _reason(precision: str, target: Target, found: Found) -> str:
-    why = "; ".join(found.reasons) if found.reasons else "there is none yet"
+    why = "; ".join(found.reasons) if found.reasons else "none exists yet"
     kind = "rebuilding" if found.reasons else "building"
     return f"{kind} the {precision} engine for {target.title}, once: {why}"

@@ -34,16 +34,16 @@ def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
             f"accuracy fell by {comparison.drop:.2f} points, from "
             f"{comparison.reference_accuracy:.2%} to {comparison.accuracy:.2%} "
             f"({_range(comparison.accuracy_interval)}) on {comparison.images} validation "
-            f"images, {limits.max_drop:g} are allowed; {worst.label} lost most, "
+            f"images; the limit is {limits.max_drop:g}; {worst.label} lost most, "
             f"{worst.lost} of {worst.images}"
         )
     rate, interval = comparison.escape_rate, comparison.escape_interval
     if rate is not None and interval and 100 * rate > limits.max_escapes + 1e-9:
         worst = max(comparison.classes, key=lambda entry: entry.escapes)
         reasons.append(
-            f"{comparison.escapes} of {comparison.caught} defects that FP32 caught escape, "
-            f"{rate:.2%} ({_range(interval)}), {limits.max_escapes:g}% are allowed; most are "
-            f"{worst.label}, {worst.escapes} of {worst.images}"
+            f"{comparison.escapes} of {comparison.caught} defects caught by FP32 escape, "
+            f"{rate:.2%} ({_range(interval)}); the limit is {limits.max_escapes:g}%; most "
+            f"are {worst.label}, {worst.escapes} of {worst.images}"
         )
     return "; ".join(reasons)
 
@@ -55,7 +55,7 @@ def caveat(comparison: Comparison, limits: Limits) -> str:
     """
     found = [
         _too_few(comparison.images, "validation images", limits.max_drop),
-        _too_few(comparison.caught, "defects that FP32 caught", limits.max_escapes),
+        _too_few(comparison.caught, "defects caught by FP32", limits.max_escapes),
     ]
     return "; ".join(text for text in found if text)
 
@@ -83,8 +83,8 @@ def _too_few(count: int, what: str, limit: float) -> str:
         return ""
     more = "no number would" if needed is None else f"{needed} would"
     return (
-        f"{count} {what} cannot prove a limit of {limit:g}% ({more}): even without one loss the "
-        f"95% interval reaches {share_interval(0, count)[1]:.2%}"
+        f"{count} {what} cannot prove a limit of {limit:g}% ({more}): even with no loss "
+        f"the 95% interval reaches {share_interval(0, count)[1]:.2%}"
     )
 
 

@@ -163,7 +163,7 @@ class Int8Lab:
         found = fewest_in_float(order, satisfies)
         if not found.holds:
             self.notes.append(
-                "the gate refuses INT8 even with every layer with weights in floating point"
+                "the gate rejects INT8 even with every weighted layer in floating point"
             )
             return
         self.kept += found.layers

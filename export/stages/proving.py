@@ -112,6 +112,6 @@ def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
         return ""
     tensor = max(beyond, key=beyond.__getitem__)
     return (
-        f"FP16 ends at 65,504, and {len(beyond)} activations go beyond, {tensor} up to "
-        f"{beyond[tensor]:,.0f}: a GPU would answer NaN there"
+        f"{len(beyond)} activations exceed FP16's maximum of 65,504 ({tensor} reaches "
+        f"{beyond[tensor]:,.0f}), which gives NaN on a GPU"
     )

@@ -179,9 +179,9 @@ def _require_form(manifest: Mapping[str, Any], path: Path) -> None:
     for part in ("precisions", "tensorrt"):
         for name, entry in manifest.get(part, {}).items():
             if not _is_precision(entry):
-                raise _malformed(path, f"the precision {name!r} has strange or missing figures")
+                raise _malformed(path, f"the precision {name!r} has invalid or missing figures")
             if entry["file"] not in files:
-                raise _malformed(path, f"no hash covers {entry['file']!r}, the file of {name!r}")
+                raise _malformed(path, f"{entry['file']!r}, the file of {name!r}, has no hash")
     for name, entry in manifest.get("refused", {}).items():
         if not isinstance(entry, dict):
             raise _malformed(path, f"the refused {name!r} is not an object")

@@ -85,13 +85,13 @@ def why_not(source: int | str) -> Finding:
     if isinstance(source, str) and " ! " in source:
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             return Finding(
-                "this OpenCV is built without GStreamer, as pip's is",
-                "name the camera's device or address, or install the system's OpenCV "
-                "(python3-opencv; JetPack brings one)",
+                "this OpenCV is built without GStreamer, like pip's",
+                "pass the camera's device or address, or install the system's OpenCV "
+                "(python3-opencv; included in JetPack)",
             )
         return Finding(
             "OpenCV's GStreamer backend could not open it",
-            "try the pipeline with gst-launch-1.0; it has to end in appsink",
+            "try the pipeline with gst-launch-1.0; it must end in appsink",
         )
     if isinstance(source, str) and "://" in source:
         return diagnose(source)
@@ -155,21 +155,21 @@ def codec_of(video: Any) -> str:
 
 def _why_no_device(source: int | str) -> Finding:
     if sys.platform != "linux":
-        return Finding("OpenCV could not open it", "give --camera a video file, or 'demo'")
+        return Finding("OpenCV could not open it", "pass a video file to --camera, or 'demo'")
     device = device_node(source) if isinstance(source, int) else Path(source)
-    others = "or give --camera a video file, or try '--camera demo'"
+    others = "or pass a video file to --camera, or try '--camera demo'"
     if not device.exists():
         return Finding(
-            f"no device {device}, OpenCV's V4L2 backend could not open it",
-            f"plug it in ('ls /dev/video* /dev/v4l/by-id' shows what is there), {others}",
+            f"no device {device}: OpenCV's V4L2 backend could not open it",
+            f"plug it in ('ls /dev/video* /dev/v4l/by-id' lists the connected devices), {others}",
         )
     if not os.access(device, os.R_OK | os.W_OK):
         return Finding(
-            f"{device} may not be opened by this user",
+            f"this user may not open {device}",
             "add the user to the group 'video' and log in again",
         )
     return Finding(
         f"OpenCV's V4L2 backend could not open {device}",
-        "see whether another program uses it (fuser), and whether it is a camera's capture device "
-        f"(v4l2-ctl --list-devices), {others}",
+        "check with fuser whether another program uses it, and with v4l2-ctl "
+        f"--list-devices whether it is a capture device, {others}",
     )

@@ -134,7 +134,7 @@ class DeviceCamera(Camera):
         if self._first is None or frame.pixels is None or self._digest(frame) != self._first:
             return False
         self._number -= 1
-        self._report(f"{self.name} began anew with its first frame: it is a file, and this its end")
+        self._report(f"{self.name} restarted from its first frame: it is a file, and it has ended")
         return True
 
     def _digest(self, frame: Frame) -> bytes | None:

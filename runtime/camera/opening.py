@@ -46,7 +46,10 @@ def open_camera(
 
         demo = DemoCamera(fps=fps or DEMO_FPS, seed=seed)
         if Path(source).exists():
-            demo.notes = [f"{source!r} is the built-in line; write ./{source} for what is there"]
+            demo.notes = [
+                f"{source!r} is the built-in line; use ./{source} for the file "
+                "or folder of that name"
+            ]
         return demo
     web = found.kind is Kind.ADDRESS and source.lower().startswith("http")
     if fps is not None and not web and found.kind is not Kind.STORED:

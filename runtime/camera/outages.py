@@ -28,5 +28,5 @@ class Outages:
     def lines(self) -> list[str]:
         """What was kept; a line says how many stood between the first and the latest."""
         left_out = self.count - len(self._first) - len(self._last)
-        between = [f"({left_out} more lines of this kind were left out)"] if left_out else []
+        between = [f"({left_out} more messages like this were suppressed)"] if left_out else []
         return [*self._first, *between, *self._last]

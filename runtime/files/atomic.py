@@ -105,7 +105,7 @@ def _take_place(temporary: Path, path: Path) -> None:
             if temporary.exists() and aside.exists() and not path.exists():
                 aside.rename(path)
             shutil.rmtree(old, ignore_errors=True)
-    raise OSError(errno.EBUSY, "others keep writing there")
+    raise OSError(errno.EBUSY, "other processes keep writing there")
 
 
 def _reason_of_disk(error: Exception, path: Path) -> OSError | None:

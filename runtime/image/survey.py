@@ -55,14 +55,14 @@ def survey_depth(paths: Sequence[Path], *, surveyed: int = SURVEYED) -> Survey:
 def depth_note(bits: int, what: str) -> str:
     """What a reader must know of a depth that was found and not given."""
     return (
-        f"no value of the 16-bit {what} is above {(1 << bits) - 1}: they were read as {bits} bits "
-        f"(--bits says otherwise)"
+        f"no value of the 16-bit {what} is above {(1 << bits) - 1}, so they are read as "
+        f"{bits}-bit images (override with --bits)"
     )
 
 
 def shallow_note(shallow: int, images: int, bits: int, what: str) -> str:
     """What a reader must know of a set of which some images leave whole bits empty."""
     return (
-        f"{shallow} of {images} 16-bit {what} use fewer than the {bits} bits of the others: they "
-        f"are dark, or from another camera, or the others have hot pixels"
+        f"{shallow} of {images} 16-bit {what} use fewer than the {bits} bits of the "
+        "others: they are dark, come from another camera, or the others have hot pixels"
     )

@@ -118,7 +118,7 @@ def open_on_gpu(
             except InputError as error:
                 refused.append(error)
                 if len(names) > 1:
-                    report(f"{name} is left out: {error.problem}")
+                    report(f"{name} is skipped: {error.problem}")
                 continue
             stack.callback(session.close)
             sessions.append(session)

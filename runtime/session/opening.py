@@ -132,14 +132,14 @@ def open_fastest(
     except InputError as error:
         if device == GPU:
             raise InputError(f"--device gpu: {error.problem}", hint=error.hint) from error
-        report(f"inference on the processor: {error.problem}")
+        report(f"running inference on the CPU: {error.problem}")
         return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
     if device == GPU:
         return session, table
     try:
         second = _behind(source, session.precision, precision, threads, report)
     except InputError as error:
-        report(f"nothing stands behind the GPU: {error.problem}")
+        report(f"no CPU fallback for the GPU: {error.problem}")
         return session, table
     except BaseException:
         session.close()
@@ -161,7 +161,7 @@ def _behind(
     except InputError as error:
         if asked != AUTO or first == AUTO:
             raise
-        report(f"behind the GPU {first} is left out: {error.problem}")
+        report(f"no CPU fallback in {first}: {error.problem}")
     return _fastest(open_on_cpu(source, AUTO, AUTO, threads, report))[0]
 
 

@@ -107,7 +107,7 @@ class Judge:
     def give_up(self, ticket: Ticket) -> None:
         """Say `fault` about a frame that the end of the stream left open."""
         if ticket.claim():
-            reason = "the stream was stopped before the model answered"
+            reason = "the stream was stopped before the model finished"
             self._emit(ticket, {}, Decision(Status.FAULT, reason=reason))
 
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
@@ -145,8 +145,9 @@ class Judge:
         shrink = shrink_of((shape[0], shape[1]), contract.shape)
         if shrink > MOST_SHRINK:
             self.notes.append(
-                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times for this model with "
-                f"'linear', which loses thin lines: train with --interpolation auto or area"
+                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times with 'linear' "
+                "interpolation, which loses thin lines; train with --interpolation auto or "
+                "area"
             )
 
     def _late(self, decision: Decision | None = None) -> Decision:

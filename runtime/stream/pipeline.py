@@ -156,14 +156,14 @@ class Pipeline:
             self._camera.close()  # a read that waits for its tick returns at once
             capture.join(self._grace_s)
         if capture.is_alive():
-            self.notes.append("the camera did not answer in time and was left behind")
+            self.notes.append("the camera did not respond in time and was abandoned")
         self._handover.close()
         taken = -1
         while judge.is_alive() and taken != self._taken:
             taken = self._taken
             judge.join(self._grace_s)
         if judge.is_alive():
-            self.notes.append("the model did not answer in time and was left behind")
+            self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
         limit = self._settings.frames

@@ -101,10 +101,10 @@ def decide(
     if probabilities.shape != (len(contract.labels),):
         return Decision(
             Status.FAULT,
-            reason=f"the model gave {probabilities.shape} for {len(contract.labels)} labels",
+            reason=f"the model returned {probabilities.shape} for {len(contract.labels)} labels",
         )
     if not np.isfinite(probabilities).all():
-        return Decision(Status.FAULT, reason="the model gave probabilities that are no numbers")
+        return Decision(Status.FAULT, reason="the model returned NaN or infinite probabilities")
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     label = contract.labels[best]

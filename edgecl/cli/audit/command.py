@@ -55,8 +55,8 @@ def command(
 ) -> None:
     """Find exact copies, near copies and shifted overlapping crops within and between sets.
 
-    Every image is compared with every other at every shift that leaves enough in common.
-    Mirrored or turned copies are not found, nor overlaps of images taken at different scales.
+    Compare every image with every other at every shift that leaves enough in common.
+    Mirrored or rotated copies are not found, nor overlaps between images of different scale.
     """
     from edgecl.data.audit import audit, read_sets, write_groups
     from runtime.files.output_folder import own_file

@@ -62,7 +62,13 @@ REPORT = "latency.json"
     show_default=True,
     help="Size of the camera's frames.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed of the frames and of the order of turns.",
+)
 @click.option("--strict", is_flag=True, help="Exit with code 1 if the measurement is INVALID.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
@@ -75,11 +81,11 @@ def command(
     builder_level: int | None,
     **choices: Any,
 ) -> int:
-    """Measure every BUNDLE in every precision on every engine, side by side.
+    """Measure the latency of every BUNDLE in every precision on every engine.
 
-    The sides take turns in short blocks, since machines drift. The raw time of every frame and
-    step goes to latency.json, the plots to latency.html beside it. A measurement that breaks a
-    rule is called INVALID, with what to try next; it still exits 0, unless --strict is given.
+    These candidates take turns in short blocks, since machines drift. Raw times of every frame
+    and step are written to latency.json, plots to latency.html. A measurement that breaks a
+    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
     """
     from edgecl.cli.bench.table import print_summary
     from edgecl.cli.progress import reporting, stderr_console

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 WIDE_TERMINAL = 112
-"""Columns from which on every figure is shown."""
+"""Width from which on every column is shown."""
 
-_COLUMNS = ("p50", "p90", "p99", "p99.9", "ratio", "95 % of it", "accuracy", "MB")
-_ONLY_WIDE = frozenset({"p90", "95 % of it", "MB"})
+_COLUMNS = ("p50", "p90", "p99", "p99.9", "ratio", "95 % interval", "accuracy", "MB")
+_ONLY_WIDE = frozenset({"p90", "95 % interval", "MB"})
 
 
 def print_summary(report: Mapping[str, Any], console: Console | None = None) -> None:

@@ -70,11 +70,11 @@ class Trained:
     show_default=True,
     help="Output folder; an earlier demo in it is replaced.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> None:
     """Pretrain, fine-tune and export ConvNet and ShuffleNet, judge a moving strip, and bench both.
 
-    Without --data it draws metal surfaces with six kinds of defect, and clean ones.
+    Without --data, use built-in drawn metal surfaces: six kinds of defect, and clean ones.
     """
     from runtime.files.output_folder import own_folder
 

@@ -18,9 +18,9 @@ MARKS = {"ok": "✓", "missing": "✗", "note": "·"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(as_json: bool) -> None:
-    """Show Python, packages, processor, memory, GPU and cameras, and what is missing for what.
+    """Show Python, packages, CPU, memory, GPU and cameras, and list what is missing.
 
-    Nothing is installed, changed or fetched. Exits 0, whatever is missing.
+    Nothing is installed, changed or downloaded. The exit code is 0 even if something is missing.
     """
     from edgecl.cli.doctor.diagnosis import diagnose
 

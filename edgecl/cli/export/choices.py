@@ -50,7 +50,13 @@ OPTIONS = (
         show_default=True,
         help="How calibration images are chosen; coverage spreads them over the embedding space.",
     ),
-    click.option("--calibration-images", type=click.IntRange(1), default=128, show_default=True),
+    click.option(
+        "--calibration-images",
+        type=click.IntRange(1),
+        default=128,
+        show_default=True,
+        help="Number of images to calibrate on.",
+    ),
     click.option(
         "--calibration-data",
         type=FOLDER,

@@ -45,11 +45,11 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Turn a trained RUN (by default the newest) into a bundle of ONNX models.
+    """Export a trained RUN (by default the newest) to a bundle of ONNX models.
 
-    Every precision is compared with the trained model on the validation part. One that lost
-    more than --max-drop points, or lets more than --max-escapes percent of the defects pass, is
-    left out, and the command ends with 1.
+    Compare every precision with the trained model on the validation part. A precision that
+    loses more than --max-drop points of accuracy, or misses more than --max-escapes percent of
+    the defects, is not shipped, and the exit code is 1.
     """
     from edgecl.exporting.job import job_of_run, require_place
     from edgecl.learning.run.run_directory import newest_run

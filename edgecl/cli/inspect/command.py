@@ -29,8 +29,8 @@ ENGINES = "engines"
 def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """Verify every file of BUNDLE and show its precisions, labels, input and origin.
 
-    Exits 2 where a file is missing or was changed after the export, and where the signature is
-    not that of --verify-key.
+    The exit code is 2 if a file is missing or was changed after export, or if the signature
+    does not match --verify-key.
     """
     from edgecl.cli.inspect.engine_list import engines_of
     from runtime.artifact.bundle import load_bundle

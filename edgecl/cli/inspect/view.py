@@ -130,7 +130,7 @@ def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
 def _engine(engine: Mapping[str, Any]) -> str:
     """One built engine: what it is for, and whether it is for here."""
     if engine["state"] == "damaged":
-        return f"engine damaged: {engine['reason']}"
+        return f"damaged engine: {engine['reason']}"
     least, best, most = engine["batches"]
     batches = f", batches min {least}, opt {best}, max {most}" if most > 1 else ""
     verdict = {"fits": "fits this machine", "unknown": "not comparable"}.get(

@@ -128,10 +128,10 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Judge the frames of a camera: pass, reject, unsure, late or fault, one verdict for each.
+    """Judge every camera frame: pass, reject, unsure, late or fault.
 
-    Capture runs beside inference. Ctrl-C ends the stream with its summary; a second one ends it
-    at once.
+    Capture runs in parallel with inference. Ctrl-C ends the stream and prints its summary; a
+    second Ctrl-C ends it at once.
     """
     from rich.console import Console
 

@@ -49,7 +49,13 @@ NO_BASELINES = "none"
     help="Images that share metal with --data, for the arm 'paper', which measures the "
     "leak. Repeatable.",
 )
-@click.option("--encoder", "encoders", type=click.Choice(ENCODER_NAMES), multiple=True)
+@click.option(
+    "--encoder",
+    "encoders",
+    type=click.Choice(ENCODER_NAMES),
+    multiple=True,
+    help="Encoder to pretrain and fine-tune. Repeatable.",
+)
 @click.option(
     "--baseline",
     "baselines",
@@ -59,7 +65,11 @@ NO_BASELINES = "none"
     "preset's. Repeatable.",
 )
 @click.option(
-    "--method", "methods", type=click.Choice([m for m in METHODS if m != "none"]), multiple=True
+    "--method",
+    "methods",
+    type=click.Choice([m for m in METHODS if m != "none"]),
+    multiple=True,
+    help="Pretraining method. Repeatable.",
 )
 @click.option(
     "--arm",
@@ -81,9 +91,9 @@ NO_BASELINES = "none"
 @click.option(
     "--draws", type=click.IntRange(1), help="Number of draws for each label share below 1."
 )
-@click.option("--image-size", type=ImageSize())
-@click.option("--pretrain-epochs", type=click.IntRange(1))
-@click.option("--epochs", type=click.IntRange(1))
+@click.option("--image-size", type=ImageSize(), help="Size that images are resized to.")
+@click.option("--pretrain-epochs", type=click.IntRange(1), help="Number of pretraining epochs.")
+@click.option("--epochs", type=click.IntRange(1), help="Maximum number of fine-tuning epochs.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of fine-tuning.")
 @click.option(
     "--patience",
@@ -122,7 +132,7 @@ def command(
 ) -> None:
     """Run every combination of encoder, method, arm, seed, fold and label share, once each.
 
-    Whatever is done already is not done again, so a study that was broken off goes on. Writes
+    Finished runs are not repeated, so an interrupted study continues where it stopped. Write
     summary.json and study.html.
     """
     from edgecl.reporting.pages.study import study_page

@@ -45,6 +45,7 @@ OPTIONS = (
         type=click.Choice(ENCODER_NAMES),
         default=DEFAULTS.encoder,
         show_default=True,
+        help="Encoder; 'edgecl encoders' lists what each one costs.",
     ),
     click.option(
         "--weights",
@@ -81,6 +82,7 @@ OPTIONS = (
         type=ImageSize(),
         default="x".join(map(str, DEFAULTS.image_size)),
         show_default=True,
+        help="Size that images are resized to.",
     ),
     click.option(
         "--channels",
@@ -143,6 +145,7 @@ OPTIONS = (
         type=click.IntRange(1),
         default=DEFAULTS.pretrain_epochs,
         show_default=True,
+        help="Number of pretraining epochs.",
     ),
     click.option(
         "--epochs",
@@ -152,7 +155,11 @@ OPTIONS = (
         help="Maximum number of fine-tuning epochs.",
     ),
     click.option(
-        "--batch-size", type=click.IntRange(2), default=DEFAULTS.batch_size, show_default=True
+        "--batch-size",
+        type=click.IntRange(2),
+        default=DEFAULTS.batch_size,
+        show_default=True,
+        help="Images per batch, over all ranks.",
     ),
     click.option(
         "--pretrain-lr",
@@ -217,7 +224,13 @@ OPTIONS = (
         is_flag=True,
         help="Compile the networks with torch.compile; pays off only in long runs.",
     ),
-    click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=DEFAULTS.seed,
+        show_default=True,
+        help="Random seed of the split, the weights and the training.",
+    ),
     click.option(
         "--strict",
         is_flag=True,

@@ -45,10 +45,10 @@ def command(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Train an encoder on images and evaluate it on a test part held out.
+    """Train an encoder and evaluate it on a held-out test part.
 
-    Writes a run directory with the weights, a line of metrics per epoch, a row per tested
-    image, result.json and report.html.
+    Write a run directory with the weights, metrics per epoch, predictions per test image,
+    result.json and report.html.
     """
     from edgecl.learning.compute.ranks import joined
     from edgecl.learning.run import run_directory

@@ -24,7 +24,7 @@ EVALUATION_BATCH = 128
 LARGEST = 1e15
 """Of an embedding or a logit: the squares of larger ones leave float32 no room for a sum."""
 
-LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the answers"
+LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the outputs"
 
 
 @dataclass(frozen=True)

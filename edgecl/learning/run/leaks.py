@@ -58,8 +58,8 @@ def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[n
 def leak_note(count: int, total: int, what: str) -> str:
     """The note that marks every figure of a run whose pretraining saw held-out images."""
     return (
-        f"{LEAK} {count} of {total} {what} are copies of validation or test images, and "
-        f"--allow-leak let them into pretraining"
+        f"{LEAK} {count} of {total} {what} are copies of validation or test images; "
+        "--allow-leak let them into pretraining"
     )
 
 

@@ -52,13 +52,13 @@ class Pretrained:
         """Where the encoder came from, for the notes of a run with the choices `config`."""
         method = self.facts["method"]
         notes = [
-            f"pretraining was taken from {self.path.parent}: {method}, "
-            f"{self.facts['epochs']} epochs on {self.facts['images']} images"
+            f"pretraining reused from {self.path.parent}: {method}, {self.facts['epochs']} "
+            f"epochs on {self.facts['images']} images"
         ]
         # Files from before there was a choice have the method's own.
         before, now = self.facts.get("views", views_of(method)), views_of(method, config.views)
         if before != now:
-            notes.append(f"pretraining saw {before} views, fine-tuning {now} views")
+            notes.append(f"pretraining used {before} views, fine-tuning {now} views")
         return notes
 
 

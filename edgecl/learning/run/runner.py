@@ -140,10 +140,10 @@ def _encoder_notes(config: TrainConfig, weights: FoundWeights | None) -> list[st
     notes = [weights.note] if weights is not None else []
     if config.encoder in FROZEN_ENCODERS:
         notes.append(
-            "the probabilities are softmaxed margins of a support vector machine, not calibrated"
+            "the probabilities are softmaxed margins of a support vector machine and not calibrated"
         )
         if weights is None:
-            notes.append("no --weights was given: the frozen encoder's features are random")
+            notes.append("no --weights given: the frozen encoder's features are random")
     return notes
 
 

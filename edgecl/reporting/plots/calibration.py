@@ -48,13 +48,13 @@ def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
         for entry in bins:
             _draw_bin(above, entry)
         above.set_ylim(0, 1.02)
-        above.set_title("right, share of the bin's images")
+        above.set_title("accuracy in the bin")
         above.grid(True)
         above.tick_params(labelbottom=False)
         above.yaxis.set_major_formatter(_PERCENT)
         _draw_counts(below, bins)
         below.set_xlim(0, 1)
-        below.set_xlabel("confidence of the answer")
+        below.set_xlabel("confidence")
         below.xaxis.set_major_formatter(_PERCENT)
         return to_svg(_aligned(figure), "Reliability diagram, with the number of images per bin")
 
@@ -150,7 +150,7 @@ def leaning(bins: Sequence[Bin]) -> str:
         return ""
     gap = sum(entry.count * entry.confidence - entry.right for entry in bins) / total
     if abs(gap) < 0.0005:
-        return "neither too sure nor too unsure"
+        return "neither overconfident nor underconfident"
     return f"{100 * abs(gap):.1f} points too {'sure' if gap > 0 else 'unsure'}"
 
 
@@ -169,4 +169,4 @@ def scores_text(result: Mapping[str, Any], bins: Sequence[Bin]) -> str:
     text = ", ".join(scores)
     text = text[:1].upper() + text[1:] + "." if text else ""
     lean = leaning(bins)
-    return f"{text} On average the answers are {lean}.".strip() if lean else text
+    return f"{text} On average the predictions are {lean}.".strip() if lean else text

@@ -87,12 +87,12 @@ def curve_text(curve: Curve, reference: float | None) -> str:
     text = f"Up to {draws} draw{'s' * (draws != 1)} of each size. "
     mean = fmean(values)
     text += f"With {most} images INT8 reaches {percent(mean, 2)}"
-    text += f" on average, as trained it is {percent(reference, 2)}." if reference else "."
+    text += f" on average; as trained: {percent(reference, 2)}." if reference else "."
     best = _enough(curve)
     if best is not None:
-        text += f" {best} are enough: with more, nothing changes beyond what chance does."
+        text += f" {best} are enough: more images change nothing beyond chance."
     elif len(points) > 1:
-        text += " No size shows that it is enough."
+        text += " No size is shown to be enough."
     return text
 
 

@@ -70,7 +70,7 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
                 for side, _, latency, accuracy in points
             ],
         )
-        return to_svg(figure, "Accuracy against latency, a mark per side")
+        return to_svg(figure, "Accuracy against latency, one mark per candidate")
 
 
 def best_accuracy(side: Mapping[str, Any]) -> float | None:

@@ -58,7 +58,7 @@ def ask_http(address: str) -> Iterator[Answer]:
             yield Answer(error.code)
         return
     except http.client.HTTPException as error:
-        raise ValueError("the answer is none of a web server") from error
+        raise ValueError("the response is not from a web server") from error
     with reply:
         content = reply.headers.get_content_type()
         live = content.startswith("multipart/") or "mpegurl" in content or "dash" in content

@@ -56,7 +56,7 @@ def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
     named = ", ".join(shown(folder) for folder in empty[:_MOST_NAMES])
     more = f" and {len(empty) - _MOST_NAMES} more" if len(empty) > _MOST_NAMES else ""
     what = "this class folder is" if len(empty) == 1 else f"these {len(empty)} class folders are"
-    return [f"{what} empty and no class of the model: {named}{more}"]
+    return [f"{what} empty and not a class of the model: {named}{more}"]
 
 
 def refuse_lost_labels(

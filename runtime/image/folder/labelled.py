@@ -43,7 +43,7 @@ def find_labelled(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]
     files = layout.files
     notes = [*layout.notes, *check_class_folders(walk, layout)]
     if parts := parts_of(files):
-        notes.append(f"the folders {', '.join(parts)} were read as one set, which is split anew")
+        notes.append(f"the folders {', '.join(parts)} were merged into one set and split again")
     layout = replace(layout, notes=tuple(notes))
     return layout, dict(zip(files, labels_of(layout.root, files), strict=True))
 
@@ -74,7 +74,7 @@ def find_with_truth(folder: Path) -> tuple[Layout, list[str]]:
             layout, labels = find_labelled_severstal(folder, strict=False)
         except InputError as error:
             layout = find_severstal(folder)
-            note = f"no image has its class beside it: {error.problem}"
+            note = f"no image has a class: {error.problem}"
             return replace(layout, notes=(*layout.notes, note)), [""] * len(layout.paths)
         return layout, [labels[file] for file in layout.files]
     layout = find_images(folder)

@@ -106,7 +106,7 @@ def arrange(walk: Walk) -> Layout:
     names = [name for name in names if name not in aside]
     if aside:
         first = shown(min(aside))
-        notes.append(f"{len(aside)} images of ground truth were left aside (the first is {first})")
+        notes.append(f"{len(aside)} ground-truth images were skipped (first: {first})")
     root = folder
     while len(tops := {name.parts[0] for name in names}) == 1 and all_contained(names):
         root = root / tops.pop()

@@ -100,11 +100,11 @@ def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
     names = [name for part in (TRAIN_IMAGES, TEST_IMAGES) for name in _part(walk, part)]
     notes = _notes_on(walk)
     if not names:
-        raise no_images(folder, notes, hint=f"put {TRAIN_IMAGES} beside {TABLE}")
+        raise no_images(folder, notes, hint=f"put {TRAIN_IMAGES} next to {TABLE}")
     if others := [name for name in walk.images if name not in set(names)]:
         notes.append(
-            f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES} and {TEST_IMAGES} "
-            f"(the first is {shown(others[0])})"
+            f"skipped {counted(len(others), 'image')} outside {TRAIN_IMAGES} and "
+            f"{TEST_IMAGES} (first: {shown(others[0])})"
         )
     return Layout(folder, [folder / name for name in names], tuple(notes))
 
@@ -143,18 +143,18 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     kept = [name for name in found if name in table.areas or not table.complete]
     if not kept:
         raise no_images(
-            images, _notes_on(walk), hint=f"unpack the images that {TABLE} names into it"
+            images, _notes_on(walk), hint=f"unpack the images listed in {TABLE} into it"
         )
     if others := [name for name in walk.images if name.parts[0] != TRAIN_IMAGES]:
         notes.append(
-            f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES}, which {TABLE} is "
-            f"not about (the first is {shown(others[0])})"
+            f"skipped {counted(len(others), 'image')} outside {TRAIN_IMAGES}, which "
+            f"{TABLE} does not cover (first: {shown(others[0])})"
         )
     several = sum(len(table.areas.get(name, ())) > 1 for name in kept)
     if several:
         notes.append(
-            f"{several} of {len(kept)} images show defects of several classes; each counts for "
-            f"the one of the largest area"
+            f"{several} of {len(kept)} images show defects of several classes; each gets "
+            "the class with the largest area"
         )
     layout = Layout(folder, [images / name for name in kept], tuple(notes))
     return layout, {f"{TRAIN_IMAGES}/{name}": table.label(name) for name in kept}
@@ -175,13 +175,13 @@ def _disagreements(table: Table, found: Sequence[str]) -> list[str]:
     if missing:
         notes.append(
             f"{len(missing)} of the {len(table.areas)} images in {TABLE} are not in "
-            f"{TRAIN_IMAGES} (the first is {missing[0]})"
+            f"{TRAIN_IMAGES} (first: {missing[0]})"
         )
     unnamed = [name for name in found if name not in table.areas] if table.complete else []
     if unnamed:
         notes.append(
-            f"{len(unnamed)} of the {len(found)} images in {TRAIN_IMAGES} are not in {TABLE} "
-            f"(the first is {unnamed[0]})"
+            f"{len(unnamed)} of the {len(found)} images in {TRAIN_IMAGES} are not in "
+            f"{TABLE} (first: {unnamed[0]})"
         )
     return notes
 
@@ -224,24 +224,24 @@ def area_of(run_lengths: str) -> int:
     """
     numbers = run_lengths.split()
     if not all(number.isascii() and number.isdecimal() and int(number) > 0 for number in numbers):
-        raise ValueError("EncodedPixels must hold whole numbers above 0")
+        raise ValueError("EncodedPixels must contain whole numbers above 0")
     if len(numbers) % 2:
-        raise ValueError("EncodedPixels must hold pairs of a start and a length; one is cut off")
+        raise ValueError("EncodedPixels must contain pairs of start and length; one is incomplete")
     return sum(map(int, numbers[1::2]))
 
 
 def _image_and_class(row: Mapping[str, str | None], *, old: bool) -> tuple[str, str]:
     if any(row[column] is None for column in (OLD_COLUMNS if old else NEW_COLUMNS)):
-        raise ValueError("the row is cut short")
+        raise ValueError("the row is incomplete")
     if old:
         name, _, number = (row["ImageId_ClassId"] or "").rpartition("_")
     else:
         name, number = row["ImageId"] or "", row["ClassId"] or ""
     name, number = name.strip(), number.strip()
     if not name:
-        raise ValueError("it names no image")
+        raise ValueError("no image name")
     if number not in CLASSES:
-        raise ValueError(f"the class {number!r} is none of {', '.join(CLASSES)}")
+        raise ValueError(f"the class {number!r} is not one of {', '.join(CLASSES)}")
     return name, number
 
 

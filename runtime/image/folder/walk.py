@@ -20,10 +20,10 @@ from runtime.image.decode import SUFFIXES
 from runtime.image.formats.kinds import READ, SNIFFED, image_kind
 
 HIDDEN = "hidden"
-NO_IMAGE = "no image"
-BROKEN_LINK = "a link that leads nowhere"
-LOOP = "a link back to a folder that it lies in"
-TWICE = "a folder that is taken already"
+NO_IMAGE = "not an image"
+BROKEN_LINK = "a broken link"
+LOOP = "a link to a parent folder"
+TWICE = "a folder that was already read"
 IRREGULAR = "a pipe, socket or device"
 
 # What systems leave behind in folders, in lower case.

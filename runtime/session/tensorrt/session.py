@@ -213,7 +213,8 @@ class TensorRtSession(Session):
     def _graph_words(self) -> str:
         if not self._memory.graphs:
             return (
-                f"no CUDA graph ({self._memory.name} has none, cuda-bindings beside it lend theirs)"
+                f"no CUDA graph ({self._memory.name} does not support them; install "
+                "cuda-bindings as well)"
             )
         if not self._graph:
             return "no CUDA graph"

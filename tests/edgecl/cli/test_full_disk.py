@@ -111,4 +111,4 @@ def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, s
     assert code == 0
     assert "judged 60" in out
     assert "60 LOST (No space left on device)" in out
-    assert "note: no summary on disk" in err
+    assert "note: the summary was not written" in err

@@ -145,7 +145,7 @@ def test_command(strips, tmp_path, capsys):
     assert summary["grouped_images"] == 11
     assert summary["largest_group"] == 3
     assert run(["audit", str(strips), "--out", str(out)]) == 0
-    assert "11 of 15 images share their metal" in capsys.readouterr().out
+    assert "11 of 15 images show the same metal" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_the_seed_decides_the_deal_and_repeats_it():
     [
         (2, 0, "2 group.* a train, a validation and a test part"),
         (5, 5, "5 group.* 5 folds"),
-        (3, 2, "3 group.* 2 folds; give at least 4"),
+        (3, 2, "3 group.* 2 folds; use at least 4"),
     ],
 )
 def test_a_class_with_fewer_groups_than_parts_is_refused_by_name(few, folds, words):

@@ -98,7 +98,7 @@ def test_the_page_shows_the_kept_images_in_their_order(tmp_path, check_page):
     for rank, image in enumerate(images, start=1):
         np.testing.assert_array_equal(image, shade(rank))
     assert page.text.index("sure.png") < page.text.index("torn.png")
-    for text in ("97.0 %", "3.0 %", "2 of 3 images were answered wrongly"):
+    for text in ("97.0 %", "3.0 %", "2 of 3 images were misclassified"):
         assert text in page.text
     assert 'width="40" height="30"' in path.read_text(encoding="utf-8")
 
@@ -129,7 +129,7 @@ def test_a_run_without_the_new_files_has_the_table_of_old(tmp_path, check_page):
 
 def test_no_mistake_is_said_so(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path / "run", wrong=[], places=PLACES[:1])))
-    assert "None of the 1 images of the test part was answered wrongly." in page.text
+    assert "None of the 1 test images was misclassified." in page.text
     assert "img" not in page.tags
     assert "answered wrongly\n" not in page.text
 

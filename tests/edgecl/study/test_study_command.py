@@ -138,7 +138,9 @@ def test_a_process_that_dies_ends_the_study_with_one_line_and_leaves_none_behind
         for process in multiprocessing.active_children()[:1]:
             process.kill()
 
-    with pytest.raises(EdgeclError, match="a process of the study died; run it again"):
+    with pytest.raises(
+        EdgeclError, match="a process of the study died; run the same command again"
+    ):
         work_together(tiny_study, folder, shoot, processes=2)
     assert not multiprocessing.active_children()
 
@@ -187,30 +189,30 @@ def test_what_fails_is_told_and_the_rest_is_done(tiny_study, tmp_path, capsys):
     begin(study, folder)
     failures = work(study, folder, silent)
     assert {failure.cell.split("/")[0] for failure in failures} == {"pretraining", "runs"}
-    assert "stopped being a number" in failures[0].reason
+    assert "became non-finite" in failures[0].reason
     assert any("its pretraining" in failure.reason for failure in failures)
     assert all(is_done(folder, c) for c in cells(study) if c.config.method == "none")
     assert run(["study", "--out", str(folder)]) == 1
     captured = capsys.readouterr()
     assert "4 of 6 runs failed" in captured.err
-    assert "stopped being a number" in (folder / "study.html").read_text()
+    assert "became non-finite" in (folder / "study.html").read_text()
 
 
 def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_path):
-    with pytest.raises(InputError, match=r"was run with epochs 1, the study now has 2"):
+    with pytest.raises(InputError, match=r"was run with epochs 1, but the study now has 2"):
         begin(replace(tiny_study, epochs=2), finished)
     begin(replace(tiny_study, seeds=(0, 1)), finished)  # more of the same is fine
     begin(tiny_study, finished)
     (tmp_path / "letters.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds something that is no study"):
+    with pytest.raises(InputError, match="already exists and is not a study"):
         begin(tiny_study, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nothing says which grid to run; start with --preset"),
-        (["--preset", "neu-cpu"], "the preset neu-cpu needs images; give --data"),
+        ([], "no grid was chosen; start with --preset"),
+        (["--preset", "neu-cpu"], "preset neu-cpu needs images; pass --data"),
         (["--preset", "smoke", "--arm", "clean"], "'clean' pretrains on unlabelled sets alone"),
         (["--preset", "smoke", "--encoder", "alexnet"], "'alexnet' is not one of"),
     ],

@@ -182,7 +182,7 @@ def test_a_precision_that_the_bundle_lacks_is_refused(make_bundle, tmp_path):
 
 def test_a_label_with_a_line_break_is_refused(make_bundle, tmp_path):
     bundle = make_bundle(labels=("dark\nside", "middle", "bright"))
-    with pytest.raises(InputError, match=r"cannot hold the label 'dark\\nside'"):
+    with pytest.raises(InputError, match=r"cannot store the label 'dark\\nside'"):
         write_triton(bundle, tmp_path / "m")
 
 

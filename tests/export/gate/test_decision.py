@@ -156,7 +156,7 @@ def test_the_reason_names_the_class_the_images_and_the_interval():
     low, high = share_interval(93, 100)
     assert f"95% interval {low:.2%} to {high:.2%}" in reason
     assert "scratch lost most, 5 of 50" in reason
-    assert "7 of 100 defects that FP32 caught escape, 7.00%" in reason
+    assert "7 of 100 defects caught by FP32 escape, 7.00%" in reason
     assert "most are scratch, 5 of 50" in reason
     assert "\n" not in reason
 

@@ -161,7 +161,7 @@ def test_what_is_not_there_is_refused_by_name(make_bundle, tmp_path):
         run_benchmark(small(path, engines=("warp",)))
     with pytest.raises(InputError, match="no bundle"):
         run_benchmark(small(tmp_path / "none.edgecl"))
-    with pytest.raises(InputError, match="no bundle was named"):
+    with pytest.raises(InputError, match="no bundle given"):
         run_benchmark(small())
 
 

@@ -89,7 +89,7 @@ def test_a_second_process_is_refused_and_a_killed_one_holds_nothing(tmp_path):
     process = SPAWN.Process(target=hold, args=(path, held, leave))
     process.start()
     assert held.wait(60)
-    words = r"another process is writing .*run; name another --out"
+    words = r"another process is writing .*run; choose another --out"
     with pytest.raises(InputError, match=words), own_folder(path):
         pass
     assert path.is_dir()

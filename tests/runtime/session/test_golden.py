@@ -84,7 +84,7 @@ def test_a_precision_that_answers_otherwise_is_left_out_where_another_does_not(m
     with session:
         assert session.precision == "fp32"
     assert len(said) == 1
-    assert said[0].startswith("left out: int8 in onnxruntime")
+    assert said[0].startswith("skipped: int8 in onnxruntime")
     assert not table
     with pytest.raises(InputError, match="golden images"):
         open_session(folder, "int8", engine="onnxruntime")
