@@ -41,7 +41,7 @@ class SmallHistogram:
 
 @dataclass(frozen=True)
 class CalibrationRecord:
-    """What is known of a calibration.
+    """Record of a calibration.
 
     Args:
         method: algorithm that gave the ranges.
@@ -166,7 +166,7 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
 def small_histograms(
     model: onnx.ModelProto, observation: Observation, bins: int = PLOT_BINS
 ) -> dict[str, SmallHistogram]:
-    """Of every tensor that feeds a layer with weights, in graph order.
+    """Return small histograms of every tensor that feeds a layer with weights, in graph order.
 
     Args:
         model: the FP32 graph that was observed.
@@ -186,7 +186,7 @@ def small_histograms(
 def rows_of_record(
     record: CalibrationRecord, files: Sequence[str], hashes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Where the images of the record stand among others, under whatever names.
+    """Find the record's images among others, under whatever names.
 
     Args:
         files: names of the images at hand.

@@ -1,4 +1,4 @@
-"""Which images calibrate."""
+"""Selection of calibration images."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def select_stratified(
 
 
 def order_stratified(targets: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """All row numbers in such an order that any stretch of it is as even as the classes allow.
+    """Return all row numbers, ordered so that any stretch is as even as the classes allow.
 
     Args:
         targets: int64, N, class numbers; at least one.

@@ -1,4 +1,4 @@
-"""One trained classifier → a bundle whose every precision has passed the gate."""
+"""Export of one trained classifier to a bundle whose every precision has passed the gate."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class _Export:
         self._report("export", self._done, self._steps, text)
 
     def make(self) -> None:
-        """All artefacts that were asked for, each proven."""
+        """Make and prove all artefacts that were asked for."""
         raw = self._graph("fp32")
         fp32, applied = self._rewritten(raw)
         if not self._prove("fp32", fp32, applied):
@@ -259,7 +259,7 @@ class _Export:
 
 
 def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What an artefact answers, float32 N×C; TensorRT's as its Q/DQ stand."""
+    """Run an artefact, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
     if name == INT8_TENSORRT:
         found = emulate(onnx.load(path), images, threads=default_threads())
         return found.probabilities
@@ -267,7 +267,7 @@ def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> N
 
 
 def _reason_of_change(proof: Proof) -> str:
-    """Why an FP32 graph may not ship although its labels are right; empty where it may."""
+    """Explain why an FP32 graph may not ship although its labels are right; empty where it may."""
     engine, worst = max(proof.engines.items(), key=lambda item: item[1].max_abs_diff)
     if worst.max_abs_diff <= LARGEST_FP32_CHANGE:
         return ""

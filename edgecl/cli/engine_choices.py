@@ -61,7 +61,7 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
-    """What the builder is told; None where nothing was asked for, so that any engine will do.
+    """Return the build options; None where none was given, so that any engine will do.
 
     Args:
         values: of `engine_options` or `build_options`.
@@ -80,7 +80,7 @@ def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
 
 
 def require_builder(values: Mapping[str, Any]) -> None:
-    """Where engines are asked for, make sure that this machine can build them: before the work.
+    """Check before the work that this machine can build the engines that were asked for.
 
     Raises:
         InputError: it has no TensorRT or no GPU.
@@ -133,7 +133,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
 def engine_builder(
     values: Mapping[str, Any], report: Report, say: Say, *, own_only: bool
 ) -> Callable[[Bundle, str], Path]:
-    """What a session asks for the engine of a bundle and precision; it is built the first time.
+    """Return the function that a session calls for the engine of a bundle and precision.
 
     Args:
         values: of `build_options`.

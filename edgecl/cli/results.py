@@ -1,4 +1,4 @@
-"""Where a command's results are, for when standard output could not take them."""
+"""Location of a command's results, named when standard output cannot be written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 @dataclass
 class Results:
-    """What a verb has finished.
+    """Finished results of a verb.
 
     Args:
         place: the file or folder that holds all of it; None while standard output is all there is.

@@ -76,7 +76,7 @@ class LazyVerbs(click.Group):
 @click.version_option(__version__, prog_name="edgecl")
 @click.option("--debug", is_flag=True, help="Show tracebacks and what native libraries print.")
 def edgecl(debug: bool) -> None:
-    """From images of metal surfaces to judged camera frames."""
+    """Take metal-surface images to judged camera frames: train, export, run, bench."""
 
 
 def run(arguments: Sequence[str]) -> int:

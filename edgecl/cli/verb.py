@@ -1,4 +1,4 @@
-"""What every verb does before its own work: it looks whether each option that was given counts."""
+"""Checks before each verb's own work: whether every given option has an effect."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from runtime.image.folder.notes import counted, shown
 
 
 def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Which images have the very same pixels at the model's size, as equal files have.
+    """Return which images have identical pixels at the model's size.
 
     Args:
         images: uint8, N×H×W.
@@ -67,7 +67,7 @@ def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:
 
 
 def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
-    """What to say of images that stand under two labels; empty where none does."""
+    """Describe the images under two labels; empty where there are none."""
     rows = [row for row in _copies(first) if dataset.targets[row] != dataset.targets[first[row]]]
     if not rows:
         return ""

@@ -91,7 +91,7 @@ def with_groups(dataset: ImageSet, groups: Mapping[str, str], *, where: str) -> 
 
 
 def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> list[str | None]:
-    """For each file the name under which the CSV has it."""
+    """Return, for each file, the name under which the CSV has it."""
     paths = [_plain(file) for file in files]
     exact = set(paths)
     by_name: dict[str, str] = {}
@@ -123,7 +123,7 @@ def _plain(file: str) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Each row's line, file and group."""
+    """Yield each row's line number, file and group."""
     line = 0
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
@@ -170,7 +170,7 @@ def _refuse_other_separators(path: Path, header: str) -> None:
 
 
 def _places(path: Path, columns: Sequence[str]) -> tuple[int, int]:
-    """Where the file and the group stand in a row."""
+    """Return the columns of file and group."""
     column = next((name for name in GROUP_COLUMNS if name in columns), None)
     if column is None or FILE_COLUMN not in columns:
         raise InputError(

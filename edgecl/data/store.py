@@ -1,4 +1,4 @@
-"""Where decoded images are kept: in memory, or on disk where they would fill it."""
+"""Storage of decoded images: in memory, or on disk where they would fill it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def select(
 
 
 def join(sets: Sequence[NDArray[np.uint8]], *, budget: int | None = None) -> NDArray[np.uint8]:
-    """At least one set, one after the other in one store.
+    """Concatenate one or more sets in one store.
 
     Raises:
         InputError: the disk has no room.

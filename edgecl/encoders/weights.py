@@ -29,7 +29,7 @@ _UNKNOWN_KIND = "use a .safetensors file, or a state dict saved with torch.save"
 
 @dataclass(frozen=True)
 class FoundWeights:
-    """What of a file fits an encoder.
+    """Tensors of a file that fit an encoder.
 
     Args:
         path: the file.
@@ -49,7 +49,7 @@ class FoundWeights:
 
     @property
     def note(self) -> str:
-        """One line for the report: how much was loaded, and what was not."""
+        """Return one line for the report: how much was loaded, and what was not."""
         total = len(self.tensors) + len(self.fresh)
         text = f"{self.path.name} provided {len(self.tensors)} of the encoder's {total} tensors"
         if self.fresh:
@@ -134,7 +134,7 @@ def _fit(theirs: Tensor, mine: Tensor) -> Tensor | None:
 
 
 def sum_of_channels(weight: Tensor) -> Tensor:
-    """What a convolution over three copies of a gray image does, as one over the image.
+    """Sum a convolution's weights over three copies of a gray image into weights for one.
 
     Args:
         weight: O×3×K×K.

@@ -39,7 +39,7 @@ USUAL_PASS_LABELS = frozenset(
 
 @dataclass(frozen=True)
 class ExportChoices:
-    """What the user decides of an export.
+    """Choices of the user for an export.
 
     Args:
         precisions: beside `fp32`, which is always exported.
@@ -137,7 +137,7 @@ def require_place(out: Path, triton: Path | None) -> None:
 def _candidates(
     prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
 ) -> tuple[DataPart, tuple[str, ...]]:
-    """What calibration may choose from, the train part or the user's own images, and notes."""
+    """Return the images that calibration may choose from (train part or the user's), and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))
     if folder is None:
         # The very same file on both sides, as a random split allows, must not calibrate either.

@@ -1,4 +1,4 @@
-"""All that is needed to repeat a run."""
+"""Settings of a run, complete enough to repeat it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def views_of(method: str, views: str = "auto") -> str:
 def known_values(
     kind: type[DataclassInstance], value: Mapping[str, Any], *, where: str, hint: str
 ) -> dict[str, Any]:
-    """What a dataclass of plain values takes, from its JSON: lists become tuples again.
+    """Return the arguments of a dataclass of plain values from its JSON: lists become tuples.
 
     Args:
         kind: the dataclass.

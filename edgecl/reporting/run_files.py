@@ -32,7 +32,7 @@ class KeptMistake:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What was found.
+    """Files of a run that were found.
 
     Args:
         result: result.json.

@@ -93,7 +93,7 @@ def is_done(folder: Path, cell: Cell) -> bool:
 
 
 def count_done(folder: Path, everything: Sequence[Cell]) -> int:
-    """How many of the cells have come to their end."""
+    """Return how many of the cells are finished."""
     return sum(is_done(folder, cell) for cell in everything)
 
 

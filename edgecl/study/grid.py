@@ -25,7 +25,7 @@ STUDY_SCHEMA = 1
 
 @dataclass(frozen=True)
 class Study:
-    """What is crossed with what.
+    """Factors that a study crosses.
 
     Every encoder is evaluated without pretraining and after each method on each arm, on every
     fold of every seed, with every share of the labels. The arms are where pretraining gets its
@@ -111,7 +111,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Condition:
-    """What is compared: everything but seed, fold and draw.
+    """Condition to compare: everything but seed, fold and draw.
 
     Args:
         encoder, method: by name.
@@ -148,7 +148,7 @@ class Cell:
 
 
 def cells(study: Study) -> list[Cell]:
-    """All runs of a study: each pretraining before those that take it over.
+    """List all runs of a study: each pretraining before those that take it over.
 
     A pretraining on the clean arm depends on no split: one per encoder, method and seed serves
     all folds. Where the train part is pretrained on, each fold has its own. Label shares and

@@ -1,4 +1,4 @@
-"""From a study's run directories to what each condition answered, image by image."""
+"""Collection of each condition's predictions, image by image, from a study's run directories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one condition answered over all its seeds, folds and draws.
+    """Predictions of one condition over all its seeds, folds and draws.
 
     Args:
         condition: which.
@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PretrainingSpeed:
-    """How quickly an encoder was pretrained.
+    """Speed of an encoder's pretraining.
 
     Args:
         step_seconds: median time of a step, two views of a batch.

@@ -12,9 +12,9 @@ from runtime.session.golden import CLOSE, IMAGES, PROBABILITIES, GoldenImages
 
 PER_CLASS, MOST = 2, 16
 MOST_BYTES = 2**20
-"""Of images, before they are compressed."""
+"""Maximum size of the images, in bytes before compression."""
 SPARE = 3
-"""So many times as many are tried, since what ships must be close to the network on all."""
+"""Candidates per golden image, since what ships must be close to the network on all of them."""
 
 Answers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 N×H×W → float32 N×C."""

@@ -176,6 +176,6 @@ def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
 
 
 def _measured(outcome: Outcome, name: str) -> dict[str, Any]:
-    """What was measured of an artefact; nothing of one that could not be made."""
+    """Return the measurements of an artefact; empty for one that could not be made."""
     comparison = outcome.comparisons.get(name)
     return {} if comparison is None else asdict(comparison)

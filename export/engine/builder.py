@@ -43,7 +43,7 @@ class Batches:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How to build.
+    """Options of a build.
 
     Args:
         batches: what the engine takes.
@@ -73,7 +73,7 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class Engine:
-    """What came of a build.
+    """Result of a build.
 
     Args:
         plan: the serialised engine, to be written as it is, so that trtexec loads it too.

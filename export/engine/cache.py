@@ -47,7 +47,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """What lay there.
+    """Result of a search for an engine.
 
     Args:
         engine: the one that fits, verified; None if none does.
@@ -59,7 +59,7 @@ class Found:
 
 
 def options_json(options: BuildOptions) -> dict[str, Any]:
-    """What of the options stands in sidecar and key; the batches stand beside them."""
+    """Return the options for sidecar and key; the batches stand beside them."""
     return {
         "workspace": options.workspace,
         "builder_level": options.builder_level,
@@ -89,7 +89,7 @@ def engine_key(precision: str, onnx_sha256: str, target: Target, options: BuildO
 
 
 def mismatch(engine: EngineFile, wanted: Wanted) -> str:
-    """Why an engine is not the one wanted, in words; empty if it is.
+    """Explain why an engine is not the one wanted; empty if it is.
 
     Its precision is not looked at.
     """
@@ -170,14 +170,14 @@ def sweep(folder: Path) -> None:
 
 
 def timing_cache_path(folder: Path, target: Target) -> Path:
-    """Where the builder's measurements lie: one file per TensorRT and GPU."""
+    """Return the path of the builder's measurements: one file per TensorRT and GPU."""
     parts = (target.module, target.tensorrt, target.device, target.compute_capability)
     name = "-".join("".join(c if c.isalnum() or c == "." else "_" for c in part) for part in parts)
     return folder / f"{name}.timing"
 
 
 def engines_in(folders: Sequence[Path]) -> Iterator[tuple[Path, EngineFile | InputError]]:
-    """Every engine that lies in the folders, newest first, or why its sidecar says nothing."""
+    """Yield every engine in the folders, newest first, or the error of its sidecar."""
     found: list[tuple[Path, EngineFile | InputError]] = []
     for folder in folders:
         for path in {

@@ -1,4 +1,4 @@
-"""Where engines may lie: in their bundle, or in the user's cache."""
+"""Folders of engines: in their bundle, or in the user's cache."""
 
 from __future__ import annotations
 

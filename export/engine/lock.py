@@ -1,4 +1,4 @@
-"""One build at a time in a folder, among all processes of the machine."""
+"""Lock that lets one process of the machine build in a folder at a time."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Need:
 
 
 def estimate(onnx_bytes: int, size: tuple[int, int], options: BuildOptions) -> Need:
-    """What a build needs, by the rule above.
+    """Estimate the memory that a build needs, by the rule above.
 
     Args:
         size: height and width of the model's input, in pixels.

@@ -1,4 +1,4 @@
-"""Everything in which the builders of TensorRT's versions differ: 10.3 to 11, and RTX."""
+"""Differences between the builders of TensorRT's versions: 10.3 to 11, and RTX."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def take_timing_cache(trt: Any, config: Any, data: bytes) -> bool:
 
 
 def timing_cache(trt: Any, config: Any) -> bytes:
-    """What the builder measured, for the next build; empty with RTX."""
+    """Return the builder's measurements, for the next build; empty with RTX."""
     cache = None if is_rtx(trt) else config.get_timing_cache()
     return b"" if cache is None else bytes(cache.serialize())

@@ -1,4 +1,4 @@
-"""What TensorRT's ONNX parser refuses, in our words: which node, which operator, why."""
+"""Errors of TensorRT's ONNX parser in our words: which node, which operator, why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Refusal:
-    """One node that the parser does not take.
+    """One node that the parser rejects.
 
     Args:
         operator: its ONNX operator; empty where the whole file is meant.

@@ -1,4 +1,4 @@
-"""What an engine is built for: a TensorRT and a GPU, as the probe found them."""
+"""Target of an engine: a TensorRT and a GPU, as the probe found them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Describe the target for people."""
         rtx = " for RTX" if self.module == "tensorrt_rtx" else ""
         return f"TensorRT{rtx} {self.tensorrt} on {self.device} ({self.compute_capability})"
 

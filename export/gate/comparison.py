@@ -1,4 +1,4 @@
-"""What a precision answers beside the trained model, on the same images."""
+"""Comparison of a precision with the trained model on the same images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from runtime.statistics import share_interval
 
 LISTED = 100
-"""So many escapes are named one by one; all are counted."""
+"""Number of escapes that are named one by one; all are counted."""
 
 NO_ANSWER = -1
 """Stands for the answer of an image whose probabilities are no numbers; no class has it."""
@@ -22,7 +22,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class ClassRecall:
-    """How often a class was found, before and after.
+    """Recall of a class, before and after.
 
     Args:
         images: of this class.

@@ -13,7 +13,7 @@ __all__ = ["Comparison", "Limits", "caveat", "compare", "images_to_prove", "reas
 
 @dataclass(frozen=True)
 class Limits:
-    """What a precision may lose.
+    """Limits of the loss of a precision.
 
     Args:
         max_drop: percentage points of validation accuracy.
@@ -25,7 +25,7 @@ class Limits:
 
 
 def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
-    """Why a precision may not ship, on one line; empty where it may."""
+    """Explain why a precision may not ship, on one line; empty where it may."""
     reasons = []
     # What is exactly at the limit must not be refused for a rounding error.
     if comparison.drop > limits.max_drop + 1e-9:
@@ -49,7 +49,7 @@ def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
 
 
 def caveat(comparison: Comparison, limits: Limits) -> str:
-    """What the validation part is too small to prove, on one line; empty where it is not.
+    """Explain what the validation part is too small to prove, on one line; empty if nothing.
 
     A part proves a limit where not one loss in it puts the interval's upper end below the limit.
     """
@@ -61,7 +61,7 @@ def caveat(comparison: Comparison, limits: Limits) -> str:
 
 
 def images_to_prove(limit: float) -> int | None:
-    """How many images without one loss put the 95 % interval's upper end to `limit` or below.
+    """Return how many images without a loss put the 95 % interval's upper end to `limit` or below.
 
     Args:
         limit: a share, 0 to 1.

@@ -22,7 +22,7 @@ ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "Sigmoid")
 
 @dataclass(frozen=True)
 class Finding:
-    """One breach.
+    """One finding of the lint.
 
     Args:
         rule: a key of `RULES`.
@@ -41,7 +41,7 @@ class Finding:
 
 
 def lint(model: onnx.ModelProto) -> list[Finding]:
-    """Everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
+    """List everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
     graph = _Graph(model)
     return [
         Finding(rule, _name(node), problem, entry.hint)

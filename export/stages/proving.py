@@ -1,4 +1,4 @@
-"""One artefact against the trained model, in every engine that is installed."""
+"""Comparison of one artefact with the trained model in every installed engine."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of an artefact.
+    """Result of proving an artefact.
 
     Args:
         comparison: in the engine that decided: the first that fails, else onnxruntime.
@@ -101,7 +101,7 @@ def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
 
 
 def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
-    """Why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
+    """Explain why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
 
     Args:
         half: the FP16 graph.

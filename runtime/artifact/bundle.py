@@ -68,7 +68,7 @@ class Bundle:
         return self.path.name.removesuffix(SUFFIX)
 
     def precisions_for(self, target: str) -> Mapping[str, Precision]:
-        """What the bundle holds for one of `TARGETS`, by precision.
+        """Return the precisions of the bundle for one of `TARGETS`.
 
         For OpenVINO that is its own form where there is one. Other engines on a CPU take what
         stands for `cpu`.
@@ -90,7 +90,7 @@ class Bundle:
             where = f" for {target}" if target == "tensorrt" else ""
             raise InputError(
                 f"{self.path} has no {precision}{where}{why}",
-                hint=f"choose among {', '.join(held)}, or export it with "
+                hint=f"choose from {', '.join(held)}, or export it with "
                 f"'edgecl export --{precision}'",
             )
         return self.path / held[precision].file

@@ -24,7 +24,7 @@ OUTPUT_NAMES = ("probabilities", "embedding")
 
 @dataclass(frozen=True)
 class InputContract:
-    """What the model takes: uint8 gray, N×1×`height`×`width`.
+    """Input of the model: uint8 gray, N×1×`height`×`width`.
 
     A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), samples of 16 bits become
     8, then it is stretched to the model's size with the interpolation named here. Scaling and

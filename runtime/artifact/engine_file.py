@@ -63,11 +63,11 @@ class EngineFile:
 
     @property
     def sidecar(self) -> Path:
-        """Where the description lies."""
+        """Return the path of the sidecar."""
         return sidecar_of(self.path)
 
     def to_json(self) -> dict[str, Any]:
-        """What stands in the sidecar."""
+        """Return the content of the sidecar."""
         return {
             "schema": ENGINE_SCHEMA,
             "engine_sha256": self.engine_sha256,
@@ -91,7 +91,7 @@ def sidecar_of(engine: Path) -> Path:
 
 
 def read_sidecar(engine: Path) -> EngineFile:
-    """What an engine's sidecar says of it; the engine itself is not touched.
+    """Read an engine's sidecar; the engine itself is not touched.
 
     Args:
         engine: the engine's path, not the sidecar's.

@@ -33,7 +33,7 @@ _NAMED = "use the .pub file of a pair made by 'edgecl keys NAME' or openssl"
 
 @dataclass(frozen=True)
 class Signature:
-    """What `signature.json` claims, until it was checked.
+    """Claims of `signature.json`, unverified.
 
     Args:
         key: fingerprint of the key that signed.
@@ -46,7 +46,7 @@ class Signature:
     value: bytes
 
     def to_json(self) -> dict[str, Any]:
-        """What stands in the file."""
+        """Return the content of the file."""
         return {
             "schema": SIGNATURE_SCHEMA,
             "algorithm": ALGORITHM,
@@ -210,7 +210,7 @@ def read_key_file(path: Path) -> bytes:
 
 
 def cryptography_missing() -> InputError:
-    """What to say where the package is not installed."""
+    """Return the error for the missing cryptography package."""
     return InputError(
         "signatures need the cryptography package, which is not installed",
         hint="install it: pip install 'edgecl[sign]'",

@@ -1,4 +1,4 @@
-"""Which sides a benchmark has: every bundle in every precision on every engine."""
+"""Sides of a benchmark: every bundle in every precision on every engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.session.opening import AUTO, CPU, ENGINES, GPU, TENSORRT, installed
 
 @dataclass(frozen=True)
 class Plan:
-    """What a side will be, before a session is open.
+    """Plan of a side, before a session is open.
 
     Args:
         name: the bundle's name, made unique among the bundles of one benchmark.
@@ -31,7 +31,7 @@ class Plan:
 
     @property
     def label(self) -> str:
-        """How the report calls this side."""
+        """Return the name of this side in the report."""
         return f"{self.name} {self.precision} {self.engine}"
 
     @property
@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def shipped(self) -> Precision:
-        """What the bundle says of the file that is measured."""
+        """Return the bundle's entry for the measured file."""
         return self.bundle.precisions_for(self.engine)[self.precision]
 
 

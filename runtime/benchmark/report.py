@@ -1,4 +1,4 @@
-"""From raw times to the latency report: its JSON is a stable format with a schema version."""
+"""Latency report from raw times: its JSON is a stable format with a schema version."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PACKAGES = ("edgecl", "numpy", "opencv-python", "onnxruntime", "openvino", "tens
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, before anything is computed from it.
+    """Measurements, before anything is computed from them.
 
     Args:
         sides: `Side.describe()` of each.

@@ -36,7 +36,7 @@ NOTE = "note"
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule that spoke.
+    """One finding of a rule.
 
     Args:
         code: stable name of the rule.

@@ -1,4 +1,4 @@
-"""What stands behind `--camera`, sorted by what it is."""
+"""Source behind `--camera`, sorted by kind."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _address(text: str, scheme: str) -> Source:
 
 
 def encoding_hint() -> str:
-    """How an odd password is written."""
+    """Explain how to write an odd password."""
     return (
         "put USER:PASSWORD@ before the host and percent-encode characters such as @ # % / "
         ": ? in both (@ is %40, # is %23, % is %25, / is %2F)"

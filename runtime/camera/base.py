@@ -1,4 +1,4 @@
-"""What every camera offers."""
+"""Interface of every camera."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Frame:
 
 
 def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """What a driver delivered, as a frame's pixels: uint8 or uint16, never wrapped round.
+    """Return a delivered frame's pixels: uint8 or uint16, never wrapped round.
 
     Raises:
         FrameError: the samples are of another type.

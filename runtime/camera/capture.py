@@ -81,7 +81,7 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
 
 
 def why_not(source: int | str) -> Finding:
-    """Why a source cannot be opened, and what to do."""
+    """Explain why a source cannot be opened, with a hint."""
     if isinstance(source, str) and " ! " in source:
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             return Finding(

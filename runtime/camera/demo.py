@@ -25,7 +25,7 @@ from runtime.surfaces.strip import (
 )
 
 COILS = (3, 8)
-"""How many coils, each with a surface of its own, run through before they come again: the most
+"""Number of coils, each with a surface of its own, before they repeat: the most
 that are drawn in about a second."""
 
 COIL_WINDOWS = 9.5
@@ -222,7 +222,7 @@ def write_strip_video(
 def _sensor_noise(
     shape: Shape, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What the noise adds to each pixel, and what it takes; one of the two is 0."""
+    """Return what the noise adds to each pixel, and what it takes away; one of the two is 0."""
     size = shape[0] + _NOISE_SPARE, shape[1] + _NOISE_SPARE
     noise = np.rint(_NOISE_SIGMA * rng.standard_normal(size, np.float32))
     return np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)

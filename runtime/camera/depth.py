@@ -1,4 +1,4 @@
-"""How many bits of a camera's 16-bit frames carry the image: what was given, kept or found."""
+"""Bit depth of a camera's 16-bit frames: given, stored, or detected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runtime.image.depth import DEPTHS
 from runtime.image.survey import depth_note, shallow_note, survey_depth
 
 ENOUGH = 8
-"""So many images, all of which leave the upper bits empty, are no accident."""
+"""Number of images whose empty upper bits are no accident."""
 
 
 def settle_depth(

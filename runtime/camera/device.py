@@ -19,7 +19,7 @@ from runtime.image.decode import decode_gray
 from runtime.secrets import redact
 
 PATIENCE_S = 15.0
-"""How long a camera that stopped may stay away before the stream ends."""
+"""Time that a stopped camera may stay away before the stream ends, in seconds."""
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0

@@ -17,10 +17,10 @@ from typing import Any
 from runtime.errors import EdgeclError, InputError
 
 ATTEMPTS = 20
-"""How often a folder's place is tried for while other processes write there too."""
+"""Number of attempts at a folder's place while other processes write there too."""
 
 PROBE_BYTES = 2**20
-"""What a disk must still take before it is not to blame for a file that was not written."""
+"""Bytes that a disk must still take before it is not to blame for a file that was not written."""
 
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 
@@ -109,7 +109,7 @@ def _take_place(temporary: Path, path: Path) -> None:
 
 
 def _reason_of_disk(error: Exception, path: Path) -> OSError | None:
-    """What the disk had against the file that `error` says was not written; None for nothing.
+    """Return the disk's reason for the unwritten file that `error` reports; None if it has none.
 
     torch says no more than that a position was not the expected one, so a write is tried: on a
     disk that is full, or at a limit, it fails as theirs did.

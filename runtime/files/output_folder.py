@@ -1,4 +1,4 @@
-"""Where a command may write: a place of its own, tried and held before the work begins.
+"""Output of a command: a place of its own, tried and held before the work begins.
 
 Two processes that start in the same second must not share a folder, and nobody wants to learn
 after hours that the disk was read-only.
@@ -22,7 +22,7 @@ ROOM = 4096
 """Bytes that are written for a try: making a file is something that a full disk still allows."""
 
 ATTEMPTS = 20
-"""How often a folder is made that another process clears away at the same moment."""
+"""Number of attempts to make a folder that another process clears away at the same moment."""
 
 
 @contextmanager

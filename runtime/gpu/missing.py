@@ -1,4 +1,4 @@
-"""What stands between a machine and a running TensorRT engine, and what brings it."""
+"""Obstacles between a machine and a running TensorRT engine, and their remedies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SYSTEM_PACKAGES = "python3 -m venv --system-site-packages .venv"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is missing.
+    """One missing piece and its remedy.
 
     Args:
         missing: what, in words.
@@ -36,7 +36,7 @@ class Problem:
 def find_problems(
     lines: Sequence[Mapping[str, Any]], ending: str, *, there: bool, jetson: bool, root: Path
 ) -> tuple[Problem, ...]:
-    """What is missing, the first cause first.
+    """List what is missing, the first cause first.
 
     Args:
         lines: of `runtime.gpu.findings`.
@@ -125,7 +125,7 @@ def known_capabilities(trt: Any) -> dict[str, Any]:
 
 
 def not_served(version: str, serves: Sequence[str], here: str) -> str:
-    """Why TensorRT for RTX does not run on a GPU; empty where it does.
+    """Explain why TensorRT for RTX does not run on a GPU; empty where it does.
 
     It leaves out the GPUs of data centres, such as 9.0; of newer ones it runs on all.
 

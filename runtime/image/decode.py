@@ -84,7 +84,7 @@ def decode_gray(data: bytes | NDArray[np.uint8], *, bits: int = 16) -> NDArray[n
 
 
 def in_8_bits(gray: Gray, bits: int = 16) -> NDArray[np.uint8]:
-    """What `decode_image` gave, in 8 bits: uint8 of the same shape.
+    """Reduce the result of `decode_image` to 8 bits: uint8 of the same shape.
 
     Raises:
         FrameError: a value is too large for `bits`.

@@ -1,4 +1,4 @@
-"""From samples of more than 8 bits to the 8 that a model takes.
+"""Conversion of samples with more than 8 bits to the 8 that a model takes.
 
 A camera of 10 or 12 bits fills the lower bits of 16. How many carry the image is known where the
 source says so (a PGM's largest value, a TIFF's tags, a pixel format), given by the user, or found

@@ -18,7 +18,7 @@ _SURELY_16 = DEPTHS[-2]
 
 
 def shrink_of(frame: tuple[int, int], model: tuple[int, int]) -> float:
-    """How many times larger a frame's side is than the model's, of the side that shrinks most."""
+    """Return how many times a frame shrinks to the model's size, on the side that shrinks most."""
     return max(frame[0] / model[0], frame[1] / model[1])
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GOLDEN = "golden.npz"
 LARGEST_CHANGE = 0.25
-"""Of a probability. What ships changes none of these by more than `CLOSE` where it is exported."""
+"""Tolerance of a probability. What ships changes none by more than `CLOSE` where it is exported."""
 CLOSE = 0.1
 
 IMAGES, PROBABILITIES = "images", "probabilities"

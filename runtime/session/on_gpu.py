@@ -1,4 +1,4 @@
-"""Which device a model is opened on, and opening it on the GPU."""
+"""Choice of the device for a model, and opening it on the GPU."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def device_for(device: str, engine: str) -> str:
 
 
 def why_no_gpu() -> InputError | None:
-    """What stands between this machine and TensorRT; None where nothing does.
+    """Return the error that keeps TensorRT from working here; None where nothing does.
 
     Where there is no NVIDIA device, which its files tell, nothing else is looked at.
     """

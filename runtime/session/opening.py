@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 PROBE_SECONDS = 0.4
-"""How long each candidate runs, at most, when the fastest is looked for."""
+"""Maximum run time of each candidate when the fastest is looked for, in seconds."""
 
 
 @dataclass(frozen=True)

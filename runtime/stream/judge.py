@@ -1,4 +1,4 @@
-"""From a captured frame to its verdict, with every step timed."""
+"""Judging of frames: from capture to verdict, with every step timed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAILURES_IN_A_ROW = 100
 
 @dataclass(frozen=True)
 class Rules:
-    """What frames are held to.
+    """Rules that frames are judged by.
 
     Args:
         budget: limits per step and for the whole.

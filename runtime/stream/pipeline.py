@@ -24,18 +24,18 @@ BROKEN_DEPTH = 32
 """Broken frames that may wait for their verdict with `latest`."""
 
 PROMPT_S = 0.5
-"""How long the end of the stream waits for a read that is going on before it closes the camera."""
+"""Time that the end of the stream waits for a read before it closes the camera, in seconds."""
 
 GRACE_S = 3.0
-"""How long a camera or a model that hangs may hold up the end of the stream."""
+"""Time that a hanging camera or model may hold up the end of the stream, in seconds."""
 
 SWITCH_INTERVAL_S = 2e-4
-"""How soon a thread that holds the interpreter gives way. Python's 5 ms would show as latency."""
+"""Switch interval of threads, in seconds. Python's 5 ms would show as latency."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a stream runs.
+    """Options of a stream.
 
     Args:
         rules: what frames are held to.
@@ -88,7 +88,7 @@ class Pipeline:
 
     @property
     def seconds(self) -> float:
-        """How long the stream has run, or ran."""
+        """Return how long the stream has run, or ran."""
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
 
     def start(self) -> None:
@@ -145,7 +145,7 @@ class Pipeline:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended the stream early, if anything did."""
+        """Return what ended the stream early, if anything did."""
         return self._failure
 
     def _join(self) -> None:

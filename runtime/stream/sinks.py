@@ -1,4 +1,4 @@
-"""Where verdicts go."""
+"""Sinks of verdicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.files.atomic import explained
 from runtime.stream.verdict import Verdict
 
 PERIOD_S = 0.05
-"""How long a verdict may wait before it is written. Waking the writer for every frame would take
+"""Longest wait of a verdict before it is written, in seconds. Waking the writer per frame takes
 the interpreter from the judge."""
 
 RETRY_S = 1.0

@@ -1,4 +1,4 @@
-"""What is said about a frame, and the rule that says it."""
+"""Verdict on a frame, and the rule that gives it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.artifact.contract import ModelContract
 
 
 class Status(str, Enum):
-    """What a machine beside the line acts on. All but `PASS` mean: do not let the part go."""
+    """Verdict that the line acts on. All but `PASS` mean: do not let the part go."""
 
     # As StrEnum does, which Python 3.10 has not: its text is its value.
     __str__ = str.__str__
@@ -29,7 +29,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the model's answer means.
+    """Decision from the model's output.
 
     Args:
         label: the most probable label; empty where there is no usable answer.

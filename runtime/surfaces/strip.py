@@ -21,14 +21,14 @@ SIDES = (16, 65536)
 """The shortest and longest side, in pixels, that a surface may have."""
 
 BLACKEST = 0.06
-"""What the blackest defect still reflects, relative to sound steel."""
+"""Share of light that the blackest defect still reflects, relative to sound steel."""
 
 DRAWN = (1.0, 4.0)
 """Smaller and larger scales are drawn at these and resized: below, lines would be thinner than a
 pixel, and above, time would go into detail that no model looks at."""
 
 LONGEST_ZONE = 12000
-"""In pixels: wider ones, enlarged to `DRAWN`, would be too wide for OpenCV's remapping."""
+"""Longest zone, in pixels: wider ones, enlarged to `DRAWN`, exceed OpenCV's remapping."""
 
 MIN_SHARE = 0.3
 """A zone that fills less of a window than this does not give the window its label."""
@@ -57,7 +57,7 @@ class Strip:
 
     @property
     def length(self) -> int:
-        """In pixels, along the rolling direction."""
+        """Length along the rolling direction, in pixels."""
         return int(self.pixels.shape[1])
 
     def window(self, start: int, width: int) -> NDArray[np.uint8]:

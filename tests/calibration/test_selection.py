@@ -115,11 +115,11 @@ def test_too_small_a_set_is_refused_with_the_reason(method, count, images, class
 
 
 def test_a_small_set_carries_a_note():
-    assert "31 images are few" in chosen("random", 31).note
+    assert "31 calibration images are few" in chosen("random", 31).note
     assert "9 images are few" in chosen("coverage", 64, images=9).note
     assert chosen("stratified", 32).note == judge_size(500, 6) == ""
 
 
 def test_an_unknown_selection_is_refused():
-    with pytest.raises(InputError, match="choose among stratified, random, coverage"):
+    with pytest.raises(InputError, match="choose from stratified, random, coverage"):
         chosen("best", 64)

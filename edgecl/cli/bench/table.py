@@ -54,7 +54,7 @@ def _cells(side: Mapping[str, Any]) -> dict[str, str]:
 
 
 def finding_lines(report: Mapping[str, Any]) -> list[str]:
-    """What the rules found, one line per rule, each with what to try next."""
+    """Return the findings of the rules, one line per rule, each with a hint."""
     lines = [_line(finding, "") for finding in report["findings"]]
     by_code: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for side in report["sides"]:

@@ -44,7 +44,7 @@ MARKER = ".edgecl-demo"
 
 @dataclass(frozen=True)
 class Trained:
-    """What the demo has of one encoder."""
+    """Results of one encoder in the demo."""
 
     run: Path
     bundle: Path

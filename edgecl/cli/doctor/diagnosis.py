@@ -1,4 +1,4 @@
-"""What `edgecl doctor` finds: plain values, one section per purpose.
+"""Findings of `edgecl doctor`: plain values, one section per purpose.
 
 Nothing heavy is imported. torch's version is read from its metadata, and the GPU is looked at in a
 process of its own: without a driver TensorRT can take the whole process down.

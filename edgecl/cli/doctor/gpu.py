@@ -1,4 +1,4 @@
-"""What `edgecl doctor` says of the GPU."""
+"""GPU section of `edgecl doctor`."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _hint(refused: Collection[str]) -> str:
 
 
 def bundle_path(run: Path, out: Path | None) -> Path:
-    """Where the bundle goes: `out` with its suffix, by default the run's name in this folder.
+    """Return the bundle's path: `out` with its suffix, by default the run's name in this folder.
 
     Raises:
         InputError: `out` is no name for a folder.

@@ -1,4 +1,4 @@
-"""What came of an export, as tables in the terminal."""
+"""Tables in the terminal with the results of an export."""
 
 from __future__ import annotations
 

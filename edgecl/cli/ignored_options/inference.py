@@ -1,4 +1,4 @@
-"""Of `export`, `run` and `bench`."""
+"""Ignored options of `export`, `run` and `bench`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of `train`, `study` and `demo`."""
+"""Ignored options of `train`, `study` and `demo`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _frozen(values: Values) -> bool:
 
 
 def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
-    """Of a run that begins: one that is resumed keeps its own choices and refuses others."""
+    """Limit a condition to new runs: a resumed run keeps its own choices and refuses others."""
     return lambda values: not values["resume"] and idle(values)
 
 
@@ -167,7 +167,7 @@ STUDY_GRID = (
         "choose another --encoder, or omit this option",
     ),
 )
-"""Of the values of the grid, once its preset or folder is known."""
+"""Rules on the values of the grid, once its preset or folder is known."""
 
 TRAIN_NOTES = (
     # Whoever compares methods varies --method alone, over one command line.

@@ -58,7 +58,7 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
 
 
 def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """What `--json` prints of the manifest: its contract is spread out.
+    """Return the manifest as `--json` prints it, with its contract spread out.
 
     Args:
         manifest: as `load_bundle` verified it.

@@ -1,4 +1,4 @@
-"""What `edgecl inspect` prints for people."""
+"""Output of `edgecl inspect` for people."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _table(shipped: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """How many, and the upper end of their rate's interval."""
+    """Return the number of escapes and the upper end of their rate's interval."""
     interval = entry.get("escape_interval")
     if not interval:
         return "–", "–"
@@ -128,7 +128,7 @@ def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _engine(engine: Mapping[str, Any]) -> str:
-    """One built engine: what it is for, and whether it is for here."""
+    """Describe one built engine, and whether it fits this machine."""
     if engine["state"] == "damaged":
         return f"damaged engine: {engine['reason']}"
     least, best, most = engine["batches"]

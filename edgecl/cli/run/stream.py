@@ -26,7 +26,7 @@ _REFRESH_S = 0.4
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stream ended.
+    """Outcome of a stream.
 
     Args:
         snapshot: the accounts.
@@ -74,7 +74,7 @@ class Stream:
         )
 
     def opening_line(self) -> str:
-        """What was chosen, why, and what it will judge."""
+        """Describe the chosen session, the reason, and what it will judge."""
         line = f"{self.model.name}: {self.session.describe()}"
         if self.candidates:
             best, *others = self.candidates

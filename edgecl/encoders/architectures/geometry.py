@@ -1,4 +1,4 @@
-"""What image sizes an encoder's strides allow."""
+"""Image sizes that an encoder's strides allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What crosses between ranks: tensors, summed or side by side, and small things as text.
+"""Communication between ranks: tensors, summed or concatenated, and small values as text.
 
 torch.distributed must be joined, and all ranks must call the same functions in the same order.
 """
@@ -32,7 +32,7 @@ def copy_first(x: Tensor) -> None:
 
 
 def exchange(value: Any, size: int) -> list[Any]:
-    """What every rank gave, in their order; as text, so that nothing is unpickled.
+    """Gather every rank's value, in their order; as text, so that nothing is unpickled.
 
     Args:
         value: what JSON can hold.

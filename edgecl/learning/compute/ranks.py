@@ -223,7 +223,7 @@ class _Gather(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of some work: a value, or an error for the user."""
+    """Result of some work: a value, or an error for the user."""
 
     value: Any
     error: EdgeclError | None = None

@@ -31,7 +31,7 @@ def learnt_nothing(config: TrainConfig, last_epoch: Mapping[str, Any]) -> bool:
 
 
 def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a reader of the results must know; nothing where pretraining went well.
+    """Return a warning for readers of the results; empty where pretraining went well.
 
     Args:
         last_epoch: of pretraining, with its number, from 1.

@@ -111,7 +111,7 @@ def conclude(
 def diverged(
     config: TrainConfig, run: Path, journal: Journal, error: DivergedError, steps: int | None
 ) -> InputError:
-    """What to tell the user of values that were not finite.
+    """Return the error for values that were not finite.
 
     Args:
         journal: of the last whole epoch.
@@ -142,7 +142,7 @@ def diverged(
 def _notes_of_pretraining(
     config: TrainConfig, prepared: Prepared, journal: Journal
 ) -> Sequence[str]:
-    """Of this run's own pretraining, or what stands in the one that it took over."""
+    """Return the notes of this run's pretraining, or of the one that it took over."""
     if prepared.pretrained is not None:
         notes: Sequence[str] = prepared.pretrained.facts.get("notes", ())
         return notes

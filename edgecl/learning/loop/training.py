@@ -231,7 +231,7 @@ class Training:
         return rate
 
     def _rng(self, stage: str) -> np.random.Generator:
-        """Each epoch's randomness comes from its number: a resumed run draws the same."""
+        """Return the epoch's generator, seeded from its number: a resumed run draws the same."""
         numbers = [self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch]
         self.ranks.reseed(numbers)
         return np.random.default_rng(numbers)

@@ -1,4 +1,4 @@
-"""From a run's choices to its images: read, grouped, split, and checked for leaks."""
+"""Preparation of a run's images: read, grouped, split, and checked for leaks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Report = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run learns from and is tested on.
+    """Images that a run learns from and is tested on.
 
     Args:
         dataset: the labelled set.
@@ -55,7 +55,7 @@ class Prepared:
     pretrained: Pretrained | None = None
 
     def pretraining_images(self) -> NDArray[np.uint8] | Selection:
-        """All that pretraining sees, uint8 M×H×W."""
+        """Return the images for pretraining, uint8 M×H×W."""
         return select(
             (self.dataset.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
         )

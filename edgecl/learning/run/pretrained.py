@@ -1,4 +1,4 @@
-"""What pretraining leaves for other runs: the encoder, and what must be known to use it fairly."""
+"""Finished pretraining for other runs: the encoder, and the facts needed to use it fairly."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Pretrained:
     facts: dict[str, Any]
 
     def notes(self, config: TrainConfig) -> list[str]:
-        """Where the encoder came from, for the notes of a run with the choices `config`."""
+        """Describe the encoder's origin, for the notes of a run with the choices `config`."""
         method = self.facts["method"]
         notes = [
             f"pretraining reused from {self.path.parent}: {method}, {self.facts['epochs']} "
@@ -65,7 +65,7 @@ class Pretrained:
 def pretraining_facts(
     config: TrainConfig, epochs: Sequence[Mapping[str, Any]], *, images: int
 ) -> dict[str, Any]:
-    """What a finished pretraining was, see `Pretrained`.
+    """Description of a finished pretraining, see `Pretrained`.
 
     Args:
         epochs: its lines of metrics.jsonl.

@@ -82,7 +82,7 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
 
 
 def _complete(run: Path) -> bool:
-    """Nothing is left to do: there is a result, or a pretraining that was all it should do."""
+    """Whether nothing is left to do: there is a result, or the only pretraining is done."""
     if (run / RESULT).exists():
         return True
     return (run / PRETRAINED).exists() and read_config(run)[0].pretrain_only

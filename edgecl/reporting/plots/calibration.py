@@ -1,4 +1,4 @@
-"""How far an answer's confidence can be trusted: the reliability diagram and its words."""
+"""Reliability diagram and its text: how far a prediction's confidence can be trusted."""
 
 from __future__ import annotations
 
@@ -144,14 +144,14 @@ def reliability_bins(result: Mapping[str, Any]) -> list[Bin]:
 
 
 def leaning(bins: Sequence[Bin]) -> str:
-    """Which way the confidences err on the whole, in words; empty without an image."""
+    """Describe which way the confidences err overall; empty without an image."""
     total = sum(entry.count for entry in bins)
     if not total:
         return ""
     gap = sum(entry.count * entry.confidence - entry.right for entry in bins) / total
     if abs(gap) < 0.0005:
         return "neither overconfident nor underconfident"
-    return f"{100 * abs(gap):.1f} points too {'sure' if gap > 0 else 'unsure'}"
+    return f"{100 * abs(gap):.1f} points {'overconfident' if gap > 0 else 'underconfident'}"
 
 
 def scores_text(result: Mapping[str, Any], bins: Sequence[Bin]) -> str:

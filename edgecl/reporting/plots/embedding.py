@@ -108,7 +108,7 @@ def embedding_legend(points: Sequence[Point], labels: Sequence[str]) -> list[Ent
 
 
 def embedding_text(result: Mapping[str, Any], points: Sequence[Point], numbered: bool) -> str:
-    """What the plot is, and what must not be read into it."""
+    """Describe the plot, and what must not be read into it."""
     made = result.get("embedding")
     made = made if isinstance(made, Mapping) else {}
     shown, count = len(points), number(made.get("of"))

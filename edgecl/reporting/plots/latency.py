@@ -32,7 +32,7 @@ def step_names(sides: Sides) -> list[str]:
 
 
 def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> Markup | None:
-    """Every frame as a point, a row per side and a panel per step; None without raw times.
+    """Plot every frame as a point, a row per side and a panel per step; None without raw times.
 
     Args:
         sides: of the report.
@@ -108,7 +108,7 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
 
 
 def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
-    """Each round's median as a share of the side's own: drift, and whether it is common."""
+    """Plot each round's median as a share of the side's own: drift, and whether it is common."""
     shown = [
         times.reshape(rounds, -1)
         for side in sides
@@ -182,7 +182,7 @@ def _strip(axes: Axes, row: int, side: Mapping[str, Any], step: str) -> None:
 
 
 def _thin(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
+    """Return at most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
     if times.size <= STRIP_POINTS:
         return times
     ordered = np.sort(times)

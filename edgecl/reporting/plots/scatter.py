@@ -74,7 +74,7 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
 
 
 def best_accuracy(side: Mapping[str, Any]) -> float | None:
-    """On the test part where there is one, else on the validation part."""
+    """Return the accuracy on the test part where there is one, else on the validation part."""
     accuracy = side.get("accuracy") or {}
     tested = number(accuracy.get("test"))
     return tested if tested is not None else number(accuracy.get("validation"))

@@ -107,7 +107,7 @@ def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[Entry]
 
 
 def _lowest_found(curves: Mapping[str, Any]) -> float:
-    """Where the vertical scale starts: below every curve's share at the left end."""
+    """Return the start of the vertical scale: below every curve's share at the left end."""
     found = [
         max((t for f, t in zip(curve["fpr"], curve["tpr"], strict=True) if f <= FALSE_ALARMS_FROM))
         if min(curve["fpr"]) <= FALSE_ALARMS_FROM

@@ -62,7 +62,7 @@ def ending_of(path: Path) -> Ending:
 
 
 def _ending_of_ts(size: int, packet: int) -> Ending:
-    """Where a stream was cut between two packets, nothing tells."""
+    """Tell the ending of a transport stream; a cut between two packets cannot be seen."""
     rest = size % packet
     end = size - rest + packet
     return cut(f"a packet of {packet} bytes", end, size, partial=True) if rest else WHOLE

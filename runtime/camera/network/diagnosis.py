@@ -1,4 +1,4 @@
-"""Why an address gives no frames: asked of its server once more, in plain words.
+"""Diagnosis of an address without frames: its server is asked once more.
 
 OpenCV's FFmpeg says only that it could not open a stream. Here the host is looked up, connected to
 and asked for the stream, so that a wrong password is told from a wrong path and both from a codec.
@@ -38,7 +38,7 @@ _STATUSES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a stream, and what to do.
+    """Problem of a stream, and its remedy.
 
     Args:
         problem: a sentence without its end, which follows "camera ADDRESS: ".

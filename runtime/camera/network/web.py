@@ -1,4 +1,4 @@
-"""What a web server answers: the head of its answer, and the body of a stored file."""
+"""Response of a web server: its head, and the body of a stored file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered.
+    """Response of a server.
 
     Args:
         status: its number; 200 is well.

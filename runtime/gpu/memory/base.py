@@ -1,4 +1,4 @@
-"""What both memory backends offer: the few calls of the CUDA driver that a session needs.
+"""Interface of both memory backends: the few CUDA driver calls that a session needs.
 
 All calls but `current` are made inside `with memory.current():`, on any thread. Whatever the driver
 refuses is a `GpuError`.

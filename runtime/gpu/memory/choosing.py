@@ -1,4 +1,4 @@
-"""Which bindings reach the GPU: pycuda first, cuda-bindings where it cannot be imported."""
+"""Choice of the bindings to the GPU: pycuda first, cuda-bindings where it cannot be imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the CUDA driver says, in our words: no memory left, the GPU is gone, or a call refused."""
+"""Errors of the CUDA driver in our words: out of memory, the GPU is gone, or a call rejected."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def refuse_lost_labels(
 
 
 def _folders(walk: Walk) -> list[PurePosixPath]:
-    """All that could be a class folder, entered or not."""
+    """Yield all that could be a class folder, entered or not."""
     closed = [
         item.name
         for item in walk.left_out

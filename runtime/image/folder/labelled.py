@@ -49,7 +49,7 @@ def find_labelled(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]
 
 
 def find_unlabelled(folder: Path, *, strict: bool) -> Layout:
-    """All images, in whatever layout.
+    """Read all images, in whatever layout.
 
     Raises:
         InputError: there are none, the folder cannot be read, or (strict) something in it cannot.

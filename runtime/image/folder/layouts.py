@@ -1,4 +1,4 @@
-"""Where a folder keeps its images, and which class each is of.
+"""Layouts of image folders, and the class of each image.
 
 Class folders, NEU's flat names, and the public sets as they are published:
 
@@ -59,7 +59,7 @@ GC10_CLASSES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What of a folder is images.
+    """Images of a folder.
 
     Args:
         root: the folder that file names are relative to.
@@ -78,7 +78,7 @@ class Layout:
 
 
 def find_images(folder: Path, *, strict: bool = False) -> Layout:
-    """All images under `folder`, in whatever layout, without ground truth and hidden files.
+    """Find all images under `folder`, in whatever layout, without ground truth and hidden files.
 
     Raises:
         InputError: no such folder, it cannot be read, there are none in it, or (strict) something
@@ -143,7 +143,7 @@ def labels_of(root: Path, files: Sequence[str]) -> list[str]:
 
 
 def known_labels_of(root: Path, files: Sequence[str]) -> list[str]:
-    """As `labels_of`, with empty names for the files that have no class."""
+    """Return the labels like `labels_of`, with empty names for files without a class."""
     names = within_containers(files)
     if all(len(name.parts) == 1 for name in names):
         return [flat_label(name.stem) for name in names]
@@ -175,7 +175,7 @@ def parts_of(files: Sequence[str]) -> list[str]:
 
 
 def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
-    """Which of the images are masks or drawn annotations, by their folders' and own names."""
+    """Return which images are masks or drawn annotations, by their folders' and own names."""
     folders: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
     stems: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
     for name in names:

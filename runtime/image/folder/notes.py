@@ -1,4 +1,4 @@
-"""What was left out of a folder, in sentences: one for each reason."""
+"""Notes on skipped files of a folder, one sentence for each reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def notes_on(left_out: Sequence[LeftOut]) -> list[str]:
     """A sentence for each reason, in the order in which the reasons first appear.
 
     Returns:
-        Such as `left out 3 files: Permission denied (the first is crack/a.png)`.
+        Such as `skipped 3 files: Permission denied (first: crack/a.png)`.
     """
     by_reason: dict[str, list[LeftOut]] = {}
     for item in left_out:

@@ -39,7 +39,7 @@ LONGEST_FIELD = 4_000_000
 
 @dataclass(frozen=True)
 class Table:
-    """What train.csv says.
+    """Content of train.csv.
 
     Args:
         areas: image to class to pixels; an image without defects has no classes.
@@ -91,7 +91,7 @@ def is_part_of_severstal(folder: Path) -> bool:
 
 
 def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
-    """All images of both parts, whatever train.csv says of them.
+    """Find all images of both parts, whatever train.csv says of them.
 
     Raises:
         InputError: there are none, or (strict) something in the folder cannot be read.
@@ -169,7 +169,7 @@ def _notes_on(walk: Walk) -> list[str]:
 
 
 def _disagreements(table: Table, found: Sequence[str]) -> list[str]:
-    """What the table names and is not there, and the other way round."""
+    """Return notes on images of the table that are missing, and the other way round."""
     notes, there = [], set(found)
     missing = [name for name in table.areas if name not in there]
     if missing:
@@ -259,7 +259,7 @@ def _holds(columns: list[str], wanted: tuple[str, ...]) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Each row with the number of its line."""
+    """Yield each row with its line number."""
     before = csv.field_size_limit(LONGEST_FIELD)
     line = 1
     try:

@@ -1,4 +1,4 @@
-"""All that lies under a folder: the images in natural order, and what was not taken, with reasons.
+"""Walk of a folder: its images in natural order, and all skipped files with reasons.
 
 Links are followed. A folder that is reached twice is taken once, and not through a link where it
 has a place of its own; so loops end, too.
@@ -55,7 +55,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Walk:
-    """What lies under a folder.
+    """Content of a folder.
 
     Args:
         root: the folder.

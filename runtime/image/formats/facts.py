@@ -1,4 +1,4 @@
-"""What a format's structure tells about an image."""
+"""Facts on an image from its format's structure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LARGEST_PIXELS = 1 << 30
 
 @dataclass(frozen=True)
 class Facts:
-    """What stands in the image's header.
+    """Fields of the image's header.
 
     Args:
         kind: the format's name.

@@ -1,4 +1,4 @@
-"""Which format an encoded image has, by its first bytes, whatever its file is called."""
+"""Format of an encoded image, by its first bytes, whatever its file is called."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.image.formats.tiff import inspect_tiff
 from runtime.image.formats.webp import inspect_webp
 
 SNIFFED = 512
-"""So many first bytes tell all kinds apart."""
+"""Number of first bytes that tell all kinds apart."""
 
 READ = {
     "JPEG": inspect_jpeg,

@@ -1,4 +1,4 @@
-"""What a TensorRT session has on the GPU: buffers, a stream, events, contexts and graphs."""
+"""Resources of a TensorRT session on the GPU: buffers, a stream, events, contexts and graphs."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ TRIES = 3
 """Frames in a row that may fail, each with its buffers made anew, before the session gives up."""
 
 CLOSE_S = 5.0
-"""How long `close` waits for a frame that another thread is at."""
+"""Time that `close` waits for a frame that another thread is at, in seconds."""
 
 
 class TensorRtSession(Session):
@@ -186,7 +186,7 @@ class TensorRtSession(Session):
                 self._abandon()
 
     def _drop(self) -> None:
-        """In this order: contexts and buffers, the engine, its runtime."""
+        """Free everything in this order: contexts and buffers, the engine, its runtime."""
         self._drop_state()
         if self._loaded.empty:
             return

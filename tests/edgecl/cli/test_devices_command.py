@@ -133,7 +133,7 @@ def test_no_memory_in_the_middle_is_a_fault_and_the_stream_goes_on(gpu, capfd):
     assert code == 0
     assert (summary["judged"], summary["faulty"], summary["balanced"]) == (7, 1, True)
     verdicts = map(json.loads, Path("o/verdicts.jsonl").read_text().splitlines())
-    faults = [verdict for verdict in verdicts if "no memory left" in verdict.get("reason", "")]
+    faults = [verdict for verdict in verdicts if "out of memory" in verdict.get("reason", "")]
     assert [line["status"] for line in faults] == ["fault"]
 
 

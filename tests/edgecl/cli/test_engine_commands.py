@@ -153,7 +153,7 @@ def test_inspect_tells_engines_that_fit_from_those_that_do_not(box, make_bundle,
     text = capfd.readouterr().out
     assert "engine fp16: TensorRT for RTX" in text
     assert "fits this machine" in text
-    assert "stale (it is for L4 (8.9)" in text
+    assert "stale (it was built for L4 (8.9)" in text
     assert "not in the manifest" not in text
 
 

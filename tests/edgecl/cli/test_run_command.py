@@ -147,7 +147,7 @@ def test_misses_beyond_the_limit_end_with_1(workplace, capsys):
         (["--camera", "parts", "--budget", ""], "is not STEP=TIME"),
         (["--camera", "nothing.avi"], "no such file, folder or device"),
         (["--camera", "empty"], "no images in empty"),
-        (["--camera", "parts", "--precision", "int8"], "holds no int8"),
+        (["--camera", "parts", "--precision", "int8"], "has no int8"),
         (["--camera", "parts", "--engine", "abacus"], "unknown engine 'abacus'"),
         (["--camera", "parts", "--model", "gone.edgecl"], "no bundle found at gone.edgecl"),
         (["--camera", "parts", "--out", "tiny.edgecl/manifest.json/x"], "cannot write"),

@@ -154,7 +154,7 @@ def test_command(strips, tmp_path, capsys):
         (lambda path: ["audit", str(path / "nowhere")], "does not exist"),
         (lambda path: ["audit", str(path)], "no images"),
         (lambda path: ["audit"], "DIR"),
-        (lambda path: ["audit", str(path / "a"), str(path / "a" / ".")], "named twice"),
+        (lambda path: ["audit", str(path / "a"), str(path / "a" / ".")], "given twice"),
         (
             lambda path: ["audit", str(path / "a"), "--out", str(path / "a" / "x_1.png" / "g.csv")],
             "g.csv",
@@ -230,5 +230,5 @@ def test_neu_and_its_copies_in_sd_saliency():
     assert len(matched) == 900
     assert all(matched)
     assert found.to_json()["cross_class"]["rate"] < 1e-5
-    with pytest.raises(InputError, match="named twice"):
+    with pytest.raises(InputError, match="given twice"):
         read_sets([copies, copies], silent)

@@ -111,7 +111,9 @@ def test_a_class_that_loses_everything_is_refused_by_name(tmp_path, spoil, why, 
     make(tmp_path / above, "crack/1.png", "pits/2.png")
     spoil(tmp_path / above / "good")
     place = f"{above}/good" if above else "good"
-    with pytest.raises(InputError, match=f"the class folder {place} in .* holds no image") as error:
+    with pytest.raises(
+        InputError, match=f"the class folder {place} in .* has no usable image"
+    ) as error:
         read_labelled(tmp_path, CONTRACT)
     assert error.match(why.replace("good", place))
     assert len(read_unlabelled([tmp_path], CONTRACT)) == 2
@@ -192,7 +194,7 @@ def test_a_link_to_another_class_is_refused(parts, target):
     make(parts, "crack/lot/7.png")
     (parts / "good").symlink_to(parts / target)
     with pytest.raises(
-        InputError, match=rf"good and {target} in .* are one folder: .*of the class"
+        InputError, match=rf"good and {target} in .* are the same folder: .*belong to both"
     ):
         read_labelled(parts, CONTRACT)
     assert len(read_unlabelled([parts], CONTRACT)) == 3
@@ -278,7 +280,7 @@ def test_the_line_takes_severstals_images_with_their_defects(tmp_path):
     with open_camera(str(tmp_path)) as camera:
         frames = list(iter(camera.read, None))
     assert [frame.truth for frame in frames] == ["", "", ""]
-    assert any("the class '9' is none of" in note for note in camera.notes)
+    assert any("the class '9' is not one of" in note for note in camera.notes)
 
 
 def test_where_training_would_refuse_the_labels_the_line_takes_all(tmp_path):

@@ -106,7 +106,7 @@ def test_no_copy_is_on_another_side_of_a_grouped_split(with_copies):
         for number in range(1, 11):
             again = f"bars/again_{number}.{'png' if number % 2 else 'bmp'}"
             assert side[again] == side[f"bars/bars_{number}.png"]
-    assert any("10 images are copies of others" in note for note in prepared.notes)
+    assert any("10 images are copies of other images" in note for note in prepared.notes)
     assert prepared.counts["groups"] == 120
 
 

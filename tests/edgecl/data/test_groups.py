@@ -35,7 +35,7 @@ def test_groups_are_found_by_path_then_by_name(tmp_path):
 def test_a_name_that_stands_twice_is_not_guessed(tmp_path):
     groups = {"a/1.jpg": "1", "b/1.jpg": "2"}
     assert with_groups(images(["b/1.jpg"]), groups, where="g").groups == ["2"]
-    with pytest.raises(InputError, match=r"the first is 1\.jpg"):
+    with pytest.raises(InputError, match=r"first: 1\.jpg"):
         with_groups(images(["1.jpg"]), groups, where="g")
 
 
@@ -100,9 +100,9 @@ def test_a_damaged_row_is_named_by_its_line(tmp_path, rows, line, complaint):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("file;group\na.png;1\n", "separated by semicolons; save it with commas"),
-        ('"file";"group"\r\n"a.png";"1"\r\n', "separated by semicolons"),
-        ("class\tfile\tgroup\nx\ta.png\t1\n", "separated by tabs"),
+        ("file;group\na.png;1\n", "uses semicolons as its separator; save it with commas"),
+        ('"file";"group"\r\n"a.png";"1"\r\n', "uses semicolons as its separator"),
+        ("class\tfile\tgroup\nx\ta.png\t1\n", "uses tabs as its separator"),
         ('file,group\n"a.png"x,1\n', "cannot read the groups .* after line 1"),
         ('file,group\na.png,1\n"b.png,1\nc.png,2\n', "cannot read the groups .* after line 2"),
         ("file,group,group\na.png,1,2\n", "the column 'group' more than once"),

@@ -133,7 +133,7 @@ def test_a_class_may_be_named_like_a_part():
 
 
 def left_aside(config: TrainConfig) -> list[str]:
-    return [note for note in prepare(config, lambda *_: None).notes if "left aside" in note]
+    return [note for note in prepare(config, lambda *_: None).notes if "ground-truth" in note]
 
 
 def test_what_was_left_aside_stands_in_the_notes_of_the_run(tiny_config, tmp_path):

@@ -139,11 +139,11 @@ def test_a_image_that_the_old_form_does_not_name_has_no_label(tmp_path):
     [
         ("old", "000a4bcdd.jpg_3,17 4 9", "one is incomplete"),
         ("old", "000a4bcdd.jpg_3", "the row is incomplete"),
-        ("old", "000a4bcdd.jpg_5,1 2", "the class '5' is none of"),
+        ("old", "000a4bcdd.jpg_5,1 2", "the class '5' is not one of"),
         ("old", "_3,1 2", "no image name"),
         ("new", "000a4bcdd.jpg,2,17 x", "whole numbers above 0"),
         ("new", "000a4bcdd.jpg,2,0 4", "whole numbers above 0"),
-        ("new", "000a4bcdd.jpg,,17 4", "the class '' is none of"),
+        ("new", "000a4bcdd.jpg,,17 4", "the class '' is not one of"),
     ],
 )
 def test_a_damaged_row_is_named_by_its_line(tmp_path, form, row, complaint):
@@ -189,7 +189,7 @@ def test_a_part_alone_names_the_folder_above_it(severstal, part):
 def test_other_columns_are_named(tmp_path):
     write_images(tmp_path / "train_images", DEFECTS)
     (tmp_path / "train.csv").write_text("Image,Label\n0002cc93b.jpg,1\n")
-    with pytest.raises(InputError, match=r"has neither the columns .*it has: Image, Label"):
+    with pytest.raises(InputError, match=r"has neither the columns .*found: Image, Label"):
         read_labelled(tmp_path, CONTRACT)
     assert len(read_unlabelled([tmp_path], CONTRACT)) == 5
 

@@ -66,8 +66,8 @@ def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check
         "Table 3",
         "Table 4",
         "Table 5",
-        "How many labels",
-        "leaking is worth",
+        "Accuracy by number of labels",
+        "Effect of leaks",
     ):
         assert title in page.text
     kinds = {entry["kind"] for entry in summary["comparisons"]}
@@ -213,7 +213,7 @@ def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_
     [
         ([], "no grid was chosen; start with --preset"),
         (["--preset", "neu-cpu"], "preset neu-cpu needs images; pass --data"),
-        (["--preset", "smoke", "--arm", "clean"], "'clean' pretrains on unlabelled sets alone"),
+        (["--preset", "smoke", "--arm", "clean"], "'clean' pretrains on unlabelled sets only"),
         (["--preset", "smoke", "--encoder", "alexnet"], "'alexnet' is not one of"),
     ],
 )
@@ -236,7 +236,7 @@ def test_damaged_files_of_a_study_are_named(tiny_study, finished, tmp_path, caps
     assert f"{victim}/predictions.csv cannot be read; remove" in capsys.readouterr().err
     (folder / "study.json").write_text("{")
     assert run(["study", "--out", str(folder)]) == 2
-    assert "is no study" in capsys.readouterr().err
+    assert "is not a study" in capsys.readouterr().err
 
 
 def test_the_plan_lists_the_runs(finished, capsys):

@@ -268,5 +268,5 @@ def test_only_rtx_compiles_for_gpus_that_are_not_there():
     module = ModuleType("tensorrt")
     module.__version__ = "10.3.0"  # type: ignore[attr-defined]
     set_targets(module, object(), ())
-    with pytest.raises(InputError, match=r"TensorRT 10\.3\.0 builds for the GPU in this machine"):
+    with pytest.raises(InputError, match=r"TensorRT 10\.3\.0 builds for the GPU of this machine"):
         set_targets(module, object(), ("8.7",))

@@ -191,7 +191,7 @@ def test_without_a_gpu_the_missing_thing_is_named(ask):
 
 
 def test_a_bundle_without_that_precision_is_refused_before_anything_is_built(bundle, rtx):
-    with pytest.raises(InputError, match="holds no int8 for tensorrt"):
+    with pytest.raises(InputError, match="has no int8 for tensorrt"):
         ready_engine(bundle, "int8", trt=rtx, probe=probe())
 
 

@@ -95,7 +95,7 @@ def test_no_folder_at_all(tmp_path):
 
 
 def test_a_precision_that_is_not_there_names_those_that_are(make_bundle):
-    with pytest.raises(InputError, match=r"holds no int8; choose among fp32"):
+    with pytest.raises(InputError, match=r"has no int8; choose from fp32"):
         open_session(make_bundle(), "int8")
 
 
@@ -124,7 +124,7 @@ def test_an_engine_that_is_not_there_names_the_command(make_bundle, monkeypatch)
     bundle = make_bundle()
     with pytest.raises(InputError, match=r"openvino is not installed.*pip install"):
         open_session(bundle, engine="openvino")
-    with pytest.raises(InputError, match="no engine 'abacus'; choose among onnxruntime"):
+    with pytest.raises(InputError, match="unknown engine 'abacus'; choose from onnxruntime"):
         open_session(bundle, engine="abacus")
 
 

@@ -94,7 +94,7 @@ def test_a_damaged_sidecar_is_one_line(engine, text):
         ({"schema": None}, "schema None"),
         ({"precision": "fp4"}, "precision 'fp4', but this edgecl knows fp32, fp16, int8"),
         ({"module": "tensorboard"}, "TensorRT module 'tensorboard'"),
-        ({"precision": 16}, "damaged.*precision is no text"),
+        ({"precision": 16}, "damaged.*precision is not a string"),
         ({"batches": [1, 1]}, "damaged"),
         ({"batches": None}, "damaged"),
         ({"options": None}, "damaged"),

@@ -155,7 +155,7 @@ def test_the_same_bundle_twice_has_two_names(make_bundle, tmp_path):
 
 def test_what_is_not_there_is_refused_by_name(make_bundle, tmp_path):
     path = make_bundle()
-    with pytest.raises(InputError, match="holds no int8"):
+    with pytest.raises(InputError, match="has no int8"):
         run_benchmark(small(path, precisions=("int8",)))
     with pytest.raises(InputError, match="no engine 'warp'"):
         run_benchmark(small(path, engines=("warp",)))

@@ -240,7 +240,7 @@ def test_a_live_camera_that_stops_is_opened_again_and_said(short_pauses):
     assert "stopped after frame 2" in said[0]
     assert "is back" in said[1]
     assert error is not None
-    assert "did not come back" in error.problem
+    assert "did not recover" in error.problem
 
 
 def test_a_frame_that_the_driver_cannot_decode_is_a_fault(short_pauses):

@@ -170,7 +170,7 @@ def test_what_fails_is_told_apart_and_the_hint_fits(server):
     assert "rejects the user or password (401)" in why(f"http://{USER}:wrong@{at}/locked")
     assert "is busy (503)" in why(f"http://{at}/busy")
     assert "a web page, not a video" in why(f"http://{at}/page")
-    assert "host name 'camera.invalid' is not known" in why("http://camera.invalid/stream")
+    assert "host name 'camera.invalid' is unknown" in why("http://camera.invalid/stream")
     closed = socket.socket()
     closed.bind(("127.0.0.1", 0))
     port = closed.getsockname()[1]

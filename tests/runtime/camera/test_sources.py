@@ -236,4 +236,4 @@ def test_outages_are_kept_in_bounded_memory():
     assert len(outages.lines) == FIRST + LAST + 1
     assert outages.lines[0] == "line 0"
     assert outages.lines[-1] == "line 9999"
-    assert f"({10_000 - FIRST - LAST} more lines" in outages.lines[FIRST]
+    assert f"({10_000 - FIRST - LAST} more messages" in outages.lines[FIRST]

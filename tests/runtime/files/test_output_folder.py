@@ -146,7 +146,7 @@ def test_a_file_is_replaced_only_where_that_was_said(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("old")
     place = own_file(path, replace=False, hint="say so")
-    with pytest.raises(InputError, match="is there already; say so"), place:
+    with pytest.raises(InputError, match="already exists; say so"), place:
         pass
     with own_file(path, replace=True):
         pass

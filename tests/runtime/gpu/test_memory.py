@@ -130,7 +130,7 @@ def test_a_gpu_that_is_gone_is_told_from_a_refused_call(driver):
             memory.event()
         assert not isinstance(refused.value, GpuLostError)
         driver.fail["cuEventCreate"] = ["CUDA_ERROR_ILLEGAL_ADDRESS"]
-        with pytest.raises(GpuLostError, match=r"is gone .*illegal memory access"):
+        with pytest.raises(GpuLostError, match=r"stopped working .*illegal memory access"):
             memory.event()
     driver.lost = "CUDA_ERROR_LAUNCH_FAILED"
     with pytest.raises(GpuLostError), memory.current():
@@ -242,7 +242,7 @@ def test_no_such_gpu_and_no_such_backend(driver, backend):
 
 def test_no_driver_that_answers(driver, backend):
     driver.fail["cuInit"] = ["CUDA_ERROR_NO_DEVICE"]
-    with pytest.raises(InputError, match=r"is gone .*no CUDA-capable device.*--device cpu"):
+    with pytest.raises(InputError, match=r"stopped working .*no CUDA-capable device.*--device cpu"):
         open_memory()
 
 

@@ -44,7 +44,7 @@ def looked(monkeypatch, tmp_path, body: str, seconds: float = 20.0):
     """A probe whose other process runs `body`, with `tell` at hand."""
     (tmp_path / "looking.py").write_text(f"from runtime.gpu.findings import tell\n{body}")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return probe(tmp_path, seconds=seconds, findings="looking")
+    return probe(tmp_path, seconds=seconds, findings="probing")
 
 
 def missing(found) -> list[str]:
@@ -202,7 +202,7 @@ def test_it_survives_a_crash_and_keeps_what_was_told_before(monkeypatch, tmp_pat
         "os.kill(os.getpid(), 11)\n"
     )
     found = looked(monkeypatch, tmp_path, body)
-    assert missing(found) == ["looking at tensorrt killed the process (signal 11)"]
+    assert missing(found) == ["probing tensorrt killed the process (signal 11)"]
     assert found.device == "Orin"
     assert not found.ready
 
@@ -216,7 +216,7 @@ def test_it_survives_a_hang_and_half_a_line(monkeypatch, tmp_path):
         "time.sleep(60)\n"
     )
     found = looked(monkeypatch, tmp_path, body, seconds=1.0)
-    assert "looking at the CUDA driver took more than 1 s" in missing(found)
+    assert "probing the CUDA driver took more than 1 s" in missing(found)
     assert (found.cuda, found.device) == ("12.6", "")
 
 

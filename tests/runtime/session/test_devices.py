@@ -122,7 +122,7 @@ def test_a_named_precision_is_opened_alone(bundle, gpu):
     session, table = open_fastest(bundle, "fp32", device="gpu", engine_for=gpu.engine_for)
     session.close()
     assert (session.precision, gpu.asked, table) == ("fp32", ["fp32"], ())
-    with pytest.raises(InputError, match="holds no int4 for tensorrt"):
+    with pytest.raises(InputError, match="has no int4 for tensorrt"):
         open_session(bundle, "int4", device="gpu", engine_for=gpu.engine_for)
 
 
@@ -191,7 +191,7 @@ def test_without_somebody_who_builds(bundle, gpu):
 
 def test_a_bundle_that_holds_nothing_for_tensorrt(make_bundle, gpu):
     bundle = load_bundle(make_bundle())
-    with pytest.raises(InputError, match="holds nothing for TensorRT; export it again"):
+    with pytest.raises(InputError, match="has no precision for TensorRT; export it again"):
         open_session(bundle, device="gpu", engine_for=gpu.engine_for)
 
 

@@ -115,7 +115,10 @@ def reversed_model(folder: Path) -> bytes:
         (packed(images=images(), probabilities=np.zeros((3, 3))), "float64"),
         (packed(images=np.uint8(3), probabilities=np.float32(1)), "cannot be read"),
         (lone_array(), "cannot be read"),
-        (packed(images=images()[:0], probabilities=np.zeros((0, 3), "f4")), "not of this"),
+        (
+            packed(images=images()[:0], probabilities=np.zeros((0, 3), "f4")),
+            "do not belong to this",
+        ),
     ],
     ids=[
         "empty",

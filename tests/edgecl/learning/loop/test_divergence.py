@@ -91,18 +91,18 @@ def test_answers_that_are_no_numbers_are_told_by_whoever_asks(network, value):
     assert embed(network.backbone, images(), torch.device("cpu")).shape == (3, 128)
     with pytest.raises(DivergedError) as caught:
         predict(network, images(), torch.device("cpu"))
-    assert caught.value.what == "the answers"
+    assert caught.value.what == "the outputs"
 
 
 def test_the_test_part_is_looked_at_too(trained_run, tiny_config, tmp_path, monkeypatch):
     """Answers may overflow on images that nobody chose by."""
 
     def overflow(*_: object):
-        raise DivergedError(None, "the answers")
+        raise DivergedError(None, "the outputs")
 
     monkeypatch.setattr("edgecl.learning.loop.conclusion.predict_and_embed", overflow)
     config = replace(tiny_config, method="none", epochs=1)
-    with pytest.raises(InputError, match=r"the answers of fine-tuning .* after epoch 1 "):
+    with pytest.raises(InputError, match=r"the outputs of fine-tuning .* after epoch 1 "):
         train_run(config, tmp_path / "run", report=silent)
     assert not (tmp_path / "run" / "result.json").exists()
 

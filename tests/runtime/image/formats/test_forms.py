@@ -40,7 +40,7 @@ def giant_tiff() -> bytes:
         (tiff(STEEL, 8, tags={259: 999}), "compressed with method 999"),
         (giant_tiff(), "40000x40000 pixels, more than"),
         (b"P5 100000 100000 255\n" + bytes(100), "100000x100000 pixels, more than"),
-        (twelve_bit_jpeg(), "JPEG of 12 bits"),
+        (twelve_bit_jpeg(), "12-bit JPEG"),
         (encoded(STEEL, "GIF"), "GIF is not read"),
         (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40), "JPEG 2000 is not read"),
         (b"\0\0\0\x20ftypavif" + bytes(40), "AVIF is not read"),
