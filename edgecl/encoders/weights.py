@@ -71,8 +71,8 @@ def find_weights(path: Path, encoder: nn.Module, *, name: str) -> FoundWeights:
         name: the encoder's, for the message.
 
     Raises:
-        InputError: the file cannot be read, is damaged, holds pickled objects or values that are
-            no numbers, or fits less than half of the encoder's tensors.
+        InputError: the file cannot be read, is damaged, holds pickled objects or non-finite
+            values, or fits less than half of the encoder's tensors.
     """
     found = _read(path)
     wanted = {key: value for key, value in encoder.state_dict().items() if _counts(key)}

@@ -56,7 +56,7 @@ class TrainConfig:
         channels: of the encoder: 1, or 3 for copies of the gray image, as in the paper.
         interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks
             to less than half.
-        bits: how many bits of 16-bit images carry the image; 0 to find out.
+        bits: how many bits of 16-bit images are used; 0 to find out.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.

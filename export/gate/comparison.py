@@ -15,7 +15,7 @@ LISTED = 100
 """Number of escapes that are named one by one; all are counted."""
 
 NO_ANSWER = -1
-"""Stands for the answer of an image whose probabilities are no numbers; no class has it."""
+"""Stands for the answer of an image with non-finite probabilities; no class has it."""
 
 Interval = tuple[float, float]
 
@@ -59,7 +59,7 @@ class Escape:
         label: the truth.
         reference: the trained model's answer.
         reference_confidence: its probability.
-        answer: the precision's; empty where its probabilities are no numbers.
+        answer: the precision's; empty where its probabilities are not finite.
         confidence: its probability; None where there is no answer.
     """
 
@@ -132,7 +132,7 @@ def compare(
 
     A defect is caught where a label is answered that rejects the part. Without pass labels every
     class is a defect that has to be told from the others, and caught means the right label.
-    Probabilities that are no numbers are no answer: wrong, and the largest change there is.
+    Non-finite probabilities are no answer: wrong, and the largest change there is.
 
     Args:
         reference: float32, N×C, probabilities of the trained model.

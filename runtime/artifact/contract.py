@@ -34,7 +34,7 @@ class InputContract:
         height, width: in pixels.
         interpolation: `linear`; `area`, which loses no thin scratch however much an image
             shrinks; or `auto`: area where a side shrinks to less than half, else linear.
-        bits: how many of a 16-bit sample's bits carry the image, as in the training set; None
+        bits: how many of a 16-bit sample's bits are used, as in the training set; None
             where the training images had 8 bits.
     """
 

@@ -88,7 +88,7 @@ def _pairs(
             bundle.onnx_path(precision, target=engines[0])
         pairs += [(precision, engine) for engine in running]
     if not pairs:
-        gpu_precisions(bundle)  # says that it holds nothing for TensorRT
+        gpu_precisions(bundle)  # raises if it has nothing for TensorRT
     return pairs
 
 

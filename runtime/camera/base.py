@@ -30,7 +30,7 @@ class Frame:
         fault: why there are no pixels; empty otherwise.
         name: the file it came from, where there is one.
         truth: the label that a demo camera or a class folder knows; empty otherwise.
-        bits: how many bits of uint16 pixels carry the image, where the source says so.
+        bits: how many bits of uint16 pixels are used, where the source says so.
     """
 
     number: int
@@ -86,7 +86,7 @@ class Camera(ABC):
                 for good).
         """
 
-    def close(self) -> None:  # noqa: B027 - most cameras hold nothing
+    def close(self) -> None:  # noqa: B027 - most cameras have nothing to free
         """Give the device or file back. Closing twice is fine."""
 
     def __enter__(self: Own) -> Own:

@@ -24,7 +24,7 @@ MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
 # FFmpeg's tag of gray16le. Gray of 10 and 12 bits says its depth, and comes scaled.
 _GRAY16 = int.from_bytes(b"Y1\0\x10", "little")
 _SILENT = 0  # of OpenCV's log levels
-# Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 carry the image.
+# Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 are used.
 _DEEP = {"Y10 ": 10, "Y12 ": 12, "Y14 ": 14, "Y16 ": None}
 
 
@@ -32,7 +32,7 @@ class Capture:
     """One `cv2.VideoCapture` and what is known of its stream.
 
     Attributes:
-        bits: how many bits of a uint16 sample carry the image; None where nothing says.
+        bits: how many bits of a uint16 sample are used; None where nothing says.
     """
 
     def __init__(self, video: Any) -> None:

@@ -41,7 +41,7 @@ class VideoCamera(Camera):
         name: for messages, where the path says nothing to the user.
 
     Raises:
-        InputError: it is no video that can be read, or it holds no frame.
+        InputError: it is not a readable video, or it holds no frame.
     """
 
     live = False

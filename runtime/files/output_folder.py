@@ -79,7 +79,7 @@ def own_file(path: Path, *, replace: bool, hint: str = "") -> Iterator[Path]:
         hint: what to do where it may not.
 
     Raises:
-        InputError: it is there and may not be replaced, it is no file, it cannot be written, or
+        InputError: it is there and may not be replaced, it is not a file, it cannot be written, or
             another process holds it.
     """
     with explained(path):

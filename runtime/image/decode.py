@@ -46,7 +46,7 @@ def decode_image(data: bytes | NDArray[np.uint8]) -> Gray:
 
     Returns:
         H×W, upright. uint8; uint16 where the samples have 16 bits and nothing in the file says how
-        many of them carry the image. Colour becomes gray with BT.601's weights (a JPEG's luma is
+        many of them are used. Colour becomes gray with BT.601's weights (a JPEG's luma is
         taken as it is); alpha is left out: the colours count as they are stored.
 
     Raises:
@@ -72,7 +72,7 @@ def decode_gray(data: bytes | NDArray[np.uint8], *, bits: int = 16) -> NDArray[n
 
     Args:
         data: as for `decode_image`.
-        bits: how many of 16 bits carry the image, where the file does not say.
+        bits: how many of 16 bits are used, where the file does not say.
 
     Returns:
         uint8, H×W.

@@ -1,6 +1,6 @@
 """Conversion of samples with more than 8 bits to the 8 that a model takes.
 
-A camera of 10 or 12 bits fills the lower bits of 16. How many carry the image is known where the
+A camera of 10 or 12 bits fills the lower bits of 16. How many are used is known where the
 source says so (a PGM's largest value, a TIFF's tags, a pixel format), given by the user, or found
 on the training set; the model's contract keeps it, so that the line scales as training did.
 """
@@ -22,11 +22,11 @@ def depth_of(largest: int) -> int:
 
 
 def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
-    """The upper eight of the bits that carry the image.
+    """The upper eight of the used bits.
 
     Args:
         samples: uint16, of any shape.
-        bits: how many of the 16 carry the image, 8 to 16.
+        bits: how many of the 16 are used, 8 to 16.
 
     Raises:
         FrameError: a sample is too large for `bits`.

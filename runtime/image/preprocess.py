@@ -41,7 +41,7 @@ class Preprocessor:
 
     Args:
         contract: what the model takes.
-        bits: how many bits of a 16-bit sample carry the image, in place of the contract's.
+        bits: how many bits of a 16-bit sample are used, in place of the contract's.
     """
 
     def __init__(self, contract: InputContract, *, bits: int | None = None) -> None:
@@ -61,7 +61,7 @@ class Preprocessor:
         Args:
             frame: H×W or H×W×1 (gray), H×W×3 (BGR) or H×W×4 (BGRA); uint8 or uint16.
             out: uint8, `contract.height`×`contract.width`, contiguous.
-            bits: how many bits of uint16 carry the image, where the source knows; it goes before
+            bits: how many bits of uint16 are used, where the source knows; it goes before
                 the contract, for either gives the same 8-bit image.
 
         Raises:

@@ -33,7 +33,7 @@ class Survey:
 
 
 def survey_depth(paths: Sequence[Path], *, surveyed: int = SURVEYED) -> Survey:
-    """Look at a set's images for the bits that carry the image in samples of 16.
+    """Detect how many bits of 16-bit samples a set's images use.
 
     Args:
         paths: encoded images; those that cannot be decoded do not count.

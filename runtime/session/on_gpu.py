@@ -76,7 +76,7 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
     FP32 is only where it was named, or is all that there is: it was never the faster one.
 
     Raises:
-        InputError: the bundle holds nothing for TensorRT, or not that precision.
+        InputError: the bundle has nothing for TensorRT, or not that precision.
     """
     if precision != AUTO:
         bundle.onnx_path(precision, target="tensorrt")  # refuses what is not there, by name

@@ -26,7 +26,7 @@ class Rules:
     Args:
         budget: limits per step and for the whole.
         unsure_below: a confidence below this is `unsure`.
-        bits: how many bits of 16-bit frames carry the image, in place of the contract's.
+        bits: how many bits of 16-bit frames are used, in place of the contract's.
     """
 
     budget: Budget = field(default_factory=Budget)

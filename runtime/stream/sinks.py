@@ -32,7 +32,7 @@ class Sink(ABC):
     def emit(self, verdict: Verdict) -> None:
         """Take a verdict. Never raises: what goes wrong later is the sink's to count."""
 
-    def close(self) -> None:  # noqa: B027 - most sinks hold nothing
+    def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken."""
 
 

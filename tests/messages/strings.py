@@ -114,15 +114,14 @@ def templates() -> Iterator[tuple[str, str]]:
 
 
 def _docstring_nodes(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Strings that stand alone: of modules, classes and functions, and those below constants."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                yield first.value
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            yield node.value
 
 
 def _called(node: ast.Call) -> str:

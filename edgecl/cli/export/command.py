@@ -108,7 +108,7 @@ def bundle_path(run: Path, out: Path | None) -> Path:
     """Return the bundle's path: `out` with its suffix, by default the run's name in this folder.
 
     Raises:
-        InputError: `out` is no name for a folder.
+        InputError: `out` is not a name for a folder.
     """
     if out is None:
         return Path(run.resolve().name + SUFFIX)

@@ -166,7 +166,8 @@ def command(
         first = failures[0]
         raise GateError(
             f"{len(failures)} of {summary['total']} runs failed (first: {first.cell}: "
-            f"{first.reason}); the results of the others are in {page}"
+            f"{first.reason}); the results of the others are in {page}",
+            hint="fix the cause, then run the same command again: it repeats only the failed runs",
         )
 
 

@@ -1,4 +1,4 @@
-"""The end of a run: the test part touched, once, and all written; or a loss that is no number."""
+"""The end of a run: the test part touched, once, and all written; or a non-finite loss."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def conclude(
         What result.json holds.
 
     Raises:
-        InputError: an answer is no number.
+        InputError: an output is not finite.
     """
     dataset, test = prepared.dataset, prepared.split.test
     try:

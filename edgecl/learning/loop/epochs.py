@@ -36,7 +36,7 @@ class EpochResult:
 
 
 class DivergedError(ArithmeticError):
-    """A value that is no number any more, or too large to reckon with.
+    """Raised for a value that is not finite, or too large to compute with.
 
     Args:
         step: the first step of the epoch, from 1, that had one; None where no step was made.

@@ -77,7 +77,7 @@ class Monitor:
         """Measure the frozen encoder on the validation part, by both measures.
 
         Raises:
-            DivergedError: on all ranks, where an embedding is no number.
+            DivergedError: on all ranks, where an embedding is not finite.
         """
         return self._measured(lambda: self._frozen_accuracies(backbone))
 
@@ -94,7 +94,7 @@ class Monitor:
         """Loss and accuracy on the validation part.
 
         Raises:
-            DivergedError: on all ranks, where an answer or the loss is no number.
+            DivergedError: on all ranks, where an output or the loss is not finite.
         """
         return self._measured(lambda: self._validate(classifier))
 

@@ -34,7 +34,7 @@ class GpuDevice:
 
 
 class Handle:
-    """Something of the driver's. `close` frees it, and a second `close` does nothing."""
+    """Resource of the driver. `close` frees it, and a second `close` does nothing."""
 
     def __init__(self, free: Callable[[], None]) -> None:
         self._free: Callable[[], None] | None = free

@@ -116,7 +116,7 @@ class GraphCapture:
         try:
             work()
         except BaseException:
-            # The stream must leave capture; what it captured up to here is of no use.
+            # The stream must leave capture; what it captured up to here is useless.
             with suppress(GpuError):
                 captured = self._call("cuStreamEndCapture", stream.handle)
                 if int(captured):

@@ -214,7 +214,7 @@ def no_images(folder: Path, notes: Sequence[str] = (), *, hint: str) -> InputErr
 
 
 def all_contained(names: Sequence[PurePosixPath]) -> bool:
-    """Whether every image lies in a folder that is no class, such as `train` or `images`."""
+    """Whether every image lies in a folder that is not a class, such as `train` or `images`."""
     return bool(names) and all(
         len(name.parts) > 1 and _plain(name.parts[0]) in CONTAINERS for name in names
     )

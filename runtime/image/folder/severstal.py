@@ -246,7 +246,7 @@ def _image_and_class(row: Mapping[str, str | None], *, old: bool) -> tuple[str, 
 
 
 def _columns(path: Path) -> list[str]:
-    """The table's first line; empty where there is none, or it is no text."""
+    """The table's first line; empty where there is none, or it is not text."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
             return next(csv.reader(stream), [])

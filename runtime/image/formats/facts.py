@@ -17,7 +17,7 @@ class Facts:
     Args:
         kind: the format's name.
         maxval: the value of white, where the file says one; None where it is 255, or where the
-            file does not say how many of its 16 bits carry the image.
+            file does not say how many of its 16 bits are used.
         inverted: 0 is white, which OpenCV leaves so in samples of more than 8 bits.
         orientation: EXIF's number from 1 to 8 that decoding leaves to us; 1 is upright.
         unmultiplied: a changed copy of the bytes that makes OpenCV leave the colours of

@@ -128,7 +128,7 @@ def inspect(data: bytes) -> Facts:
     """Read the structure of an encoded image.
 
     Raises:
-        FrameError: it is no image of a kind that is read, it is not whole, or its form is not
+        FrameError: it is not an image of a supported kind, it is not whole, or its form is not
             decoded.
     """
     if not data:
