@@ -116,7 +116,7 @@ def test_too_small_a_set_is_refused_with_the_reason(method, count, images, class
 
 def test_a_small_set_carries_a_note():
     assert "31 calibration images are few" in chosen("random", 31).note
-    assert "9 images are few" in chosen("coverage", 64, images=9).note
+    assert "9 calibration images are few" in chosen("coverage", 64, images=9).note
     assert chosen("stratified", 32).note == judge_size(500, 6) == ""
 
 

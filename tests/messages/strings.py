@@ -101,7 +101,7 @@ def docstrings() -> Iterator[tuple[str, str]]:
     """Every docstring of the packages: place and text."""
     for name, tree in sources():
         for node in _docstring_nodes(tree):
-            yield f"{name}:{node.lineno}", node.value
+            yield f"{name}:{node.lineno}", str(node.value)
 
 
 def templates() -> Iterator[tuple[str, str]]:

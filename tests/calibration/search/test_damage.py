@@ -60,5 +60,5 @@ def test_other_shapes_are_refused():
     two, none = np.zeros((2, 3), np.float32), np.zeros((0, 3), np.float32)
     with pytest.raises(ValueError, match="images"):
         measure_damage(two, two[:, :2], np.zeros(2, np.int64))
-    with pytest.raises(ValueError, match="calibration set is empty"):
+    with pytest.raises(ValueError, match="0 images"):
         measure_damage(none, none, np.zeros(0, np.int64))

@@ -44,7 +44,7 @@ def test_invalid_fails_only_where_that_was_asked_for(make_bundle, tmp_path):
     ("options", "problem"),
     [
         (["--precision", "int4"], "has no int4"),
-        (["--engine", "warp"], "no engine 'warp'"),
+        (["--engine", "warp"], "unknown engine 'warp'"),
         (["--frame-size", "40"], "HEIGHTxWIDTH"),
         (["--frames", "0"], "0 is not in the range"),
     ],

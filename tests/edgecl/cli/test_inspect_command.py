@@ -90,7 +90,7 @@ def test_what_the_gate_measured_and_what_was_done_to_the_graph(make_bundle, capf
     for part in (
         "gate: at most 0.5 points of accuracy and 2% escapes, on 270 validation images",
         "3/240 3.6%",
-        "calibrated: entropy, 64 images, left in floating point: classifier.0",
+        "calibrated: entropy, 64 images, kept in floating point: classifier.0",
         "rewrites: gray-input, shuffle-free",
         "signature: none",
     ):

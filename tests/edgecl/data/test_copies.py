@@ -77,7 +77,7 @@ def test_copies_on_two_sides_are_counted():
     some = images([1, 2, 1, 3, 3, 4], "abcdef")
     split = Split(np.array([0, 1]), np.array([3]), np.array([2, 4, 5]))
     (note,) = copies_across(some, split, find_copies(some.images))
-    assert note.startswith("2 of 3 test images are copies")
+    assert note.startswith("2 of 3 test images are pixel-by-pixel copies")
     assert note.endswith("(first: 2.png, a copy of 0.png)")
     assert not copies_across(some, split, np.arange(6))
 
