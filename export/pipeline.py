@@ -1,4 +1,4 @@
-"""One trained classifier → a bundle whose every precision has passed the gate."""
+"""Export of one trained classifier to a bundle whose every precision has passed the gate."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _Export:
         self._report = report
         self._done = 0
         self._escapes: dict[str, Any] = {}
-        report("export", 0, self._steps, "the trained model's answers")
+        report("export", 0, self._steps, "running the trained model")
         self._reference = Reference(
             _numbers(trained_answers(job.trained, job.validation.images).probabilities),
             job.validation,
@@ -118,14 +118,14 @@ class _Export:
         self._report("export", self._done, self._steps, text)
 
     def make(self) -> None:
-        """All artefacts that were asked for, each proven."""
+        """Make and prove all artefacts that were asked for."""
         raw = self._graph("fp32")
         fp32, applied = self._rewritten(raw)
         if not self._prove("fp32", fp32, applied):
             raise GateError(
-                f"the exported FP32 graph fails the gate, nothing was written: "
+                "the exported FP32 graph fails the gate, so nothing was written: "
                 f"{self.outcome.refused['fp32']}",
-                hint="report this: the export itself is wrong",
+                hint="please report this: it is a bug in the export",
             )
         wants = set(self.job.precisions)
         if not wants & {"fp16", "int8"}:
@@ -243,8 +243,9 @@ class _Export:
             self.outcome.golden = GoldenImages(images[rows][:, None], sure[rows])
         else:
             self.outcome.notes.append(
-                "no golden images: on none did all that ships come close to the trained model, "
-                "so the box cannot tell whether it answers as it did here"
+                "no golden images: no image gives the trained model's result in all "
+                "shipped precisions, so the target cannot check its results against the "
+                "export"
             )
 
     def _engines(self, name: str) -> tuple[str, ...]:
@@ -258,7 +259,7 @@ class _Export:
 
 
 def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What an artefact answers, float32 N×C; TensorRT's as its Q/DQ stand."""
+    """Run an artefact, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
     if name == INT8_TENSORRT:
         found = emulate(onnx.load(path), images, threads=default_threads())
         return found.probabilities
@@ -266,13 +267,13 @@ def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> N
 
 
 def _reason_of_change(proof: Proof) -> str:
-    """Why an FP32 graph may not ship although its labels are right; empty where it may."""
+    """Explain why an FP32 graph may not ship although its labels are right; empty where it may."""
     engine, worst = max(proof.engines.items(), key=lambda item: item[1].max_abs_diff)
     if worst.max_abs_diff <= LARGEST_FP32_CHANGE:
         return ""
     return (
-        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}, where the same arithmetic "
-        f"in another order changes it by less than {LARGEST_FP32_CHANGE:g}"
+        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}; reordered "
+        f"arithmetic alone changes it by less than {LARGEST_FP32_CHANGE:g}"
     )
 
 
@@ -280,8 +281,8 @@ def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
     if wrong:
         raise InputError(
-            f"the trained network itself answers {wrong} of {len(probabilities)} validation "
-            f"images with values that are no numbers",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the trained network outputs NaN or infinite values for {wrong} of "
+            f"{len(probabilities)} validation images",
+            hint="its weights are damaged or training diverged; train it again",
         )
     return probabilities

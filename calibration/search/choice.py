@@ -1,4 +1,4 @@
-"""Which algorithm gives the ranges: the one that loses least on validation."""
+"""Choice of the calibration algorithm: the one that loses least on validation."""
 
 from __future__ import annotations
 

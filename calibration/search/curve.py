@@ -1,4 +1,4 @@
-"""How many images are enough to calibrate on."""
+"""Curve of INT8 accuracy against the number of calibration images."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Point:
     draws: tuple[Damage, ...]
 
     def mean(self, quantity: str) -> float:
-        """Of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
+        """Mean of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
         return float(np.mean(self._values(quantity)))
 
     def spread(self, quantity: str) -> float:
@@ -156,7 +156,7 @@ def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) 
 
 
 def _standard_error(smaller: Point, larger: Point, quantity: str) -> float:
-    """Of the difference of two means; a single large set is taken to scatter like small ones."""
+    """Standard error of a difference of means; one large set is taken to scatter like others."""
     spread = smaller.spread(quantity)
     other = larger.spread(quantity) if len(larger.draws) > 1 else spread
     return math.hypot(spread / math.sqrt(len(smaller.draws)), other / math.sqrt(len(larger.draws)))

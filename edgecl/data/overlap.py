@@ -171,7 +171,7 @@ class Correlator:
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """What an image brings to every pair: as the first of it (ahead) and as the second."""
+    """Spectrum and sums of an image, as the first of a pair (ahead) and as the second."""
 
     spectrum: NDArray[np.complex64]
     sum_ahead: NDArray[np.float32]
@@ -214,7 +214,7 @@ def _strongest(
     scores: NDArray[np.float32],
     fresh: list[tuple[NDArray[np.int64], NDArray[np.float32]]],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Each key once, with its highest score."""
+    """Return each key once, with its highest score."""
     keys = np.concatenate([keys, *(key for key, _ in fresh)])
     scores = np.concatenate([scores, *(score for _, score in fresh)])
     order = np.lexsort((-scores, keys))

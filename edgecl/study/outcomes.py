@@ -1,4 +1,4 @@
-"""From a study's run directories to what each condition answered, image by image."""
+"""Collection of each condition's predictions, image by image, from a study's run directories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one condition answered over all its seeds, folds and draws.
+    """Predictions of one condition over all its seeds, folds and draws.
 
     Args:
         condition: which.
@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PretrainingSpeed:
-    """How quickly an encoder was pretrained.
+    """Speed of an encoder's pretraining.
 
     Args:
         step_seconds: median time of a step, two views of a batch.
@@ -184,7 +184,7 @@ def _predictions(run: Path) -> list[dict[str, str]]:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
     return rows
 
@@ -195,7 +195,7 @@ def _metrics(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
 
 

@@ -50,7 +50,7 @@ def work_together(study: Study, folder: Path, report: Report, *, processes: int)
                     failures |= {failure.cell: failure for failure in answer.recv()}
                 except EOFError as error:
                     raise EdgeclError(
-                        "a process of the study died", hint="run it again to go on where it stood"
+                        "a process of the study died", hint="run the same command again to continue"
                     ) from error
                 running.pop(answer).join()
     finally:

@@ -95,18 +95,18 @@ def require_own_place(out: Path) -> None:
         if out.is_dir():
             if any(out.iterdir()) and not (out / MANIFEST).is_file():
                 raise InputError(
-                    f"{out} holds things that are not of a bundle, and they would be lost",
-                    hint="name another --out, or move that folder away",
+                    f"{out} contains files that are not part of a bundle and would be lost",
+                    hint="choose another --out, or move that folder",
                 )
         elif out.exists() or out.is_symlink():
             raise InputError(
-                f"{out} is a file, not a bundle", hint="name another --out, or remove that file"
+                f"{out} is a file, not a bundle", hint="choose another --out, or delete that file"
             )
         above = next(folder for folder in out.absolute().parents if folder.exists())
         if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{above} is a file")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"{above} may not be written to")
+            raise PermissionError(errno.EACCES, f"{above} is not writable")
 
 
 def _manifest(
@@ -176,6 +176,6 @@ def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
 
 
 def _measured(outcome: Outcome, name: str) -> dict[str, Any]:
-    """What was measured of an artefact; nothing of one that could not be made."""
+    """Return the measurements of an artefact; empty for one that could not be made."""
     comparison = outcome.comparisons.get(name)
     return {} if comparison is None else asdict(comparison)

@@ -16,7 +16,7 @@ CAPABILITIES = ("7.5", "8.6")
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a compilation.
+    """Result of a trial compilation.
 
     Args:
         builder: name and version of what compiled; empty where nothing is installed that could.

@@ -1,4 +1,4 @@
-"""How one network becomes INT8: calibration images, ranges, and the layers left in float."""
+"""Quantisation of a network to INT8: calibration images, ranges, and layers left in float."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from export.stages.proving import Reference
 
 @dataclass(frozen=True)
 class Int8Plan:
-    """What was decided, and what was measured to decide it.
+    """Decisions on INT8, and the measurements behind them.
 
     Args:
         record: what goes into calibration.json.
@@ -36,7 +36,7 @@ class Int8Plan:
 
     @property
     def ranges(self) -> Ranges:
-        """By tensor of the FP32 graph."""
+        """Ranges by tensor of the FP32 graph."""
         return self.record.ranges
 
     def nodes_of(self, model: onnx.ModelProto) -> list[str]:
@@ -44,7 +44,7 @@ class Int8Plan:
         return nodes_of(weighted_layers(model), self.kept)
 
     def summary(self) -> dict[str, Any]:
-        """What the manifest says of the calibration."""
+        """Return the calibration's part of the manifest."""
         return {
             "algorithm": self.record.method,
             "selection": self.record.selection,

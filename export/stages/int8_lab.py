@@ -31,7 +31,7 @@ from export.stages.proving import Reference
 from runtime.session.opening import default_threads, installed_engines
 
 MOST_CANDIDATES = 4096
-"""So many images, drawn at random, are looked at for coverage; more would take minutes."""
+"""Number of random images considered for coverage; more would take minutes."""
 MOST_TRIAL_IMAGES = 1000
 """Validation images on which layers and algorithms are tried; the gate takes all."""
 CURVE_IMAGES = 512
@@ -106,7 +106,7 @@ class Int8Lab:
         return candidates.take(selected.rows), [selected.note] if selected.note else []
 
     def observe(self, dataset: DataPart) -> Observation:
-        """What every activation holds on them."""
+        """Observe every activation on the calibration images."""
         return observe_cached(
             self._fp32,
             dataset.images,
@@ -116,7 +116,7 @@ class Int8Lab:
         )
 
     def choose_ranges(self, observation: Observation) -> None:
-        """By the algorithm that was asked for, or by that which loses least."""
+        """Return the ranges by the requested algorithm, or by the one that loses least."""
         if self.method == AUTO:
             choice = choose_method(
                 lambda method: self._answers(ranges_of(observation, method)),
@@ -163,7 +163,7 @@ class Int8Lab:
         found = fewest_in_float(order, satisfies)
         if not found.holds:
             self.notes.append(
-                "the gate refuses INT8 even with every layer with weights in floating point"
+                "the gate rejects INT8 even with every weighted layer in floating point"
             )
             return
         self.kept += found.layers
@@ -221,7 +221,7 @@ class Int8Lab:
         return not reason_to_refuse(self._reference.against(answers), self._reference.limits)
 
     def _answers(self, ranges: Ranges, kept: Collection[str] | None = None) -> NDArray[np.float32]:
-        """Of the CPU's form on the trial images: both forms share the ranges."""
+        """Measure the CPU's form on the trial images: both forms share the ranges."""
         nodes = self._nodes(self._fp32, self.kept if kept is None else kept)
         model = quantize_for_cpu(self._fp32, ranges, keep=nodes)
         return model_answers(model, self._trial.part.images, self._scratch)

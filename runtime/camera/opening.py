@@ -1,4 +1,4 @@
-"""From what stands behind `--camera` to a camera."""
+"""Opening of the camera behind `--camera`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class FallbackSession(Session):
 
     def __init__(self, first: Session, second: Session, report: Callable[[str], None]) -> None:
         if first.contract != second.contract:
-            raise ValueError("both sessions must be of one model")
+            raise ValueError("both sessions must run the same model")
         self.contract = first.contract
         self.active = first
         self._first = first
@@ -70,4 +70,4 @@ class FallbackSession(Session):
         if self.active is self._second:
             raise error
         self.active = self._second
-        self._report(f"{error.problem}; from here on {self._second.describe()}")
+        self._report(f"{error.problem}; continuing with {self._second.describe()}")

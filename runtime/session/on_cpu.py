@@ -108,7 +108,7 @@ def open_on_cpu(
         if refused and not kept:
             raise refused[0]
         for refusal in refused:
-            report(f"left out: {refusal.problem}")
+            report(f"skipped: {refusal.problem}")
         stack.pop_all()
     return kept
 
@@ -122,7 +122,7 @@ def _files(
         if path.is_file() and path.suffix == ".onnx":
             label = _precision_of(path) if precision == AUTO else precision
             return [(label, engine, path) for engine in engines]
-        raise InputError(f"there is no model {path}", hint="make one with 'edgecl export'")
+        raise InputError(f"no model found at {path}", hint="make one with 'edgecl export'")
     held = {engine: source.precisions_for(engine) for engine in engines}
     if precision != AUTO and not any(precision in found for found in held.values()):
         source.onnx_path(precision, target=engines[0])  # says why not
@@ -143,7 +143,7 @@ def _engines(engine: str) -> tuple[str, ...]:
         return installed_engines()
     if engine not in installed_engines():
         raise InputError(
-            f"the engine {engine} is not installed", hint=f"install it: {ENGINES[engine].install}"
+            f"engine {engine} is not installed", hint=f"install it: {ENGINES[engine].install}"
         )
     return (engine,)
 

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 PROBE_SECONDS = 0.4
-"""How long each candidate runs, at most, when the fastest is looked for."""
+"""Maximum run time of each candidate when the fastest is looked for, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +132,14 @@ def open_fastest(
     except EdgeclError as error:
         if device == GPU:
             raise InputError(f"--device gpu: {error.problem}", hint=error.hint) from error
-        report(f"inference on the processor: {error.problem}")
+        report(f"running inference on the CPU: {error.problem}")
         return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
     if device == GPU:
         return session, table
     try:
         second = _behind(source, session.precision, precision, threads, report)
     except EdgeclError as error:
-        report(f"nothing stands behind the GPU: {error.problem}")
+        report(f"no CPU fallback for the GPU: {error.problem}")
         return session, table
     except BaseException:
         session.close()
@@ -161,7 +161,7 @@ def _behind(
     except EdgeclError as error:
         if asked != AUTO or first == AUTO:
             raise
-        report(f"behind the GPU {first} is left out: {error.problem}")
+        report(f"no CPU fallback in {first}: {error.problem}")
     return _fastest(open_on_cpu(source, AUTO, AUTO, threads, report))[0]
 
 
@@ -173,8 +173,8 @@ def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bu
         return load_bundle(Path(source))
     if device == GPU:
         raise InputError(
-            f"--device gpu: engines are built from bundles, {source} is a lone file",
-            hint="give the bundle, or a built .engine file",
+            f"--device gpu: engines are built from bundles, but {source} is a single file",
+            hint="pass the bundle, or a built .engine file",
         )
     return source
 
@@ -190,7 +190,7 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
             medians = _probe(sessions)
         except FrameError as error:
             raise InputError(
-                f"the model does not run: {error}", hint="look at 'edgecl doctor'"
+                f"the model cannot run: {error}", hint="run 'edgecl doctor' for details"
             ) from error
         stack.pop_all()
     table = sorted(
@@ -210,8 +210,8 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
 def _require_engine(engine: str) -> None:
     if engine not in (AUTO, TENSORRT, *ENGINES):
         raise InputError(
-            f"there is no engine {engine!r}",
-            hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+            f"unknown engine {engine!r}",
+            hint=f"choose from {', '.join((*ENGINES, TENSORRT))}",
         )
 
 

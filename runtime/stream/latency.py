@@ -66,7 +66,7 @@ class Histogram:
         return self.percentiles([share])[0]
 
     def percentiles(self, shares: list[float]) -> list[float]:
-        """Several of them in one pass over the buckets; 0 where nothing was recorded."""
+        """Return several quantiles in one pass over the buckets; 0 where nothing was recorded."""
         if self.count == 0:
             return [0.0 for _ in shares]
         counts: NDArray[np.uint64] = np.frombuffer(self._counts, np.uint64)

@@ -26,7 +26,7 @@ _REFRESH_S = 0.4
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stream ended.
+    """Outcome of a stream.
 
     Args:
         snapshot: the accounts.
@@ -77,14 +77,14 @@ class Stream:
         )
 
     def opening_line(self) -> str:
-        """What was chosen, why, and what it will judge."""
+        """Describe the chosen session, the reason, and what it will judge."""
         line = f"{self.model.name}: {self.session.describe()}"
         if self.candidates:
             best, *others = self.candidates
             line += f", {best.median_ms:.2f} ms"
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
-        policy = "every frame" if self.settings.every_frame else "the newest frame"
+        policy = "every frame" if self.settings.every_frame else "the latest frame"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
     def summary(self, outcome: Outcome) -> dict[str, Any]:

@@ -231,7 +231,7 @@ class Training:
         return rate
 
     def _rng(self, stage: str) -> np.random.Generator:
-        """Each epoch's randomness comes from its number: a resumed run draws the same."""
+        """Return the epoch's generator, seeded from its number: a resumed run draws the same."""
         numbers = [self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch]
         self.ranks.reseed(numbers)
         return np.random.default_rng(numbers)
@@ -278,7 +278,7 @@ class Training:
         self.ranks.require_same(
             [self.journal.stage, self.journal.epoch],
             f"epochs in {self.run}",
-            hint="let all ranks see the same run directory",
+            hint="make sure that all ranks see the same run directory",
         )
         for module in (self.networks.projector, self.networks.classifier):
             self.ranks.copy_first(module)

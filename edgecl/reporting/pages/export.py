@@ -17,7 +17,7 @@ from edgecl.reporting.plots.calibration_curve import calibration_curve, curve_te
 Entry = Mapping[str, Any]
 
 FIRST_LAYERS = 20
-"""So many layers are shown at once; the others unfold."""
+"""Number of layers that are shown at once; the others unfold."""
 
 _ORIGIN = ("run", "encoder", "method", "image_size", "data", "split", "seed")
 _CALIBRATION = ("algorithm", "method", "selection", "images")

@@ -103,12 +103,12 @@ def embedding_legend(points: Sequence[Point], labels: Sequence[str]) -> list[Ent
     """An entry per class, and one for the rings."""
     entries = point_entries((label, "") for label in labels)
     if any(not point.right for point in points):
-        entries.append(Entry("ink", "ring", "answered wrongly"))
+        entries.append(Entry("ink", "ring", "misclassified"))
     return entries
 
 
 def embedding_text(result: Mapping[str, Any], points: Sequence[Point], numbered: bool) -> str:
-    """What the plot is, and what must not be read into it."""
+    """Describe the plot, and what must not be read into it."""
     made = result.get("embedding")
     made = made if isinstance(made, Mapping) else {}
     shown, count = len(points), number(made.get("of"))
@@ -121,14 +121,14 @@ def embedding_text(result: Mapping[str, Any], points: Sequence[Point], numbered:
     perplexity = number(made.get("perplexity"))
     if made.get("method") == "PCA":
         text += (
-            "on the two first principal components: what differs in the other directions cannot "
-            "be seen."
+            "on the first two principal components: differences in other directions are "
+            "not visible."
         )
     else:
         scale = f", perplexity {perplexity:g}" if perplexity is not None else ""
         text += (
-            f"laid out by t-SNE{scale}. Neighbours here are neighbours to the network; the sizes "
-            "of clusters and the distances between them mean little."
+            f"laid out by t-SNE{scale}. Neighbours here are neighbours to the network; "
+            "cluster sizes and distances between clusters mean little."
         )
     if numbered:
         text += " The numbers are those of the images above."
