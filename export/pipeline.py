@@ -20,7 +20,7 @@ from export.engine.trial import Trial, try_compiling
 from export.gate.answers import exported_answers, trained_answers
 from export.gate.decision import caveat
 from export.gate.escapes import with_thumbnails
-from export.job import Job, Report
+from export.job import Job
 from export.outcome import Artefact, Outcome
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.emulation import emulate
@@ -40,6 +40,7 @@ from export.stages.proving import (
 from runtime.artifact.bundle import Precision
 from runtime.errors import GateError, InputError
 from runtime.files.atomic import explained
+from runtime.progress import StageProgress
 from runtime.session.golden import GoldenImages
 from runtime.session.opening import default_threads, installed_engines
 
@@ -59,7 +60,7 @@ LARGEST_FP32_CHANGE = 1e-3
 def export_bundle(
     job: Job,
     out: Path,
-    report: Report,
+    report: StageProgress,
     *,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
@@ -92,7 +93,7 @@ def export_bundle(
 class _Export:
     """The artefacts of one job, made one after the other in a scratch folder."""
 
-    def __init__(self, job: Job, scratch: Path, report: Report) -> None:
+    def __init__(self, job: Job, scratch: Path, report: StageProgress) -> None:
         self.job = job
         self.outcome = Outcome(notes=list(job.notes))
         self.artefacts: dict[str, Artefact] = {}

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from calibration.observation import Observation, merged_observations
 from calibration.search.damage import Damage, measure_damage
+from runtime.progress import Say
 
 # Images per block, and of the smallest sets.
 BLOCK = 8
 DRAWS = 5
 LEAST_DB = 1.0
 _HIGHEST_DB = 120.0
-
-Report = Callable[[str], None]
-"""Called with what is being measured."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def measure_curve(
     reference: NDArray[np.float32],
     targets: NDArray[np.int64],
     draws: int = DRAWS,
-    report: Report | None = None,
+    report: Say | None = None,
 ) -> Curve:
     """Calibrate on sets of one block, two, four and so on, and at last on all of them.
 

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.search.damage import Damage, measure_damage
+from runtime.progress import NotedProgress
 
 EVALUATIONS = 48
-
-Report = Callable[[int, int, str], None]
-"""Called with (done, total, layer) as layers are measured."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def measure_sensitivity(
     *,
     reference: NDArray[np.float32],
     targets: NDArray[np.int64],
-    report: Report | None = None,
+    report: NotedProgress | None = None,
 ) -> list[LayerDamage]:
     """Quantise one layer at a time.
 

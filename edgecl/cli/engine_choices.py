@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.errors import InputError
+from runtime.progress import Say, StageProgress
 
 if TYPE_CHECKING:
     from export.engine.builder import BuildOptions
     from runtime.artifact.bundle import Bundle
-
-Say = Callable[[str], None]
-Report = Callable[[str, int, int, str], None]
 
 MIB = 2**20
 
@@ -99,7 +97,9 @@ def require_builder(values: Mapping[str, Any]) -> None:
         ) from error
 
 
-def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) -> list[Path]:
+def build_asked(
+    out: Path, values: Mapping[str, Any], report: StageProgress, say: Say
+) -> list[Path]:
     """Build the engines of a new bundle, if they were asked for.
 
     FP32 gets one only where it was named, or is all that there is.
@@ -130,7 +130,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
 
 
 def engine_builder(
-    values: Mapping[str, Any], report: Report, say: Say, *, own_only: bool
+    values: Mapping[str, Any], report: StageProgress, say: Say, *, own_only: bool
 ) -> Callable[[Bundle, str], Path]:
     """What a session asks for the engine of a bundle and precision; it is built the first time.
 

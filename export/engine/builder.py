@@ -13,8 +13,9 @@ from export.engine.modules import (
     title,
 )
 from export.engine.parsing import parse
-from export.engine.progress import Report, build_monitor, interruptible, silent
+from export.engine.progress import build_monitor, interruptible, silent
 from runtime.errors import InputError
+from runtime.progress import StageProgress
 from runtime.session.tensorrt.log import LogLine, recording
 
 BUILDER_LEVELS = range(6)
@@ -97,7 +98,7 @@ def build_engine(
     *,
     timing_cache_data: bytes = b"",
     where: str = "the graph",
-    report: Report = silent,
+    report: StageProgress = silent,
 ) -> Engine:
     """Compile an ONNX graph.
 
@@ -149,7 +150,7 @@ def build_engine(
 
 
 def _build(
-    trt: Any, builder: Any, network: Any, config: Any, report: Report, where: str
+    trt: Any, builder: Any, network: Any, config: Any, report: StageProgress, where: str
 ) -> Any | None:
     with interruptible() as cancelled:
         monitor = build_monitor(trt, f"building {where}", report, cancelled)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from runtime.camera.address import Kind, Source, sort_source
@@ -15,6 +14,7 @@ from runtime.camera.video import VideoCamera
 from runtime.errors import InputError
 from runtime.image.decode import SUFFIXES
 from runtime.image.formats.kinds import READ, SNIFFED, image_kind
+from runtime.progress import Say
 from runtime.secrets import redact
 
 DEMO_FPS = 30.0
@@ -25,7 +25,7 @@ def open_camera(
     *,
     fps: float | None = None,
     seed: int = 0,
-    report: Callable[[str], None] = lambda text: None,
+    report: Say = lambda text: None,
 ) -> Camera:
     """Open a source of frames.
 
@@ -60,7 +60,7 @@ def open_camera(
     return PacedCamera(camera, fps)
 
 
-def _open(found: Source, report: Callable[[str], None], *, web: bool) -> Camera:
+def _open(found: Source, report: Say, *, web: bool) -> Camera:
     if found.kind is Kind.STORED:
         return _open_stored(found.path)
     fetched, may_end = open_fetched(found.text, _open_stored) if web else (None, False)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.learning.config import TrainConfig
-    from edgecl.learning.run.preparation import Report
+    from runtime.progress import StageProgress
 
 ENCODERS = ("convnet", "shufflenet")
 STREAMED = "shufflenet"
@@ -134,7 +134,7 @@ def _prepare(out: Path) -> None:
     write_text(out / MARKER, "Made by 'edgecl demo', which replaces this folder.\n")
 
 
-def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained:
+def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> Trained:
     from edgecl.exporting.job import ExportChoices, job_of_run
     from edgecl.learning.run.runner import train_run
     from edgecl.reporting.pages.export import render_export
@@ -201,7 +201,7 @@ def _stream(
     return summary
 
 
-def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[dict[str, Any], Path]:
+def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[dict[str, Any], Path]:
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, write_report
 

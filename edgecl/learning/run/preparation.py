@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -22,13 +22,11 @@ from edgecl.learning.run.sources import Source
 from runtime.errors import InputError
 from runtime.image.folder.notes import notes_on
 from runtime.image.folder.walk import LeftOut
+from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50
 # More files that could not be decoded than these are told of by reason, not one by one.
 MOST_SKIPPED = 3
-
-Report = Callable[[str, int, int, str], None]
-"""Called with (stage, done, total, text) as work goes on."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Prepared:
         }
 
 
-def prepare(config: TrainConfig, report: Report, source: Source | None = None) -> Prepared:
+def prepare(config: TrainConfig, report: StageProgress, source: Source | None = None) -> Prepared:
     """Read, group and split the data that `config` names. The same choices give the same parts.
 
     Args:
@@ -233,7 +231,7 @@ def _held_out(dataset: ImageSet, split: Split) -> NDArray[np.uint8]:
     return dataset.images[np.concatenate((split.validation, split.test))]
 
 
-def _labelled(config: TrainConfig, source: Source, report: Report) -> ImageSet:
+def _labelled(config: TrainConfig, source: Source, report: StageProgress) -> ImageSet:
     what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
     images = source.labelled(config, lambda done, total: report("data", done, total, what))
     if config.groups:
@@ -247,7 +245,7 @@ def _extra(
     dataset: ImageSet,
     split: Split,
     notes: list[str],
-    report: Report,
+    report: StageProgress,
 ) -> NDArray[np.uint8]:
     what = "reading unlabelled images"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
