@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,7 +145,7 @@ def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
             time.sleep(POLL_SECONDS)
 
 
-def _within(report: StageProgress, name: str, done: int, total: int) -> Callable[..., None]:
+def _within(report: StageProgress, name: str, done: int, total: int) -> StageProgress:
     short = name.partition("/")[2]
 
     def step(stage: str, at: int, of: int, text: str) -> None:
