@@ -29,7 +29,7 @@ class Artefact:
 
 
 @dataclass
-class Outcome:
+class ExportOutcome:
     """What came of an export.
 
     Args:

@@ -16,12 +16,12 @@ from calibration.selection import order_stratified
 from export import rewrites
 from export.bundle.golden import choose_golden
 from export.bundle.manifest import Page, write_bundle
-from export.engine.trial import Trial, try_compiling
+from export.engine.trial import CompileTrial, try_compiling
 from export.gate.answers import exported_answers, trained_answers
 from export.gate.decision import caveat
 from export.gate.escapes import with_thumbnails
 from export.job import Job
-from export.outcome import Artefact, Outcome
+from export.outcome import Artefact, ExportOutcome
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.lint import require_clean
@@ -64,7 +64,7 @@ def export_bundle(
     *,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
-) -> Outcome:
+) -> ExportOutcome:
     """Export, compare, and write the bundle `out`, whole or not at all.
 
     A precision that fails the gate is left out and named in the outcome and the manifest.
@@ -95,7 +95,7 @@ class _Export:
 
     def __init__(self, job: Job, scratch: Path, report: StageProgress) -> None:
         self.job = job
-        self.outcome = Outcome(notes=list(job.notes))
+        self.outcome = ExportOutcome(notes=list(job.notes))
         self.artefacts: dict[str, Artefact] = {}
         self.plan: Int8Plan | None = None
         self._scratch = scratch
@@ -199,7 +199,7 @@ class _Export:
         else:
             own = OWN_ENGINE.get(name)
             proof = prove(path, name, self._reference, (own,) if own else None)
-        trial = Trial()
+        trial = CompileTrial()
         if name in ("fp16", INT8_TENSORRT):
             trial = try_compiling(model.SerializeToString(), where=path.name)
         if name == "fp32":

@@ -21,7 +21,7 @@ _HIGHEST_DB = 120.0
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """Several calibrations on as many images each.
 
     Args:
@@ -61,7 +61,7 @@ class Curve:
         images: validation images that decided.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
     enough: int | None
     images: int
 
@@ -116,11 +116,11 @@ def measure_curve(
         while waiting:
             whole = merged_observations(waiting.pop(), whole)
         measure(whole)
-    points = tuple(Point(images, tuple(measured[images])) for images in sorted(measured))
+    points = tuple(CurvePoint(images, tuple(measured[images])) for images in sorted(measured))
     return Curve(points, enough(points, len(targets)), len(targets))
 
 
-def enough(points: Sequence[Point], images: int) -> int | None:
+def enough(points: Sequence[CurvePoint], images: int) -> int | None:
     """The smallest size after which accuracy, agreement and logits change no more.
 
     A change counts where it is larger than one validation image (of the logits: than 1 dB) and
@@ -142,7 +142,7 @@ def enough(points: Sequence[Point], images: int) -> int | None:
     return None
 
 
-def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) -> bool:
+def _steady(point: CurvePoint, larger: Sequence[CurvePoint], quantity: str, least: float) -> bool:
     scatter = max(other.spread(quantity) for other in larger)
     if point.spread(quantity) > max(least, 2 * scatter):
         return False
@@ -153,7 +153,7 @@ def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) 
     )
 
 
-def _standard_error(smaller: Point, larger: Point, quantity: str) -> float:
+def _standard_error(smaller: CurvePoint, larger: CurvePoint, quantity: str) -> float:
     """Of the difference of two means; a single large set is taken to scatter like small ones."""
     spread = smaller.spread(quantity)
     other = larger.spread(quantity) if len(larger.draws) > 1 else spread

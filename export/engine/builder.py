@@ -73,7 +73,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True)
-class Engine:
+class BuiltEngine:
     """What came of a build.
 
     Args:
@@ -99,7 +99,7 @@ def build_engine(
     timing_cache_data: bytes = b"",
     where: str = "the graph",
     report: StageProgress = silent,
-) -> Engine:
+) -> BuiltEngine:
     """Compile an ONNX graph.
 
     Args:
@@ -140,7 +140,7 @@ def build_engine(
                 f"{title(trt)} could not build {where}: {_last_error(lines)}",
                 hint="give it more memory or another target; the builder's own words say which",
             )
-        return Engine(
+        return BuiltEngine(
             plan=bytes(plan),
             timing_cache=timing_cache(trt, config),
             timing_cache_taken=taken,

@@ -24,7 +24,7 @@ from calibration.selection import order_stratified, select, select_stratified
 from export.gate.answers import model_answers, trained_answers
 from export.gate.decision import reason_to_refuse
 from export.job import AUTO, DataPart, Job
-from export.qdq.cpu import Engine, quantize_for_cpu
+from export.qdq.cpu import CpuEngine, quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.tensorrt import quantize_for_tensorrt
 from export.stages.proving import Reference
@@ -211,7 +211,7 @@ class Int8Lab:
         images = self._reference.part.images
         nodes = self._nodes(self._fp32, kept)
         for engine in installed_engines():
-            form: Engine = "openvino" if engine == "openvino" else "onnxruntime"
+            form: CpuEngine = "openvino" if engine == "openvino" else "onnxruntime"
             cpu = quantize_for_cpu(self._fp32, self.ranges, keep=nodes, engine=form)
             if not self._allows(model_answers(cpu, images, self._scratch, engine=engine)):
                 return False

@@ -30,7 +30,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Source:
+class CameraSource:
     """One source of frames.
 
     Args:
@@ -46,7 +46,7 @@ class Source:
     index: int | None = None
 
 
-def sort_source(text: str) -> Source:
+def sort_source(text: str) -> CameraSource:
     """Tell what a source is. What exists under that name is taken for what it is.
 
     Args:
@@ -63,19 +63,19 @@ def sort_source(text: str) -> Source:
             hint="name it with --camera; a variable in a script or a unit file may not be set",
         )
     if text == Kind.DEMO.value:
-        return Source(Kind.DEMO, text)
+        return CameraSource(Kind.DEMO, text)
     if os.path.lexists(text):
         return _existing(text)
     index = _index(text)
     if index is not None:
-        return Source(Kind.DEVICE, text, index=index)
+        return CameraSource(Kind.DEVICE, text, index=index)
     scheme = _SCHEME.match(text)
     if (scheme and scheme[1].lower() == "file") or text.startswith("file:"):
         return _existing_file(text)
     if scheme:
         return _address(text, scheme[1])
     if " ! " in text:
-        return Source(Kind.PIPELINE, text)
+        return CameraSource(Kind.PIPELINE, text)
     if text.startswith("/dev/"):
         raise InputError(
             f"camera {text!r}: there is no such device",
@@ -94,7 +94,7 @@ def _index(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _existing(text: str) -> Source:
+def _existing(text: str) -> CameraSource:
     path = Path(text)
     try:
         mode = path.stat().st_mode
@@ -110,7 +110,9 @@ def _existing(text: str) -> Source:
         ) from error
     index = _index(text)
     if stat.S_ISCHR(mode):
-        return Source(Kind.DEVICE, text, path, index if text.startswith("/dev/video") else None)
+        return CameraSource(
+            Kind.DEVICE, text, path, index if text.startswith("/dev/video") else None
+        )
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(
             f"camera {text!r} is neither a file, a folder nor a camera's device",
@@ -121,10 +123,10 @@ def _existing(text: str) -> Source:
             f"camera {text!r} is both the video device {device_node(index)} and {path.absolute()}",
             hint=f"name ./{text} or {device_node(index)}",
         )
-    return Source(Kind.STORED, text, path)
+    return CameraSource(Kind.STORED, text, path)
 
 
-def _existing_file(text: str) -> Source:
+def _existing_file(text: str) -> CameraSource:
     """A path that is written as a URL."""
     rest = text[len("file:") :]
     host, path = "", rest
@@ -142,7 +144,7 @@ def _existing_file(text: str) -> Source:
     raise InputError(f"camera {text!r}: there is no such file", hint=ALTERNATIVES)
 
 
-def _address(text: str, scheme: str) -> Source:
+def _address(text: str, scheme: str) -> CameraSource:
     if scheme.lower() not in SCHEMES:
         raise InputError(
             f"camera {text!r}: {scheme}:// is no kind of stream that is read",
@@ -165,7 +167,7 @@ def _address(text: str, scheme: str) -> Source:
         raise InputError(
             f"camera {text!r} names no host", hint=f"write it behind ://; {encoding_hint()}"
         )
-    return Source(Kind.ADDRESS, text)
+    return CameraSource(Kind.ADDRESS, text)
 
 
 def encoding_hint() -> str:

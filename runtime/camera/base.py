@@ -55,7 +55,7 @@ def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.
     return pixels
 
 
-Own = TypeVar("Own", bound="Camera")
+_Own = TypeVar("_Own", bound="Camera")
 
 
 class Camera(ABC):
@@ -89,7 +89,7 @@ class Camera(ABC):
     def close(self) -> None:  # noqa: B027 - most cameras hold nothing
         """Give the device or file back. Closing twice is fine."""
 
-    def __enter__(self: Own) -> Own:
+    def __enter__(self: _Own) -> _Own:
         return self
 
     def __exit__(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
-from runtime.camera.network.diagnosis import Finding, diagnose
+from runtime.camera.network.diagnosis import StreamFault, diagnose
 from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000
@@ -80,16 +80,16 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
     return data if data.startswith(b"\xff\xd8") else None
 
 
-def why_not(source: int | str) -> Finding:
+def why_not(source: int | str) -> StreamFault:
     """Why a source cannot be opened, and what to do."""
     if isinstance(source, str) and " ! " in source:
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            return Finding(
+            return StreamFault(
                 "this OpenCV is built without GStreamer, as pip's is",
                 "name the camera's device or address, or install the system's OpenCV "
                 "(python3-opencv; JetPack brings one)",
             )
-        return Finding(
+        return StreamFault(
             "OpenCV's GStreamer backend could not open it",
             "try the pipeline with gst-launch-1.0; it has to end in appsink",
         )
@@ -153,22 +153,22 @@ def codec_of(video: Any) -> str:
     return number.to_bytes(4, "little").decode("latin-1")
 
 
-def _why_no_device(source: int | str) -> Finding:
+def _why_no_device(source: int | str) -> StreamFault:
     if sys.platform != "linux":
-        return Finding("OpenCV could not open it", "give --camera a video file, or 'demo'")
+        return StreamFault("OpenCV could not open it", "give --camera a video file, or 'demo'")
     device = device_node(source) if isinstance(source, int) else Path(source)
     others = "or give --camera a video file, or try '--camera demo'"
     if not device.exists():
-        return Finding(
+        return StreamFault(
             f"no device {device}, OpenCV's V4L2 backend could not open it",
             f"plug it in ('ls /dev/video* /dev/v4l/by-id' shows what is there), {others}",
         )
     if not os.access(device, os.R_OK | os.W_OK):
-        return Finding(
+        return StreamFault(
             f"{device} may not be opened by this user",
             "add the user to the group 'video' and log in again",
         )
-    return Finding(
+    return StreamFault(
         f"OpenCV's V4L2 backend could not open {device}",
         "see whether another program uses it (fuser), and whether it is a camera's capture device "
         f"(v4l2-ctl --list-devices), {others}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.camera.address import Kind, Source, sort_source
+from runtime.camera.address import CameraSource, Kind, sort_source
 from runtime.camera.base import Camera
 from runtime.camera.device import DeviceCamera
 from runtime.camera.folder import FolderCamera
@@ -60,7 +60,7 @@ def open_camera(
     return PacedCamera(camera, fps)
 
 
-def _open(found: Source, report: Say, *, web: bool) -> Camera:
+def _open(found: CameraSource, report: Say, *, web: bool) -> Camera:
     if found.kind is Kind.STORED:
         return _open_stored(found.path)
     fetched, may_end = open_fetched(found.text, _open_stored) if web else (None, False)

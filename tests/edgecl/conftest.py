@@ -83,7 +83,7 @@ def graphs_made_once(
     import onnx
 
     from export import pipeline as bundling
-    from export.engine.trial import Trial
+    from export.engine.trial import CompileTrial
     from export.stages.onnx_graph import to_onnx
 
     def made_once(classifier: nn.Module, contract: ModelContract, **options: Any) -> Any:
@@ -98,7 +98,7 @@ def graphs_made_once(
         return model
 
     monkeypatch.setattr(bundling, "to_onnx", made_once)
-    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: Trial())
+    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: CompileTrial())
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def _stream(
     from contextlib import ExitStack
 
     from edgecl.cli.run.command import SUMMARY, VERDICTS
-    from edgecl.cli.run.stream import Stream
+    from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
     from runtime.files.atomic import write_json
@@ -185,7 +185,7 @@ def _stream(
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         settings = Settings(Rules(parse_budget(BUDGET)), every_frame=True, frames=FRAMES)
-        stream = Stream(
+        stream = InspectionStream(
             bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
         )
         console.print(stream.opening_line(), markup=False)

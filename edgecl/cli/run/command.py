@@ -21,7 +21,7 @@ from runtime.errors import GateError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecl.cli.run.stream import Outcome
+    from edgecl.cli.run.stream import StreamEnd
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
@@ -124,7 +124,7 @@ def command(
     from rich.console import Console
 
     from edgecl.cli.progress import reporting
-    from edgecl.cli.run.stream import Stream
+    from edgecl.cli.run.stream import InspectionStream
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera import open_camera
@@ -184,7 +184,9 @@ def command(
             every_frame=not camera.live if every_frame is None else every_frame,
             frames=frames,
         )
-        stream = Stream(model, camera, session, candidates, settings, sink, outages, remarks)
+        stream = InspectionStream(
+            model, camera, session, candidates, settings, sink, outages, remarks
+        )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     document = stream.summary(outcome)
@@ -229,7 +231,7 @@ def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bo
     return True
 
 
-def _verdict_on(outcome: Outcome, max_misses: float) -> int:
+def _verdict_on(outcome: StreamEnd, max_misses: float) -> int:
     """The exit code.
 
     Raises:

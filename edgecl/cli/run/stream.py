@@ -25,7 +25,7 @@ _REFRESH_S = 0.4
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StreamEnd:
     """How a stream ended.
 
     Args:
@@ -46,7 +46,7 @@ class Outcome:
 
 
 @dataclass
-class Stream:
+class InspectionStream:
     """The parts of one `edgecl run`, and what is told about them."""
 
     model: Path
@@ -58,7 +58,7 @@ class Stream:
     outages: Outages = field(default_factory=Outages)
     remarks: list[str] = field(default_factory=list)
 
-    def run(self, console: Console) -> Outcome:
+    def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frames are up, or somebody stops it."""
         pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
         started = datetime.now(timezone.utc)
@@ -69,7 +69,7 @@ class Stream:
                     refresh()
             snapshot = pipeline.close()
             self.sink.close()
-        return Outcome(
+        return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
 
@@ -84,7 +84,7 @@ class Stream:
         policy = "every frame" if self.settings.every_frame else "the newest frame"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
-    def summary(self, outcome: Outcome) -> dict[str, Any]:
+    def summary(self, outcome: StreamEnd) -> dict[str, Any]:
         """The document behind `--json` and `summary.json`."""
         snapshot = outcome.snapshot
         judged = snapshot.judged + snapshot.faulty

@@ -18,7 +18,7 @@ from edgecl.data.store import Selection, select
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
-from edgecl.learning.run.sources import Source
+from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
 from runtime.image.folder.notes import notes_on
 from runtime.image.folder.walk import LeftOut
@@ -80,7 +80,9 @@ class Prepared:
         }
 
 
-def prepare(config: TrainConfig, report: StageProgress, source: Source | None = None) -> Prepared:
+def prepare(
+    config: TrainConfig, report: StageProgress, source: ImageSource | None = None
+) -> Prepared:
     """Read, group and split the data that `config` names. The same choices give the same parts.
 
     Args:
@@ -89,7 +91,7 @@ def prepare(config: TrainConfig, report: StageProgress, source: Source | None = 
     Raises:
         InputError: the data cannot be used; the message names the file.
     """
-    source = source or Source()
+    source = source or ImageSource()
     dataset = _labelled(config, source, report)
     known = neu_groups(dataset) if config.data and not config.groups else None
     if known is not None:
@@ -231,7 +233,7 @@ def _held_out(dataset: ImageSet, split: Split) -> NDArray[np.uint8]:
     return dataset.images[np.concatenate((split.validation, split.test))]
 
 
-def _labelled(config: TrainConfig, source: Source, report: StageProgress) -> ImageSet:
+def _labelled(config: TrainConfig, source: ImageSource, report: StageProgress) -> ImageSet:
     what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
     images = source.labelled(config, lambda done, total: report("data", done, total, what))
     if config.groups:
@@ -241,7 +243,7 @@ def _labelled(config: TrainConfig, source: Source, report: StageProgress) -> Ima
 
 def _extra(
     config: TrainConfig,
-    source: Source,
+    source: ImageSource,
     dataset: ImageSet,
     split: Split,
     notes: list[str],

@@ -23,7 +23,7 @@ from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import Prepared, prepare
-from edgecl.learning.run.sources import Source
+from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
 from runtime.machine import package_versions
@@ -35,7 +35,7 @@ def train_run(
     run: Path,
     *,
     report: StageProgress,
-    source: Source | None = None,
+    source: ImageSource | None = None,
     ranks: Ranks = ALONE,
     log: EpochLog | None = None,
 ) -> dict[str, Any]:

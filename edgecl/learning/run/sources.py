@@ -19,7 +19,7 @@ BUILTIN_COUNT = 1050
 BUILTIN_SEED = 0
 
 
-class Source:
+class ImageSource:
     """Reads the folders that a run's choices name."""
 
     def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
@@ -47,21 +47,21 @@ class Source:
         return read_unlabelled(folders, _contract(config), strict=config.strict, progress=progress)
 
 
-class RememberingSource(Source):
+class RememberingSource(ImageSource):
     """Keeps what it read last, for many runs on the same folders. It does not see them change."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ImageSet]] = {}
 
     def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """As `Source`, from memory where the last run had the same."""
+        """As `ImageSource`, from memory where the last run had the same."""
         key = (config.data, *_form(config))
         if self._kept.get("labelled", (None,))[0] != key:
             self._kept["labelled"] = (key, super().labelled(config, progress))
         return self._kept["labelled"][1]
 
     def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """As `Source`, from memory where an earlier run had the same."""
+        """As `ImageSource`, from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)
         key = (config.unlabelled, *_form(config))

@@ -34,7 +34,7 @@ _STATUSES = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class StreamFault:
     """What is wrong with a stream, and what to do.
 
     Args:
@@ -46,7 +46,7 @@ class Finding:
     hint: str
 
 
-def diagnose(address: str) -> Finding:
+def diagnose(address: str) -> StreamFault:
     """Find out why the stream at `address` cannot be opened. It takes some seconds at most."""
     parts = urlsplit(address)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
@@ -65,25 +65,25 @@ def diagnose(address: str) -> Finding:
         return _of_failure(error, host, where, address)
     if scheme in _CONNECTED:
         return _no_video(f"{where} answers, but sends")
-    return Finding(
+    return StreamFault(
         f"nothing that can be decoded came within {TIMEOUT_S:g} s",
         "check the address and the port, and that the sender is running",
     )
 
 
-def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
+def _of_status(status: int, content: str, parts: SplitResult) -> StreamFault:
     where = f"{parts.hostname}"
     if status == 401:
         given = parts.username is not None
         problem = "refuses the user or the password (401)" if given else "asks for a password (401)"
-        return Finding(f"{where} {problem}", f"check both; {encoding_hint()}")
+        return StreamFault(f"{where} {problem}", f"check both; {encoding_hint()}")
     if status in _STATUSES:
         problem, hint = _STATUSES[status]
-        return Finding(f"{where} {problem.format(path=parts.path or '/')}", hint)
+        return StreamFault(f"{where} {problem.format(path=parts.path or '/')}", hint)
     if status >= 400:
-        return Finding(f"{where} answers with the error {status}", "see the camera's own log")
+        return StreamFault(f"{where} answers with the error {status}", "see the camera's own log")
     if content.startswith("text/html"):
-        return Finding(
+        return StreamFault(
             f"{where} answers with a web page, not with a video",
             "take the stream's own address, in the camera's manual or its web page",
         )
@@ -91,40 +91,40 @@ def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
     return _no_video(f"{where} answers{kind}, but sends")
 
 
-def _no_video(what: str) -> Finding:
-    return Finding(
+def _no_video(what: str) -> StreamFault:
+    return StreamFault(
         f"{what} no video that OpenCV's FFmpeg can decode",
         "set the camera to Motion JPEG or H.264, and check that nothing else is at this address",
     )
 
 
-def _of_failure(error: object, host: str, where: str, address: str) -> Finding:
+def _of_failure(error: object, host: str, where: str, address: str) -> StreamFault:
     hint = f"; {encoding_hint()}" if looks_unencoded(address) else ""
     if isinstance(error, socket.gaierror):
-        return Finding(
+        return StreamFault(
             f"the host name {host!r} is not known",
             f"check its spelling and the name server, or write its IP address{hint}",
         )
     if isinstance(error, ConnectionRefusedError):
-        return Finding(
+        return StreamFault(
             f"{where} refuses connections",
             f"check the port, and that the camera's stream is switched on{hint}",
         )
     if isinstance(error, TimeoutError):
-        return Finding(
+        return StreamFault(
             f"{where} does not answer within {TIMEOUT_S:g} s",
             "check the camera's power, its cable and its address, and the firewall",
         )
     if isinstance(error, ssl.SSLError):
-        return Finding(
+        return StreamFault(
             f"{where} offers no encryption that is trusted ({error.reason or 'TLS failed'})",
             "install the camera's certificate, or take its address without encryption",
         )
     if isinstance(error, OSError) and error.strerror:
-        return Finding(
+        return StreamFault(
             f"{where} cannot be reached: {error.strerror}", "check the network of this machine"
         )
-    return Finding(f"{where} does not answer as such a server does", f"check the address{hint}")
+    return StreamFault(f"{where} does not answer as such a server does", f"check the address{hint}")
 
 
 def _port(parts: SplitResult) -> int:
