@@ -17,7 +17,7 @@ Report = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Tried:
-    """An algorithm and what its ranges did to the answers."""
+    """An algorithm, and the damage of its ranges to the outputs."""
 
     method: str
     damage: Damage

@@ -21,7 +21,7 @@ from runtime.errors import InputError
 
 
 class EncoderClass(Protocol):
-    """An encoder maps N×C×H×W float images to N×`embedding_size`."""
+    """Interface of encoders: N×C×H×W float images to N×`embedding_size`."""
 
     embedding_size: int
 

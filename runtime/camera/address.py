@@ -47,7 +47,7 @@ class Source:
 
 
 def sort_source(text: str) -> Source:
-    """Tell what a source is. What exists under that name is taken for what it is.
+    """Return the kind of a source. An existing name is taken for what it is.
 
     Args:
         text: the index of a video device, `/dev/videoN` or another name of a device's node, a
@@ -86,7 +86,7 @@ def sort_source(text: str) -> Source:
 
 
 def device_node(index: int) -> Path:
-    """The node of the video device of that number."""
+    """Path of the video device with that number."""
     return Path(f"/dev/video{index}")
 
 

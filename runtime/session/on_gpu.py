@@ -20,14 +20,14 @@ TENSORRT = "tensorrt"
 """The engine's name beside those of `runtime.session.ENGINES`, which run on the processor."""
 
 EngineFor = Callable[[Bundle, str], Path]
-"""Gives the engine file of a bundle in a precision, built where there was none that fits."""
+"""Function that returns the engine file of a bundle in a precision, built if none fits."""
 
 Report = Callable[[str], None]
-"""Given one line for people."""
+"""Function that takes one line for people."""
 
 
 def device_for(device: str, engine: str) -> str:
-    """The device, where the engine that was asked for decides it.
+    """Return the device, where the requested engine decides it.
 
     Args:
         device: one of `DEVICES`.

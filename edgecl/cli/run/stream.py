@@ -59,7 +59,7 @@ class Stream:
     remarks: list[str] = field(default_factory=list)
 
     def run(self, console: Console) -> Outcome:
-        """Judge until the camera ends, the frames are up, or somebody stops it."""
+        """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:

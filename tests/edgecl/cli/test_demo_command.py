@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecl.cli.demo.command import command as demo
+from edgecl.cli.demo import command as demo
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.run import sources
 from runtime.artifact.bundle import load_bundle
