@@ -1,4 +1,4 @@
-"""What a command prints for machines, and where its results are if nothing takes that."""
+"""Output of a command for machines, and the location of its results if nothing takes that."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def _seen(code: int, results: Results) -> int:
     line = f"cannot write to standard output ({problem.strerror or problem})"
     if results.place is not None:
         line += f"; the results are in {results.place}"
-    hint = "send it to a place with room" if results.printed else ""
+    hint = "redirect it to a disk with free space" if results.printed else ""
     code = (code or EXIT_USER) if results.printed else code
     _tell(_EndError(line, "output-lost", code, hint=hint), code)
     return code

@@ -73,7 +73,7 @@ def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
         return ""
     count = len({int(first[row]) for row in rows})
     one, other = (dataset.labels[dataset.targets[row]] for row in (rows[0], first[rows[0]]))
-    what = "1 image stands" if count == 1 else f"{count} images stand"
+    what = "1 image appears" if count == 1 else f"{count} images appear"
     return (
         f"{what} under two labels ({_pair(dataset, rows[0], first)}: {shown(one)} and "
         f"{shown(other)})"

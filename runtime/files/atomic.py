@@ -23,7 +23,7 @@ PROBE_BYTES = 2**20
 """Bytes that a disk must still take before it is not to blame for a file that was not written."""
 
 DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENODEV, errno.ESTALE})
-"""What a write fails with where the disk is to blame, not what the user named."""
+"""Errors of a write for which the disk is to blame, not the user's path."""
 
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 
@@ -145,10 +145,10 @@ def explained(path: Path) -> Iterator[None]:
         if error.errno in DISK_FAILURES:
             raise EquipmentError(
                 problem,
-                hint="free some room, or name a folder on another disk",
+                hint="free some space, or choose a folder on another disk",
                 code="disk-failing",
             ) from error
-        raise InputError(problem, hint="name a folder that you may write to") from error
+        raise InputError(problem, hint="choose a writable folder") from error
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:

@@ -110,7 +110,7 @@ SUMMARY = "summary.json"
     "sinks",
     multiple=True,
     metavar="NAME[:TARGET]",
-    help="Send verdicts to this sink as well, such as jsonl:copy.jsonl. May be repeated.",
+    help="Also send verdicts to this sink, e.g. jsonl:copy.jsonl. Repeatable.",
 )
 @click.option("--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -279,7 +279,7 @@ def _verdict_on(outcome: Outcome, max_misses: float, *, live: bool, lost: int, p
     if lost:
         raise EquipmentError(
             f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
-            hint="free room on the disk of --out, or name another one",
+            hint="free some space on the disk of --out, or choose another folder with --out",
             code="disk-failing",
         )
     if snapshot.miss_share > max_misses:

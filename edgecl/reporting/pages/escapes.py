@@ -50,7 +50,7 @@ def _card(rank: int, entry: Mapping[str, Any]) -> dict[str, Any]:
         "label": str(entry.get("label") or "–"),
         "reference": str(entry.get("reference") or "–"),
         "reference_confidence": number(entry.get("reference_confidence")),
-        "answered": str(entry.get("answered") or "no answer"),
+        "answered": str(entry.get("answered") or "no prediction"),
         "confidence": number(entry.get("confidence")),
         "image": image_of(_png(entry.get("image"))),
     }

@@ -64,7 +64,7 @@ class SinkRequest:
             InputError: there is none.
         """
         if not self.target:
-            raise InputError(f"--sink {self.name} names no target", hint=f"pass {wanted}")
+            raise InputError(f"--sink {self.name} has no target", hint=f"pass {wanted}")
         return self.folder / self.target
 
 
