@@ -11,7 +11,7 @@ from runtime.plugins import Plugins
 
 
 class EncoderClass(Protocol):
-    """An encoder maps N×C×H×W float images to N×`embedding_size`."""
+    """Interface of encoders: N×C×H×W float images to N×`embedding_size`."""
 
     embedding_size: int
 

@@ -16,7 +16,7 @@ from runtime.session.golden import answering, read_golden
 from runtime.session.spec import AUTO, TENSORRT
 
 EngineFor = Callable[[Bundle, str], Path]
-"""Gives the engine file of a bundle in a precision, built where there was none that fits."""
+"""Function that returns the engine file of a bundle in a precision, built if none fits."""
 
 
 def why_no_gpu() -> InputError | None:

@@ -108,7 +108,7 @@ def open_fastest(
     engine_for: EngineFor | None = None,
     report: Say = lambda line: None,
 ) -> tuple[Session, Sequence[Candidate]]:
-    """The same as `open_session`, with the table of what was measured to choose.
+    """Open a session like `open_session`, with the table of measured candidates.
 
     Nothing is measured, and the table is empty, where there is only one candidate.
     """

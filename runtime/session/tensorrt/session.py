@@ -96,7 +96,7 @@ class TensorRtSession(Session):
         return self._layout.batches
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
-        """The same as `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
+        """Run like `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
 
         What the processor does beside it, such as copying the image into page-locked memory, is
         in none of them.

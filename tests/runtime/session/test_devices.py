@@ -214,7 +214,7 @@ def test_a_built_engine_runs_alone(gpu):
             assert (session.engine, session.precision) == ("tensorrt", "int8")
     with pytest.raises(InputError, match="does not run on the cpu"):
         open_session(path, device="cpu")
-    with pytest.raises(InputError, match="unknown engine"):
+    with pytest.raises(InputError, match="no engine found"):
         open_session(path.with_name("gone.engine"))
     assert gpu.driver.left == {}
 
