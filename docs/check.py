@@ -178,9 +178,9 @@ def _problems_of_inline(text: str) -> Iterator[str]:
         yield from (f"no verb of edgecl has {name}" for name in option if name not in known)
     if words[:1] == ["make"]:
         yield from _problems_of_make(_MAKE.findall(text))
-    if re.fullmatch(r"[\w./-]+", text) and text.startswith(tuple(f"{room}/" for room in ROOMS)):
-        if not (ROOT / text).exists():
-            yield f"there is no {text}"
+    in_a_room = re.fullmatch(rf"({'|'.join(ROOMS)})/[\w./-]*", text)
+    if in_a_room and not (ROOT / text).exists():
+        yield f"there is no {text}"
 
 
 def _options_of(verb: str) -> frozenset[str]:

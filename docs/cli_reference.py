@@ -19,11 +19,11 @@ _DEFAULT_IN_HELP = re.compile(r"\s*\[default: (.*?)\]\s*$", re.DOTALL)
 _HEAD = """\
 # Command line
 
-Generated from the commands by `python -m docs.cli_reference`; a test compares the two. `edgecl VERB
---help` prints the same on the terminal. `--debug`, on either side of a verb, shows tracebacks and what
-native libraries print; `edgecl --version` prints the version.
+Generated from the commands by `python -m docs.cli_reference`; a test compares the two.
+`edgecl VERB --help` prints the same on the terminal. `--debug`, on either side of a verb, shows
+tracebacks and what native libraries print; `edgecl --version` prints the version.
 
-Options without an effect beside the others are refused by name, and so is an unknown or misspelt one.
+Options without an effect beside the others are refused by name, and so is an unknown one.
 [Exit codes](run.md#exit-codes) are the same for every verb.
 """
 

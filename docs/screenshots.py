@@ -1,7 +1,7 @@
 """Make the README's images from what `make demo` wrote: `python -m docs.screenshots demo`.
 
-The pages of the demo are photographed by a headless Chromium; the terminal is drawn anew from the demo's
-JSON by the functions that print it. Needs `chromium` on the PATH.
+The pages of the demo are photographed by a headless Chromium; the terminal is drawn anew from the
+demo's JSON by the functions that print it. Needs `chromium` on the PATH.
 """
 
 from __future__ import annotations
