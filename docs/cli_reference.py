@@ -11,6 +11,7 @@ import click
 
 from edgecl.cli.options import ImageSize
 from edgecl.cli.shell import edgecl
+from runtime.errors import CODES
 
 PAGE = Path(__file__).parent / "cli.md"
 
@@ -32,8 +33,10 @@ def reference() -> str:
     """Return the whole page."""
     root = click.Context(edgecl, info_name="edgecl")
     verbs = edgecl.list_commands(root)
-    parts = [_HEAD, "\n".join(f"- [`edgecl {verb}`](#edgecl-{verb})" for verb in verbs)]
+    contents = [f"- [`edgecl {verb}`](#edgecl-{verb})" for verb in verbs]
+    parts = [_HEAD, "\n".join([*contents, "- [Error codes](#error-codes)"])]
     parts += ["\n".join(_verb(root, verb)) for verb in verbs]
+    parts.append("\n".join(_error_codes()))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -54,6 +57,13 @@ def _verb(root: click.Context, verb: str) -> Iterator[str]:
     if options:
         yield "\n| Option | Takes | Default | Meaning |\n|---|---|---|---|"
         yield from (_row(option) for option in options)
+
+
+def _error_codes() -> Iterator[str]:
+    yield "## Error codes\n"
+    yield "The last word of the line that ends a command, in brackets, and `error.code` of `--json`.\n"
+    yield "| Code | Meaning |\n|---|---|"
+    yield from (f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
 
 
 def _paragraphs(text: str) -> str:

@@ -21,11 +21,13 @@ class Block:
         line: of its first line of code, counted from 1.
         info: the words after the fence, such as `python runnable`.
         code: what stands between the fences.
+        section: the anchor of the heading above it.
     """
 
     line: int
     info: str
     code: str
+    section: str = ""
 
     @property
     def language(self) -> str:
@@ -59,13 +61,15 @@ def read_page(path: Path) -> Page:
         OSError: the file cannot be read.
     """
     page = Page(path)
-    fence, info, start, code = "", "", 0, []  # type: ignore[var-annotated]
+    fence = info = section = ""
+    start = 0
+    code: list[str] = []
     prose: list[tuple[int, str]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         found = _FENCE.match(line.strip())
         if fence:
             if found and found[1].startswith(fence) and not found[2]:
-                page.blocks.append(Block(start, info, "\n".join(code) + "\n"))
+                page.blocks.append(Block(start, info, "\n".join(code) + "\n", section))
                 fence = ""
             else:
                 code.append(line)
@@ -74,7 +78,8 @@ def read_page(path: Path) -> Page:
             fence, info, start, code = found[1], found[2].strip(), number + 1, []
             continue
         if heading := _HEADING.match(line):
-            page.anchors.add(_unused(anchor_of(heading[1]), page.anchors))
+            section = _unused(anchor_of(heading[1]), page.anchors)
+            page.anchors.add(section)
         prose.append((number, line))
     for number, text in _paragraphs(prose):
         page.inline += [(number, " ".join(found[1].split())) for found in _INLINE.finditer(text)]
