@@ -9,7 +9,8 @@ from pathlib import Path
 
 _FENCE = re.compile(r"^(`{3,})\s*(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$")
-_LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+_IMAGE = re.compile(r"!\[[^\]]*\]\(\s*([^)\s]+)[^)]*\)")
+_LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
@@ -84,7 +85,8 @@ def read_page(path: Path) -> Page:
     for number, text in _paragraphs(prose):
         page.inline += [(number, " ".join(found[1].split())) for found in _INLINE.finditer(text)]
         bare = _INLINE.sub("code", text)
-        page.links += [(number, found[1]) for found in _LINK.finditer(bare)]
+        for kind in (_LINK, _IMAGE):  # an image may stand inside a link
+            page.links += [(number, found[1]) for found in kind.finditer(bare)]
     return page
 
 

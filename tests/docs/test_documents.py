@@ -55,6 +55,8 @@ def test_every_page_is_reached_from_the_readme():
     [
         ("[x](no.md)", "the link no.md leads to no file"),
         ("![x](no.png)", "the link no.png leads to no file"),
+        ("[![x](no.png)](page.md)", "the link no.png leads to no file"),
+        ("[![x](page.md)](no.md)", "the link no.md leads to no file"),
         ("# Here\n\n[x](#there)", "has no heading for the link #there"),
         ("```bash\nedgecl fly\n```", "edgecl has no verb fly"),
         ("```bash\nedgecl run --camera demo --speed 9\n```", "No such option"),
