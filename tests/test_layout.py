@@ -6,8 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.slow_tier import LONG, SLOW
+
 ROOT = Path(__file__).parent.parent
 TRAINING_ONLY = ("torch", "onnx", "onnxscript", "sklearn", "safetensors", "tensorboard")
+
+
+@pytest.mark.parametrize("name", sorted({*SLOW, *LONG}))
+def test_the_tiers_name_tests_that_exist(name):
+    file, _, function = name.partition("::")
+    assert f"def {function}(" in (ROOT / file).read_text() if function else (ROOT / file).is_file()
 
 
 def test_imports_run_one_way():

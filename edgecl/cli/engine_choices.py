@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 
 if TYPE_CHECKING:
     from export.engine.builder import BuildOptions
@@ -91,7 +91,7 @@ def require_builder(values: Mapping[str, Any]) -> None:
 
     try:
         target_of(probe_gpu())
-    except InputError as error:
+    except EdgeclError as error:
         raise InputError(
             f"--build-engine: {error.problem}",
             hint="leave out --build-engine: the first 'edgecl run' on the target builds the engine "
@@ -123,7 +123,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
             ready_engine(bundle, name, options=options, report=report, say=say)
             for name in _worth_building(list(bundle.tensorrt), fp32=values["fp32"])
         ]
-    except InputError as error:
+    except EdgeclError as error:
         raise InputError(
             f"{out} is written, but has no engine: {error.problem}", hint=error.hint
         ) from error

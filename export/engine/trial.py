@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from export.engine.builder import BuildOptions, build_engine
 from export.engine.modules import load_tensorrt
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 
 MODULE = "tensorrt_rtx"
 # A T4, and the desktop generation of an Orin's GPU, for which RTX does not compile itself.
@@ -42,6 +42,6 @@ def try_compiling(model: bytes, *, where: str) -> Trial:
         return Trial()
     try:
         engine = build_engine(trt, model, BuildOptions(capabilities=CAPABILITIES), where=where)
-    except InputError as error:
+    except EdgeclError as error:
         return Trial(f"TensorRT for RTX {trt.__version__}", error.problem)
     return Trial(engine.builder)

@@ -18,7 +18,7 @@ from export.job import DataPart
 from export.qdq.emulation import emulate
 from export.stages.half import overflowing
 from runtime.artifact.contract import ModelContract
-from runtime.errors import InputError
+from runtime.errors import EdgeclError
 from runtime.session.opening import default_threads, installed_engines
 
 REFERENCE_ENGINE = "onnxruntime"
@@ -77,7 +77,7 @@ def prove(
     for engine in engines or installed_engines():
         try:
             answers = exported_answers(path, precision, reference.part.images, engine=engine)
-        except InputError as error:
+        except EdgeclError as error:
             if decided is None:
                 raise
             # The line may have that engine: what it cannot load must not ship as if it could.

@@ -17,7 +17,7 @@ from runtime.benchmark.frames import DESCRIPTION, draw_frames
 from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.report import Measurement, build_report
 from runtime.benchmark.sides import Side
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.machine import read_activity
 from runtime.session.opening import CPU, EngineFor, default_threads
 
@@ -191,7 +191,7 @@ def _open_sides(
     for plan in plans:
         try:
             side = Side(plan, threads=threads, engine_for=engine_for)
-        except InputError as error:
+        except EdgeclError as error:
             if strict:
                 raise
             left_out.append({"label": plan.label, "reason": error.problem})

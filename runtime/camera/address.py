@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,8 +19,8 @@ _LISTENING = frozenset({"udp", "rtp", "srt", "tcp"})
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
-class Kind(Enum):
-    """Kinds of sources."""
+class Kind:
+    """Kinds of sources that are built in."""
 
     DEMO = "demo"
     DEVICE = "device"
@@ -30,28 +30,32 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Source:
+class CameraSource:
     """One source of frames.
 
     Args:
-        kind: what it is.
+        kind: of `Kind`, or the name of a kind that an installed package adds.
         text: as it was given.
         path: of a file, a folder, or a device's node.
         index: of a video device that was named by its number.
+        target: what follows `NAME:` for a kind that a package adds.
     """
 
-    kind: Kind
+    kind: str
     text: str
     path: Path = Path()
     index: int | None = None
+    target: str = ""
 
 
-def sort_source(text: str) -> Source:
+def sort_source(text: str, is_added: Callable[[str], bool] = lambda name: False) -> CameraSource:
     """Tell what a source is. What exists under that name is taken for what it is.
 
     Args:
         text: the index of a video device, `/dev/videoN` or another name of a device's node, a
-            stream's address, a GStreamer pipeline (with ` ! ` in it), a file, a folder, or `demo`.
+            stream's address, a GStreamer pipeline (with ` ! ` in it), a file, a folder, `demo`,
+            or `NAME[:TARGET]` for a kind of camera that an installed package adds.
+        is_added: tells whether a package adds a kind of that name.
 
     Raises:
         InputError: it is empty, nothing of that name exists, it can be two things, or neither a
@@ -62,20 +66,23 @@ def sort_source(text: str) -> Source:
             "the camera's name is empty",
             hint="name it with --camera; a variable in a script or a unit file may not be set",
         )
-    if text == Kind.DEMO.value:
-        return Source(Kind.DEMO, text)
+    if text == Kind.DEMO:
+        return CameraSource(Kind.DEMO, text)
     if os.path.lexists(text):
         return _existing(text)
     index = _index(text)
     if index is not None:
-        return Source(Kind.DEVICE, text, index=index)
+        return CameraSource(Kind.DEVICE, text, index=index)
     scheme = _SCHEME.match(text)
     if (scheme and scheme[1].lower() == "file") or text.startswith("file:"):
         return _existing_file(text)
     if scheme:
         return _address(text, scheme[1])
     if " ! " in text:
-        return Source(Kind.PIPELINE, text)
+        return CameraSource(Kind.PIPELINE, text)
+    name, _, target = text.partition(":")
+    if is_added(name):
+        return CameraSource(name, text, target=target)
     if text.startswith("/dev/"):
         raise InputError(
             f"camera {text!r}: there is no such device",
@@ -94,7 +101,7 @@ def _index(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _existing(text: str) -> Source:
+def _existing(text: str) -> CameraSource:
     path = Path(text)
     try:
         mode = path.stat().st_mode
@@ -110,7 +117,9 @@ def _existing(text: str) -> Source:
         ) from error
     index = _index(text)
     if stat.S_ISCHR(mode):
-        return Source(Kind.DEVICE, text, path, index if text.startswith("/dev/video") else None)
+        return CameraSource(
+            Kind.DEVICE, text, path, index if text.startswith("/dev/video") else None
+        )
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(
             f"camera {text!r} is neither a file, a folder nor a camera's device",
@@ -121,10 +130,10 @@ def _existing(text: str) -> Source:
             f"camera {text!r} is both the video device {device_node(index)} and {path.absolute()}",
             hint=f"name ./{text} or {device_node(index)}",
         )
-    return Source(Kind.STORED, text, path)
+    return CameraSource(Kind.STORED, text, path)
 
 
-def _existing_file(text: str) -> Source:
+def _existing_file(text: str) -> CameraSource:
     """A path that is written as a URL."""
     rest = text[len("file:") :]
     host, path = "", rest
@@ -142,7 +151,7 @@ def _existing_file(text: str) -> Source:
     raise InputError(f"camera {text!r}: there is no such file", hint=ALTERNATIVES)
 
 
-def _address(text: str, scheme: str) -> Source:
+def _address(text: str, scheme: str) -> CameraSource:
     if scheme.lower() not in SCHEMES:
         raise InputError(
             f"camera {text!r}: {scheme}:// is no kind of stream that is read",
@@ -165,7 +174,7 @@ def _address(text: str, scheme: str) -> Source:
         raise InputError(
             f"camera {text!r} names no host", hint=f"write it behind ://; {encoding_hint()}"
         )
-    return Source(Kind.ADDRESS, text)
+    return CameraSource(Kind.ADDRESS, text)
 
 
 def encoding_hint() -> str:

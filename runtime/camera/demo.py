@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame
+from runtime.camera.base import Camera, CameraRequest, Frame
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
 from runtime.surfaces.noise import Shape
@@ -36,6 +36,9 @@ _NOISE_SIGMA = 2.0
 _NOISE_SPARE = 61
 # The sensor's noise is drawn once, this much larger than a frame, and laid over every frame at
 # another place: no two frames are alike even where the strip stands or has come round.
+
+
+FPS = 30.0
 
 
 class DemoCamera(Camera):
@@ -87,7 +90,7 @@ class DemoCamera(Camera):
         self._places = rng.integers(0, _NOISE_SPARE, (4099, 2))
         self._width = shape[1]
         self._advance = advance
-        self._fps = fps
+        self._fps = self.fps = fps
         self._frames = math.inf if frames is None else frames
         self._number = 0
         self._tick = 0
@@ -172,6 +175,15 @@ def draw_loop(shape: Shape, rng: np.random.Generator) -> Strip:
     # The loop starts with a blend, which is clean: no zone has to come again at its end.
     pixels = np.hstack([*parts, parts[0]])
     return Strip(pixels, tuple(zones))
+
+
+def open_demo(request: CameraRequest) -> Camera:
+    """Open the built-in line."""
+    demo = DemoCamera(fps=request.fps or FPS, seed=request.seed)
+    if Path(request.source.text).exists():
+        text = request.source.text
+        demo.notes = [f"{text!r} is the built-in line; write ./{text} for what is there"]
+    return demo
 
 
 def write_strip_video(

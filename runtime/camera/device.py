@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame, as_pixels
+from runtime.camera.base import Camera, CameraRequest, Frame, as_pixels
 from runtime.camera.capture import encoded_jpeg, open_capture, why_not
-from runtime.errors import FrameError, InputError
+from runtime.errors import EquipmentError, FrameError, InputError
 from runtime.image.decode import decode_gray
 from runtime.secrets import redact
 
@@ -67,7 +67,9 @@ class DeviceCamera(Camera):
         if not self._capture.isOpened():
             self._capture.release()
             finding = why_not(source)
-            raise InputError(f"{self.name}: {finding.problem}", hint=finding.hint)
+            raise InputError(
+                f"{self.name}: {finding.problem}", hint=finding.hint, code="camera-unavailable"
+            )
         self._may_end = may_end
         self._first: bytes | None = None
 
@@ -77,7 +79,7 @@ class DeviceCamera(Camera):
         Its budget starts when the driver has it, before decoding.
 
         Raises:
-            InputError: the camera stopped and did not come back.
+            EquipmentError: the camera stopped and did not come back.
         """
         with self._reading:
             while not self._closed.is_set():
@@ -158,8 +160,18 @@ class DeviceCamera(Camera):
                 away = self._heard - silent_since
                 self._report(f"{self.name} is back after {away:.1f} s without frames")
                 return True
-        raise InputError(
+        raise EquipmentError(
             f"{self.name} stopped after {self._number} frames and did not come back within "
             f"{self._patience_s:g} s",
             hint="check its cable, its power and who else uses it, then start again",
+            code="camera-lost",
         )
+
+
+def open_device(request: CameraRequest) -> Camera:
+    """Open a video device or a GStreamer pipeline."""
+    request.refuse_fps()
+    source = request.source
+    return DeviceCamera(
+        source.text if source.index is None else source.index, report=request.report
+    )

@@ -14,13 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import EdgeclError, InputError
+from runtime.errors import EdgeclError, EquipmentError, InputError
 
 ATTEMPTS = 20
 """How often a folder's place is tried for while other processes write there too."""
 
 PROBE_BYTES = 2**20
 """What a disk must still take before it is not to blame for a file that was not written."""
+
+DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENODEV, errno.ESTALE})
+"""What a write fails with where the disk is to blame, not what the user named."""
 
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 
@@ -129,15 +132,23 @@ def _reason_of_disk(error: Exception, path: Path) -> OSError | None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into an InputError that names `path` and the reason."""
+    """Turn an OSError of the block into an error that names `path` and the reason.
+
+    Raises:
+        InputError: nothing can be written there.
+        EquipmentError: the disk is full, or failed.
+    """
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"cannot write {path}: {reason}",
-            hint="name a folder that you may write to, on a disk with room",
-        ) from error
+        problem = f"cannot write {path}: {error.strerror or error}"
+        if error.errno in DISK_FAILURES:
+            raise EquipmentError(
+                problem,
+                hint="free some room, or name a folder on another disk",
+                code="disk-failing",
+            ) from error
+        raise InputError(problem, hint="name a folder that you may write to") from error
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:

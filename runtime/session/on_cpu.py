@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from runtime.artifact.bundle import PRECISIONS, Bundle, load_bundle
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
 
@@ -93,14 +93,14 @@ def open_on_cpu(
     if not (isinstance(source, Bundle) or Path(source).suffix == ".onnx"):
         source = load_bundle(Path(source))
     golden = read_golden(source) if isinstance(source, Bundle) else None
-    refused: list[InputError] = []
+    refused: list[EdgeclError] = []
     kept: list[Session] = []
     with ExitStack() as stack:
         for label, name, path in _files(source, precision, _engines(engine)):
             session = _open_warm(name, path, precision=label, threads=count)
             try:
                 answering(session, golden)
-            except InputError as error:
+            except EdgeclError as error:
                 refused.append(error)
                 continue
             stack.callback(session.close)

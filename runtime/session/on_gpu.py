@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtime.artifact.bundle import Bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.gpu.probe import has_device, probe_gpu
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
@@ -111,13 +111,13 @@ def open_on_gpu(
         )
     names = gpu_precisions(bundle, precision)
     golden = read_golden(bundle)
-    refused: list[InputError] = []
+    refused: list[EdgeclError] = []
     sessions: list[Session] = []
     with ExitStack() as stack:
         for name in names:
             try:
                 session = answering(open_engine(engine_for(bundle, name), name), golden)
-            except InputError as error:
+            except EdgeclError as error:
                 refused.append(error)
                 if len(names) > 1:
                     report(f"{name} is left out: {error.problem}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime.artifact.bundle import Bundle, load_bundle
-from runtime.errors import FrameError, InputError
+from runtime.errors import EdgeclError, FrameError, InputError
 from runtime.session.base import Session
 from runtime.session.fallback import FallbackSession
 from runtime.session.on_cpu import AUTO, ENGINES, default_threads, installed_engines, open_on_cpu
@@ -129,7 +129,7 @@ def open_fastest(
         if absent is not None:
             raise absent
         session, table = _fastest(open_on_gpu(source, precision, engine_for, report))
-    except InputError as error:
+    except EdgeclError as error:
         if device == GPU:
             raise InputError(f"--device gpu: {error.problem}", hint=error.hint) from error
         report(f"inference on the processor: {error.problem}")
@@ -138,7 +138,7 @@ def open_fastest(
         return session, table
     try:
         second = _behind(source, session.precision, precision, threads, report)
-    except InputError as error:
+    except EdgeclError as error:
         report(f"nothing stands behind the GPU: {error.problem}")
         return session, table
     except BaseException:
@@ -158,7 +158,7 @@ def _behind(
     first = precision if precision in source.precisions else AUTO
     try:
         return _fastest(open_on_cpu(source, first, AUTO, threads, report))[0]
-    except InputError as error:
+    except EdgeclError as error:
         if asked != AUTO or first == AUTO:
             raise
         report(f"behind the GPU {first} is left out: {error.problem}")

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from runtime.errors import InputError, SessionLostError
+from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Session
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budget
 from runtime.stream.handover import Ticket
 from runtime.stream.ledger import Ledger
-from runtime.stream.sinks import Sink
+from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide
 
 FAILURES_IN_A_ROW = 100
@@ -67,7 +67,8 @@ class Judge:
         """Judge a frame. One that was settled while it waited is not looked at again.
 
         Raises:
-            InputError: the model has failed on too many frames in a row, or will not answer again.
+            InputError: too many frames in a row are not what the model takes.
+            EquipmentError: the model has failed on too many in a row, or will not answer again.
         """
         frame = ticket.frame
         if ticket.settled:
@@ -195,7 +196,8 @@ class Judge:
                 hint="see which pixel format and depth the camera sends, and say --bits, or train "
                 "on its images",
             )
-        raise InputError(
+        raise EquipmentError(
             f"the model failed on {self._failures} frames in a row ({reason})",
             hint="check the bundle with 'edgecl inspect', or choose another --engine",
+            code="model-failing",
         )

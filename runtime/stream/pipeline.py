@@ -14,7 +14,8 @@ from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.judge import Judge, Rules
 from runtime.stream.ledger import Ledger, Snapshot
-from runtime.stream.sinks import Sink
+from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.watchdog import Watchdog
 
 LIVE_DEPTH = 32
@@ -52,7 +53,18 @@ class Pipeline:
     """One stream from a camera to the sinks.
 
     `start` it, `wait` until it ended, and `finish` it: what went wrong is raised by `finish`
-    alone, after the accounts were closed. Camera, session and sinks are the caller's to close.
+    alone, after the accounts were closed. Camera, session and sinks are the caller's to close; a
+    sink that may block or raise is isolated by the pipeline, which then closes it.
+
+    Args:
+        camera: where frames come from.
+        session: the model.
+        settings: how the stream runs.
+        sinks: where verdicts go.
+        grace_s: how long a camera or model that hangs may hold up the end.
+        own_process: tune the interpreter for latency while the stream runs: threads take turns
+            sooner, and the garbage collector leaves alone what exists at the start. For a process
+            whose job is this stream.
     """
 
     def __init__(
@@ -63,13 +75,21 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         *,
         grace_s: float = GRACE_S,
+        own_process: bool = False,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
         self.notes: list[str] = []
         self._camera = camera
         self._settings = settings
         self._grace_s = grace_s
-        self._judge = Judge(session, self.ledger, sinks, settings.rules)
+        self.sinks = [isolated(sink) for sink in sinks]
+        self._isolated = [
+            sink
+            for sink, given in zip(self.sinks, sinks, strict=True)
+            if isinstance(sink, IsolatedSink) and sink is not given
+        ]
+        self._own_process = own_process
+        self._judge = Judge(session, self.ledger, self.sinks, settings.rules)
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (
@@ -93,9 +113,10 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the threads."""
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        gc.collect()
-        gc.freeze()  # what exists now stays: the collector need not walk it during the stream
+        if self._own_process:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
+            gc.collect()
+            gc.freeze()  # what exists now stays: the collector need not walk it during the stream
         self._started_ns = time.monotonic_ns()
         if self._watchdog is not None:
             self._watchdog.start()
@@ -139,8 +160,11 @@ class Pipeline:
             self._watchdog.close()
         self._ended_ns = self._ended_ns or time.monotonic_ns()
         self.notes += [note for note in self._judge.notes if note not in self.notes]
-        gc.unfreeze()
-        sys.setswitchinterval(self._interval)
+        for sink in self._isolated:
+            sink.close()
+        if self._own_process:
+            gc.unfreeze()
+            sys.setswitchinterval(self._interval)
         return self.ledger.snapshot()
 
     @property

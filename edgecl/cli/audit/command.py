@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 GROUPS = "groups.csv"
@@ -76,7 +75,7 @@ def command(
     }
     results_are_in(out, printed=as_json)
     if as_json:
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         _print(summary)
 

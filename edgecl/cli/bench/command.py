@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 BENCHES = "bench"
@@ -105,7 +104,7 @@ def command(
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
     if as_json:
-        click.echo(json.dumps(without_raw(report), indent=2, ensure_ascii=False))
+        print_json(without_raw(report))
     else:
         print_summary(report)
         click.echo(f"{page}")

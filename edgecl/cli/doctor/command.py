@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 
 MARKS = {"ok": "✓", "missing": "✗", "note": "·"}
@@ -24,7 +24,7 @@ def command(as_json: bool) -> None:
 
     found = diagnose()
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
     else:
         _print(found)
 

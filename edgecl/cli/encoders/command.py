@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from edgecl.cli.options import ImageSize
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
@@ -45,7 +44,7 @@ def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
     for refusal in refusals:
         click.echo(f"left out: {refusal}", err=True)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     from rich.console import Console
     from rich.table import Table

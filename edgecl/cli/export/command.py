@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from edgecl.cli.engine_choices import build_asked, engine_options, require_build
 from edgecl.cli.export.choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 from runtime.artifact.bundle import SUFFIX
 from runtime.errors import GateError, InputError
@@ -80,7 +79,7 @@ def command(
     results_are_in(out, printed=as_json)
     if as_json:
         document = {**_document(outcome, out), "engines": list(map(str, engines))}
-        click.echo(json.dumps(document, indent=2))
+        print_json(document)
     else:
         from edgecl.cli.export.table import print_outcome
 

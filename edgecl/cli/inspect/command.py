@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
@@ -44,7 +44,7 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
         "engines": engines_of(loaded),
     }
     if as_json:
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        print_json(summary)
     else:
         from edgecl.cli.inspect.view import print_summary
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +11,11 @@ import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
 from edgecl.cli.verb import Verb
 from runtime.artifact.contract import BITS
-from runtime.errors import GateError, InputError
+from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,6 +93,13 @@ SUMMARY = "summary.json"
     help="How many bits of 16-bit frames carry the image, as 12.  [default: as the source says, "
     "as in training, or what a folder's values show]",
 )
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[:TARGET]",
+    help="Send verdicts to this sink as well, such as jsonl:copy.jsonl. May be repeated.",
+)
 @click.option("--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def command(
@@ -113,6 +119,7 @@ def command(
     unsure_below: float,
     fps: float | None,
     bits: int | None,
+    sinks: tuple[str, ...],
     out: Path | None,
     as_json: bool,
 ) -> int:
@@ -135,7 +142,7 @@ def command(
     from runtime.stream.budget import Budget, parse_budget
     from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
-    from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.sinks import JsonLinesSink, open_sink
 
     limits = parse_budget(budget) if budget is not None else Budget()
     model = model or newest_bundle()
@@ -178,23 +185,28 @@ def command(
         stack.enter_context(session)
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
+        more = [open_sink(text, folder, session.contract.labels) for text in sinks]
+        for one in more:
+            stack.callback(one.close)
         depth = settle_depth(camera, session.contract.input, bits, remark)
         settings = Settings(
             Rules(limits, unsure_below, depth),
             every_frame=not camera.live if every_frame is None else every_frame,
             frames=frames,
         )
-        stream = Stream(model, camera, session, candidates, settings, sink, outages, remarks)
+        stream = Stream(model, camera, session, candidates, settings, sink, outages, remarks, more)
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     document = stream.summary(outcome)
     if _write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=as_json)
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document)
     else:
         print_summary(Console(highlight=False), document)
-    return _verdict_on(outcome, max_misses)
+    return _verdict_on(
+        outcome, max_misses, live=camera.live and fps is None, lost=sink.lost, problem=sink.problem
+    )
 
 
 def newest_bundle() -> Path:
@@ -223,17 +235,23 @@ def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bo
 
     try:
         write_json(path, document)
-    except InputError as error:
+    except EdgeclError as error:
         console.print(f"note: no summary on disk: {error}", markup=False)
         return False
     return True
 
 
-def _verdict_on(outcome: Outcome, max_misses: float) -> int:
+def _verdict_on(outcome: Outcome, max_misses: float, *, live: bool, lost: int, problem: str) -> int:
     """The exit code.
 
+    Args:
+        live: whether frames came from a camera in service, and not from a file.
+        lost: verdicts that the disk did not take.
+        problem: what the disk said.
+
     Raises:
-        InputError: the camera broke off, or no frame could be judged.
+        InputError: a file broke off, or none of its frames could be judged.
+        EquipmentError: the camera, the model's device or the disk failed.
         GateError: too many frames missed the budget.
     """
     snapshot = outcome.snapshot
@@ -243,14 +261,20 @@ def _verdict_on(outcome: Outcome, max_misses: float) -> int:
         raise outcome.failure
     if snapshot.faulty and not snapshot.judged:
         reason = snapshot.last.decision.reason if snapshot.last else ""
-        raise InputError(
-            f"none of {snapshot.faulty} frames could be judged (the last: {reason})",
-            hint="check what --camera names",
+        told = f"none of {snapshot.faulty} frames could be judged (the last: {reason})"
+        hint = "check what --camera names"
+        raise EquipmentError(told, hint=hint) if live else InputError(told, hint=hint)
+    if lost:
+        raise EquipmentError(
+            f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
+            hint="free room on the disk of --out, or name another one",
+            code="disk-failing",
         )
     if snapshot.miss_share > max_misses:
         raise GateError(
             f"{snapshot.misses} of {snapshot.judged} frames missed the budget "
             f"({snapshot.miss_share:.2%}, allowed are {max_misses:.2%})",
             hint="see which step in the summary; raise --budget, or choose another --precision",
+            code="budget",
         )
     return 0

@@ -17,7 +17,7 @@ from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.sinks import JsonLinesSink
+from runtime.stream.sinks import JsonLinesSink, Sink
 
 SUMMARY_SCHEMA = 1
 
@@ -57,10 +57,12 @@ class Stream:
     sink: JsonLinesSink
     outages: Outages = field(default_factory=Outages)
     remarks: list[str] = field(default_factory=list)
+    more_sinks: Sequence[Sink] = ()
 
     def run(self, console: Console) -> Outcome:
         """Judge until the camera ends, the frames are up, or somebody stops it."""
-        pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
+        sinks = [self.sink, *self.more_sinks]
+        pipeline = Pipeline(self.camera, self.session, self.settings, sinks, own_process=True)
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
@@ -68,7 +70,8 @@ class Stream:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
             snapshot = pipeline.close()
-            self.sink.close()
+            for sink in sinks:
+                sink.close()
         return Outcome(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
@@ -117,4 +120,8 @@ class Stream:
                 "lost": self.sink.lost,
                 "problem": self.sink.problem or None,
             },
+            "sinks": [
+                {"name": sink.name, "lost": sink.lost, "problem": sink.problem or None}
+                for sink in self.more_sinks
+            ],
         }

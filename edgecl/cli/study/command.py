@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from edgecl.cli.ignored_options import STUDY_GRID
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb, require_effect
 from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Study, cells
@@ -138,7 +137,7 @@ def command(
     page = study_page(out)
     results_are_in(out, printed=as_json)
     if as_json:
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         _print_summary(summary)
         click.echo(f"{page}")
@@ -191,7 +190,7 @@ def _print_plan(study: Study, out: Path, as_json: bool) -> None:
 
     everything = [(cell.name, is_done(out, cell)) for cell in cells(study)]
     if as_json:
-        click.echo(json.dumps([{"run": name, "done": done} for name, done in everything], indent=2))
+        print_json([{"run": name, "done": done} for name, done in everything])
         return
     for name, done in everything:
         click.echo(f"{'done' if done else '    '} {name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.train.choices import choice_options
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
@@ -132,7 +131,7 @@ def _refuse_changes(
 def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        click.echo(json.dumps({"run": str(run), **facts}, indent=2))
+        print_json({"run": str(run), **facts})
         return
     last = facts["last_epoch"]
     click.echo(
@@ -148,7 +147,7 @@ def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
 def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        click.echo(json.dumps({"run": str(run), **result}, indent=2))
+        print_json({"run": str(run), **result})
         return
     low, high = result["accuracy_interval"]
     click.echo(

@@ -243,13 +243,13 @@ class _Outcome:
 
     def to_json(self) -> dict[str, Any]:
         if self.error is not None:
-            return {"problem": self.error.problem, "hint": self.error.hint}
+            return {"error": self.error.to_json()}
         return {"value": self.value}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> _Outcome:
-        if "problem" in told:
-            return cls(None, InputError(told["problem"], hint=told["hint"]))
+        if "error" in told:
+            return cls(None, EdgeclError.from_json(told["error"]))
         return cls(told["value"])
 
 

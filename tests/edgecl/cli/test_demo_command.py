@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecl.cli.demo.command import command as demo
+from edgecl.cli.demo import command as demo
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.run import sources
 from runtime.artifact.bundle import load_bundle
@@ -55,7 +55,9 @@ def test_the_whole_road(small, tmp_path, capfd):
     assert (out / "old").exists()
 
 
-def test_the_road_on_images_of_ones_own(small, class_folders, tmp_path):
+@pytest.mark.usefixtures("graphs_made_once")
+def test_the_road_on_images_of_ones_own(small, class_folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "ENCODERS", (demo.STREAMED,))
     out = tmp_path / "demo"
     assert edgecl(["demo", "--out", str(out), "--data", str(class_folders)]) == 0
     summary = json.loads((out / "stream" / "summary.json").read_text())

@@ -32,11 +32,9 @@ def silent(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def run_of_three(tiny_config, tmp_path_factory):
-    run = tmp_path_factory.mktemp("three") / "run"
+def run_of_three(tiny_config, made_once):
     config = replace(tiny_config, channels=3, pretrain_epochs=1, epochs=4)
-    train_run(config, run, report=silent)
-    return run
+    return made_once("runs/three", lambda run: train_run(config, run, report=silent))
 
 
 def images(count: int, size: tuple[int, int]) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from edgecl.study.outcomes import collect
 from edgecl.study.processes import work_together
 from edgecl.study.summary import summarise
 from runtime.errors import EdgeclError, InputError
+from tests.made_once import MadeOnce
 
 
 def silent(*_: object) -> None:
@@ -46,17 +48,19 @@ def tiny_study(class_folders: Path) -> Study:
 
 
 @pytest.fixture(scope="module")
-def finished(tiny_study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("study") / "tiny"
-    begin(tiny_study, folder)
-    assert work(tiny_study, folder, silent) == []
-    return folder
+def finished(tiny_study: Study, made_once: MadeOnce) -> Path:
+    def make(folder: Path) -> None:
+        begin(tiny_study, folder)
+        assert work(tiny_study, folder, silent) == []
+
+    return made_once("studies/tiny", make)
 
 
 def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check_page):
     monkeypatch.setattr(sources, "BUILTIN_COUNT", 280)
     out = tmp_path / "smoke"
-    assert run(["study", "--preset", "smoke", "--out", str(out), "--json"]) == 0
+    quick = ["--pretrain-epochs", "1", "--epochs", "1"]
+    assert run(["study", "--preset", "smoke", *quick, "--out", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["done"] == summary["total"] == 34
     assert summary == json.loads((out / "summary.json").read_text())
@@ -119,9 +123,10 @@ def test_a_study_goes_on_where_it_stood(tiny_study, finished, tmp_path):
 
 def test_two_processes_give_the_same(tiny_study, finished, tmp_path):
     folder = tmp_path / "study"
-    begin(tiny_study, folder)
-    assert work_together(tiny_study, folder, silent, processes=2) == []
-    one, two = summarise(tiny_study, folder), summarise(tiny_study, finished)
+    study = replace(tiny_study, label_shares=(1.0,))
+    begin(study, folder)
+    assert work_together(study, folder, silent, processes=2) == []
+    one, two = summarise(study, folder), summarise(study, finished)
     for mine, theirs in zip(one["conditions"], two["conditions"], strict=True):
         assert mine["runs"] == theirs["runs"]
         # Other thread counts sum in another order.
@@ -197,10 +202,12 @@ def test_what_fails_is_told_and_the_rest_is_done(tiny_study, tmp_path, capsys):
 
 
 def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(finished, folder)
     with pytest.raises(InputError, match=r"was run with epochs 1, the study now has 2"):
-        begin(replace(tiny_study, epochs=2), finished)
-    begin(replace(tiny_study, seeds=(0, 1)), finished)  # more of the same is fine
-    begin(tiny_study, finished)
+        begin(replace(tiny_study, epochs=2), folder)
+    begin(replace(tiny_study, seeds=(0, 1)), folder)  # more of the same is fine
+    begin(tiny_study, folder)
     (tmp_path / "letters.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something that is no study"):
         begin(tiny_study, tmp_path)
@@ -224,8 +231,6 @@ def test_bad_input_is_one_line(tmp_path, capsys, arguments, message):
 
 
 def test_damaged_files_of_a_study_are_named(tiny_study, finished, tmp_path, capsys):
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)
     victim = next(c.name for c in cells(tiny_study) if c.condition)

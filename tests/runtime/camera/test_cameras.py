@@ -12,7 +12,7 @@ import pytest
 from runtime.camera import Camera, Frame, open_camera
 from runtime.camera.device import DeviceCamera
 from runtime.camera.pacing import PacedCamera
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.image.decode import decode_gray
 
 SHAPE = (48, 64)
@@ -43,12 +43,12 @@ def packets(path: Path) -> list[np.ndarray]:
     return [packet for ok, packet in iter(capture.read, (False, None)) if ok]
 
 
-def read_all(camera: Camera) -> tuple[list[Frame], InputError | None]:
+def read_all(camera: Camera) -> tuple[list[Frame], EdgeclError | None]:
     frames: list[Frame] = []
     try:
         while (frame := camera.read()) is not None:
             frames.append(frame)
-    except InputError as error:
+    except EdgeclError as error:
         return frames, error
     finally:
         camera.close()

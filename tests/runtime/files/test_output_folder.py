@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import InputError
+from runtime.errors import EquipmentError, InputError
 from runtime.files.output_folder import new_folder, own_file, own_folder
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -126,7 +126,7 @@ def test_a_disk_without_room_is_found_before_the_work(tmp_path, monkeypatch):
 
     monkeypatch.setattr("runtime.files.output_folder.tempfile.TemporaryFile", Full)
     for place in (own_folder(tmp_path / "a"), new_folder(tmp_path / "b")):
-        with pytest.raises(InputError, match="No space left on device"), place:
+        with pytest.raises(EquipmentError, match="No space left on device"), place:
             pass
     with own_folder(tmp_path / "stream", room=0) as folder:
         assert folder.is_dir()  # a stream judges on, whatever the disk is like

@@ -27,8 +27,8 @@ def numbers(path: Path) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr("runtime.stream.sinks.PERIOD_S", 0.001)
-    monkeypatch.setattr("runtime.stream.sinks.RETRY_S", 0.001)
+    monkeypatch.setattr("runtime.stream.sinks.json_lines.PERIOD_S", 0.001)
+    monkeypatch.setattr("runtime.stream.sinks.json_lines.RETRY_S", 0.001)
 
 
 class Disk:

@@ -263,9 +263,13 @@ def test_two_exports_to_one_place_at_once_leave_one_whole_bundle(trained_run, tm
 
 
 ENDED = """
-import os, signal, sys
+import os, sys
+from pathlib import Path
+import {module}
 from edgecl.cli.shell import run
-from export import {module}
+from export import pipeline
+from tests.made_once import graph_maker, maker
+pipeline.to_onnx = graph_maker(maker(Path({made!r})))
 inner = {module}.{function}
 def ended(*arguments, **options):
     os.kill(os.getpid(), {number})
@@ -278,19 +282,19 @@ sys.exit(run(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "function", "number"),
     [
-        ("bundling", "to_onnx", signal.SIGTERM),
-        ("bundling", "prove", signal.SIGHUP),
-        ("manifest", "file_digest", signal.SIGINT),
+        ("export.pipeline", "to_onnx", signal.SIGTERM),
+        ("export.pipeline", "prove", signal.SIGHUP),
+        ("export.bundle.manifest", "file_digest", signal.SIGINT),
     ],
 )
 def test_a_signal_leaves_the_old_bundle_and_no_litter(
-    trained_run, tmp_path, module, function, number
+    trained_run, made_folder, tmp_path, module, function, number
 ):
     out, scratch = tmp_path / "b.edgecl", tmp_path / "tmp"
     scratch.mkdir()
     assert edgecl(["export", str(trained_run), "--out", str(out)]) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    code = ENDED.format(module=module, function=function, number=int(number))
+    code = ENDED.format(module=module, function=function, number=int(number), made=str(made_folder))
     ended = subprocess.run(
         [sys.executable, "-c", code, "export", str(trained_run), "--out", str(out)],
         env={**os.environ, "TMPDIR": str(scratch)},

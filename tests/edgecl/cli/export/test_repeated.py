@@ -8,10 +8,12 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 
+pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
-@pytest.fixture(scope="module")
-def first(trained_run, tmp_path_factory):
-    out = tmp_path_factory.mktemp("first") / "first.edgecl"
+
+@pytest.fixture
+def first(trained_run, tmp_path):
+    out = tmp_path / "first.edgecl"
     options = ["--calibration", "mse", "--calibration-images", "20", "--calibration-choice"]
     gate = ["--max-drop", "50", "--max-escapes", "100"]
     code = edgecl(

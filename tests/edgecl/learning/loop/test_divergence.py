@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgecl.cli.shell import run as edgecl
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
@@ -16,7 +17,6 @@ from edgecl.learning.run.runner import train_run
 from edgecl.study import execution
 from edgecl.study.grid import Study, cells
 from runtime.errors import InputError
-from tests.edgecl.command import finish
 
 
 def silent(*_: object) -> None:
@@ -61,11 +61,11 @@ def test_weights_that_break_in_an_epochs_last_step(
         (["--method", "none", "--lr", "1e30"], "fine-tun"),
     ],
 )
-def test_the_command_says_stage_epoch_step_and_hint(class_folders, tmp_path, choices, named):
+def test_the_command_says_stage_epoch_step_and_hint(class_folders, tmp_path, capfd, choices, named):
     quick = ["--image-size", "32x32", "--batch-size", "16", "--autocast", "off", "--epochs", "3"]
-    command = ["train", "--data", class_folders, *quick, *choices, "--out", tmp_path / "run"]
-    code, _, err = finish(*command)
-    assert code == 2
+    command = ["train", "--data", str(class_folders), *quick, *choices]
+    assert edgecl([*command, "--out", str(tmp_path / "run")]) == 2
+    err = capfd.readouterr().err
     assert "Traceback" not in err
     (line,) = (line for line in err.splitlines() if line.startswith("edgecl: "))
     assert f"of {named}" in line

@@ -22,12 +22,13 @@ def silent(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def pretrained_run(tiny_config, tmp_path_factory):
-    run = tmp_path_factory.mktemp("pretrained") / "run"
-    facts = train_run(replace(tiny_config, pretrain_only=True), run, report=silent)
-    assert facts["images"] == 84
-    assert facts["epochs"] == 2
-    return run
+def pretrained_run(tiny_config, made_once):
+    def make(run):
+        facts = train_run(replace(tiny_config, pretrain_only=True), run, report=silent)
+        assert facts["images"] == 84
+        assert facts["epochs"] == 2
+
+    return made_once("pretrained/run", make)
 
 
 def test_a_pretraining_alone_touches_no_test_part_and_counts_as_complete(pretrained_run):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime.artifact.contract import InputContract
-from runtime.errors import FrameError, InputError, SessionLostError
+from runtime.errors import EdgeclError, FrameError, InputError, SessionLostError
 from runtime.gpu.memory import open_memory
 from runtime.session.base import Outputs, Session
 from runtime.session.fallback import FallbackSession
@@ -74,7 +74,7 @@ def test_every_failing_call_leaves_nothing_and_is_one_line(box, call, code, afte
             session.infer_timed(image())
             if after:
                 session.infer_timed(image())
-    except (InputError, FrameError) as error:
+    except (EdgeclError, FrameError) as error:
         said = str(error)
     else:
         said = ""
@@ -170,7 +170,7 @@ def test_a_gpu_without_room_says_how_much_is_free(box):
     memory = open_memory()
     with memory.current():
         held = memory.allocate(2**20 - 4400)  # enough for the engine and not for its buffers
-        with pytest.raises(InputError, match=r"no memory left .*; \d of 1 MiB of Orin's memory"):
+        with pytest.raises(EdgeclError, match=r"no memory left .*; \d of 1 MiB of Orin's memory"):
             TensorRtSession(box.engine(), precision="fp16")
         held.close()
     assert box.driver.left == {}

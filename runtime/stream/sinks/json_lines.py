@@ -1,4 +1,4 @@
-"""Where verdicts go."""
+"""Verdicts as lines of JSON in a file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 import os
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from runtime.errors import InputError
 from runtime.files.atomic import explained
+from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.verdict import Verdict
 
 PERIOD_S = 0.05
@@ -23,17 +23,6 @@ the interpreter from the judge."""
 RETRY_S = 1.0
 WAITING_LINES = 10_000
 _BATCH = 500
-
-
-class Sink(ABC):
-    """Takes verdicts. `emit` is called from several threads and must return at once."""
-
-    @abstractmethod
-    def emit(self, verdict: Verdict) -> None:
-        """Take a verdict. Never raises: what goes wrong later is the sink's to count."""
-
-    def close(self) -> None:  # noqa: B027 - most sinks hold nothing
-        """Finish what was taken."""
 
 
 class JsonLinesSink(Sink):
@@ -51,6 +40,9 @@ class JsonLinesSink(Sink):
     Raises:
         InputError: the file cannot be made, or one is there already.
     """
+
+    name = "jsonl"
+    isolated = True
 
     def __init__(
         self,
@@ -134,6 +126,11 @@ class JsonLinesSink(Sink):
             room = max(0, self._capacity - len(self._waiting))
             self.lost += max(0, len(batch) - room)
             self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
+
+
+def open_json_lines(request: SinkRequest) -> Sink:
+    """Open the sink of `--sink jsonl:FILE`."""
+    return JsonLinesSink(request.file("a file name, as in jsonl:verdicts.jsonl"))
 
 
 def _create(path: Path) -> int:
