@@ -91,4 +91,4 @@ class SessionLostError(EquipmentError):
 
 
 class FrameError(Exception):
-    """One frame cannot be judged. The stream goes on and the frame's verdict is `fault`."""
+    """Error of one frame: it cannot be judged, its verdict is `fault`, and the stream goes on."""

@@ -1,4 +1,4 @@
-"""What a command prints for machines, and where its results are if nothing takes that."""
+"""JSON on standard output, and the location of the results when it cannot be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 @dataclass
 class Results:
-    """What a verb has finished.
+    """Finished results of a verb.
 
     Args:
         place: the file or folder that holds all of it; None while standard output is all there is.

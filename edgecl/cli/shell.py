@@ -20,17 +20,17 @@ from runtime.errors import EdgeclError
 # Verb → its line in the help. Its module, edgecl.cli.VERB.command, is imported when it is called:
 # `edgecl --help` stays quick and `edgecl run` never loads torch.
 VERBS = {
-    "train": "Train an encoder on images and evaluate it on a test part held out.",
-    "audit": "Find copies and overlaps within and between image sets; write the groups.",
-    "study": "Run a grid of trainings and write its tables beside the paper's.",
-    "export": "Turn a trained run into a bundle; refuse a precision that lost accuracy.",
-    "run": "Judge the frames of a camera, within a latency budget.",
-    "bench": "Measure bundles against each other and write the latency report.",
-    "inspect": "Show what a bundle holds and verify its files.",
-    "keys": "Make a pair of keys: one signs bundles, the other checks them.",
+    "train": "Train an encoder and evaluate it on a held-out test part.",
+    "audit": "Find copies and overlaps within and between image sets; write groups.csv.",
+    "study": "Run a grid of training runs and compare its tables with the paper's.",
+    "export": "Export a trained run to a bundle; reject precisions that lose accuracy.",
+    "run": "Judge camera frames within a latency budget.",
+    "bench": "Compare the latency of bundles and write a report.",
+    "inspect": "Show a bundle's contents and verify its files.",
+    "keys": "Make a key pair for signing and verifying bundles.",
     "encoders": "List the encoders with their parameters and multiply-accumulates.",
-    "doctor": "Show what this machine has, and what is missing for what.",
-    "demo": "Train, export, run and bench once, end to end, on drawn surfaces.",
+    "doctor": "Check this machine's hardware and packages, and list what is missing.",
+    "demo": "Train, export, run and bench end to end on built-in surfaces.",
 }
 
 EXIT_USER = 2
@@ -76,7 +76,7 @@ class LazyVerbs(click.Group):
 @click.version_option(__version__, prog_name="edgecl")
 @click.option("--debug", is_flag=True, help="Show tracebacks and what native libraries print.")
 def edgecl(debug: bool) -> None:
-    """From images of metal surfaces to judged camera frames."""
+    """Take metal-surface images to judged camera frames: train, export, run, bench."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -162,10 +162,10 @@ def _seen(code: int, results: Results) -> int:
     problem = problem_of_standard_output()
     if problem is None:
         return code
-    line = f"standard output could not be written ({problem.strerror or problem})"
+    line = f"cannot write to standard output ({problem.strerror or problem})"
     if results.place is not None:
         line += f"; the results are in {results.place}"
-    hint = "send it to a place with room" if results.printed else ""
+    hint = "redirect it to a disk with free space" if results.printed else ""
     code = (code or EXIT_USER) if results.printed else code
     _tell(_EndError(line, "output-lost", code, hint=hint), code)
     return code

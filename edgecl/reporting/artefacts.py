@@ -7,7 +7,7 @@ from typing import Any
 
 
 def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By name, such as `int8` and `int8-tensorrt`, what was measured of each artefact.
+    """Return the measurements of each artefact by name, such as `int8` and `int8-tensorrt`.
 
     Args:
         manifest: of a bundle. Its `precisions`, `openvino`, `tensorrt` and `refused` name the
@@ -36,6 +36,6 @@ def artefacts(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             **(comparisons.get(name) or {}),
             **entry,
             "shipped": False,
-            "reason": str(entry.get("reason") or "no reason was written"),
+            "reason": str(entry.get("reason") or "no reason recorded"),
         }
     return found

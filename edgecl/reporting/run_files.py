@@ -32,7 +32,7 @@ class KeptMistake:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What was found.
+    """Files of a run that were found.
 
     Args:
         result: result.json.
@@ -70,7 +70,7 @@ def read_run(run: Path) -> RunFiles:
             value = json.loads(text)
             config = value if isinstance(value, dict) else {}
         except ValueError:
-            problems.append("config.json is damaged; the run's choices are not shown.")
+            problems.append("config.json is damaged, so the run's settings are not shown.")
     metrics = _lines(_read(run / "metrics.jsonl", problems), problems)
     names = (
         "result.json",
@@ -98,7 +98,7 @@ def _read_result(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(
             f"{path} cannot be read ({error.strerror})",
-            hint=f"finish the run: edgecl train --resume --out {path.parent}",
+            hint=f"finish the run with 'edgecl train --resume --out {path.parent}'",
         ) from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error})", hint="train again") from error
@@ -131,7 +131,7 @@ def _lines(text: str, problems: list[str]) -> list[Mapping[str, Any]]:
         elif line.strip():
             damaged += 1
     if damaged:
-        problems.append(f"metrics.jsonl: {damaged} damaged line(s) left out of the curves.")
+        problems.append(f"metrics.jsonl: {damaged} damaged line(s) are missing from the curves.")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""From a study's run directories to what each condition answered, image by image."""
+"""Collection of each condition's predictions, image by image, from a study's run directories."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from runtime.errors import InputError
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one condition answered over all its seeds, folds and draws.
+class ConditionOutcome:
+    """Predictions of one condition over all its seeds, folds and draws.
 
     Args:
         condition: which.
@@ -55,7 +55,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PretrainingSpeed:
-    """How quickly an encoder was pretrained.
+    """Speed of an encoder's pretraining.
 
     Args:
         step_seconds: median time of a step, two views of a batch.
@@ -75,7 +75,7 @@ class PretrainingSpeed:
     learnt_nothing: int
 
 
-def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
+def collect(folder: Path, everything: Sequence[Cell]) -> list[ConditionOutcome]:
     """Every condition with at least one finished run, in the order of the grid.
 
     Raises:
@@ -93,7 +93,9 @@ def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
     return outcomes
 
 
-def _outcome(folder: Path, condition: Condition, done: Sequence[Cell], expected: int) -> Outcome:
+def _outcome(
+    folder: Path, condition: Condition, done: Sequence[Cell], expected: int
+) -> ConditionOutcome:
     hits: dict[str, list[bool]] = defaultdict(list)
     group_of: dict[str, str] = {}
     repeats: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -122,7 +124,7 @@ def _outcome(folder: Path, condition: Condition, done: Sequence[Cell], expected:
         average=None,
         zero_division=0,
     )
-    return Outcome(
+    return ConditionOutcome(
         condition=condition,
         files=files,
         groups=[group_of[file] for file in files],
@@ -184,7 +186,7 @@ def _predictions(run: Path) -> list[dict[str, str]]:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
     return rows
 
@@ -195,7 +197,7 @@ def _metrics(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""One artefact against the trained model, in every engine that is installed."""
+"""Comparison of one artefact with the trained model in every installed engine."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of an artefact.
+    """Result of proving an artefact.
 
     Args:
         comparison: in the engine that decided: the first that fails, else onnxruntime.
@@ -101,7 +101,7 @@ def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
 
 
 def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
-    """Why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
+    """Explain why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
 
     Args:
         half: the FP16 graph.
@@ -112,6 +112,6 @@ def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
         return ""
     tensor = max(beyond, key=beyond.__getitem__)
     return (
-        f"FP16 ends at 65,504, and {len(beyond)} activations go beyond, {tensor} up to "
-        f"{beyond[tensor]:,.0f}: a GPU would answer NaN there"
+        f"{len(beyond)} activations exceed FP16's maximum of 65,504 ({tensor} reaches "
+        f"{beyond[tensor]:,.0f}), which gives NaN on a GPU"
     )

@@ -1,4 +1,4 @@
-"""From raw times to the latency report: its JSON is a stable format with a schema version."""
+"""Latency report from raw times: its JSON is a stable format with a schema version."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PACKAGES = ("edgecl", "numpy", "opencv-python", "onnxruntime", "openvino", "tens
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, before anything is computed from it.
+    """Measurements, before anything is computed from them.
 
     Args:
         sides: `Side.describe()` of each.
@@ -142,22 +142,22 @@ def read_report(path: Path) -> dict[str, Any]:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(
-            f"there is no latency report {path}", hint="make one with 'edgecl bench'"
+            f"no latency report found at {path}", hint="make one with 'edgecl bench'"
         ) from error
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read as a latency report ({error})",
-            hint="give the latency.json that 'edgecl bench' wrote",
+            hint="pass a latency.json written by 'edgecl bench'",
         ) from error
     if not isinstance(report, dict) or report.get("kind") != KIND:
         raise InputError(
             f"{path} is not a latency report",
-            hint="give the latency.json that 'edgecl bench' wrote",
+            hint="pass a latency.json written by 'edgecl bench'",
         )
     schema = report.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise InputError(
-            f"{path} has report schema {schema!r}, this edgecl reads up to {SCHEMA}",
+            f"{path} has report schema {schema!r}, but this edgecl reads up to {SCHEMA}",
             hint="update edgecl on this machine",
         )
     return report

@@ -1,4 +1,4 @@
-"""What every camera offers."""
+"""Interface of every camera."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Frame:
         fault: why there are no pixels; empty otherwise.
         name: the file it came from, where there is one.
         truth: the label that a demo camera or a class folder knows; empty otherwise.
-        bits: how many bits of uint16 pixels carry the image, where the source says so.
+        bits: how many bits of uint16 pixels are used, where the source says so.
     """
 
     number: int
@@ -46,18 +46,18 @@ class Frame:
 
 
 def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """What a driver delivered, as a frame's pixels: uint8 or uint16, never wrapped round.
+    """Return a delivered frame's pixels: uint8 or uint16, never wrapped round.
 
     Raises:
         FrameError: the samples are of another type.
     """
     if delivered.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f"the driver delivers {delivered.dtype}, neither uint8 nor uint16")
+        raise FrameError(f"the driver delivers {delivered.dtype}, not uint8 or uint16")
     pixels: NDArray[np.uint8] = delivered  # type: ignore[assignment]
     return pixels
 
 
-Own = TypeVar("Own", bound="Camera")
+_Own = TypeVar("_Own", bound="Camera")
 
 
 class Camera(ABC):
@@ -91,10 +91,10 @@ class Camera(ABC):
             EquipmentError: a camera is gone for good.
         """
 
-    def close(self) -> None:  # noqa: B027 - most cameras hold nothing
+    def close(self) -> None:  # noqa: B027 - most cameras have nothing to free
         """Give the device or file back. Closing twice is fine."""
 
-    def __enter__(self: Own) -> Own:
+    def __enter__(self: _Own) -> _Own:
         return self
 
     def __exit__(
@@ -131,8 +131,8 @@ class CameraRequest:
         """
         if self.fps is not None:
             raise InputError(
-                f"camera {redact(self.source.text)} has a frame rate of its own",
-                hint="leave --fps to files and the demo",
+                f"camera {redact(self.source.text)} sets its own frame rate",
+                hint="use --fps only with files and the demo",
             )
 
 

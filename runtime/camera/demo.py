@@ -25,7 +25,7 @@ from runtime.surfaces.strip import (
 )
 
 COILS = (3, 8)
-"""How many coils, each with a surface of its own, run through before they come again: the most
+"""Number of coils, each with a surface of its own, before they repeat: the most
 that are drawn in about a second."""
 
 COIL_WINDOWS = 9.5
@@ -77,7 +77,7 @@ class DemoCamera(Camera):
         ):
             if value is not None and not value > 0:
                 raise InputError(
-                    f"the demo camera's {what} is {value}", hint="give a number above 0"
+                    f"the demo camera's {what} is {value}", hint="use a number above 0"
                 )
         self.name = f"demo line, {shape[0]}x{shape[1]} pixels" + (
             f", {fps:g} frames/s" if fps else ""
@@ -182,7 +182,9 @@ def open_demo(request: CameraRequest) -> Camera:
     demo = DemoCamera(fps=request.fps or FPS, seed=request.seed)
     if Path(request.source.text).exists():
         text = request.source.text
-        demo.notes = [f"{text!r} is the built-in line; write ./{text} for what is there"]
+        demo.notes = [
+            f"{text!r} is the built-in line; use ./{text} for the file or folder of that name"
+        ]
     return demo
 
 
@@ -209,7 +211,7 @@ def write_strip_video(
         InputError: the video cannot be written there.
     """
     if path.suffix.lower() != ".avi":
-        raise InputError(f"{path} is no name for an AVI video", hint="let it end in .avi")
+        raise InputError(f"{path} is not a name for an AVI video", hint="use a name ending in .avi")
     camera = DemoCamera(shape, advance=advance, fps=None, frames=frames, seed=seed)
     codec = cv2.VideoWriter.fourcc(*"MJPG")
     truths: list[str] = []
@@ -221,7 +223,7 @@ def write_strip_video(
         if not writer.isOpened():
             raise InputError(
                 f"OpenCV cannot write a video of {shape[0]}x{shape[1]} pixels at {fps:g} frames/s",
-                hint="choose another size or frame rate",
+                hint="use another size or frame rate",
             )
         for frame in iter(camera.read, None):
             writer.write(cv2.cvtColor(frame.pixels, cv2.COLOR_GRAY2BGR))
@@ -234,7 +236,7 @@ def write_strip_video(
 def _sensor_noise(
     shape: Shape, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What the noise adds to each pixel, and what it takes; one of the two is 0."""
+    """Return what the noise adds to each pixel, and what it takes away; one of the two is 0."""
     size = shape[0] + _NOISE_SPARE, shape[1] + _NOISE_SPARE
     noise = np.rint(_NOISE_SIGMA * rng.standard_normal(size, np.float32))
     return np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)

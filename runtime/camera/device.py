@@ -16,10 +16,11 @@ from runtime.camera.base import Camera, CameraRequest, Frame, as_pixels
 from runtime.camera.capture import encoded_jpeg, open_capture, why_not
 from runtime.errors import EquipmentError, FrameError, InputError
 from runtime.image.decode import decode_gray
+from runtime.progress import Say
 from runtime.secrets import redact
 
 PATIENCE_S = 15.0
-"""How long a camera that stopped may stay away before the stream ends."""
+"""Time that a stopped camera may stay away before the stream ends, in seconds."""
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -48,7 +49,7 @@ class DeviceCamera(Camera):
         self,
         source: int | str,
         *,
-        report: Callable[[str], None] = lambda text: None,
+        report: Say = lambda text: None,
         opener: Opener | None = None,
         patience_s: float = PATIENCE_S,
         may_end: bool = False,
@@ -136,7 +137,7 @@ class DeviceCamera(Camera):
         if self._first is None or frame.pixels is None or self._digest(frame) != self._first:
             return False
         self._number -= 1
-        self._report(f"{self.name} began anew with its first frame: it is a file, and this its end")
+        self._report(f"{self.name} restarted from its first frame: it is a file, and it has ended")
         return True
 
     def _digest(self, frame: Frame) -> bytes | None:
@@ -161,9 +162,9 @@ class DeviceCamera(Camera):
                 self._report(f"{self.name} is back after {away:.1f} s without frames")
                 return True
         raise EquipmentError(
-            f"{self.name} stopped after {self._number} frames and did not come back within "
+            f"{self.name} stopped after {self._number} frames and did not recover within "
             f"{self._patience_s:g} s",
-            hint="check its cable, its power and who else uses it, then start again",
+            hint="check its cable and power and whether another program uses it, then start again",
             code="camera-lost",
         )
 

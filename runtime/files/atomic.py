@@ -17,13 +17,13 @@ from typing import Any
 from runtime.errors import EdgeclError, EquipmentError, InputError
 
 ATTEMPTS = 20
-"""How often a folder's place is tried for while other processes write there too."""
+"""Number of attempts at a folder's place while other processes write there too."""
 
 PROBE_BYTES = 2**20
-"""What a disk must still take before it is not to blame for a file that was not written."""
+"""Bytes that a disk must still take before it is not to blame for a file that was not written."""
 
 DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENODEV, errno.ESTALE})
-"""What a write fails with where the disk is to blame, not what the user named."""
+"""Errors of a write that are the disk's fault, not the user's."""
 
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 
@@ -108,11 +108,11 @@ def _take_place(temporary: Path, path: Path) -> None:
             if temporary.exists() and aside.exists() and not path.exists():
                 aside.rename(path)
             shutil.rmtree(old, ignore_errors=True)
-    raise OSError(errno.EBUSY, "others keep writing there")
+    raise OSError(errno.EBUSY, "other processes keep writing there")
 
 
 def _reason_of_disk(error: Exception, path: Path) -> OSError | None:
-    """What the disk had against the file that `error` says was not written; None for nothing.
+    """Return the disk's reason for the unwritten file that `error` reports; None if it has none.
 
     torch says no more than that a position was not the expected one, so a write is tried: on a
     disk that is full, or at a limit, it fails as theirs did.
@@ -145,10 +145,10 @@ def explained(path: Path) -> Iterator[None]:
         if error.errno in DISK_FAILURES:
             raise EquipmentError(
                 problem,
-                hint="free some room, or name a folder on another disk",
+                hint="free some space, or choose a folder on another disk",
                 code="disk-failing",
             ) from error
-        raise InputError(problem, hint="name a folder that you may write to") from error
+        raise InputError(problem, hint="choose a writable folder") from error
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:

@@ -25,18 +25,18 @@ BROKEN_DEPTH = 32
 """Broken frames that may wait for their verdict with `latest`."""
 
 PROMPT_S = 0.5
-"""How long the end of the stream waits for a read that is going on before it closes the camera."""
+"""Time that the end of the stream waits for a read before it closes the camera, in seconds."""
 
 GRACE_S = 3.0
-"""How long a camera or a model that hangs may hold up the end of the stream."""
+"""Time that a hanging camera or model may hold up the end of the stream, in seconds."""
 
 SWITCH_INTERVAL_S = 2e-4
-"""How soon a thread that holds the interpreter gives way. Python's 5 ms would show as latency."""
+"""Switch interval of threads, in seconds. Python's 5 ms would show as latency."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a stream runs.
+    """Options of a stream.
 
     Args:
         rules: what frames are held to.
@@ -108,7 +108,7 @@ class Pipeline:
 
     @property
     def seconds(self) -> float:
-        """How long the stream has run, or ran."""
+        """Return how long the stream has run, or ran."""
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
 
     def start(self) -> None:
@@ -169,7 +169,7 @@ class Pipeline:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended the stream early, if anything did."""
+        """Return what ended the stream early, if anything did."""
         return self._failure
 
     def _join(self) -> None:
@@ -180,14 +180,14 @@ class Pipeline:
             self._camera.close()  # a read that waits for its tick returns at once
             capture.join(self._grace_s)
         if capture.is_alive():
-            self.notes.append("the camera did not answer in time and was left behind")
+            self.notes.append("the camera did not respond in time and was abandoned")
         self._handover.close()
         taken = -1
         while judge.is_alive() and taken != self._taken:
             taken = self._taken
             judge.join(self._grace_s)
         if judge.is_alive():
-            self.notes.append("the model did not answer in time and was left behind")
+            self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
         limit = self._settings.frames

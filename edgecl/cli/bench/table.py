@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 WIDE_TERMINAL = 112
-"""Columns from which on every figure is shown."""
+"""Width from which on every column is shown."""
 
-_COLUMNS = ("p50", "p90", "p99", "p99.9", "ratio", "95 % of it", "accuracy", "MB")
-_ONLY_WIDE = frozenset({"p90", "95 % of it", "MB"})
+_COLUMNS = ("p50", "p90", "p99", "p99.9", "ratio", "95 % interval", "accuracy", "MB")
+_ONLY_WIDE = frozenset({"p90", "95 % interval", "MB"})
 
 
 def print_summary(report: Mapping[str, Any], console: Console | None = None) -> None:
@@ -54,7 +54,7 @@ def _cells(side: Mapping[str, Any]) -> dict[str, str]:
 
 
 def finding_lines(report: Mapping[str, Any]) -> list[str]:
-    """What the rules found, one line per rule, each with what to try next."""
+    """Return the findings of the rules, one line per rule, each with a hint."""
     lines = [_line(finding, "") for finding in report["findings"]]
     by_code: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for side in report["sides"]:
@@ -63,7 +63,7 @@ def finding_lines(report: Mapping[str, Any]) -> list[str]:
     for (label, finding), *others in by_code.values():
         also = f" and {len(others)} more like it" if others else ""
         lines.append(_line(finding, f"{label}{also}: "))
-    lines += [f"left out: {entry['label']} ({entry['reason']})" for entry in report["left_out"]]
+    lines += [f"skipped: {entry['label']} ({entry['reason']})" for entry in report["left_out"]]
     return lines
 
 

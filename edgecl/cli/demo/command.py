@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.learning.config import TrainConfig
-    from edgecl.learning.run.preparation import Report
+    from runtime.progress import StageProgress
 
 ENCODERS = ("convnet", "shufflenet")
 STREAMED = "shufflenet"
@@ -44,7 +44,7 @@ MARKER = ".edgecl-demo"
 
 @dataclass(frozen=True)
 class Trained:
-    """What the demo has of one encoder."""
+    """Results of one encoder in the demo."""
 
     run: Path
     bundle: Path
@@ -52,23 +52,29 @@ class Trained:
     refused: Sequence[str]
 
 
-@click.command("demo", cls=Verb, short_help="The main job once, end to end.")
-@click.option("--data", type=FOLDER, help="Labelled images in place of the drawn surfaces.")
+@click.command(
+    "demo", cls=Verb, short_help="Train, export, run and bench end to end on built-in surfaces."
+)
 @click.option(
-    "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."
+    "--data", type=FOLDER, help="Labelled images to use instead of the built-in surfaces."
+)
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV of overlap groups for --data.",
 )
 @click.option(
     "--out",
     type=FOLDER,
     default=Path("demo"),
     show_default=True,
-    help="Folder for all that is made; an older demo in it is replaced.",
+    help="Output folder; an earlier demo in it is replaced.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> None:
     """Pretrain, fine-tune and export ConvNet and ShuffleNet, judge a moving strip, and bench both.
 
-    Without --data it draws metal surfaces with six kinds of defect, and clean ones.
+    Without --data, use built-in drawn metal surfaces: six kinds of defect, and clean ones.
     """
     from runtime.files.output_folder import own_folder
 
@@ -87,8 +93,8 @@ def _go(
     from edgecl.learning.config import TrainConfig
 
     console = stderr_console()
-    what = str(data) if data else "drawn metal surfaces"
-    console.print(f"edgecl demo on {what}; everything goes to {out}/", markup=False)
+    what = str(data) if data else "built-in metal surfaces"
+    console.print(f"edgecl demo on {what}; output goes to {out}/", markup=False)
     trained: dict[str, Trained] = {}
     for number, encoder in enumerate(ENCODERS):
         console.print(f"{number + 1}/4  train and export {encoder}", markup=False)
@@ -122,7 +128,8 @@ def _prepare(out: Path) -> None:
     if any(out.iterdir()):
         if not (out / MARKER).exists():
             raise InputError(
-                f"{out} holds something else than an older demo", hint="name another --out"
+                f"{out} already exists and was not made by 'edgecl demo'",
+                hint="choose another --out",
             )
         with explained(out):
             # The folder itself is held, and the marker stays for whoever is broken off here.
@@ -134,7 +141,7 @@ def _prepare(out: Path) -> None:
     write_text(out / MARKER, "Made by 'edgecl demo', which replaces this folder.\n")
 
 
-def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained:
+def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> Trained:
     from edgecl.exporting.job import ExportChoices, job_of_run
     from edgecl.learning.run.runner import train_run
     from edgecl.reporting.pages.export import render_export
@@ -159,7 +166,7 @@ def _stream(
     from contextlib import ExitStack
 
     from edgecl.cli.run.command import SUMMARY, VERDICTS
-    from edgecl.cli.run.stream import Stream
+    from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
     from runtime.files.atomic import write_json
@@ -185,7 +192,7 @@ def _stream(
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         settings = Settings(Rules(parse_budget(BUDGET)), every_frame=True, frames=FRAMES)
-        stream = Stream(
+        stream = InspectionStream(
             bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
         )
         console.print(stream.opening_line(), markup=False)
@@ -201,7 +208,7 @@ def _stream(
     return summary
 
 
-def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[dict[str, Any], Path]:
+def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[dict[str, Any], Path]:
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, write_report
 
@@ -250,8 +257,8 @@ def _print_figures(
     )
     click.echo(line)
     if summary.get("right") is not None:
-        click.echo(f"  right on {summary['right']:.1%} of the frames of a strip it never saw")
-    click.echo(f"{seconds:.0f} s in all. Pages to look at:")
+        click.echo(f"  correct on {summary['right']:.1%} of the frames of an unseen strip")
+    click.echo(f"done in {seconds:.0f} s. Reports:")
     for made in trained.values():
         click.echo(f"  {made.run / 'report.html'}")
         click.echo(f"  {made.bundle / 'report.html'}")

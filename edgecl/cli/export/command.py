@@ -20,22 +20,22 @@ from runtime.artifact.bundle import SUFFIX
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
-    from export.outcome import Outcome
+    from export.outcome import ExportOutcome
 
 
 @click.command("export", cls=Verb, short_help="Turn a trained run into a bundle.")
 @click.argument("run", type=FOLDER, required=False)
 @export_options
 @engine_options
-@click.option("--out", type=FOLDER, help="The bundle.  [default: RUN.edgecl]")
+@click.option("--out", type=FOLDER, help="Output bundle.  [default: RUN.edgecl]")
 @click.option(
     "--sign",
     "key",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Sign the bundle with this Ed25519 private key (PEM).",
 )
-@click.option("--triton", type=FOLDER, help="Write a Triton model repository as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--triton", type=FOLDER, help="Also write a Triton model repository.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     run: Path | None,
     out: Path | None,
@@ -44,11 +44,11 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Turn a trained RUN (by default the newest) into a bundle of ONNX models.
+    """Export a trained RUN (by default the newest) to a bundle of ONNX models.
 
-    Every precision is compared with the trained model on the validation part. One that lost
-    more than --max-drop points, or lets more than --max-escapes percent of the defects pass, is
-    left out, and the command ends with 1.
+    Compare every precision with the trained model on the validation part. A precision that
+    loses more than --max-drop points of accuracy, or misses more than --max-escapes percent of
+    the defects, is not shipped, and the exit code is 1.
     """
     from edgecl.exporting.job import job_of_run, require_place
     from edgecl.learning.run.run_directory import newest_run
@@ -94,41 +94,41 @@ def command(
 
 
 def _hint(refused: Collection[str]) -> str:
-    allow = "allow more with --max-drop and --max-escapes"
+    allow = "relax the gate with --max-drop and --max-escapes"
     if any(name.startswith("int8") for name in refused):
         return (
-            "keep the layers that suffer with --keep-fp16 auto, calibrate on more images with "
-            f"--calibration-images, or {allow}"
+            "keep sensitive layers in floating point with --keep-fp16 auto, calibrate on "
+            f"more images with --calibration-images, or {allow}"
         )
-    return f"ship without it, or {allow}"
+    return f"export without it, or {allow}"
 
 
 def bundle_path(run: Path, out: Path | None) -> Path:
-    """Where the bundle goes: `out` with its suffix, by default the run's name in this folder.
+    """Return the bundle's path: `out` with its suffix, by default the run's name in this folder.
 
     Raises:
-        InputError: `out` is no name for a folder.
+        InputError: `out` is not a name for a folder.
     """
     if out is None:
         return Path(run.resolve().name + SUFFIX)
     if out.name in ("", ".."):
         raise InputError(
-            f"--out {out} names no bundle", hint=f"give the bundle's own name, as in line-3{SUFFIX}"
+            f"--out {out} is not a bundle name", hint=f"use a name such as line-3{SUFFIX}"
         )
     return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
 
 
-def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
+def _notes(pass_labels: tuple[str, ...], outcome: ExportOutcome) -> list[str]:
     notes = list(outcome.notes)
     if not pass_labels:
         notes.append(
-            "no label lets a part pass, so every frame will be rejected or unsure; name one "
-            "with --pass-label if there is one"
+            "no pass label, so every frame will be rejected or unsure; set one with "
+            "--pass-label if a class means a good part"
         )
     return notes
 
 
-def _document(outcome: Outcome, out: Path) -> dict[str, Any]:
+def _document(outcome: ExportOutcome, out: Path) -> dict[str, Any]:
     measured = {name: asdict(found) for name, found in outcome.comparisons.items()}
     return {
         "bundle": str(out),

@@ -23,14 +23,14 @@ ENGINES = "engines"
     "--verify-key",
     type=ANY_PATH,
     metavar="PUB",
-    help="Refuse the bundle unless the owner of this key signed it.",
+    help="Require a signature by this public key.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """Verify every file of BUNDLE and show its precisions, labels, input and origin.
 
-    Exits 2 where a file is missing or was changed after the export, and where the signature is
-    not that of --verify-key.
+    The exit code is 2 if a file is missing or was changed after export, or if the signature
+    does not match --verify-key.
     """
     from edgecl.cli.inspect.engine_list import engines_of
     from runtime.artifact.bundle import load_bundle
@@ -52,14 +52,13 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
             print_summary(summary)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"the manifest of {bundle} has a field of another form than edgecl writes "
-                f"({type(error).__name__}: {error})",
-                hint="export it again; --json shows it as it is",
+                f"the manifest of {bundle} has a malformed field ({type(error).__name__}: {error})",
+                hint="export it again; --json shows the raw manifest",
             ) from error
 
 
 def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """What `--json` prints of the manifest: its contract is spread out.
+    """Return the manifest as `--json` prints it, with its contract spread out.
 
     Args:
         manifest: as `load_bundle` verified it.

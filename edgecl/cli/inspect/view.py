@@ -1,4 +1,4 @@
-"""What `edgecl inspect` prints for people."""
+"""Output of `edgecl inspect` for people."""
 
 from __future__ import annotations
 
@@ -35,39 +35,38 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         console.print(_plain(_engine(engine)))
     if summary["engines"] and summary["signature"]["state"] != "none":
         console.print(
-            "no signature covers engines: run --verify-key takes only those that this machine "
-            "built itself"
+            "engines are not signed: 'run --verify-key' uses only engines built on this machine"
         )
     for name in summary["unnamed"]:
-        console.print(_plain(f"not in the manifest, so no hash covers it: {name}"))
+        console.print(_plain(f"not in the manifest, so not verified: {name}"))
 
 
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     size, files = summary["input"], summary["files"]
     lines = [
-        f"{summary['bundle']}: {len(files)} file{'s' * (len(files) != 1)}, every hash verified",
+        f"{summary['bundle']}: {len(files)} file{'s' * (len(files) != 1)}, all hashes verified",
         f"made {summary['created'] or 'at an unknown time'} by edgecl "
         f"{summary['edgecl_version'] or 'of an unknown version'}{_origin(summary['origin'])}",
         f"signature: {_signature(summary['signature'])}",
-        f"input {size['height']}x{size['width']} gray uint8, resized by {size['interpolation']}"
-        f"{_depth(size.get('bits'))}",
+        f"input {size['height']}x{size['width']} gray uint8, {size['interpolation']} "
+        f"interpolation{_depth(size.get('bits'))}",
         f"labels: {', '.join(summary['labels'])}",
-        f"passing: {', '.join(summary['pass_labels']) or 'none, every part is rejected'}",
+        f"pass labels: {', '.join(summary['pass_labels']) or 'none, every part is rejected'}",
         _gate(summary["gate"]),
         _calibration(summary["calibration"] or {}),
-        f"rewritten: {', '.join(map(str, summary['rewrites']))}" if summary["rewrites"] else "",
+        f"rewrites: {', '.join(map(str, summary['rewrites']))}" if summary["rewrites"] else "",
     ]
     return [line for line in lines if line]
 
 
 def _depth(bits: int | None) -> str:
-    return "" if bits is None else f"; 16-bit frames carry {bits} bits"
+    return "" if bits is None else f"; 16-bit frames use {bits} bits"
 
 
 def _signature(signature: Mapping[str, Any]) -> str:
     return {
-        "verified": f"verified, made with the key {signature['key']}",
-        "unchecked": f"claims the key {signature['key']}; not checked without --verify-key",
+        "verified": f"verified, made with key {signature['key']}",
+        "unchecked": f"claims key {signature['key']}; not checked without --verify-key",
         "damaged": "damaged",
     }.get(signature["state"], "none")
 
@@ -92,7 +91,7 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     if isinstance(images, int):
         how.append(f"{images} images")
     if calibration.get("kept"):
-        how.append(f"left in floating point: {', '.join(map(str, calibration['kept']))}")
+        how.append(f"kept in floating point: {', '.join(map(str, calibration['kept']))}")
     return f"calibrated: {', '.join(how)}" if how else ""
 
 
@@ -121,7 +120,7 @@ def _table(shipped: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """How many, and the upper end of their rate's interval."""
+    """Return the number of escapes and the upper end of their rate's interval."""
     interval = entry.get("escape_interval")
     if not interval:
         return "–", "–"
@@ -129,9 +128,9 @@ def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _engine(engine: Mapping[str, Any]) -> str:
-    """One built engine: what it is for, and whether it is for here."""
+    """Describe one built engine, and whether it fits this machine."""
     if engine["state"] == "damaged":
-        return f"engine damaged: {engine['reason']}"
+        return f"damaged engine: {engine['reason']}"
     least, best, most = engine["batches"]
     batches = f", batches min {least}, opt {best}, max {most}" if most > 1 else ""
     verdict = {"fits": "fits this machine", "unknown": "not comparable"}.get(

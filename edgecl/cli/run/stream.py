@@ -25,8 +25,8 @@ _REFRESH_S = 0.4
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a stream ended.
+class StreamEnd:
+    """Outcome of a stream.
 
     Args:
         snapshot: the accounts.
@@ -46,7 +46,7 @@ class Outcome:
 
 
 @dataclass
-class Stream:
+class InspectionStream:
     """The parts of one `edgecl run`, and what is told about them."""
 
     model: Path
@@ -59,7 +59,7 @@ class Stream:
     remarks: list[str] = field(default_factory=list)
     more_sinks: Sequence[Sink] = ()
 
-    def run(self, console: Console) -> Outcome:
+    def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frames are up, or somebody stops it."""
         sinks = [self.sink, *self.more_sinks]
         pipeline = Pipeline(self.camera, self.session, self.settings, sinks, own_process=True)
@@ -72,22 +72,22 @@ class Stream:
             snapshot = pipeline.close()
             for sink in sinks:
                 sink.close()
-        return Outcome(
+        return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
 
     def opening_line(self) -> str:
-        """What was chosen, why, and what it will judge."""
+        """Describe the chosen session, the reason, and what it will judge."""
         line = f"{self.model.name}: {self.session.describe()}"
         if self.candidates:
             best, *others = self.candidates
             line += f", {best.median_ms:.2f} ms"
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
-        policy = "every frame" if self.settings.every_frame else "the newest frame"
+        policy = "every frame" if self.settings.every_frame else "the latest frame"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
-    def summary(self, outcome: Outcome) -> dict[str, Any]:
+    def summary(self, outcome: StreamEnd) -> dict[str, Any]:
         """The document behind `--json` and `summary.json`."""
         snapshot = outcome.snapshot
         judged = snapshot.judged + snapshot.faulty

@@ -116,7 +116,7 @@ def _summary_lines(document: dict[str, Any]) -> Iterator[Text]:
         yield Text(f"budget misses {document['budget_misses']} ({document['miss_share']:.2%})")
     accuracy = document["accuracy"]
     if accuracy:
-        yield Text(f"right {accuracy['right']} of {accuracy['known']} ({accuracy['share']:.2%})")
+        yield Text(f"correct {accuracy['right']} of {accuracy['known']} ({accuracy['share']:.2%})")
     verdicts = document["verdicts"]
     line = f"{verdicts['written']} verdicts in {verdicts['file']}"
     if verdicts["lost"]:

@@ -31,7 +31,7 @@ def learnt_nothing(config: TrainConfig, last_epoch: Mapping[str, Any]) -> bool:
 
 
 def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a reader of the results must know; nothing where pretraining went well.
+    """Return a warning for readers of the results; empty where pretraining went well.
 
     Args:
         last_epoch: of pretraining, with its number, from 1.
@@ -39,7 +39,7 @@ def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[s
     if not learnt_nothing(config, last_epoch):
         return ()
     return (
-        f"pretraining learnt nothing: its loss ended at {last_epoch['loss']:.2f}, that of chance "
-        f"is {chance_loss(config):.2f}; lower --pretrain-lr, take another --seed, or more than "
-        f"{last_epoch['epoch']} --pretrain-epochs",
+        f"pretraining learnt nothing: its loss ended at {last_epoch['loss']:.2f}, and "
+        f"chance gives {chance_loss(config):.2f}; use a lower --pretrain-lr, another "
+        f"--seed, or more than {last_epoch['epoch']} --pretrain-epochs",
     )

@@ -1,4 +1,4 @@
-"""What a run is made of, and what of it must survive a kill."""
+"""Components of a run, and its state that survives a kill."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Networks:
         return networks
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """All weights, each once."""
+        """Return all weights, each once."""
         return {
             "backbone": self.backbone.state_dict(),
             "projection": self.projector.projection.state_dict(),
@@ -66,7 +66,7 @@ class Networks:
 
 @dataclass
 class Journal:
-    """What must survive a kill, beside weights and optimiser."""
+    """State that survives a kill, beside weights and optimiser."""
 
     stage: str = PRETRAIN
     epoch: int = 0

@@ -1,4 +1,4 @@
-"""What pretraining leaves for other runs: the encoder, and what must be known to use it fairly."""
+"""Finished pretraining for other runs: the encoder, and the facts needed to use it fairly."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ class Pretrained:
     facts: dict[str, Any]
 
     def notes(self, config: TrainConfig) -> list[str]:
-        """Where the encoder came from, for the notes of a run with the choices `config`."""
+        """Describe the encoder's origin, for the notes of a run with the choices `config`."""
         method = self.facts["method"]
         notes = [
-            f"pretraining was taken from {self.path.parent}: {method}, "
-            f"{self.facts['epochs']} epochs on {self.facts['images']} images"
+            f"pretraining reused from {self.path.parent}: {method}, {self.facts['epochs']} "
+            f"epochs on {self.facts['images']} images"
         ]
         # Files from before there was a choice have the method's own.
         before, now = self.facts.get("views", views_of(method)), views_of(method, config.views)
         if before != now:
-            notes.append(f"pretraining saw {before} views, fine-tuning {now} views")
+            notes.append(f"pretraining used {before} views, fine-tuning {now} views")
         return notes
 
 
 def pretraining_facts(
     config: TrainConfig, epochs: Sequence[Mapping[str, Any]], *, images: int
 ) -> dict[str, Any]:
-    """What a finished pretraining was, see `Pretrained`.
+    """Description of a finished pretraining, see `Pretrained`.
 
     Args:
         epochs: its lines of metrics.jsonl.
@@ -114,8 +114,9 @@ def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
     for name in _SAME:
         if facts.get(name) != _plain(wanted[name]):
             raise InputError(
-                f"{run} was pretrained with {name.replace('_', ' ')} {_words(facts.get(name))}, "
-                f"this run has {_words(_plain(wanted[name]))}",
+                f"{run} was pretrained with {name.replace('_', ' ')} "
+                f"{_words(facts.get(name))}, but this run uses "
+                f"{_words(_plain(wanted[name]))}",
                 hint=f"change --{name.replace('_', '-')}, or pretrain again",
             )
     return pretrained
@@ -134,8 +135,8 @@ def _read(run: Path) -> Pretrained:
     path = run / PRETRAINED
     if not path.is_file():
         raise InputError(
-            f"{run} has no {PRETRAINED}: no pretraining was finished there",
-            hint="give a run of 'edgecl train', with --pretrain-only if need be",
+            f"{run} has no {PRETRAINED}: its pretraining was not finished",
+            hint="pass a run of 'edgecl train', with or without --pretrain-only",
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -145,7 +146,7 @@ def _read(run: Path) -> Pretrained:
         seen = weights.pop(_SEEN).numpy()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged, or edgecl did not write it", hint="pretrain again"
+            f"{path} is damaged, or was not written by edgecl", hint="pretrain again"
         ) from error
     return Pretrained(path, weights, seen, facts)
 

@@ -42,12 +42,12 @@ def read_config(run: Path) -> tuple[TrainConfig, dict[str, Any]]:
     except OSError as error:
         raise InputError(
             f"{run} is not a run: {CONFIG} cannot be read ({error.strerror})",
-            hint="give a folder that 'edgecl train' wrote",
+            hint="pass a folder written by 'edgecl train'",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON", hint="train again") from error
     if not isinstance(whole, dict) or not isinstance(whole.get("schema"), int):
-        raise InputError(f"{path} is not the config of a run", hint="train again")
+        raise InputError(f"{path} is not a run's config", hint="train again")
     if whole["schema"] > CONFIG_SCHEMA:
         raise InputError(
             f"{path} was written by a newer edgecl", hint="update edgecl, or train again"
@@ -74,15 +74,15 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
     if not runs:
         kind = "finished" if finished else "unfinished"
         raise InputError(
-            f"there is no {kind} run in {root.absolute()}",
-            hint="start one with 'edgecl train', or name its folder",
+            f"no {kind} run found in {root.absolute()}",
+            hint="start one with 'edgecl train', or pass its folder",
         )
     marker = RESULT if finished else CONFIG
     return max(runs, key=lambda run: ((run / marker).stat().st_mtime_ns, run.name))
 
 
 def _complete(run: Path) -> bool:
-    """Nothing is left to do: there is a result, or a pretraining that was all it should do."""
+    """Whether nothing is left to do: there is a result, or the only pretraining is done."""
     if (run / RESULT).exists():
         return True
     return (run / PRETRAINED).exists() and read_config(run)[0].pretrain_only
@@ -145,7 +145,7 @@ def read_result(run: Path) -> dict[str, Any]:
             raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{run} has no readable {RESULT}: it is not a finished run",
+            f"{run} has no readable {RESULT}: the run is not finished",
             hint=f"finish it with 'edgecl train --resume --out {run}'",
         ) from error
     return result
@@ -182,7 +182,7 @@ def load_classifier(run: Path) -> tuple[Classifier, TrainConfig, dict[str, Any]]
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"cannot load the weights in {path} ({reason})",
+                f"cannot load the weights from {path} ({reason})",
                 hint="copy the run again, or train again",
             ) from error
     return classifier.eval(), config, whole
@@ -208,6 +208,6 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise InputError(
             f"{path} is damaged and cannot be resumed",
-            hint=f"remove it to start the run anew with 'edgecl train --resume --out {run}'",
+            hint=f"delete it and restart the run with 'edgecl train --resume --out {run}'",
         ) from error
     return state

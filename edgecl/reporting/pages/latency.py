@@ -104,7 +104,9 @@ def _figures(
                 (
                     "Its accuracy",
                     f"{100 * own:.2f} %",
-                    f"{gap:.2f} points below the best" if gap > 0.005 else "the best of all sides",
+                    f"{gap:.2f} points below the best"
+                    if gap > 0.005
+                    else "the best of all candidates",
                 )
             )
     return figures
@@ -139,18 +141,18 @@ def _findings(
         for finding in side.get("findings") or []:
             by_code.setdefault(finding["code"], []).append((str(side.get("label")), finding))
     for (label, first), *others in by_code.values():
-        also = f" (and {len(others)} more sides like it)" if others else ""
+        also = f" (and {len(others)} more candidates like it)" if others else ""
         findings.append({**first, "text": f"{label}{also}: {first['text']}"})
     return findings
 
 
 def _verdict(report: Mapping[str, Any], sides: Sequence[Mapping[str, Any]]) -> str:
     if report.get("valid"):
-        return "Enough frames, steady sides, a quiet machine: the milliseconds can be quoted."
+        return "Enough frames, steady candidates, a quiet machine: the milliseconds can be quoted."
     bad = sum(1 for side in sides if not side.get("valid"))
     return (
-        f"{bad} of {len(sides)} sides are not valid; do not quote their milliseconds. Ratios "
-        "within this report stand better, since the sides took turns."
+        f"{bad} of {len(sides)} candidates are not valid; do not quote their milliseconds. "
+        "Ratios within this report are more reliable, since the candidates took turns."
     )
 
 
@@ -164,7 +166,7 @@ def _subtitle(report: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
     if frame:
         parts.append(f"frames of {frame.get('width')}×{frame.get('height')} pixels")
     if scenario.get("frames"):
-        parts.append(f"{scenario['frames']} per side")
+        parts.append(f"{scenario['frames']} per candidate")
     parts.append(str(report.get("created", "")).replace("T", " ").removesuffix("+00:00") + " UTC")
     return " · ".join(parts)
 
@@ -172,20 +174,20 @@ def _subtitle(report: Mapping[str, Any], scenario: Mapping[str, Any]) -> str:
 def _accuracy_note(sides: Sequence[Mapping[str, Any]]) -> str:
     tested = [number((side.get("accuracy") or {}).get("test")) is not None for side in sides]
     if all(tested):
-        return "Accuracy is that of the test part, as the bundle's export measured it."
+        return "Accuracy is that of the test part, measured at export."
     if any(tested):
         return (
-            "Accuracy is that of the test part where the bundle has it, else of the validation "
-            "part: do not compare the two."
+            "Accuracy is that of the test part where the bundle has it, otherwise of the "
+            "validation part; do not compare the two."
         )
-    return "Accuracy is that of the validation part, as the bundle's export measured it."
+    return "Accuracy is that of the validation part, measured at export."
 
 
 def _hollow(sides: Sequence[Mapping[str, Any]]) -> str:
     engines = list(dict.fromkeys(str(side.get("engine")) for side in sides))
     if len(engines) < 2:
         return ""
-    return f"filled is {engines[0]}, hollow {' or '.join(engines[1:])}"
+    return f"filled marks are {engines[0]}, hollow marks {' or '.join(engines[1:])}"
 
 
 def _interval_text(side: Mapping[str, Any]) -> str:
@@ -209,9 +211,9 @@ def _facts(report: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[tuple
     facts = [
         ("processor", f"{cpu.get('model', '–')}, {cpu.get('usable_cores', '–')} cores"),
         ("instructions", ", ".join(features)),
-        ("clock governor", cpu.get("governor") or "not told"),
-        ("core clock", f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "not told"),
-        ("temperature", f"{max(heat.values()):.0f} °C" if heat else "not told"),
+        ("clock governor", cpu.get("governor") or "unknown"),
+        ("core clock", f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "unknown"),
+        ("temperature", f"{max(heat.values()):.0f} °C" if heat else "unknown"),
         ("memory", size(memory) if not memory else f"{memory / 2**30:.1f} GiB"),
         ("GPU", ", ".join(gpu.get("devices") or []) or "none"),
         ("system", environment.get("system")),
@@ -225,11 +227,11 @@ def _facts(report: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[tuple
                 if number(value) is not None
             ),
         ),
-        ("other processes took", _cores(environment.get("other_load_cores"))),
-        ("other guests took", _cores(environment.get("steal_cores"))),
+        ("CPU used by other processes", _cores(environment.get("other_load_cores"))),
+        ("CPU used by other guests", _cores(environment.get("steal_cores"))),
         (
             "frames",
-            f"{scenario.get('rounds')} rounds of {scenario.get('block')} per side"
+            f"{scenario.get('rounds')} rounds of {scenario.get('block')} per candidate"
             if scenario.get("rounds")
             else "",
         ),
@@ -239,8 +241,8 @@ def _facts(report: Mapping[str, Any], scenario: Mapping[str, Any]) -> list[tuple
             f"{scenario.get('warmup')} warm-up frames, and {_settling(scenario)}",
         ),
         ("frame", f"{frame.get('content', '–')}, {frame.get('distinct', '–')} distinct"),
-        ("stamped with", f"{clock.get('name', '–')}, {clock.get('overhead_ns', '–')} ns per call"),
-        ("measured for", duration(environment.get("wall_s"))),
+        ("clock", f"{clock.get('name', '–')}, {clock.get('overhead_ns', '–')} ns per call"),
+        ("duration", duration(environment.get("wall_s"))),
     ]
     return [(str(name), str(value)) for name, value in facts if value]
 
@@ -252,4 +254,4 @@ def _settling(scenario: Mapping[str, Any]) -> str:
 
 def _cores(value: Any) -> str:
     cores = number(value)
-    return "not told" if cores is None else f"{cores:.2f} cores"
+    return "unknown" if cores is None else f"{cores:.2f} cores"

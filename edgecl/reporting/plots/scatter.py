@@ -70,11 +70,11 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
                 for side, _, latency, accuracy in points
             ],
         )
-        return to_svg(figure, "Accuracy against latency, a mark per side")
+        return to_svg(figure, "Accuracy against latency, one mark per candidate")
 
 
 def best_accuracy(side: Mapping[str, Any]) -> float | None:
-    """On the test part where there is one, else on the validation part."""
+    """Return the accuracy on the test part where there is one, else on the validation part."""
     accuracy = side.get("accuracy") or {}
     tested = number(accuracy.get("test"))
     return tested if tested is not None else number(accuracy.get("validation"))

@@ -17,7 +17,7 @@ from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.verdict import Verdict
 
 PERIOD_S = 0.05
-"""How long a verdict may wait before it is written. Waking the writer for every frame would take
+"""Longest wait of a verdict before it is written, in seconds. Waking the writer per frame takes
 the interpreter from the judge."""
 
 RETRY_S = 1.0
@@ -140,6 +140,6 @@ def _create(path: Path) -> int:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         except FileExistsError:
             raise InputError(
-                f"{path} is there already, from an earlier stream",
-                hint="name another folder with --out, or move that file away",
+                f"{path} already exists, from an earlier stream",
+                hint="choose another folder with --out, or move that file",
             ) from None

@@ -51,7 +51,7 @@ def test_the_whole_road(small, tmp_path, capfd):
     (out / "old").write_text("from the demo before")
     (out / ".edgecl-demo").unlink()
     assert edgecl(["demo", "--out", str(out)]) == 2
-    assert "holds something else" in capfd.readouterr().err
+    assert "already exists and was not made by" in capfd.readouterr().err
     assert (out / "old").exists()
 
 

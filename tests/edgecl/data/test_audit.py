@@ -146,7 +146,7 @@ def test_command(strips, tmp_path, capsys):
     assert summary["grouped_images"] == 11
     assert summary["largest_group"] == 3
     assert run(["audit", str(strips), "--out", str(out)]) == 0
-    assert "11 of 15 images share their metal" in capsys.readouterr().out
+    assert "11 of 15 images show the same metal" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_command(strips, tmp_path, capsys):
         (lambda path: ["audit", str(path / "nowhere")], "does not exist"),
         (lambda path: ["audit", str(path)], "no images"),
         (lambda path: ["audit"], "DIR"),
-        (lambda path: ["audit", str(path / "a"), str(path / "a" / ".")], "named twice"),
+        (lambda path: ["audit", str(path / "a"), str(path / "a" / ".")], "given twice"),
         (
             lambda path: ["audit", str(path / "a"), "--out", str(path / "a" / "x_1.png" / "g.csv")],
             "g.csv",

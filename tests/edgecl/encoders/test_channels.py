@@ -125,7 +125,9 @@ def test_a_run_from_before_there_was_a_choice_is_of_gray(trained_run, tmp_path):
 
 
 def test_a_pretraining_of_three_channels_is_not_taken_for_gray(run_of_three, tiny_config):
-    with pytest.raises(InputError, match=r"with channels 3, this run has 1; change --channels"):
+    with pytest.raises(
+        InputError, match=r"with channels 3, but this run uses 1; change --channels"
+    ):
         read_pretrained(run_of_three, tiny_config)
     assert read_pretrained(run_of_three, replace(tiny_config, channels=3)).facts["channels"] == 3
 

@@ -68,16 +68,16 @@ def test_a_full_report(tmp_path, check_page):
     page = check_page(latency_page(path))
     assert (tmp_path / "latency.html").is_file()
     assert page.tags.count("svg") == 6  # accuracy, every frame, steps, two tails, drift
-    for text in ("convnet against shufflenet", "97.00 %", "Left out", "perf_counter_ns", "p99.9"):
+    for text in ("convnet against shufflenet", "97.00 %", "Skipped", "perf_counter_ns", "p99.9"):
         assert text in page.text
     assert (tmp_path / "latency.html").stat().st_size < 1_000_000
 
 
 def test_an_invalid_report_says_so_first_and_what_to_try(tmp_path, check_page):
     page = check_page(latency_page(write(tmp_path, make_report(rounds=20))))
-    assert page.text.index("✗ INVALID") < page.text.index("The sides")
+    assert page.text.index("✗ INVALID") < page.text.index("Candidates")
     assert "too few for p99" in page.text
-    assert "and 7 more sides like it" in page.text
+    assert "and 7 more candidates like it" in page.text
     assert "--frames 400" in page.text
 
 

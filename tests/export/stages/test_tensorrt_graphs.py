@@ -227,7 +227,7 @@ def test_a_range_that_is_missing_is_named(residual):
 @pytest.mark.parametrize("high", [7e4, np.inf, np.nan])
 def test_a_range_beyond_fp16_is_refused(residual, high):
     ranges = invented(residual) | {"relu_1": (0.0, high)}
-    with pytest.raises(InputError, match="'relu_1', beyond FP16"):
+    with pytest.raises(InputError, match="'relu_1', beyond the range of FP16"):
         quantize_for_tensorrt(residual, ranges)
 
 

@@ -111,7 +111,7 @@ def test_a_disk_that_fills_up_within_a_line_leaves_whole_lines(tmp_path):
 
 def test_an_earlier_stream_is_not_overwritten(tmp_path):
     (tmp_path / "v.jsonl").write_text("precious\n")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="already exists"):
         JsonLinesSink(tmp_path / "v.jsonl")
     assert (tmp_path / "v.jsonl").read_text() == "precious\n"
 

@@ -196,11 +196,11 @@ def test_changed_images_are_refused(trained_run, moved, tmp_path, capfd):
     cv2.imwrite(str(path), np.zeros((9, 9), np.uint8))
     command = ["export", str(trained_run), "--data", str(moved), "--out", str(tmp_path / "b")]
     assert edgecl(command) == 2
-    assert "not those that" in one_line(capfd.readouterr().err)
+    assert "not the ones that" in one_line(capfd.readouterr().err)
 
 
 def test_an_unknown_pass_label_is_refused(trained_run, tmp_path, capfd):
     out = tmp_path / "b.edgecl"
     assert edgecl(["export", str(trained_run), "--pass-label", "shiny", "--out", str(out)]) == 2
-    assert "'shiny' is not a label" in one_line(capfd.readouterr().err)
+    assert "'shiny' is not a class" in one_line(capfd.readouterr().err)
     assert not out.exists()

@@ -57,7 +57,7 @@ def copied(trained_run, tmp_path):
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("out", [".", "..", "/"])
 def test_a_place_that_names_no_bundle(trained_run, capfd, out):
-    assert "names no bundle" in mistake(capfd, "export", trained_run, "--out", out)
+    assert "is not a bundle name" in mistake(capfd, "export", trained_run, "--out", out)
 
 
 @pytest.mark.usefixtures("no_work")
@@ -89,7 +89,7 @@ def test_a_folder_that_is_read_only(trained_run, tmp_path, capfd, monkeypatch):
     # Root may write everywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     line = mistake(capfd, "export", trained_run, "--out", tmp_path / "b")
-    assert "may not be written to" in line
+    assert "is not writable" in line
 
 
 def test_a_run_that_is_a_file(tmp_path, capfd):
@@ -122,7 +122,7 @@ def test_a_run_from_inside_its_own_folder_keeps_its_name(copied, monkeypatch):
 )
 def test_what_concerns_int8_is_not_passed_over_without_it(trained_run, capfd, option):
     line = mistake(capfd, "export", trained_run, "--fp16", *option)
-    assert f"{option[0]} concerns INT8" in line
+    assert f"{option[0]} only affects INT8" in line
 
 
 def _without(*names: str):
@@ -191,7 +191,7 @@ def test_a_network_that_answers_no_numbers_is_never_shipped(copied, tmp_path, ca
     weights["weight"][:] = float("nan")
     save_file(weights, copied / "classifier.safetensors")
     line = mistake(capfd, "export", copied, "--out", tmp_path / "b", *precisions)
-    assert "values that are no numbers" in line
+    assert "NaN or infinite values" in line
     assert not (tmp_path / "b.edgecl").exists()
 
 

@@ -56,7 +56,7 @@ def test_images_that_are_not_at_hand_are_refused(trained_run, first, tmp_path, c
     arguments = ["--calibration-of", str(first), "--calibration-data", str(other)]
     out = tmp_path / "b.edgecl"
     assert edgecl(["export", str(trained_run), "--int8", *arguments, "--out", str(out)]) == 2
-    assert "is not among the images at hand" in capfd.readouterr().err
+    assert "is not among the given images" in capfd.readouterr().err
     assert not out.exists()
 
 
@@ -64,5 +64,5 @@ def test_what_is_no_bundle_is_refused_before_the_work(trained_run, tmp_path, cap
     arguments = ["--calibration-of", str(tmp_path / "nowhere.edgecl")]
     assert edgecl(["export", str(trained_run), "--int8", *arguments]) == 2
     captured = capfd.readouterr().err
-    assert "there is no bundle" in captured
+    assert "no bundle" in captured
     assert "exporting" not in captured

@@ -111,7 +111,7 @@ def test_an_error_of_one_rank_is_an_error_of_all(together):
             "by_all": "rank 1 has no disk; buy one",
             "by_first": "rank 0 has no disk; buy one",
             "by_first, the other": "nothing",
-            "require_same": "rank 1 has other luck than rank 0; share it evenly",
+            "require_same": "rank 1 has different luck from rank 0; share it evenly",
             "afterwards": "[0, 0.1, None]",
         }
 
@@ -190,7 +190,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(class_folders, tmp_path):
     done = torchrun("-m", "edgecl", *arguments)
     lines = [line for line in done.stderr.splitlines() if line.startswith("edgecl: ")]
     assert len(lines) == 1, done.stderr
-    assert "2 ranks cannot share a batch of 31 evenly; give --batch-size 32" in lines[0]
+    assert "a batch of 31 cannot be divided evenly among 2 ranks; use --batch-size 32" in lines[0]
     assert "exitcode: 2" in done.stderr.replace("exitcode  :", "exitcode:")
     assert not run.exists()
 

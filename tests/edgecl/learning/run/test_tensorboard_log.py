@@ -123,7 +123,7 @@ def test_without_the_package_one_line_says_so_before_any_work(
     assert len(lines) == 1
     assert "pip install 'edgecl[tensorboard]'" in lines[0]
     assert not run.exists()
-    with pytest.raises(InputError, match="needs TensorBoard, which does not load"):
+    with pytest.raises(InputError, match="needs TensorBoard, which cannot be imported"):
         TensorBoardLog(run)
 
 
