@@ -81,8 +81,8 @@ def _row(option: click.Option) -> str:
         default = _code(found[1])
     if option.required:
         default = "required"
-    if option.multiple and "repeated" not in meaning:
-        meaning = f"{meaning} May be repeated.".strip()
+    if option.multiple and "repeat" not in meaning.lower():
+        meaning = f"{meaning} Repeatable.".strip()
     cells = (names, _takes(option), default, _code(meaning))
     return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
 
