@@ -14,8 +14,8 @@ from pathlib import Path
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import PRETRAINED
-from edgecl.learning.run.runner import train_run
 from edgecl.learning.run.sources import RememberingSource
+from edgecl.learning.runner import train_run
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError
 from runtime.files.atomic import write_json

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import save_pretrained
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish

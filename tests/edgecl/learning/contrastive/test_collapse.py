@@ -12,7 +12,7 @@ from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.collapse import chance_loss, learnt_nothing
 from edgecl.learning.contrastive.losses import nt_xent, nt_xent_across_views
 from edgecl.learning.run.pretrained import pretraining_facts
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 
 BATCH = 8
 
