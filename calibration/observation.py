@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from calibration.histogram import Histogram, histogram_of, merged
 from runtime.artifact.contract import INPUT_NAME
 from runtime.errors import InputError
+from runtime.progress import CountProgress
 from runtime.session.opening import default_threads
 
 # Activations held at a time; it decides how many images go through the graph together.
 BATCH_BYTES = 1 << 24
-
-Report = Callable[[int, int], None]
-"""Called with (done, total) images."""
 
 # They move values and change none.
 _MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity")
@@ -41,7 +39,7 @@ class Observation:
 
 
 def observe(
-    model: onnx.ModelProto, images: NDArray[np.uint8], report: Report | None = None
+    model: onnx.ModelProto, images: NDArray[np.uint8], report: CountProgress | None = None
 ) -> Observation:
     """Run `model` on `images`, a few at a time, and count the values of every float activation.
 
@@ -62,7 +60,7 @@ def observe_blocks(
     model: onnx.ModelProto,
     images: NDArray[np.uint8],
     size: int,
-    report: Report | None = None,
+    report: CountProgress | None = None,
 ) -> Iterator[Observation]:
     """Yield an observation for every `size` images in turn; the last may have fewer."""
     if not len(images):

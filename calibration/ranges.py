@@ -13,7 +13,8 @@ import onnx
 from numpy.typing import NDArray
 
 from calibration.histogram import BINS, Histogram
-from calibration.observation import Observation, Report, observe
+from calibration.observation import Observation, observe
+from runtime.progress import CountProgress
 
 PERCENTILE = 99.99
 LEVELS = 256
@@ -30,7 +31,7 @@ def collect_ranges(
     images: NDArray[np.uint8],
     *,
     method: str = "minmax",
-    report: Report | None = None,
+    report: CountProgress | None = None,
 ) -> Ranges:
     """Run `model` on `images` and take the range of every floating-point activation.
 

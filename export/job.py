@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,6 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
-
-Report = Callable[[str, int, int, str], None]
-"""Called with (stage, done, total, text) as work goes on."""
 
 AUTO = "auto"
 

@@ -29,7 +29,7 @@ class Artefact:
 
 
 @dataclass
-class Outcome:
+class ExportOutcome:
     """Results of an export.
 
     Args:

@@ -16,12 +16,12 @@ from calibration.selection import order_stratified
 from export import rewrites
 from export.bundle.golden import choose_golden
 from export.bundle.manifest import Page, write_bundle
-from export.engine.trial import Trial, try_compiling
+from export.engine.trial import CompileTrial, try_compiling
 from export.gate.answers import exported_answers, trained_answers
 from export.gate.decision import caveat
 from export.gate.escapes import with_thumbnails
-from export.job import Job, Report
-from export.outcome import Artefact, Outcome
+from export.job import Job
+from export.outcome import Artefact, ExportOutcome
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.lint import require_clean
@@ -40,6 +40,7 @@ from export.stages.proving import (
 from runtime.artifact.bundle import Precision
 from runtime.errors import GateError, InputError
 from runtime.files.atomic import explained
+from runtime.progress import StageProgress
 from runtime.session.golden import GoldenImages
 from runtime.session.opening import default_threads, installed_engines
 
@@ -59,11 +60,11 @@ LARGEST_FP32_CHANGE = 1e-3
 def export_bundle(
     job: Job,
     out: Path,
-    report: Report,
+    report: StageProgress,
     *,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
-) -> Outcome:
+) -> ExportOutcome:
     """Export, compare, and write the bundle `out`, whole or not at all.
 
     A precision that fails the gate is left out and named in the outcome and the manifest.
@@ -92,9 +93,9 @@ def export_bundle(
 class _Export:
     """The artefacts of one job, made one after the other in a scratch folder."""
 
-    def __init__(self, job: Job, scratch: Path, report: Report) -> None:
+    def __init__(self, job: Job, scratch: Path, report: StageProgress) -> None:
         self.job = job
-        self.outcome = Outcome(notes=list(job.notes))
+        self.outcome = ExportOutcome(notes=list(job.notes))
         self.artefacts: dict[str, Artefact] = {}
         self.plan: Int8Plan | None = None
         self._scratch = scratch
@@ -198,7 +199,7 @@ class _Export:
         else:
             own = OWN_ENGINE.get(name)
             proof = prove(path, name, self._reference, (own,) if own else None)
-        trial = Trial()
+        trial = CompileTrial()
         if name in ("fp16", INT8_TENSORRT):
             trial = try_compiling(model.SerializeToString(), where=path.name)
         if name == "fp32":

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.errors import EdgeclError, InputError
+from runtime.progress import Say, StageProgress
 
 if TYPE_CHECKING:
     from export.engine.builder import BuildOptions
     from runtime.artifact.bundle import Bundle
-
-Say = Callable[[str], None]
-Report = Callable[[str, int, int, str], None]
 
 MIB = 2**20
 
@@ -100,7 +98,9 @@ def require_builder(values: Mapping[str, Any]) -> None:
         ) from error
 
 
-def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) -> list[Path]:
+def build_asked(
+    out: Path, values: Mapping[str, Any], report: StageProgress, say: Say
+) -> list[Path]:
     """Build the engines of a new bundle, if they were asked for.
 
     FP32 gets one only where it was named, or is all that there is.
@@ -131,7 +131,7 @@ def build_asked(out: Path, values: Mapping[str, Any], report: Report, say: Say) 
 
 
 def engine_builder(
-    values: Mapping[str, Any], report: Report, say: Say, *, own_only: bool
+    values: Mapping[str, Any], report: StageProgress, say: Say, *, own_only: bool
 ) -> Callable[[Bundle, str], Path]:
     """Return the function that a session calls for the engine of a bundle and precision.
 

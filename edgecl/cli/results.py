@@ -1,4 +1,4 @@
-"""Output of a command for machines, and the location of its results if nothing takes that."""
+"""JSON on standard output, and the location of the results when it cannot be written."""
 
 from __future__ import annotations
 

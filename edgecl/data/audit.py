@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,7 @@ from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
 from runtime.files.atomic import write_text
 from runtime.image.folder.labelled import class_names
-
-Report = Callable[[str, int, int, str], None]
-"""Called with (stage, done, total, text)."""
+from runtime.progress import StageProgress
 
 EXACT, COPY, OVERLAP = "exact", "copy", "overlap"
 # A copy that was encoded or resized anew stays above this, without a shift.
@@ -146,7 +144,7 @@ class Audit:
         ]
 
 
-def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
+def read_sets(folders: Sequence[Path], report: StageProgress) -> AuditedSets:
     """Read every image of every folder, small.
 
     Raises:
@@ -190,7 +188,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
 
 def audit(
     dataset: AuditedSets,
-    report: Report,
+    report: StageProgress,
     *,
     threshold: float = THRESHOLD,
     common: float = MIN_COMMON,

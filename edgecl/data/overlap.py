@@ -8,7 +8,7 @@ neither the lamp's gradient nor a class's usual brightness makes two images alik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+from runtime.progress import CountProgress
 
 SIDE = 100
 """Side length, in pixels, at which pairs are compared."""
@@ -71,7 +70,7 @@ def screen(
     *,
     threshold: float = THRESHOLD - SCREEN_SLACK,
     common: float = MIN_COMMON,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Candidates:
     """All pairs whose coarse images correlate above `threshold` at some shift.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,7 @@ from runtime.image.folder.labelled import find_labelled, find_unlabelled
 from runtime.image.folder.layouts import Layout
 from runtime.image.preprocess import Preprocessor
 from runtime.image.survey import depth_note, shallow_note, survey_depth
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+from runtime.progress import CountProgress
 
 
 def read_labelled(
@@ -31,7 +29,7 @@ def read_labelled(
     contract: InputContract,
     *,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> ImageSet:
     """Read a labelled folder: one per class, flat names like `crazing_12.jpg`, or a public set's.
 
@@ -75,7 +73,7 @@ def read_unlabelled(
     contract: InputContract,
     *,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> ImageSet:
     """Read every image under `folders`, in whatever layout, without labels.
 
@@ -104,7 +102,7 @@ def _decode(
     contract: InputContract,
     *,
     strict: bool,
-    progress: Progress | None,
+    progress: CountProgress | None,
 ) -> ImageSet:
     """Decode a set's images, in the depth that was given or that the set shows."""
     bits = contract.bits or survey_depth(layout.paths).bits
@@ -133,7 +131,7 @@ def _decode_all(
     *,
     given: bool,
     strict: bool,
-    progress: Progress | None,
+    progress: CountProgress | None,
 ) -> ImageSet:
     folder, paths = layout.root, layout.paths
     preprocess = Preprocessor(contract)

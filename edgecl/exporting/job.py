@@ -14,7 +14,7 @@ from edgecl import __version__
 from edgecl.data.reading import read_unlabelled
 from edgecl.exporting.folding import folded_to_gray
 from edgecl.learning.run.leaks import copies_of
-from edgecl.learning.run.preparation import Prepared, Report, prepare
+from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.run_directory import (
     CONFIG,
     RESULT,
@@ -28,6 +28,7 @@ from export.gate.decision import Limits
 from export.job import DataPart, Int8Choices, Job
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError
+from runtime.progress import StageProgress
 
 GRAY_INPUT = "gray-input"
 
@@ -58,7 +59,7 @@ class ExportChoices:
     calibration_data: Path | None = None
 
 
-def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
+def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     """Load the finished run in `run` and its images.
 
     Raises:
@@ -135,7 +136,7 @@ def require_place(out: Path, triton: Path | None) -> None:
 
 
 def _candidates(
-    prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
+    prepared: Prepared, folder: Path | None, contract: InputContract, report: StageProgress
 ) -> tuple[DataPart, tuple[str, ...]]:
     """Return the images that calibration may choose from (train part or the user's), and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))

@@ -6,20 +6,20 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.preparation import Report
 from edgecl.learning.run.pretrained import PRETRAINED
 from edgecl.learning.run.runner import train_run
 from edgecl.learning.run.sources import RememberingSource
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
+from runtime.progress import StageProgress
 
 GRID = "study.json"
 LOCKS = "locks"
@@ -97,7 +97,7 @@ def count_done(folder: Path, everything: Sequence[Cell]) -> int:
     return sum(is_done(folder, cell) for cell in everything)
 
 
-def work(study: Study, folder: Path, report: Report) -> list[Failure]:
+def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
     """Finish every run of the study that no other process works on.
 
     Several processes may work on one folder: a lock per run, which a dying process loses, keeps
@@ -145,7 +145,7 @@ def work(study: Study, folder: Path, report: Report) -> list[Failure]:
             time.sleep(POLL_SECONDS)
 
 
-def _within(report: Report, name: str, done: int, total: int) -> Callable[..., None]:
+def _within(report: StageProgress, name: str, done: int, total: int) -> StageProgress:
     short = name.partition("/")[2]
 
     def step(stage: str, at: int, of: int, text: str) -> None:

@@ -23,7 +23,7 @@ from runtime.errors import InputError
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConditionOutcome:
     """Predictions of one condition over all its seeds, folds and draws.
 
     Args:
@@ -75,7 +75,7 @@ class PretrainingSpeed:
     learnt_nothing: int
 
 
-def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
+def collect(folder: Path, everything: Sequence[Cell]) -> list[ConditionOutcome]:
     """Every condition with at least one finished run, in the order of the grid.
 
     Raises:
@@ -93,7 +93,9 @@ def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
     return outcomes
 
 
-def _outcome(folder: Path, condition: Condition, done: Sequence[Cell], expected: int) -> Outcome:
+def _outcome(
+    folder: Path, condition: Condition, done: Sequence[Cell], expected: int
+) -> ConditionOutcome:
     hits: dict[str, list[bool]] = defaultdict(list)
     group_of: dict[str, str] = {}
     repeats: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -122,7 +124,7 @@ def _outcome(folder: Path, condition: Condition, done: Sequence[Cell], expected:
         average=None,
         zero_division=0,
     )
-    return Outcome(
+    return ConditionOutcome(
         condition=condition,
         files=files,
         groups=[group_of[file] for file in files],

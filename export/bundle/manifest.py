@@ -14,7 +14,7 @@ from calibration.record import FILE as CALIBRATION_FILE
 from export.bundle.golden import write_golden
 from export.bundle.signing import write_signature
 from export.job import Job
-from export.outcome import Artefact, Outcome
+from export.outcome import Artefact, ExportOutcome
 from export.stages.int8 import Int8Plan
 from runtime.artifact.bundle import (
     MANIFEST,
@@ -40,7 +40,7 @@ PAGE = "report.html"
 
 def write_bundle(
     job: Job,
-    outcome: Outcome,
+    outcome: ExportOutcome,
     artefacts: Mapping[str, Artefact],
     plan: Int8Plan | None,
     out: Path,
@@ -111,7 +111,7 @@ def require_own_place(out: Path) -> None:
 
 def _manifest(
     job: Job,
-    outcome: Outcome,
+    outcome: ExportOutcome,
     artefacts: Mapping[str, Artefact],
     calibration: Mapping[str, Any],
     out: Path,
@@ -175,7 +175,7 @@ def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
     }
 
 
-def _measured(outcome: Outcome, name: str) -> dict[str, Any]:
+def _measured(outcome: ExportOutcome, name: str) -> dict[str, Any]:
     """Return the measurements of an artefact; empty for one that could not be made."""
     comparison = outcome.comparisons.get(name)
     return {} if comparison is None else asdict(comparison)

@@ -13,8 +13,9 @@ from export.engine.modules import (
     title,
 )
 from export.engine.parsing import parse
-from export.engine.progress import Report, build_monitor, interruptible, silent
+from export.engine.progress import build_monitor, interruptible, silent
 from runtime.errors import InputError
+from runtime.progress import StageProgress
 from runtime.session.tensorrt.log import LogLine, recording
 
 BUILDER_LEVELS = range(6)
@@ -72,7 +73,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True)
-class Engine:
+class BuiltEngine:
     """Result of a build.
 
     Args:
@@ -97,8 +98,8 @@ def build_engine(
     *,
     timing_cache_data: bytes = b"",
     where: str = "the graph",
-    report: Report = silent,
-) -> Engine:
+    report: StageProgress = silent,
+) -> BuiltEngine:
     """Compile an ONNX graph.
 
     Args:
@@ -139,7 +140,7 @@ def build_engine(
                 f"{title(trt)} could not build {where}: {_last_error(lines)}",
                 hint="the builder's message says why; free memory or build for another target",
             )
-        return Engine(
+        return BuiltEngine(
             plan=bytes(plan),
             timing_cache=timing_cache(trt, config),
             timing_cache_taken=taken,
@@ -149,7 +150,7 @@ def build_engine(
 
 
 def _build(
-    trt: Any, builder: Any, network: Any, config: Any, report: Report, where: str
+    trt: Any, builder: Any, network: Any, config: Any, report: StageProgress, where: str
 ) -> Any | None:
     with interruptible() as cancelled:
         monitor = build_monitor(trt, f"building {where}", report, cancelled)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.files.atomic import explained
+from runtime.progress import Say
 
 LOCK = ".lock"
 
 
 @contextmanager
-def only_builder(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+def only_builder(folder: Path, say: Say) -> Iterator[None]:
     """Hold the folder's lock during the block.
 
     The kernel frees it when the process ends, however it ends; the file stays and means nothing.
@@ -42,7 +43,7 @@ def only_builder(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
         os.close(handle)
 
 
-def _lock(handle: int, folder: Path, say: Callable[[str], None]) -> None:
+def _lock(handle: int, folder: Path, say: Say) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

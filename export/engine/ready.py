@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -28,14 +27,13 @@ from export.engine.folders import engine_folders, require_private, writable_fold
 from export.engine.lock import only_builder
 from export.engine.memory import MIB, preflight
 from export.engine.modules import load_tensorrt
-from export.engine.progress import Report, silent
+from export.engine.progress import silent
 from export.engine.target import Target, target_of
 from runtime.artifact.bundle import Bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX, EngineFile, write_engine_file
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
-
-Say = Callable[[str], None]
+from runtime.progress import Say, StageProgress
 
 
 def ready_engine(
@@ -45,7 +43,7 @@ def ready_engine(
     options: BuildOptions | None = None,
     trt: Any = None,
     probe: Any = None,
-    report: Report = silent,
+    report: StageProgress = silent,
     say: Say = lambda line: None,
     own_only: bool = False,
 ) -> Path:
@@ -102,7 +100,7 @@ def ready_engine(
 
 
 def _build(
-    trt: Any, model: bytes, path: Path, folder: Path, wanted: Wanted, report: Report
+    trt: Any, model: bytes, path: Path, folder: Path, wanted: Wanted, report: StageProgress
 ) -> EngineFile:
     target = wanted.target
     options = _for_rtx(wanted.options or BuildOptions(), target)

@@ -15,7 +15,7 @@ CAPABILITIES = ("7.5", "8.6")
 
 
 @dataclass(frozen=True)
-class Trial:
+class CompileTrial:
     """Result of a trial compilation.
 
     Args:
@@ -27,7 +27,7 @@ class Trial:
     reason: str = ""
 
 
-def try_compiling(model: bytes, *, where: str) -> Trial:
+def try_compiling(model: bytes, *, where: str) -> CompileTrial:
     """Compile a graph with TensorRT for RTX, if it is installed, and throw the engine away.
 
     Args:
@@ -35,13 +35,13 @@ def try_compiling(model: bytes, *, where: str) -> Trial:
         where: the file, for the reason.
     """
     if importlib.util.find_spec(MODULE) is None:
-        return Trial()
+        return CompileTrial()
     try:
         trt = load_tensorrt(MODULE)
     except InputError:  # its libraries do not load here
-        return Trial()
+        return CompileTrial()
     try:
         engine = build_engine(trt, model, BuildOptions(capabilities=CAPABILITIES), where=where)
     except EdgeclError as error:
-        return Trial(f"TensorRT for RTX {trt.__version__}", error.problem)
-    return Trial(engine.builder)
+        return CompileTrial(f"TensorRT for RTX {trt.__version__}", error.problem)
+    return CompileTrial(engine.builder)

@@ -21,7 +21,7 @@ ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "Sigmoid")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Breach:
     """One finding of the lint.
 
     Args:
@@ -40,11 +40,11 @@ class Finding:
         return f"{self.node} breaks the rule '{self.rule}': {self.problem}"
 
 
-def lint(model: onnx.ModelProto) -> list[Finding]:
+def lint(model: onnx.ModelProto) -> list[Breach]:
     """List everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
     graph = _Graph(model)
     return [
-        Finding(rule, _name(node), problem, entry.hint)
+        Breach(rule, _name(node), problem, entry.hint)
         for rule, entry in RULES.items()
         for node, problem in entry.check(graph)
     ]
@@ -226,7 +226,7 @@ def _output(graph: _Graph) -> Problems:
 
 
 @dataclass(frozen=True)
-class Rule:
+class QdqRule:
     """One rule.
 
     Args:
@@ -242,25 +242,25 @@ class Rule:
     effect: str
 
 
-RULES: dict[str, Rule] = {
-    "opset 19 for FP16": Rule(_opset, f"export with opset {OPSET} or newer", "invalid"),
+RULES: dict[str, QdqRule] = {
+    "opset 19 for FP16": QdqRule(_opset, f"export with opset {OPSET} or newer", "invalid"),
     # Unsigned tensors are read as signed ones, with a warning in the builder's log.
-    "int8": Rule(_type, "quantise to int8, with an int8 zero point", "misread"),
-    "zero point 0": Rule(_zero_point, "quantise symmetrically, with zero point 0", "refused"),
-    "positive scale": Rule(_positive, "use a positive, finite scale", "refused"),
-    "no bias": Rule(_bias, "leave the bias in floating point", "refused"),
-    "constant scale": Rule(_constant, "make scale and zero point constants", "slow"),
-    "one scale per activation": Rule(
+    "int8": QdqRule(_type, "quantise to int8, with an int8 zero point", "misread"),
+    "zero point 0": QdqRule(_zero_point, "quantise symmetrically, with zero point 0", "refused"),
+    "positive scale": QdqRule(_positive, "use a positive, finite scale", "refused"),
+    "no bias": QdqRule(_bias, "leave the bias in floating point", "refused"),
+    "constant scale": QdqRule(_constant, "make scale and zero point constants", "slow"),
+    "one scale per activation": QdqRule(
         _activation, "use one scale per activation; only weights may have more", "slow"
     ),
-    "axis 0": Rule(_axis, "quantise a convolution's weights per output channel, axis 0", "slow"),
-    "pairs": Rule(
+    "axis 0": QdqRule(_axis, "quantise a convolution's weights per output channel, axis 0", "slow"),
+    "pairs": QdqRule(
         _paired, "put one DequantizeLinear with the same scale after every QuantizeLinear", "slow"
     ),
-    "both or neither": Rule(
+    "both or neither": QdqRule(
         _both, "quantise both input and weights of a layer, or neither", "slow"
     ),
-    "inputs, not outputs": Rule(
+    "inputs, not outputs": QdqRule(
         _output, "quantise the input of the next layer, after the activation", "slow"
     ),
 }

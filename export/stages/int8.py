@@ -13,9 +13,10 @@ from calibration.images import require_untested
 from calibration.layers import nodes_of, weighted_layers
 from calibration.ranges import Ranges
 from calibration.record import CalibrationRecord, small_histograms
-from export.job import Job, Report
+from export.job import Job
 from export.stages.int8_lab import Int8Lab
 from export.stages.proving import Reference
+from runtime.progress import StageProgress
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def plan_int8(
     half: onnx.ModelProto,
     reference: Reference,
     scratch: Path,
-    report: Report,
+    report: StageProgress,
 ) -> Int8Plan:
     """Choose images and ranges, and the layers to leave alone.
 

@@ -23,11 +23,12 @@ from calibration.search.sensitivity import LayerDamage, fewest_in_float, measure
 from calibration.selection import order_stratified, select, select_stratified
 from export.gate.answers import model_answers, trained_answers
 from export.gate.decision import reason_to_refuse
-from export.job import AUTO, DataPart, Job, Report
-from export.qdq.cpu import Engine, quantize_for_cpu
+from export.job import AUTO, DataPart, Job
+from export.qdq.cpu import CpuEngine, quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.tensorrt import quantize_for_tensorrt
 from export.stages.proving import Reference
+from runtime.progress import StageProgress
 from runtime.session.opening import default_threads, installed_engines
 
 MOST_CANDIDATES = 4096
@@ -61,7 +62,7 @@ class Int8Lab:
         half: onnx.ModelProto,
         reference: Reference,
         scratch: Path,
-        report: Report,
+        report: StageProgress,
     ) -> None:
         self.job = job
         self.details: dict[str, Any] = {}
@@ -210,7 +211,7 @@ class Int8Lab:
         images = self._reference.part.images
         nodes = self._nodes(self._fp32, kept)
         for engine in installed_engines():
-            form: Engine = "openvino" if engine == "openvino" else "onnxruntime"
+            form: CpuEngine = "openvino" if engine == "openvino" else "onnxruntime"
             cpu = quantize_for_cpu(self._fp32, self.ranges, keep=nodes, engine=form)
             if not self._allows(model_answers(cpu, images, self._scratch, engine=engine)):
                 return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from runtime.benchmark.report import Measurement, build_report
 from runtime.benchmark.sides import Side
 from runtime.errors import EdgeclError, InputError
 from runtime.machine import read_activity
+from runtime.progress import NotedProgress
 from runtime.session.opening import CPU, EngineFor, default_threads
 
 FRAMES = 400
@@ -38,9 +39,6 @@ The side before left its weights in the caches, and its threads spin on for mill
 the cores from this one: uncounted, two threads on two cores measured up to a third slower than
 alone. Sleeping instead would not do: a line that streams never lets its caches and clocks rest.
 """
-
-Progress = Callable[[int, int, str], None]
-"""Called with (frames done, frames in all, what is being done)."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,10 @@ class Scenario:
 
 
 def run_benchmark(
-    scenario: Scenario, *, progress: Progress | None = None, engine_for: EngineFor | None = None
+    scenario: Scenario,
+    *,
+    progress: NotedProgress | None = None,
+    engine_for: EngineFor | None = None,
 ) -> dict[str, Any]:
     """Measure every side and judge whether the measurement can be trusted.
 

@@ -57,7 +57,7 @@ def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.
     return pixels
 
 
-Own = TypeVar("Own", bound="Camera")
+_Own = TypeVar("_Own", bound="Camera")
 
 
 class Camera(ABC):
@@ -94,7 +94,7 @@ class Camera(ABC):
     def close(self) -> None:  # noqa: B027 - most cameras have nothing to free
         """Give the device or file back. Closing twice is fine."""
 
-    def __enter__(self: Own) -> Own:
+    def __enter__(self: _Own) -> _Own:
         return self
 
     def __exit__(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
-from runtime.camera.network.diagnosis import Finding, diagnose
+from runtime.camera.network.diagnosis import StreamFault, diagnose
 from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000
@@ -80,16 +80,16 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
     return data if data.startswith(b"\xff\xd8") else None
 
 
-def why_not(source: int | str) -> Finding:
+def why_not(source: int | str) -> StreamFault:
     """Explain why a source cannot be opened, with a hint."""
     if isinstance(source, str) and " ! " in source:
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            return Finding(
+            return StreamFault(
                 "this OpenCV is built without GStreamer, like pip's",
                 "pass the camera's device or address, or install the system's OpenCV "
                 "(python3-opencv; included in JetPack)",
             )
-        return Finding(
+        return StreamFault(
             "OpenCV's GStreamer backend could not open it",
             "try the pipeline with gst-launch-1.0; it must end in appsink",
         )
@@ -153,22 +153,22 @@ def codec_of(video: Any) -> str:
     return number.to_bytes(4, "little").decode("latin-1")
 
 
-def _why_no_device(source: int | str) -> Finding:
+def _why_no_device(source: int | str) -> StreamFault:
     if sys.platform != "linux":
-        return Finding("OpenCV could not open it", "pass a video file to --camera, or 'demo'")
+        return StreamFault("OpenCV could not open it", "pass a video file to --camera, or 'demo'")
     device = device_node(source) if isinstance(source, int) else Path(source)
     others = "or pass a video file to --camera, or try '--camera demo'"
     if not device.exists():
-        return Finding(
+        return StreamFault(
             f"no device {device}: OpenCV's V4L2 backend could not open it",
             f"plug it in ('ls /dev/video* /dev/v4l/by-id' lists the connected devices), {others}",
         )
     if not os.access(device, os.R_OK | os.W_OK):
-        return Finding(
+        return StreamFault(
             f"this user may not open {device}",
             "add the user to the group 'video' and log in again",
         )
-    return Finding(
+    return StreamFault(
         f"OpenCV's V4L2 backend could not open {device}",
         "check with fuser whether another program uses it, and with v4l2-ctl "
         f"--list-devices whether it is a capture device, {others}",

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from runtime.artifact.contract import InputContract
 from runtime.camera.base import Camera
 from runtime.errors import InputError
 from runtime.image.depth import DEPTHS
 from runtime.image.survey import depth_note, shallow_note, survey_depth
+from runtime.progress import Say
 
 ENOUGH = 8
 """Number of images whose empty upper bits are no accident."""
 
 
 def settle_depth(
-    camera: Camera, contract: InputContract, given: int | None, report: Callable[[str], None]
+    camera: Camera, contract: InputContract, given: int | None, report: Say
 ) -> int | None:
     """Decide how a stream's 16-bit frames are scaled, if there are any.
 

@@ -16,6 +16,7 @@ from runtime.camera.base import Camera, CameraRequest, Frame, as_pixels
 from runtime.camera.capture import encoded_jpeg, open_capture, why_not
 from runtime.errors import EquipmentError, FrameError, InputError
 from runtime.image.decode import decode_gray
+from runtime.progress import Say
 from runtime.secrets import redact
 
 PATIENCE_S = 15.0
@@ -48,7 +49,7 @@ class DeviceCamera(Camera):
         self,
         source: int | str,
         *,
-        report: Callable[[str], None] = lambda text: None,
+        report: Say = lambda text: None,
         opener: Opener | None = None,
         patience_s: float = PATIENCE_S,
         may_end: bool = False,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera, CameraRequest, OpenCamera
 from runtime.camera.pacing import PacedCamera
 from runtime.plugins import Plugins
+from runtime.progress import Say
 
 CAMERAS: Plugins[OpenCamera] = Plugins(
     "edgecl.cameras",
@@ -27,7 +26,7 @@ def open_camera(
     *,
     fps: float | None = None,
     seed: int = 0,
-    report: Callable[[str], None] = lambda text: None,
+    report: Say = lambda text: None,
 ) -> Camera:
     """Open a source of frames.
 

@@ -23,7 +23,7 @@ PROBE_BYTES = 2**20
 """Bytes that a disk must still take before it is not to blame for a file that was not written."""
 
 DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENODEV, errno.ESTALE})
-"""Errors of a write for which the disk is to blame, not the user's path."""
+"""Errors of a write that are the disk's fault, not the user's."""
 
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 

@@ -28,7 +28,7 @@ class Outputs:
     embedding: NDArray[np.float32]
 
 
-Own = TypeVar("Own", bound="Session")
+_Own = TypeVar("_Own", bound="Session")
 
 
 class Session(ABC):
@@ -97,7 +97,7 @@ class Session(ABC):
     def close(self) -> None:  # noqa: B027 - not every engine holds something
         """Free what the engine holds. A closed session cannot be used again."""
 
-    def __enter__(self: Own) -> Own:
+    def __enter__(self: _Own) -> _Own:
         return self
 
     def __exit__(

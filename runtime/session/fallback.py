@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import SessionLostError
+from runtime.progress import Say
 from runtime.session.base import Outputs, Session
 
 
@@ -25,7 +25,7 @@ class FallbackSession(Session):
         report: given one line when it turns over.
     """
 
-    def __init__(self, first: Session, second: Session, report: Callable[[str], None]) -> None:
+    def __init__(self, first: Session, second: Session, report: Say) -> None:
         if first.contract != second.contract:
             raise ValueError("both sessions must run the same model")
         self.contract = first.contract

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from runtime.artifact.bundle import PRECISIONS, Bundle, load_bundle
 from runtime.errors import EdgeclError, InputError
+from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
 
@@ -75,7 +76,7 @@ def open_on_cpu(
     precision: str,
     engine: str,
     threads: int | None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Say = lambda line: None,
 ) -> list[Session]:
     """Open every precision in every engine that comes into question.
 

@@ -10,6 +10,7 @@ from runtime.artifact.bundle import Bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.errors import EdgeclError, InputError
 from runtime.gpu.probe import has_device, probe_gpu
+from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
 
@@ -21,9 +22,6 @@ TENSORRT = "tensorrt"
 
 EngineFor = Callable[[Bundle, str], Path]
 """Function that returns the engine file of a bundle in a precision, built if none fits."""
-
-Report = Callable[[str], None]
-"""Function that takes one line for people."""
 
 
 def device_for(device: str, engine: str) -> str:
@@ -90,7 +88,7 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
 
 
 def open_on_gpu(
-    bundle: Bundle, precision: str, engine_for: EngineFor | None, report: Report
+    bundle: Bundle, precision: str, engine_for: EngineFor | None, report: Say
 ) -> list[Session]:
     """Open a bundle in TensorRT, in each precision that comes into question.
 

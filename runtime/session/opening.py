@@ -12,6 +12,7 @@ import numpy as np
 
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.errors import EdgeclError, FrameError, InputError
+from runtime.progress import Say
 from runtime.session.base import Session
 from runtime.session.fallback import FallbackSession
 from runtime.session.on_cpu import AUTO, ENGINES, default_threads, installed_engines, open_on_cpu
@@ -21,7 +22,6 @@ from runtime.session.on_gpu import (
     GPU,
     TENSORRT,
     EngineFor,
-    Report,
     device_for,
     is_engine,
     open_engine,
@@ -38,7 +38,6 @@ __all__ = [
     "TENSORRT",
     "Candidate",
     "EngineFor",
-    "Report",
     "default_threads",
     "installed_engines",
     "open_fastest",
@@ -66,7 +65,7 @@ def open_session(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
-    report: Report = lambda line: None,
+    report: Say = lambda line: None,
 ) -> Session:
     """Open a model.
 
@@ -108,7 +107,7 @@ def open_fastest(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
-    report: Report = lambda line: None,
+    report: Say = lambda line: None,
 ) -> tuple[Session, Sequence[Candidate]]:
     """Open a session like `open_session`, with the table of measured candidates.
 
@@ -148,7 +147,7 @@ def open_fastest(
 
 
 def _behind(
-    source: Bundle, precision: str, asked: str, threads: int | None, report: Report
+    source: Bundle, precision: str, asked: str, threads: int | None, report: Say
 ) -> Session:
     """The session on the processor for when the GPU is gone: the same precision if it can be.
 

@@ -18,7 +18,7 @@ _BUCKETS = (_TOP_BITS - _SUB_BITS) << _SUB_BITS
 # away from any value in it. Up to 255 ns each value has a bucket of its own.
 
 
-class Histogram:
+class LatencyHistogram:
     """Counts of durations in logarithmic buckets.
 
     Percentiles are within 0.4 % of the value in the raw data; minimum, maximum, mean and count
@@ -49,9 +49,9 @@ class Histogram:
         self.total += value
         self.last = value
 
-    def copy(self) -> Histogram:
+    def copy(self) -> LatencyHistogram:
         """A snapshot that later records do not change."""
-        other = Histogram()
+        other = LatencyHistogram()
         other._counts = self._counts[:]
         for name in ("count", "total", "minimum", "maximum", "last"):
             setattr(other, name, getattr(self, name))

@@ -68,10 +68,10 @@ def graphs_made_once(made_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> No
     earlier test had, and NVIDIA's builder.
     """
     from export import pipeline as bundling
-    from export.engine.trial import Trial
+    from export.engine.trial import CompileTrial
 
     monkeypatch.setattr(bundling, "to_onnx", graph_maker(made_once))
-    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: Trial())
+    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: CompileTrial())
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.learning.config import TrainConfig
-    from edgecl.learning.run.preparation import Report
+    from runtime.progress import StageProgress
 
 ENCODERS = ("convnet", "shufflenet")
 STREAMED = "shufflenet"
@@ -141,7 +141,7 @@ def _prepare(out: Path) -> None:
     write_text(out / MARKER, "Made by 'edgecl demo', which replaces this folder.\n")
 
 
-def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained:
+def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> Trained:
     from edgecl.exporting.job import ExportChoices, job_of_run
     from edgecl.learning.run.runner import train_run
     from edgecl.reporting.pages.export import render_export
@@ -166,7 +166,7 @@ def _stream(
     from contextlib import ExitStack
 
     from edgecl.cli.run.command import SUMMARY, VERDICTS
-    from edgecl.cli.run.stream import Stream
+    from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
     from runtime.files.atomic import write_json
@@ -192,7 +192,7 @@ def _stream(
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         settings = Settings(Rules(parse_budget(BUDGET)), every_frame=True, frames=FRAMES)
-        stream = Stream(
+        stream = InspectionStream(
             bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
         )
         console.print(stream.opening_line(), markup=False)
@@ -208,7 +208,7 @@ def _stream(
     return summary
 
 
-def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[dict[str, Any], Path]:
+def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[dict[str, Any], Path]:
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, write_report
 

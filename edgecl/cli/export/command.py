@@ -20,7 +20,7 @@ from runtime.artifact.bundle import SUFFIX
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
-    from export.outcome import Outcome
+    from export.outcome import ExportOutcome
 
 
 @click.command("export", cls=Verb, short_help="Turn a trained run into a bundle.")
@@ -118,7 +118,7 @@ def bundle_path(run: Path, out: Path | None) -> Path:
     return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
 
 
-def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
+def _notes(pass_labels: tuple[str, ...], outcome: ExportOutcome) -> list[str]:
     notes = list(outcome.notes)
     if not pass_labels:
         notes.append(
@@ -128,7 +128,7 @@ def _notes(pass_labels: tuple[str, ...], outcome: Outcome) -> list[str]:
     return notes
 
 
-def _document(outcome: Outcome, out: Path) -> dict[str, Any]:
+def _document(outcome: ExportOutcome, out: Path) -> dict[str, Any]:
     measured = {name: asdict(found) for name, found in outcome.comparisons.items()}
     return {
         "bundle": str(out),

@@ -13,13 +13,13 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from export.gate.comparison import Comparison
-    from export.outcome import Outcome
+    from export.outcome import ExportOutcome
 
 LISTED = 8
 """Layers and escapes that are listed; the page has all."""
 
 
-def print_outcome(outcome: Outcome, out: Path) -> None:
+def print_outcome(outcome: ExportOutcome, out: Path) -> None:
     """Print the precisions, what escaped, and what else was measured."""
     console = Console(highlight=False)
     console.print(_precisions(outcome))
@@ -40,7 +40,7 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
     click.echo(str(out))
 
 
-def _precisions(outcome: Outcome) -> Table:
+def _precisions(outcome: ExportOutcome) -> Table:
     table = _table(
         "\nprecision",
         (

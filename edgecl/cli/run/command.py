@@ -20,7 +20,7 @@ from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecl.cli.run.stream import Outcome
+    from edgecl.cli.run.stream import StreamEnd
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
@@ -110,7 +110,7 @@ SUMMARY = "summary.json"
     "sinks",
     multiple=True,
     metavar="NAME[:TARGET]",
-    help="Also send verdicts to this sink, e.g. jsonl:copy.jsonl. Repeatable.",
+    help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
 )
 @click.option("--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -143,7 +143,7 @@ def command(
     from rich.console import Console
 
     from edgecl.cli.progress import reporting
-    from edgecl.cli.run.stream import Stream
+    from edgecl.cli.run.stream import InspectionStream
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera import open_camera
@@ -206,7 +206,9 @@ def command(
             every_frame=not camera.live if every_frame is None else every_frame,
             frames=frames,
         )
-        stream = Stream(model, camera, session, candidates, settings, sink, outages, remarks, more)
+        stream = InspectionStream(
+            model, camera, session, candidates, settings, sink, outages, remarks, more
+        )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
     document = stream.summary(outcome)
@@ -253,7 +255,9 @@ def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bo
     return True
 
 
-def _verdict_on(outcome: Outcome, max_misses: float, *, live: bool, lost: int, problem: str) -> int:
+def _verdict_on(
+    outcome: StreamEnd, max_misses: float, *, live: bool, lost: int, problem: str
+) -> int:
     """The exit code.
 
     Args:

@@ -25,7 +25,7 @@ _REFRESH_S = 0.4
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StreamEnd:
     """Outcome of a stream.
 
     Args:
@@ -46,7 +46,7 @@ class Outcome:
 
 
 @dataclass
-class Stream:
+class InspectionStream:
     """The parts of one `edgecl run`, and what is told about them."""
 
     model: Path
@@ -59,7 +59,7 @@ class Stream:
     remarks: list[str] = field(default_factory=list)
     more_sinks: Sequence[Sink] = ()
 
-    def run(self, console: Console) -> Outcome:
+    def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         sinks = [self.sink, *self.more_sinks]
         pipeline = Pipeline(self.camera, self.session, self.settings, sinks, own_process=True)
@@ -72,7 +72,7 @@ class Stream:
             snapshot = pipeline.close()
             for sink in sinks:
                 sink.close()
-        return Outcome(
+        return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
 
@@ -87,7 +87,7 @@ class Stream:
         policy = "every frame" if self.settings.every_frame else "the latest frame"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
-    def summary(self, outcome: Outcome) -> dict[str, Any]:
+    def summary(self, outcome: StreamEnd) -> dict[str, Any]:
         """The document behind `--json` and `summary.json`."""
         snapshot = outcome.snapshot
         judged = snapshot.judged + snapshot.faulty

@@ -17,7 +17,8 @@ from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_
 from edgecl.learning.evaluation.svm import fit_linear_svm
 from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
-from edgecl.learning.run.preparation import Prepared, Report
+from edgecl.learning.run.preparation import Prepared
+from runtime.progress import StageProgress
 
 T = TypeVar("T")
 
@@ -123,7 +124,7 @@ class Monitor:
 
 
 def ticker(
-    report: Report,
+    report: StageProgress,
     stage: str,
     history: Sequence[Mapping[str, Any]],
     *,

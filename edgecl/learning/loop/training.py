@@ -26,8 +26,9 @@ from edgecl.learning.loop.monitoring import Monitor, ticker
 from edgecl.learning.loop.schedule import cosine_rate, set_rate, warm_up
 from edgecl.learning.loop.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.preparation import Prepared, Report
+from edgecl.learning.run.preparation import Prepared
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
+from runtime.progress import StageProgress
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
@@ -48,7 +49,7 @@ class Training:
         run: Path,
         *,
         compute: Compute,
-        report: Report,
+        report: StageProgress,
         weights: FoundWeights | None = None,
         log: EpochLog | None = None,
     ) -> None:

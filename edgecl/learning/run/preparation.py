@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -18,17 +18,15 @@ from edgecl.data.store import Selection, select
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
-from edgecl.learning.run.sources import Source
+from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
 from runtime.image.folder.notes import notes_on
 from runtime.image.folder.walk import LeftOut
+from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50
 # More files that could not be decoded than these are told of by reason, not one by one.
 MOST_SKIPPED = 3
-
-Report = Callable[[str, int, int, str], None]
-"""Called with (stage, done, total, text) as work goes on."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,9 @@ class Prepared:
         }
 
 
-def prepare(config: TrainConfig, report: Report, source: Source | None = None) -> Prepared:
+def prepare(
+    config: TrainConfig, report: StageProgress, source: ImageSource | None = None
+) -> Prepared:
     """Read, group and split the data that `config` names. The same choices give the same parts.
 
     Args:
@@ -91,7 +91,7 @@ def prepare(config: TrainConfig, report: Report, source: Source | None = None) -
     Raises:
         InputError: the data cannot be used; the message names the file.
     """
-    source = source or Source()
+    source = source or ImageSource()
     dataset = _labelled(config, source, report)
     known = neu_groups(dataset) if config.data and not config.groups else None
     if known is not None:
@@ -230,7 +230,7 @@ def _held_out(dataset: ImageSet, split: Split) -> NDArray[np.uint8]:
     return dataset.images[np.concatenate((split.validation, split.test))]
 
 
-def _labelled(config: TrainConfig, source: Source, report: Report) -> ImageSet:
+def _labelled(config: TrainConfig, source: ImageSource, report: StageProgress) -> ImageSet:
     what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
     images = source.labelled(config, lambda done, total: report("data", done, total, what))
     if config.groups:
@@ -240,11 +240,11 @@ def _labelled(config: TrainConfig, source: Source, report: Report) -> ImageSet:
 
 def _extra(
     config: TrainConfig,
-    source: Source,
+    source: ImageSource,
     dataset: ImageSet,
     split: Split,
     notes: list[str],
-    report: Report,
+    report: StageProgress,
 ) -> NDArray[np.uint8]:
     what = "reading unlabelled images"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))

@@ -22,19 +22,20 @@ from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.preparation import Prepared, Report, prepare
-from edgecl.learning.run.sources import Source
+from edgecl.learning.run.preparation import Prepared, prepare
+from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
 from runtime.machine import package_versions
+from runtime.progress import StageProgress
 
 
 def train_run(
     config: TrainConfig,
     run: Path,
     *,
-    report: Report,
-    source: Source | None = None,
+    report: StageProgress,
+    source: ImageSource | None = None,
     ranks: Ranks = ALONE,
     log: EpochLog | None = None,
 ) -> dict[str, Any]:

@@ -10,18 +10,19 @@ import numpy as np
 
 from edgecl.data.builtin import builtin_images
 from edgecl.data.dataset import ImageSet
-from edgecl.data.reading import Progress, read_labelled, read_unlabelled
+from edgecl.data.reading import read_labelled, read_unlabelled
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
+from runtime.progress import CountProgress
 
 BUILTIN_COUNT = 1050
 BUILTIN_SEED = 0
 
 
-class Source:
+class ImageSource:
     """Reads the folders that a run's choices name."""
 
-    def labelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
+    def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
         """The labelled set at the model's size; without a folder, the drawn surfaces.
 
         Raises:
@@ -36,7 +37,7 @@ class Source:
             Path(config.data), _contract(config), strict=config.strict, progress=progress
         )
 
-    def unlabelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
+    def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
         """Read the images of all unlabelled folders.
 
         Raises:
@@ -46,20 +47,20 @@ class Source:
         return read_unlabelled(folders, _contract(config), strict=config.strict, progress=progress)
 
 
-class RememberingSource(Source):
+class RememberingSource(ImageSource):
     """Source that remembers its last reads, for many runs on folders that do not change."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ImageSet]] = {}
 
-    def labelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
+    def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
         """Read like `Source`, or from memory where the last run had the same."""
         key = (config.data, *_form(config))
         if self._kept.get("labelled", (None,))[0] != key:
             self._kept["labelled"] = (key, super().labelled(config, progress))
         return self._kept["labelled"][1]
 
-    def unlabelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
+    def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
         """Read like `Source`, or from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)

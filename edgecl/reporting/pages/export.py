@@ -14,7 +14,7 @@ from edgecl.reporting.pages.layers import layer_rows
 from edgecl.reporting.pages.range_histograms import HEIGHT, WIDTH, range_histograms
 from edgecl.reporting.plots.calibration_curve import calibration_curve, curve_text
 
-Entry = Mapping[str, Any]
+ManifestEntry = Mapping[str, Any]
 
 FIRST_LAYERS = 20
 """Number of layers that are shown at once; the others unfold."""
@@ -23,7 +23,7 @@ _ORIGIN = ("run", "encoder", "method", "image_size", "data", "split", "seed")
 _CALIBRATION = ("algorithm", "method", "selection", "images")
 
 
-def render_export(manifest: Entry, details: Entry) -> str:
+def render_export(manifest: ManifestEntry, details: ManifestEntry) -> str:
     """The page as one HTML text.
 
     Args:
@@ -46,7 +46,7 @@ def render_export(manifest: Entry, details: Entry) -> str:
             Accuracy and agreement are shares, 0 to 1; `snr_db` is of the logits against FP32's.
     """
     found = artefacts(manifest)
-    gate: Entry = manifest.get("gate") or {}
+    gate: ManifestEntry = manifest.get("gate") or {}
     reference = _reference(gate, found)
     curve = details.get("curve") or []
     return render_page(
@@ -76,9 +76,9 @@ def render_export(manifest: Entry, details: Entry) -> str:
     )
 
 
-def _reference(gate: Entry, found: Mapping[str, Entry]) -> dict[str, Any]:
+def _reference(gate: ManifestEntry, found: Mapping[str, ManifestEntry]) -> dict[str, Any]:
     """The row of the trained network."""
-    measured: Entry = next((e for e in found.values() if e.get("reference_interval")), {})
+    measured: ManifestEntry = next((e for e in found.values() if e.get("reference_interval")), {})
     accuracy = number(gate.get("reference_accuracy"))
     if accuracy is None:
         accuracy = number(measured.get("reference_accuracy"))
@@ -88,7 +88,7 @@ def _reference(gate: Entry, found: Mapping[str, Entry]) -> dict[str, Any]:
     }
 
 
-def _row(name: str, entry: Entry) -> dict[str, Any]:
+def _row(name: str, entry: ManifestEntry) -> dict[str, Any]:
     """A row of the table of precisions; what was not measured is None."""
     fields = ("accuracy", "test_accuracy", "agreement", "mcnemar_p", "bytes")
     counts = ("lost", "gained", "escapes", "caught", "images")
@@ -103,9 +103,9 @@ def _row(name: str, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _engines(gate: Entry) -> list[dict[str, Any]]:
+def _engines(gate: ManifestEntry) -> list[dict[str, Any]]:
     """A row per artefact and engine; empty where no artefact was run in two engines."""
-    measured: Mapping[str, Mapping[str, Entry]] = gate.get("engines") or {}
+    measured: Mapping[str, Mapping[str, ManifestEntry]] = gate.get("engines") or {}
     if all(len(engines) < 2 for engines in measured.values()):
         return []
     return [
@@ -115,7 +115,7 @@ def _engines(gate: Entry) -> list[dict[str, Any]]:
     ]
 
 
-def _recall(found: Mapping[str, Entry]) -> dict[str, Any] | None:
+def _recall(found: Mapping[str, ManifestEntry]) -> dict[str, Any] | None:
     """A row per class, with a cell per artefact; None where the classes were not measured."""
     measured = {name: entry["classes"] for name, entry in found.items() if entry.get("classes")}
     if not measured:
@@ -142,7 +142,9 @@ def _recall(found: Mapping[str, Entry]) -> dict[str, Any] | None:
     return {"names": list(measured), "rows": rows}
 
 
-def _figures(found: Mapping[str, Entry], reference: Entry) -> list[tuple[str, str, str]]:
+def _figures(
+    found: Mapping[str, ManifestEntry], reference: ManifestEntry
+) -> list[tuple[str, str, str]]:
     figures = [
         (
             "Accuracy as trained",
@@ -171,7 +173,7 @@ def _interval(ends: Any) -> str:
     return f"95 %: {percent(ends[0])} to {percent(ends[1])}" if ends else ""
 
 
-def _limits(gate: Entry) -> str:
+def _limits(gate: ManifestEntry) -> str:
     allowed = []
     drop, escapes = number(gate.get("max_drop")), number(gate.get("max_escapes"))
     if drop is not None:
@@ -198,8 +200,8 @@ def _sentence(text: Any) -> str:
     return spaced if spaced.endswith(".") else f"{spaced}."
 
 
-def _subtitle(manifest: Entry) -> str:
-    origin: Entry = manifest.get("origin") or {}
+def _subtitle(manifest: ManifestEntry) -> str:
+    origin: ManifestEntry = manifest.get("origin") or {}
     size = (manifest.get("contract") or {}).get("input") or {}
     parts = [str(origin["encoder"])] if origin.get("encoder") else []
     if origin.get("parameters"):
@@ -213,9 +215,9 @@ def _subtitle(manifest: Entry) -> str:
     return " · ".join(parts)
 
 
-def _facts(manifest: Entry) -> list[tuple[str, str]]:
-    origin: Entry = manifest.get("origin") or {}
-    calibration: Entry = manifest.get("calibration") or {}
+def _facts(manifest: ManifestEntry) -> list[tuple[str, str]]:
+    origin: ManifestEntry = manifest.get("origin") or {}
+    calibration: ManifestEntry = manifest.get("calibration") or {}
     facts = [(name.replace("_", " "), _plain(origin.get(name))) for name in _ORIGIN]
     facts += [(name, amount(origin[name])) for name in ("parameters", "macs") if origin.get(name)]
     facts += [(f"calibration {name}", _plain(calibration.get(name))) for name in _CALIBRATION]

@@ -13,10 +13,10 @@ from edgecl.reporting.numbers import number, percent
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.palette import colour
 
-Curve = Sequence[Mapping[str, Any]]
+CurveRows = Sequence[Mapping[str, Any]]
 
 
-def calibration_curve(curve: Curve, reference: float | None) -> Markup | None:
+def calibration_curve(curve: CurveRows, reference: float | None) -> Markup | None:
     """Plot each draw as a point, their mean as a line, their spread as a band; None without points.
 
     Args:
@@ -77,7 +77,7 @@ def calibration_curve(curve: Curve, reference: float | None) -> Markup | None:
         return to_svg(figure, "Accuracy of INT8 against the number of calibration images")
 
 
-def curve_text(curve: Curve, reference: float | None) -> str:
+def curve_text(curve: CurveRows, reference: float | None) -> str:
     """Describe the curve in words; empty without points."""
     points = _points(curve)
     if not points:
@@ -96,13 +96,13 @@ def curve_text(curve: Curve, reference: float | None) -> str:
     return text
 
 
-def _enough(curve: Curve) -> int | None:
+def _enough(curve: CurveRows) -> int | None:
     """The number of images that whoever measured the curve calls enough."""
     sizes = [number(entry.get("images")) for entry in curve if entry.get("enough")]
     return int(sizes[0]) if sizes and sizes[0] is not None else None
 
 
-def _points(curve: Curve) -> dict[int, list[float]]:
+def _points(curve: CurveRows) -> dict[int, list[float]]:
     """Return the finite accuracies by number of images, ascending."""
     found: dict[int, list[float]] = {}
     for entry in curve:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
-from edgecl.reporting.plots.legend import Entry, point_entries, shape
+from edgecl.reporting.plots.legend import LegendEntry, point_entries, shape
 from edgecl.reporting.plots.palette import colour, series
 from edgecl.reporting.plots.point_labels import label_points
 
@@ -17,7 +17,7 @@ _MOST = 3000
 """Maximum number of points drawn, whatever the file holds."""
 
 
-class Point(NamedTuple):
+class MapPoint(NamedTuple):
     """An image's position: its file, its truth, and whether it was classified correctly."""
 
     file: str
@@ -27,7 +27,7 @@ class Point(NamedTuple):
     y: float
 
 
-def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> list[Point]:
+def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> list[MapPoint]:
     """The rows of embedding.csv that hold a place and one of the classes."""
     points = []
     known = set(labels)
@@ -39,12 +39,12 @@ def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -
         truth = row.get("truth") or ""
         if x is None or y is None or truth not in known:
             continue
-        points.append(Point(row.get("file") or "", truth, truth == row.get("predicted"), x, y))
+        points.append(MapPoint(row.get("file") or "", truth, truth == row.get("predicted"), x, y))
     return points
 
 
 def embedding_plot(
-    points: Sequence[Point], labels: Sequence[str], ranks: Mapping[str, int]
+    points: Sequence[MapPoint], labels: Sequence[str], ranks: Mapping[str, int]
 ) -> Markup | None:
     """A point per image in the colour of its class, mistakes ringed; None without points.
 
@@ -99,15 +99,15 @@ def embedding_plot(
         return to_svg(figure, "The test images' embeddings on a plane, coloured by class")
 
 
-def embedding_legend(points: Sequence[Point], labels: Sequence[str]) -> list[Entry]:
+def embedding_legend(points: Sequence[MapPoint], labels: Sequence[str]) -> list[LegendEntry]:
     """An entry per class, and one for the rings."""
     entries = point_entries((label, "") for label in labels)
     if any(not point.right for point in points):
-        entries.append(Entry("ink", "ring", "misclassified"))
+        entries.append(LegendEntry("ink", "ring", "misclassified"))
     return entries
 
 
-def embedding_text(result: Mapping[str, Any], points: Sequence[Point], numbered: bool) -> str:
+def embedding_text(result: Mapping[str, Any], points: Sequence[MapPoint], numbered: bool) -> str:
     """Describe the plot, and what must not be read into it."""
     made = result.get("embedding")
     made = made if isinstance(made, Mapping) else {}

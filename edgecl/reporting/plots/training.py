@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
-from edgecl.reporting.plots.legend import Entry, line_entries
+from edgecl.reporting.plots.legend import LegendEntry, line_entries
 from edgecl.reporting.plots.palette import colour, dash, series
 
 Lines = Sequence[Mapping[str, Any]]
@@ -98,7 +98,7 @@ def roc_curves(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[Entry]:
+def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[LegendEntry]:
     """An entry per curve, with the area under it where `auc` has it."""
     areas = {label: number(auc.get(label)) for label in curves}
     return line_entries(

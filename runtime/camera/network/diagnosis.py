@@ -37,7 +37,7 @@ _STATUSES = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class StreamFault:
     """Problem of a stream, and its remedy.
 
     Args:
@@ -49,7 +49,7 @@ class Finding:
     hint: str
 
 
-def diagnose(address: str) -> Finding:
+def diagnose(address: str) -> StreamFault:
     """Find out why the stream at `address` cannot be opened. It takes some seconds at most."""
     parts = urlsplit(address)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
@@ -68,25 +68,27 @@ def diagnose(address: str) -> Finding:
         return _of_failure(error, host, where, address)
     if scheme in _CONNECTED:
         return _no_video(f"{where} responds, but sends")
-    return Finding(
+    return StreamFault(
         f"no decodable data arrived within {TIMEOUT_S:g} s",
         "check the address and the port, and that the sender is running",
     )
 
 
-def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
+def _of_status(status: int, content: str, parts: SplitResult) -> StreamFault:
     where = f"{parts.hostname}"
     if status == 401:
         given = parts.username is not None
         problem = "rejects the user or password (401)" if given else "asks for a password (401)"
-        return Finding(f"{where} {problem}", f"check both; {encoding_hint()}")
+        return StreamFault(f"{where} {problem}", f"check both; {encoding_hint()}")
     if status in _STATUSES:
         problem, hint = _STATUSES[status]
-        return Finding(f"{where} {problem.format(path=parts.path or '/')}", hint)
+        return StreamFault(f"{where} {problem.format(path=parts.path or '/')}", hint)
     if status >= 400:
-        return Finding(f"{where} responds with the error {status}", "check the camera's own log")
+        return StreamFault(
+            f"{where} responds with the error {status}", "check the camera's own log"
+        )
     if content.startswith("text/html"):
-        return Finding(
+        return StreamFault(
             f"{where} responds with a web page, not a video",
             "use the stream's own address, given in the camera's manual or web page",
         )
@@ -94,40 +96,40 @@ def _of_status(status: int, content: str, parts: SplitResult) -> Finding:
     return _no_video(f"{where} responds{kind}, but sends")
 
 
-def _no_video(what: str) -> Finding:
-    return Finding(
+def _no_video(what: str) -> StreamFault:
+    return StreamFault(
         f"{what} no video that OpenCV's FFmpeg can decode",
         "set the camera to Motion JPEG or H.264, and check that nothing else is at this address",
     )
 
 
-def _of_failure(error: object, host: str, where: str, address: str) -> Finding:
+def _of_failure(error: object, host: str, where: str, address: str) -> StreamFault:
     hint = f"; {encoding_hint()}" if looks_unencoded(address) else ""
     if isinstance(error, socket.gaierror):
-        return Finding(
+        return StreamFault(
             f"the host name {host!r} is unknown",
             f"check its spelling and the name server, or use its IP address{hint}",
         )
     if isinstance(error, ConnectionRefusedError):
-        return Finding(
+        return StreamFault(
             f"{where} refuses connections",
             f"check the port, and that the camera's stream is switched on{hint}",
         )
     if isinstance(error, TimeoutError):
-        return Finding(
+        return StreamFault(
             f"{where} did not respond within {TIMEOUT_S:g} s",
             "check the camera's power, cable and address, and the firewall",
         )
     if isinstance(error, ssl.SSLError):
-        return Finding(
+        return StreamFault(
             f"{where} offers no trusted encryption ({error.reason or 'TLS failed'})",
             "install the camera's certificate, or use its unencrypted address",
         )
     if isinstance(error, OSError) and error.strerror:
-        return Finding(
+        return StreamFault(
             f"{where} cannot be reached: {error.strerror}", "check the network of this machine"
         )
-    return Finding(f"{where} does not respond like such a server", f"check the address{hint}")
+    return StreamFault(f"{where} does not respond like such a server", f"check the address{hint}")
 
 
 def _port(parts: SplitResult) -> int:

@@ -13,7 +13,7 @@ from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.gpu.memory import Buffer, DeviceMemory, GpuError, GpuLostError, GpuMemoryError, Graph
 from runtime.gpu.memory.errors import error_of_words
 from runtime.session.base import Outputs
-from runtime.session.tensorrt.engine import Layout, LoadedEngine, abandon
+from runtime.session.tensorrt.engine import LoadedEngine, TensorLayout, abandon
 from runtime.session.tensorrt.log import errors_of, recording
 
 LANES = 4
@@ -34,7 +34,13 @@ class DeviceState:
     """
 
     def __init__(
-        self, trt: Any, loaded: LoadedEngine, layout: Layout, memory: DeviceMemory, *, graph: bool
+        self,
+        trt: Any,
+        loaded: LoadedEngine,
+        layout: TensorLayout,
+        memory: DeviceMemory,
+        *,
+        graph: bool,
     ) -> None:
         self._trt = trt
         self._loaded = loaded

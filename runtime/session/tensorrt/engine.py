@@ -18,7 +18,7 @@ REBUILD = "delete it; the next 'edgecl run' on this machine rebuilds it"
 
 
 @dataclass(frozen=True)
-class Layout:
+class TensorLayout:
     """Tensors of an engine.
 
     Args:
@@ -108,7 +108,7 @@ class LoadedEngine:
         self._runtime = None
 
 
-def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> Layout:
+def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> TensorLayout:
     """The engine's tensors.
 
     Raises:
@@ -138,7 +138,7 @@ def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> Layout:
         raise _foreign(
             file, f"it has {widths[0]} classes, but its sidecar says {len(file.contract.labels)}"
         )
-    return Layout(image, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
+    return TensorLayout(image, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
 
 
 def _foreign(file: EngineFile, why: str) -> InputError:

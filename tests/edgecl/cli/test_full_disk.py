@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import save_pretrained
 from edgecl.learning.run.runner import train_run
-from runtime.errors import EquipmentError
+from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish
 
@@ -43,7 +43,7 @@ def largest_file(size: int) -> Iterator[None]:
 def test_a_checkpoint_that_does_not_fit_is_one_line_and_keeps_the_one_before(tmp_path):
     run_directory.save_checkpoint(tmp_path, {"epoch": 1})
     large = {"weights": torch.zeros(200_000)}
-    with largest_file(100_000), pytest.raises(EquipmentError) as caught:
+    with largest_file(100_000), pytest.raises(InputError) as caught:
         run_directory.save_checkpoint(tmp_path, large)
     assert caught.value.problem == f"cannot write {tmp_path / 'checkpoint.pt'}: {TOO_LARGE}"
     assert run_directory.load_checkpoint(tmp_path) == {"epoch": 1}
@@ -55,16 +55,16 @@ def test_weights_that_do_not_fit_are_named(trained_run, tmp_path):
     facts = {"method": "simclr"}
     images = torch.zeros((1, 32, 32), dtype=torch.uint8).numpy()
     with largest_file(20_000):
-        with pytest.raises(EquipmentError, match=rf"encoder.safetensors: {TOO_LARGE}"):
+        with pytest.raises(InputError, match=rf"encoder.safetensors: {TOO_LARGE}"):
             run_directory.save_weights(tmp_path, classifier)
-        with pytest.raises(EquipmentError, match=rf"pretrained.safetensors: {TOO_LARGE}"):
+        with pytest.raises(InputError, match=rf"pretrained.safetensors: {TOO_LARGE}"):
             save_pretrained(tmp_path, classifier.backbone, images, facts)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_training_ends_in_its_first_line_and_goes_on_when_there_is_room(tiny_config, tmp_path):
     config = replace(tiny_config, method="none", epochs=2)
-    with largest_file(100_000), pytest.raises(EquipmentError, match=rf"checkpoint.pt: {TOO_LARGE}"):
+    with largest_file(100_000), pytest.raises(InputError, match=rf"checkpoint.pt: {TOO_LARGE}"):
         train_run(config, tmp_path / "run", report=silent)
     assert 0 <= train_run(config, tmp_path / "run", report=silent)["accuracy"] <= 1
 

@@ -10,7 +10,7 @@ import torch
 
 from calibration.ranges import collect_ranges
 from edgecl.learning.model import Backbone, Classifier
-from export.qdq.cpu import Engine, quantize_for_cpu, with_one_scale_per_concatenation
+from export.qdq.cpu import CpuEngine, quantize_for_cpu, with_one_scale_per_concatenation
 from export.qdq.first_layer import (
     FirstLayer,
     first_layer,
@@ -26,7 +26,7 @@ from runtime.session.openvino import OpenVinoSession
 
 SIZE = (48, 64)
 CONTRACT = ModelContract(InputContract(*SIZE), ("a", "b", "c"), ("a",))
-ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino")
+ENGINES: tuple[CpuEngine, ...] = ("onnxruntime", "openvino")
 POOLED, PLAIN = "shufflenet", "convnet"
 
 

@@ -368,7 +368,10 @@ class SeesTheInterpreter(ListSink):
     """Notes how the interpreter is tuned while the stream runs."""
 
     def emit(self, verdict):
-        self.tuned = (sys.getswitchinterval() == SWITCH_INTERVAL_S, gc.get_freeze_count() > 0)
+        self.tuned = (
+            sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S),
+            gc.get_freeze_count() > 0,
+        )
 
 
 @pytest.mark.parametrize("own_process", [True, False])
