@@ -422,7 +422,7 @@ def test_a_sink_that_blocks_delays_no_verdict_and_is_left_behind():
     assert len(whole.verdicts) == 50
     blocked.close()
     assert blocked.lost == 49, "one is in the sink's hands"
-    assert "did not answer" in blocked.problem
+    assert "did not respond" in blocked.problem
     free.set()
 
 
