@@ -220,3 +220,17 @@ class TensorRtSession(Session):
             return "no CUDA graph"
         refusal = self._state.graph_refusal if self._state else ""
         return f"no CUDA graph ({refusal})" if refusal else "CUDA graph"
+
+
+def open_tensorrt(path: Path, *, precision: str, threads: int) -> Session:
+    """Open a built engine.
+
+    Args:
+        path: the engine file, with its sidecar beside it.
+        precision: the one that is asked for; empty for the file's own.
+        threads: not used, the GPU has its own.
+
+    Raises:
+        InputError: see `TensorRtSession`.
+    """
+    return TensorRtSession(path, precision=precision)
