@@ -15,12 +15,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runtime.stream.stream import Stream
-
     from runtime.artifact.bundle import Bundle, load_bundle
     from runtime.camera import Camera, Frame, open_camera
     from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
     from runtime.session import Outputs, Session, open_session
+    from runtime.stream.stream import Stream
 
 __version__ = "0.1.0"
 

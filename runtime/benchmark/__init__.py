@@ -1,4 +1,4 @@
-"""Measure bundles against each other: interleaved sides, raw times, and whether to trust them.
+"""Latency comparison of bundles: interleaved sides, raw times, and whether to trust them.
 
 report = run_benchmark(Scenario(bundles=(Path("a.edgecl"), Path("b.edgecl"))))
 write_report(report, Path("bench/latency.json"))

@@ -21,6 +21,7 @@ from runtime.benchmark.validity import INVALID, judge_machine, judge_side, other
 from runtime.errors import InputError
 from runtime.files.atomic import write_text
 from runtime.machine import Activity, package_versions, read_cpu, read_gpu, read_memory
+from runtime.session.spec import distributions
 from runtime.statistics import (
     count_needed,
     median_ratio_interval,
@@ -33,7 +34,7 @@ KIND = "latency"
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
-PACKAGES = ("edgecl", "numpy", "opencv-python", "onnxruntime", "openvino", "tensorrt")
+PACKAGES = ("edgecl", "numpy", "opencv-python", *distributions())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`edgecl inspect`: what a bundle holds, after its files were verified."""
+"""`edgecl inspect`: show a bundle after verifying its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 ENGINES = "engines"
-"""The folder of what a box built out of the bundle for itself."""
+"""Folder inside a bundle for what a box built for itself."""
 
 
 @click.command("inspect", cls=Verb, short_help="Show and verify a bundle.")
