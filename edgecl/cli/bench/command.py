@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -83,6 +82,7 @@ def command(
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, without_raw, write_report
+    from runtime.files.document import to_text
     from runtime.files.output_folder import new_folder, own_folder
 
     scenario = Scenario(**choices)
@@ -105,8 +105,8 @@ def command(
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
     if as_json:
-        click.echo(json.dumps(without_raw(report), indent=2, ensure_ascii=False))
+        click.echo(to_text(without_raw(report)))
     else:
         print_summary(report)
         click.echo(f"{page}")
-    return 1 if strict and not report["valid"] else 0
+    return 1 if strict and not report.valid else 0

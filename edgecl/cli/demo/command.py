@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
     from edgecl.learning.config import TrainConfig
     from edgecl.learning.run.preparation import Report
+    from runtime.benchmark.document import LatencyReport
+    from runtime.stream.summary import StreamSummary
 
 ENCODERS = ("convnet", "shufflenet")
 STREAMED = "shufflenet"
@@ -77,12 +78,12 @@ def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> Non
         _prepare(out)
         trained, summary, latency, page = _go(data, groups, out, seed)
     results_are_in(out)
-    _print_figures(trained, summary, latency, page, time.monotonic() - start)
+    _print_figures(trained, summary, latency, page, time.monotonic() - start, data=data)
 
 
 def _go(
     data: Path | None, groups: Path | None, out: Path, seed: int
-) -> tuple[dict[str, Trained], dict[str, Any], dict[str, Any], Path]:
+) -> tuple[dict[str, Trained], StreamSummary, LatencyReport, Path]:
     """Train, export, judge and measure; the figures of all four."""
     from edgecl.learning.config import TrainConfig
 
@@ -154,20 +155,24 @@ def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained
 
 def _stream(
     out: Path, bundle: Path, data: Path | None, seed: int, console: Console
-) -> dict[str, Any]:
+) -> StreamSummary:
     """Judge a video of a moving strip, or the user's images, at a line's pace."""
     from contextlib import ExitStack
 
-    from edgecl.cli.run.command import SUMMARY, VERDICTS
+    from msgspec.structs import replace
+
+    from edgecl.cli.run.command import VERDICTS
     from edgecl.cli.run.stream import Stream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
-    from runtime.files.atomic import write_json
+    from runtime.files.document import write_document
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import parse_budget
     from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
     from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.summary import FILE as SUMMARY
+    from runtime.stream.summary import accuracy_of
 
     source, truths = data, None
     if source is None:
@@ -189,19 +194,20 @@ def _stream(
             bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
         )
         console.print(stream.opening_line(), markup=False)
-        outcome = stream.run(console)
-    if outcome.failure is not None:
-        raise outcome.failure
-    if outcome.interrupted:
+        ending = stream.run(console)
+    if ending.failure is not None:
+        raise ending.failure
+    if ending.interrupted:
         raise KeyboardInterrupt
-    summary = stream.summary(outcome)
+    summary = stream.summary(ending)
     if truths is not None:
-        summary["right"] = _right_on_strip(folder / VERDICTS, truths)
-    write_json(folder / SUMMARY, summary)
+        right = _right_on_strip(folder / VERDICTS, truths)
+        summary = replace(summary, accuracy=accuracy_of(right, len(truths)))
+    write_document(folder / SUMMARY, summary)
     return summary
 
 
-def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[dict[str, Any], Path]:
+def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[LatencyReport, Path]:
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, write_report
 
@@ -214,18 +220,21 @@ def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[dict[str, An
     return measured, latency_page(path)
 
 
-def _right_on_strip(verdicts: Path, truths: Sequence[str]) -> float:
-    """Share of frames whose label is what the strip shows there."""
-    lines = [json.loads(line) for line in verdicts.read_text(encoding="utf-8").splitlines()]
-    return sum(bool(line["label"] == truths[line["frame"]]) for line in lines) / len(lines)
+def _right_on_strip(verdicts: Path, truths: Sequence[str]) -> int:
+    """How many frames got the label of what the strip shows there."""
+    from runtime.stream.verdict import read_verdicts
+
+    return sum(line.label == truths[line.frame] for line in read_verdicts(verdicts))
 
 
 def _print_figures(
     trained: dict[str, Trained],
-    summary: dict[str, Any],
-    latency: dict[str, Any],
+    summary: StreamSummary,
+    latency: LatencyReport,
     page: Path,
     seconds: float,
+    *,
+    data: Path | None,
 ) -> None:
     from edgecl.cli.bench.table import print_summary
 
@@ -241,16 +250,17 @@ def _print_figures(
             click.echo(f"  not shipped: {line}")
     for note in sorted({str(made.result["protocol_note"]) for made in trained.values()}):
         click.echo(f"protocol: {note}")
-    total = summary["steps"]["total"]
+    total = summary.steps["total"]
     line = (
-        f"stream: {summary['captured']} frames captured = {summary['judged']} judged + "
-        f"{summary['dropped']} dropped + {summary['faulty']} faulty; capture to verdict "
-        f"p50 {total['p50_ms']:.1f} ms, p99 {total['p99_ms']:.1f} ms; "
-        f"{summary['budget_misses']} missed the budget ({BUDGET})"
+        f"stream: {summary.captured} frames captured = {summary.judged} judged + "
+        f"{summary.dropped} dropped + {summary.faulty} faulty; capture to verdict "
+        f"p50 {total.p50_ms:.1f} ms, p99 {total.p99_ms:.1f} ms; "
+        f"{summary.budget_misses} missed the budget ({BUDGET})"
     )
     click.echo(line)
-    if summary.get("right") is not None:
-        click.echo(f"  right on {summary['right']:.1%} of the frames of a strip it never saw")
+    if data is None and summary.accuracy is not None:
+        share = summary.accuracy.share
+        click.echo(f"  right on {share:.1%} of the frames of a strip it never saw")
     click.echo(f"{seconds:.0f} s in all. Pages to look at:")
     for made in trained.values():
         click.echo(f"  {made.run / 'report.html'}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,11 +20,10 @@ from runtime.errors import GateError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecl.cli.run.stream import Outcome
+    from runtime.stream.summary import Ending, StreamSummary
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
-SUMMARY = "summary.json"
 
 
 @click.command("run", cls=Verb, short_help="Judge the frames of a camera, within a latency budget.")
@@ -130,12 +128,14 @@ def command(
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
+    from runtime.files.document import to_text
     from runtime.files.output_folder import new_folder, own_folder
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import Budget, parse_budget
     from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
     from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.summary import FILE as SUMMARY
 
     limits = parse_budget(budget) if budget is not None else Budget()
     model = model or newest_bundle()
@@ -186,15 +186,15 @@ def command(
         )
         stream = Stream(model, camera, session, candidates, settings, sink, outages, remarks)
         console.print(stream.opening_line(), markup=False)
-        outcome = stream.run(console)
-    document = stream.summary(outcome)
+        ending = stream.run(console)
+    document = stream.summary(ending)
     if _write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=as_json)
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(to_text(document))
     else:
         print_summary(Console(highlight=False), document)
-    return _verdict_on(outcome, max_misses)
+    return _verdict_on(ending, max_misses)
 
 
 def newest_bundle() -> Path:
@@ -218,29 +218,29 @@ def newest_bundle() -> Path:
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
 
 
-def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bool:
-    from runtime.files.atomic import write_json
+def _write_summary(path: Path, document: StreamSummary, console: Console) -> bool:
+    from runtime.files.document import write_document
 
     try:
-        write_json(path, document)
+        write_document(path, document)
     except InputError as error:
         console.print(f"note: no summary on disk: {error}", markup=False)
         return False
     return True
 
 
-def _verdict_on(outcome: Outcome, max_misses: float) -> int:
+def _verdict_on(ending: Ending, max_misses: float) -> int:
     """The exit code.
 
     Raises:
         InputError: the camera broke off, or no frame could be judged.
         GateError: too many frames missed the budget.
     """
-    snapshot = outcome.snapshot
-    if outcome.interrupted:
+    snapshot = ending.snapshot
+    if ending.interrupted:
         return EXIT_INTERRUPTED
-    if outcome.failure is not None:
-        raise outcome.failure
+    if ending.failure is not None:
+        raise ending.failure
     if snapshot.faulty and not snapshot.judged:
         reason = snapshot.last.decision.reason if snapshot.last else ""
         raise InputError(
