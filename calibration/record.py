@@ -154,7 +154,7 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
         InputError: no whole bundle there, or one without INT8.
     """
     held = load_bundle(bundle)
-    if FILE not in held.manifest["files"]:
+    if FILE not in held.manifest.files:
         raise InputError(
             f"{bundle} holds no INT8 and so no calibration",
             hint="name a bundle that was exported with --int8",

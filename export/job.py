@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.manifest import Origin
 
 Report = Callable[[str, int, int, str], None]
 """Called with (stage, done, total, text) as work goes on."""
@@ -107,7 +107,7 @@ class Job:
     test: DataPart
     candidates: DataPart
     limits: Limits
-    origin: Mapping[str, Any]
+    origin: Origin
     version: str
     int8: Int8Choices = field(default_factory=Int8Choices)
     rewrites: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
 from export.job import DataPart, Int8Choices, Job
 from runtime.artifact.contract import InputContract, ModelContract
+from runtime.artifact.manifest import Origin
 from runtime.errors import InputError
 
 GRAY_INPUT = "gray-input"
@@ -93,21 +94,21 @@ def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
         int8=choices.int8,
         rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
         seed=config.seed,
-        origin={
-            "run": run.resolve().name,
-            "encoder": config.encoder,
-            "method": whole["choices"]["method"],
-            "image_size": list(config.image_size),
-            "channels": config.channels,
-            "parameters": result["parameters"],
-            "macs": result["macs"],
-            "split": config.split,
-            "seed": config.seed,
-            "data": Path(config.data).name if config.data else "built-in surfaces",
-            "data_digest": whole["data_digest"],
-            "test_accuracy": result["accuracy"],
-            "test_accuracy_interval": result["accuracy_interval"],
-        },
+        origin=Origin(
+            run=run.resolve().name,
+            encoder=config.encoder,
+            method=whole["choices"]["method"],
+            image_size=config.image_size,
+            channels=config.channels,
+            parameters=result["parameters"],
+            macs=result["macs"],
+            split=config.split,
+            seed=config.seed,
+            data=Path(config.data).name if config.data else "built-in surfaces",
+            data_digest=whole["data_digest"],
+            test_accuracy=result["accuracy"],
+            test_accuracy_interval=result["accuracy_interval"],
+        ),
         version=__version__,
     )
 

@@ -160,8 +160,8 @@ def _read_model(bundle: Bundle, path: Path) -> bytes:
         raise InputError(
             f"{path} cannot be read ({error.strerror})", hint="copy the bundle again, whole"
         ) from error
-    entry = bundle.manifest["files"].get(path.name)
-    if entry is None or entry["sha256"] != hashlib.sha256(model).hexdigest():
+    entry = bundle.manifest.files.get(path.name)
+    if entry is None or entry.sha256 != hashlib.sha256(model).hexdigest():
         raise InputError(
             f"{path} is not the file that the manifest names",
             hint="copy the bundle again, or export it again",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 
 from calibration.cache import observation_key
@@ -16,6 +17,7 @@ from calibration.record import CalibrationRecord, small_histograms
 from export.job import Job, Report
 from export.stages.int8_lab import Int8Lab
 from export.stages.proving import Reference
+from runtime.artifact.manifest import CalibrationFacts
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,21 @@ class Int8Plan:
         """The nodes of the layers kept, in one of the network's graphs."""
         return nodes_of(weighted_layers(model), self.kept)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> CalibrationFacts:
         """What the manifest says of the calibration."""
-        return {
+        found: dict[str, Any] = {
             "algorithm": self.record.method,
             "selection": self.record.selection,
             "images": len(self.record.files),
             "observation": self.record.observation,
-            "kept": list(self.kept),
+            "kept": self.kept,
             **{
                 name: self.details[name]
                 for name in ("algorithms", "sensitivity", "curve")
                 if name in self.details
             },
         }
+        return msgspec.convert(found, CalibrationFacts)
 
 
 def plan_int8(

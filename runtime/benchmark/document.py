@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from msgspec import field
-
 from runtime.benchmark.validity import Finding
 from runtime.files.document import Document, Part
 
@@ -100,7 +98,7 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[Finding, ...]
     steps: dict[str, StepFigures]
     ratio: Ratio
-    raw_ns: dict[str, list[int]] = field(default_factory=dict)
+    raw_ns: dict[str, list[int]] = {}
 
 
 class Settling(Part, frozen=True, kw_only=True):

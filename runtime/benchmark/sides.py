@@ -66,13 +66,13 @@ class Side:
     def describe(self) -> SideIdentity:
         """The side without its times, for the report."""
         bundle, name, precision = self.plan.bundle, self.plan.precision, self.plan.shipped
-        origin = bundle.manifest.get("origin") or {}
+        origin = bundle.manifest.origin
         return SideIdentity(
             label=self.plan.label,
             name=self.plan.name,
             bundle=str(bundle.path),
-            digest=bundle.manifest.get("digest"),
-            encoder=origin.get("encoder"),
+            digest=bundle.manifest.digest,
+            encoder=origin.encoder,
             precision=name,
             engine=self.plan.engine,
             engine_version=self.session.version,
@@ -80,8 +80,8 @@ class Side:
             input=tuple(self.session.contract.input.shape),
             accuracy=SideAccuracy(validation=precision.accuracy, test=precision.test_accuracy),
             bytes=precision.bytes,
-            parameters=origin.get("parameters"),
-            macs=origin.get("macs"),
+            parameters=origin.parameters,
+            macs=origin.macs,
         )
 
     def close(self) -> None:

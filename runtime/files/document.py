@@ -127,7 +127,12 @@ def parse_document(value: Any, kind: type[D], *, where: str) -> D:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise InputError(f"{where} {_problem(str(error))}", hint=kind.REMEDY) from error
+        raise malformed(where, _problem(str(error)), kind) from error
+
+
+def malformed(where: str, problem: str, kind: type[Document]) -> InputError:
+    """The error for a document that parses, and that edgecl would not have written."""
+    return InputError(f"{where} is not of the form that edgecl writes: {problem}", hint=kind.REMEDY)
 
 
 def _problem(text: str) -> str:
@@ -135,11 +140,12 @@ def _problem(text: str) -> str:
     missing = _MISSING.search(text)
     if missing:
         name, place = missing.groups()
-        return f"lacks the field '{f'{place}.' if place else ''}{name}'"
+        return f"it lacks the field '{f'{place}.' if place else ''}{name}'"
     wrong = _WRONG.fullmatch(text)
     what, place = wrong.groups() if wrong else (text, None)
     what = what.replace("`", "")
-    return f"has a wrong value in '{place}': {what[:1].lower()}{what[1:]}" if place else what
+    what = f"{what[:1].lower()}{what[1:]}"
+    return f"{what} in '{place}'" if place else what
 
 
 def _scalar(value: Any) -> Any:

@@ -66,7 +66,7 @@ def _state(
         return "stale", f"the bundle holds no {engine.precision} for TensorRT"
     if target is None:
         return "unknown", absent
-    digest = bundle.manifest["files"][held.file]["sha256"]
+    digest = bundle.manifest.files[held.file].sha256
     reason = mismatch(engine, Wanted(engine.precision, digest, bundle.contract, target))
     return ("stale", reason) if reason else ("fits", "")
 

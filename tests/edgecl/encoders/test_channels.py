@@ -113,7 +113,7 @@ def test_the_export_is_compared_with_the_network_as_trained(run_of_three):
     job = job_of_run(run_of_three, ExportChoices(), silent)
     assert isinstance(job.trained, Classifier)
     assert job.trained.backbone.channels == 3
-    assert job.origin["channels"] == 3
+    assert job.origin.channels == 3
 
 
 def test_a_run_from_before_there_was_a_choice_is_of_gray(trained_run, tmp_path):

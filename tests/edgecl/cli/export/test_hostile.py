@@ -101,7 +101,7 @@ def test_a_run_from_inside_its_own_folder_keeps_its_name(copied, monkeypatch):
     monkeypatch.chdir(copied)
     assert edgecl(["export", "."]) == 0
     bundle = load_bundle(copied / "run.edgecl")
-    assert bundle.manifest["origin"]["run"] == "run"
+    assert bundle.manifest.origin.run == "run"
     # With the bundle inside, it is a run as before, and the bundle is replaced.
     assert edgecl(["export", "."]) == 0
 
