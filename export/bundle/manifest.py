@@ -23,7 +23,6 @@ from export.stages.int8 import Int8Plan
 from runtime.artifact.bundle import MANIFEST, PRECISIONS, SUFFIX, file_digest, manifest_digest
 from runtime.artifact.manifest import (
     CalibrationFacts,
-    ContractRecord,
     EngineFigures,
     FileEntry,
     Gate,
@@ -33,7 +32,7 @@ from runtime.artifact.manifest import (
     Refused,
 )
 from runtime.errors import InputError
-from runtime.files.atomic import explained, replacing_folder, write_json
+from runtime.files.atomic import explained, replacing_folder
 from runtime.files.document import plain, write_document
 from runtime.session.golden import GOLDEN
 
@@ -76,7 +75,7 @@ def write_bundle(
         calibration = CalibrationFacts()
         if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
             calibration = plan.summary()
-            write_json(folder / CALIBRATION_FILE, plan.record.to_json())
+            write_document(folder / CALIBRATION_FILE, plan.record)
         manifest = _manifest(job, outcome, artefacts, calibration, out)
         if page is not None:
             (folder / PAGE).write_text(
@@ -132,7 +131,7 @@ def _manifest(
         name=out.name.removesuffix(SUFFIX),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         edgecl_version=job.version,
-        contract=msgspec.convert(job.contract.to_json(), ContractRecord),
+        contract=job.contract.record(),
         files={},
         precisions={name: entry for name, entry in shipped.items() if name in PRECISIONS},
         openvino=_own(shipped, "openvino"),

@@ -13,7 +13,7 @@ from calibration.cache import observation_key
 from calibration.images import require_untested
 from calibration.layers import nodes_of, weighted_layers
 from calibration.ranges import Ranges
-from calibration.record import CalibrationRecord, small_histograms
+from calibration.record import CalibrationRecord, images_of, small_histograms
 from export.job import Job, Report
 from export.stages.int8_lab import Int8Lab
 from export.stages.proving import Reference
@@ -96,9 +96,8 @@ def plan_int8(
     record = CalibrationRecord(
         method=lab.method,
         selection=job.int8.repeated.selection if job.int8.repeated else job.int8.selection,
-        files=tuple(dataset.files),
-        hashes=tuple(dataset.hashes),
-        ranges=lab.ranges,
+        images=images_of(dataset.files, dataset.hashes),
+        ranges=dict(lab.ranges),
         observation=observation_key(fp32, dataset.hashes),
         histograms=small_histograms(fp32, observation),
         note="; ".join(notes),

@@ -133,10 +133,7 @@ def load_bundle(path: Path) -> Bundle:
             hint="copy the bundle again, or export it again",
         )
     where = str(path / MANIFEST)
-    contract = value.get("contract")
-    if not isinstance(contract, dict):
-        raise malformed(where, "'contract' is not an object", Manifest)
-    model = ModelContract.from_json(contract, where=where)
+    contract = ModelContract.from_json(value.get("contract"), where=where)
     # The digest holds against accidents, not against someone who writes manifests.
     manifest = parse_document(value, Manifest, where=where)
     _require_files(manifest, where)
@@ -144,7 +141,7 @@ def load_bundle(path: Path) -> Bundle:
         _verify(path / name, entry.sha256)
     return Bundle(
         path=path,
-        contract=model,
+        contract=contract,
         precisions=manifest.precisions,
         manifest=manifest,
         tensorrt=manifest.tensorrt,
