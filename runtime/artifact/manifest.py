@@ -82,10 +82,10 @@ class EscapeRecord(Part, frozen=True, kw_only=True):
     confidence: float | None
 
 
-class Measured(Part, frozen=True, kw_only=True, omit_defaults=True):
+class Measured(Part, frozen=True, kw_only=True):
     """An artefact beside the trained model, on the validation images.
 
-    What was not measured is left out; earlier versions measured less. The fields are those of
+    What was not measured is None; earlier versions measured less. The fields are those of
     `export.gate.comparison.Comparison`.
     """
 
@@ -107,7 +107,7 @@ class Measured(Part, frozen=True, kw_only=True, omit_defaults=True):
     escaped: tuple[EscapeRecord, ...] = ()
 
 
-class Refused(Measured, frozen=True, kw_only=True, omit_defaults=True):
+class Refused(Measured, frozen=True, kw_only=True):
     """An artefact that does not ship, and why not."""
 
     reason: str = ""

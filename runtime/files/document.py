@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -63,6 +64,15 @@ def write_document(path: Path, document: Document) -> None:
         InputError: it cannot be written.
     """
     write_text(path, f"{to_text(document)}\n".encode(errors="backslashreplace").decode())
+
+
+def write_lines(path: Path, documents: Iterable[Document]) -> None:
+    """Write a document per line, all of them or none.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    write_text(path, "".join(f"{json.dumps(plain(document))}\n" for document in documents))
 
 
 def read_document(path: Path, kind: type[D]) -> D:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.learning.config import TrainConfig
+    from edgecl.learning.run.documents import RunResult
     from edgecl.learning.run.preparation import Report
     from runtime.benchmark.document import LatencyReport
     from runtime.stream.summary import StreamSummary
@@ -49,7 +50,7 @@ class Trained:
 
     run: Path
     bundle: Path
-    result: dict[str, Any]
+    result: RunResult
     refused: Sequence[str]
 
 
@@ -240,15 +241,15 @@ def _print_figures(
 
     print_summary(latency)
     for encoder, made in trained.items():
-        low, high = made.result["accuracy_interval"]
+        low, high = made.result.accuracy_interval
         click.echo(
-            f"{encoder}: test accuracy {made.result['accuracy']:.1%} (95 % interval {low:.1%} to "
-            f"{high:.1%}), {made.result['parameters']:,} parameters, "
-            f"{made.result['macs'] / 1e6:.0f} MMAC"
+            f"{encoder}: test accuracy {made.result.accuracy:.1%} (95 % interval {low:.1%} to "
+            f"{high:.1%}), {made.result.parameters:,} parameters, "
+            f"{made.result.macs / 1e6:.0f} MMAC"
         )
         for line in made.refused:
             click.echo(f"  not shipped: {line}")
-    for note in sorted({str(made.result["protocol_note"]) for made in trained.values()}):
+    for note in sorted({made.result.protocol_note for made in trained.values()}):
         click.echo(f"protocol: {note}")
     total = summary.steps["total"]
     line = (

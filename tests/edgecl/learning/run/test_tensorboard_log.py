@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from edgecl.cli.shell import run as edgecl
+from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.runner import train_run
 from edgecl.learning.run.tensorboard_log import FOLDER, TensorBoardLog
 from runtime.errors import InputError
 
 HISTORY = [
-    {"stage": "pretrain", "epoch": 1, "loss": 3.5, "probe_accuracy": None, "seconds": 2.0},
-    {"stage": "pretrain", "epoch": 2, "loss": 2.5, "probe_accuracy": 0.5, "seconds": 4.0},
-    {"stage": "finetune", "epoch": 1, "val_loss": 0.5, "lr": 1e-3, "seconds": 1.0},
+    EpochMeasures(stage="pretrain", epoch=1, loss=3.5, seconds=2.0),
+    EpochMeasures(stage="pretrain", epoch=2, loss=2.5, probe_accuracy=0.5, seconds=4.0),
+    EpochMeasures(stage="finetune", epoch=1, val_loss=0.5, lr=1e-3, seconds=1.0),
 ]
 
 
