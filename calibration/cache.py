@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from calibration.histogram import BINS, Histogram
 from calibration.images import set_digest
-from calibration.observation import Observation, Report, observe
+from calibration.observation import Observation, observe
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
+from runtime.progress import CountProgress
 
 # Part of the key: a change of the grid or of what is observed makes old files strangers.
 FORMAT = 1
@@ -39,7 +40,7 @@ def observe_cached(
     images: NDArray[np.uint8],
     hashes: Sequence[str],
     folder: Path | None,
-    report: Report | None = None,
+    report: CountProgress | None = None,
 ) -> Observation:
     """The same as `observe`, from `folder` where it has been made before.
 

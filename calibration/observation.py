@@ -1,8 +1,8 @@
-"""One pass over the FP32 graph: what every activation holds on the calibration images."""
+"""Observation of every activation on the calibration images, in one pass over the FP32 graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from calibration.histogram import Histogram, histogram_of, merged
 from runtime.artifact.contract import INPUT_NAME
 from runtime.errors import InputError
+from runtime.progress import CountProgress
 from runtime.session.opening import default_threads
 
 # Activations held at a time; it decides how many images go through the graph together.
 BATCH_BYTES = 1 << 24
-
-Report = Callable[[int, int], None]
-"""Called with (done, total) images."""
 
 # They move values and change none.
 _MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity")
@@ -29,7 +27,7 @@ _MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Ident
 
 @dataclass(frozen=True)
 class Observation:
-    """What the activations of one graph held on one set of images.
+    """Values of a graph's activations on one set of images.
 
     Args:
         histograms: by tensor name, of every float activation.
@@ -41,7 +39,7 @@ class Observation:
 
 
 def observe(
-    model: onnx.ModelProto, images: NDArray[np.uint8], report: Report | None = None
+    model: onnx.ModelProto, images: NDArray[np.uint8], report: CountProgress | None = None
 ) -> Observation:
     """Run `model` on `images`, a few at a time, and count the values of every float activation.
 
@@ -62,12 +60,12 @@ def observe_blocks(
     model: onnx.ModelProto,
     images: NDArray[np.uint8],
     size: int,
-    report: Report | None = None,
+    report: CountProgress | None = None,
 ) -> Iterator[Observation]:
     """The same for every `size` images in turn, as they are asked for; the last may be fewer."""
     if not len(images):
         raise InputError(
-            "a calibration set of 0 images gives no ranges",
+            "the calibration set is empty",
             hint="calibrate on 64 to 512 images",
         )
     plan = _plan(model)
@@ -95,7 +93,7 @@ def observe_blocks(
 
 
 def merged_observations(one: Observation, other: Observation) -> Observation:
-    """What the activations held on the images of both, which were run through one graph."""
+    """Merge the observations of two sets of images that were run through one graph."""
     found: dict[tuple[int, int], Histogram] = {}
     histograms = {}
     for name, histogram in one.histograms.items():
@@ -120,7 +118,7 @@ def float_activations(model: onnx.ModelProto) -> list[str]:
 
 
 def _plan(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
-    """Every float activation, and whose values it holds; nobody's where it must be counted."""
+    """Map every float activation to those whose values it holds; to none where it is counted."""
     wanted = set(float_activations(model))
     plan: dict[str, tuple[str, ...]] = {}
     for node in model.graph.node:
@@ -173,6 +171,6 @@ def _count(name: str, value: NDArray[np.float32]) -> Histogram:
         return histogram_of(value)
     except ValueError as error:
         raise InputError(
-            f"the network computes a value that is not finite, in {name}",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the network produces NaN or infinite values in {name}",
+            hint="its weights are damaged or training diverged; train it again",
         ) from error

@@ -1,4 +1,4 @@
-"""From what an activation holds to the range that eight bits are spread over.
+"""Ranges for eight bits, computed from the observed activations.
 
 Pure functions on histograms. A range always ends within the values that were seen; the quantiser
 adds zero where it lies outside.
@@ -13,7 +13,8 @@ import onnx
 from numpy.typing import NDArray
 
 from calibration.histogram import BINS, Histogram
-from calibration.observation import Observation, Report, observe
+from calibration.observation import Observation, observe
+from runtime.progress import CountProgress
 
 PERCENTILE = 99.99
 LEVELS = 256
@@ -30,7 +31,7 @@ def collect_ranges(
     images: NDArray[np.uint8],
     *,
     method: str = "minmax",
-    report: Report | None = None,
+    report: CountProgress | None = None,
 ) -> Ranges:
     """Run `model` on `images` and take the range of every floating-point activation.
 
@@ -61,7 +62,7 @@ def ranges_of(observation: Observation, method: str) -> Ranges:
 
 
 def minmax(histogram: Histogram) -> tuple[float, float]:
-    """Everything that was seen."""
+    """Return the range of everything that was seen."""
     return histogram.minimum, histogram.maximum
 
 
@@ -164,7 +165,7 @@ METHODS: Mapping[str, Callable[[Histogram], tuple[float, float]]] = {
 
 
 def _thinned(fewest: int, most: int) -> list[int]:
-    """At most `CANDIDATES` numbers from `fewest` to `most`, both among them."""
+    """Return at most `CANDIDATES` numbers from `fewest` to `most`, both included."""
     return sorted({int(n) for n in np.linspace(fewest, most, CANDIDATES).round()}, reverse=True)
 
 

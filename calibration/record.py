@@ -43,7 +43,7 @@ class CalibrationImage(Part, frozen=True, kw_only=True):
 
 
 class CalibrationRecord(Document, frozen=True, kw_only=True):
-    """What is known of a calibration.
+    """Record of a calibration.
 
     Args:
         method: algorithm that gave the ranges.
@@ -54,7 +54,7 @@ class CalibrationRecord(Document, frozen=True, kw_only=True):
         histograms: by tensor, of those that feed layers with weights.
     """
 
-    WHAT: ClassVar[str] = "a record of a calibration"
+    WHAT: ClassVar[str] = "a calibration record"
     REMEDY: ClassVar[str] = "export the model again with 'edgecl export'"
 
     schema: Literal[1] = 1
@@ -101,8 +101,8 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
     held = load_bundle(bundle)
     if FILE not in held.manifest.files:
         raise InputError(
-            f"{bundle} holds no INT8 and so no calibration",
-            hint="name a bundle that was exported with --int8",
+            f"{bundle} has no INT8 precision, hence no calibration",
+            hint="use a bundle exported with --int8",
         )
     return read_record(bundle / FILE)
 
@@ -110,7 +110,7 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
 def small_histograms(
     model: onnx.ModelProto, observation: Observation, bins: int = PLOT_BINS
 ) -> dict[str, SmallHistogram]:
-    """Of every tensor that feeds a layer with weights, in graph order.
+    """Return small histograms of every tensor that feeds a layer with weights, in graph order.
 
     Args:
         model: the FP32 graph that was observed.
@@ -132,7 +132,7 @@ def small_histograms(
 def rows_of_record(
     record: CalibrationRecord, files: Sequence[str], hashes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Where the images of the record stand among others, under whatever names.
+    """Find the record's images among others, under whatever names.
 
     Args:
         files: names of the images at hand.
@@ -148,9 +148,11 @@ def rows_of_record(
     for file, digest in zip(record.files, record.hashes, strict=True):
         if digest not in rows:
             changed = file in files
-            what = "was changed since" if changed else "is not among the images at hand, of"
+            what = (
+                "was changed after" if changed else "is not among the given images, but was used in"
+            )
             raise InputError(
                 f"{file} {what} the recorded calibration on {len(record.files)} images",
-                hint="bring its images back, or calibrate anew",
+                hint="restore its images, or omit --calibration-of to calibrate anew",
             )
     return np.array([rows[digest] for digest in record.hashes], np.int64)

@@ -1,4 +1,4 @@
-"""What came of an export, while it is made and afterwards."""
+"""Results of an export, while it is made and afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.session.golden import GoldenImages
 
 @dataclass(frozen=True)
 class Artefact:
-    """One file of the bundle to be, and what was found of it.
+    """One file of the bundle to be, and its measurements.
 
     Args:
         rewrites: names of those that were applied.
@@ -29,8 +29,8 @@ class Artefact:
 
 
 @dataclass
-class Outcome:
-    """What came of an export.
+class ExportOutcome:
+    """Results of an export.
 
     Args:
         shipped: by artefact, as in the manifest.

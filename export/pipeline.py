@@ -1,4 +1,4 @@
-"""One trained classifier → a bundle whose every precision has passed the gate."""
+"""Export of one trained classifier to a bundle whose every precision has passed the gate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from calibration.selection import order_stratified
 from export import rewrites
 from export.bundle.golden import choose_golden
 from export.bundle.manifest import Page, write_bundle
-from export.engine.trial import Trial, try_compiling
+from export.engine.trial import CompileTrial, try_compiling
 from export.gate.answers import exported_answers, trained_answers
 from export.gate.decision import caveat
 from export.gate.escapes import with_thumbnails
-from export.job import Job, Report
-from export.outcome import Artefact, Outcome
+from export.job import Job
+from export.outcome import Artefact, ExportOutcome
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.lint import require_clean
@@ -40,6 +40,7 @@ from export.stages.proving import (
 from runtime.artifact.bundle import Precision
 from runtime.errors import GateError, InputError
 from runtime.files.atomic import explained
+from runtime.progress import StageProgress
 from runtime.session.golden import GoldenImages
 from runtime.session.opening import default_threads, installed_engines
 
@@ -59,11 +60,11 @@ LARGEST_FP32_CHANGE = 1e-3
 def export_bundle(
     job: Job,
     out: Path,
-    report: Report,
+    report: StageProgress,
     *,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
-) -> Outcome:
+) -> ExportOutcome:
     """Export, compare, and write the bundle `out`, whole or not at all.
 
     A precision that fails the gate is left out and named in the outcome and the manifest.
@@ -92,16 +93,16 @@ def export_bundle(
 class _Export:
     """The artefacts of one job, made one after the other in a scratch folder."""
 
-    def __init__(self, job: Job, scratch: Path, report: Report) -> None:
+    def __init__(self, job: Job, scratch: Path, report: StageProgress) -> None:
         self.job = job
-        self.outcome = Outcome(notes=list(job.notes))
+        self.outcome = ExportOutcome(notes=list(job.notes))
         self.artefacts: dict[str, Artefact] = {}
         self.plan: Int8Plan | None = None
         self._scratch = scratch
         self._report = report
         self._done = 0
         self._escapes: dict[str, Any] = {}
-        report("export", 0, self._steps, "the trained model's answers")
+        report("export", 0, self._steps, "running the trained model")
         self._reference = Reference(
             _numbers(trained_answers(job.trained, job.validation.images).probabilities),
             job.validation,
@@ -118,14 +119,14 @@ class _Export:
         self._report("export", self._done, self._steps, text)
 
     def make(self) -> None:
-        """All artefacts that were asked for, each proven."""
+        """Make and prove all artefacts that were asked for."""
         raw = self._graph("fp32")
         fp32, applied = self._rewritten(raw)
         if not self._prove("fp32", fp32, applied):
             raise GateError(
-                f"the exported FP32 graph fails the gate, nothing was written: "
+                "the exported FP32 graph fails the gate, so nothing was written: "
                 f"{self.outcome.refused['fp32']}",
-                hint="report this: the export itself is wrong",
+                hint="please report this: it is a bug in the export",
             )
         wants = set(self.job.precisions)
         if not wants & {"fp16", "int8"}:
@@ -198,7 +199,7 @@ class _Export:
         else:
             own = OWN_ENGINE.get(name)
             proof = prove(path, name, self._reference, (own,) if own else None)
-        trial = Trial()
+        trial = CompileTrial()
         if name in ("fp16", INT8_TENSORRT):
             trial = try_compiling(model.SerializeToString(), where=path.name)
         if name == "fp32":
@@ -243,8 +244,9 @@ class _Export:
             self.outcome.golden = GoldenImages(images[rows][:, None], sure[rows])
         else:
             self.outcome.notes.append(
-                "no golden images: on none did all that ships come close to the trained model, "
-                "so the box cannot tell whether it answers as it did here"
+                "no golden images: no image gives the trained model's result in all "
+                "shipped precisions, so the target cannot check its results against the "
+                "export"
             )
 
     def _engines(self, name: str) -> tuple[str, ...]:
@@ -258,7 +260,7 @@ class _Export:
 
 
 def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What an artefact answers, float32 N×C; TensorRT's as its Q/DQ stand."""
+    """Run an artefact, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
     if name == INT8_TENSORRT:
         found = emulate(onnx.load(path), images, threads=default_threads())
         return found.probabilities
@@ -266,13 +268,13 @@ def _answers(path: Path, name: str, engine: str, images: NDArray[np.uint8]) -> N
 
 
 def _reason_of_change(proof: Proof) -> str:
-    """Why an FP32 graph may not ship although its labels are right; empty where it may."""
+    """Explain why an FP32 graph may not ship although its labels are right; empty where it may."""
     engine, worst = max(proof.engines.items(), key=lambda item: item[1].max_abs_diff)
     if worst.max_abs_diff <= LARGEST_FP32_CHANGE:
         return ""
     return (
-        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}, where the same arithmetic "
-        f"in another order changes it by less than {LARGEST_FP32_CHANGE:g}"
+        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}; reordered "
+        f"arithmetic alone changes it by less than {LARGEST_FP32_CHANGE:g}"
     )
 
 
@@ -280,8 +282,8 @@ def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
     if wrong:
         raise InputError(
-            f"the trained network itself answers {wrong} of {len(probabilities)} validation "
-            f"images with values that are no numbers",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the trained network outputs NaN or infinite values for {wrong} of "
+            f"{len(probabilities)} validation images",
+            hint="its weights are damaged or training diverged; train it again",
         )
     return probabilities

@@ -20,13 +20,13 @@ from typing import Any
 from runtime.secrets import redact
 
 PATIENCE_S = 0.2
-"""How long a message waits for a reader of standard error that is slow."""
+"""Time that a message waits for a slow reader of standard error, in seconds."""
 
 PIECE = select.PIPE_BUF
 """Bytes that a pipe takes at once where it says that it takes any."""
 
 ENCODING = "utf-8"
-"""Of a stream that the caller closed; nobody reads it."""
+"""Encoding of a stream that the caller closed; nobody reads it."""
 
 
 class SteadyOutput(io.RawIOBase):

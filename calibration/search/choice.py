@@ -1,4 +1,4 @@
-"""Which algorithm gives the ranges: the one that loses least on validation."""
+"""Choice of the calibration algorithm: the one that loses least on validation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.ranges import METHODS
 from calibration.search.damage import Damage, measure_damage
-
-Report = Callable[[int, int, str], None]
-"""Called with (done, total, method) as methods are tried."""
+from runtime.progress import NotedProgress
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def choose_method(
     reference: NDArray[np.float32],
     targets: NDArray[np.int64],
     methods: Sequence[str] = tuple(METHODS),
-    report: Report | None = None,
+    report: NotedProgress | None = None,
 ) -> Choice:
     """Try every algorithm and keep the one that loses the fewest images.
 

@@ -1,4 +1,4 @@
-"""How many images are enough to calibrate on."""
+"""Curve of INT8 accuracy against the number of calibration images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.observation import Observation, merged_observations
 from calibration.search.damage import Damage, measure_damage
+from runtime.progress import Say
 
 # Images per block, and of the smallest sets.
 BLOCK = 8
@@ -18,12 +19,9 @@ DRAWS = 5
 LEAST_DB = 1.0
 _HIGHEST_DB = 120.0
 
-Report = Callable[[str], None]
-"""Called with what is being measured."""
-
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """Several calibrations on as many images each.
 
     Args:
@@ -35,7 +33,7 @@ class Point:
     draws: tuple[Damage, ...]
 
     def mean(self, quantity: str) -> float:
-        """Of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
+        """Mean of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
         return float(np.mean(self._values(quantity)))
 
     def spread(self, quantity: str) -> float:
@@ -63,7 +61,7 @@ class Curve:
         images: validation images that decided.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
     enough: int | None
     images: int
 
@@ -75,7 +73,7 @@ def measure_curve(
     reference: NDArray[np.float32],
     targets: NDArray[np.int64],
     draws: int = DRAWS,
-    report: Report | None = None,
+    report: Say | None = None,
 ) -> Curve:
     """Calibrate on sets of one block, two, four and so on, and at last on all of them.
 
@@ -118,11 +116,11 @@ def measure_curve(
         while waiting:
             whole = merged_observations(waiting.pop(), whole)
         measure(whole)
-    points = tuple(Point(images, tuple(measured[images])) for images in sorted(measured))
+    points = tuple(CurvePoint(images, tuple(measured[images])) for images in sorted(measured))
     return Curve(points, enough(points, len(targets)), len(targets))
 
 
-def enough(points: Sequence[Point], images: int) -> int | None:
+def enough(points: Sequence[CurvePoint], images: int) -> int | None:
     """The smallest size after which accuracy, agreement and logits change no more.
 
     A change counts where it is larger than one validation image (of the logits: than 1 dB) and
@@ -144,7 +142,7 @@ def enough(points: Sequence[Point], images: int) -> int | None:
     return None
 
 
-def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) -> bool:
+def _steady(point: CurvePoint, larger: Sequence[CurvePoint], quantity: str, least: float) -> bool:
     scatter = max(other.spread(quantity) for other in larger)
     if point.spread(quantity) > max(least, 2 * scatter):
         return False
@@ -155,8 +153,8 @@ def _steady(point: Point, larger: Sequence[Point], quantity: str, least: float) 
     )
 
 
-def _standard_error(smaller: Point, larger: Point, quantity: str) -> float:
-    """Of the difference of two means; a single large set is taken to scatter like small ones."""
+def _standard_error(smaller: CurvePoint, larger: CurvePoint, quantity: str) -> float:
+    """Standard error of a difference of means; one large set is taken to scatter like others."""
     spread = smaller.spread(quantity)
     other = larger.spread(quantity) if len(larger.draws) > 1 else spread
     return math.hypot(spread / math.sqrt(len(smaller.draws)), other / math.sqrt(len(larger.draws)))

@@ -1,4 +1,4 @@
-"""How much a quantised network's answers differ from those of FP32."""
+"""Difference between the outputs of a quantised network and of FP32."""
 
 from __future__ import annotations
 

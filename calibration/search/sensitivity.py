@@ -1,4 +1,4 @@
-"""Which layers suffer from eight bits, and the fewest that must stay in float."""
+"""Sensitivity of layers to eight bits, and the fewest that must stay in float."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.search.damage import Damage, measure_damage
+from runtime.progress import NotedProgress
 
 EVALUATIONS = 48
-
-Report = Callable[[int, int, str], None]
-"""Called with (done, total, layer) as layers are measured."""
 
 
 @dataclass(frozen=True)
 class LayerDamage:
-    """What happens when `layer` alone is quantised."""
+    """Damage done by quantising `layer` alone."""
 
     layer: str
     damage: Damage
 
 
 @dataclass(frozen=True)
-class Trial:
+class LayerTrial:
     """One set of layers in float that was tried.
 
     Args:
@@ -50,7 +48,7 @@ class Kept:
 
     layers: tuple[str, ...]
     holds: bool
-    trials: tuple[Trial, ...]
+    trials: tuple[LayerTrial, ...]
 
 
 def measure_sensitivity(
@@ -59,7 +57,7 @@ def measure_sensitivity(
     *,
     reference: NDArray[np.float32],
     targets: NDArray[np.int64],
-    report: Report | None = None,
+    report: NotedProgress | None = None,
 ) -> list[LayerDamage]:
     """Quantise one layer at a time.
 
@@ -103,12 +101,12 @@ def fewest_in_float(
         evaluations: calls of `satisfies` at most. Bisection takes two and one for every
             doubling of the layers, and is never cut short.
     """
-    trials: list[Trial] = []
+    trials: list[LayerTrial] = []
 
     def holds(kept: Sequence[str]) -> bool:
         known = next((trial for trial in trials if trial.kept == tuple(kept)), None)
         if known is None:
-            known = Trial(tuple(kept), satisfies(kept))
+            known = LayerTrial(tuple(kept), satisfies(kept))
             trials.append(known)
         return known.holds
 

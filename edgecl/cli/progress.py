@@ -19,13 +19,13 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:  # at run time this would load what only training needs
-    from edgecl.learning.run.preparation import Report
+    from runtime.progress import StageProgress
 
 SECONDS_BETWEEN_LINES = 20.0
 
 
 def stderr_console(*, quiet: bool = False) -> Console:
-    """Where messages and progress go; standard output is for results.
+    """Return the console for messages and progress; standard output is for results.
 
     Args:
         quiet: swallow them all.
@@ -34,7 +34,7 @@ def stderr_console(*, quiet: bool = False) -> Console:
 
 
 @contextmanager
-def reporting(console: Console) -> Iterator[Report]:
+def reporting(console: Console) -> Iterator[StageProgress]:
     """Yield a `report(stage, done, total, text)` that draws one bar per stage."""
     if not console.is_terminal:
         yield _Lines(console)

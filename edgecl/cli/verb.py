@@ -1,4 +1,4 @@
-"""What every verb does before its own work: it looks whether each option that was given counts."""
+"""Checks before each verb's own work: whether every given option has an effect."""
 
 from __future__ import annotations
 
@@ -74,6 +74,6 @@ def _require_numbers(ctx: click.Context) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise InputError(
-                    f"{_flag(ctx, name)} {number} is no number to reckon with",
-                    hint="give a finite one",
+                    f"{_flag(ctx, name)} {number} is not a finite number",
+                    hint="use a finite number",
                 )

@@ -1,4 +1,4 @@
-"""Which images of one or several sets show the same piece of metal, and what that means.
+"""Audit of image sets: which images show the same piece of metal, and what follows.
 
 A split that puts two of them on different sides tests on what it trained on; an unlabelled set
 that holds the test images does the same by the back door.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,7 @@ from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
 from runtime.files.atomic import write_text
 from runtime.image.folder.labelled import class_names
-
-Report = Callable[[str, int, int, str], None]
-"""Called with (stage, done, total, text)."""
+from runtime.progress import StageProgress
 
 EXACT, COPY, OVERLAP = "exact", "copy", "overlap"
 # A copy that was encoded or resized anew stays above this, without a shift.
@@ -71,7 +69,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found.
+    """Findings of an audit.
 
     Args:
         sets: what was looked at.
@@ -146,7 +144,7 @@ class Audit:
         ]
 
 
-def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
+def read_sets(folders: Sequence[Path], report: StageProgress) -> AuditedSets:
     """Read every image of every folder, small.
 
     Raises:
@@ -154,7 +152,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
     """
     for position, folder in enumerate(folders):
         if any(folder.resolve() == other.resolve() for other in folders[:position]):
-            raise InputError(f"{folder} is named twice", hint="name each set once")
+            raise InputError(f"{folder} is given twice", hint="list each set once")
     contract = InputContract(SIDE, SIDE, "area")
     files: list[str] = []
     names: list[str] = []
@@ -190,7 +188,7 @@ def read_sets(folders: Sequence[Path], report: Report) -> AuditedSets:
 
 def audit(
     dataset: AuditedSets,
-    report: Report,
+    report: StageProgress,
     *,
     threshold: float = THRESHOLD,
     common: float = MIN_COMMON,
@@ -292,7 +290,7 @@ def _class_codes(dataset: AuditedSets) -> NDArray[np.int64]:
 def _strangers(
     code: NDArray[np.int64], first: NDArray[np.int64] | int, second: NDArray[np.int64] | int
 ) -> NDArray[np.bool_]:
-    """Which pairs are of one set and two classes."""
+    """Return which pairs are of one set and two classes."""
     one, other = code[first], code[second]
     strange: NDArray[np.bool_] = (
         (one[..., 0] == other[..., 0])

@@ -46,8 +46,8 @@ def builtin_images(
     """
     if count < len(LABELS):
         raise InputError(
-            f"{count} drawn images are too few for {len(LABELS)} labels",
-            hint=f"ask for {len(LABELS)} or more",
+            f"{count} built-in images are too few for {len(LABELS)} labels",
+            hint=f"use {len(LABELS)} or more",
         )
     images = np.empty((count, *image_shape), np.uint8)
     labels: list[str] = []

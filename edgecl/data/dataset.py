@@ -32,7 +32,7 @@ class ImageSet:
         skipped: the files that were left out.
         sizes: how many images had each original (height, width).
         notes: what a reader of the results must know of how the set was read.
-        bits: how many bits of the 16-bit images among them carry the image; None where there are
+        bits: how many bits of the 16-bit images among them are used; None where there are
             none, or each says so itself.
     """
 

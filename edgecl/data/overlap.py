@@ -8,7 +8,7 @@ neither the lamp's gradient nor a class's usual brightness makes two images alik
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+from runtime.progress import CountProgress
 
 SIDE = 100
 """Pixels of a side that pairs are measured on."""
@@ -71,7 +70,7 @@ def screen(
     *,
     threshold: float = THRESHOLD - SCREEN_SLACK,
     common: float = MIN_COMMON,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Candidates:
     """All pairs whose coarse images correlate above `threshold` at some shift.
 
@@ -171,7 +170,7 @@ class Correlator:
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """What an image brings to every pair: as the first of it (ahead) and as the second."""
+    """Spectrum and sums of an image, as the first of a pair (ahead) and as the second."""
 
     spectrum: NDArray[np.complex64]
     sum_ahead: NDArray[np.float32]
@@ -214,7 +213,7 @@ def _strongest(
     scores: NDArray[np.float32],
     fresh: list[tuple[NDArray[np.int64], NDArray[np.float32]]],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Each key once, with its highest score."""
+    """Return each key once, with its highest score."""
     keys = np.concatenate([keys, *(key for key, _ in fresh)])
     scores = np.concatenate([scores, *(score for _, score in fresh)])
     order = np.lexsort((-scores, keys))

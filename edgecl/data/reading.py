@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,7 @@ from runtime.image.folder.labelled import find_labelled, find_unlabelled
 from runtime.image.folder.layouts import Layout
 from runtime.image.preprocess import Preprocessor
 from runtime.image.survey import depth_note, shallow_note, survey_depth
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+from runtime.progress import CountProgress
 
 
 def read_labelled(
@@ -31,7 +29,7 @@ def read_labelled(
     contract: InputContract,
     *,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> ImageSet:
     """Read a labelled folder: one per class, flat names like `crazing_12.jpg`, or a public set's.
 
@@ -58,8 +56,8 @@ def read_labelled(
     names = tuple(sorted(set(kept)))
     if len(names) < 2:
         raise InputError(
-            f"{folder} holds images of one class only ({names[0]})",
-            hint="add a folder for each further class, or pass it as --unlabelled",
+            f"{folder} contains only one class ({names[0]})",
+            hint="add a folder for each class, or pass it as --unlabelled",
         )
     index = {name: number for number, name in enumerate(names)}
     return replace(
@@ -75,7 +73,7 @@ def read_unlabelled(
     contract: InputContract,
     *,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> ImageSet:
     """Read every image under `folders`, in whatever layout, without labels.
 
@@ -104,7 +102,7 @@ def _decode(
     contract: InputContract,
     *,
     strict: bool,
-    progress: Progress | None,
+    progress: CountProgress | None,
 ) -> ImageSet:
     """Decode a set's images, in the depth that was given or that the set shows."""
     bits = contract.bits or survey_depth(layout.paths).bits
@@ -133,7 +131,7 @@ def _decode_all(
     *,
     given: bool,
     strict: bool,
-    progress: Progress | None,
+    progress: CountProgress | None,
 ) -> ImageSet:
     folder, paths = layout.root, layout.paths
     preprocess = Preprocessor(contract)
@@ -152,7 +150,7 @@ def _decode_all(
             if strict:
                 raise InputError(
                     f"{path} cannot be used: {error}",
-                    hint="repair or remove the file, or leave out --strict",
+                    hint="repair or remove the file, or omit --strict",
                 ) from error
             skipped.append(Skipped(name, str(error)))
             continue
@@ -166,9 +164,9 @@ def _decode_all(
             progress(number + 1, len(paths))
     if not files:
         raise InputError(
-            f"none of the {len(paths)} files in {folder} is an image "
+            f"none of the {len(paths)} files in {folder} is a readable image "
             f"({skipped[0].file}: {skipped[0].reason})",
-            hint="give a folder of JPEG, PNG, BMP or TIFF files",
+            hint="pass a folder of JPEG, PNG, BMP or TIFF files",
         )
     _refuse_odd_sizes(folder, sizes, strict=strict)
     return ImageSet(
@@ -188,8 +186,8 @@ def _require_depth(path: Path, largest: int, bits: int | None, given: bool) -> i
     if bits is None or largest >> bits:
         if given:
             raise InputError(
-                f"{path} has a value of {largest}, more than the {bits} bits of --bits hold",
-                hint=f"give --bits {own}, or leave it out to have the depth found",
+                f"{path} has the value {largest}, which does not fit in the {bits} bits of --bits",
+                hint=f"use --bits {own}, or omit it to have the depth detected",
             )
         raise _DeeperError(own)
     return own
@@ -211,7 +209,7 @@ def _refuse_odd_sizes(folder: Path, sizes: Counter[tuple[int, int]], *, strict: 
     if strict and len(sizes) > 1:
         (usual, _), (odd, count) = sizes.most_common(2)
         raise InputError(
-            f"{folder} holds {count} image(s) of {odd[0]}x{odd[1]} among images of "
+            f"{folder} contains {count} image(s) of {odd[0]}x{odd[1]} among images of "
             f"{usual[0]}x{usual[1]}",
-            hint="remove them, or leave out --strict to have them stretched",
+            hint="remove them, or omit --strict to have them stretched",
         )

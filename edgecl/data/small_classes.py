@@ -90,7 +90,7 @@ def _unevenness(
     sizes: Mapping[tuple[str, int], int],
     shares: Sequence[float],
 ) -> float:
-    """How far the dealt classes' images are from their shares; a part without any counts most."""
+    """Distance of the dealt classes from their shares; a part without any counts most."""
     total = 0.0
     for number, names in held.items():
         if not names <= sides.keys():

@@ -59,9 +59,7 @@ def build_encoder(name: str, *, channels: int = 1, image_size: tuple[int, int]) 
         InputError: no such encoder, or an image size that its strides do not allow.
     """
     if name not in ENCODERS:
-        raise InputError(
-            f"there is no encoder {name!r}", hint=f"choose among {', '.join(ENCODERS)}"
-        )
+        raise InputError(f"unknown encoder {name!r}", hint=f"choose from {', '.join(ENCODERS)}")
     if channels not in (1, 3):
-        raise InputError(f"an encoder takes 1 or 3 channels, not {channels}", hint="choose one")
+        raise InputError(f"an encoder has 1 or 3 input channels, not {channels}", hint="use 1 or 3")
     return ENCODERS[name](channels, image_size)

@@ -14,7 +14,7 @@ from edgecl.data.reading import read_unlabelled
 from edgecl.exporting.folding import folded_to_gray
 from edgecl.learning.run.documents import RunConfig
 from edgecl.learning.run.leaks import copies_of
-from edgecl.learning.run.preparation import Prepared, Report, prepare
+from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.run_directory import (
     load_classifier,
     read_result,
@@ -26,6 +26,7 @@ from export.job import DataPart, Int8Choices, Job
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.manifest import Origin
 from runtime.errors import InputError
+from runtime.progress import StageProgress
 
 GRAY_INPUT = "gray-input"
 
@@ -37,7 +38,7 @@ USUAL_PASS_LABELS = frozenset(
 
 @dataclass(frozen=True)
 class ExportChoices:
-    """What the user decides of an export.
+    """Choices of the user for an export.
 
     Args:
         precisions: beside `fp32`, which is always exported.
@@ -56,7 +57,7 @@ class ExportChoices:
     calibration_data: Path | None = None
 
 
-def job_of_run(run: Path, choices: ExportChoices, report: Report) -> Job:
+def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     """Load the finished run in `run` and its images.
 
     Raises:
@@ -126,15 +127,15 @@ def require_place(out: Path, triton: Path | None) -> None:
     bundle, models = out.resolve(), triton.resolve()
     if bundle == models or bundle in models.parents or models in bundle.parents:
         raise InputError(
-            f"the model repository {triton} and the bundle {out} cannot lie one in the other",
-            hint="name a folder of its own with --triton",
+            f"the model repository {triton} and the bundle {out} must not contain each other",
+            hint="pass a separate folder to --triton",
         )
 
 
 def _candidates(
-    prepared: Prepared, folder: Path | None, contract: InputContract, report: Report
+    prepared: Prepared, folder: Path | None, contract: InputContract, report: StageProgress
 ) -> tuple[DataPart, tuple[str, ...]]:
-    """What calibration may choose from, the train part or the user's own images, and notes."""
+    """Return the images that calibration may choose from (train part or the user's), and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))
     if folder is None:
         # The very same file on both sides, as a random split allows, must not calibrate either.
@@ -153,14 +154,15 @@ def _candidates(
     copies = copies_of(dataset.images, prepared.dataset.images[held_out])
     if copies.any():
         raise InputError(
-            f"{int(copies.sum())} of {len(copies)} calibration images are copies of validation "
-            f"or test images (the first is {dataset.files[int(copies.argmax())]} in {folder})",
-            hint="calibrate on other images; without --calibration-data the train part is taken",
+            f"{int(copies.sum())} of {len(copies)} calibration images are copies of "
+            f"validation or test images (first: {dataset.files[int(copies.argmax())]} in "
+            f"{folder})",
+            hint="calibrate on other images; without --calibration-data, the train part is used",
         )
     unlabelled = np.full(len(dataset), -1, np.int64)
     notes = (
         *dataset.notes,
-        *(f"left out {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
+        *(f"skipped {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
     return DataPart(dataset.images, unlabelled, dataset.files, dataset.hashes), notes
 
@@ -175,11 +177,12 @@ def _require_same_data(prepared: Prepared, recorded: RunConfig, data: str, run: 
     unknown = sorted(set(prepared.dataset.labels) - set(recorded.labels))
     if unknown:
         raise InputError(
-            f"{where} has the class {unknown[0]}, which {run} does not know",
-            hint=f"remove that folder, or train again (the run knows {', '.join(recorded.labels)})",
+            f"{where} contains the class {unknown[0]}, which {run} was not trained on",
+            hint="remove that folder, or train again (the run has the classes "
+            f"{', '.join(recorded.labels)})",
         )
     if prepared.dataset.digest() != recorded.data_digest:
         raise InputError(
-            f"the images in {where} are not those that {run} was trained on",
-            hint="bring them back, or name where they are now with --data",
+            f"the images in {where} are not the ones that {run} was trained on",
+            hint="restore them, or pass their new location with --data",
         )

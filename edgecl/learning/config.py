@@ -1,4 +1,4 @@
-"""All that is needed to repeat a run."""
+"""Settings of a run, complete enough to repeat it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TrainConfig:
         channels: of the encoder: 1, or 3 for copies of the gray image, as in the paper.
         interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks
             to less than half.
-        bits: how many bits of 16-bit images carry the image; 0 to find out.
+        bits: how many bits of 16-bit images are used; 0 to find out.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
@@ -143,7 +143,7 @@ def views_of(method: str, views: str = "auto") -> str:
 def known_values(
     kind: type[DataclassInstance], value: Mapping[str, Any], *, where: str, hint: str
 ) -> dict[str, Any]:
-    """What a dataclass of plain values takes, from its JSON: lists become tuples again.
+    """Return the arguments of a dataclass of plain values from its JSON: lists become tuples.
 
     Args:
         kind: the dataclass.

@@ -38,7 +38,7 @@ class ArtefactFigures:
 
 
 def artefacts(manifest: Manifest) -> dict[str, ArtefactFigures]:
-    """By name, what was measured of each artefact of a bundle.
+    """Return the measurements of each artefact of a bundle by name.
 
     The name is that of `gate.comparisons`. A file that serves several targets comes once.
     """
@@ -56,5 +56,5 @@ def artefacts(manifest: Manifest) -> dict[str, ArtefactFigures]:
     for name, refused in manifest.refused.items():
         # What its own entry lacks, as in bundles of earlier versions, the comparison may have.
         measured = refused if refused.images is not None else comparisons.get(name, refused)
-        found[name] = ArtefactFigures(None, measured, refused.reason or "no reason was written")
+        found[name] = ArtefactFigures(None, measured, refused.reason or "no reason recorded")
     return found

@@ -33,7 +33,7 @@ class KeptMistake:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What was found.
+    """Files of a run that were found.
 
     Args:
         result: result.json.
@@ -89,8 +89,8 @@ def read_run(run: Path) -> RunFiles:
 def _read_result(path: Path) -> RunResult:
     if not path.is_file():
         raise InputError(
-            f"{path} is not there",
-            hint=f"finish the run: edgecl train --resume --out {path.parent}",
+            f"there is no {path}",
+            hint=f"finish the run with 'edgecl train --resume --out {path.parent}'",
         )
     return read_document(path, RunResult)
 
@@ -102,7 +102,7 @@ def _config(path: Path, problems: list[str]) -> RunConfig | None:
     try:
         return parse_document(json.loads(text), RunConfig, where=path.name)
     except (ValueError, InputError):
-        problems.append("config.json is damaged; the run's choices are not shown.")
+        problems.append("config.json is damaged, so the run's settings are not shown.")
         return None
 
 
@@ -126,7 +126,7 @@ def _lines(text: str, problems: list[str]) -> list[MetricsLine]:
         except (ValueError, InputError):
             damaged += bool(line.strip())
     if damaged:
-        problems.append(f"metrics.jsonl: {damaged} damaged line(s) left out of the curves.")
+        problems.append(f"metrics.jsonl: {damaged} damaged line(s) are missing from the curves.")
     return lines
 
 

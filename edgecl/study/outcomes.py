@@ -1,4 +1,4 @@
-"""From a study's run directories to what each condition answered, image by image."""
+"""Collection of each condition's predictions, image by image, from a study's run directories."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from runtime.errors import InputError
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one condition answered over all its seeds, folds and draws.
+class ConditionOutcome:
+    """Predictions of one condition over all its seeds, folds and draws.
 
     Args:
         condition: which.
@@ -54,7 +54,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PretrainingSpeed:
-    """How quickly an encoder was pretrained.
+    """Speed of an encoder's pretraining.
 
     Args:
         step_seconds: median time of a step, two views of a batch.
@@ -74,7 +74,7 @@ class PretrainingSpeed:
     learnt_nothing: int
 
 
-def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
+def collect(folder: Path, everything: Sequence[Cell]) -> list[ConditionOutcome]:
     """Every condition with at least one finished run, in the order of the grid.
 
     Raises:
@@ -92,7 +92,9 @@ def collect(folder: Path, everything: Sequence[Cell]) -> list[Outcome]:
     return outcomes
 
 
-def _outcome(folder: Path, condition: Condition, done: Sequence[Cell], expected: int) -> Outcome:
+def _outcome(
+    folder: Path, condition: Condition, done: Sequence[Cell], expected: int
+) -> ConditionOutcome:
     hits: dict[str, list[bool]] = defaultdict(list)
     group_of: dict[str, str] = {}
     repeats: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -121,7 +123,7 @@ def _outcome(folder: Path, condition: Condition, done: Sequence[Cell], expected:
         average=None,
         zero_division=0,
     )
-    return Outcome(
+    return ConditionOutcome(
         condition=condition,
         files=files,
         groups=[group_of[file] for file in files],
@@ -183,7 +185,7 @@ def _predictions(run: Path) -> list[dict[str, str]]:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
     return rows
 
@@ -192,7 +194,7 @@ def _metrics(run: Path) -> list[MetricsLine]:
     try:
         return run_directory.read_metrics(run)
     except InputError as error:
-        raise InputError(error.problem, hint=f"remove {run} and run the study again") from error
+        raise InputError(error.problem, hint=f"delete {run} and run the study again") from error
 
 
 def _known(value: float | None) -> float:

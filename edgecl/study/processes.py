@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from edgecl.learning.run.preparation import Report
 from edgecl.study.execution import Failure, count_done, work
 from edgecl.study.grid import Study, cells
 from runtime.errors import EdgeclError
+from runtime.progress import StageProgress
 
 POLL_SECONDS = 1.0
 # Read by OpenMP when torch is loaded, so it has to stand in the environment before.
 _THREADS = "OMP_NUM_THREADS"
 
 
-def work_together(study: Study, folder: Path, report: Report, *, processes: int) -> list[Failure]:
+def work_together(
+    study: Study, folder: Path, report: StageProgress, *, processes: int
+) -> list[Failure]:
     """Like `work`, in `processes` new processes that share the machine's threads.
 
     However this ends, no process stays behind; what they were at can be resumed.
@@ -50,7 +52,7 @@ def work_together(study: Study, folder: Path, report: Report, *, processes: int)
                     failures |= {failure.cell: failure for failure in answer.recv()}
                 except EOFError as error:
                     raise EdgeclError(
-                        "a process of the study died", hint="run it again to go on where it stood"
+                        "a process of the study died", hint="run the same command again to continue"
                     ) from error
                 running.pop(answer).join()
     finally:

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgecl.study.execution import Failure, count_done
 from edgecl.study.grid import GROUPED, NO_ARM, STUDY_SCHEMA, Condition, Study, cells
-from edgecl.study.outcomes import Outcome, PretrainingSpeed, collect, pretraining_speeds
+from edgecl.study.outcomes import ConditionOutcome, PretrainingSpeed, collect, pretraining_speeds
 from edgecl.study.published import CLASSES, ROWS
 from edgecl.study.statistics import holm, mean_by_groups, paired_difference
 from runtime.files.atomic import write_json
@@ -51,7 +51,7 @@ def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> d
 
 
 def _condition(
-    outcome: Outcome, speeds: dict[tuple[str, str, str], PretrainingSpeed]
+    outcome: ConditionOutcome, speeds: dict[tuple[str, str, str], PretrainingSpeed]
 ) -> dict[str, Any]:
     condition, result = outcome.condition, outcome.result
     speed = speeds.get((condition.encoder, condition.method, condition.arm))
@@ -78,7 +78,7 @@ def _condition(
     }
 
 
-def _comparisons(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
+def _comparisons(outcomes: Sequence[ConditionOutcome]) -> Iterator[dict[str, Any]]:
     """Pretraining against none, and the leaky protocol against the grouped one."""
     known = {outcome.condition: outcome for outcome in outcomes}
     for condition in known:
@@ -92,7 +92,7 @@ def _comparisons(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
 
 
 def _compare(
-    kind: str, known: dict[Condition, Outcome], first: Condition, second: Condition
+    kind: str, known: dict[Condition, ConditionOutcome], first: Condition, second: Condition
 ) -> Iterator[dict[str, Any]]:
     if second not in known:
         return

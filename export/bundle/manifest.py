@@ -18,7 +18,7 @@ from export.bundle.golden import write_golden
 from export.bundle.signing import write_signature
 from export.gate.comparison import Comparison
 from export.job import Job
-from export.outcome import Artefact, Outcome
+from export.outcome import Artefact, ExportOutcome
 from export.stages.int8 import Int8Plan
 from runtime.artifact.bundle import MANIFEST, PRECISIONS, SUFFIX, file_digest, manifest_digest
 from runtime.artifact.manifest import (
@@ -47,7 +47,7 @@ PAGE = "report.html"
 
 def write_bundle(
     job: Job,
-    outcome: Outcome,
+    outcome: ExportOutcome,
     artefacts: Mapping[str, Artefact],
     plan: Int8Plan | None,
     out: Path,
@@ -103,23 +103,23 @@ def require_own_place(out: Path) -> None:
         if out.is_dir():
             if any(out.iterdir()) and not (out / MANIFEST).is_file():
                 raise InputError(
-                    f"{out} holds things that are not of a bundle, and they would be lost",
-                    hint="name another --out, or move that folder away",
+                    f"{out} contains files that are not part of a bundle and would be lost",
+                    hint="choose another --out, or move that folder",
                 )
         elif out.exists() or out.is_symlink():
             raise InputError(
-                f"{out} is a file, not a bundle", hint="name another --out, or remove that file"
+                f"{out} is a file, not a bundle", hint="choose another --out, or delete that file"
             )
         above = next(folder for folder in out.absolute().parents if folder.exists())
         if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{above} is a file")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"{above} may not be written to")
+            raise PermissionError(errno.EACCES, f"{above} is not writable")
 
 
 def _manifest(
     job: Job,
-    outcome: Outcome,
+    outcome: ExportOutcome,
     artefacts: Mapping[str, Artefact],
     calibration: CalibrationFacts,
     out: Path,

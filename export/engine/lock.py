@@ -1,20 +1,21 @@
-"""One build at a time in a folder, among all processes of the machine."""
+"""Lock that lets one process of the machine build in a folder at a time."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.files.atomic import explained
+from runtime.progress import Say
 
 LOCK = ".lock"
 
 
 @contextmanager
-def only_builder(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+def only_builder(folder: Path, say: Say) -> Iterator[None]:
     """Hold the folder's lock during the block.
 
     The kernel frees it when the process ends, however it ends; the file stays and means nothing.
@@ -42,16 +43,16 @@ def only_builder(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
         os.close(handle)
 
 
-def _lock(handle: int, folder: Path, say: Callable[[str], None]) -> None:
+def _lock(handle: int, folder: Path, say: Say) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
         named = f" (process {holder})" if holder.isdigit() else ""
-        say(f"another process{named} builds an engine in {folder}; waiting until it has")
+        say(f"another process{named} is building an engine in {folder}; waiting for it")
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:
         say(
-            f"{folder} cannot be locked ({error.strerror}): processes that start together may "
-            "each build the engine"
+            f"{folder} cannot be locked ({error.strerror}), so processes that start "
+            "together may each build the engine"
         )

@@ -51,7 +51,7 @@ class Need:
 
 
 def estimate(onnx_bytes: int, size: tuple[int, int], options: BuildOptions) -> Need:
-    """What a build needs, by the rule above.
+    """Estimate the memory that a build needs, by the rule above.
 
     Args:
         size: height and width of the model's input, in pixels.
@@ -101,10 +101,10 @@ def preflight(
 
 
 def _refusal(target: Target, free: int, need: Need, options: BuildOptions) -> str:
-    kind = "main memory, which the GPU shares, is" if target.shares_memory else "GPU memory is"
+    kind = "main memory, shared with the GPU, is" if target.shares_memory else "GPU memory is"
     return (
-        f"too little memory to build the engine: {_mib(free)} of {kind} free, about "
-        f"{_mib(need.total)} are needed ({_mib(need.workspace)} of them workspace, batches up to "
+        f"not enough memory to build the engine: {_mib(free)} of {kind} free, about "
+        f"{_mib(need.total)} needed ({_mib(need.workspace)} of it workspace, batches up to "
         f"{options.batches.max})"
     )
 
@@ -112,9 +112,9 @@ def _refusal(target: Target, free: int, need: Need, options: BuildOptions) -> st
 def _hint(free: int, need: Need, options: BuildOptions) -> str:
     room = (free - need.fixed) // MIB
     if room * MIB >= SMALLEST_WORKSPACE:
-        return f"end other programs, or give --workspace {room} (MiB) or less"
-    smaller = "give a smaller --max-batch, or " if options.batches.max > 1 else ""
-    return f"{smaller}end other programs; no --workspace is small enough to make room"
+        return f"close other programs, or use --workspace {room} (MiB) or less"
+    smaller = "use a smaller --max-batch, or " if options.batches.max > 1 else ""
+    return f"{smaller}close other programs; no --workspace is small enough"
 
 
 def _mib(count: int) -> str:

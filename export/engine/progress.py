@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-Report = Callable[[str, int, int, str], None]
-"""Called with (stage, done, total, text) as work goes on."""
-
+from runtime.progress import StageProgress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -20,7 +18,9 @@ def silent(stage: str, done: int, total: int, text: str) -> None:
     """Report nothing."""
 
 
-def build_monitor(trt: Any, stage: str, report: Report, cancelled: Callable[[], bool]) -> Any:
+def build_monitor(
+    trt: Any, stage: str, report: StageProgress, cancelled: Callable[[], bool]
+) -> Any:
     """A `trt.IProgressMonitor` that reports the build's outermost steps.
 
     TensorRT calls it from its own threads.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -28,14 +27,13 @@ from export.engine.folders import engine_folders, require_private, writable_fold
 from export.engine.lock import only_builder
 from export.engine.memory import MIB, preflight
 from export.engine.modules import load_tensorrt
-from export.engine.progress import Report, silent
+from export.engine.progress import silent
 from export.engine.target import Target, target_of
 from runtime.artifact.bundle import Bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX, EngineFile, write_engine_file
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
-
-Say = Callable[[str], None]
+from runtime.progress import Say, StageProgress
 
 
 def ready_engine(
@@ -45,7 +43,7 @@ def ready_engine(
     options: BuildOptions | None = None,
     trt: Any = None,
     probe: Any = None,
-    report: Report = silent,
+    report: StageProgress = silent,
     say: Say = lambda line: None,
     own_only: bool = False,
 ) -> Path:
@@ -97,12 +95,12 @@ def ready_engine(
         say(f"built in {built.seconds:.1f} s: {built.path}")
         removed = tidy(folder, built)
         if removed:
-            say(f"removed {len(removed)} {precision} engine{'s' * (len(removed) > 1)} of no use")
+            say(f"removed {len(removed)} unusable {precision} engine{'s' * (len(removed) > 1)}")
     return built.path
 
 
 def _build(
-    trt: Any, model: bytes, path: Path, folder: Path, wanted: Wanted, report: Report
+    trt: Any, model: bytes, path: Path, folder: Path, wanted: Wanted, report: StageProgress
 ) -> EngineFile:
     target = wanted.target
     options = _for_rtx(wanted.options or BuildOptions(), target)
@@ -158,12 +156,12 @@ def _read_model(bundle: Bundle, path: Path) -> bytes:
         model = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror})", hint="copy the bundle again, whole"
+            f"{path} cannot be read ({error.strerror})", hint="copy the whole bundle again"
         ) from error
     entry = bundle.manifest.files.get(path.name)
     if entry is None or entry.sha256 != hashlib.sha256(model).hexdigest():
         raise InputError(
-            f"{path} is not the file that the manifest names",
+            f"{path} does not match the manifest",
             hint="copy the bundle again, or export it again",
         )
     return model
@@ -182,13 +180,13 @@ def _require_disk(folder: Path, onnx_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise InputError(
-            f"too little disk for the engine: {free / MIB:,.0f} MiB are free in {folder}, about "
-            f"{need / MIB:,.0f} MiB are needed",
-            hint="make room, or point XDG_CACHE_HOME at another disk",
+            f"not enough disk space for the engine: {free / MIB:,.0f} MiB free in "
+            f"{folder}, about {need / MIB:,.0f} MiB needed",
+            hint="free some space, or set XDG_CACHE_HOME to a folder on another disk",
         )
 
 
 def _reason(precision: str, target: Target, found: Found) -> str:
-    why = "; ".join(found.reasons) if found.reasons else "there is none yet"
+    why = "; ".join(found.reasons) if found.reasons else "none exists yet"
     kind = "rebuilding" if found.reasons else "building"
     return f"{kind} the {precision} engine for {target.title}, once: {why}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from export.engine.builder import BuildOptions, build_engine
 from export.engine.modules import load_tensorrt
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 
 MODULE = "tensorrt_rtx"
 # A T4, and the desktop generation of an Orin's GPU, for which RTX does not compile itself.
@@ -15,8 +15,8 @@ CAPABILITIES = ("7.5", "8.6")
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What came of a compilation.
+class CompileTrial:
+    """Result of a trial compilation.
 
     Args:
         builder: name and version of what compiled; empty where nothing is installed that could.
@@ -27,7 +27,7 @@ class Trial:
     reason: str = ""
 
 
-def try_compiling(model: bytes, *, where: str) -> Trial:
+def try_compiling(model: bytes, *, where: str) -> CompileTrial:
     """Compile a graph with TensorRT for RTX, if it is installed, and throw the engine away.
 
     Args:
@@ -35,13 +35,13 @@ def try_compiling(model: bytes, *, where: str) -> Trial:
         where: the file, for the reason.
     """
     if importlib.util.find_spec(MODULE) is None:
-        return Trial()
+        return CompileTrial()
     try:
         trt = load_tensorrt(MODULE)
     except InputError:  # its libraries do not load here
-        return Trial()
+        return CompileTrial()
     try:
         engine = build_engine(trt, model, BuildOptions(capabilities=CAPABILITIES), where=where)
-    except InputError as error:
-        return Trial(f"TensorRT for RTX {trt.__version__}", error.problem)
-    return Trial(engine.builder)
+    except EdgeclError as error:
+        return CompileTrial(f"TensorRT for RTX {trt.__version__}", error.problem)
+    return CompileTrial(engine.builder)

@@ -1,4 +1,4 @@
-"""What a network answers for images: as trained, and as exported."""
+"""Outputs of a network for images: as trained, and as exported."""
 
 from __future__ import annotations
 

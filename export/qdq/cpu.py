@@ -37,7 +37,7 @@ QUANTIZED_OPS = (
 # turn over. On NEU's five folds of ConvNet that was most of what INT8 cost.
 FLOAT_OUTPUT_OPS = ("Gemm",)
 
-Engine = Literal["onnxruntime", "openvino"]
+CpuEngine = Literal["onnxruntime", "openvino"]
 
 
 def quantize_for_cpu(
@@ -45,7 +45,7 @@ def quantize_for_cpu(
     ranges: Ranges,
     *,
     keep: Collection[str] = (),
-    engine: Engine = "onnxruntime",
+    engine: CpuEngine = "onnxruntime",
 ) -> onnx.ModelProto:
     """Put Q/DQ pairs into the FP32 graph, in the form that the CPU's kernels want.
 
@@ -130,7 +130,7 @@ def with_one_scale_per_concatenation(model: onnx.ModelProto, ranges: Ranges) -> 
 
 
 def _with_quick_first_layer(
-    model: onnx.ModelProto, ranges: Ranges, keep: Collection[str], engine: Engine
+    model: onnx.ModelProto, ranges: Ranges, keep: Collection[str], engine: CpuEngine
 ) -> tuple[onnx.ModelProto, Ranges, list[str]]:
     """The graph with another first layer, its ranges, and nodes of it that stay in float."""
     layer = first_layer(model)

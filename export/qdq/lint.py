@@ -21,8 +21,8 @@ ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "Sigmoid")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One breach.
+class Breach:
+    """One finding of the lint.
 
     Args:
         rule: a key of `RULES`.
@@ -40,11 +40,11 @@ class Finding:
         return f"{self.node} breaks the rule '{self.rule}': {self.problem}"
 
 
-def lint(model: onnx.ModelProto) -> list[Finding]:
-    """Everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
+def lint(model: onnx.ModelProto) -> list[Breach]:
+    """List everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
     graph = _Graph(model)
     return [
-        Finding(rule, _name(node), problem, entry.hint)
+        Breach(rule, _name(node), problem, entry.hint)
         for rule, entry in RULES.items()
         for node, problem in entry.check(graph)
     ]
@@ -60,7 +60,8 @@ def require_clean(model: onnx.ModelProto) -> None:
     if findings:
         more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
         raise InputError(
-            f"TensorRT does not take this Q/DQ: {findings[0]}{more}", hint=findings[0].hint
+            f"TensorRT does not support this Q/DQ placement: {findings[0]}{more}",
+            hint=findings[0].hint,
         )
 
 
@@ -170,13 +171,13 @@ def _axis(graph: _Graph) -> Problems:
             scale = graph.constant(node.input[1])
             axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
             if scale is not None and scale.size > 1 and axis != 0:
-                yield node, f"weights of a convolution quantised along axis {axis}"
+                yield node, f"its convolution weights are quantised along axis {axis}"
 
 
 def _bias(graph: _Graph) -> Problems:
     for node in graph.pairs:
         if node.op_type == DEQUANTIZE and _is_bias(graph, node):
-            yield node, "it makes a bias"
+            yield node, "it feeds a bias"
 
 
 def _paired(graph: _Graph) -> Problems:
@@ -191,9 +192,9 @@ def _paired(graph: _Graph) -> Problems:
         before = graph.maker.get(node.input[0])
         if before is None or before.op_type != QUANTIZE:
             if node.input[0] not in graph.tensors:
-                yield node, "no QuantizeLinear stands before it"
+                yield node, "no QuantizeLinear before it"
         elif not _same_scale(graph, before, node):
-            yield node, f"its scale is not that of {_name(before)}"
+            yield node, f"its scale differs from that of {_name(before)}"
 
 
 def _both(graph: _Graph) -> Problems:
@@ -219,13 +220,13 @@ def _output(graph: _Graph) -> Problems:
         blocked = [reader for reader in readers if reader.op_type in ACTIVATIONS]
         if blocked:
             between = f"{_name(maker)} and {_name(blocked[0])}"
-            yield node, f"it stands between {between}, which would be one kernel"
+            yield node, f"it separates {between}, which TensorRT would fuse into one kernel"
         elif not readers:
-            yield node, f"it rounds the output of {_name(maker)}, which leaves the graph"
+            yield node, f"it rounds the output of {_name(maker)}, a graph output"
 
 
 @dataclass(frozen=True)
-class Rule:
+class QdqRule:
     """One rule.
 
     Args:
@@ -241,26 +242,26 @@ class Rule:
     effect: str
 
 
-RULES: dict[str, Rule] = {
-    "opset 19 for FP16": Rule(_opset, f"export with opset {OPSET} or newer", "invalid"),
+RULES: dict[str, QdqRule] = {
+    "opset 19 for FP16": QdqRule(_opset, f"export with opset {OPSET} or newer", "invalid"),
     # Unsigned tensors are read as signed ones, with a warning in the builder's log.
-    "int8": Rule(_type, "quantise to int8, with an int8 zero point", "misread"),
-    "zero point 0": Rule(_zero_point, "quantise symmetrically, with zero point 0", "refused"),
-    "positive scale": Rule(_positive, "give a positive, finite scale", "refused"),
-    "no bias": Rule(_bias, "leave the bias in floating point", "refused"),
-    "constant scale": Rule(_constant, "give scale and zero point as constants", "slow"),
-    "one scale per activation": Rule(
-        _activation, "give activations one scale; only weights have more", "slow"
+    "int8": QdqRule(_type, "quantise to int8, with an int8 zero point", "misread"),
+    "zero point 0": QdqRule(_zero_point, "quantise symmetrically, with zero point 0", "refused"),
+    "positive scale": QdqRule(_positive, "use a positive, finite scale", "refused"),
+    "no bias": QdqRule(_bias, "leave the bias in floating point", "refused"),
+    "constant scale": QdqRule(_constant, "make scale and zero point constants", "slow"),
+    "one scale per activation": QdqRule(
+        _activation, "use one scale per activation; only weights may have more", "slow"
     ),
-    "axis 0": Rule(_axis, "quantise a convolution's weights per output channel, axis 0", "slow"),
-    "pairs": Rule(
-        _paired, "put one DequantizeLinear of the same scale behind every QuantizeLinear", "slow"
+    "axis 0": QdqRule(_axis, "quantise a convolution's weights per output channel, axis 0", "slow"),
+    "pairs": QdqRule(
+        _paired, "put one DequantizeLinear with the same scale after every QuantizeLinear", "slow"
     ),
-    "both or neither": Rule(
-        _both, "quantise input and weights of a layer, or keep it whole", "slow"
+    "both or neither": QdqRule(
+        _both, "quantise both input and weights of a layer, or neither", "slow"
     ),
-    "inputs, not outputs": Rule(
-        _output, "quantise what the next layer reads, behind its activation", "slow"
+    "inputs, not outputs": QdqRule(
+        _output, "quantise the input of the next layer, after the activation", "slow"
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What FP16 can hold, against what calibration saw in the FP32 graph."""
+"""Range of FP16 against the values that calibration saw in the FP32 graph."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
 
 
 def cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """For every tensor beside a Cast, all that hold its values in one type or another."""
+    """Map every tensor beside a Cast to all that hold its values in one type or another."""
     aliases: dict[str, list[str]] = {}
     for node in model.graph.node:
         if node.op_type == "Cast":

@@ -1,4 +1,4 @@
-"""How one network becomes INT8: calibration images, ranges, and the layers left in float."""
+"""Quantisation of a network to INT8: calibration images, ranges, and layers left in float."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from calibration.images import require_untested
 from calibration.layers import nodes_of, weighted_layers
 from calibration.ranges import Ranges
 from calibration.record import CalibrationRecord, images_of, small_histograms
-from export.job import Job, Report
+from export.job import Job
 from export.stages.int8_lab import Int8Lab
 from export.stages.proving import Reference
 from runtime.artifact.manifest import CalibrationFacts
+from runtime.progress import StageProgress
 
 
 @dataclass(frozen=True)
 class Int8Plan:
-    """What was decided, and what was measured to decide it.
+    """Decisions on INT8, and the measurements behind them.
 
     Args:
         record: what goes into calibration.json.
@@ -38,7 +39,7 @@ class Int8Plan:
 
     @property
     def ranges(self) -> Ranges:
-        """By tensor of the FP32 graph."""
+        """Ranges by tensor of the FP32 graph."""
         return self.record.ranges
 
     def nodes_of(self, model: onnx.ModelProto) -> list[str]:
@@ -46,7 +47,7 @@ class Int8Plan:
         return nodes_of(weighted_layers(model), self.kept)
 
     def summary(self) -> CalibrationFacts:
-        """What the manifest says of the calibration."""
+        """Return the calibration's part of the manifest."""
         found: dict[str, Any] = {
             "algorithm": self.record.method,
             "selection": self.record.selection,
@@ -68,7 +69,7 @@ def plan_int8(
     half: onnx.ModelProto,
     reference: Reference,
     scratch: Path,
-    report: Report,
+    report: StageProgress,
 ) -> Int8Plan:
     """Choose images and ranges, and the layers to leave alone.
 

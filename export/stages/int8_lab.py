@@ -23,15 +23,16 @@ from calibration.search.sensitivity import LayerDamage, fewest_in_float, measure
 from calibration.selection import order_stratified, select, select_stratified
 from export.gate.answers import model_answers, trained_answers
 from export.gate.decision import reason_to_refuse
-from export.job import AUTO, DataPart, Job, Report
-from export.qdq.cpu import Engine, quantize_for_cpu
+from export.job import AUTO, DataPart, Job
+from export.qdq.cpu import CpuEngine, quantize_for_cpu
 from export.qdq.emulation import emulate
 from export.qdq.tensorrt import quantize_for_tensorrt
 from export.stages.proving import Reference
+from runtime.progress import StageProgress
 from runtime.session.opening import default_threads, installed_engines
 
 MOST_CANDIDATES = 4096
-"""So many images, drawn at random, are looked at for coverage; more would take minutes."""
+"""Number of random images considered for coverage; more would take minutes."""
 MOST_TRIAL_IMAGES = 1000
 """Validation images on which layers and algorithms are tried; the gate takes all."""
 CURVE_IMAGES = 512
@@ -61,7 +62,7 @@ class Int8Lab:
         half: onnx.ModelProto,
         reference: Reference,
         scratch: Path,
-        report: Report,
+        report: StageProgress,
     ) -> None:
         self.job = job
         self.details: dict[str, Any] = {}
@@ -106,7 +107,7 @@ class Int8Lab:
         return candidates.take(selected.rows), [selected.note] if selected.note else []
 
     def observe(self, dataset: DataPart) -> Observation:
-        """What every activation holds on them."""
+        """Observe every activation on the calibration images."""
         return observe_cached(
             self._fp32,
             dataset.images,
@@ -116,7 +117,7 @@ class Int8Lab:
         )
 
     def choose_ranges(self, observation: Observation) -> None:
-        """By the algorithm that was asked for, or by that which loses least."""
+        """Return the ranges by the requested algorithm, or by the one that loses least."""
         if self.method == AUTO:
             choice = choose_method(
                 lambda method: self._answers(ranges_of(observation, method)),
@@ -163,7 +164,7 @@ class Int8Lab:
         found = fewest_in_float(order, satisfies)
         if not found.holds:
             self.notes.append(
-                "the gate refuses INT8 even with every layer with weights in floating point"
+                "the gate rejects INT8 even with every weighted layer in floating point"
             )
             return
         self.kept += found.layers
@@ -210,7 +211,7 @@ class Int8Lab:
         images = self._reference.part.images
         nodes = self._nodes(self._fp32, kept)
         for engine in installed_engines():
-            form: Engine = "openvino" if engine == "openvino" else "onnxruntime"
+            form: CpuEngine = "openvino" if engine == "openvino" else "onnxruntime"
             cpu = quantize_for_cpu(self._fp32, self.ranges, keep=nodes, engine=form)
             if not self._allows(model_answers(cpu, images, self._scratch, engine=engine)):
                 return False
@@ -221,7 +222,7 @@ class Int8Lab:
         return not reason_to_refuse(self._reference.against(answers), self._reference.limits)
 
     def _answers(self, ranges: Ranges, kept: Collection[str] | None = None) -> NDArray[np.float32]:
-        """Of the CPU's form on the trial images: both forms share the ranges."""
+        """Measure the CPU's form on the trial images: both forms share the ranges."""
         nodes = self._nodes(self._fp32, self.kept if kept is None else kept)
         model = quantize_for_cpu(self._fp32, ranges, keep=nodes)
         return model_answers(model, self._trial.part.images, self._scratch)

@@ -1,4 +1,4 @@
-"""One artefact against the trained model, in every engine that is installed."""
+"""Comparison of one artefact with the trained model in every installed engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from export.job import DataPart
 from export.qdq.emulation import emulate
 from export.stages.half import overflowing
 from runtime.artifact.contract import ModelContract
-from runtime.errors import InputError
+from runtime.errors import EdgeclError
 from runtime.session.opening import default_threads, installed_engines
 
 REFERENCE_ENGINE = "onnxruntime"
@@ -51,7 +51,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of an artefact.
+    """Result of proving an artefact.
 
     Args:
         comparison: in the engine that decided: the first that fails, else onnxruntime.
@@ -77,7 +77,7 @@ def prove(
     for engine in engines or installed_engines():
         try:
             answers = exported_answers(path, precision, reference.part.images, engine=engine)
-        except InputError as error:
+        except EdgeclError as error:
             if decided is None:
                 raise
             # The line may have that engine: what it cannot load must not ship as if it could.
@@ -101,7 +101,7 @@ def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
 
 
 def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
-    """Why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
+    """Explain why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
 
     Args:
         half: the FP16 graph.
@@ -112,6 +112,6 @@ def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
         return ""
     tensor = max(beyond, key=beyond.__getitem__)
     return (
-        f"FP16 ends at 65,504, and {len(beyond)} activations go beyond, {tensor} up to "
-        f"{beyond[tensor]:,.0f}: a GPU would answer NaN there"
+        f"{len(beyond)} activations exceed FP16's maximum of 65,504 ({tensor} reaches "
+        f"{beyond[tensor]:,.0f}), which gives NaN on a GPU"
     )

@@ -59,7 +59,7 @@ class Bundle:
         return self.path.name.removesuffix(SUFFIX)
 
     def precisions_for(self, target: str) -> Mapping[str, Precision]:
-        """What the bundle holds for one of `TARGETS`, by precision.
+        """Return the precisions of the bundle for one of `TARGETS`.
 
         For OpenVINO that is its own form where there is one. Other engines on a CPU take what
         stands for `cpu`.
@@ -80,8 +80,8 @@ class Bundle:
             why = f" (refused at export: {refused.reason})" if refused else ""
             where = f" for {target}" if target == "tensorrt" else ""
             raise InputError(
-                f"{self.path} holds no {precision}{where}{why}",
-                hint=f"choose among {', '.join(held)}, or export it with "
+                f"{self.path} has no {precision}{where}{why}",
+                hint=f"choose from {', '.join(held)}, or export it with "
                 f"'edgecl export --{precision}'",
             )
         return self.path / held[precision].file
@@ -124,12 +124,12 @@ def load_bundle(path: Path) -> Bundle:
     schema = value.get("schema")
     if not isinstance(schema, int) or schema > MANIFEST_SCHEMA:
         raise InputError(
-            f"{path} has bundle schema {schema!r}, this edgecl reads up to {MANIFEST_SCHEMA}",
+            f"{path} has bundle schema {schema!r}, but this edgecl reads up to {MANIFEST_SCHEMA}",
             hint="update edgecl on this machine, or export the model again with this version",
         )
     if value.get("digest") != manifest_digest(value):
         raise InputError(
-            f"{path / MANIFEST} was changed after the export (its digest does not match)",
+            f"{path / MANIFEST} was changed after export (its digest does not match)",
             hint="copy the bundle again, or export it again",
         )
     where = str(path / MANIFEST)
@@ -158,25 +158,25 @@ def _require_files(manifest: Manifest, where: str) -> None:
     for held in (manifest.precisions, manifest.openvino, manifest.tensorrt):
         for name, entry in held.items():
             if entry.file not in manifest.files:
-                problem = f"no hash covers {entry.file!r}, the file of {name!r}"
+                problem = f"{entry.file!r}, the file of {name!r}, has no hash"
                 raise malformed(where, problem, Manifest)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         if not path.exists():
-            raise InputError(f"there is no bundle {path}", hint="make one with 'edgecl export'")
+            raise InputError(f"no bundle found at {path}", hint="make one with 'edgecl export'")
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise InputError(
             f"{path} is not a bundle: {MANIFEST} cannot be read ({reason})",
-            hint=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+            hint=f"pass a folder NAME{SUFFIX} written by 'edgecl export'",
         ) from error
     if not isinstance(manifest, dict):
         raise InputError(
-            f"{path / MANIFEST} is not a manifest",
-            hint=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+            f"{path / MANIFEST} is not a bundle manifest",
+            hint=f"pass a folder NAME{SUFFIX} written by 'edgecl export'",
         )
     return manifest
 
@@ -184,17 +184,17 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _verify(path: Path, expected: str) -> None:
     if path.exists() and not path.is_file():
         # A pipe would be waited for, without an end.
-        raise InputError(f"{path} is not a file", hint="copy the bundle again, whole")
+        raise InputError(f"{path} is not a file", hint="copy the whole bundle again")
     try:
         actual = file_digest(path)
     except OSError as error:
         raise InputError(
             f"{path} is missing from the bundle ({error.strerror})",
-            hint="copy the bundle again, whole",
+            hint="copy the whole bundle again",
         ) from error
     if actual != expected:
         raise InputError(
-            f"{path} was changed after the export (SHA-256 {actual[:12]}…, the manifest has "
-            f"{expected[:12]}…)",
+            f"{path} was changed after export (SHA-256 is {actual[:12]}…, the manifest "
+            f"says {expected[:12]}…)",
             hint="copy the bundle again, or export it again",
         )

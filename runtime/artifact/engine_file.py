@@ -26,11 +26,11 @@ ENGINE_SCHEMA = 1
 MODULES = ("tensorrt", "tensorrt_rtx")
 
 _LARGEST_SIDECAR = 1024 * 1024
-_REBUILD = "delete it and its .json; the next 'edgecl run' on this machine builds it again"
+_REBUILD = "delete it and its .json; the next 'edgecl run' on this machine rebuilds it"
 
 
 class EngineSidecar(Document, frozen=True, kw_only=True):
-    """What stands beside an engine, as `KEY.json`; `EngineFile` says what each field means."""
+    """Description beside an engine, `KEY.json`; `EngineFile` says what each field means."""
 
     WHAT: ClassVar[str] = "the description of an engine"
     REMEDY: ClassVar[str] = _REBUILD
@@ -87,11 +87,11 @@ class EngineFile:
 
     @property
     def sidecar(self) -> Path:
-        """Where the description lies."""
+        """Return the path of the sidecar."""
         return sidecar_of(self.path)
 
     def document(self) -> EngineSidecar:
-        """What stands in the sidecar."""
+        """Return the content of the sidecar."""
         return EngineSidecar(
             engine_sha256=self.engine_sha256,
             onnx_sha256=self.onnx_sha256,
@@ -114,7 +114,7 @@ def sidecar_of(engine: Path) -> Path:
 
 
 def read_sidecar(engine: Path) -> EngineFile:
-    """What an engine's sidecar says of it; the engine itself is not touched.
+    """Read an engine's sidecar; the engine itself is not touched.
 
     Args:
         engine: the engine's path, not the sidecar's.
@@ -128,8 +128,8 @@ def read_sidecar(engine: Path) -> EngineFile:
     schema = value.get("schema")
     if not isinstance(schema, int) or schema > ENGINE_SCHEMA:
         raise InputError(
-            f"{path} has engine schema {schema!r}, this edgecl reads up to {ENGINE_SCHEMA}",
-            hint="update edgecl on this machine, or delete the engine so that it is built again",
+            f"{path} has engine schema {schema!r}, but this edgecl reads up to {ENGINE_SCHEMA}",
+            hint="update edgecl on this machine, or delete the engine to have it rebuilt",
         )
     contract = ModelContract.from_json(value.get("contract"), where=str(path))
     said = parse_document(value, EngineSidecar, where=str(path))
@@ -173,8 +173,8 @@ def load_engine_file(engine: Path) -> tuple[EngineFile, bytes]:
     actual = hashlib.sha256(plan).hexdigest()
     if actual != found.engine_sha256:
         raise InputError(
-            f"the engine {engine} was cut short or changed ({len(plan):,} bytes, SHA-256 "
-            f"{actual[:12]}…, its sidecar has {found.engine_sha256[:12]}…)",
+            f"the engine {engine} is truncated or was changed ({len(plan):,} bytes, "
+            f"SHA-256 is {actual[:12]}…, its sidecar says {found.engine_sha256[:12]}…)",
             hint=_REBUILD,
         )
     return found, plan
@@ -198,7 +198,7 @@ def write_engine_file(description: EngineFile, plan: bytes) -> None:
         InputError: the folder cannot be written, or the disk is full.
     """
     if hashlib.sha256(plan).hexdigest() != description.engine_sha256:
-        raise ValueError("the description is of another engine")
+        raise ValueError("it describes a different engine")
     # What lies there under this name belongs to the old sidecar.
     description.path.unlink(missing_ok=True)
     write_document(description.sidecar, description.document())
@@ -213,9 +213,9 @@ def _read_json(path: Path, engine: Path) -> dict[str, Any]:
     except FileNotFoundError:
         there = engine.exists()
         raise InputError(
-            f"{engine} has no sidecar {path.name}, so it is not known what it was built from"
+            f"{engine} has no sidecar {path.name}, so its origin is unknown"
             if there
-            else f"there is no engine {engine}",
+            else f"no engine found at {engine}",
             hint="copy both files, or let 'edgecl run' build the engine on this machine",
         ) from None
     except OSError as error:
@@ -227,13 +227,13 @@ def _read_json(path: Path, engine: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it is not JSON", hint=_REBUILD) from error
     if not isinstance(value, dict):
-        raise InputError(f"{path} is damaged: it describes no engine", hint=_REBUILD)
+        raise InputError(f"{path} is damaged: it does not describe an engine", hint=_REBUILD)
     return value
 
 
 def _known(what: str, name: str, names: tuple[str, ...], path: Path) -> None:
     if name not in names:
         raise InputError(
-            f"{path} has the {what} {name[:30]!r}, this edgecl knows {', '.join(names)}",
-            hint="update edgecl on this machine, or delete the engine so that it is built again",
+            f"{path} has the {what} {name[:30]!r}, but this edgecl knows {', '.join(names)}",
+            hint="update edgecl on this machine, or delete the engine to have it rebuilt",
         )

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runtime.files.document import Document, Part
+from runtime.statistics import Interval
 
 MANIFEST_SCHEMA = 1
-
-Interval = tuple[float, float]
-"""The ends of a 95 % interval."""
 
 
 class Precision(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +38,7 @@ class FileEntry(Part, frozen=True, kw_only=True):
 
 
 class InputRecord(Part, frozen=True, kw_only=True):
-    """What the network takes; see `runtime.artifact.contract.InputContract`."""
+    """Input of the network; see `runtime.artifact.contract.InputContract`."""
 
     height: int
     width: int
@@ -61,7 +59,7 @@ class ContractRecord(Part, frozen=True, kw_only=True):
 
 
 class ClassCounts(Part, frozen=True, kw_only=True):
-    """How often a class was found, before and after; see `export.gate.comparison`."""
+    """Recall of a class, before and after, in images; see `export.gate.comparison`."""
 
     label: str
     images: int
@@ -122,7 +120,7 @@ class EngineFigures(Part, frozen=True, kw_only=True):
 
 
 class Gate(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """What a precision might lose, and what each lost.
+    """Limits on what a precision may lose, and what each lost.
 
     Args:
         max_drop: percentage points of accuracy.
@@ -142,7 +140,7 @@ class Gate(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Origin(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the model came from.
+    """Origin of the model.
 
     Args:
         run: name of the run's folder.
@@ -193,7 +191,7 @@ class LayerFigures(Part, frozen=True, kw_only=True):
     kept: bool
 
 
-class CurvePoint(Part, frozen=True, kw_only=True):
+class CurveFigures(Part, frozen=True, kw_only=True):
     """INT8 by the number of calibration images, of several draws.
 
     Args:
@@ -207,7 +205,7 @@ class CurvePoint(Part, frozen=True, kw_only=True):
 
 
 class CalibrationFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """How INT8 was calibrated; empty where there is none.
+    """Calibration of INT8; empty where there is none.
 
     Args:
         algorithm: that gave the ranges.
@@ -225,11 +223,11 @@ class CalibrationFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
     kept: tuple[str, ...] | None = None
     algorithms: tuple[AlgorithmTried, ...] = ()
     sensitivity: tuple[LayerFigures, ...] = ()
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[CurveFigures, ...] = ()
 
 
 class Manifest(Document, frozen=True, kw_only=True):
-    """What a bundle holds.
+    """Contents of a bundle, and what was measured of it.
 
     Args:
         name: the bundle's; empty in bundles that do not tell.

@@ -6,9 +6,7 @@ from typing import ClassVar, Literal
 
 from runtime.benchmark.validity import Finding
 from runtime.files.document import Document, Part
-
-Interval = tuple[float, float]
-"""The ends of a 95 % interval."""
+from runtime.statistics import Interval
 
 
 class StepFigures(Part, frozen=True, kw_only=True):
@@ -54,7 +52,7 @@ class SideAccuracy(Part, frozen=True, kw_only=True):
 
 
 class SideIdentity(Part, frozen=True, kw_only=True):
-    """What was measured: one bundle in one precision on one engine.
+    """Identity of a side: one bundle in one precision on one engine.
 
     Args:
         label: its name in the report.
@@ -102,7 +100,7 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Settling(Part, frozen=True, kw_only=True):
-    """How long, and over how many frames at least, a side judges uncounted before its turn."""
+    """Time, and least number of frames, that a side judges uncounted before its turn."""
 
     seconds: float
     frames: int
@@ -119,7 +117,7 @@ class FrameFacts(Part, frozen=True, kw_only=True):
 
 
 class ScenarioFacts(Part, frozen=True, kw_only=True):
-    """How the times were taken.
+    """Scenario in which the times were taken.
 
     Args:
         frames: counted, per side.
@@ -216,7 +214,7 @@ class Environment(Part, frozen=True, kw_only=True):
     temperatures_c: Temperatures
 
 
-class LeftOut(Part, frozen=True, kw_only=True):
+class SkippedSide(Part, frozen=True, kw_only=True):
     """A side that could not be opened, and why."""
 
     label: str
@@ -247,5 +245,5 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     environment: Environment
     frames_needed: dict[str, int]
     sides: tuple[SideReport, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[SkippedSide, ...]
     order: tuple[tuple[int, ...], ...] = ()

@@ -1,4 +1,4 @@
-"""Which sides a benchmark has: every bundle in every precision on every engine."""
+"""Sides of a benchmark: every bundle in every precision on every engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.session.opening import AUTO, CPU, ENGINES, GPU, TENSORRT, installed
 
 @dataclass(frozen=True)
 class Plan:
-    """What a side will be, before a session is open.
+    """Plan of a side, before a session is open.
 
     Args:
         name: the bundle's name, made unique among the bundles of one benchmark.
@@ -31,7 +31,7 @@ class Plan:
 
     @property
     def label(self) -> str:
-        """How the report calls this side."""
+        """Return the name of this side in the report."""
         return f"{self.name} {self.precision} {self.engine}"
 
     @property
@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def shipped(self) -> Precision:
-        """What the bundle says of the file that is measured."""
+        """Return the bundle's entry for the measured file."""
         return self.bundle.precisions_for(self.engine)[self.precision]
 
 
@@ -63,7 +63,7 @@ def plan_sides(
         InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
     """
     if not bundles:
-        raise InputError("no bundle was named", hint="give one: edgecl bench NAME.edgecl")
+        raise InputError("no bundle given", hint="pass one: edgecl bench NAME.edgecl")
     chosen = _engines(engines, device)
     loaded = [load_bundle(path) for path in bundles]
     return [
@@ -88,7 +88,7 @@ def _pairs(
             bundle.onnx_path(precision, target=engines[0])
         pairs += [(precision, engine) for engine in running]
     if not pairs:
-        gpu_precisions(bundle)  # says that it holds nothing for TensorRT
+        gpu_precisions(bundle)  # raises if it has nothing for TensorRT
     return pairs
 
 
@@ -96,12 +96,12 @@ def _engines(engines: Sequence[str], device: str) -> tuple[str, ...]:
     for engine in engines:
         if engine not in (*ENGINES, TENSORRT):
             raise InputError(
-                f"there is no engine {engine!r}",
-                hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+                f"unknown engine {engine!r}",
+                hint=f"choose from {', '.join((*ENGINES, TENSORRT))}",
             )
         if engine != TENSORRT and engine not in installed_engines():
             raise InputError(
-                f"the engine {engine} is not installed",
+                f"engine {engine} is not installed",
                 hint=f"install it: {ENGINES[engine].install}",
             )
         device_for(device, engine)

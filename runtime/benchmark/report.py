@@ -1,4 +1,4 @@
-"""From raw times to the latency report: its JSON is a stable format with a schema version."""
+"""Latency report from raw times: its JSON is a stable format with a schema version."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from runtime.benchmark.document import (
     Frequencies,
     GpuFacts,
     LatencyReport,
-    LeftOut,
     Load,
     Ratio,
     ScenarioFacts,
     SideIdentity,
     SideReport,
+    SkippedSide,
     StepFigures,
     Temperatures,
 )
@@ -56,7 +56,7 @@ PACKAGES = ("edgecl", "numpy", "opencv-python", "onnxruntime", "openvino", "tens
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, before anything is computed from it.
+    """Measurements, before anything is computed from them.
 
     Args:
         sides: `Side.describe()` of each.
@@ -76,7 +76,7 @@ class Measurement:
     after: Activity
     wall_s: float
     threads: int
-    left_out: Sequence[LeftOut] = field(default_factory=list)
+    left_out: Sequence[SkippedSide] = field(default_factory=list)
 
 
 def build_report(measured: Measurement, *, scenario: ScenarioFacts) -> LatencyReport:
@@ -159,7 +159,7 @@ def read_report(path: Path) -> LatencyReport:
         InputError: no such file, no latency report, or one of a newer schema.
     """
     if not path.exists():
-        raise InputError(f"there is no latency report {path}", hint="make one with 'edgecl bench'")
+        raise InputError(f"no latency report found at {path}", hint="make one with 'edgecl bench'")
     return read_document(path, LatencyReport)
 
 

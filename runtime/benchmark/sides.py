@@ -15,7 +15,7 @@ from runtime.session.opening import EngineFor, open_session
 from runtime.stream.verdict import decide
 
 TOTAL = "total"
-"""From the frame at hand to the decision; more than the sum of the steps by what lies between."""
+"""Time from the frame to the decision; more than the sum of the steps by the gaps between."""
 
 UNSURE_BELOW = 0.5
 """Confidence below which a verdict is `unsure`; its value does not change what deciding costs."""

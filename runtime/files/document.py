@@ -123,7 +123,7 @@ def parse_document(value: Any, kind: type[D], *, where: str) -> D:
             another type.
     """
     if not isinstance(value, dict):
-        raise InputError(f"{where} is not {kind.WHAT}: it is no JSON object", hint=kind.REMEDY)
+        raise InputError(f"{where} is not {kind.WHAT}: it is not a JSON object", hint=kind.REMEDY)
     if kind.UNNUMBERED:
         value = {"schema": 1, **value}
     schema = value.get("schema")
@@ -131,7 +131,8 @@ def parse_document(value: Any, kind: type[D], *, where: str) -> D:
         raise InputError(f"{where} is not {kind.WHAT}: its schema has no number", hint=kind.REMEDY)
     if schema > kind.NEWEST:
         raise InputError(
-            f"{where} has schema {schema} of {kind.WHAT}, this edgecl reads up to {kind.NEWEST}",
+            f"{where} has schema {schema}, but this edgecl reads {kind.WHAT} up to schema "
+            f"{kind.NEWEST}",
             hint="update edgecl on this machine",
         )
     try:
@@ -142,11 +143,11 @@ def parse_document(value: Any, kind: type[D], *, where: str) -> D:
 
 def malformed(where: str, problem: str, kind: type[Document]) -> InputError:
     """The error for a document that parses, and that edgecl would not have written."""
-    return InputError(f"{where} is not of the form that edgecl writes: {problem}", hint=kind.REMEDY)
+    return InputError(f"{where} is malformed: {problem}", hint=kind.REMEDY)
 
 
 def _problem(text: str) -> str:
-    """What is wrong at which key, from the text of a validation."""
+    """Return what is wrong at which key, from the text of a validation."""
     missing = _MISSING.search(text)
     if missing:
         name, place = missing.groups()

@@ -73,7 +73,7 @@ def look_at_driver(library: str = "libcuda.so.1") -> bool:
         call("cuInit", 0)
         call("cuDeviceGetCount", ctypes.byref(count))
         if not count.value:
-            raise RuntimeError("the driver knows no GPU")
+            raise RuntimeError("the driver reports no GPU")
         call("cuDeviceGet", ctypes.byref(device), 0)
         name = ctypes.create_string_buffer(128)
         call("cuDeviceGetName", name, len(name), device)

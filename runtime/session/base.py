@@ -1,4 +1,4 @@
-"""What every engine's session offers."""
+"""Interface of every engine's session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model answers for N images.
+    """Outputs of a model for N images.
 
     Args:
         probabilities: float32, N×C, each row sums to one.
@@ -28,7 +28,7 @@ class Outputs:
     embedding: NDArray[np.float32]
 
 
-Own = TypeVar("Own", bound="Session")
+_Own = TypeVar("_Own", bound="Session")
 
 
 class Session(ABC):
@@ -65,7 +65,7 @@ class Session(ABC):
         height, width = self.contract.input.shape
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (1, height, width):
             raise InputError(
-                f"the model takes uint8 N×1×{height}×{width}, it was given {batch.dtype} "
+                f"the model takes uint8 N×1×{height}×{width}, but got {batch.dtype} "
                 f"{'×'.join(map(str, batch.shape))}",
                 hint="prepare frames with runtime.image.preprocess.Preprocessor",
             )
@@ -88,7 +88,7 @@ class Session(ABC):
             self.infer(batch)
 
     def describe(self) -> str:
-        """One line: precision, engine, version and device."""
+        """Describe the session on one line: precision, engine, version and device."""
         return f"{self.precision} on {self.engine} {self.version}, {self.device}"
 
     @abstractmethod
@@ -97,7 +97,7 @@ class Session(ABC):
     def close(self) -> None:  # noqa: B027 - not every engine holds something
         """Free what the engine holds. A closed session cannot be used again."""
 
-    def __enter__(self: Own) -> Own:
+    def __enter__(self: _Own) -> _Own:
         return self
 
     def __exit__(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import SessionLostError
+from runtime.progress import Say
 from runtime.session.base import Outputs, Session
 
 
@@ -25,9 +25,9 @@ class FallbackSession(Session):
         report: given one line when it turns over.
     """
 
-    def __init__(self, first: Session, second: Session, report: Callable[[str], None]) -> None:
+    def __init__(self, first: Session, second: Session, report: Say) -> None:
         if first.contract != second.contract:
-            raise ValueError("both sessions must be of one model")
+            raise ValueError("both sessions must run the same model")
         self.contract = first.contract
         self.active = first
         self._first = first
@@ -70,4 +70,4 @@ class FallbackSession(Session):
         if self.active is self._second:
             raise error
         self.active = self._second
-        self._report(f"{error.problem}; from here on {self._second.describe()}")
+        self._report(f"{error.problem}; continuing with {self._second.describe()}")

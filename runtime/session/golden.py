@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GOLDEN = "golden.npz"
 LARGEST_CHANGE = 0.25
-"""Of a probability. What ships changes none of these by more than `CLOSE` where it is exported."""
+"""Tolerance of a probability. What ships changes none by more than `CLOSE` where it is exported."""
 CLOSE = 0.1
 
 IMAGES, PROBABILITIES = "images", "probabilities"
@@ -64,7 +64,10 @@ def read_golden(bundle: Bundle) -> GoldenImages | None:
     for name, (shape, dtype) in expected.items():
         array = getattr(golden, name)
         if not count or array.shape != shape or array.dtype != dtype:
-            raise _unfit(bundle, f"holds {name} {array.dtype} {array.shape}, not of this model")
+            raise _unfit(
+                bundle,
+                f"contains {name} {array.dtype} {array.shape}, which do not belong to this model",
+            )
     return golden
 
 
@@ -88,18 +91,17 @@ def require_same_answers(session: Session, golden: GoldenImages | None) -> None:
     if golden is None:
         return
     where = f"{session.precision} in {session.engine} {session.version} on {session.device}"
-    hint = "take another --precision or --engine, or update the engine"
+    hint = "use another --precision or --engine, or update the engine"
     try:
         found = changes(session, golden)
     except FrameError as error:
-        raise InputError(
-            f"{where} does not answer the golden images: {error}", hint=hint
-        ) from error
+        raise InputError(f"{where} fails on the golden images: {error}", hint=hint) from error
     wrong = found > LARGEST_CHANGE
     if wrong.any():
         raise InputError(
-            f"{where} answers otherwise than the model that was exported: {wrong.sum()} of "
-            f"{len(wrong)} golden images, by up to {found.max():.2f} of a probability",
+            f"{where} gives different results from the exported model: {wrong.sum()} of "
+            f"{len(wrong)} golden images differ, by up to {found.max():.2f} in a "
+            "probability",
             hint=hint,
         )
 

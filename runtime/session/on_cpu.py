@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from runtime.artifact.bundle import PRECISIONS, Bundle, load_bundle
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
+from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
 
@@ -75,7 +76,7 @@ def open_on_cpu(
     precision: str,
     engine: str,
     threads: int | None,
-    report: Callable[[str], None] = lambda line: None,
+    report: Say = lambda line: None,
 ) -> list[Session]:
     """Open every precision in every engine that comes into question.
 
@@ -93,14 +94,14 @@ def open_on_cpu(
     if not (isinstance(source, Bundle) or Path(source).suffix == ".onnx"):
         source = load_bundle(Path(source))
     golden = read_golden(source) if isinstance(source, Bundle) else None
-    refused: list[InputError] = []
+    refused: list[EdgeclError] = []
     kept: list[Session] = []
     with ExitStack() as stack:
         for label, name, path in _files(source, precision, _engines(engine)):
             session = _open_warm(name, path, precision=label, threads=count)
             try:
                 answering(session, golden)
-            except InputError as error:
+            except EdgeclError as error:
                 refused.append(error)
                 continue
             stack.callback(session.close)
@@ -108,7 +109,7 @@ def open_on_cpu(
         if refused and not kept:
             raise refused[0]
         for refusal in refused:
-            report(f"left out: {refusal.problem}")
+            report(f"skipped: {refusal.problem}")
         stack.pop_all()
     return kept
 
@@ -122,7 +123,7 @@ def _files(
         if path.is_file() and path.suffix == ".onnx":
             label = _precision_of(path) if precision == AUTO else precision
             return [(label, engine, path) for engine in engines]
-        raise InputError(f"there is no model {path}", hint="make one with 'edgecl export'")
+        raise InputError(f"no model found at {path}", hint="make one with 'edgecl export'")
     held = {engine: source.precisions_for(engine) for engine in engines}
     if precision != AUTO and not any(precision in found for found in held.values()):
         source.onnx_path(precision, target=engines[0])  # says why not
@@ -143,7 +144,7 @@ def _engines(engine: str) -> tuple[str, ...]:
         return installed_engines()
     if engine not in installed_engines():
         raise InputError(
-            f"the engine {engine} is not installed", hint=f"install it: {ENGINES[engine].install}"
+            f"engine {engine} is not installed", hint=f"install it: {ENGINES[engine].install}"
         )
     return (engine,)
 

@@ -1,4 +1,4 @@
-"""Which device a model is opened on, and opening it on the GPU."""
+"""Choice of the device for a model, and opening it on the GPU."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from runtime.artifact.bundle import Bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.gpu.probe import has_device, probe_gpu
+from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
 
@@ -21,9 +22,6 @@ TENSORRT = "tensorrt"
 
 EngineFor = Callable[[Bundle, str], Path]
 """Gives the engine file of a bundle in a precision, built where there was none that fits."""
-
-Report = Callable[[str], None]
-"""Given one line for people."""
 
 
 def device_for(device: str, engine: str) -> str:
@@ -37,34 +35,32 @@ def device_for(device: str, engine: str) -> str:
         InputError: no such device, or one on which that engine does not run.
     """
     if device not in DEVICES:
-        raise InputError(
-            f"there is no device {device!r}", hint=f"choose among {', '.join(DEVICES)}"
-        )
+        raise InputError(f"unknown device {device!r}", hint=f"choose from {', '.join(DEVICES)}")
     if engine == AUTO:
         return device
     own = GPU if engine == TENSORRT else CPU
     if device not in (AUTO, own):
         raise InputError(
-            f"the engine {engine} does not run on the {device}",
-            hint=f"leave out --engine, or take --device {own}",
+            f"engine {engine} does not run on the {device}",
+            hint=f"omit --engine, or use --device {own}",
         )
     return own
 
 
 def why_no_gpu() -> InputError | None:
-    """What stands between this machine and TensorRT; None where nothing does.
+    """Return the error that keeps TensorRT from working here; None where nothing does.
 
     Where there is no NVIDIA device, which its files tell, nothing else is looked at.
     """
     if not has_device():
         return InputError(
-            "there is no NVIDIA device here", hint="take --device cpu, or see 'edgecl doctor'"
+            "no NVIDIA device found", hint="use --device cpu, or run 'edgecl doctor' for details"
         )
     problems = probe_gpu().problems
     if not problems:
         return None
     first = problems[0]
-    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows the rest")
+    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows details")
 
 
 def is_engine(source: str | Path | Bundle) -> bool:
@@ -78,21 +74,21 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
     FP32 is only where it was named, or is all that there is: it was never the faster one.
 
     Raises:
-        InputError: the bundle holds nothing for TensorRT, or not that precision.
+        InputError: the bundle has nothing for TensorRT, or not that precision.
     """
     if precision != AUTO:
         bundle.onnx_path(precision, target="tensorrt")  # refuses what is not there, by name
         return (precision,)
     if not bundle.tensorrt:
         raise InputError(
-            f"{bundle.path} holds nothing for TensorRT", hint="export it again with this version"
+            f"{bundle.path} has no precision for TensorRT", hint="export it again with this version"
         )
     names = tuple(bundle.tensorrt)
     return tuple(name for name in names if name != "fp32") or names
 
 
 def open_on_gpu(
-    bundle: Bundle, precision: str, engine_for: EngineFor | None, report: Report
+    bundle: Bundle, precision: str, engine_for: EngineFor | None, report: Say
 ) -> list[Session]:
     """Open a bundle in TensorRT, in each precision that comes into question.
 
@@ -106,21 +102,21 @@ def open_on_gpu(
     """
     if engine_for is None:
         raise InputError(
-            f"nobody is here to build an engine of {bundle.path}",
-            hint="use 'edgecl run', or open a built .engine file",
+            f"no engine is built for {bundle.path}",
+            hint="build one with 'edgecl run', or open a built .engine file",
         )
     names = gpu_precisions(bundle, precision)
     golden = read_golden(bundle)
-    refused: list[InputError] = []
+    refused: list[EdgeclError] = []
     sessions: list[Session] = []
     with ExitStack() as stack:
         for name in names:
             try:
                 session = answering(open_engine(engine_for(bundle, name), name), golden)
-            except InputError as error:
+            except EdgeclError as error:
                 refused.append(error)
                 if len(names) > 1:
-                    report(f"{name} is left out: {error.problem}")
+                    report(f"{name} is skipped: {error.problem}")
                 continue
             stack.callback(session.close)
             sessions.append(session)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from runtime.artifact.bundle import Bundle, load_bundle
-from runtime.errors import FrameError, InputError
+from runtime.errors import EdgeclError, FrameError, InputError
+from runtime.progress import Say
 from runtime.session.base import Session
 from runtime.session.fallback import FallbackSession
 from runtime.session.on_cpu import AUTO, ENGINES, default_threads, installed_engines, open_on_cpu
@@ -21,7 +22,6 @@ from runtime.session.on_gpu import (
     GPU,
     TENSORRT,
     EngineFor,
-    Report,
     device_for,
     is_engine,
     open_engine,
@@ -38,7 +38,6 @@ __all__ = [
     "TENSORRT",
     "Candidate",
     "EngineFor",
-    "Report",
     "default_threads",
     "installed_engines",
     "open_fastest",
@@ -46,7 +45,7 @@ __all__ = [
 ]
 
 PROBE_SECONDS = 0.4
-"""How long each candidate runs, at most, when the fastest is looked for."""
+"""Maximum run time of each candidate when the fastest is looked for, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def open_session(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
-    report: Report = lambda line: None,
+    report: Say = lambda line: None,
 ) -> Session:
     """Open a model.
 
@@ -108,7 +107,7 @@ def open_fastest(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
-    report: Report = lambda line: None,
+    report: Say = lambda line: None,
 ) -> tuple[Session, Sequence[Candidate]]:
     """The same as `open_session`, with the table of what was measured to choose.
 
@@ -129,17 +128,17 @@ def open_fastest(
         if absent is not None:
             raise absent
         session, table = _fastest(open_on_gpu(source, precision, engine_for, report))
-    except InputError as error:
+    except EdgeclError as error:
         if device == GPU:
             raise InputError(f"--device gpu: {error.problem}", hint=error.hint) from error
-        report(f"inference on the processor: {error.problem}")
+        report(f"running inference on the CPU: {error.problem}")
         return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
     if device == GPU:
         return session, table
     try:
         second = _behind(source, session.precision, precision, threads, report)
-    except InputError as error:
-        report(f"nothing stands behind the GPU: {error.problem}")
+    except EdgeclError as error:
+        report(f"no CPU fallback for the GPU: {error.problem}")
         return session, table
     except BaseException:
         session.close()
@@ -148,7 +147,7 @@ def open_fastest(
 
 
 def _behind(
-    source: Bundle, precision: str, asked: str, threads: int | None, report: Report
+    source: Bundle, precision: str, asked: str, threads: int | None, report: Say
 ) -> Session:
     """The session on the processor for when the GPU is gone: the same precision if it can be.
 
@@ -158,10 +157,10 @@ def _behind(
     first = precision if precision in source.precisions else AUTO
     try:
         return _fastest(open_on_cpu(source, first, AUTO, threads, report))[0]
-    except InputError as error:
+    except EdgeclError as error:
         if asked != AUTO or first == AUTO:
             raise
-        report(f"behind the GPU {first} is left out: {error.problem}")
+        report(f"no CPU fallback in {first}: {error.problem}")
     return _fastest(open_on_cpu(source, AUTO, AUTO, threads, report))[0]
 
 
@@ -173,8 +172,8 @@ def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bu
         return load_bundle(Path(source))
     if device == GPU:
         raise InputError(
-            f"--device gpu: engines are built from bundles, {source} is a lone file",
-            hint="give the bundle, or a built .engine file",
+            f"--device gpu: engines are built from bundles, but {source} is a single file",
+            hint="pass the bundle, or a built .engine file",
         )
     return source
 
@@ -190,7 +189,7 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
             medians = _probe(sessions)
         except FrameError as error:
             raise InputError(
-                f"the model does not run: {error}", hint="look at 'edgecl doctor'"
+                f"the model cannot run: {error}", hint="run 'edgecl doctor' for details"
             ) from error
         stack.pop_all()
     table = sorted(
@@ -210,8 +209,8 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
 def _require_engine(engine: str) -> None:
     if engine not in (AUTO, TENSORRT, *ENGINES):
         raise InputError(
-            f"there is no engine {engine!r}",
-            hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
+            f"unknown engine {engine!r}",
+            hint=f"choose from {', '.join((*ENGINES, TENSORRT))}",
         )
 
 

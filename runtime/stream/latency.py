@@ -37,7 +37,7 @@ class StepTimes(Part, frozen=True, kw_only=True):
     max_ms: float
 
 
-class Histogram:
+class LatencyHistogram:
     """Counts of durations in logarithmic buckets.
 
     Percentiles are within 0.4 % of the value in the raw data; minimum, maximum, mean and count
@@ -68,9 +68,9 @@ class Histogram:
         self.total += value
         self.last = value
 
-    def copy(self) -> Histogram:
+    def copy(self) -> LatencyHistogram:
         """A snapshot that later records do not change."""
-        other = Histogram()
+        other = LatencyHistogram()
         other._counts = self._counts[:]
         for name in ("count", "total", "minimum", "maximum", "last"):
             setattr(other, name, getattr(self, name))
@@ -85,7 +85,7 @@ class Histogram:
         return self.percentiles([share])[0]
 
     def percentiles(self, shares: list[float]) -> list[float]:
-        """Several of them in one pass over the buckets; 0 where nothing was recorded."""
+        """Return several quantiles in one pass over the buckets; 0 where nothing was recorded."""
         if self.count == 0:
             return [0.0 for _ in shares]
         counts: NDArray[np.uint64] = np.frombuffer(self._counts, np.uint64)

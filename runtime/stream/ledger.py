@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime.stream.budget import STEPS
-from runtime.stream.latency import Histogram
+from runtime.stream.latency import LatencyHistogram
 from runtime.stream.verdict import Status, Verdict
 
 
@@ -36,7 +36,7 @@ class Snapshot:
     misses: int
     misses_by_step: Mapping[str, int]
     statuses: Mapping[str, int]
-    histograms: Mapping[str, Histogram]
+    histograms: Mapping[str, LatencyHistogram]
     known: int
     right: int
     last: Verdict | None
@@ -67,7 +67,7 @@ class Ledger:
         self._misses = self._known = self._right = 0
         self._misses_by_step: dict[str, int] = {}
         self._statuses = {status.value: 0 for status in Status}
-        self._histograms: dict[str, Histogram] = {}
+        self._histograms: dict[str, LatencyHistogram] = {}
         self._last: Verdict | None = None
 
     def accept(self) -> bool:
@@ -140,7 +140,7 @@ class Ledger:
         for step, duration in steps.items():
             histogram = self._histograms.get(step)
             if histogram is None:
-                histogram = self._histograms[step] = Histogram()
+                histogram = self._histograms[step] = LatencyHistogram()
             histogram.record(duration)
         for step in exceeded:
             self._misses_by_step[step] = self._misses_by_step.get(step, 0) + 1

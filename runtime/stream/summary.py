@@ -1,4 +1,4 @@
-"""summary.json: how a stream went, also what `edgecl run --json` prints."""
+"""summary.json: the account of a stream, also what `edgecl run --json` prints."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from runtime.session import Candidate, Session
 from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Settings
-from runtime.stream.sinks import JsonLinesSink
+from runtime.stream.sinks import JsonLinesSink, Sink
 
 FILE = "summary.json"
 
 
-class Accuracy(Part, frozen=True, kw_only=True):
+class StreamAccuracy(Part, frozen=True, kw_only=True):
     """Labels against those that the camera knew.
 
     Args:
@@ -34,7 +34,7 @@ class Accuracy(Part, frozen=True, kw_only=True):
     share: float
 
 
-class Measured(Part, frozen=True, kw_only=True):
+class TriedCandidate(Part, frozen=True, kw_only=True):
     """A precision on an engine that was tried, and its median time in ms."""
 
     precision: str
@@ -43,7 +43,7 @@ class Measured(Part, frozen=True, kw_only=True):
 
 
 class VerdictFile(Part, frozen=True, kw_only=True):
-    """Where the verdicts went.
+    """File of the verdicts.
 
     Args:
         file: path.
@@ -58,8 +58,16 @@ class VerdictFile(Part, frozen=True, kw_only=True):
     problem: str | None
 
 
+class SinkAccount(Part, frozen=True, kw_only=True):
+    """A further sink: verdicts that it could not deliver, and what went wrong last."""
+
+    name: str
+    lost: int
+    problem: str | None
+
+
 class StreamSummary(Document, frozen=True, kw_only=True):
-    """How a stream went.
+    """Summary of a stream.
 
     Args:
         captured: frames that the camera delivered.
@@ -90,6 +98,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         camera_outages: lines about the camera's outages, the middle ones left out.
         camera_outage_lines: how many there were in all.
         verdicts: the file of verdicts.
+        sinks: where else they went.
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
@@ -105,7 +114,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     miss_share: float
     misses_by_step: dict[str, int]
     statuses: dict[str, int]
-    accuracy: Accuracy | None
+    accuracy: StreamAccuracy | None
     steps: dict[str, StepTimes]
     budget_ms: dict[str, float]
     unsure_below: float
@@ -120,18 +129,19 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     engine: str
     engine_version: str
     device: str
-    candidates: tuple[Measured, ...]
+    candidates: tuple[TriedCandidate, ...]
     interrupted: bool
     error: str | None
     notes: tuple[str, ...]
     camera_outages: tuple[str, ...]
     camera_outage_lines: int
     verdicts: VerdictFile
+    sinks: tuple[SinkAccount, ...] = ()
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a stream ended.
+class StreamEnd:
+    """Outcome of a stream.
 
     Args:
         snapshot: the accounts.
@@ -151,13 +161,14 @@ class Ending:
 
 
 def summarise(
-    ending: Ending,
+    end: StreamEnd,
     *,
     model: Path,
     camera: Camera,
     session: Session,
     settings: Settings,
     sink: JsonLinesSink,
+    more_sinks: Sequence[Sink] = (),
     candidates: Sequence[Candidate] = (),
     outages: Outages | None = None,
     remarks: Sequence[str] = (),
@@ -169,7 +180,7 @@ def summarise(
         candidates: what was tried before the session was opened.
         remarks: what was said before the stream began.
     """
-    snapshot, budget = ending.snapshot, settings.rules.budget
+    snapshot, budget = end.snapshot, settings.rules.budget
     outages = outages or Outages()
     answered = snapshot.judged + snapshot.faulty
     return StreamSummary(
@@ -187,9 +198,9 @@ def summarise(
         budget_ms=budget.to_json(),
         unsure_below=settings.rules.unsure_below,
         policy="every-frame" if settings.every_frame else "latest",
-        seconds=ending.seconds,
-        frames_per_second=answered / ending.seconds if ending.seconds else 0.0,
-        started=ending.started.isoformat(timespec="milliseconds"),
+        seconds=end.seconds,
+        frames_per_second=answered / end.seconds if end.seconds else 0.0,
+        started=end.started.isoformat(timespec="milliseconds"),
         camera=camera.name,
         model=str(model),
         labels=tuple(session.contract.labels),
@@ -198,12 +209,14 @@ def summarise(
         engine_version=session.version,
         device=session.device,
         candidates=tuple(
-            Measured(precision=tried.precision, engine=tried.engine, median_ms=tried.median_ms)
+            TriedCandidate(
+                precision=tried.precision, engine=tried.engine, median_ms=tried.median_ms
+            )
             for tried in candidates
         ),
-        interrupted=ending.interrupted,
-        error=None if ending.failure is None else str(ending.failure),
-        notes=(*remarks, *ending.notes),
+        interrupted=end.interrupted,
+        error=None if end.failure is None else str(end.failure),
+        notes=(*remarks, *end.notes),
         camera_outages=tuple(outages.lines),
         camera_outage_lines=outages.count,
         verdicts=VerdictFile(
@@ -212,9 +225,13 @@ def summarise(
             lost=sink.lost,
             problem=sink.problem or None,
         ),
+        sinks=tuple(
+            SinkAccount(name=other.name, lost=other.lost, problem=other.problem or None)
+            for other in more_sinks
+        ),
     )
 
 
-def accuracy_of(right: int, known: int) -> Accuracy | None:
+def accuracy_of(right: int, known: int) -> StreamAccuracy | None:
     """Return the share of right labels; None where no label was known."""
-    return Accuracy(right=right, known=known, share=right / known) if known else None
+    return StreamAccuracy(right=right, known=known, share=right / known) if known else None

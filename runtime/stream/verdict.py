@@ -1,4 +1,4 @@
-"""What is said about a frame, and the rule that says it."""
+"""Verdict on a frame, and the rule that gives it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.files.document import Document, read_lines
 
 
 class Status(str, Enum):
-    """What a machine beside the line acts on. All but `PASS` mean: do not let the part go."""
+    """Verdict that the line acts on. All but `PASS` mean: do not let the part go."""
 
     # As StrEnum does, which Python 3.10 has not: its text is its value.
     __str__ = str.__str__
@@ -31,7 +31,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the model's answer means.
+    """Decision from the model's output.
 
     Args:
         label: the most probable label; empty where there is no usable answer.
@@ -134,10 +134,10 @@ def decide(
     if probabilities.shape != (len(contract.labels),):
         return Decision(
             Status.FAULT,
-            reason=f"the model gave {probabilities.shape} for {len(contract.labels)} labels",
+            reason=f"the model returned {probabilities.shape} for {len(contract.labels)} labels",
         )
     if not np.isfinite(probabilities).all():
-        return Decision(Status.FAULT, reason="the model gave probabilities that are no numbers")
+        return Decision(Status.FAULT, reason="the model returned NaN or infinite probabilities")
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     label = contract.labels[best]

@@ -112,8 +112,8 @@ def test_of_equal_images_the_first_is_taken(record):
 @pytest.mark.parametrize(
     ("files", "hashes", "message"),
     [
-        (FILES[:2], HASHES[:2], r"c\.png is not among the images at hand"),
-        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed since the recorded calibration"),
+        (FILES[:2], HASHES[:2], r"c\.png is not among the given images"),
+        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed after the recorded calibration"),
     ],
 )
 def test_a_image_that_is_gone_or_changed_is_named(record, files, hashes, message):
@@ -122,7 +122,7 @@ def test_a_image_that_is_gone_or_changed_is_named(record, files, hashes, message
 
 
 def test_a_bundle_without_int8_has_no_record(make_bundle):
-    with pytest.raises(InputError, match="holds no INT8"):
+    with pytest.raises(InputError, match="has no INT8 precision"):
         record_of_bundle(make_bundle())
 
 

@@ -11,10 +11,10 @@ from runtime.benchmark.document import LatencyReport, SideAccuracy, SideReport
 from runtime.benchmark.validity import Finding
 
 WIDE_TERMINAL = 112
-"""Columns from which on every figure is shown."""
+"""Width from which on every column is shown."""
 
-_COLUMNS = ("p50", "p90", "p99", "p99.9", "ratio", "95 % of it", "accuracy", "MB")
-_ONLY_WIDE = frozenset({"p90", "95 % of it", "MB"})
+_COLUMNS = ("p50", "p90", "p99", "p99.9", "ratio", "95 % interval", "accuracy", "MB")
+_ONLY_WIDE = frozenset({"p90", "95 % interval", "MB"})
 
 
 def print_summary(report: LatencyReport, console: Console | None = None) -> None:
@@ -53,7 +53,7 @@ def _cells(side: SideReport) -> dict[str, str]:
 
 
 def finding_lines(report: LatencyReport) -> list[str]:
-    """What the rules found, one line per rule, each with what to try next."""
+    """Return the findings of the rules, one line per rule, each with a hint."""
     lines = [_line(finding, "") for finding in report.findings]
     by_code: dict[str, list[tuple[str, Finding]]] = {}
     for side in report.sides:
@@ -62,7 +62,7 @@ def finding_lines(report: LatencyReport) -> list[str]:
     for (label, finding), *others in by_code.values():
         also = f" and {len(others)} more like it" if others else ""
         lines.append(_line(finding, f"{label}{also}: "))
-    lines += [f"left out: {entry.label} ({entry.reason})" for entry in report.left_out]
+    lines += [f"skipped: {entry.label} ({entry.reason})" for entry in report.left_out]
     return lines
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from edgecl.learning.config import TrainConfig
     from edgecl.learning.run.documents import RunResult
-    from edgecl.learning.run.preparation import Report
     from runtime.benchmark.document import LatencyReport
+    from runtime.progress import StageProgress
     from runtime.stream.summary import StreamSummary
 
 ENCODERS = ("convnet", "shufflenet")
@@ -46,7 +46,7 @@ MARKER = ".edgecl-demo"
 
 @dataclass(frozen=True)
 class Trained:
-    """What the demo has of one encoder."""
+    """Results of one encoder in the demo."""
 
     run: Path
     bundle: Path
@@ -54,23 +54,29 @@ class Trained:
     refused: Sequence[str]
 
 
-@click.command("demo", cls=Verb, short_help="The main job once, end to end.")
-@click.option("--data", type=FOLDER, help="Labelled images in place of the drawn surfaces.")
+@click.command(
+    "demo", cls=Verb, short_help="Train, export, run and bench end to end on built-in surfaces."
+)
 @click.option(
-    "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."
+    "--data", type=FOLDER, help="Labelled images to use instead of the built-in surfaces."
+)
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV of overlap groups for --data.",
 )
 @click.option(
     "--out",
     type=FOLDER,
     default=Path("demo"),
     show_default=True,
-    help="Folder for all that is made; an older demo in it is replaced.",
+    help="Output folder; an earlier demo in it is replaced.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> None:
     """Pretrain, fine-tune and export ConvNet and ShuffleNet, judge a moving strip, and bench both.
 
-    Without --data it draws metal surfaces with six kinds of defect, and clean ones.
+    Without --data, use built-in drawn metal surfaces: six kinds of defect, and clean ones.
     """
     from runtime.files.output_folder import own_folder
 
@@ -89,8 +95,8 @@ def _go(
     from edgecl.learning.config import TrainConfig
 
     console = stderr_console()
-    what = str(data) if data else "drawn metal surfaces"
-    console.print(f"edgecl demo on {what}; everything goes to {out}/", markup=False)
+    what = str(data) if data else "built-in metal surfaces"
+    console.print(f"edgecl demo on {what}; output goes to {out}/", markup=False)
     trained: dict[str, Trained] = {}
     for number, encoder in enumerate(ENCODERS):
         console.print(f"{number + 1}/4  train and export {encoder}", markup=False)
@@ -124,7 +130,8 @@ def _prepare(out: Path) -> None:
     if any(out.iterdir()):
         if not (out / MARKER).exists():
             raise InputError(
-                f"{out} holds something else than an older demo", hint="name another --out"
+                f"{out} already exists and was not made by 'edgecl demo'",
+                hint="choose another --out",
             )
         with explained(out):
             # The folder itself is held, and the marker stays for whoever is broken off here.
@@ -136,7 +143,7 @@ def _prepare(out: Path) -> None:
     write_text(out / MARKER, "Made by 'edgecl demo', which replaces this folder.\n")
 
 
-def _train_and_export(config: TrainConfig, out: Path, report: Report) -> Trained:
+def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> Trained:
     from edgecl.exporting.job import ExportChoices, job_of_run
     from edgecl.learning.run.runner import train_run
     from edgecl.reporting.pages.export import render_export
@@ -163,7 +170,7 @@ def _stream(
     from msgspec.structs import replace
 
     from edgecl.cli.run.command import VERDICTS
-    from edgecl.cli.run.stream import Stream
+    from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
     from runtime.files.document import write_document
@@ -191,7 +198,7 @@ def _stream(
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
         settings = Settings(Rules(parse_budget(BUDGET)), every_frame=True, frames=FRAMES)
-        stream = Stream(
+        stream = InspectionStream(
             bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
         )
         console.print(stream.opening_line(), markup=False)
@@ -208,7 +215,7 @@ def _stream(
     return summary
 
 
-def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[LatencyReport, Path]:
+def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[LatencyReport, Path]:
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, write_report
 
@@ -222,7 +229,7 @@ def _bench(out: Path, bundles: list[Path], report: Report) -> tuple[LatencyRepor
 
 
 def _right_on_strip(verdicts: Path, truths: Sequence[str]) -> int:
-    """How many frames got the label of what the strip shows there."""
+    """Count the frames that got the label of what the strip shows there."""
     from runtime.stream.verdict import read_verdicts
 
     return sum(line.label == truths[line.frame] for line in read_verdicts(verdicts))
@@ -261,8 +268,8 @@ def _print_figures(
     click.echo(line)
     if data is None and summary.accuracy is not None:
         share = summary.accuracy.share
-        click.echo(f"  right on {share:.1%} of the frames of a strip it never saw")
-    click.echo(f"{seconds:.0f} s in all. Pages to look at:")
+        click.echo(f"  correct on {share:.1%} of the frames of an unseen strip")
+    click.echo(f"done in {seconds:.0f} s. Reports:")
     for made in trained.values():
         click.echo(f"  {made.run / 'report.html'}")
         click.echo(f"  {made.bundle / 'report.html'}")

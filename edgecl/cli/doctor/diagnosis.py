@@ -1,4 +1,4 @@
-"""What `edgecl doctor` finds: plain values, one section per purpose.
+"""Findings of `edgecl doctor`: plain values, one section per purpose.
 
 Nothing heavy is imported. torch's version is read from its metadata, and the GPU is looked at in a
 process of its own: without a driver TensorRT can take the whole process down.
@@ -47,7 +47,7 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         "pip install 'edgecl[train]'",
     ),
     "tensorboard": (
-        "Watching a training: edgecl train --tensorboard",
+        "Watching training: edgecl train --tensorboard",
         ("tensorboard",),
         "pip install 'edgecl[tensorboard]'",
     ),
@@ -57,7 +57,7 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         "pip install 'edgecl[sign]'",
     ),
     "openvino": (
-        "Faster inference on x86 processors",
+        "Faster inference on x86 CPUs",
         ("openvino",),
         "pip install 'edgecl[openvino]'",
     ),
@@ -145,7 +145,7 @@ def _machine_rows(
     usable = cpu["usable_cores"] or cpu["cores"]
     cores = f"{usable} cores"
     if cpu["cores"] and usable != cpu["cores"]:
-        cores += f" for this process, of {cpu['cores']}"
+        cores += f" available to this process, of {cpu['cores']}"
     has = [name for name, there in cpu["features"].items() if there]
     lacks = [name for name, there in cpu["features"].items() if not there]
     total, available = memory["total"], memory["available"]
@@ -157,12 +157,12 @@ def _machine_rows(
             "instructions",
             OK if has else NOTE,
             f"{', '.join(has) or 'none that matter here'}"
-            + (f" (not: {', '.join(lacks)})" if lacks else ""),
+            + (f" (missing: {', '.join(lacks)})" if lacks else ""),
         ),
         Row(
             "memory",
             OK if total else NOTE,
-            f"{_gib(total)}, {_gib(available)} available" if total and available else "not told",
+            f"{_gib(total)}, {_gib(available)} available" if total and available else "unknown",
         ),
         Row("disk", OK, f"{_gib(disk_free)} free here"),
     ]
@@ -171,7 +171,7 @@ def _machine_rows(
             Row(
                 "clock governor",
                 NOTE,
-                f"{cpu['governor']}: latencies vary with the load",
+                f"{cpu['governor']}: latency varies with load",
                 "sudo cpupower frequency-set -g performance",
             )
         )
@@ -185,7 +185,7 @@ def _camera_rows(cameras: Sequence[Mapping[str, str]]) -> list[Row]:
                 "video devices",
                 MISSING,
                 "none",
-                "plug one in, or try edgecl run --camera demo, or --camera FILE",
+                "plug one in, or try 'edgecl run --camera demo' or --camera FILE",
             )
         ]
     return [Row(camera["device"], OK, camera["name"] or "unnamed") for camera in cameras]

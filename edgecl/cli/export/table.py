@@ -1,4 +1,4 @@
-"""What came of an export, as tables in the terminal."""
+"""Tables in the terminal with the results of an export."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from export.gate.comparison import Comparison
-    from export.outcome import Outcome
+    from export.outcome import ExportOutcome
 
 LISTED = 8
 """Layers and escapes that are listed; the page has all."""
 
 
-def print_outcome(outcome: Outcome, out: Path) -> None:
+def print_outcome(outcome: ExportOutcome, out: Path) -> None:
     """Print the precisions, what escaped, and what else was measured."""
     console = Console(highlight=False)
     console.print(_precisions(outcome))
@@ -40,7 +40,7 @@ def print_outcome(outcome: Outcome, out: Path) -> None:
     click.echo(str(out))
 
 
-def _precisions(outcome: Outcome) -> Table:
+def _precisions(outcome: ExportOutcome) -> Table:
     table = _table(
         "\nprecision",
         (
@@ -74,8 +74,8 @@ def _losses(name: str, comparison: Comparison) -> list[str]:
     for entry in comparison.classes:
         if entry.lost or entry.escapes:
             lines.append(
-                f"  {name}, {entry.label}: recall {entry.reference} to {entry.candidate} of "
-                f"{entry.images}, {entry.escapes} escaped"
+                f"  {name}, {entry.label}: recall {entry.reference} to {entry.candidate} "
+                f"of {entry.images}, {entry.escapes} escaped"
             )
     return lines
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
@@ -25,14 +25,14 @@ ENGINES = "engines"
     "--verify-key",
     type=ANY_PATH,
     metavar="PUB",
-    help="Refuse the bundle unless the owner of this key signed it.",
+    help="Require a signature by this public key.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """Verify every file of BUNDLE and show its precisions, labels, input and origin.
 
-    Exits 2 where a file is missing or was changed after the export, and where the signature is
-    not that of --verify-key.
+    The exit code is 2 if a file is missing or was changed after export, or if the signature
+    does not match --verify-key.
     """
     from edgecl.cli.inspect.engine_list import engines_of
     from edgecl.cli.inspect.inspection import Inspection
@@ -48,7 +48,7 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
         engines_of(loaded),
     )
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        print_json(found.to_json())
     else:
         from edgecl.cli.inspect.view import print_inspection
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def engines_of(bundle: Bundle) -> list[dict[str, Any]]:
-    """Every engine of a bundle, newest first: what its sidecar says, `state` and `reason`.
+    """List a bundle's engines, newest first: sidecar fields, `state` and `reason`.
 
     `state` is `fits`, `stale`, `damaged`, or `unknown` where this machine has no TensorRT or GPU
     to hold it against. The GPU is asked only if there are engines that say what they are for.
@@ -64,7 +64,7 @@ def _state(
 
     held = bundle.tensorrt.get(engine.precision)
     if held is None:
-        return "stale", f"the bundle holds no {engine.precision} for TensorRT"
+        return "stale", f"the bundle has no {engine.precision} for TensorRT"
     if target is None:
         return "unknown", absent
     digest = bundle.manifest.files[held.file].sha256

@@ -1,4 +1,4 @@
-"""What `edgecl inspect` found."""
+"""Findings of `edgecl inspect`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Inspection:
         return self.manifest.name or self.bundle.stem
 
     def to_json(self) -> dict[str, Any]:
-        """What `--json` prints: the manifest, its contract spread out, and the rest."""
+        """Return what `--json` prints: the manifest, its contract spread out, and the rest."""
         manifest = plain(self.manifest)
         contract = manifest.pop("contract")
         return {

@@ -1,4 +1,4 @@
-"""What `edgecl inspect` prints for people."""
+"""Output of `edgecl inspect` for people."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ def print_inspection(found: Inspection) -> None:
         console.print(_plain(_engine(engine)))
     if found.engines and found.signature["state"] != "none":
         console.print(
-            "no signature covers engines: run --verify-key takes only those that this machine "
-            "built itself"
+            "engines are not signed: 'run --verify-key' uses only engines built on this machine"
         )
     for name in found.unnamed:
-        console.print(_plain(f"not in the manifest, so no hash covers it: {name}"))
+        console.print(_plain(f"not in the manifest, so not verified: {name}"))
 
 
 def _lines(found: Inspection) -> list[str]:
@@ -43,29 +42,29 @@ def _lines(found: Inspection) -> list[str]:
     contract, files, rewrites = manifest.contract, manifest.files, manifest.rewrites
     size = contract.input
     lines = [
-        f"{found.bundle}: {len(files)} file{'s' * (len(files) != 1)}, every hash verified",
+        f"{found.bundle}: {len(files)} file{'s' * (len(files) != 1)}, all hashes verified",
         f"made {manifest.created or 'at an unknown time'} by edgecl "
         f"{manifest.edgecl_version or 'of an unknown version'}{_origin(manifest.origin)}",
         f"signature: {_signature(found.signature)}",
-        f"input {size.height}x{size.width} gray uint8, resized by {size.interpolation}"
-        f"{_depth(size.bits)}",
+        f"input {size.height}x{size.width} gray uint8, {size.interpolation} "
+        f"interpolation{_depth(size.bits)}",
         f"labels: {', '.join(contract.labels)}",
-        f"passing: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
+        f"pass labels: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
         _gate(manifest.gate),
         _calibration(manifest.calibration),
-        f"rewritten: {', '.join(rewrites)}" if rewrites else "",
+        f"rewrites: {', '.join(rewrites)}" if rewrites else "",
     ]
     return [line for line in lines if line]
 
 
 def _depth(bits: int | None) -> str:
-    return "" if bits is None else f"; 16-bit frames carry {bits} bits"
+    return "" if bits is None else f"; 16-bit frames use {bits} bits"
 
 
 def _signature(signature: Mapping[str, str | None]) -> str:
     return {
-        "verified": f"verified, made with the key {signature['key']}",
-        "unchecked": f"claims the key {signature['key']}; not checked without --verify-key",
+        "verified": f"verified, made with key {signature['key']}",
+        "unchecked": f"claims key {signature['key']}; not checked without --verify-key",
         "damaged": "damaged",
     }.get(str(signature["state"]), "none")
 
@@ -89,7 +88,7 @@ def _calibration(calibration: CalibrationFacts) -> str:
     if calibration.images is not None:
         how.append(f"{calibration.images} images")
     if calibration.kept:
-        how.append(f"left in floating point: {', '.join(calibration.kept)}")
+        how.append(f"kept in floating point: {', '.join(calibration.kept)}")
     return f"calibrated: {', '.join(how)}" if how else ""
 
 
@@ -120,7 +119,7 @@ def _table(shipped: Mapping[str, ArtefactFigures]) -> Table:
 
 
 def _escapes(measured: Measured) -> tuple[str, str]:
-    """How many, and the upper end of their rate's interval."""
+    """Return the number of escapes and the upper end of their rate's interval."""
     interval = measured.escape_interval
     if not interval:
         return "–", "–"
@@ -128,9 +127,9 @@ def _escapes(measured: Measured) -> tuple[str, str]:
 
 
 def _engine(engine: Mapping[str, Any]) -> str:
-    """One built engine: what it is for, and whether it is for here."""
+    """Describe one built engine, and whether it fits this machine."""
     if engine["state"] == "damaged":
-        return f"engine damaged: {engine['reason']}"
+        return f"damaged engine: {engine['reason']}"
     least, best, most = engine["batches"]
     batches = f", batches min {least}, opt {best}, max {most}" if most > 1 else ""
     verdict = {"fits": "fits this machine", "unknown": "not comparable"}.get(

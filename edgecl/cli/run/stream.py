@@ -15,14 +15,14 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.sinks import JsonLinesSink
-from runtime.stream.summary import Ending, StreamSummary, summarise
+from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.summary import StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
 
 
 @dataclass
-class Stream:
+class InspectionStream:
     """The parts of one `edgecl run`, and what is told about them."""
 
     model: Path
@@ -33,10 +33,12 @@ class Stream:
     sink: JsonLinesSink
     outages: Outages = field(default_factory=Outages)
     remarks: list[str] = field(default_factory=list)
+    more_sinks: Sequence[Sink] = ()
 
-    def run(self, console: Console) -> Ending:
+    def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frames are up, or somebody stops it."""
-        pipeline = Pipeline(self.camera, self.session, self.settings, [self.sink])
+        sinks = [self.sink, *self.more_sinks]
+        pipeline = Pipeline(self.camera, self.session, self.settings, sinks, own_process=True)
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
@@ -44,31 +46,33 @@ class Stream:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
             snapshot = pipeline.close()
-            self.sink.close()
-        return Ending(
+            for sink in sinks:
+                sink.close()
+        return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
 
     def opening_line(self) -> str:
-        """What was chosen, why, and what it will judge."""
+        """Describe the chosen session, the reason, and what it will judge."""
         line = f"{self.model.name}: {self.session.describe()}"
         if self.candidates:
             best, *others = self.candidates
             line += f", {best.median_ms:.2f} ms"
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
-        policy = "every frame" if self.settings.every_frame else "the newest frame"
+        policy = "every frame" if self.settings.every_frame else "the latest frame"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
-    def summary(self, ending: Ending) -> StreamSummary:
-        """What `--json` prints and summary.json holds."""
+    def summary(self, outcome: StreamEnd) -> StreamSummary:
+        """Return what `--json` prints and summary.json holds."""
         return summarise(
-            ending,
+            outcome,
             model=self.model,
             camera=self.camera,
             session=self.session,
             settings=self.settings,
             sink=self.sink,
+            more_sinks=self.more_sinks,
             candidates=self.candidates,
             outages=self.outages,
             remarks=self.remarks,

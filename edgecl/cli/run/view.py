@@ -116,7 +116,7 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         yield Text(f"budget misses {summary.budget_misses} ({summary.miss_share:.2%})")
     accuracy = summary.accuracy
     if accuracy:
-        yield Text(f"right {accuracy.right} of {accuracy.known} ({accuracy.share:.2%})")
+        yield Text(f"correct {accuracy.right} of {accuracy.known} ({accuracy.share:.2%})")
     verdicts = summary.verdicts
     line = f"{verdicts.written} verdicts in {verdicts.file}"
     if verdicts.lost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.train.choices import choice_options
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
 @choice_options
 @click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
 @click.option(
-    "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."
+    "--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished one."
 )
 @click.option(
     "--tensorboard",
     is_flag=True,
-    help="Log every epoch for TensorBoard into the run directory; a resumed run goes on with it.",
+    help="Write TensorBoard logs to the run directory; resumed runs keep doing so.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
@@ -49,10 +48,10 @@ def command(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Train an encoder on images and evaluate it on a test part held out.
+    """Train an encoder and evaluate it on a held-out test part.
 
-    Writes a run directory with the weights, a line of metrics per epoch, a row per tested
-    image, result.json and report.html.
+    Write a run directory with the weights, metrics per epoch, predictions per test image,
+    result.json and report.html.
     """
     from edgecl.learning.compute.ranks import joined
     from edgecl.learning.run import run_directory
@@ -86,7 +85,7 @@ def command(
         run = Path(ranks.by_first(lambda: str(ctx.with_resource(_place(config, out)))))
     log = ranks.by_all(lambda: open_log(run, asked_for=tensorboard) if ranks.first else None)
     if not config.data:
-        console.print("no --data given: training on the built-in drawn surfaces", markup=False)
+        console.print("no --data given: training on the built-in surfaces", markup=False)
     with reporting(console) as report:
         if config.pretrain_only:
             facts = pretrain_run(config, run, report=report, ranks=ranks, log=log)
@@ -117,7 +116,8 @@ def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
     with own_folder(out):
         if any(out.iterdir()):
             raise InputError(
-                f"{out} exists already", hint="name another --out, or go on with it by --resume"
+                f"{out} already exists",
+                hint="choose another --out, or continue that run with --resume",
             )
         yield out
 
@@ -133,15 +133,15 @@ def _refuse_changes(
         if value != before and not (name == "autocast" and value == "auto"):
             option = "--" + name.replace("_", "-")
             raise InputError(
-                f"{option} {value} differs from the {before} that {run} began with",
-                hint=f"leave {option} out, or start a new run",
+                f"{option} {value} differs from the {before} that {run} was started with",
+                hint=f"omit {option}, or start a new run",
             )
 
 
 def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        click.echo(json.dumps({"run": str(run), **plain(facts)}, indent=2))
+        print_json({"run": str(run), **plain(facts)})
         return
     last = facts.last_epoch
     click.echo(
@@ -151,13 +151,13 @@ def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> Non
     )
     for note in facts.notes:
         click.echo(f"note: {note}")
-    click.echo(f"go on with: edgecl train --pretrained {run}")
+    click.echo(f"next: edgecl train --pretrained {run}")
 
 
 def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        click.echo(json.dumps({"run": str(run), **plain(result)}, indent=2))
+        print_json({"run": str(run), **plain(result)})
         return
     low, high = result.accuracy_interval
     click.echo(

@@ -18,13 +18,13 @@ NORM_EPSILON = 1e-3
 SMALLEST_SIDE = 75
 
 # (name, channels, kernel). A chain ends in one layer or in several side by side.
-Layer = tuple[str, int, tuple[int, int]]
-Chain = tuple[tuple[Layer, ...], ...]
+LayerSpec = tuple[str, int, tuple[int, int]]
+Chain = tuple[tuple[LayerSpec, ...], ...]
 ONE, THREE, FIVE = (1, 1), (3, 3), (5, 5)
 ROW3, COLUMN3, ROW7, COLUMN7 = (1, 3), (3, 1), (1, 7), (7, 1)
 
 
-def _chain(*layers: Layer, fork: tuple[Layer, ...] = ()) -> Chain:
+def _chain(*layers: LayerSpec, fork: tuple[LayerSpec, ...] = ()) -> Chain:
     return (*((layer,) for layer in layers), *((fork,) if fork else ()))
 
 

@@ -55,7 +55,7 @@ class ViTSmall(nn.Module):
         self.patches = ShiftedPatches(channels)
         self.positions = nn.Parameter(torch.empty(tokens, TOKEN))
         nn.init.normal_(self.positions, std=POSITION_DEVIATION)
-        self.layers = nn.Sequential(*(Layer() for _ in range(LAYERS)))
+        self.layers = nn.Sequential(*(TransformerLayer() for _ in range(LAYERS)))
         self.norm = nn.LayerNorm(TOKEN, eps=NORM_EPSILON)
         self.head = nn.Sequential(
             nn.Dropout(HEAD_DROPOUT),
@@ -132,7 +132,7 @@ class LocalAttention(nn.Module):
         return 2 * tokens * tokens * HEADS * HEAD_SIZE
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """Attention, then two dense layers, each on a normalised input and added to it."""
 
     def __init__(self) -> None:

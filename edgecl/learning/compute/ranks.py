@@ -63,9 +63,8 @@ class Ranks:
         if batch_size % self.size:
             usable = (batch_size // self.size + 1) * self.size
             raise InputError(
-                f"{self.size} ranks cannot share a batch of {batch_size} evenly",
-                hint=f"give --batch-size {usable}, or start a number of ranks that divides "
-                f"{batch_size}",
+                f"a batch of {batch_size} cannot be divided evenly among {self.size} ranks",
+                hint=f"use --batch-size {usable}, or a number of ranks that divides {batch_size}",
             )
 
     def share(self, count: int) -> Share:
@@ -151,7 +150,7 @@ class Ranks:
         values = collectives.exchange(value, self.size)
         for number, other in enumerate(values):
             if other != values[0]:
-                raise InputError(f"rank {number} has other {what} than rank 0", hint=hint)
+                raise InputError(f"rank {number} has different {what} from rank 0", hint=hint)
 
 
 ALONE = Ranks()
@@ -224,7 +223,7 @@ class _Gather(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of some work: a value, or an error for the user."""
+    """Result of some work: a value, or an error for the user."""
 
     value: Any
     error: EdgeclError | None = None
@@ -243,13 +242,13 @@ class _Outcome:
 
     def to_json(self) -> dict[str, Any]:
         if self.error is not None:
-            return {"problem": self.error.problem, "hint": self.error.hint}
+            return {"error": self.error.to_json()}
         return {"value": self.value}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> _Outcome:
-        if "problem" in told:
-            return cls(None, InputError(told["problem"], hint=told["hint"]))
+        if "error" in told:
+            return cls(None, EdgeclError.from_json(told["error"]))
         return cls(told["value"])
 
 
@@ -272,7 +271,7 @@ def joined() -> Iterator[Ranks]:
         here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
         if here > gpus:
             raise InputError(
-                f"torchrun started {here} ranks on a machine on which torch sees {gpus} GPU(s)",
+                f"torchrun started {here} ranks, but torch sees {gpus} GPU(s) on this machine",
                 hint=f"start it with --nproc-per-node {gpus}",
             )
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
@@ -282,7 +281,7 @@ def joined() -> Iterator[Ranks]:
         dist.init_process_group(backend, timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
         raise InputError(
-            f"RANK and WORLD_SIZE are set, but the ranks cannot meet ({error})",
+            f"RANK and WORLD_SIZE are set, but the ranks cannot connect ({error})",
             hint="start with torchrun, or unset both",
         ) from error
     yield Ranks(dist.get_rank(), dist.get_world_size())

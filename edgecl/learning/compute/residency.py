@@ -83,7 +83,7 @@ def to_device(
 def prepared(
     items: Iterator[Item], prepare: Callable[[Item], Ready], *, ahead: bool
 ) -> Iterator[tuple[Item, Ready]]:
-    """Each item with what `prepare` makes of it, in order.
+    """Yield each item with the result of `prepare` for it, in order.
 
     Args:
         ahead: let a thread work `DEPTH` items ahead. Items and preparation stay in their order

@@ -30,7 +30,7 @@ def learnt_nothing(config: TrainConfig, last_epoch: EpochMeasures) -> bool:
 
 
 def collapse_note(config: TrainConfig, last_epoch: EpochMeasures) -> tuple[str, ...]:
-    """What a reader of the results must know; nothing where pretraining went well.
+    """Return a warning for readers of the results; empty where pretraining went well.
 
     Args:
         last_epoch: of pretraining, with its number, from 1.
@@ -38,7 +38,7 @@ def collapse_note(config: TrainConfig, last_epoch: EpochMeasures) -> tuple[str, 
     if not learnt_nothing(config, last_epoch):
         return ()
     return (
-        f"pretraining learnt nothing: its loss ended at {last_epoch.pretraining_loss:.2f}, that of "
-        f"chance is {chance_loss(config):.2f}; lower --pretrain-lr, take another --seed, or more "
-        f"than {last_epoch.epoch} --pretrain-epochs",
+        f"pretraining learnt nothing: its loss ended at {last_epoch.pretraining_loss:.2f}, and "
+        f"chance gives {chance_loss(config):.2f}; use a lower --pretrain-lr, another "
+        f"--seed, or more than {last_epoch.epoch} --pretrain-epochs",
     )

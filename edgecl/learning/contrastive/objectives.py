@@ -1,4 +1,4 @@
-"""What pretraining minimises, by method: the loss and whatever it must remember."""
+"""Objectives of pretraining, by method: the loss and its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgecl.learning.contrastive.support_set import SupportSet
 
 
 class Objective(Protocol):
-    """Two views of N images to a loss."""
+    """Map two views of N images to a loss."""
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
         """The loss.
@@ -26,7 +26,7 @@ class Objective(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
+        """Return the state for a checkpoint."""
         ...
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -46,11 +46,11 @@ class SimCLR:
         return self._loss(z1, z2, self._temperature)
 
     def state(self) -> dict[str, Any]:
-        """Nothing."""
+        """Return nothing: there is no state."""
         return {}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Restore nothing: there is no state."""
 
 
 class NNCLR:

@@ -62,7 +62,7 @@ class SupportSet:
         self.next = (self.next + len(z)) % size
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
+        """Return the state for a checkpoint."""
         return {"vectors": self.vectors, "owners": self.owners, "next": self.next}
 
     def load(self, state: Mapping[str, Any]) -> None:

@@ -42,7 +42,7 @@ class EmbeddingMap:
     count: int
 
     def to_json(self) -> dict[str, Any]:
-        """How it was made, for result.json; the places go into a table of their own."""
+        """Return the method, for result.json; the coordinates go into a table of their own."""
         return {
             "method": self.method,
             "perplexity": self.perplexity,

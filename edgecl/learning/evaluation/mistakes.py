@@ -32,7 +32,7 @@ def most_confident_mistakes(
     Args:
         truth: N labels.
         predicted: N labels.
-        confidence: N probabilities of the answers; one that is no number comes last.
+        confidence: N probabilities of the answers; a NaN comes last.
 
     Returns:
         Row numbers; equal confidences stay in the order of the rows.

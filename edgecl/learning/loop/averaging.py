@@ -56,5 +56,5 @@ class WeightAverage:
         return {key: value.detach().cpu().clone() for key, value in self.model.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
-        """What must survive a kill."""
+        """Return the state for a checkpoint."""
         return {"model": self.model.state_dict(), "updates": self.updates}

@@ -1,4 +1,4 @@
-"""The end of a run: the test part touched, once, and all written; or a loss that is no number."""
+"""The end of a run: the test part touched, once, and all written; or a non-finite loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.evaluation.metrics import evaluate
 from edgecl.learning.evaluation.mistakes import write_mistakes
-from edgecl.learning.loop.epochs import LOSS, DivergedError, predict_and_embed
+from edgecl.learning.loop.epochs import DivergedError, predict_and_embed
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run import run_directory
@@ -41,7 +41,7 @@ def conclude(
         What result.json holds.
 
     Raises:
-        InputError: an answer is no number.
+        InputError: an output is not finite.
     """
     dataset, test = prepared.dataset, prepared.split.test
     try:
@@ -114,7 +114,7 @@ def conclude(
 def diverged(
     config: TrainConfig, run: Path, journal: Journal, error: DivergedError, steps: int | None
 ) -> InputError:
-    """What to tell the user of values that were not finite.
+    """Return the error for values that were not finite.
 
     Args:
         journal: of the last whole epoch.
@@ -128,25 +128,24 @@ def diverged(
     )
     name = "pretraining" if pretraining else "fine-tuning"
     kept = run / run_directory.CHECKPOINT
-    state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
-    lost = "a number" if error.what == LOSS else "numbers"
+    state = f"{kept} holds the last good epoch" if kept.exists() else "no epoch was completed"
     hint = f"start a new run with {option} below {rate:g}"
     if config.autocast != "off":
         hint += ", or with --autocast off"
     if not epoch:
         when = "before its first step"
         given = config.pretrained or config.weights
-        hint = f"begin with other weights than those of {given}" if given else hint
+        hint = f"start from other weights than those of {given}" if given else hint
     else:
         step = error.step or steps
         when = f"in epoch {epoch}, step {step}" if step else f"after epoch {epoch}"
-    return InputError(f"{error.what} of {name} stopped being {lost} {when} ({state})", hint=hint)
+    return InputError(f"{error.what} of {name} became non-finite {when} ({state})", hint=hint)
 
 
 def _notes_of_pretraining(
     config: TrainConfig, prepared: Prepared, journal: Journal
 ) -> Sequence[str]:
-    """Of this run's own pretraining, or what stands in the one that it took over."""
+    """Return the notes of this run's pretraining, or of the one that it took over."""
     if prepared.pretrained is not None:
         return prepared.pretrained.facts.notes
     epochs = journal.epochs_of(PRETRAIN)

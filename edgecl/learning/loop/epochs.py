@@ -22,9 +22,9 @@ from edgecl.learning.model import Classifier
 OnStep = Callable[[], None]
 EVALUATION_BATCH = 128
 LARGEST = 1e15
-"""Of an embedding or a logit: the squares of larger ones leave float32 no room for a sum."""
+"""Largest value of an embedding or a logit: squares of larger ones overflow float32 sums."""
 
-LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the answers"
+LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the outputs"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EpochResult:
 
 
 class DivergedError(ArithmeticError):
-    """A value that is no number any more, or too large to reckon with.
+    """Raised for a value that is not finite, or too large to compute with.
 
     Args:
         step: the first step of the epoch, from 1, that had one; None where no step was made.
@@ -185,7 +185,7 @@ def predict(
 def predict_and_embed(
     classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What `predict` and `embed` give, from one pass: float32 N×C and N×D."""
+    """Return the results of `predict` and `embed` from one pass: float32 N×C and N×D."""
     both = _evaluate(
         classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device, ANSWERS
     )
@@ -201,7 +201,7 @@ def _evaluate(
     device: torch.device,
     what: str,
 ) -> NDArray[np.float32]:
-    """What `network` answers in evaluation mode, in batches; its mode is as before afterwards."""
+    """Run `network` in evaluation mode, in batches; its mode is restored afterwards."""
     was_training = network.training
     network.eval()
     parts = [

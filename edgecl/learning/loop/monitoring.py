@@ -1,4 +1,4 @@
-"""What is measured while a run goes on: on the train and the validation part, never on the test."""
+"""Measurements during a run: on the train and the validation part, never on the test part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from edgecl.learning.evaluation.svm import fit_linear_svm
 from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run.documents import EpochMeasures
-from edgecl.learning.run.preparation import Prepared, Report
+from edgecl.learning.run.preparation import Prepared
+from runtime.progress import StageProgress
 
 T = TypeVar("T")
 
@@ -75,10 +76,10 @@ class Monitor:
         return machine, machine.accuracy(embeddings, self.targets)
 
     def frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
-        """What the frozen encoder is worth on the validation part, by both measures.
+        """Measure the frozen encoder on the validation part, by both measures.
 
         Raises:
-            DivergedError: on all ranks, where an embedding is no number.
+            DivergedError: on all ranks, where an embedding is not finite.
         """
         return self._measured(lambda: self._frozen_accuracies(backbone))
 
@@ -95,7 +96,7 @@ class Monitor:
         """Loss and accuracy on the validation part.
 
         Raises:
-            DivergedError: on all ranks, where an answer or the loss is no number.
+            DivergedError: on all ranks, where an output or the loss is not finite.
         """
         return self._measured(lambda: self._validate(classifier))
 
@@ -109,7 +110,7 @@ class Monitor:
         return loss, float(accuracy)
 
     def _measured(self, work: Callable[[], T]) -> T:
-        """What the first rank measures; what diverged on it has diverged on all."""
+        """Return the first rank's measurement; what diverged on it has diverged on all."""
 
         def told() -> tuple[T | None, str]:
             try:
@@ -124,7 +125,7 @@ class Monitor:
 
 
 def ticker(
-    report: Report,
+    report: StageProgress,
     stage: str,
     history: Sequence[EpochMeasures],
     *,
@@ -132,7 +133,7 @@ def ticker(
     total: int,
     also: Callable[[], None] | None = None,
 ) -> Callable[[], None]:
-    """What an epoch calls after each step: it moves the progress on.
+    """Return the callback of an epoch's steps, which advances the progress.
 
     Args:
         report: where progress goes.

@@ -1,4 +1,4 @@
-"""What a run is made of, and what of it must survive a kill."""
+"""Components of a run, and its state that survives a kill."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Networks:
         return networks
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """All weights, each once."""
+        """Return all weights, each once."""
         return {
             "backbone": self.backbone.state_dict(),
             "projection": self.projector.projection.state_dict(),
@@ -69,7 +69,7 @@ class Networks:
 
 @dataclass
 class Journal:
-    """What must survive a kill, beside weights and optimiser."""
+    """State that survives a kill, beside weights and optimiser."""
 
     stage: Stage = PRETRAIN
     epoch: int = 0
@@ -84,7 +84,7 @@ class Journal:
         return [epoch for epoch in self.history if epoch.stage == stage]
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds: plain values, and the best weights."""
+        """Return what a checkpoint holds: plain values, and the best weights."""
         record = JournalRecord(
             stage=self.stage,
             epoch=self.epoch,

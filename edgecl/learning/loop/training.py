@@ -28,9 +28,10 @@ from edgecl.learning.loop.schedule import cosine_rate, set_rate, warm_up
 from edgecl.learning.loop.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.documents import EpochMeasures, PretrainingFacts, RunResult, Stage
-from edgecl.learning.run.preparation import Prepared, Report
+from edgecl.learning.run.preparation import Prepared
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
 from runtime.files.document import plain
+from runtime.progress import StageProgress
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
 PROBE_EVERY = 5
@@ -51,7 +52,7 @@ class Training:
         run: Path,
         *,
         compute: Compute,
-        report: Report,
+        report: StageProgress,
         weights: FoundWeights | None = None,
         log: EpochLog | None = None,
     ) -> None:
@@ -236,7 +237,7 @@ class Training:
         return rate
 
     def _rng(self, stage: Stage) -> np.random.Generator:
-        """Each epoch's randomness comes from its number: a resumed run draws the same."""
+        """Return the epoch's generator, seeded from its number: a resumed run draws the same."""
         numbers = [self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch]
         self.ranks.reseed(numbers)
         return np.random.default_rng(numbers)
@@ -283,7 +284,7 @@ class Training:
         self.ranks.require_same(
             [self.journal.stage, self.journal.epoch],
             f"epochs in {self.run}",
-            hint="let all ranks see the same run directory",
+            hint="make sure that all ranks see the same run directory",
         )
         for module in (self.networks.projector, self.networks.classifier):
             self.ranks.copy_first(module)

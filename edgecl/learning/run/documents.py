@@ -1,4 +1,4 @@
-"""What a run directory says in JSON: result, config, metrics, and the checkpoint's journal."""
+"""JSON documents of a run directory: result, config, metrics, and the checkpoint's journal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from typing import ClassVar, Literal
 
 from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
 from runtime.files.document import Document, Part
+from runtime.statistics import Interval
 
 Stage = Literal["pretrain", "finetune"]
-
-Interval = tuple[float, float]
-"""The ends of a 95 % interval."""
 
 
 class EpochMeasures(Part, frozen=True, kw_only=True):
@@ -58,7 +56,7 @@ class MetricsLine(Document, EpochMeasures, frozen=True, kw_only=True):
 
 
 class JournalRecord(Document, frozen=True, kw_only=True):
-    """What checkpoint.pt holds beside tensors.
+    """Journal of a run, as checkpoint.pt holds it beside tensors.
 
     Args:
         stage, epoch: the last whole epoch.
@@ -81,7 +79,7 @@ class JournalRecord(Document, frozen=True, kw_only=True):
 
 
 class PretrainingFacts(Part, frozen=True, kw_only=True):
-    """What a pretraining was.
+    """Facts of a pretraining.
 
     Args:
         channels: of the encoder; 1 in files from before there was a choice.
@@ -126,7 +124,7 @@ class ReliabilityRow(Part, frozen=True, kw_only=True):
 
 
 class EmbeddingFacts(Part, frozen=True, kw_only=True):
-    """How embedding.csv was made: `shown` points of `of` images."""
+    """Making of embedding.csv: `shown` points of `of` images."""
 
     method: str
     perplexity: float | None
@@ -135,7 +133,7 @@ class EmbeddingFacts(Part, frozen=True, kw_only=True):
 
 
 class RunResult(Document, frozen=True, kw_only=True):
-    """What a finished run reaches on the test part.
+    """Result of a finished run on the test part.
 
     Fields with a default are missing in results of earlier versions.
 
@@ -196,7 +194,7 @@ class RunResult(Document, frozen=True, kw_only=True):
 
 
 class TrainingMachine(Part, frozen=True, kw_only=True):
-    """Where a run was trained, and by how many processes."""
+    """Machine on which a run was trained, and the number of processes."""
 
     system: str
     python: str

@@ -1,4 +1,4 @@
-"""What pretraining leaves for other runs: the encoder, and what must be known to use it fairly."""
+"""Finished pretraining for other runs: the encoder, and the facts needed to use it fairly."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ class Pretrained:
     facts: PretrainingFacts
 
     def notes(self, config: TrainConfig) -> list[str]:
-        """Where the encoder came from, for the notes of a run with the choices `config`."""
+        """Describe the encoder's origin, for the notes of a run with the choices `config`."""
         method = self.facts.method
         notes = [
-            f"pretraining was taken from {self.path.parent}: {method}, "
-            f"{self.facts.epochs} epochs on {self.facts.images} images"
+            f"pretraining reused from {self.path.parent}: {method}, {self.facts.epochs} "
+            f"epochs on {self.facts.images} images"
         ]
         # Files from before there was a choice have the method's own.
         before, now = self.facts.views or views_of(method), views_of(method, config.views)
         if before != now:
-            notes.append(f"pretraining saw {before} views, fine-tuning {now} views")
+            notes.append(f"pretraining used {before} views, fine-tuning {now} views")
         return notes
 
 
 def pretraining_facts(
     config: TrainConfig, epochs: Sequence[EpochMeasures], *, images: int
 ) -> PretrainingFacts:
-    """What a finished pretraining was.
+    """Description of a finished pretraining.
 
     Args:
         epochs: all of it.
@@ -118,8 +118,8 @@ def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
         before, wanted = getattr(facts, name), getattr(config, name)
         if before != wanted:
             raise InputError(
-                f"{run} was pretrained with {name.replace('_', ' ')} {_words(before)}, "
-                f"this run has {_words(wanted)}",
+                f"{run} was pretrained with {name.replace('_', ' ')} "
+                f"{_words(before)}, but this run uses {_words(wanted)}",
                 hint=f"change --{name.replace('_', '-')}, or pretrain again",
             )
     return pretrained
@@ -138,8 +138,8 @@ def _read(run: Path) -> Pretrained:
     path = run / PRETRAINED
     if not path.is_file():
         raise InputError(
-            f"{run} has no {PRETRAINED}: no pretraining was finished there",
-            hint="give a run of 'edgecl train', with --pretrain-only if need be",
+            f"{run} has no {PRETRAINED}: its pretraining was not finished",
+            hint="pass a run of 'edgecl train', with or without --pretrain-only",
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -148,7 +148,7 @@ def _read(run: Path) -> Pretrained:
         seen = weights.pop(_SEEN).numpy()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged, or edgecl did not write it", hint="pretrain again"
+            f"{path} is damaged, or was not written by edgecl", hint="pretrain again"
         ) from error
     return Pretrained(path, weights, seen, facts)
 

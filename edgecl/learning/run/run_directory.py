@@ -45,7 +45,7 @@ def read_config(run: Path) -> RunConfig:
     except OSError as error:
         raise InputError(
             f"{run} is not a run: {CONFIG} cannot be read ({error.strerror})",
-            hint="give a folder that 'edgecl train' wrote",
+            hint="pass a folder written by 'edgecl train'",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON", hint="train again") from error
@@ -72,15 +72,15 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
     if not runs:
         kind = "finished" if finished else "unfinished"
         raise InputError(
-            f"there is no {kind} run in {root.absolute()}",
-            hint="start one with 'edgecl train', or name its folder",
+            f"no {kind} run found in {root.absolute()}",
+            hint="start one with 'edgecl train', or pass its folder",
         )
     marker = RESULT if finished else CONFIG
     return max(runs, key=lambda run: ((run / marker).stat().st_mtime_ns, run.name))
 
 
 def _complete(run: Path) -> bool:
-    """Nothing is left to do: there is a result, or a pretraining that was all it should do."""
+    """Whether nothing is left to do: there is a result, or the only pretraining is done."""
     if (run / RESULT).exists():
         return True
     return (run / PRETRAINED).exists() and read_config(run).choices.pretrain_only
@@ -154,7 +154,7 @@ def read_result(run: Path) -> RunResult:
             raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{run} has no readable {RESULT}: it is not a finished run",
+            f"{run} has no readable {RESULT}: the run is not finished",
             hint=f"finish it with 'edgecl train --resume --out {run}'",
         ) from error
     return parse_document(value, RunResult, where=str(path))
@@ -191,7 +191,7 @@ def load_classifier(run: Path) -> tuple[Classifier, RunConfig]:
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"cannot load the weights in {path} ({reason})",
+                f"cannot load the weights from {path} ({reason})",
                 hint="copy the run again, or train again",
             ) from error
     return classifier.eval(), config
@@ -217,6 +217,6 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise InputError(
             f"{path} is damaged and cannot be resumed",
-            hint=f"remove it to start the run anew with 'edgecl train --resume --out {run}'",
+            hint=f"delete it and restart the run with 'edgecl train --resume --out {run}'",
         ) from error
     return state

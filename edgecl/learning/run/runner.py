@@ -22,19 +22,20 @@ from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
-from edgecl.learning.run.preparation import Prepared, Report, prepare
-from edgecl.learning.run.sources import Source
+from edgecl.learning.run.preparation import Prepared, prepare
+from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
 from runtime.files.document import write_document
 from runtime.machine import package_versions
+from runtime.progress import StageProgress
 
 
 def train_run(
     config: TrainConfig,
     run: Path,
     *,
-    report: Report,
-    source: Source | None = None,
+    report: StageProgress,
+    source: ImageSource | None = None,
     ranks: Ranks = ALONE,
     log: EpochLog | None = None,
 ) -> RunResult:
@@ -64,8 +65,8 @@ def pretrain_run(
     config: TrainConfig,
     run: Path,
     *,
-    report: Report,
-    source: Source | None = None,
+    report: StageProgress,
+    source: ImageSource | None = None,
     ranks: Ranks = ALONE,
     log: EpochLog | None = None,
 ) -> PretrainingFacts:
@@ -84,8 +85,8 @@ def pretrain_run(
 def _train(
     config: TrainConfig,
     run: Path,
-    report: Report,
-    source: Source | None,
+    report: StageProgress,
+    source: ImageSource | None,
     ranks: Ranks,
     log: EpochLog | None,
 ) -> RunResult | PretrainingFacts:
@@ -98,7 +99,7 @@ def _train(
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
         "images",
-        hint="let all ranks read the same files",
+        hint="make sure that all ranks read the same files",
     )
     recorded: RunConfig | None = None
     if ranks.by_first((run / run_directory.CONFIG).exists):
@@ -106,9 +107,9 @@ def _train(
         config = before.choices
         if before.data_digest != prepared.dataset.digest():
             raise InputError(
-                f"the images in {config.data or 'the built-in set'} are not those that {run} "
-                f"began with",
-                hint="bring the old images back, or start a new run",
+                f"the images in {config.data or 'the built-in set'} are not the ones that "
+                f"{run} was started with",
+                hint="restore the old images, or start a new run",
             )
         notes = before.encoder_notes
     else:
@@ -149,19 +150,19 @@ def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
     """
     if config.encoder in FROZEN_ENCODERS and config.method != "none":
         raise InputError(
-            f"{config.encoder} is never trained: it cannot be pretrained by {config.method}",
+            f"{config.encoder} is never trained, so it cannot be pretrained with {config.method}",
             hint="add --method none, or choose another encoder",
         )
     if config.pretrain_only and (config.method == "none" or config.pretrained):
         raise InputError(
-            "with --pretrain-only there must be something to pretrain, not --method none or "
-            "--pretrained",
-            hint="leave one of them out",
+            "--pretrain-only needs something to pretrain, so it cannot be combined with "
+            "--method none or --pretrained",
+            hint="use only one of them",
         )
     if config.folds == 1 or config.fold >= max(config.folds, 1):
         raise InputError(
-            f"there is no fold {config.fold} of {config.folds}",
-            hint="give --folds of 2 or more, and --fold from 0 to one less",
+            f"fold {config.fold} of {config.folds} does not exist",
+            hint="use --folds 2 or more, and --fold from 0 to one less than that",
         )
     with torch.device("meta"):
         encoder = build_encoder(
@@ -176,10 +177,10 @@ def _encoder_notes(config: TrainConfig, weights: FoundWeights | None) -> tuple[s
     notes = [weights.note] if weights is not None else []
     if config.encoder in FROZEN_ENCODERS:
         notes.append(
-            "the probabilities are softmaxed margins of a support vector machine, not calibrated"
+            "the probabilities are softmaxed margins of a support vector machine and not calibrated"
         )
         if weights is None:
-            notes.append("no --weights was given: the frozen encoder's features are random")
+            notes.append("no --weights given: the frozen encoder's features are random")
     return tuple(notes)
 
 

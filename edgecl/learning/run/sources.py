@@ -1,4 +1,4 @@
-"""Where a run's images come from: read anew, or remembered from the run before."""
+"""Sources of a run's images: read anew, or remembered from the run before."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 
 from edgecl.data.builtin import builtin_images
 from edgecl.data.dataset import ImageSet
-from edgecl.data.reading import Progress, read_labelled, read_unlabelled
+from edgecl.data.reading import read_labelled, read_unlabelled
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
+from runtime.progress import CountProgress
 
 BUILTIN_COUNT = 1050
 BUILTIN_SEED = 0
 
 
-class Source:
+class ImageSource:
     """Reads the folders that a run's choices name."""
 
-    def labelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
+    def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
         """The labelled set at the model's size; without a folder, the drawn surfaces.
 
         Raises:
@@ -36,8 +37,8 @@ class Source:
             Path(config.data), _contract(config), strict=config.strict, progress=progress
         )
 
-    def unlabelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
-        """All unlabelled folders' images.
+    def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
+        """Read the images of all unlabelled folders.
 
         Raises:
             InputError: see `read_unlabelled`.
@@ -46,21 +47,21 @@ class Source:
         return read_unlabelled(folders, _contract(config), strict=config.strict, progress=progress)
 
 
-class RememberingSource(Source):
+class RememberingSource(ImageSource):
     """Keeps what it read last, for many runs on the same folders. It does not see them change."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ImageSet]] = {}
 
-    def labelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
-        """As `Source`, from memory where the last run had the same."""
+    def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
+        """Read like `Source`, or from memory where the last run had the same."""
         key = (config.data, *_form(config))
         if self._kept.get("labelled", (None,))[0] != key:
             self._kept["labelled"] = (key, super().labelled(config, progress))
         return self._kept["labelled"][1]
 
-    def unlabelled(self, config: TrainConfig, progress: Progress) -> ImageSet:
-        """As `Source`, from memory where an earlier run had the same."""
+    def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
+        """Read like `Source`, or from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)
         key = (config.unlabelled, *_form(config))
@@ -70,7 +71,7 @@ class RememberingSource(Source):
 
 
 def _form(config: TrainConfig) -> tuple[object, ...]:
-    """What decides how a folder's images come out."""
+    """Return a key of everything that decides how a folder's images are read."""
     return config.image_size, config.interpolation, config.bits, config.strict
 
 

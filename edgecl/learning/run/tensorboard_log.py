@@ -39,9 +39,9 @@ class TensorBoardLog:
             import tensorboard.summary.writer.record_writer  # noqa: F401
         except ImportError as error:
             raise InputError(
-                f"the log in {run / FOLDER} needs TensorBoard, which does not load ({error})",
-                hint="install it: pip install 'edgecl[tensorboard]'; or go on without: leave out "
-                "--tensorboard and remove that folder",
+                f"the log in {run / FOLDER} needs TensorBoard, which cannot be imported ({error})",
+                hint="install it: pip install 'edgecl[tensorboard]'; or continue without "
+                "it: omit --tensorboard and delete that folder",
             ) from error
         self._folder = run / FOLDER
         self._clock = clock

@@ -13,10 +13,11 @@ from edgecl.reporting.pages.escapes import escape_groups
 from edgecl.reporting.pages.layers import layer_rows
 from edgecl.reporting.pages.range_histograms import HEIGHT, WIDTH, range_histograms
 from edgecl.reporting.plots.calibration_curve import calibration_curve, curve_text
-from runtime.artifact.manifest import Gate, Interval, Manifest
+from runtime.artifact.manifest import Gate, Manifest
+from runtime.statistics import Interval
 
 FIRST_LAYERS = 20
-"""So many layers are shown at once; the others unfold."""
+"""Number of layers that are shown at once; the others unfold."""
 
 _ORIGIN = ("run", "encoder", "method", "image_size", "data", "split", "seed")
 _CALIBRATION = ("algorithm", "selection", "images")

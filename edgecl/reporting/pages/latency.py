@@ -94,7 +94,7 @@ def _figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tuple[st
             (
                 "Its accuracy",
                 f"{100 * own:.2f} %",
-                f"{gap:.2f} points below the best" if gap > 0.005 else "the best of all sides",
+                f"{gap:.2f} points below the best" if gap > 0.005 else "the best of all candidates",
             )
         )
     return figures
@@ -130,18 +130,18 @@ def _findings(report: LatencyReport) -> list[Finding]:
         for finding in side.findings:
             by_code.setdefault(finding.code, []).append((side.label, finding))
     for (label, first), *others in by_code.values():
-        also = f" (and {len(others)} more sides like it)" if others else ""
+        also = f" (and {len(others)} more candidates like it)" if others else ""
         findings.append(replace(first, text=f"{label}{also}: {first.text}"))
     return findings
 
 
 def _verdict(report: LatencyReport) -> str:
     if report.valid:
-        return "Enough frames, steady sides, a quiet machine: the milliseconds can be quoted."
+        return "Enough frames, steady candidates, a quiet machine: the milliseconds can be quoted."
     bad = sum(1 for side in report.sides if not side.valid)
     return (
-        f"{bad} of {len(report.sides)} sides are not valid; do not quote their milliseconds. "
-        "Ratios within this report stand better, since the sides took turns."
+        f"{bad} of {len(report.sides)} candidates are not valid; do not quote their milliseconds. "
+        "Ratios within this report are more reliable, since the candidates took turns."
     )
 
 
@@ -152,7 +152,7 @@ def _subtitle(report: LatencyReport) -> str:
             report.environment.cpu.model,
             f"{scenario.threads} thread{'s' * (scenario.threads != 1)}",
             f"frames of {scenario.frame.width}×{scenario.frame.height} pixels",
-            f"{scenario.frames} per side",
+            f"{scenario.frames} per candidate",
             report.created.replace("T", " ").removesuffix("+00:00") + " UTC",
         ]
     )
@@ -161,20 +161,20 @@ def _subtitle(report: LatencyReport) -> str:
 def _accuracy_note(sides: Sequence[SideReport]) -> str:
     tested = [side.accuracy.test is not None for side in sides]
     if all(tested):
-        return "Accuracy is that of the test part, as the bundle's export measured it."
+        return "Accuracy is that of the test part, measured at export."
     if any(tested):
         return (
-            "Accuracy is that of the test part where the bundle has it, else of the validation "
-            "part: do not compare the two."
+            "Accuracy is that of the test part where the bundle has it, otherwise of the "
+            "validation part; do not compare the two."
         )
-    return "Accuracy is that of the validation part, as the bundle's export measured it."
+    return "Accuracy is that of the validation part, measured at export."
 
 
 def _hollow(sides: Sequence[SideReport]) -> str:
     engines = list(dict.fromkeys(side.engine for side in sides))
     if len(engines) < 2:
         return ""
-    return f"filled is {engines[0]}, hollow {' or '.join(engines[1:])}"
+    return f"filled marks are {engines[0]}, hollow marks {' or '.join(engines[1:])}"
 
 
 def _interval_text(side: SideReport) -> str:
@@ -194,26 +194,26 @@ def _facts(report: LatencyReport) -> list[tuple[str, str]]:
     facts = [
         ("processor", f"{cpu.model}, {cpu.usable_cores or '–'} cores"),
         ("instructions", ", ".join(name for name, there in cpu.features.items() if there)),
-        ("clock governor", cpu.governor or "not told"),
-        ("core clock", f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "not told"),
-        ("temperature", f"{max(heat.values()):.0f} °C" if heat else "not told"),
-        ("memory", f"{memory / 2**30:.1f} GiB" if memory else "not told"),
+        ("clock governor", cpu.governor or "unknown"),
+        ("core clock", f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "unknown"),
+        ("temperature", f"{max(heat.values()):.0f} °C" if heat else "unknown"),
+        ("memory", f"{memory / 2**30:.1f} GiB" if memory else "unknown"),
         ("GPU", ", ".join(environment.gpu.devices) or "none"),
         ("system", environment.system),
         ("Python", environment.python),
         *environment.packages.items(),
         ("load before, after", " and ".join(f"{value:.2f}" for value in loads)),
-        ("other processes took", _cores(environment.other_load_cores)),
-        ("other guests took", _cores(environment.steal_cores)),
-        ("frames", f"{scenario.rounds} rounds of {scenario.block} per side"),
+        ("CPU used by other processes", _cores(environment.other_load_cores)),
+        ("CPU used by other guests", _cores(environment.steal_cores)),
+        ("frames", f"{scenario.rounds} rounds of {scenario.block} per candidate"),
         ("order", f"shuffled in every round, seed {scenario.seed}"),
         ("not counted", f"{scenario.warmup} warm-up frames, and {settling}"),
         ("frame", f"{scenario.frame.content}, {scenario.frame.distinct} distinct"),
-        ("stamped with", f"{clock.name}, {clock.overhead_ns} ns per call"),
-        ("measured for", duration(environment.wall_s)),
+        ("clock", f"{clock.name}, {clock.overhead_ns} ns per call"),
+        ("duration", duration(environment.wall_s)),
     ]
     return [(name, value) for name, value in facts if value]
 
 
 def _cores(cores: float | None) -> str:
-    return "not told" if cores is None else f"{cores:.2f} cores"
+    return "unknown" if cores is None else f"{cores:.2f} cores"

@@ -97,5 +97,5 @@ def _row(
 
 
 def _place(share: float, start: float) -> float:
-    """Per cent of the way from the scale's start to 1."""
+    """Return the position in per cent of the way from the scale's start to 1."""
     return round(100 * max(0.0, share - start) / (1 - start), 2)

@@ -16,7 +16,7 @@ PAGE = "study.html"
 SUMMARY = "summary.json"
 METHOD_NAMES = {"simclr": "SimCLR", "nnclr": "NNCLR", "none": "none"}
 PUBLISHED = ("accuracy", "macro_f1", "parameters", "contrastive_accuracy")
-Entry = Mapping[str, Any]
+SummaryEntry = Mapping[str, Any]
 
 
 def study_page(folder: Path) -> Path:
@@ -32,9 +32,9 @@ def study_page(folder: Path) -> Path:
         InputError: there is no readable summary.json, or the folder cannot be written.
     """
     summary = _read(folder / SUMMARY)
-    conditions: Sequence[Entry] = summary["conditions"]
-    comparisons: Sequence[Entry] = summary["comparisons"]
-    grid: Entry = summary["grid"]
+    conditions: Sequence[SummaryEntry] = summary["conditions"]
+    comparisons: Sequence[SummaryEntry] = summary["comparisons"]
+    grid: SummaryEntry = summary["grid"]
     full = [entry for entry in conditions if entry["label_share"] == 1]
     grouped = [entry for entry in full if entry["protocol"] == "grouped"]
     return write_page(
@@ -74,14 +74,14 @@ def _read(path: Path) -> dict[str, Any]:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", hint="run 'edgecl study' on the folder again"
+            f"{path} cannot be read", hint="run 'edgecl study' on that folder again"
         ) from error
     if not isinstance(summary, dict) or "conditions" not in summary:
-        raise InputError(f"{path} is no study's summary", hint="run 'edgecl study' again")
+        raise InputError(f"{path} is not a study summary", hint="run 'edgecl study' again")
     return summary
 
 
-def _subtitle(grid: Entry, conditions: Sequence[Entry]) -> str:
+def _subtitle(grid: SummaryEntry, conditions: Sequence[SummaryEntry]) -> str:
     data = Path(grid["data"]).name if grid["data"] else "drawn surfaces"
     height, width = grid["image_size"]
     images = max((entry["images"] for entry in conditions), default=0)
@@ -93,7 +93,9 @@ def _subtitle(grid: Entry, conditions: Sequence[Entry]) -> str:
     )
 
 
-def _figures(grouped: Sequence[Entry], comparisons: Sequence[Entry]) -> list[tuple[str, str, str]]:
+def _figures(
+    grouped: Sequence[SummaryEntry], comparisons: Sequence[SummaryEntry]
+) -> list[tuple[str, str, str]]:
     figures = []
     if grouped:
         best = max(grouped, key=lambda entry: entry["accuracy"]["value"])
@@ -129,7 +131,7 @@ def _figures(grouped: Sequence[Entry], comparisons: Sequence[Entry]) -> list[tup
     return figures
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: SummaryEntry) -> dict[str, Any]:
     """A condition for a table."""
     published = entry["published"] if entry["label_share"] == 1 else None
     return {
@@ -143,7 +145,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _gain(entry: Entry, conditions: Sequence[Entry]) -> dict[str, Any]:
+def _gain(entry: SummaryEntry, conditions: Sequence[SummaryEntry]) -> dict[str, Any]:
     """A comparison for a table, with both sides' accuracies and the paper's difference."""
     first, second = (_find(entry[side], conditions) for side in ("first", "second"))
     there = [side["published"]["accuracy"] for side in (first, second) if side["published"]]
@@ -160,13 +162,13 @@ def _gain(entry: Entry, conditions: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _find(side: Entry, conditions: Sequence[Entry]) -> Entry:
+def _find(side: SummaryEntry, conditions: Sequence[SummaryEntry]) -> SummaryEntry:
     return next(
         entry for entry in conditions if all(entry[name] == value for name, value in side.items())
     )
 
 
-def _words(entry: Entry) -> str:
+def _words(entry: SummaryEntry) -> str:
     method = METHOD_NAMES.get(entry["method"], entry["method"])
     how = f"{method}, {entry['arm']}"
     how = _joined("no pretraining", other_views(entry)) if entry["method"] == "none" else how
@@ -190,11 +192,11 @@ def _points(value: float) -> str:
     return f"{100 * value:+.2f}".replace("-", "−")
 
 
-def _range(estimate: Entry) -> str:
+def _range(estimate: SummaryEntry) -> str:
     return f"{_points(estimate['low'])} to {_points(estimate['high'])}"
 
 
-def _facts(grid: Entry) -> list[tuple[str, str]]:
+def _facts(grid: SummaryEntry) -> list[tuple[str, str]]:
     facts = []
     for name, value in grid.items():
         if value in ("", [], None):

@@ -157,17 +157,17 @@ def _finetune_text(lines: Sequence[EpochMeasures], best: int) -> str:
     for line in lines:
         if line.epoch == best and number(line.val_accuracy) is not None:
             text += (
-                f" The best was epoch {best}: validation accuracy "
-                f"{percent(line.val_accuracy)}, loss {decimal(line.val_loss)}. "
-                "Its weights were kept."
+                f" Epoch {best} was the best (validation accuracy "
+                f"{percent(line.val_accuracy)}, loss {decimal(line.val_loss)}); "
+                "its weights were kept."
             )
     return text
 
 
 def _pretrain_text(lines: Sequence[EpochMeasures]) -> str:
     text = (
-        f"{len(lines)} epochs without labels. Contrastive accuracy: how often the other view of "
-        "the same image is the nearest in the batch."
+        f"{len(lines)} epochs without labels. Contrastive accuracy: how often the other "
+        "view of the same image is the nearest one in the batch."
     )
     probes = [line for line in lines if number(line.probe_accuracy) is not None]
     if probes:

@@ -1,4 +1,4 @@
-"""How far an answer's confidence can be trusted: the reliability diagram and its words."""
+"""Reliability diagram and its text: how far a prediction's confidence can be trusted."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
         for entry in bins:
             _draw_bin(above, entry)
         above.set_ylim(0, 1.02)
-        above.set_title("right, share of the bin's images")
+        above.set_title("accuracy in the bin")
         above.grid(True)
         above.tick_params(labelbottom=False)
         above.yaxis.set_major_formatter(_PERCENT)
         _draw_counts(below, bins)
         below.set_xlim(0, 1)
-        below.set_xlabel("confidence of the answer")
+        below.set_xlabel("confidence")
         below.xaxis.set_major_formatter(_PERCENT)
         return to_svg(_aligned(figure), "Reliability diagram, with the number of images per bin")
 
@@ -137,14 +137,14 @@ def reliability_bins(rows: Sequence[ReliabilityRow]) -> list[Bin]:
 
 
 def leaning(bins: Sequence[Bin]) -> str:
-    """Which way the confidences err on the whole, in words; empty without an image."""
+    """Describe which way the confidences err overall; empty without an image."""
     total = sum(entry.count for entry in bins)
     if not total:
         return ""
     gap = sum(entry.count * entry.confidence - entry.right for entry in bins) / total
     if abs(gap) < 0.0005:
-        return "neither too sure nor too unsure"
-    return f"{100 * abs(gap):.1f} points too {'sure' if gap > 0 else 'unsure'}"
+        return "neither overconfident nor underconfident"
+    return f"{100 * abs(gap):.1f} points {'overconfident' if gap > 0 else 'underconfident'}"
 
 
 def scores_text(result: RunResult, bins: Sequence[Bin]) -> str:
@@ -159,4 +159,4 @@ def scores_text(result: RunResult, bins: Sequence[Bin]) -> str:
     text = ", ".join(scores)
     text = text[:1].upper() + text[1:] + "." if text else ""
     lean = leaning(bins)
-    return f"{text} On average the answers are {lean}.".strip() if lean else text
+    return f"{text} On average the predictions are {lean}.".strip() if lean else text

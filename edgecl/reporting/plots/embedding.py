@@ -10,7 +10,7 @@ from markupsafe import Markup
 from edgecl.learning.run.documents import EmbeddingFacts
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
-from edgecl.reporting.plots.legend import Entry, point_entries, shape
+from edgecl.reporting.plots.legend import LegendEntry, point_entries, shape
 from edgecl.reporting.plots.palette import colour, series
 from edgecl.reporting.plots.point_labels import label_points
 
@@ -18,7 +18,7 @@ _MOST = 3000
 """Points that are drawn at most, whatever the file holds."""
 
 
-class Point(NamedTuple):
+class MapPoint(NamedTuple):
     """An image's place: which file, its truth, whether it was answered rightly."""
 
     file: str
@@ -28,7 +28,7 @@ class Point(NamedTuple):
     y: float
 
 
-def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> list[Point]:
+def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -> list[MapPoint]:
     """The rows of embedding.csv that hold a place and one of the classes."""
     points = []
     known = set(labels)
@@ -40,12 +40,12 @@ def embedding_points(rows: Sequence[Mapping[str, str]], labels: Sequence[str]) -
         truth = row.get("truth") or ""
         if x is None or y is None or truth not in known:
             continue
-        points.append(Point(row.get("file") or "", truth, truth == row.get("predicted"), x, y))
+        points.append(MapPoint(row.get("file") or "", truth, truth == row.get("predicted"), x, y))
     return points
 
 
 def embedding_plot(
-    points: Sequence[Point], labels: Sequence[str], ranks: Mapping[str, int]
+    points: Sequence[MapPoint], labels: Sequence[str], ranks: Mapping[str, int]
 ) -> Markup | None:
     """A point per image in the colour of its class, mistakes ringed; None without points.
 
@@ -100,16 +100,16 @@ def embedding_plot(
         return to_svg(figure, "The test images' embeddings on a plane, coloured by class")
 
 
-def embedding_legend(points: Sequence[Point], labels: Sequence[str]) -> list[Entry]:
+def embedding_legend(points: Sequence[MapPoint], labels: Sequence[str]) -> list[LegendEntry]:
     """An entry per class, and one for the rings."""
     entries = point_entries((label, "") for label in labels)
     if any(not point.right for point in points):
-        entries.append(Entry("ink", "ring", "answered wrongly"))
+        entries.append(LegendEntry("ink", "ring", "misclassified"))
     return entries
 
 
-def embedding_text(made: EmbeddingFacts | None, points: Sequence[Point], numbered: bool) -> str:
-    """What the plot is, and what must not be read into it.
+def embedding_text(made: EmbeddingFacts | None, points: Sequence[MapPoint], numbered: bool) -> str:
+    """Describe the plot, and what must not be read into it.
 
     Args:
         made: how; None where the run does not tell.
@@ -124,14 +124,14 @@ def embedding_text(made: EmbeddingFacts | None, points: Sequence[Point], numbere
     perplexity = None if made is None else made.perplexity
     if made is not None and made.method == "PCA":
         text += (
-            "on the two first principal components: what differs in the other directions cannot "
-            "be seen."
+            "on the first two principal components: differences in other directions are "
+            "not visible."
         )
     else:
         scale = f", perplexity {perplexity:g}" if perplexity is not None else ""
         text += (
-            f"laid out by t-SNE{scale}. Neighbours here are neighbours to the network; the sizes "
-            "of clusters and the distances between them mean little."
+            f"laid out by t-SNE{scale}. Neighbours here are neighbours to the network; "
+            "cluster sizes and distances between clusters mean little."
         )
     if numbered:
         text += " The numbers are those of the images above."

@@ -75,7 +75,7 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Everything that is drawn inside the block looks like the rest of the pages."""
+    """Give everything drawn inside the block the look of the pages."""
     with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
         # A name in a script that the measuring font lacks is drawn by the browser all the same.
         warnings.filterwarnings("ignore", message="Glyph .* missing")

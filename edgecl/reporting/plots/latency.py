@@ -34,7 +34,7 @@ def step_names(sides: Sides) -> list[str]:
 
 
 def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> Markup | None:
-    """Every frame as a point, a row per side and a panel per step; None without raw times.
+    """Plot every frame as a point, a row per side and a panel per step; None without raw times.
 
     Args:
         sides: of the report.
@@ -50,7 +50,7 @@ def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> M
         for axes, step in zip(all_axes, shown, strict=True):
             for row, side in enumerate(sides):
                 _strip(axes, row, side, step)
-            axes.set_title("judgement, whole" if step == "total" else step)
+            axes.set_title("total" if step == "total" else step)
             axes.set_xlabel("ms")
             axes.grid(True, axis="x")
             log_ticks(axes)
@@ -59,7 +59,7 @@ def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> M
         first.set_ylim(len(sides) - 0.45, -0.6)
         for label in first.get_yticklabels():
             label.set_color(colour("ink"))
-        return to_svg(figure, f"Latency of every frame per side: {', '.join(shown)}")
+        return to_svg(figure, f"Latency of every frame per candidate: {', '.join(shown)}")
 
 
 def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
@@ -110,7 +110,7 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
 
 
 def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
-    """Each round's median as a share of the side's own: drift, and whether it is common."""
+    """Plot each round's median as a share of the side's own: drift, and whether it is common."""
     shown = [
         times.reshape(rounds, -1)
         for side in sides
@@ -129,7 +129,7 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
                 color=colour("faint"),
                 linewidth=0.9,
                 alpha=0.55,
-                label="a side" if last else None,
+                label="a candidate" if last else None,
             )
         common = np.median([np.median(times, axis=1) / np.median(times) for times in shown], axis=0)
         axes.plot(
@@ -137,17 +137,17 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
             common,
             color=series(0),
             linewidth=1.8,
-            label="median of the sides",
+            label="median of the candidates",
         )
         axes.axhline(1, color=colour("muted"), linewidth=0.8)
         axes.set_ylim(min(0.8, float(common.min()) * 0.95), min(3.0, max(1.3, common.max() * 1.1)))
         axes.margins(x=0.01)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}×"))
         axes.set_xlabel("round")
-        axes.set_title("median of the round against the side's own")
+        axes.set_title("median of the round relative to the candidate's own")
         axes.grid(True, axis="y")
         axes.legend(loc="upper right", ncols=2)
-        return to_svg(figure, "Median latency per round relative to each side's median")
+        return to_svg(figure, "Median latency per round relative to each candidate's median")
 
 
 def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:
@@ -184,7 +184,7 @@ def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:
 
 
 def _thin(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
+    """Return at most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
     if times.size <= STRIP_POINTS:
         return times
     ordered = np.sort(times)

@@ -14,7 +14,7 @@ _SHAPE_NAMES = ("disc", "square", "diamond", "triangle")
 _DASH_NAMES = ("solid", "dashed", "dotted", "dashdot")
 
 
-class Entry(NamedTuple):
+class LegendEntry(NamedTuple):
     """A line of a legend.
 
     Args:
@@ -35,10 +35,10 @@ def shape(number: int) -> str:
     return SHAPES[number // len(SERIES) % len(SHAPES)]
 
 
-def point_entries(labels: Iterable[tuple[str, str]]) -> list[Entry]:
+def point_entries(labels: Iterable[tuple[str, str]]) -> list[LegendEntry]:
     """Entries for points drawn in `series` and `shape`, from (label, more)."""
     return [
-        Entry(
+        LegendEntry(
             SERIES[number % len(SERIES)],
             _SHAPE_NAMES[number // len(SERIES) % len(_SHAPE_NAMES)],
             *texts,
@@ -47,10 +47,10 @@ def point_entries(labels: Iterable[tuple[str, str]]) -> list[Entry]:
     ]
 
 
-def line_entries(labels: Iterable[tuple[str, str]]) -> list[Entry]:
+def line_entries(labels: Iterable[tuple[str, str]]) -> list[LegendEntry]:
     """Entries for lines drawn in `series` and `dash`, from (label, more)."""
     return [
-        Entry(
+        LegendEntry(
             SERIES[number % len(SERIES)],
             "line " + _DASH_NAMES[number // len(SERIES) % len(_DASH_NAMES)],
             *texts,

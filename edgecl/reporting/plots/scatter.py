@@ -67,11 +67,11 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
                 for side, _, latency, accuracy in points
             ],
         )
-        return to_svg(figure, "Accuracy against latency, a mark per side")
+        return to_svg(figure, "Accuracy against latency, one mark per candidate")
 
 
 def best_accuracy(side: SideReport) -> float | None:
-    """On the test part where there is one, else on the validation part."""
+    """Return the accuracy on the test part where there is one, else on the validation part."""
     accuracy = side.accuracy
     return accuracy.test if accuracy.test is not None else accuracy.validation
 

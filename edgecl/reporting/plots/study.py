@@ -74,5 +74,5 @@ def _draw(axes: Axes, entries: Sequence[Mapping[str, Any]], shares: Sequence[flo
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-    axes.set_xlabel("labels that fine-tuning sees")
+    axes.set_xlabel("share of labels used in fine-tuning")
     axes.grid(True, axis="y")

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from edgecl.learning.run.documents import EpochMeasures, RocCurve, RunResult
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
-from edgecl.reporting.plots.legend import Entry, line_entries
+from edgecl.reporting.plots.legend import LegendEntry, line_entries
 from edgecl.reporting.plots.palette import colour, dash, series
 
 Lines = Sequence[EpochMeasures]
@@ -84,8 +84,8 @@ def roc_plot(curves: Curves) -> Markup | None:
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        axes.set_xlabel("false alarms, share of all other images")
-        axes.set_title("found, share of the class")
+        axes.set_xlabel("false alarm rate")
+        axes.set_title("recall")
         axes.grid(True)
         return to_svg(figure, "ROC curve per class")
 
@@ -97,7 +97,7 @@ def roc_curves(result: RunResult) -> dict[str, RocCurve]:
     }
 
 
-def roc_legend(curves: Curves, auc: Mapping[str, float | None]) -> list[Entry]:
+def roc_legend(curves: Curves, auc: Mapping[str, float | None]) -> list[LegendEntry]:
     """An entry per curve, with the area under it where `auc` has it."""
     areas = {label: number(auc.get(label)) for label in curves}
     return line_entries(
@@ -106,7 +106,7 @@ def roc_legend(curves: Curves, auc: Mapping[str, float | None]) -> list[Entry]:
 
 
 def _lowest_found(curves: Curves) -> float:
-    """Where the vertical scale starts: below every curve's share at the left end."""
+    """Return the start of the vertical scale: below every curve's share at the left end."""
     found = [
         max((t for f, t in zip(curve.fpr, curve.tpr, strict=True) if f <= FALSE_ALARMS_FROM))
         if min(curve.fpr) <= FALSE_ALARMS_FROM

@@ -62,7 +62,7 @@ def ending_of(path: Path) -> Ending:
 
 
 def _ending_of_ts(size: int, packet: int) -> Ending:
-    """Where a stream was cut between two packets, nothing tells."""
+    """Tell the ending of a transport stream; a cut between two packets cannot be seen."""
     rest = size % packet
     end = size - rest + packet
     return cut(f"a packet of {packet} bytes", end, size, partial=True) if rest else WHOLE
@@ -135,7 +135,7 @@ def _ending_of_mp4(file: BinaryIO, size: int) -> Ending:
         if name == b"moov" and (last := _last_chunk(file, at + 8, end)) >= size:
             return cut("the last chunk of frames", last, size, partial=True)
     if found and b"moov" not in found:
-        return Ending(missing="the table of frames (moov), which is written last, is not there")
+        return Ending(missing="the table of frames (moov), which is written last, is missing")
     return WHOLE
 
 
@@ -181,7 +181,7 @@ def _ending_of_matroska(file: BinaryIO, size: int) -> Ending:
         if length is None:
             return WHOLE
         at = start + length
-    return Ending(missing="the segment of frames is not there")
+    return Ending(missing="the segment of frames is missing")
 
 
 def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
@@ -202,7 +202,7 @@ def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
 
 def _ending_of_gif(file: BinaryIO) -> Ending:
     """Walk a GIF's blocks to its trailer."""
-    cut = Ending(missing="the trailer of the GIF is not there", partial=True)
+    cut = Ending(missing="the trailer of the GIF is missing", partial=True)
     screen = read_at(file, 0, 13)
     if len(screen) < 13:
         return cut

@@ -100,7 +100,7 @@ def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Came
         free = shutil.disk_usage(folder.name).free
         if length > free:
             raise InputError(
-                f"{name} has {length / 2**20:,.0f} MiB, and {folder.name} has room for "
+                f"{name} is {length / 2**20:,.0f} MiB, but {folder.name} has space for "
                 f"{free / 2**20:,.0f}",
                 hint="set TMPDIR to a folder on a larger disk, or copy the file yourself",
             )

@@ -1,4 +1,4 @@
-"""What both memory backends offer: the few calls of the CUDA driver that a session needs.
+"""Interface of both memory backends: the few CUDA driver calls that a session needs.
 
 All calls but `current` are made inside `with memory.current():`, on any thread. Whatever the driver
 refuses is a `GpuError`.
@@ -34,7 +34,7 @@ class GpuDevice:
 
 
 class Handle:
-    """Something of the driver's. `close` frees it, and a second `close` does nothing."""
+    """Resource of the driver. `close` frees it, and a second `close` does nothing."""
 
     def __init__(self, free: Callable[[], None]) -> None:
         self._free: Callable[[], None] | None = free

@@ -116,7 +116,7 @@ class GraphCapture:
         try:
             work()
         except BaseException:
-            # The stream must leave capture; what it captured up to here is of no use.
+            # The stream must leave capture; what it captured up to here is useless.
             with suppress(GpuError):
                 captured = self._call("cuStreamEndCapture", stream.handle)
                 if int(captured):
@@ -155,7 +155,7 @@ def _words(driver: Any, code: Any) -> str:
 
 @functools.cache
 def _primary_context(driver: Any, ordinal: int) -> Any:
-    """Taken once per process and kept, as CUDA's runtime does: making it takes long."""
+    """Return the primary context, taken once per process and kept, since making it takes long."""
     call = _caller(driver)
     return call("cuDevicePrimaryCtxRetain", call("cuDeviceGet", ordinal))
 

@@ -118,7 +118,7 @@ def _caller(cuda: Any) -> Callable[..., Any]:
 
 @functools.cache
 def _primary_context(cuda: Any, ordinal: int) -> Any:
-    """Taken once per process and let go at its end.
+    """Return the primary context, taken once per process and released at its end.
 
     pycuda lets a primary context go on the thread that took it alone, and leaves it current there;
     and one that is merely forgotten it takes for a context of its own (2026.1).

@@ -1,4 +1,4 @@
-"""What a TensorRT session has on the GPU: buffers, a stream, events, contexts and graphs."""
+"""Resources of a TensorRT session on the GPU: buffers, a stream, events, contexts and graphs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.gpu.memory import Buffer, DeviceMemory, GpuError, GpuLostError, GpuMemoryError, Graph
 from runtime.gpu.memory.errors import error_of_words
 from runtime.session.base import Outputs
-from runtime.session.tensorrt.engine import Layout, LoadedEngine, abandon
+from runtime.session.tensorrt.engine import LoadedEngine, TensorLayout, abandon
 from runtime.session.tensorrt.log import errors_of, recording
 
 LANES = 4
@@ -34,7 +34,13 @@ class DeviceState:
     """
 
     def __init__(
-        self, trt: Any, loaded: LoadedEngine, layout: Layout, memory: DeviceMemory, *, graph: bool
+        self,
+        trt: Any,
+        loaded: LoadedEngine,
+        layout: TensorLayout,
+        memory: DeviceMemory,
+        *,
+        graph: bool,
     ) -> None:
         self._trt = trt
         self._loaded = loaded
@@ -150,7 +156,7 @@ class DeviceState:
             if lane.context is None:
                 words = errors_of(lines)
                 raise error_of_words(words) or GpuMemoryError(
-                    f"the GPU has no room for a context ({words})"
+                    f"the GPU has no memory for a context ({words})"
                 )
             shape = (count, 1, *self._layout.image)
             addresses = [self._inputs.address, *(buffer.address for buffer in self._outputs)]
@@ -171,7 +177,7 @@ class DeviceState:
         if hasattr(lane.context, "is_stream_capturable") and not lane.context.is_stream_capturable(
             self._stream.handle
         ):
-            self.graph_refusal = "the engine cannot be captured"
+            self.graph_refusal = "the engine cannot be captured in a CUDA graph"
             return
         try:
             lane.graph = self._memory.capture(self._stream, lambda: self._queue(lane))

@@ -14,11 +14,11 @@ from runtime.gpu.memory.errors import GpuMemoryError, error_of_words
 from runtime.session.tensorrt.log import errors_of, recording
 from runtime.session.tensorrt.module import is_rtx, title
 
-REBUILD = "delete it; the next 'edgecl run' on this machine builds it again"
+REBUILD = "delete it; the next 'edgecl run' on this machine rebuilds it"
 
 
 @dataclass(frozen=True)
-class Layout:
+class TensorLayout:
     """Tensors of an engine.
 
     Args:
@@ -42,15 +42,17 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
     """
     if str(trt.__version__) != file.tensorrt:
         raise InputError(
-            f"the engine {file.path} was built with TensorRT {file.tensorrt}, here is {title(trt)}",
+            f"the engine {file.path} was built with TensorRT {file.tensorrt}, but this "
+            f"machine has {title(trt)}",
             hint=REBUILD,
         )
     capabilities = [part.strip() for part in file.compute_capability.split(",")]
     same = is_rtx(trt) or file.device == device.name
     if device.compute_capability not in capabilities or not same:
         raise InputError(
-            f"the engine {file.path} was built for {file.device} ({file.compute_capability}), "
-            f"here is {device.name} ({device.compute_capability})",
+            f"the engine {file.path} was built for {file.device} "
+            f"({file.compute_capability}), but this machine has {device.name} "
+            f"({device.compute_capability})",
             hint=REBUILD,
         )
 
@@ -92,7 +94,7 @@ class LoadedEngine:
         if self.engine is None:
             words = errors_of(lines)
             raise error_of_words(words) or InputError(
-                f"{title(trt)} does not take the engine {file.path}: {words}", hint=REBUILD
+                f"{title(trt)} cannot load the engine {file.path}: {words}", hint=REBUILD
             )
 
     @property
@@ -106,7 +108,7 @@ class LoadedEngine:
         self._runtime = None
 
 
-def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> Layout:
+def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> TensorLayout:
     """The engine's tensors.
 
     Raises:
@@ -130,23 +132,25 @@ def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> Layout:
     smallest, _, largest = (tuple(shape) for shape in profile)
     image = file.contract.input.shape
     if largest[1:] != (1, *image):
-        raise _foreign(file, f"its input is {largest}, its sidecar says {image}")
+        raise _foreign(file, f"its input is {largest}, but its sidecar says {image}")
     widths = [int(tuple(loaded.engine.get_tensor_shape(name))[-1]) for name in OUTPUT_NAMES]
     if widths[0] != len(file.contract.labels):
         raise _foreign(
-            file, f"it tells {widths[0]} classes apart, its sidecar {len(file.contract.labels)}"
+            file, f"it has {widths[0]} classes, but its sidecar says {len(file.contract.labels)}"
         )
-    return Layout(image, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
+    return TensorLayout(image, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
 
 
 def _foreign(file: EngineFile, why: str) -> InputError:
-    return InputError(f"the engine {file.path} is not of a model of edgecl's: {why}", hint=REBUILD)
+    return InputError(
+        f"the engine {file.path} was not built from an edgecl model: {why}", hint=REBUILD
+    )
 
 
 def no_room(error: GpuMemoryError, device: GpuDevice, free: int | None) -> InputError:
     """The error for a GPU without room for a session."""
     left = "" if free is None else f"{free / 2**20:.0f} of "
     return InputError(
-        f"{error}; {left}{device.total / 2**20:.0f} MiB of {device.name}'s memory are free",
-        hint="end what else uses the GPU, or build the engine for smaller batches",
+        f"{error}; {left}{device.total / 2**20:.0f} MiB of {device.name}'s memory is free",
+        hint="stop other programs that use the GPU, or build the engine for smaller batches",
     )

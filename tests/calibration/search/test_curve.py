@@ -9,15 +9,15 @@ import pytest
 
 from calibration.histogram import histogram_of
 from calibration.observation import Observation
-from calibration.search.curve import Point, enough, measure_curve
+from calibration.search.curve import CurvePoint, enough, measure_curve
 from calibration.search.damage import Damage
 
 IMAGES = 400
 
 
-def point(size, *accuracies, agreements=None) -> Point:
+def point(size, *accuracies, agreements=None) -> CurvePoint:
     agreements = agreements or [1.0] * len(accuracies)
-    return Point(
+    return CurvePoint(
         size,
         tuple(
             Damage(accuracy, agreement, 0, 0, 30.0)
@@ -69,16 +69,16 @@ def test_labels_that_change_count_even_where_accuracy_stays():
 
 def test_logits_that_still_settle_count_where_no_image_changes():
     points = [
-        Point(8, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (16, 28, 23, 26))),
-        Point(16, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (24, 25, 24, 24))),
-        Point(32, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (30, 31, 31))),
-        Point(64, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (31, 31))),
+        CurvePoint(8, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (16, 28, 23, 26))),
+        CurvePoint(16, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (24, 25, 24, 24))),
+        CurvePoint(32, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (30, 31, 31))),
+        CurvePoint(64, tuple(Damage(0.95, 1, 0, 0, snr) for snr in (31, 31))),
     ]
     assert enough(points, IMAGES) == 32
 
 
 def test_an_infinite_ratio_is_a_large_one():
-    same = Point(8, (Damage(1, 1, 0, 0, math.inf),) * 2)
+    same = CurvePoint(8, (Damage(1, 1, 0, 0, math.inf),) * 2)
     assert same.mean("snr_db") == 120
     assert enough([same, same], IMAGES) == 8
 

@@ -20,7 +20,7 @@ from edgecl.learning.run import run_directory
 from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
 from edgecl.learning.run.runner import train_run
-from runtime.errors import InputError
+from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish
 
@@ -92,7 +92,7 @@ def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk):
     quick = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--batch-size", "16"]
     command = ["train", "--data", class_folders, *quick, "--autocast", "off"]
     code, out, err = finish(*command, "--out", small_disk / "run")
-    assert (code, out) == (2, "")
+    assert (code, out) == (3, "")
     assert "Traceback" not in err
     told = [line for line in err.splitlines() if line.startswith("edgecl: ")]
     assert len(told) == 1
@@ -100,7 +100,7 @@ def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk):
 
 
 def test_safetensors_own_words_for_it_are_read(small_disk):
-    with pytest.raises(InputError, match="No space left"), replacing(small_disk / "x") as path:
+    with pytest.raises(EquipmentError, match="No space left"), replacing(small_disk / "x") as path:
         save_file({"x": torch.zeros(100_000)}, path)
 
 
@@ -112,7 +112,9 @@ def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, s
     command = ["run", "--model", bundle, "--engine", "onnxruntime", "--camera", "demo"]
     more = ["--fps", "300", "--frames", "60", "--every-frame", "--out", small_disk / "o"]
     code, out, err = finish(*command, *more)
-    assert code == 0
+    assert code == 3, "the disk failed, and nobody's input"
+    assert "60 verdicts could not be written (No space left on device)" in err
+    assert "[disk-failing]" in err
     assert "judged 60" in out
     assert "60 LOST (No space left on device)" in out
-    assert "note: no summary on disk" in err
+    assert "note: the summary was not written" in err

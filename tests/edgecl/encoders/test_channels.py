@@ -32,11 +32,9 @@ def silent(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def run_of_three(tiny_config, tmp_path_factory):
-    run = tmp_path_factory.mktemp("three") / "run"
+def run_of_three(tiny_config, made_once):
     config = replace(tiny_config, channels=3, pretrain_epochs=1, epochs=4)
-    train_run(config, run, report=silent)
-    return run
+    return made_once("runs/three", lambda run: train_run(config, run, report=silent))
 
 
 def images(count: int, size: tuple[int, int]) -> torch.Tensor:
@@ -127,7 +125,9 @@ def test_a_run_from_before_there_was_a_choice_is_of_gray(trained_run, tmp_path):
 
 
 def test_a_pretraining_of_three_channels_is_not_taken_for_gray(run_of_three, tiny_config):
-    with pytest.raises(InputError, match=r"with channels 3, this run has 1; change --channels"):
+    with pytest.raises(
+        InputError, match=r"with channels 3, but this run uses 1; change --channels"
+    ):
         read_pretrained(run_of_three, tiny_config)
     assert read_pretrained(run_of_three, replace(tiny_config, channels=3)).facts.channels == 3
 

@@ -147,12 +147,12 @@ def test_a_full_page(tmp_path, check_page):
         "✗ Not shipped: int8.",
         "A precision may lose 0.5 points of accuracy and 1 % of the caught defects, measured on 40",
         "int8 is not shipped: accuracy fell by 5.00 points",
-        "2 of 20 defects that FP32 caught escape",
+        "2 of 20 defects caught by FP32 escape",
         "2 of 202.8 % to 30.1 %",
         "98.76 %",
         "4e−7",
         "cannot prove a limit of 0.5 %",
-        "What escapes in int8",
+        "Escapes in int8",
         "pit_38.png",
         "✓ chosen",
         "Up to 2 draws of each size",
@@ -178,13 +178,13 @@ def test_the_least_there_is(tmp_path, check_page):
     assert "svg" not in page.tags
     for heading in (
         "Recall",
-        "escapes in",
+        "Escapes in",
         "Calibration",
         "Ranges",
-        "What each layer",
+        "Accuracy cost per layer",
         "The graph",
     ):
-        assert f"{heading}" not in page.text.replace("escapes in the", "")
+        assert f"{heading}" not in page.text
 
 
 @pytest.mark.parametrize("gone", sorted(set(material()[0]) - set(BARE)))
@@ -306,9 +306,9 @@ def test_how_many_images_are_enough():
         {"images": 4, "accuracies": [0.7]},
     ]
     text = curve_text(curve, 0.99)
-    assert "With 64 images INT8 reaches 98.50 % on average, as trained it is 99.00 %." in text
+    assert "With 64 images INT8 reaches 98.50 % on average; as trained: 99.00 %." in text
     assert "16 are enough" in text
-    assert "No size shows that it is enough" in curve_text([curve[0], curve[2]], None)
+    assert "No size is shown to be enough" in curve_text([curve[0], curve[2]], None)
     assert curve_text([], 0.9) == ""
 
 

@@ -14,11 +14,11 @@ from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
 from runtime.benchmark.document import (
     FrameFacts,
-    LeftOut,
     ScenarioFacts,
     Settling,
     SideAccuracy,
     SideIdentity,
+    SkippedSide,
 )
 from runtime.benchmark.report import (
     Measurement,
@@ -74,7 +74,7 @@ def make_report(*, names=("convnet", "shufflenet"), rounds=40):
         after=replace(now, busy_s=None),
         wall_s=10.0,
         threads=1,
-        left_out=[LeftOut(label="x", reason=names[0])],
+        left_out=[SkippedSide(label="x", reason=names[0])],
     )
     scenario = ScenarioFacts(
         frames=rounds * 10,
@@ -100,16 +100,16 @@ def test_a_full_report(tmp_path, check_page):
     page = check_page(latency_page(path))
     assert (tmp_path / "latency.html").is_file()
     assert page.tags.count("svg") == 6  # accuracy, every frame, steps, two tails, drift
-    for text in ("convnet against shufflenet", "97.00 %", "Left out", "perf_counter_ns", "p99.9"):
+    for text in ("convnet against shufflenet", "97.00 %", "Skipped", "perf_counter_ns", "p99.9"):
         assert text in page.text
     assert (tmp_path / "latency.html").stat().st_size < 1_000_000
 
 
 def test_an_invalid_report_says_so_first_and_what_to_try(tmp_path, check_page):
     page = check_page(latency_page(write(tmp_path, make_report(rounds=20))))
-    assert page.text.index("✗ INVALID") < page.text.index("The sides")
+    assert page.text.index("✗ INVALID") < page.text.index("Candidates")
     assert "too few for p99" in page.text
-    assert "and 7 more sides like it" in page.text
+    assert "and 7 more candidates like it" in page.text
     assert "--frames 400" in page.text
 
 

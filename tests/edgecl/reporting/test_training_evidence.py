@@ -119,7 +119,7 @@ def test_the_page_shows_the_kept_images_in_their_order(tmp_path, check_page):
     for rank, image in enumerate(images, start=1):
         np.testing.assert_array_equal(image, shade(rank))
     assert page.text.index("sure.png") < page.text.index("torn.png")
-    for text in ("97.0 %", "3.0 %", "2 of 3 images were answered wrongly"):
+    for text in ("97.0 %", "3.0 %", "2 of 3 images were misclassified"):
         assert text in page.text
     assert 'width="40" height="30"' in path.read_text(encoding="utf-8")
 
@@ -149,9 +149,9 @@ def test_a_run_without_the_new_files_has_the_table_of_old(tmp_path, check_page):
 
 def test_no_mistake_is_said_so(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path / "run", wrong=[], places=PLACES[:1])))
-    assert "None of the 1 images of the test part was answered wrongly." in page.text
+    assert "None of the 1 test images was misclassified." in page.text
     assert "img" not in page.tags
-    assert "answered wrongly\n" not in page.text
+    assert "misclassified\n" not in page.text
 
 
 @pytest.mark.parametrize("damage", ["gone", "text", "short", "empty size", "huge"])
@@ -210,14 +210,14 @@ def test_calibration_is_told_with_its_limits(tmp_path, check_page):
         "Expected calibration error 14.1 %",
         "Brier score 0.310",
         "negative log-likelihood 0.520 nats",
-        "13.2 points too sure",
+        "13.2 points overconfident",
         "3 bins",
-        "says little",
+        "unreliable",
     ):
         assert text in page.text
     assert (
         leaning(reliability_bins([ReliabilityRow(**row) for row in RELIABILITY[:2]]))
-        == "5.0 points too unsure"
+        == "5.0 points underconfident"
     )
     assert leaning([]) == ""
 
@@ -258,7 +258,7 @@ def test_rows_without_a_place_or_a_class_are_left_out(tmp_path, check_page, row)
 def test_the_method_and_its_limits_are_told(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path / "a")))
     assert "t-SNE, perplexity 30" in page.text
-    assert "distances between them mean little" in page.text
+    assert "distances between clusters mean little" in page.text
     thinned = {"method": "PCA", "perplexity": None, "shown": 3, "of": 900}
     page = check_page(
         training_page(write_run(tmp_path / "b", result={**RESULT, "embedding": thinned}))

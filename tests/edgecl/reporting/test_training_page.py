@@ -38,7 +38,7 @@ RESULT: dict[str, Any] = {
     "seconds": 754.0,
     "stages": {"pretrain": 500.0, "finetune": 254.0},
     "best_epoch": 2,
-    "notes": ["a.jpg was skipped: the JPEG is cut short"],
+    "notes": ["a.jpg was skipped: the JPEG is truncated"],
 }
 METRICS: list[dict[str, Any]] = [
     *(
@@ -102,7 +102,7 @@ def test_a_full_run(tmp_path, check_page):
     page = check_page(path)
     for text in ("night-7", "90.0 %", "85.0 % to 94.0 %", "0.890", "1.26 M", "295 MMAC"):
         assert text in page.text
-    for text in ("Grouped split", "12 min 34 s", "cut short", "128×800", "best, epoch 2"):
+    for text in ("Grouped split", "12 min 34 s", "truncated", "128×800", "best, epoch 2"):
         assert text in page.text
     assert page.text.index("sure.png") < page.text.index("torn.png")
     assert "right.png" not in page.text

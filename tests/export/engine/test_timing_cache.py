@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from export.engine import ready
-from export.engine.builder import Engine
+from export.engine.builder import BuiltEngine
 from export.engine.ready import ready_engine
 from runtime.errors import InputError
 from tests.export.boxes import probe, with_tensorrt
@@ -28,7 +28,9 @@ def given(monkeypatch):
 
     def build(trt, model, options, *, timing_cache_data, where, report):
         seen.append(timing_cache_data)
-        return Engine(b"plan of " + where.encode(), timing_cache_data + b"+", True, "TensorRT", ())
+        return BuiltEngine(
+            b"plan of " + where.encode(), timing_cache_data + b"+", True, "TensorRT", ()
+        )
 
     monkeypatch.setattr(ready, "build_engine", build)
     return seen

@@ -10,7 +10,7 @@ import torch
 
 from calibration.ranges import collect_ranges
 from edgecl.learning.model import Backbone, Classifier
-from export.qdq.cpu import Engine, quantize_for_cpu, with_one_scale_per_concatenation
+from export.qdq.cpu import CpuEngine, quantize_for_cpu, with_one_scale_per_concatenation
 from export.qdq.first_layer import (
     FirstLayer,
     first_layer,
@@ -20,14 +20,13 @@ from export.qdq.first_layer import (
 )
 from export.rewrites import apply
 from export.rewrites.graph import constants
-from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
 
 SIZE = (48, 64)
 CONTRACT = ModelContract(InputContract(*SIZE), ("a", "b", "c"), ("a",))
-ENGINES: tuple[Engine, ...] = ("onnxruntime", "openvino")
+ENGINES: tuple[CpuEngine, ...] = ("onnxruntime", "openvino")
 POOLED, PLAIN = "shufflenet", "convnet"
 
 
@@ -37,13 +36,13 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def models():
+def models(graph_of):
     """By encoder: the rewritten FP32 graph."""
     result = {}
     for name in (POOLED, PLAIN):
         torch.manual_seed(0)
         classifier = Classifier(Backbone(name, SIZE), 3).eval()
-        result[name], _ = apply(to_onnx(classifier, CONTRACT))
+        result[name], _ = apply(graph_of(classifier, CONTRACT))
     return result
 
 

@@ -11,21 +11,20 @@ from calibration.observation import observe
 from calibration.ranges import METHODS, ranges_of
 from calibration.search.damage import measure_damage
 from export.qdq.cpu import quantize_for_cpu
-from export.stages.onnx_graph import to_onnx
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, network
 
 
 @pytest.fixture(scope="module")
-def draw_images() -> np.ndarray:
+def images() -> np.ndarray:
     """Noise of several grains: finer and coarser structure, as on metal."""
     noise = np.random.default_rng(0).integers(0, 256, (12, *SIZE), np.uint8)
     return np.stack([cv2.GaussianBlur(one, (0, 0), 1 + row % 4) for row, one in enumerate(noise)])
 
 
 @pytest.fixture(scope="module", params=["shufflenet", "convnet"])
-def fp32(request) -> onnx.ModelProto:
-    return to_onnx(network(request.param), CONTRACT)
+def fp32(request, graph_of) -> onnx.ModelProto:
+    return graph_of(network(request.param), CONTRACT)
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.stream.latency import PERCENTILES, Histogram
+from runtime.stream.latency import PERCENTILES, LatencyHistogram
 
 
-def recorded(values) -> Histogram:
-    histogram = Histogram()
+def recorded(values) -> LatencyHistogram:
+    histogram = LatencyHistogram()
     for value in values:
         histogram.record(int(value))
     return histogram
@@ -74,4 +74,4 @@ def test_a_copy_is_a_snapshot():
 
 
 def test_nothing_recorded_gives_zeros():
-    assert Histogram().times().p99_ms == 0.0
+    assert LatencyHistogram().times().p99_ms == 0.0

@@ -59,11 +59,12 @@ def test_an_algorithm_that_was_named_is_used_and_none_is_compared(
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
-def test_a_selection_of_so_many_is_recorded_and_repeats_itself(
+def test_a_selection_of_so_many_is_recorded_and_random_repeats_itself(
     trained_run, tmp_path, capfd, selection
 ):
     names = []
-    for turn in range(2):
+    # The seed repeats each method in tests of its own; here is one through the command.
+    for turn in range(2 if selection == "random" else 1):
         out = tmp_path / f"{turn}.edgecl"
         options = ("--calibration", "minmax", "--calibration-images", 16, *ALLOWING)
         assert export(trained_run, out, "--calibration-choice", selection, *options) == 0
@@ -72,7 +73,7 @@ def test_a_selection_of_so_many_is_recorded_and_repeats_itself(
         assert len(record.files) == len(set(record.hashes)) == 16
         names.append(record.files)
         assert any("16 images are few" in note for note in printed(capfd)["notes"])
-    assert names[0] == names[1]
+    assert names[0] == names[-1]
     if selection == "stratified":
         kinds = [name.split("/")[0] for name in names[0]]
         assert sorted(kinds.count(kind) for kind in set(kinds)) == [5, 5, 6]

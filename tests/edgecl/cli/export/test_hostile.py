@@ -57,7 +57,7 @@ def copied(trained_run, tmp_path):
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("out", [".", "..", "/"])
 def test_a_place_that_names_no_bundle(trained_run, capfd, out):
-    assert "names no bundle" in mistake(capfd, "export", trained_run, "--out", out)
+    assert "is not a bundle name" in mistake(capfd, "export", trained_run, "--out", out)
 
 
 @pytest.mark.usefixtures("no_work")
@@ -89,7 +89,7 @@ def test_a_folder_that_is_read_only(trained_run, tmp_path, capfd, monkeypatch):
     # Root may write everywhere.
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     line = mistake(capfd, "export", trained_run, "--out", tmp_path / "b")
-    assert "may not be written to" in line
+    assert "is not writable" in line
 
 
 def test_a_run_that_is_a_file(tmp_path, capfd):
@@ -122,7 +122,7 @@ def test_a_run_from_inside_its_own_folder_keeps_its_name(copied, monkeypatch):
 )
 def test_what_concerns_int8_is_not_passed_over_without_it(trained_run, capfd, option):
     line = mistake(capfd, "export", trained_run, "--fp16", *option)
-    assert f"{option[0]} concerns INT8" in line
+    assert f"{option[0]} only affects INT8" in line
 
 
 def _without(*names: str):
@@ -191,7 +191,7 @@ def test_a_network_that_answers_no_numbers_is_never_shipped(copied, tmp_path, ca
     weights["weight"][:] = float("nan")
     save_file(weights, copied / "classifier.safetensors")
     line = mistake(capfd, "export", copied, "--out", tmp_path / "b", *precisions)
-    assert "values that are no numbers" in line
+    assert "NaN or infinite values" in line
     assert not (tmp_path / "b.edgecl").exists()
 
 
@@ -263,9 +263,13 @@ def test_two_exports_to_one_place_at_once_leave_one_whole_bundle(trained_run, tm
 
 
 ENDED = """
-import os, signal, sys
+import os, sys
+from pathlib import Path
+import {module}
 from edgecl.cli.shell import run
-from export import {module}
+from export import pipeline
+from tests.made_once import graph_maker, maker
+pipeline.to_onnx = graph_maker(maker(Path({made!r})))
 inner = {module}.{function}
 def ended(*arguments, **options):
     os.kill(os.getpid(), {number})
@@ -278,19 +282,19 @@ sys.exit(run(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "function", "number"),
     [
-        ("bundling", "to_onnx", signal.SIGTERM),
-        ("bundling", "prove", signal.SIGHUP),
-        ("manifest", "file_digest", signal.SIGINT),
+        ("export.pipeline", "to_onnx", signal.SIGTERM),
+        ("export.pipeline", "prove", signal.SIGHUP),
+        ("export.bundle.manifest", "file_digest", signal.SIGINT),
     ],
 )
 def test_a_signal_leaves_the_old_bundle_and_no_litter(
-    trained_run, tmp_path, module, function, number
+    trained_run, made_folder, tmp_path, module, function, number
 ):
     out, scratch = tmp_path / "b.edgecl", tmp_path / "tmp"
     scratch.mkdir()
     assert edgecl(["export", str(trained_run), "--out", str(out)]) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    code = ENDED.format(module=module, function=function, number=int(number))
+    code = ENDED.format(module=module, function=function, number=int(number), made=str(made_folder))
     ended = subprocess.run(
         [sys.executable, "-c", code, "export", str(trained_run), "--out", str(out)],
         env={**os.environ, "TMPDIR": str(scratch)},

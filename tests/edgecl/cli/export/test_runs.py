@@ -80,4 +80,4 @@ def test_a_pretraining_alone_is_not_exported(tiny_config, tmp_path, capfd):
         replace(tiny_config, pretrain_epochs=1, pretrain_only=True), run, report=lambda *_: None
     )
     assert edgecl(["export", str(run)]) == 2
-    assert "not a finished run" in capfd.readouterr().err
+    assert "the run is not finished" in capfd.readouterr().err

@@ -69,5 +69,5 @@ def test_other_views_than_those_of_the_pretraining_are_told(tiny_config, tmp_pat
     for views, told in (("crop", False), ("auto", True)):
         config = replace(config, pretrained=str(before), views=views)
         result = train_run(config, tmp_path / views, report=lambda *_: None)
-        assert ("pretraining saw crop views, fine-tuning zoom views" in result.notes) is told
+        assert ("pretraining used crop views, fine-tuning zoom views" in result.notes) is told
         assert result.views == ("zoom" if told else "crop")

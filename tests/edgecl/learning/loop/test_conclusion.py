@@ -38,12 +38,10 @@ def test_one_pass_gives_what_two_gave(trained_run, tiny_config):
 
 
 @pytest.fixture(scope="module")
-def poor_run(tiny_config, tmp_path_factory):
+def poor_run(tiny_config, made_once):
     """A run that hardly learned anything, so that it has mistakes to show."""
-    run = tmp_path_factory.mktemp("runs") / "poor"
     config = replace(tiny_config, method="none", epochs=1, lr=1e-5)
-    train_run(config, run, report=silent)
-    return run
+    return made_once("runs/poor", lambda run: train_run(config, run, report=silent))
 
 
 def test_the_kept_mistakes_are_the_most_confident_and_their_images_are_the_models(

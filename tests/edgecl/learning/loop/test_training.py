@@ -153,7 +153,7 @@ def test_resuming_on_other_images_is_refused(tiny_config, class_folders, tmp_pat
     config = json.loads((run / "config.json").read_text())
     config["choices"]["data"] = str(other)
     (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="not those that"):
+    with pytest.raises(InputError, match="not the ones that"):
         train_run(replace(tiny_config, data=str(other)), run, report=silent)
 
 
@@ -221,7 +221,7 @@ def test_unlabelled_copies_of_held_out_images_are_refused_or_marked(tiny_config,
 
 
 def test_fewer_images_than_a_batch_is_refused(tiny_config):
-    with pytest.raises(InputError, match="fewer than a batch of 500"):
+    with pytest.raises(InputError, match="fewer than one batch of 500"):
         prepare(replace(tiny_config, batch_size=500), silent)
 
 
