@@ -1,4 +1,4 @@
-"""Calibration images as a set: what identifies it, and what it must not hold."""
+"""Calibration images as a set: its identity, and what it must not contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def set_digest(hashes: Sequence[str]) -> str:
 
 
 def require_untested(files: Sequence[str], hashes: Sequence[str], tested: Collection[str]) -> None:
-    """Calibration must not see what the result is tested on.
+    """Refuse calibration images from the test part.
 
     Args:
         files: of the calibration images.

@@ -1,4 +1,4 @@
-"""The layers of a graph that can be quantised, under the names that people know them by."""
+"""Quantisable layers of a graph, under the names that people know them by."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def observe_blocks(
     size: int,
     report: CountProgress | None = None,
 ) -> Iterator[Observation]:
-    """The same for every `size` images in turn, as they are asked for; the last may be fewer."""
+    """Yield an observation for every `size` images in turn; the last may have fewer."""
     if not len(images):
         raise InputError(
             "the calibration set is empty",

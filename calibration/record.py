@@ -1,4 +1,4 @@
-"""calibration.json: how a network was calibrated, so that it can be repeated or refused."""
+"""Calibration record (calibration.json): how a network was calibrated, to repeat or refuse it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def require_own_packages() -> None:
         if found is not None and found.resolve().parents[1] != home:
             shown = found.parent if found.name == "__init__.py" else found
             raise HiddenPackageError(
-                f"{shown} hides edgecl's own package {name!r}; rename it, start the 'edgecl' "
+                f"{shown} hides edgecl's package {name!r}; rename it, use the 'edgecl' "
                 "command instead of 'python -m edgecl', or start in another folder",
                 name=name,
                 path=str(found),

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 INT8_OPENVINO = "int8-openvino"
 INT8_TENSORRT = "int8-tensorrt"
 OWN_ENGINE = {INT8_OPENVINO: "openvino"}
-"""Artefacts that one engine alone will run."""
+"""Precisions that only one engine runs."""
 
 IMAGES_FOR_OVERFLOW = 32
 # What other kernels change of probabilities stays below a tenth of it.
@@ -185,7 +185,7 @@ class _Export:
         applied: tuple[str, ...],
         reason: str = "",
     ) -> bool:
-        """Compare an artefact with the trained model; whether it ships.
+        """Compare an artefact with the trained model; return whether it ships.
 
         Args:
             reason: why it may not, whatever it answers.
@@ -232,7 +232,7 @@ class _Export:
         self.outcome.details["rewrites"] = list(self.artefacts["fp32"].rewrites)
 
     def choose_golden(self) -> None:
-        """The images by which the bundle is known again on the box."""
+        """Choose the images by which the target checks the bundle's results."""
         images, sure = self.job.validation.images, self._reference.probabilities
         shipped = [
             partial(_answers, self.artefacts[name].path, name, engine)

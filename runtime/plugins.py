@@ -65,7 +65,7 @@ class Plugins(Generic[T]):
         added = self.added
         if name not in added:
             raise InputError(
-                f"there is no {self._what} {name!r}", hint=f"choose among {', '.join(self)}"
+                f"unknown {self._what} {name!r}", hint=f"choose from {', '.join(self)}"
             )
         return self._load(added[name])
 

@@ -15,7 +15,7 @@ from runtime.progress import NotedProgress
 
 @dataclass(frozen=True)
 class Tried:
-    """An algorithm and what its ranges did to the answers."""
+    """An algorithm, and the damage of its ranges to the outputs."""
 
     method: str
     damage: Damage

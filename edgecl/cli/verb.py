@@ -14,10 +14,10 @@ from runtime.errors import InputError
 
 
 class Verb(click.Command):
-    """A command that refuses options without an effect, and numbers that are none."""
+    """Command that refuses options without effect, and non-finite numbers."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Look at the options, then work.
+        """Check the options, then run the command.
 
         Raises:
             InputError: see `require_effect`.
@@ -29,7 +29,7 @@ class Verb(click.Command):
 
 
 def require_effect(ctx: click.Context, values: Values, rules: tuple[Rule, ...]) -> None:
-    """Refuse what was written on the command line and would be passed over in silence.
+    """Refuse options on the command line that would have no effect.
 
     Args:
         ctx: of the command that is called.

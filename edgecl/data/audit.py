@@ -34,7 +34,7 @@ _COLUMNS = ("file", "group", "set", "class", "kind", "correlation", "partner", "
 
 @dataclass(frozen=True)
 class AuditedSets:
-    """All sets, one after the other.
+    """Images of all sets, one after the other.
 
     Args:
         folders: of the sets.
@@ -91,7 +91,7 @@ class Audit:
         return sum(bool(_strangers(code, link.first, link.second)) for link in self.links)
 
     def to_json(self) -> dict[str, Any]:
-        """A summary for machines."""
+        """Return a summary for machines."""
         dataset, kinds = self.sets, Counter(link.kind for link in self.links)
         sizes = np.bincount(self.groups)
         pairs, wrong = self.cross_class_pairs, self.cross_class_links

@@ -1,4 +1,4 @@
-"""The data set that needs no download: drawn steel, in groups of overlapping cuts.
+"""Built-in data set without a download: drawn steel, in groups of overlapping cuts.
 
 As in the sets that people really have, several images come from one strip and show the same
 spot, shifted. A split that ignores the groups tests on what it trained on.

@@ -1,4 +1,4 @@
-"""Images that are one and the same: equal files, or other files with equal pixels."""
+"""Identical images: equal files, or different files with equal pixels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:
-    """The same images with each copy in the group of its original; both groups become one.
+    """Put each copy into the group of its original; both groups become one.
 
     Args:
         first: as `find_copies` gives it.
@@ -73,7 +73,7 @@ def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
         return ""
     count = len({int(first[row]) for row in rows})
     one, other = (dataset.labels[dataset.targets[row]] for row in (rows[0], first[rows[0]]))
-    what = "1 image stands" if count == 1 else f"{count} images stand"
+    what = "1 image appears" if count == 1 else f"{count} images appear"
     return (
         f"{what} under two labels ({_pair(dataset, rows[0], first)}: {shown(one)} and "
         f"{shown(other)})"
@@ -81,7 +81,7 @@ def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
 
 
 def copies_across(dataset: ImageSet, split: Split, first: NDArray[np.int64]) -> list[str]:
-    """A note on test images that have a copy in the train or the validation part."""
+    """Return a note on test images that have a copy in the train or the validation part."""
     seen = {int(first[row]) for part in (split.train, split.validation) for row in part}
     rows = [row for row in split.test.tolist() if int(first[row]) in seen]
     if not rows:

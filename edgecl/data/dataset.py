@@ -1,4 +1,4 @@
-"""Decoded images in memory, with all that a report must know of where they came from."""
+"""Decoded images in memory, with their origin for the reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out, and why."""
+    """A file that was skipped, and the reason."""
 
     file: str
     reason: str

@@ -45,7 +45,7 @@ def read_groups(path: Path) -> dict[str, str]:
 
 
 def with_groups(dataset: ImageSet, groups: Mapping[str, str], *, where: str) -> ImageSet:
-    """The same images with their groups, and notes on what the CSV leaves open.
+    """Return the same images with their groups, and notes on what the CSV leaves open.
 
     An image is looked up by its path relative to the data folder, then by its bare name. One
     whose group is blank stands alone.
@@ -118,7 +118,7 @@ def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> lis
 
 
 def _plain(file: str) -> str:
-    """A path as people write it, on whatever system: `./a/1.png` and `a\\1.png` are `a/1.png`."""
+    """Normalise a path from any system: `./a/1.png` and `a\\1.png` are `a/1.png`."""
     return PurePosixPath(file.replace("\\", "/").strip()).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""Labelled and unlabelled folders, in the layouts that people have, to images in memory."""
+"""Reading of labelled and unlabelled folders, in common layouts, into memory."""
 
 from __future__ import annotations
 

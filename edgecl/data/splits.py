@@ -125,7 +125,7 @@ def uneven_classes(
     *,
     folds: int = 0,
 ) -> list[str]:
-    """A note on the classes that ended far from the shares that the whole set is split by.
+    """Return a note on classes that ended far from the intended shares.
 
     The arguments are those of `split_images`.
     """
@@ -152,14 +152,14 @@ def uneven_classes(
 
 
 def _pieces_of_rest(folds: int) -> int:
-    """Into how many pieces what a fold leaves is cut; one of them validates."""
+    """Number of pieces that a fold's remainder is cut into; one of them validates."""
     return max(2, round((1 - 1 / folds) / FOLDED_VALIDATION))
 
 
 def _refuse_missing(
     split: Split, targets: NDArray[np.int64], labels: Sequence[str], *, where: str
 ) -> None:
-    """Big groups can take a whole class to one side."""
+    """Refuse a split in which a part lacks a class: big groups can take a whole class."""
     for part, rows in vars(split).items():
         missing = sorted(set(range(len(labels))) - set(targets[rows].tolist()))
         if missing:

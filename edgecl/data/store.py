@@ -27,7 +27,7 @@ _CGROUP_FILES = (
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take, by the kernel and by its control group."""
+    """Bytes of memory that this process may still use, by the kernel and its control group."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -77,7 +77,7 @@ def new_store(shape: tuple[int, int, int], *, budget: int | None = None) -> NDAr
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of sets that are too large to be copied; the rows asked for are gathered.
+    """Rows of sets that are too large to be copied; requested rows are gathered.
 
     Args:
         parts: arrays, uint8 N×H×W, each with int64 row numbers; the rows follow each other.

@@ -1,4 +1,4 @@
-"""Weights from a file into an encoder, wherever a name and a shape fit.
+"""Loading of weights into an encoder, wherever a name and a shape fit.
 
 Names are the encoder's own or, for the architectures that torchvision has, torchvision's. Files
 are safetensors, or what torch saved of a state dict; pickled objects are never run.

@@ -1,4 +1,4 @@
-"""A finished run as a job for the exporter: its network, its images, its story."""
+"""Export job from a finished run: its network, its images, its history."""
 
 from __future__ import annotations
 

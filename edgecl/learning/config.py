@@ -39,7 +39,7 @@ _OF_ANOTHER = "update edgecl, or train again with this version"
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The choices of a run. What the machine and the data added stands beside it in config.json.
+    """Choices of a run. Facts from the machine and the data are beside it in config.json.
 
     Args:
         data: the labelled folder; empty for the drawn surfaces.

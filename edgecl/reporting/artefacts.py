@@ -1,4 +1,4 @@
-"""The artefacts of an export out of its manifest, shipped and refused, in one form."""
+"""Artefacts of an export from its manifest, shipped and refused, in one form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run directory's files, as far as they are there and whole."""
+"""Files of a run directory, as far as they exist and are whole."""
 
 from __future__ import annotations
 

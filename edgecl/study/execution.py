@@ -98,7 +98,7 @@ def count_done(folder: Path, everything: Sequence[Cell]) -> int:
 
 
 def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
-    """Finish every run of the study that nobody else is at.
+    """Finish every run of the study that no other process works on.
 
     Several processes may work on one folder: a lock per run, which a dying process loses, keeps
     them apart. A run that was broken off goes on where it stood.

@@ -75,7 +75,7 @@ class Study:
     autocast: str = "auto"
 
     def check(self) -> None:
-        """Whether the grid can be run.
+        """Check that the grid can be run.
 
         Raises:
             InputError: a name that is not known, a share that is none, an arm without images.
@@ -211,7 +211,7 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
 
 
 def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:
-    """The views to go without pretraining in: SimCLR's, and those of the methods beside it.
+    """Views to train in without pretraining: SimCLR's, and those of the methods beside it.
 
     Under the leaky protocol, where only the protocols are compared, the first will do.
     """
@@ -220,7 +220,7 @@ def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:
 
 
 def _shares(study: Study, protocol: str) -> tuple[float, ...]:
-    """The leaky protocol shows its inflation, with all labels; nothing else is read off it."""
+    """Limit the leaky protocol to all labels, where it shows its inflation."""
     return study.label_shares if protocol == GROUPED else (1.0,)
 
 

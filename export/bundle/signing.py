@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PASSWORD_VARIABLE = "EDGECL_KEY_PASSWORD"
-"""The environment variable for the password of an encrypted key: arguments can be seen by all."""
+"""Environment variable for the password of an encrypted key, since arguments are public."""
 
 PRIVATE_SUFFIX = ".key"
 PUBLIC_SUFFIX = ".pub"

@@ -25,7 +25,7 @@ MARK = "# Written by edgecl export --triton; the next export replaces it."
 
 
 class Word(str):
-    """A value that stands without quotes: a number's text, or a name of an enumeration."""
+    """A value without quotes: a number's text, or a name of an enumeration."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Engines that were built before: where they lie, which one fits, and why another does not.
+"""Cache of built engines: where they are, which one fits, and why another does not.
 
 An engine fits if it was built from the same ONNX file, by the same TensorRT, for the same GPU,
 with the same options. Its own bytes say nothing: three builds of one model give three hashes.
@@ -26,12 +26,12 @@ from runtime.artifact.engine_file import (
 from runtime.errors import InputError
 
 KEPT = 3
-"""Engines of one precision that are kept beside the newest: of other options, GPUs, TensorRTs."""
+"""Number of engines of one precision kept beside the newest: other options, GPUs, TensorRTs."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The engine that is looked for.
+    """Description of the engine that is wanted.
 
     Args:
         onnx_sha256: of the model.
@@ -163,7 +163,7 @@ def tidy(folder: Path, kept: EngineFile) -> list[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a builder left that was killed while it wrote. The folder's lock is held."""
+    """Remove what a builder left behind when it was killed. The folder's lock is held."""
     for pattern in (f".*{ENGINE_SUFFIX}.*", f".*{SIDECAR_SUFFIX}.*", ".*.timing.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

@@ -60,7 +60,7 @@ def writable_folder(folders: Sequence[Path]) -> Path:
 
 
 def require_private(folder: Path) -> None:
-    """Make sure that nobody else can put an engine into a folder; one that is absent is fine.
+    """Check that no other user can put an engine into a folder; an absent one is fine.
 
     Raises:
         InputError: it belongs to another user, or others may write to it.

@@ -1,4 +1,4 @@
-"""Is there room for a build? Looked at before it starts: the kernel kills those that run out.
+"""Check of the memory for a build before it starts: the kernel kills processes that run out.
 
 The need is estimated by a stated rule, since nothing on the box can tell it beforehand:
 
@@ -28,7 +28,7 @@ CHANNELS = 64
 ALIVE = 2
 FLOAT_BYTES = 4
 DEFAULT_WORKSPACE = 256 * MIB
-"""Counted where none is asked for: TensorRT leaves out the tactics that find no room."""
+"""Workspace counted if none is given: TensorRT skips tactics that do not fit."""
 SMALLEST_WORKSPACE = 16 * MIB
 
 
@@ -46,7 +46,7 @@ class Need:
 
     @property
     def total(self) -> int:
-        """Together."""
+        """Sum of both."""
         return self.fixed + self.workspace
 
 
@@ -79,7 +79,7 @@ def preflight(
     *,
     root: Path = ROOT,
 ) -> BuildOptions:
-    """Make sure that there is room before a build.
+    """Check that there is memory for a build.
 
     Returns:
         The options to build with. Where the GPU shares the processor's memory and no workspace

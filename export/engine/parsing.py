@@ -38,7 +38,7 @@ class Refusal:
 
 
 class RefusedGraphError(InputError):
-    """The graph cannot become an engine.
+    """Error: the graph cannot become an engine.
 
     Args:
         refusals: everything that the parser found.

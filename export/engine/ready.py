@@ -1,4 +1,4 @@
-"""A fresh engine for a bundle: the one that lies there, or one built now."""
+"""Engine for a bundle: a cached one, or one built now."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _probed() -> Any:
 
 
 def _read_model(bundle: Bundle, path: Path) -> bytes:
-    """The ONNX file's bytes, which are those that the manifest, and its signature, mean."""
+    """Return the ONNX file's bytes, verified against the manifest and its signature."""
     try:
         model = path.read_bytes()
     except OSError as error:
@@ -168,7 +168,7 @@ def _read_model(bundle: Bundle, path: Path) -> bytes:
 
 
 def _for_rtx(options: BuildOptions, target: Target) -> BuildOptions:
-    """TensorRT for RTX compiles for every GPU that it knows unless it is told which."""
+    """Restrict TensorRT for RTX to this GPU; otherwise it compiles for every one it knows."""
     if options.capabilities or target.module != "tensorrt_rtx":
         return options
     return replace(options, capabilities=(target.compute_capability,))

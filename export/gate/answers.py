@@ -56,7 +56,7 @@ def model_answers(
     *,
     engine: str = "onnxruntime",
 ) -> NDArray[np.float32]:
-    """The same of a model that is not on disk yet, for trials.
+    """Probabilities of a model that is not on disk yet, for trials.
 
     Args:
         scratch: a folder for files that are gone afterwards.

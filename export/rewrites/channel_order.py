@@ -1,4 +1,4 @@
-"""A graph written anew with the channels of its maps in another order, cut, or filled up.
+"""Rewriting of a graph with the channels of its maps reordered, cut, or filled up.
 
 Every channel is followed from the node that computes it through concatenations, slices and
 shuffles to the convolutions that read it. What only moves channels is dropped; convolutions take
@@ -93,7 +93,7 @@ class _Join:
 def with_channels_in_order(
     model: onnx.ModelProto, shuffles: Mapping[str, Shuffle], *, lanes: int = 1
 ) -> onnx.ModelProto:
-    """The same function without `shuffles`.
+    """Return the same function without `shuffles`.
 
     Tensors that stay keep their names, also with channels in another order.
 

@@ -40,7 +40,7 @@ def rebuilt(
     nodes: Iterable[onnx.NodeProto],
     values: Mapping[str, NDArray[np.generic]],
 ) -> onnx.ModelProto:
-    """`model` with other nodes, and the initialisers that they use; shapes inferred anew.
+    """Return `model` with other nodes and the initialisers that they use; shapes inferred anew.
 
     Nodes whose outputs nobody reads any more are left out.
     """

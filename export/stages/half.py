@@ -14,7 +14,7 @@ MASKED = float(np.finfo(np.float32).max)
 
 
 def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
-    """The FP16 tensors whose values went beyond what FP16 holds, and how far.
+    """Find FP16 tensors whose values exceed FP16's range, and by how much.
 
     onnxruntime computes FP16 convolutions in FP32 on a CPU and so answers well where a GPU would
     answer NaN: comparing answers does not show it.

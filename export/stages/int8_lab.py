@@ -1,4 +1,4 @@
-"""Trials on one network: which images, ranges and layers its INT8 is made of."""
+"""Trials on one network to choose images, ranges and layers for its INT8."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from runtime.session.opening import default_threads, installed_engines
 MOST_CANDIDATES = 4096
 """Number of random images considered for coverage; more would take minutes."""
 MOST_TRIAL_IMAGES = 1000
-"""Validation images on which layers and algorithms are tried; the gate takes all."""
+"""Number of validation images for trials of layers and algorithms; the gate takes all."""
 CURVE_IMAGES = 512
-"""The curve goes on to so many, or to as many as calibrate."""
+"""Largest size of the curve, unless more images calibrate."""
 
 
 class Int8Lab:
@@ -83,7 +83,7 @@ class Int8Lab:
         self.kept = list(dict.fromkeys(names))
 
     def choose_images(self) -> tuple[DataPart, list[str]]:
-        """The calibration images, and what a reader must know of them."""
+        """Return the calibration images, and notes on them."""
         candidates, choices = self.job.candidates, self.job.int8
         if choices.repeated is not None:
             rows = rows_of_record(choices.repeated, candidates.files, candidates.hashes)

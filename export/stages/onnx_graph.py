@@ -24,7 +24,7 @@ FOLDED_BYTES = 2**30
 
 
 class Deployable(nn.Module):
-    """A classifier as the line wants it: softmax inside, FP32 answers whatever it computes in.
+    """Classifier for the line: softmax inside, FP32 outputs whatever it computes in.
 
     Args:
         classifier: maps uint8 N×1×H×W to (logits N×C, embedding N×D).

@@ -93,7 +93,7 @@ def prove(
 
 
 def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
-    """The same of a graph that only TensorRT will run: each pair computed as it stands."""
+    """Prove a graph that only TensorRT will run, with each Q/DQ pair computed as it stands."""
     answers = emulate(model, reference.part.images, threads=default_threads())
     comparison = reference.against(answers.probabilities)
     reason = reason_to_refuse(comparison, reference.limits)

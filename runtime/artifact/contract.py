@@ -1,4 +1,4 @@
-"""The input contract: what happens to a frame before the model sees it, and what it answers.
+"""Input contract: preprocessing of a frame before the model, and the model's labels.
 
 The contract stands in the bundle's manifest and, word for word, in the ONNX file's
 `metadata_props`, so that a lone `.onnx` file can run too.
@@ -18,7 +18,7 @@ from runtime.errors import InputError
 
 METADATA_KEY = "edgecl"
 CONTRACT_SCHEMA = 2
-"""2 added `bits`, and `auto` among the interpolations."""
+"""Schema version; 2 added `bits`, and `auto` among the interpolations."""
 INTERPOLATIONS = ("auto", "linear", "area")
 BITS = range(8, 17)
 INPUT_NAME = "image"
@@ -71,7 +71,7 @@ class InputContract:
 
 @dataclass(frozen=True)
 class ModelContract:
-    """Labels and input of a model: all that a session needs to know beside the graph.
+    """Labels and input of a model: everything that a session needs to know beside the graph.
 
     Args:
         labels: class names, in the order of the probabilities.
@@ -146,7 +146,7 @@ class ModelContract:
             ) from error
 
     def to_metadata(self) -> dict[str, str]:
-        """The same, as ONNX `metadata_props`."""
+        """Return the contract as ONNX `metadata_props`."""
         return {METADATA_KEY: json.dumps(self.to_json(), sort_keys=True)}
 
     @classmethod

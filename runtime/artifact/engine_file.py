@@ -181,7 +181,7 @@ def load_engine_file(engine: Path) -> tuple[EngineFile, bytes]:
 
 
 def read_engine_file(engine: Path) -> EngineFile:
-    """The same as `load_engine_file`, without the bytes."""
+    """Read and verify like `load_engine_file`, without returning the bytes."""
     return load_engine_file(engine)[0]
 
 

@@ -1,4 +1,4 @@
-"""Who made a bundle: its Ed25519 signature (RFC 8032), read and checked. `export` signs.
+"""Ed25519 signature (RFC 8032) of a bundle, read and checked. `export` signs.
 
 What is signed is the digest of the manifest, which holds the digest of every file. The package
 `cryptography` is loaded only where a key is used.
@@ -25,7 +25,7 @@ SIGNATURE_SCHEMA = 1
 ALGORITHM = "Ed25519"
 
 _LARGEST = 64 * 1024
-"""Bytes of a key or a signature file, at most: neither has a thousand."""
+"""Maximum bytes of a key or a signature file: neither has a thousand."""
 
 _NAMED = "use the .pub file of a pair made by 'edgecl keys NAME' or openssl"
 
@@ -77,7 +77,7 @@ def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
 
 
 def read_signature(bundle: Path) -> Signature | None:
-    """The signature that lies in a bundle, unchecked; None where there is none.
+    """Return the bundle's signature, unchecked; None if it has none.
 
     Raises:
         InputError: it is damaged, or of another algorithm.
@@ -108,7 +108,7 @@ def read_signature(bundle: Path) -> Signature | None:
 def verify_signature(
     digest: str, signature: Signature | None, key: Ed25519PublicKey, *, where: Path
 ) -> None:
-    """Hold a manifest against its signature.
+    """Check a manifest against its signature.
 
     Args:
         digest: of the manifest, computed anew, as `load_bundle` did.

@@ -39,6 +39,7 @@ from runtime.errors import InputError
 from runtime.files.atomic import write_text
 from runtime.files.document import read_document, to_text
 from runtime.machine import Activity, package_versions, read_cpu, read_gpu, read_memory
+from runtime.session.spec import distributions
 from runtime.statistics import (
     count_needed,
     median_ratio_interval,
@@ -51,7 +52,7 @@ KIND: Literal["latency"] = "latency"
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
-PACKAGES = ("edgecl", "numpy", "opencv-python", "onnxruntime", "openvino", "tensorrt")
+PACKAGES = ("edgecl", "numpy", "opencv-python", *distributions())
 
 
 @dataclass(frozen=True)

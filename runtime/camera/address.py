@@ -49,7 +49,7 @@ class CameraSource:
 
 
 def sort_source(text: str, is_added: Callable[[str], bool] = lambda name: False) -> CameraSource:
-    """Tell what a source is. What exists under that name is taken for what it is.
+    """Return the kind of a source. An existing name is taken for what it is.
 
     Args:
         text: the index of a video device, `/dev/videoN` or another name of a device's node, a
@@ -93,7 +93,7 @@ def sort_source(text: str, is_added: Callable[[str], bool] = lambda name: False)
 
 
 def device_node(index: int) -> Path:
-    """The node of the video device of that number."""
+    """Path of the video device with that number."""
     return Path(f"/dev/video{index}")
 
 

@@ -116,7 +116,7 @@ def _open_address(address: str) -> Capture:
 
 
 def _keep_natives_from_saying_it() -> None:
-    """OpenCV and FFmpeg log whole addresses when they are asked to log, passwords included."""
+    """Silence the logs of OpenCV and FFmpeg, which contain addresses with their passwords."""
     # OpenCV 5 moved it.
     set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
     set_level(_SILENT)

@@ -29,7 +29,7 @@ Opener = Callable[[int | str], Any]
 
 
 class DeviceCamera(Camera):
-    """Frames as they come. When they stop coming, the camera is opened again, for a while.
+    """Live camera. If its frames stop, it is opened again, for a while.
 
     Args:
         source: the index or the node of a video device, an address, or a GStreamer pipeline.

@@ -9,7 +9,7 @@ LAST = 80
 
 
 class Outages:
-    """Keeps the first and the latest lines, and counts all."""
+    """Log of the first and the latest lines, with a count of all."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -17,7 +17,7 @@ class Outages:
         self._last: deque[str] = deque(maxlen=LAST)
 
     def add(self, line: str) -> None:
-        """Take a line."""
+        """Add a line."""
         self.count += 1
         if len(self._first) < FIRST:
             self._first.append(line)

@@ -1,4 +1,4 @@
-"""What is stored: a video file, an image, or a folder of images."""
+"""Stored sources: a video file, an image, or a folder of images."""
 
 from __future__ import annotations
 

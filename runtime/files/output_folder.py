@@ -19,7 +19,7 @@ from runtime.errors import InputError
 from runtime.files.atomic import explained
 
 ROOM = 4096
-"""Bytes that are written for a try: making a file is something that a full disk still allows."""
+"""Number of bytes written as a test: a full disk still allows making an empty file."""
 
 ATTEMPTS = 20
 """Number of attempts to make a folder that another process clears away at the same moment."""
@@ -133,7 +133,7 @@ def _make(path: Path) -> bool:
 
 
 def _make_parents(path: Path) -> None:
-    """Make the folders above, although a process that began as we did may clear them away."""
+    """Make the folders above, although another process may clear them away at that moment."""
     for _ in range(ATTEMPTS):
         # Python calls it "exists" where a folder vanishes between its two looks at it.
         with contextlib.suppress(FileNotFoundError, FileExistsError):

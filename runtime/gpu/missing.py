@@ -150,7 +150,7 @@ def _not_served(works: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
 
 
 def _no_tensorrt(root: Path) -> tuple[str, str, str]:
-    """TensorRT is not there for this Python; JetPack brings it for its own alone."""
+    """Return the finding that TensorRT is missing for this Python; JetPack's serves one only."""
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     x86 = "pip install 'edgecl[tensorrt]'"
     others = sorted(
@@ -194,7 +194,7 @@ def _bindings(lines: Sequence[Mapping[str, Any]]) -> _Found:
 
 
 def _newer_bindings(lines: Sequence[Mapping[str, Any]]) -> _Found:
-    """cuda-bindings of a newer CUDA than the driver's call what the driver does not have."""
+    """Yield a finding if cuda-bindings are newer than the driver's CUDA."""
     told = {name: value for line in lines for name, value in line.get("bindings", {}).items()}
     version, cuda = told.get("cuda-bindings", ""), _cuda(lines)
     if told.get("pycuda") or not (cuda and version[:1].isdigit()):

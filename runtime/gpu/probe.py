@@ -80,7 +80,7 @@ def probe_gpu() -> GpuProbe:
 
 
 def probe(root: Path, *, seconds: float = PROBE_SECONDS, findings: str = FINDINGS) -> GpuProbe:
-    """The same, each time anew.
+    """Probe anew each time.
 
     Args:
         root: the file tree to read, for tests.

@@ -1,4 +1,4 @@
-"""Encoded images to gray arrays, with the broken ones named.
+"""Decoding of images to gray arrays; broken ones are named.
 
 Training and the line decode with the same function, so an image has the same pixels in both, and
 with either of OpenCV's major versions: what they do differently (EXIF, alpha, colour to gray
@@ -24,7 +24,7 @@ from runtime.image.formats.exif import upright
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm"})
 
 LARGEST_FILE = (1 << 31) - 1
-"""Bytes; OpenCV decodes from no longer array."""
+"""Maximum bytes that OpenCV decodes from."""
 
 Gray = NDArray[np.uint8] | NDArray[np.uint16]
 

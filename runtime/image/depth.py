@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.errors import FrameError
 
 DEPTHS = (8, 10, 12, 14, 16)
-"""Bits that cameras have; what is found on a set is one of them."""
+"""Bit depths of cameras; a detected depth is one of them."""
 
 
 def depth_of(largest: int) -> int:
@@ -41,7 +41,7 @@ def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
 
 
 def scaled_to_8_bits(samples: NDArray[np.generic], maxval: int) -> NDArray[np.uint8]:
-    """The same where the file says what white is.
+    """Reduce samples whose white level the file states to 8 bits.
 
     Args:
         samples: uint8 or uint16, of any shape.

@@ -11,7 +11,7 @@ from runtime.errors import FrameError
 from runtime.image.depth import DEPTHS, depth_of, to_8_bits
 
 MOST_SHRINK = 2.0
-"""A side that shrinks by more loses thin lines with `linear`, which looks at two pixels of each."""
+"""Shrink factor above which `linear`, which reads two pixels per side, loses thin lines."""
 
 _SURELY_16 = DEPTHS[-2]
 # A frame with a value above these bits can only be one of 16.

@@ -71,7 +71,7 @@ class Session(ABC):
             )
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
-        """The same as `infer`, with the time of each step that this engine has.
+        """Run like `infer`, with the time of each step that this engine has.
 
         Returns:
             The outputs, and nanoseconds per step: `infer` alone for an engine that shares the

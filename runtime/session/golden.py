@@ -1,4 +1,4 @@
-"""Golden images: what a bundle's model answered where it was exported, asked again here.
+"""Golden images: results of the model at export, checked again here.
 
 The gate held every precision against the trained network, in the engines of the machine that
 exported it. Another version of an engine, another processor or GPU computes with other kernels, and
@@ -83,7 +83,7 @@ def changes(session: Session, golden: GoldenImages) -> NDArray[np.float64]:
 
 
 def require_same_answers(session: Session, golden: GoldenImages | None) -> None:
-    """Let a session answer the golden images.
+    """Check a session on the golden images.
 
     Raises:
         InputError: it answers otherwise than the network that was exported, or not at all.
@@ -107,7 +107,7 @@ def require_same_answers(session: Session, golden: GoldenImages | None) -> None:
 
 
 def answering(session: Session, golden: GoldenImages | None) -> Session:
-    """The session, or, where it answers otherwise, an error after it was closed.
+    """Return the session, or raise and close it if its results differ.
 
     Raises:
         InputError: see `require_same_answers`.

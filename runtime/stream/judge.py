@@ -16,7 +16,7 @@ from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide
 
 FAILURES_IN_A_ROW = 100
-"""After this many frames on which the model itself failed, the stream ends: it will not recover."""
+"""Number of frames on which the model failed after which the stream ends: it will not recover."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Stream:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a reader of the verdicts must know."""
+        """Notes for readers of the verdicts."""
         return [*self.camera.notes, *self._pipeline.notes]
 
     def __enter__(self) -> Stream:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
-from runtime.files.document import Document, Part
+from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
 from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
@@ -235,3 +235,12 @@ def summarise(
 def accuracy_of(right: int, known: int) -> StreamAccuracy | None:
     """Return the share of right labels; None where no label was known."""
     return StreamAccuracy(right=right, known=known, share=right / known) if known else None
+
+
+def read_summary(path: Path) -> StreamSummary:
+    """Read the summary of a stream.
+
+    Raises:
+        InputError: it cannot be read, or is no such summary.
+    """
+    return read_document(path, StreamSummary)

@@ -14,7 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("edgecl", "export", "calibration", "runtime")
-ERRORS = frozenset({"EdgeclError", "InputError", "SessionLostError", "GateError", "FrameError"})
+ERRORS = frozenset(
+    ["EdgeclError", "InputError", "SessionLostError", "GateError", "EquipmentError", "FrameError"]
+)
 TEMPLATES = "edgecl/reporting/templates"
 
 _TAG = re.compile(r"<[^>]*>|{%.*?%}|{#.*?#}", re.DOTALL)

@@ -93,7 +93,7 @@ def test_a_sink_of_a_package_writes_into_the_streams_folder(package):
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(package):
-    with pytest.raises(InputError, match="there is no sink 'mqqt'; choose among jsonl, log"):
+    with pytest.raises(InputError, match="unknown sink 'mqqt'; choose from jsonl, log"):
         open_sink("mqqt:broker", package)
 
 

@@ -1,4 +1,4 @@
-"""`edgecl bench`: measure bundles against each other and write the latency report."""
+"""`edgecl bench`: compare the latency of bundles and write the report."""
 
 from __future__ import annotations
 

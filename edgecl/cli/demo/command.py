@@ -1,4 +1,4 @@
-"""`edgecl demo`: the main job once, end to end, with nothing but this package."""
+"""`edgecl demo`: train, export, run and bench once, end to end."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> Non
 def _go(
     data: Path | None, groups: Path | None, out: Path, seed: int
 ) -> tuple[dict[str, Trained], StreamSummary, LatencyReport, Path]:
-    """Train, export, judge and measure; the figures of all four."""
+    """Train, export, judge and measure; return the figures of all four."""
     from edgecl.learning.config import TrainConfig
 
     console = stderr_console()

@@ -1,4 +1,4 @@
-"""`edgecl doctor`: what this machine has, and what is missing for what."""
+"""`edgecl doctor`: check this machine, and list what is missing."""
 
 from __future__ import annotations
 

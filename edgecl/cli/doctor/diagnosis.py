@@ -19,6 +19,7 @@ from edgecl.cli.doctor.gpu import gpu_rows
 from edgecl.cli.doctor.row import MISSING, NOTE, OK, Row
 from runtime.gpu.probe import probe, probe_gpu
 from runtime.machine import package_versions, read_cameras, read_cpu, read_gpu, read_memory
+from runtime.session.spec import ENGINES, TENSORRT
 
 # purpose → (what it is for, packages, the command that brings them)
 PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
@@ -56,16 +57,11 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         ("cryptography",),
         "pip install 'edgecl[sign]'",
     ),
-    "openvino": (
-        "Faster inference on x86 CPUs",
-        ("openvino",),
-        "pip install 'edgecl[openvino]'",
-    ),
-    "tensorrt": (
-        "Inference on NVIDIA devices",
-        ("tensorrt", "pycuda"),
-        "pip install 'edgecl[tensorrt]'",
-    ),
+    **{
+        spec.name: (spec.purpose, spec.distributions, spec.install)
+        for spec in (ENGINES[name] for name in ENGINES)
+        if spec.name != "onnxruntime"  # comes with edgecl
+    },
 }
 
 
@@ -87,7 +83,7 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
     )
     probed = probe_gpu() if root == Path("/") else probe(root)
     purposes = {name: _purpose(name) for name in PURPOSES}
-    purposes["tensorrt"] |= {
+    purposes[TENSORRT.name] |= {
         "ready": probed.ready,
         "broken": probed.problems[0].missing if probed.problems else "",
     }
@@ -97,9 +93,9 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
         *(
             (PURPOSES[name][0], _package_rows(purpose))
             for name, purpose in purposes.items()
-            if name != "tensorrt"
+            if name != TENSORRT.name
         ),
-        (PURPOSES["tensorrt"][0], gpu_rows(probed)),
+        (PURPOSES[TENSORRT.name][0], gpu_rows(probed)),
         ("Cameras", _camera_rows(cameras)),
     ]
     return {

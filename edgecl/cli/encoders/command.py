@@ -1,4 +1,4 @@
-"""`edgecl encoders`: what can be trained, and what it costs."""
+"""`edgecl encoders`: list the encoders and their cost."""
 
 from __future__ import annotations
 

@@ -24,4 +24,4 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
 }
 
 NOTES: Mapping[str, tuple[Rule, ...]] = {"train": TRAIN_NOTES}
-"""Options that are passed over, but not in silence."""
+"""Rules for options that are ignored, but with a note."""

@@ -50,7 +50,7 @@ def _is_engine(values: Values) -> bool:
 
 
 def _no_builder(values: Values) -> bool:
-    from runtime.session.on_gpu import why_no_gpu
+    from runtime.session.built import why_no_gpu
 
     return why_no_gpu() is not None
 

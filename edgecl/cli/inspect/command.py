@@ -1,4 +1,4 @@
-"""`edgecl inspect`: what a bundle holds, after its files were verified."""
+"""`edgecl inspect`: show a bundle after verifying its files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runtime.artifact.manifest import Manifest
 
 ENGINES = "engines"
-"""The folder of what a box built out of the bundle for itself."""
+"""Folder inside a bundle for what a box built for itself."""
 
 
 @click.command("inspect", cls=Verb, short_help="Show and verify a bundle.")

@@ -159,7 +159,7 @@ def _origin(origin: Origin) -> str:
 
 
 def _plain(text: str) -> Text:
-    """No markup, and nothing that a terminal would obey: a bundle may come from anywhere."""
+    """Strip markup and terminal controls: a bundle may come from anywhere."""
     return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
 
 

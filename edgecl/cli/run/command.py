@@ -284,7 +284,7 @@ def _verdict_on(
     if lost:
         raise EquipmentError(
             f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
-            hint="free room on the disk of --out, or name another one",
+            hint="free some space on the disk of --out, or choose another folder with --out",
             code="disk-failing",
         )
     if snapshot.miss_share > max_misses:

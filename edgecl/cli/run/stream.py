@@ -36,7 +36,7 @@ class InspectionStream:
     more_sinks: Sequence[Sink] = ()
 
     def run(self, console: Console) -> StreamEnd:
-        """Judge until the camera ends, the frames are up, or somebody stops it."""
+        """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         sinks = [self.sink, *self.more_sinks]
         pipeline = Pipeline(self.camera, self.session, self.settings, sinks, own_process=True)
         started = datetime.now(timezone.utc)

@@ -125,7 +125,7 @@ def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
 def _refuse_changes(
     ctx: click.Context, config: TrainConfig, chosen: dict[str, Any], run: Path
 ) -> None:
-    """A resumed run keeps its choices; an option that says otherwise is a mistake."""
+    """Refuse options that differ from a resumed run's choices."""
     for name, value in chosen.items():
         if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue

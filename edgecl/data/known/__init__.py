@@ -1,4 +1,4 @@
-"""Overlap groups of public sets that ship with edgecl, and how such a set is recognised.
+"""Overlap groups of public sets that ship with edgecl, and the recognition of such a set.
 
 neu.csv is what `edgecl audit` writes for the NEU surface defect database. It holds names, groups
 and 64-bit fingerprints, no images.

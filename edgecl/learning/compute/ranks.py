@@ -1,4 +1,4 @@
-"""Several processes that train one network, each on its rows of every batch.
+"""Distributed training: several processes train one network, each on its rows of every batch.
 
 torchrun starts them and tells each its number, its rank. All hold the same weights and draw the
 same random numbers; what a batch gives depends on all its rows, so the ranks gather their outputs,
@@ -39,7 +39,7 @@ PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together. All of them call the same methods in turn.
+    """Rank of this process among those that train together; all call the same methods in turn.
 
     Args:
         number: this rank's, from 0.
@@ -203,7 +203,7 @@ class _SharedRecipe:
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all ranks; backward, each row's gradient is the sum of what all ranks have for it."""
+    """Gather the rows of all ranks; backward, a row's gradient is the sum over all ranks."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:

@@ -17,7 +17,7 @@ class Objective(Protocol):
     """Map two views of N images to a loss."""
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """The loss.
+        """Return the loss.
 
         Args:
             z1, z2: N×D, projections of both views.
@@ -30,7 +30,7 @@ class Objective(Protocol):
         ...
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         ...
 
 
@@ -42,7 +42,7 @@ class SimCLR:
         self._loss = nt_xent if negatives == "all" else nt_xent_across_views
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """The loss; nothing is remembered."""
+        """Return the loss; nothing is remembered."""
         return self._loss(z1, z2, self._temperature)
 
     def state(self) -> dict[str, Any]:
@@ -54,14 +54,14 @@ class SimCLR:
 
 
 class NNCLR:
-    """Neighbours in the support set stand for the views; first views enter it after the loss."""
+    """NNCLR: neighbours in the support set replace the views; first views enter it afterwards."""
 
     def __init__(self, temperature: float, support_set: SupportSet) -> None:
         self._temperature = temperature
         self._support_set = support_set
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """The loss; the support set is moved on."""
+        """Return the loss, and update the support set."""
         neighbours1 = self._support_set.nearest(z1, images)
         neighbours2 = self._support_set.nearest(z2, images)
         loss = nnclr(z1, z2, neighbours1, neighbours2, self._temperature)
@@ -69,11 +69,11 @@ class NNCLR:
         return loss
 
     def state(self) -> dict[str, Any]:
-        """The support set's."""
+        """Return the support set's state."""
         return self._support_set.state()
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """The support set's."""
+        """Restore the support set's state."""
         self._support_set.load(state)
 
 

@@ -1,4 +1,4 @@
-"""The most confident mistakes: which they are, and what a run directory keeps of them.
+"""The most confident mistakes, and the files that a run directory keeps of them.
 
 This is the only place that chooses them, so it needs neither torch nor a run: the page of a run
 that kept no images ranks the rows of predictions.csv with it.
@@ -27,7 +27,7 @@ SHOWN = 12
 def most_confident_mistakes(
     truth: Sequence[str], predicted: Sequence[str], confidence: Sequence[float]
 ) -> list[int]:
-    """The rows that were answered wrongly, the most confident answer first.
+    """Rows that were misclassified, the most confident prediction first.
 
     Args:
         truth: N labels.

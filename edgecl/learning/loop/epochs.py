@@ -1,4 +1,4 @@
-"""One epoch of each stage. All randomness comes in; nothing is written."""
+"""One epoch of each stage. Randomness is passed in; nothing is written."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _evaluate(
 
 
 def _require_finite(network: nn.Module, *, step: int) -> None:
-    """Whether a step without a loss after it, the last one, left weights and buffers whole.
+    """Require that the last step, which no loss follows, left weights and buffers finite.
 
     Raises:
         DivergedError: it did not.

@@ -33,7 +33,7 @@ _SHOWN = {
 
 
 class Monitor:
-    """The labelled train and validation part, and what networks are worth on them.
+    """Labelled train and validation parts, and measurements of networks on them.
 
     Args:
         images, targets: uint8 N×H×W and int64 N, of the train part.

@@ -61,7 +61,7 @@ class Networks:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         self.backbone.load_state_dict(state["backbone"])
         self.projector.projection.load_state_dict(state["projection"])
         self.classifier.head.load_state_dict(state["head"])

@@ -178,7 +178,7 @@ def _cannot_choose(prepared: Prepared) -> str:
 
 
 def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Split:
-    """The split as far as labels are known: who has few to train on has few to validate with."""
+    """Reduce the split to known labels: few for training means few for validation."""
     seed = [config.seed, config.label_draw]
     parts = {
         part: labelled_rows(

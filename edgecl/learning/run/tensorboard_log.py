@@ -73,7 +73,7 @@ class TensorBoardLog:
 
 
 def open_log(run: Path, *, asked_for: bool) -> TensorBoardLog | None:
-    """The log of a run for which one is asked, or was before it was broken off.
+    """Open the log of a run if one is requested, or was before the run was interrupted.
 
     Raises:
         InputError: see `TensorBoardLog`.

@@ -1,4 +1,4 @@
-"""Images of the defects that a precision lets go, as cards."""
+"""Images of the defects that a precision misses, as cards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def escape_groups(
     found: Mapping[str, ArtefactFigures], escapes: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """The cards of each artefact that lets something go.
+    """Return the cards of each artefact that misses something.
 
     Args:
         found: from `artefacts`.
@@ -51,14 +51,14 @@ def _card(rank: int, entry: Mapping[str, Any]) -> dict[str, Any]:
         "label": str(entry.get("label") or "–"),
         "reference": str(entry.get("reference") or "–"),
         "reference_confidence": number(entry.get("reference_confidence")),
-        "answered": str(entry.get("answered") or "no answer"),
+        "answered": str(entry.get("answered") or "no prediction"),
         "confidence": number(entry.get("confidence")),
         "image": image_of(_png(entry.get("image"))),
     }
 
 
 def _png(text: Any) -> bytes | None:
-    """The image, where it is one."""
+    """Return the image, if there is one."""
     try:
         data = base64.b64decode(str(text or ""), validate=True)
     except (ValueError, binascii.Error):

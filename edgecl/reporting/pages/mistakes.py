@@ -16,7 +16,7 @@ _WIDE = 2.0
 
 
 def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """All wrongly answered images of predictions.csv, the most confident first."""
+    """All misclassified images of predictions.csv, the most confident first."""
     confidence = [_share(row, "confidence") for row in predictions]
     order = most_confident_mistakes(
         [row.get("truth") or "" for row in predictions],

@@ -18,7 +18,7 @@ from edgecl.reporting.plots.palette import colour
 from runtime.statistics import share_interval
 
 FEW = 10
-"""Below so many images a bin is drawn hollow."""
+"""Number of images below which a bin is drawn hollow."""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from edgecl.reporting.plots.palette import colour, series
 from edgecl.reporting.plots.point_labels import label_points
 
 _MOST = 3000
-"""Points that are drawn at most, whatever the file holds."""
+"""Maximum number of points drawn, whatever the file holds."""
 
 
 class MapPoint(NamedTuple):
-    """An image's place: which file, its truth, whether it was answered rightly."""
+    """An image's position: its file, its truth, and whether it was classified correctly."""
 
     file: str
     truth: str

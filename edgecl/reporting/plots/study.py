@@ -36,7 +36,7 @@ def label_curves(conditions: Sequence[Mapping[str, Any]]) -> list[Markup]:
 
 
 def other_views(entry: Mapping[str, Any]) -> str:
-    """Named where nothing else tells them: without pretraining, when they are not SimCLR's."""
+    """Name the views where nothing else tells them: without pretraining, when not SimCLR's."""
     return "NNCLR's views" if entry["method"] == "none" and entry["views"] == "crop" else ""
 
 

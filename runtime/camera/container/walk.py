@@ -35,7 +35,7 @@ _MOST_CHUNKS = 20_000_000
 
 
 def ending_of(path: Path) -> Ending:
-    """Look how a video file ends.
+    """Return the ending of a video file.
 
     Args:
         path: a regular file.
@@ -185,7 +185,7 @@ def _ending_of_matroska(file: BinaryIO, size: int) -> Ending:
 
 
 def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
-    """A segment whose length was never written, as a recorder leaves it that was killed."""
+    """Return the ending of a segment without a length, as left by a recorder that was killed."""
     at = start
     while (element := _element(file, at)) is not None:
         identity, inside, length = element

@@ -1,4 +1,4 @@
-"""From a stream's address to a camera."""
+"""Opening of the camera behind a stream's address."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Event(Handle, ABC):
 
     @abstractmethod
     def since(self, earlier: Any) -> int:
-        """Nanoseconds from another event to this one; both must be over. It resolves ~0.5 µs."""
+        """Nanoseconds from another event to this one; both must be over. Resolution ~0.5 µs."""
 
 
 class Graph(Handle, ABC):

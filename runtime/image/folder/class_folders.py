@@ -1,4 +1,4 @@
-"""Class folders of which nothing is left: a class must not vanish from a training in silence."""
+"""Checks that no class vanishes silently because all of its files were skipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 5
 
 
 def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
-    """Refuse a set whose class folders lost all that they held, or are one folder twice.
+    """Refuse a set with a class folder that lost all of its files, or that appears twice.
 
     Args:
         walk: the folder that was given.

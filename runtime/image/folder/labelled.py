@@ -1,4 +1,4 @@
-"""The images of a folder with their classes: as training takes them, and as the line does."""
+"""Images of a folder with their classes, for training and for the line."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _HIDDEN_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that was not taken.
+    """A file or folder that was skipped.
 
     Args:
         name: relative to the folder that was walked.
@@ -173,7 +173,7 @@ class _Walker:
         self._pending += reversed(folders)
 
     def _is_folder(self, parent: PurePosixPath, entry: os.DirEntry[str]) -> bool:
-        """Whether to enter it now; what else it may be is put where it belongs."""
+        """Return whether to enter the folder now, and file it elsewhere if not."""
         name = parent / entry.name
         # A broken link may have been a folder's, unless it is named as a file is.
         unknown = entry.is_symlink() and mimetypes.guess_type(entry.name)[0] is None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runtime.errors import FrameError
 
 LARGEST_PIXELS = 1 << 30
-"""OpenCV decodes no image of more pixels (`CV_IO_MAX_IMAGE_PIXELS`)."""
+"""Maximum number of pixels that OpenCV decodes (`CV_IO_MAX_IMAGE_PIXELS`)."""
 
 
 @dataclass(frozen=True)

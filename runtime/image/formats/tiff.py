@@ -138,7 +138,7 @@ def _require_whole(fields: Mapping[int, _Field], data: bytes) -> None:
 
 
 def _require_sums(parts: Sequence[tuple[int, int]], data: bytes) -> None:
-    """Hold what is deflated against its checksums: OpenCV takes what libtiff complains of."""
+    """Check deflated data against its checksums: OpenCV ignores libtiff's complaints."""
     for number, (start, length) in enumerate(parts):
         try:
             zlib.decompress(memoryview(data)[start : start + length])
@@ -150,7 +150,7 @@ def _require_sums(parts: Sequence[tuple[int, int]], data: bytes) -> None:
 
 
 def _unmultiplied(data: bytes, fields: Mapping[int, _Field], order: str) -> bytes | None:
-    """The TIFF with its alpha called associated: libtiff multiplies no colour with that."""
+    """Mark a TIFF's alpha as associated, so that libtiff multiplies no colour with it."""
     if _first(fields, _EXTRA, 0) != _UNASSOCIATED or _first(fields, _BITS, 1) != 8:
         return None
     changed = bytearray(data)

@@ -23,7 +23,7 @@ STEPS = ("upload", "infer", "download")
 
 
 class DeviceState:
-    """Everything is taken at the start, for the largest batch, and given back by `close`.
+    """Resources on the GPU, taken at the start for the largest batch, returned by `close`.
 
     All but `close` raise `GpuError`, after which only `close` may be called; after a
     `GpuLostError` only `abandon`.

@@ -1,4 +1,4 @@
-"""A TensorRT engine out of its file: loaded, and held to what its sidecar says."""
+"""TensorRT engine from its file: loaded, and checked against its sidecar."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
 
 
 def abandon(thing: object) -> None:
-    """Keep something for ever, because the GPU that it lives on is gone.
+    """Keep something forever, because the GPU that it lives on is gone.
 
     There is nothing left to free: the driver refuses every call. But destroying it, now or when
     the process ends, would make those calls, and pycuda and TensorRT end the process over what the
@@ -103,7 +103,7 @@ class LoadedEngine:
         return self.engine is None and self._runtime is None
 
     def close(self) -> None:
-        """The engine first, since it works by its runtime. The GPU must be current."""
+        """Free the engine first, since it works by its runtime. The GPU must be current."""
         self.engine = None
         self._runtime = None
 

@@ -96,7 +96,7 @@ class TensorRtSession(Session):
         return self._layout.batches
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
-        """The same as `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
+        """Run like `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
 
         What the processor does beside it, such as copying the image into page-locked memory, is
         in none of them.
@@ -220,3 +220,17 @@ class TensorRtSession(Session):
             return "no CUDA graph"
         refusal = self._state.graph_refusal if self._state else ""
         return f"no CUDA graph ({refusal})" if refusal else "CUDA graph"
+
+
+def open_tensorrt(path: Path, *, precision: str, threads: int) -> Session:
+    """Open a built engine.
+
+    Args:
+        path: the engine file, with its sidecar beside it.
+        precision: the one that is asked for; empty for the file's own.
+        threads: not used, the GPU has its own.
+
+    Raises:
+        InputError: see `TensorRtSession`.
+    """
+    return TensorRtSession(path, precision=precision)

@@ -34,7 +34,7 @@ class Sink(ABC):
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
 
-    def close(self) -> None:  # noqa: B027 - most sinks hold nothing
+    def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""
 
 
@@ -64,7 +64,7 @@ class SinkRequest:
             InputError: there is none.
         """
         if not self.target:
-            raise InputError(f"--sink {self.name} names no target", hint=f"give {wanted}")
+            raise InputError(f"--sink {self.name} has no target", hint=f"pass {wanted}")
         return self.folder / self.target
 
 

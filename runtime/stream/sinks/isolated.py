@@ -13,7 +13,7 @@ CAPACITY = 10_000
 """Verdicts that may wait for a slow sink."""
 
 CLOSE_S = 3.0
-"""How long the end of a stream waits for a sink that does not take what is left."""
+"""Time that the end of a stream waits for a sink that does not take what is left, in seconds."""
 
 
 class IsolatedSink(Sink):
@@ -76,7 +76,7 @@ class IsolatedSink(Sink):
             self._dropped += len(self._waiting)
             self._waiting.clear()
         if self._thread.is_alive():
-            self.problem = self.problem or "it did not answer in time and was left behind"
+            self.problem = self.problem or "it did not respond in time and was abandoned"
 
     def _run(self) -> None:
         while (verdict := self._take()) is not None:

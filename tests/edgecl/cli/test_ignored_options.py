@@ -140,11 +140,11 @@ def test_it_is_refused_before_the_work(workplace, capfd, arguments, option):
 
 def test_what_no_engine_is_built_with_is_refused_where_none_can_be(workplace, capfd, monkeypatch):
     broken = InputError("no NVIDIA device found")
-    monkeypatch.setattr("runtime.session.on_gpu.why_no_gpu", lambda: broken)
+    monkeypatch.setattr("runtime.session.built.why_no_gpu", lambda: broken)
     for verb in ((*RUN, "tiny.edgecl"), ("bench", "tiny.edgecl")):
         assert "TensorRT does not work here" in refusal(capfd, *verb, "--builder-level", "1")
     context = SimpleNamespace(params={"device": "auto", "engine": "auto", "model": None})
-    monkeypatch.setattr("runtime.session.on_gpu.why_no_gpu", lambda: None)
+    monkeypatch.setattr("runtime.session.built.why_no_gpu", lambda: None)
     assert not any(
         rule.idle(context.params) for rule in inference.RUN if "builder_level" in rule.names
     )

@@ -244,5 +244,5 @@ def test_neu_and_its_copies_in_sd_saliency(tmp_path):
     assert all(group[copy] == group[original] for copy, original in copied)
     # Two links among the 153 000 pairs of a third; all 1.35 million keep to the lower rate.
     assert found.to_json()["cross_class"]["rate"] < (1e-5 if step == 1 else 2e-5)
-    with pytest.raises(InputError, match="named twice"):
+    with pytest.raises(InputError, match="given twice"):
         read_sets([tmp_path / "copies", tmp_path / "copies"], silent)

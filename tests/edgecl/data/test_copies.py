@@ -68,7 +68,7 @@ def test_groups_that_hold_their_copies_stay_as_they_are():
 def test_an_image_under_two_labels_is_named_with_both():
     some = images([1, 2, 1, 1, 2], "abcde", [0, 1, 1, 1, 1])
     assert under_two_labels(some, find_copies(some.images)) == (
-        "1 image stands under two labels (first: 2.png, a copy of 0.png: good and crack)"
+        "1 image appears under two labels (first: 2.png, a copy of 0.png: good and crack)"
     )
     assert not under_two_labels(some.take(np.array([1, 4])), np.array([0, 0]))
 
@@ -129,7 +129,7 @@ def test_one_image_under_two_labels_is_a_note_or_refused(tiny_config, tmp_path, 
     shutil.copy(data / "bars" / "bars_3.png", data / "posts" / "twin.png")
     config = replace(tiny_config, data=str(data))
     expected = (
-        "1 image stands under two labels (first: posts/twin.png, a copy of bars/bars_3.png: "
+        "1 image appears under two labels (first: posts/twin.png, a copy of bars/bars_3.png: "
         "posts and bars)"
     )
     assert quiet(config).notes[0] == expected

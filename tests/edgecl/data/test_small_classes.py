@@ -47,7 +47,7 @@ def hold(split: Split, targets: np.ndarray, groups: list[str], *, grouped: bool)
 )
 def test_a_tiny_class_shrinks_nobody_elses_train_part(protocol, few, expected):
     targets, groups = set_of(few, 600, 40)
-    for seed in range(10):
+    for seed in range(3):
         split = split_images(protocol, targets, groups, named(targets), seed=seed)
         hold(split, targets, groups, grouped=protocol == "grouped")
         assert counts(split, targets, 0) == expected

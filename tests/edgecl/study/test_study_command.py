@@ -206,7 +206,7 @@ def test_what_fails_is_told_and_the_rest_is_done(tiny_study, tmp_path, capsys):
 def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_path):
     folder = tmp_path / "study"
     shutil.copytree(finished, folder)
-    with pytest.raises(InputError, match=r"was run with epochs 1, the study now has 2"):
+    with pytest.raises(InputError, match=r"was run with epochs 1, but the study now has 2"):
         begin(replace(tiny_study, epochs=2), folder)
     begin(replace(tiny_study, seeds=(0, 1)), folder)  # more of the same is fine
     begin(tiny_study, folder)

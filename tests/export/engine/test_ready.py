@@ -92,7 +92,7 @@ def test_an_engine_of_the_bundle_is_no_file_that_a_hash_should_cover(ask, bundle
             {"device": "RTX 3090"},
             r"it was built for RTX A4000 \(8\.6\), but this machine has RTX 3090 \(8\.6\)",
         ),
-        ({"device": "L4", "compute_capability": "8.9"}, r"here is L4 \(8\.9\)"),
+        ({"device": "L4", "compute_capability": "8.9"}, r"this machine has L4 \(8\.9\)"),
     ],
 )
 def test_an_engine_of_another_machine_is_rebuilt_and_the_reason_said(box, words, ask, said):

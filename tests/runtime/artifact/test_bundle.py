@@ -120,7 +120,7 @@ def test_a_stranger_without_a_contract_is_refused(make_bundle, tmp_path):
 
 
 def test_an_engine_that_is_not_there_names_the_command(make_bundle, monkeypatch):
-    monkeypatch.setattr("runtime.session.on_cpu.installed_engines", lambda: ("onnxruntime",))
+    monkeypatch.setattr("runtime.session.graphs.installed_engines", lambda: ("onnxruntime",))
     bundle = make_bundle()
     with pytest.raises(InputError, match=r"openvino is not installed.*pip install"):
         open_session(bundle, engine="openvino")

@@ -126,7 +126,7 @@ def test_a_gpu_that_is_gone_is_told_from_a_refused_call(driver):
     memory = open_memory()
     with memory.current():
         driver.fail["cuEventCreate"] = ["CUDA_ERROR_INVALID_VALUE"]
-        with pytest.raises(GpuError, match="refused a call") as refused:
+        with pytest.raises(GpuError, match="rejected a call") as refused:
             memory.event()
         assert not isinstance(refused.value, GpuLostError)
         driver.fail["cuEventCreate"] = ["CUDA_ERROR_ILLEGAL_ADDRESS"]

@@ -44,7 +44,7 @@ def looked(monkeypatch, tmp_path, body: str, seconds: float = 20.0):
     """A probe whose other process runs `body`, with `tell` at hand."""
     (tmp_path / "looking.py").write_text(f"from runtime.gpu.findings import tell\n{body}")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return probe(tmp_path, seconds=seconds, findings="probing")
+    return probe(tmp_path, seconds=seconds, findings="looking")
 
 
 def missing(found) -> list[str]:

@@ -12,7 +12,7 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError, SessionLostError
 from runtime.gpu.missing import Problem
 from runtime.gpu.probe import GpuProbe
-from runtime.session import on_gpu
+from runtime.session import built
 from runtime.session.fallback import FallbackSession
 from runtime.session.opening import open_fastest, open_session
 from tests.bindings.tensorrt_double import make_plan
@@ -46,8 +46,8 @@ def bundle(make_bundle):
 @pytest.fixture
 def gpu(box, monkeypatch):
     """A box with a GPU; `gpu.engine_for` gives engines, `gpu.asked` says of what."""
-    monkeypatch.setattr(on_gpu, "has_device", lambda: True)
-    monkeypatch.setattr(on_gpu, "probe_gpu", GpuProbe)
+    monkeypatch.setattr(built, "has_device", lambda: True)
+    monkeypatch.setattr(built, "probe_gpu", GpuProbe)
     box.asked = []
 
     def engine_for(bundle, precision):
@@ -63,8 +63,8 @@ def gpu(box, monkeypatch):
 
 @pytest.fixture
 def no_tensorrt(monkeypatch):
-    monkeypatch.setattr(on_gpu, "has_device", lambda: True)
-    monkeypatch.setattr(on_gpu, "probe_gpu", lambda: GpuProbe(problems=(NO_TENSORRT,)))
+    monkeypatch.setattr(built, "has_device", lambda: True)
+    monkeypatch.setattr(built, "probe_gpu", lambda: GpuProbe(problems=(NO_TENSORRT,)))
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def no_device(monkeypatch):
     def never():
         raise AssertionError("there is no device to ask")
 
-    monkeypatch.setattr(on_gpu, "has_device", lambda: False)
-    monkeypatch.setattr(on_gpu, "probe_gpu", never)
+    monkeypatch.setattr(built, "has_device", lambda: False)
+    monkeypatch.setattr(built, "probe_gpu", never)
 
 
 def white() -> np.ndarray:
@@ -214,7 +214,7 @@ def test_a_built_engine_runs_alone(gpu):
             assert (session.engine, session.precision) == ("tensorrt", "int8")
     with pytest.raises(InputError, match="does not run on the cpu"):
         open_session(path, device="cpu")
-    with pytest.raises(InputError, match="unknown engine"):
+    with pytest.raises(InputError, match="no engine found"):
         open_session(path.with_name("gone.engine"))
     assert gpu.driver.left == {}
 

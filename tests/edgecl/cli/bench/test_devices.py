@@ -13,7 +13,7 @@ from edgecl.cli.shell import run as edgecl
 from runtime.artifact.bundle import MANIFEST, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.gpu.probe import GpuProbe
-from runtime.session import on_gpu
+from runtime.session import built
 from tests.bindings.boxes import box, driver
 from tests.bindings.tensorrt_double import make_plan
 
@@ -50,8 +50,8 @@ def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
 @pytest.fixture
 def gpu(box, workplace, monkeypatch):
     """The double's GPU, with engines already built."""
-    monkeypatch.setattr(on_gpu, "has_device", lambda: True)
-    monkeypatch.setattr(on_gpu, "probe_gpu", GpuProbe)
+    monkeypatch.setattr(built, "has_device", lambda: True)
+    monkeypatch.setattr(built, "probe_gpu", GpuProbe)
     path = box.engine(make_plan(box.version, image=[32, 48]), contract=CONTRACT, precision="int8")
     monkeypatch.setattr("export.engine.ready.ready_engine", lambda *given, **rest: path)
     box.path = path
@@ -60,7 +60,7 @@ def gpu(box, workplace, monkeypatch):
 
 @pytest.fixture
 def no_gpu(workplace, monkeypatch):
-    monkeypatch.setattr(on_gpu, "has_device", lambda: False)
+    monkeypatch.setattr(built, "has_device", lambda: False)
 
 
 def judged(capfd, *arguments: str):

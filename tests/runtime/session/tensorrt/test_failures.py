@@ -174,7 +174,7 @@ def test_a_gpu_without_room_says_how_much_is_free(box):
     memory = open_memory()
     with memory.current():
         held = memory.allocate(2**20 - 4400)  # enough for the engine and not for its buffers
-        with pytest.raises(EdgeclError, match=r"no memory left .*; \d of 1 MiB of Orin's memory"):
+        with pytest.raises(EdgeclError, match=r"out of memory .*; \d of 1 MiB of Orin's memory"):
             TensorRtSession(box.engine(), precision="fp16")
         held.close()
     assert box.driver.left == {}

@@ -1,4 +1,4 @@
-"""Choice of the device for a model, and opening it on the GPU."""
+"""Opening a model in TensorRT, whose engines are built on the device."""
 
 from __future__ import annotations
 
@@ -13,38 +13,10 @@ from runtime.gpu.probe import has_device, probe_gpu
 from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
-
-AUTO = "auto"
-CPU, GPU = "cpu", "gpu"
-DEVICES = (AUTO, CPU, GPU)
-TENSORRT = "tensorrt"
-"""The engine's name beside those of `runtime.session.ENGINES`, which run on the processor."""
+from runtime.session.spec import AUTO, TENSORRT
 
 EngineFor = Callable[[Bundle, str], Path]
-"""Gives the engine file of a bundle in a precision, built where there was none that fits."""
-
-
-def device_for(device: str, engine: str) -> str:
-    """The device, where the engine that was asked for decides it.
-
-    Args:
-        device: one of `DEVICES`.
-        engine: `auto`, `tensorrt`, or an engine of the processor.
-
-    Raises:
-        InputError: no such device, or one on which that engine does not run.
-    """
-    if device not in DEVICES:
-        raise InputError(f"unknown device {device!r}", hint=f"choose from {', '.join(DEVICES)}")
-    if engine == AUTO:
-        return device
-    own = GPU if engine == TENSORRT else CPU
-    if device not in (AUTO, own):
-        raise InputError(
-            f"engine {engine} does not run on the {device}",
-            hint=f"omit --engine, or use --device {own}",
-        )
-    return own
+"""Function that returns the engine file of a bundle in a precision, built if none fits."""
 
 
 def why_no_gpu() -> InputError | None:
@@ -77,7 +49,7 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
         InputError: the bundle has nothing for TensorRT, or not that precision.
     """
     if precision != AUTO:
-        bundle.onnx_path(precision, target="tensorrt")  # refuses what is not there, by name
+        bundle.onnx_path(precision, target=TENSORRT.form)  # refuses what is not there, by name
         return (precision,)
     if not bundle.tensorrt:
         raise InputError(
@@ -132,6 +104,4 @@ def open_engine(path: Path, precision: str) -> Session:
     Raises:
         InputError: no such engine, or it does not run here.
     """
-    from runtime.session.tensorrt.session import TensorRtSession
-
-    return warmed(TensorRtSession(path, precision="" if precision == AUTO else precision))
+    return warmed(TENSORRT.open(path, precision="" if precision == AUTO else precision, threads=0))
