@@ -48,7 +48,7 @@ def test_every_precision_of_it_is_exported(trained, tmp_path, capfd, encoder, ch
     assert document["comparisons"]["fp32"]["max_abs_diff"] < 1e-4
     assert ("gray-input" in document.get("rewrites", ())) == rewrite
     bundle = load_bundle(out)
-    assert bundle.manifest["origin"]["channels"] == channels
+    assert bundle.manifest.origin.channels == channels
     for precision in bundle.precisions:
         with open_session(bundle, precision, engine="onnxruntime") as session:
             assert session.contract.input.shape == (32, 32)
