@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, recall_score
 
 from edgecl.learning.contrastive.collapse import learnt_nothing
+from edgecl.learning.documents import MetricsLine, RunResult
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.documents import MetricsLine, RunResult
 from edgecl.study.execution import is_done
 from edgecl.study.grid import Cell, Condition
 from runtime.errors import InputError
