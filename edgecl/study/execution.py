@@ -14,8 +14,8 @@ from pathlib import Path
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import PRETRAINED
-from edgecl.learning.run.runner import pretrain_run, train_run
 from edgecl.learning.run.sources import RememberingSource
+from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study.documents import Failure
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError

@@ -145,7 +145,7 @@ def _prepare(out: Path) -> None:
 
 def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> Trained:
     from edgecl.exporting.job import ExportChoices, job_of_run
-    from edgecl.learning.run.runner import train_run
+    from edgecl.learning.runner import train_run
     from edgecl.reporting.pages.export import render_export
     from edgecl.reporting.pages.training import training_page
     from export.gate.decision import Limits

@@ -56,8 +56,8 @@ def command(
     from edgecl.learning.compute.ranks import joined
     from edgecl.learning.run import run_directory
     from edgecl.learning.run.pretrained import pretrained_method
-    from edgecl.learning.run.runner import pretrain_run, train_run
     from edgecl.learning.run.tensorboard_log import open_log
+    from edgecl.learning.runner import pretrain_run, train_run
     from edgecl.reporting.pages.training import training_page
 
     ranks = ctx.with_resource(joined())

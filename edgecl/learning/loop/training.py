@@ -14,13 +14,13 @@ from torch import nn
 
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.compute.batch_norm import span_ranks
-from edgecl.learning.compute.compilation import run_eagerly
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.compute.residency import bring_closer
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import augmentation_of
 from edgecl.learning.contrastive.objectives import build_objective
 from edgecl.learning.loop.averaging import WeightAverage
+from edgecl.learning.loop.compilation import run_eagerly
 from edgecl.learning.loop.conclusion import conclude, diverged
 from edgecl.learning.loop.epochs import DivergedError, finetune_epoch, pretrain_epoch
 from edgecl.learning.loop.monitoring import Monitor, ticker

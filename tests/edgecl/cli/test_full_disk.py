@@ -19,7 +19,7 @@ from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish

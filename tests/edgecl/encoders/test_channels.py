@@ -20,7 +20,7 @@ from edgecl.learning.config import ENCODER_NAMES, TrainConfig
 from edgecl.learning.model import Backbone, Classifier, standardise
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import read_pretrained
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 from runtime.session import open_session
 

@@ -13,7 +13,7 @@ from edgecl.cli.shell import run as edgecl
 from edgecl.encoders import build_encoder
 from edgecl.encoders.architectures.resnet import ResNet101
 from edgecl.encoders.weights import find_weights
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 SIZE = (75, 75)

@@ -10,7 +10,7 @@ import pytest
 from calibration.record import read_record
 from edgecl.cli.shell import run as edgecl
 from edgecl.exporting.job import ExportChoices, job_of_run
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.artifact.bundle import load_bundle
 from runtime.session import open_session
 

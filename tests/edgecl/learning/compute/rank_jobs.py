@@ -25,7 +25,7 @@ from edgecl.learning.contrastive.objectives import NNCLR, Objective, SimCLR
 from edgecl.learning.contrastive.support_set import SupportSet
 from edgecl.learning.loop.epochs import finetune_epoch, pretrain_epoch
 from edgecl.learning.model import Backbone, Classifier, Projector, standardise
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import EdgeclError, InputError
 from runtime.files.document import plain
 

@@ -15,7 +15,7 @@ import torch
 from edgecl.learning.loop.epochs import embed, predict, predict_and_embed
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from edgecl.reporting.pages.training import training_page
 
 

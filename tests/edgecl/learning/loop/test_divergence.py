@@ -13,7 +13,7 @@ from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.runner import pretrain_run, train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study import execution
 from edgecl.study.grid import Study, cells
 from runtime.errors import InputError

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from edgecl.learning.compute.number_format import decide_autocast
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import batches
+from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.schedule import WARM_UP, cosine_rate, warm_up
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import preparation, run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from edgecl.cli.train.command import command
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import pretrain_run, train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from runtime.errors import InputError
 from tests.edgecl.conftest import fill
 

@@ -12,8 +12,8 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.run.documents import EpochMeasures
-from edgecl.learning.run.runner import train_run
 from edgecl.learning.run.tensorboard_log import FOLDER, TensorBoardLog
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 HISTORY = [
@@ -130,7 +130,7 @@ def test_without_the_package_one_line_says_so_before_any_work(
 
 def test_nothing_of_tensorboard_is_loaded_without_the_option():
     code = (
-        "import sys; import edgecl.learning.run.runner, edgecl.learning.run.tensorboard_log, "
+        "import sys; import edgecl.learning.runner, edgecl.learning.run.tensorboard_log, "
         "edgecl.cli.train.command; sys.exit('tensorboard' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

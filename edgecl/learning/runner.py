@@ -13,11 +13,11 @@ from edgecl import __version__
 from edgecl.encoders import build_encoder
 from edgecl.encoders.weights import FoundWeights, find_weights
 from edgecl.learning.compute.allocator import keep_activations
-from edgecl.learning.compute.compilation import compile_networks
-from edgecl.learning.compute.number_format import decide_autocast
 from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.loop.compilation import compile_networks
+from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
