@@ -88,7 +88,7 @@ def test_a_sink_of_a_package_writes_into_the_streams_folder(package):
     sink = open_sink("log:x.txt", package / "out")
     sink.close()
     assert sink.name == "log"
-    with pytest.raises(InputError, match="names no target; give a file name"):
+    with pytest.raises(InputError, match="has no target; pass a file name"):
         open_sink("log", package)
 
 

@@ -48,7 +48,7 @@ class ImageSource:
 
 
 class RememberingSource(ImageSource):
-    """Keeps what it read last, for many runs on the same folders. It does not see them change."""
+    """Source that remembers its last reads, for many runs on folders that do not change."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ImageSet]] = {}

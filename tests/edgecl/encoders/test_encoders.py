@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 import torch
 
@@ -43,6 +44,7 @@ def test_the_pooled_resnet_has_the_same_body():
 def test_the_command_line_knows_every_encoder():
     for command in (train, study):
         option = next(option for option in command.params if "--encoder" in option.opts)
+        assert isinstance(option.type, click.Choice)
         assert tuple(option.type.choices) == tuple(ENCODERS)
 
 
