@@ -10,6 +10,7 @@ SLOW = frozenset(
     {
         "tests/benchmarks/test_inference.py",
         "tests/benchmarks/test_training.py",
+        "tests/docs/test_worked_examples.py::test_the_encoder",
         "tests/edgecl/study/test_study_command.py",
         "tests/edgecl/data/test_audit.py::test_neu_and_its_copies_in_sd_saliency",
         "tests/edgecl/encoders/test_channels.py",

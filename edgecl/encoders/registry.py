@@ -1,13 +1,14 @@
-"""Encoders by name."""
+"""Encoders by name. torch is imported when one is built: the command line only asks for names."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from torch import nn
+from typing import TYPE_CHECKING, Protocol
 
 from runtime.errors import InputError
 from runtime.plugins import Plugins
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class EncoderClass(Protocol):

@@ -6,26 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from edgecl.encoders import ENCODERS
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Repeated here, for the registry imports torch and the command line must not.
-ENCODER_NAMES = (
-    "convnet",
-    "skipconvnet",
-    "shufflenet",
-    "squeezenet",
-    "resnet50",
-    "resnet50-pooled",
-    "inceptionv3",
-    "resnet152",
-    "vgg19",
-    "resnet101-svm",
-    "cnn-lstm",
-    "vit-small",
-)
+ENCODER_NAMES = tuple(ENCODERS)
+"""The built-in encoders, and those of installed packages."""
+
 # Their encoder is never trained; a support vector machine on it is the head.
 FROZEN_ENCODERS = ("resnet101-svm",)
 METHODS = ("simclr", "nnclr", "none")

@@ -10,16 +10,20 @@ import pytest
 
 from tests.conftest import MakeBundle
 
+PARTS = 12
+"""Images of each class in `parts/`."""
+
 
 @pytest.fixture
 def workplace(tmp_path: Path, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with `line.edgecl`, `parts/` (class folders) and `frames.npy`."""
     folder = tmp_path / "workplace"
     make_bundle(folder / "line.edgecl")
+    rng = np.random.default_rng(0)
     for label, value in (("dark", 40), ("middle", 128), ("bright", 215)):
         (folder / "parts" / label).mkdir(parents=True)
-        for number in (1, 2, 3):
-            image = np.full((40, 60), value + number, np.uint8)
+        for number in range(1, PARTS + 1):
+            image = rng.integers(value - 5, value + 5, (40, 60), np.uint8)
             cv2.imwrite(str(folder / "parts" / label / f"{number}.png"), image)
     frames = np.full((6, 40, 60), 215, np.uint8)
     frames[::2] = 40

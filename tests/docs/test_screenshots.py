@@ -14,6 +14,7 @@ from edgecl.cli.shell import run as edgecl
 from runtime.benchmark import Scenario, run_benchmark
 from runtime.files.document import to_text
 from runtime.stream.summary import read_summary
+from tests.docs.conftest import PARTS
 
 
 def test_the_terminal_shows_both_commands(workplace, capsys):
@@ -27,10 +28,10 @@ def test_the_terminal_shows_both_commands(workplace, capsys):
             ("edgecl bench line.edgecl", screenshots.show_report(report, sides=1)),
         ]
     )
-    assert "captured 9 = judged 9 + dropped 0 + faulty 0" in page
+    assert f"captured {3 * PARTS} = judged {3 * PARTS} + dropped 0 + faulty 0" in page
     assert "line fp32 onnxruntime" in page
     assert "5 frames are too few for p99" in page
-    assert 'color: #6ecd82; text-decoration-color: #6ecd82">pass 3' in page  # in green
+    assert 'color: #6ecd82; text-decoration-color: #6ecd82">pass 12' in page  # in green
     assert capsys.readouterr().out == ""
 
 

@@ -14,6 +14,8 @@ import tomllib
 from docs import check
 from docs.markdown import Block, read_page
 from edgecl.cli.shell import run as edgecl
+from tests.docs.conftest import PARTS
+from tests.edgecl.command import finish
 
 CONTRIBUTING = check.ROOT / "CONTRIBUTING.md"
 PACKAGE = "my_line"
@@ -90,4 +92,26 @@ def test_the_sink(installed, workplace):
     (command,) = commands("add-a-sink")
     assert edgecl(command) == 0
     lines = (workplace / "stream" / "rejects.txt").read_text().splitlines()
-    assert sorted(line.split()[1] for line in lines) == ["dark"] * 3 + ["middle"] * 3
+    assert sorted(line.split()[1] for line in lines) == ["dark"] * PARTS + ["middle"] * PARTS
+
+
+def test_the_engine(installed, workplace, capsys):
+    (command,) = commands("add-an-engine")
+    assert edgecl(command) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["engine"], summary["judged"]) == ("reference", 3 * PARTS)
+    assert summary["accuracy"]["right"] == 3 * PARTS
+    assert edgecl(["bench", "line.edgecl", "--frames", "5", "--out", "bench", "--json"]) == 0
+    sides = json.loads(capsys.readouterr().out)["sides"]
+    assert "line fp32 reference" in [side["label"] for side in sides]
+
+
+def test_the_encoder(installed, workplace, monkeypatch):
+    # In processes of their own: the command line asks once which encoders there are.
+    monkeypatch.setenv("PYTHONPATH", f"{installed}:{check.ROOT}")
+    for command in commands("add-an-encoder"):
+        code, _, error = finish(*command)
+        assert code == 0, error
+    result = json.loads((workplace / "runs" / "tiny" / "result.json").read_text())
+    assert result["encoder"] == "tiny"
+    assert (workplace / "tiny.edgecl" / "model.int8.onnx").is_file()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 import torch
 
+from edgecl.cli.study.command import command as study
+from edgecl.cli.train.command import command as train
 from edgecl.encoders import ENCODERS, build_encoder
 from edgecl.encoders.architectures.shufflenet import shuffle_channels
 from edgecl.encoders.complexity import count_macs, count_parameters
@@ -39,7 +42,10 @@ def test_the_pooled_resnet_has_the_same_body():
 
 
 def test_the_command_line_knows_every_encoder():
-    assert tuple(ENCODERS) == ENCODER_NAMES
+    for command in (train, study):
+        option = next(option for option in command.params if "--encoder" in option.opts)
+        assert isinstance(option.type, click.Choice)
+        assert tuple(option.type.choices) == tuple(ENCODERS)
 
 
 def test_shufflenet_without_batch_norm_has_the_published_count():
