@@ -61,7 +61,10 @@ def _verb(root: click.Context, verb: str) -> Iterator[str]:
 
 def _error_codes() -> Iterator[str]:
     yield "## Error codes\n"
-    yield "The last word of the line that ends a command, in brackets, and `error.code` of `--json`.\n"
+    yield (
+        "The last word of the line that ends a command, in brackets, and `error.code` of "
+        "`--json`.\n"
+    )
     yield "| Code | Meaning |\n|---|---|"
     yield from (f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
 

@@ -7,7 +7,6 @@ demo's JSON by the functions that print it. Needs `chromium` on the PATH.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -15,10 +14,10 @@ import tempfile
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image  # matplotlib brings it
 from rich.console import Console
@@ -26,6 +25,8 @@ from rich.terminal_theme import TerminalTheme
 
 from edgecl.cli.bench import table
 from edgecl.cli.run import view
+from runtime.benchmark import LatencyReport, read_report
+from runtime.stream.summary import StreamSummary, read_summary
 
 IMAGES = Path(__file__).parent / "images"
 LARGEST = 150_000
@@ -80,14 +81,14 @@ def terminal_page(parts: list[tuple[str, Callable[[Console], None]]]) -> str:
     return console.export_html(theme=THEME, code_format=_FORMAT, inline_styles=True)
 
 
-def show_stream(document: dict[str, Any]) -> Callable[[Console], None]:
+def show_stream(summary: StreamSummary) -> Callable[[Console], None]:
     """Return what prints a stream's summary."""
-    return lambda console: view.print_summary(console, document)
+    return lambda console: view.print_summary(console, summary)
 
 
-def show_report(report: dict[str, Any], *, sides: int) -> Callable[[Console], None]:
+def show_report(report: LatencyReport, *, sides: int) -> Callable[[Console], None]:
     """Return what prints the first sides of a latency report."""
-    shown = {**report, "sides": report["sides"][:sides]}
+    shown = replace(report, sides=report.sides[:sides])
     return lambda console: table.print_summary(shown, console)
 
 
@@ -161,8 +162,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("demo", type=Path, help="the folder that `make demo` wrote")
     demo: Path = parser.parse_args().demo
-    stream = json.loads((demo / "stream" / "summary.json").read_text(encoding="utf-8"))
-    latency = json.loads((demo / "bench" / "latency.json").read_text(encoding="utf-8"))
+    stream = read_summary(demo / "stream" / "summary.json")
+    latency = read_report(demo / "bench" / "latency.json")
     terminal = terminal_page(
         [
             (

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import edgecl
-from runtime.benchmark import Scenario, run_benchmark
+from runtime.benchmark import LatencyReport, Scenario, run_benchmark
 
 
-def compare(first: Path, second: Path, *, frames: int = 400) -> dict[str, Any]:
+def compare(first: Path, second: Path, *, frames: int = 400) -> LatencyReport:
     """Measure both bundles in the precision that they share first, on onnxruntime.
 
     Returns:
@@ -31,16 +30,17 @@ def compare(first: Path, second: Path, *, frames: int = 400) -> dict[str, Any]:
     )
 
 
-def print_comparison(report: dict[str, Any]) -> None:
+def print_comparison(report: LatencyReport) -> None:
     """Print a line per side, and what keeps the measurement from being valid."""
-    for side in report["sides"]:
-        total, ratio = side["steps"]["total"], side["ratio"]
+    for side in report.sides:
+        median = side.steps["total"].p50_ms
+        p50 = "too few frames" if median is None else f"p50 {median:.2f} ms"
         print(
-            f"{side['label']}: p50 {total['p50_ms']:.2f} ms, {ratio['median']:.2f} of the first, "
-            f"{'VALID' if side['valid'] else 'INVALID'}"
+            f"{side.label}: {p50}, {side.ratio.median:.2f} of the first, "
+            f"{'VALID' if side.valid else 'INVALID'}"
         )
-    for finding in report["findings"]:
-        print(f"{finding['text']}; try: {finding['hint']}")
+    for finding in report.findings:
+        print(f"{finding.text}; try: {finding.hint}")
 
 
 def main() -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.manifest import Origin
 
 AUTO = "auto"
 
@@ -104,7 +104,7 @@ class Job:
     test: DataPart
     candidates: DataPart
     limits: Limits
-    origin: Mapping[str, Any]
+    origin: Origin
     version: str
     int8: Int8Choices = field(default_factory=Int8Choices)
     rewrites: tuple[str, ...] = ()

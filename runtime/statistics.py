@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+"""The ends of an interval, as a rule of 95 %."""
+
 Z95 = 1.959964
 """The standard normal distribution's quantile that leaves 2.5 % above it."""
 

@@ -14,7 +14,7 @@ SLOW = frozenset(
         "tests/edgecl/data/test_audit.py::test_neu_and_its_copies_in_sd_saliency",
         "tests/edgecl/encoders/test_channels.py",
         "tests/edgecl/encoders/test_comparison_encoders.py",
-        "tests/edgecl/learning/compute/test_compilation.py",
+        "tests/edgecl/learning/loop/test_compilation.py",
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",
         "tests/edgecl/cli/bench/test_devices.py",

@@ -15,6 +15,7 @@ from tests.slow_tier import LONG, SLOW
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("edgecl", "export", "calibration", "runtime")
+MOST_FILES = 12
 TRAINING_ONLY = ("torch", "onnx", "onnxscript", "sklearn", "safetensors", "tensorboard")
 
 
@@ -32,6 +33,17 @@ def test_imports_run_one_way():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_room_has_more_than_twelve_loose_files():
+    crowded = {
+        str(folder.relative_to(ROOT)): count
+        for top in ("edgecl", "export", "calibration", "runtime", "tests")
+        for folder in (ROOT / top, *(ROOT / top).rglob("*"))
+        if folder.is_dir()
+        and (count := sum(path.name != "__init__.py" for path in folder.glob("*.py"))) > MOST_FILES
+    }
+    assert not crowded
 
 
 def test_every_runtime_module_imports_without_what_training_needs():

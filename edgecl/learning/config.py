@@ -34,6 +34,7 @@ VIEWS = ("auto", "zoom", "crop")
 AUTOCAST = ("auto", "off", "bf16", "fp16")
 PRETRAIN_ON = ("all", "unlabelled")
 CONFIG_SCHEMA = 1
+_OF_ANOTHER = "update edgecl, or train again with this version"
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,16 @@ class TrainConfig:
         Raises:
             InputError: a field that this version does not know.
         """
-        hint = "update edgecl, or train again with this version"
-        return cls(**known_values(cls, value, where=where, hint=hint))
+        return cls(**known_values(cls, value, where=where, hint=_OF_ANOTHER))
+
+    @classmethod
+    def require_known(cls, value: Mapping[str, Any], *, where: str) -> None:
+        """Refuse choices of another version.
+
+        Raises:
+            InputError: a field that this version does not know.
+        """
+        known_values(cls, value, where=where, hint=_OF_ANOTHER)
 
 
 def views_of(method: str, views: str = "auto") -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import PRETRAINED
-from edgecl.learning.run.runner import train_run
 from edgecl.learning.run.sources import RememberingSource
+from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
@@ -56,7 +56,7 @@ def begin(study: Study, folder: Path) -> None:
         run = folder / cell.name
         if not (run / run_directory.CONFIG).exists():
             continue
-        before, _ = run_directory.read_config(run)
+        before = run_directory.read_config(run).choices
         changed = _changed(before, cell.config)
         if changed:
             raise InputError(
@@ -133,7 +133,7 @@ def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
                 if cell.needs:
                     config = replace(config, pretrained=str((folder / cell.needs).absolute()))
                 try:
-                    train_run(
+                    (pretrain_run if config.pretrain_only else train_run)(
                         config,
                         folder / cell.name,
                         report=_within(report, cell.name, done, len(everything)),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runtime.artifact.bundle import manifest_digest
 from runtime.artifact.signature import (
     SIGNATURE,
     Signature,
@@ -68,21 +66,20 @@ def load_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateK
     return key
 
 
-def sign_manifest(manifest: Mapping[str, Any], key: Ed25519PrivateKey) -> Signature:
-    """Sign a manifest, and with it every file whose digest it holds."""
-    digest = manifest_digest(manifest)
+def sign_manifest(digest: str, key: Ed25519PrivateKey) -> Signature:
+    """Sign a manifest by its digest, and with it every file whose digest it holds."""
     return Signature(
         key=fingerprint(key.public_key()), digest=digest, value=key.sign(signed_message(digest))
     )
 
 
-def write_signature(folder: Path, manifest: Mapping[str, Any], key: Ed25519PrivateKey) -> None:
-    """Sign `manifest` and write `signature.json` beside it.
+def write_signature(folder: Path, digest: str, key: Ed25519PrivateKey) -> None:
+    """Sign the manifest with that digest and write `signature.json` beside it.
 
     Raises:
         InputError: the folder cannot be written.
     """
-    write_json(folder / SIGNATURE, sign_manifest(manifest, key).to_json())
+    write_json(folder / SIGNATURE, sign_manifest(digest, key).to_json())
 
 
 def write_key_pair(name: Path, password: str | None = None) -> tuple[Path, Path, str]:

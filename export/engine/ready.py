@@ -158,8 +158,8 @@ def _read_model(bundle: Bundle, path: Path) -> bytes:
         raise InputError(
             f"{path} cannot be read ({error.strerror})", hint="copy the whole bundle again"
         ) from error
-    entry = bundle.manifest["files"].get(path.name)
-    if entry is None or entry["sha256"] != hashlib.sha256(model).hexdigest():
+    entry = bundle.manifest.files.get(path.name)
+    if entry is None or entry.sha256 != hashlib.sha256(model).hexdigest():
         raise InputError(
             f"{path} does not match the manifest",
             hint="copy the bundle again, or export it again",

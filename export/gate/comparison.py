@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from runtime.statistics import share_interval
+from runtime.statistics import Interval, share_interval
 
 LISTED = 100
 """Number of escapes that are named one by one; all are counted."""
 
 NO_ANSWER = -1
 """Stands for the answer of an image with non-finite probabilities; no class has it."""
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from export.gate.comparison import Comparison, Interval, compare
-from runtime.statistics import Z95, share_interval
+from export.gate.comparison import Comparison, compare
+from runtime.statistics import Z95, Interval, share_interval
 
 __all__ = ["Comparison", "Limits", "caveat", "compare", "images_to_prove", "reason_to_refuse"]
 

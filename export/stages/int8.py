@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 
 from calibration.cache import observation_key
 from calibration.images import require_untested
 from calibration.layers import nodes_of, weighted_layers
 from calibration.ranges import Ranges
-from calibration.record import CalibrationRecord, small_histograms
+from calibration.record import CalibrationRecord, images_of, small_histograms
 from export.job import Job
 from export.stages.int8_lab import Int8Lab
 from export.stages.proving import Reference
+from runtime.artifact.manifest import CalibrationFacts
 from runtime.progress import StageProgress
 
 
@@ -44,20 +46,21 @@ class Int8Plan:
         """The nodes of the layers kept, in one of the network's graphs."""
         return nodes_of(weighted_layers(model), self.kept)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> CalibrationFacts:
         """Return the calibration's part of the manifest."""
-        return {
+        found: dict[str, Any] = {
             "algorithm": self.record.method,
             "selection": self.record.selection,
             "images": len(self.record.files),
             "observation": self.record.observation,
-            "kept": list(self.kept),
+            "kept": self.kept,
             **{
                 name: self.details[name]
                 for name in ("algorithms", "sensitivity", "curve")
                 if name in self.details
             },
         }
+        return msgspec.convert(found, CalibrationFacts)
 
 
 def plan_int8(
@@ -94,9 +97,8 @@ def plan_int8(
     record = CalibrationRecord(
         method=lab.method,
         selection=job.int8.repeated.selection if job.int8.repeated else job.int8.selection,
-        files=tuple(dataset.files),
-        hashes=tuple(dataset.hashes),
-        ranges=lab.ranges,
+        images=images_of(dataset.files, dataset.hashes),
+        ranges=dict(lab.ranges),
         observation=observation_key(fp32, dataset.hashes),
         histograms=small_histograms(fp32, observation),
         note="; ".join(notes),

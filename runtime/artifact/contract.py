@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
+
+from runtime.artifact.manifest import ContractRecord
 from runtime.errors import InputError
 
 METADATA_KEY = "edgecl"
@@ -96,8 +99,12 @@ class ModelContract:
             "pass_labels": list(self.pass_labels),
         }
 
+    def record(self) -> ContractRecord:
+        """The same as it stands in a document."""
+        return msgspec.convert(self.to_json(), ContractRecord)
+
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], *, where: str) -> ModelContract:
+    def from_json(cls, value: Any, *, where: str) -> ModelContract:
         """Read a contract back.
 
         Args:
@@ -107,6 +114,11 @@ class ModelContract:
         Raises:
             InputError: a newer schema, or a field that is missing or of the wrong kind.
         """
+        if not isinstance(value, Mapping):
+            raise InputError(
+                f"{where} has no usable contract (it is not an object)",
+                hint="export the model again with 'edgecl export'",
+            )
         schema = value.get("schema")
         if not isinstance(schema, int) or schema > CONTRACT_SCHEMA:
             raise InputError(

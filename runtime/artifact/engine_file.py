@@ -11,12 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from runtime.artifact.bundle import PRECISIONS
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.manifest import ContractRecord
 from runtime.errors import InputError
-from runtime.files.atomic import replacing, write_json
+from runtime.files.atomic import replacing
+from runtime.files.document import Document, parse_document, write_document
 
 ENGINE_SUFFIX = ".engine"
 SIDECAR_SUFFIX = ".json"
@@ -25,6 +27,28 @@ MODULES = ("tensorrt", "tensorrt_rtx")
 
 _LARGEST_SIDECAR = 1024 * 1024
 _REBUILD = "delete it and its .json; the next 'edgecl run' on this machine rebuilds it"
+
+
+class EngineSidecar(Document, frozen=True, kw_only=True):
+    """Description beside an engine, `KEY.json`; `EngineFile` says what each field means."""
+
+    WHAT: ClassVar[str] = "the description of an engine"
+    REMEDY: ClassVar[str] = _REBUILD
+    NEWEST: ClassVar[int] = ENGINE_SCHEMA
+
+    schema: int = ENGINE_SCHEMA
+    engine_sha256: str
+    onnx_sha256: str
+    precision: str
+    contract: ContractRecord
+    tensorrt: str
+    module: str
+    device: str
+    compute_capability: str
+    options: dict[str, Any]
+    batches: tuple[int, int, int]
+    built: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -41,7 +65,7 @@ class EngineFile:
         module: a member of `MODULES`.
         device: the GPU's name, as in `Orin`.
         compute_capability: as in `8.7`; with TensorRT for RTX the ones compiled for, with commas.
-        options: what the builder was told, plain values that JSON holds.
+        options: what the builder was told, plain values that JSON holds; they are TensorRT's.
         batches: the smallest, usual and largest batch.
         built: when, ISO 8601 with its offset.
         seconds: what the build took.
@@ -66,23 +90,22 @@ class EngineFile:
         """Return the path of the sidecar."""
         return sidecar_of(self.path)
 
-    def to_json(self) -> dict[str, Any]:
+    def document(self) -> EngineSidecar:
         """Return the content of the sidecar."""
-        return {
-            "schema": ENGINE_SCHEMA,
-            "engine_sha256": self.engine_sha256,
-            "onnx_sha256": self.onnx_sha256,
-            "precision": self.precision,
-            "contract": self.contract.to_json(),
-            "tensorrt": self.tensorrt,
-            "module": self.module,
-            "device": self.device,
-            "compute_capability": self.compute_capability,
-            "options": dict(self.options),
-            "batches": list(self.batches),
-            "built": self.built,
-            "seconds": self.seconds,
-        }
+        return EngineSidecar(
+            engine_sha256=self.engine_sha256,
+            onnx_sha256=self.onnx_sha256,
+            precision=self.precision,
+            contract=self.contract.record(),
+            tensorrt=self.tensorrt,
+            module=self.module,
+            device=self.device,
+            compute_capability=self.compute_capability,
+            options=dict(self.options),
+            batches=self.batches,
+            built=self.built,
+            seconds=self.seconds,
+        )
 
 
 def sidecar_of(engine: Path) -> Path:
@@ -108,27 +131,23 @@ def read_sidecar(engine: Path) -> EngineFile:
             f"{path} has engine schema {schema!r}, but this edgecl reads up to {ENGINE_SCHEMA}",
             hint="update edgecl on this machine, or delete the engine to have it rebuilt",
         )
-    try:
-        smallest, usual, largest = map(int, value["batches"])
-        found = EngineFile(
-            path=engine,
-            engine_sha256=_text(value, "engine_sha256"),
-            onnx_sha256=_text(value, "onnx_sha256"),
-            precision=_text(value, "precision"),
-            contract=ModelContract.from_json(value["contract"], where=str(path)),
-            tensorrt=_text(value, "tensorrt"),
-            module=_text(value, "module"),
-            device=_text(value, "device"),
-            compute_capability=_text(value, "compute_capability"),
-            options=dict(value["options"]),
-            batches=(smallest, usual, largest),
-            built=_text(value, "built"),
-            seconds=float(value["seconds"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error})", hint=_REBUILD
-        ) from error
+    contract = ModelContract.from_json(value.get("contract"), where=str(path))
+    said = parse_document(value, EngineSidecar, where=str(path))
+    found = EngineFile(
+        path=engine,
+        engine_sha256=said.engine_sha256,
+        onnx_sha256=said.onnx_sha256,
+        precision=said.precision,
+        contract=contract,
+        tensorrt=said.tensorrt,
+        module=said.module,
+        device=said.device,
+        compute_capability=said.compute_capability,
+        options=said.options,
+        batches=said.batches,
+        built=said.built,
+        seconds=said.seconds,
+    )
     _known("precision", found.precision, PRECISIONS, path)
     _known("TensorRT module", found.module, MODULES, path)
     return found
@@ -182,7 +201,7 @@ def write_engine_file(description: EngineFile, plan: bytes) -> None:
         raise ValueError("it describes a different engine")
     # What lies there under this name belongs to the old sidecar.
     description.path.unlink(missing_ok=True)
-    write_json(description.sidecar, description.to_json())
+    write_document(description.sidecar, description.document())
     with replacing(description.path) as temporary:
         temporary.write_bytes(plan)
 
@@ -210,13 +229,6 @@ def _read_json(path: Path, engine: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path} is damaged: it does not describe an engine", hint=_REBUILD)
     return value
-
-
-def _text(value: Mapping[str, Any], name: str) -> str:
-    field = value[name]
-    if not isinstance(field, str):
-        raise TypeError(f"{name} is not a string")
-    return field
 
 
 def _known(what: str, name: str, names: tuple[str, ...], path: Path) -> None:

@@ -10,12 +10,11 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.artifact.bundle import MANIFEST, Bundle, load_bundle, manifest_digest
+from runtime.artifact.bundle import MANIFEST, Bundle, load_bundle
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
         )
     key = load_public_key(public_key)
     bundle = load_bundle(path)
-    verify_signature(bundle.manifest, read_signature(path), key, where=path)
+    verify_signature(bundle.manifest.digest, read_signature(path), key, where=path)
     return bundle
 
 
@@ -107,12 +106,12 @@ def read_signature(bundle: Path) -> Signature | None:
 
 
 def verify_signature(
-    manifest: Mapping[str, Any], signature: Signature | None, key: Ed25519PublicKey, *, where: Path
+    digest: str, signature: Signature | None, key: Ed25519PublicKey, *, where: Path
 ) -> None:
     """Check a manifest against its signature.
 
     Args:
-        manifest: as read; its digest is computed anew, not taken from it.
+        digest: of the manifest, computed anew, as `load_bundle` did.
         signature: as read; None where there is none.
         key: whose signature is expected.
         where: the bundle, for the error.
@@ -134,7 +133,6 @@ def verify_signature(
             hint="if you trust that key, pass it with --verify-key; otherwise do not use "
             "the bundle",
         )
-    digest = manifest_digest(manifest)
     if signature.digest != digest:
         raise InputError(
             f"{where / MANIFEST} was changed after signing",

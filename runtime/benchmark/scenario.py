@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.benchmark.document import (
+    FrameFacts,
+    LatencyReport,
+    ScenarioFacts,
+    Settling,
+    SkippedSide,
+)
 from runtime.benchmark.frames import DESCRIPTION, draw_frames
 from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.report import Measurement, build_report
@@ -94,7 +100,7 @@ def run_benchmark(
     *,
     progress: NotedProgress | None = None,
     engine_for: EngineFor | None = None,
-) -> dict[str, Any]:
+) -> LatencyReport:
     """Measure every side and judge whether the measurement can be trusted.
 
     A side that its engine cannot load is left out and named in the report, unless the engine
@@ -106,7 +112,7 @@ def run_benchmark(
         engine_for: gives TensorRT's engine of a bundle, before anything is measured.
 
     Returns:
-        The report: plain values, ready for `write_report`.
+        The report, ready for `write_report`.
 
     Raises:
         InputError: a bundle, precision or engine that cannot be used.
@@ -151,22 +157,22 @@ def run_benchmark(
             threads=threads,
             left_out=left_out,
         ),
-        scenario={
-            "frames": scenario.rounds * scenario.block,
-            "rounds": scenario.rounds,
-            "block": scenario.block,
-            "settle": {"seconds": SETTLE_SECONDS, "frames": SETTLE_FRAMES},
-            "warmup": scenario.warmup,
-            "frame": {
-                "height": scenario.frame_size[0],
-                "width": scenario.frame_size[1],
-                "channels": 1,
-                "distinct": len(frames),
-                "content": DESCRIPTION,
-            },
-            "seed": scenario.seed,
-            "threads": threads,
-        },
+        scenario=ScenarioFacts(
+            frames=scenario.rounds * scenario.block,
+            rounds=scenario.rounds,
+            block=scenario.block,
+            settle=Settling(seconds=SETTLE_SECONDS, frames=SETTLE_FRAMES),
+            warmup=scenario.warmup,
+            frame=FrameFacts(
+                height=scenario.frame_size[0],
+                width=scenario.frame_size[1],
+                channels=1,
+                distinct=len(frames),
+                content=DESCRIPTION,
+            ),
+            seed=scenario.seed,
+            threads=threads,
+        ),
     )
 
 
@@ -186,7 +192,7 @@ def _open_sides(
     *,
     strict: bool,
     stack: ExitStack,
-) -> tuple[list[Side], list[dict[str, str]]]:
+) -> tuple[list[Side], list[SkippedSide]]:
     sides: list[Side] = []
     left_out = []
     for plan in plans:
@@ -195,13 +201,13 @@ def _open_sides(
         except EdgeclError as error:
             if strict:
                 raise
-            left_out.append({"label": plan.label, "reason": error.problem})
+            left_out.append(SkippedSide(label=plan.label, reason=error.problem))
             continue
         stack.callback(side.close)
         sides.append(side)
     if not sides:
         raise InputError(
-            f"no engine can load any of the bundles ({left_out[0]['reason']})",
+            f"no engine can load any of the bundles ({left_out[0].reason})",
             hint="export the model again with 'edgecl export'",
         )
     return sides, left_out

@@ -6,12 +6,10 @@ worth knowing. Every finding names the next thing to try.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.files.document import Part
 from runtime.machine import Activity
 from runtime.statistics import count_needed, quantile_interval
 
@@ -34,8 +32,7 @@ INVALID = "invalid"
 NOTE = "note"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Part, frozen=True):
     """One finding of a rule.
 
     Args:
@@ -49,10 +46,6 @@ class Finding:
     severity: str
     text: str
     hint: str
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary."""
-        return asdict(self)
 
 
 def judge_side(totals: NDArray[np.int64]) -> list[Finding]:

@@ -48,7 +48,7 @@ def read_golden(bundle: Bundle) -> GoldenImages | None:
     Raises:
         InputError: they are damaged, or of another model.
     """
-    if GOLDEN not in bundle.manifest["files"]:
+    if GOLDEN not in bundle.manifest.files:
         return None
     path = bundle.path / GOLDEN
     try:

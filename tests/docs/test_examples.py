@@ -60,7 +60,7 @@ def test_comparing_two_bundles(make_bundle, tmp_path, capsys):
     second = make_bundle(tmp_path / "second.edgecl", precisions=("fp32",))
     module = load("compare_latency")
     report = module.compare(first, second, frames=10)
-    assert [side["label"] for side in report["sides"]] == [
+    assert [side.label for side in report.sides] == [
         "first fp32 onnxruntime",
         "second fp32 onnxruntime",
     ]

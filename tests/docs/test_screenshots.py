@@ -12,11 +12,14 @@ from docs import screenshots
 from docs.check import ROOT
 from edgecl.cli.shell import run as edgecl
 from runtime.benchmark import Scenario, run_benchmark
+from runtime.files.document import to_text
+from runtime.stream.summary import read_summary
 
 
 def test_the_terminal_shows_both_commands(workplace, capsys):
     assert edgecl(["run", "--camera", "parts", "--out", "stream", "--json"]) == 0
-    summary = json.loads(capsys.readouterr().out)
+    summary = read_summary(workplace / "stream" / "summary.json")
+    assert json.loads(capsys.readouterr().out) == json.loads(to_text(summary))
     report = run_benchmark(Scenario([workplace / "line.edgecl"], engines=["onnxruntime"], frames=5))
     page = screenshots.terminal_page(
         [

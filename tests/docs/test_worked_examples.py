@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tomllib
 
 from docs import check
 from docs.markdown import Block, read_page

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from tests.edgecl.page import Page, check
 from tests.made_once import MadeOnce, graph_maker
 

@@ -31,7 +31,7 @@ def test_the_command_names_the_file(tmp_path, hiding):
     done = start(tmp_path, "-m", "edgecl", "--help")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"edgecl: {tmp_path / hiding.partition('/')[0]} hides edgecl's own")
+    assert line.startswith(f"edgecl: {tmp_path / hiding.partition('/')[0]} hides edgecl's package")
     assert line.endswith("[module-hidden]")
 
 

@@ -90,6 +90,7 @@ def command(
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, without_raw, write_report
+    from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
     scenario = Scenario(**choices)
@@ -112,8 +113,8 @@ def command(
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
     if as_json:
-        print_json(without_raw(report))
+        print_json(plain(without_raw(report)))
     else:
         print_summary(report)
         click.echo(f"{page}")
-    return 1 if strict and not report["valid"] else 0
+    return 1 if strict and not report.valid else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,15 +128,18 @@ def _notes(pass_labels: tuple[str, ...], outcome: ExportOutcome) -> list[str]:
 
 
 def _document(outcome: ExportOutcome, out: Path) -> dict[str, Any]:
-    measured = {name: asdict(found) for name, found in outcome.comparisons.items()}
+    from export.bundle.manifest import measured_of, refused_of
+    from runtime.files.document import plain
+
+    comparisons = outcome.comparisons
     return {
         "bundle": str(out),
-        "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
+        "precisions": {name: plain(entry) for name, entry in outcome.shipped.items()},
         "refused": {
-            name: {"reason": reason, **(measured.get(name) or {})}
+            name: plain(refused_of(reason, comparisons.get(name)))
             for name, reason in outcome.refused.items()
         },
-        "comparisons": measured,
+        "comparisons": {name: plain(measured_of(found)) for name, found in comparisons.items()},
         **{
             name: outcome.details[name]
             for name in ("algorithms", "sensitivity", "curve", "kept", "rewrites")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +11,9 @@ from edgecl.cli.options import ANY_PATH
 from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from runtime.artifact.manifest import Manifest
 
 ENGINES = "engines"
 """Folder inside a bundle for what a box built for itself."""
@@ -33,62 +35,27 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     does not match --verify-key.
     """
     from edgecl.cli.inspect.engine_list import engines_of
+    from edgecl.cli.inspect.inspection import Inspection
     from runtime.artifact.bundle import load_bundle
     from runtime.artifact.signature import load_signed_bundle
 
     loaded = load_signed_bundle(bundle, verify_key) if verify_key else load_bundle(bundle)
-    summary = {
-        **summarise(loaded.manifest, bundle),
-        "signature": signature_state(bundle, verified=verify_key is not None),
-        "unnamed": unnamed_files(bundle, loaded.manifest),
-        "engines": engines_of(loaded),
-    }
+    found = Inspection(
+        bundle,
+        loaded.manifest,
+        signature_state(bundle, verified=verify_key is not None),
+        unnamed_files(bundle, loaded.manifest),
+        engines_of(loaded),
+    )
     if as_json:
-        print_json(summary)
+        print_json(found.to_json())
     else:
-        from edgecl.cli.inspect.view import print_summary
+        from edgecl.cli.inspect.view import print_inspection
 
-        try:
-            print_summary(summary)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"the manifest of {bundle} has a malformed field ({type(error).__name__}: {error})",
-                hint="export it again; --json shows the raw manifest",
-            ) from error
+        print_inspection(found)
 
 
-def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the manifest as `--json` prints it, with its contract spread out.
-
-    Args:
-        manifest: as `load_bundle` verified it.
-        path: the bundle's folder.
-    """
-    contract = manifest["contract"]
-    return {
-        "bundle": str(path),
-        "name": manifest.get("name", path.stem),
-        "verified": True,
-        "schema": manifest["schema"],
-        "created": manifest.get("created"),
-        "edgecl_version": manifest.get("edgecl_version"),
-        "precisions": manifest["precisions"],
-        "openvino": manifest.get("openvino", {}),
-        "tensorrt": manifest.get("tensorrt", {}),
-        "refused": manifest.get("refused", {}),
-        "gate": manifest.get("gate", {}),
-        "labels": contract["labels"],
-        "pass_labels": contract.get("pass_labels", []),
-        "input": contract["input"],
-        "origin": manifest.get("origin", {}),
-        "rewrites": manifest.get("rewrites", []),
-        "calibration": manifest.get("calibration"),
-        "files": manifest["files"],
-        "digest": manifest["digest"],
-    }
-
-
-def signature_state(bundle: Path, *, verified: bool) -> dict[str, Any]:
+def signature_state(bundle: Path, *, verified: bool) -> dict[str, str | None]:
     """Whether a bundle is signed, and whether that was checked.
 
     Args:
@@ -108,7 +75,7 @@ def signature_state(bundle: Path, *, verified: bool) -> dict[str, Any]:
     return {"state": "verified" if verified else "unchecked", "key": signature.key}
 
 
-def unnamed_files(bundle: Path, manifest: Mapping[str, Any]) -> list[str]:
+def unnamed_files(bundle: Path, manifest: Manifest) -> list[str]:
     """Files in the bundle that no hash covers, beside the signature and what is built on a box.
 
     Args:
@@ -118,7 +85,7 @@ def unnamed_files(bundle: Path, manifest: Mapping[str, Any]) -> list[str]:
     from runtime.artifact.bundle import MANIFEST
     from runtime.artifact.signature import SIGNATURE
 
-    known = {MANIFEST, SIGNATURE, *manifest["files"]}
+    known = {MANIFEST, SIGNATURE, *manifest.files}
     found = (
         path.relative_to(bundle)
         for path in bundle.rglob("*")

@@ -36,6 +36,7 @@ def _entry(
     absent: str,
 ) -> dict[str, Any]:
     from runtime.artifact.engine_file import read_engine_file
+    from runtime.files.document import plain
 
     try:
         if isinstance(described, InputError):
@@ -45,7 +46,7 @@ def _entry(
         return {"file": str(path), "state": "damaged", "reason": error.problem}
     assert not isinstance(described, InputError)
     state, reason = _state(bundle, described, target, absent)
-    sidecar = described.to_json()
+    sidecar = plain(described.document())
     del sidecar["contract"], sidecar["schema"]
     return {
         "file": str(path),
@@ -66,7 +67,7 @@ def _state(
         return "stale", f"the bundle has no {engine.precision} for TensorRT"
     if target is None:
         return "unknown", absent
-    digest = bundle.manifest["files"][held.file]["sha256"]
+    digest = bundle.manifest.files[held.file].sha256
     reason = mismatch(engine, Wanted(engine.precision, digest, bundle.contract, target))
     return ("stale", reason) if reason else ("fits", "")
 

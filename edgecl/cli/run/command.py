@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,11 +20,10 @@ from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecl.cli.run.stream import StreamEnd
+    from runtime.stream.summary import StreamEnd, StreamSummary
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
-SUMMARY = "summary.json"
 
 
 @click.command("run", cls=Verb, short_help="Judge camera frames within a latency budget.")
@@ -149,12 +148,14 @@ def command(
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
+    from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import Budget, parse_budget
     from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
     from runtime.stream.sinks import JsonLinesSink, open_sink
+    from runtime.stream.summary import FILE as SUMMARY
 
     limits = parse_budget(budget) if budget is not None else Budget()
     model = model or newest_bundle()
@@ -215,7 +216,7 @@ def command(
     if _write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=as_json)
     if as_json:
-        print_json(document)
+        print_json(plain(document))
     else:
         print_summary(Console(highlight=False), document)
     return _verdict_on(
@@ -244,11 +245,11 @@ def newest_bundle() -> Path:
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
 
 
-def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bool:
-    from runtime.files.atomic import write_json
+def _write_summary(path: Path, document: StreamSummary, console: Console) -> bool:
+    from runtime.files.document import write_document
 
     try:
-        write_json(path, document)
+        write_document(path, document)
     except EdgeclError as error:
         console.print(f"note: the summary was not written: {error}", markup=False)
         return False

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -19,7 +19,11 @@ from edgecl.cli.train.choices import choice_options
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
+from runtime.files.document import plain
 from runtime.files.output_folder import new_folder, own_folder
+
+if TYPE_CHECKING:
+    from edgecl.learning.run.documents import PretrainingFacts, RunResult
 
 
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
@@ -52,8 +56,8 @@ def command(
     from edgecl.learning.compute.ranks import joined
     from edgecl.learning.run import run_directory
     from edgecl.learning.run.pretrained import pretrained_method
-    from edgecl.learning.run.runner import train_run
     from edgecl.learning.run.tensorboard_log import open_log
+    from edgecl.learning.runner import pretrain_run, train_run
     from edgecl.reporting.pages.training import training_page
 
     ranks = ctx.with_resource(joined())
@@ -69,7 +73,7 @@ def command(
         config = replace(config, method=pretrained_method(Path(config.pretrained)))
     if resume:
         run = out or Path(ranks.by_first(lambda: str(run_directory.newest_run(finished=False))))
-        config, _ = ranks.by_all(lambda: run_directory.read_config(run))
+        config = ranks.by_all(lambda: run_directory.read_config(run)).choices
         _refuse_changes(ctx, config, chosen, run)
         if ranks.by_first((run / run_directory.RESULT).exists):
             console.print(f"{run} is finished already", markup=False)
@@ -83,11 +87,16 @@ def command(
     if not config.data:
         console.print("no --data given: training on the built-in surfaces", markup=False)
     with reporting(console) as report:
-        result = train_run(config, run, report=report, ranks=ranks, log=log)
-        if ranks.first and not config.pretrain_only:
-            training_page(run)
-    if ranks.first:
-        (_print_pretraining if config.pretrain_only else _print_result)(run, result, as_json)
+        if config.pretrain_only:
+            facts = pretrain_run(config, run, report=report, ranks=ranks, log=log)
+        else:
+            result = train_run(config, run, report=report, ranks=ranks, log=log)
+            if ranks.first:
+                training_page(run)
+    if ranks.first and config.pretrain_only:
+        _print_pretraining(run, facts, as_json)
+    elif ranks.first:
+        _print_result(run, result, as_json)
 
 
 @contextmanager
@@ -129,37 +138,37 @@ def _refuse_changes(
             )
 
 
-def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
+def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        print_json({"run": str(run), **facts})
+        print_json({"run": str(run), **plain(facts)})
         return
-    last = facts["last_epoch"]
+    last = facts.last_epoch
     click.echo(
-        f"{facts['method']}, {facts['epochs']} epochs on {facts['images']} images: contrastive "
-        f"accuracy {last['contrastive_accuracy']:.1%}; frozen, on the validation part: linear "
-        f"probe {last['probe_accuracy']:.1%}, nearest neighbours {last['knn_accuracy']:.1%}"
+        f"{facts.method}, {facts.epochs} epochs on {facts.images} images: contrastive "
+        f"accuracy {last.contrastive_accuracy:.1%}; frozen, on the validation part: linear "
+        f"probe {last.probe_accuracy:.1%}, nearest neighbours {last.knn_accuracy:.1%}"
     )
-    for note in facts["notes"]:
+    for note in facts.notes:
         click.echo(f"note: {note}")
     click.echo(f"next: edgecl train --pretrained {run}")
 
 
-def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:
+def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        print_json({"run": str(run), **result})
+        print_json({"run": str(run), **plain(result)})
         return
-    low, high = result["accuracy_interval"]
+    low, high = result.accuracy_interval
     click.echo(
-        f"test accuracy {result['accuracy']:.2%} (95 % interval {low:.1%} to {high:.1%}), "
-        f"macro F1 {result['macro_f1']:.3f}, {result['counts']['test']} images"
+        f"test accuracy {result.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%}), "
+        f"macro F1 {result.macro_f1:.3f}, {result.counts['test']} images"
     )
-    worst = min(result["recall"], key=result["recall"].__getitem__)
-    click.echo(f"lowest recall: {worst} {result['recall'][worst]:.1%}")
-    click.echo(result["protocol_note"])
-    for note in result["notes"][:5]:
+    worst = min(result.recall, key=result.recall.__getitem__)
+    click.echo(f"lowest recall: {worst} {result.recall[worst]:.1%}")
+    click.echo(result.protocol_note)
+    for note in result.notes[:5]:
         click.echo(f"note: {note}")
-    if len(result["notes"]) > 5:
-        click.echo(f"note: {len(result['notes']) - 5} more in {run / 'result.json'}")
+    if len(result.notes) > 5:
+        click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")

@@ -27,7 +27,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from edgecl.learning.compute import collectives
-from edgecl.learning.contrastive.augmentation import Recipe, Views
 from runtime.errors import EdgeclError, InputError
 
 T = TypeVar("T")
@@ -170,10 +169,6 @@ class Share:
     count: int
     rows: slice
 
-    def of(self, recipe: Recipe) -> Recipe:
-        """A recipe that draws for the whole batch, as a lone process does, and keeps the share."""
-        return recipe if self.ranks.size == 1 else _SharedRecipe(recipe, self)
-
     def gather(self, x: Tensor) -> Tensor:
         """The whole batch's rows from every rank's own, in their order and with their gradients.
 
@@ -188,18 +183,6 @@ class Share:
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         whole: Tensor = _Gather.apply(wide, self)  # type: ignore[no-untyped-call]
         return whole
-
-
-@dataclass(frozen=True)
-class _SharedRecipe:
-    recipe: Recipe
-    share: Share
-
-    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
-        views = self.recipe.sample(self.share.count, image_size, rng)
-        rows = self.share.rows
-        assert count == rows.stop - rows.start
-        return Views(views.matrices[rows], views.gains[rows])
 
 
 class _Gather(torch.autograd.Function):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -21,8 +21,10 @@ from edgecl.learning.loop.epochs import DivergedError, predict_and_embed
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run import run_directory
+from edgecl.learning.run.documents import RunResult
 from edgecl.learning.run.preparation import Prepared
 from runtime.errors import InputError
+from runtime.files.document import plain
 
 
 def conclude(
@@ -32,7 +34,7 @@ def conclude(
     classifier: Classifier,
     journal: Journal,
     device: torch.device,
-) -> dict[str, Any]:
+) -> RunResult:
     """Test the classifier and write weights, predictions and result.
 
     Returns:
@@ -54,7 +56,7 @@ def conclude(
     )
     layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
-    result = {
+    found = {
         **evaluation.to_json(),
         "labels": list(dataset.labels),
         "encoder": config.encoder,
@@ -68,7 +70,7 @@ def conclude(
         "fold": config.fold,
         "label_share": config.label_share,
         "label_draw": config.label_draw,
-        "pretrained": prepared.pretrained.facts if prepared.pretrained else None,
+        "pretrained": plain(prepared.pretrained.facts) if prepared.pretrained else None,
         "protocol_note": prepared.protocol_note,
         "counts": prepared.counts,
         "parameters": count_parameters(encoder),
@@ -79,6 +81,7 @@ def conclude(
         "embedding": layout.to_json(),
         "notes": [*prepared.notes, *_notes_of_pretraining(config, prepared, journal)],
     }
+    result = msgspec.convert(found, RunResult)
     run_directory.save_weights(run, classifier)
     run_directory.write_predictions(
         run,
@@ -144,8 +147,7 @@ def _notes_of_pretraining(
 ) -> Sequence[str]:
     """Return the notes of this run's pretraining, or of the one that it took over."""
     if prepared.pretrained is not None:
-        notes: Sequence[str] = prepared.pretrained.facts.get("notes", ())
-        return notes
+        return prepared.pretrained.facts.notes
     epochs = journal.epochs_of(PRETRAIN)
     return collapse_note(config, epochs[-1]) if epochs else ()
 

@@ -17,6 +17,7 @@ from edgecl.learning.compute.residency import Images, prepared, prepares_ahead, 
 from edgecl.learning.contrastive.augmentation import Recipe, augment, two_views
 from edgecl.learning.contrastive.losses import contrastive_accuracy
 from edgecl.learning.contrastive.objectives import Objective
+from edgecl.learning.contrastive.shared_views import recipe_of
 from edgecl.learning.model import Classifier
 
 OnStep = Callable[[], None]
@@ -87,7 +88,7 @@ def pretrain_epoch(
 
     def views_of(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         share = compute.ranks.share(len(rows))
-        return two_views(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+        return two_views(images[rows[share.rows]], recipe_of(share, recipe), rng, compute.device)
 
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
@@ -135,7 +136,7 @@ def finetune_epoch(
 
     def view_of(rows: NDArray[np.int64]) -> Tensor:
         share = compute.ranks.share(len(rows))
-        return augment(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+        return augment(images[rows[share.rows]], recipe_of(share, recipe), rng, compute.device)
 
     losses: list[Tensor] = []
     hits: list[Tensor] = []

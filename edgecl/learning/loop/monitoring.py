@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_
 from edgecl.learning.evaluation.svm import fit_linear_svm
 from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.preparation import Prepared
 from runtime.progress import StageProgress
 
@@ -126,7 +127,7 @@ class Monitor:
 def ticker(
     report: StageProgress,
     stage: str,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[EpochMeasures],
     *,
     done: int,
     total: int,
@@ -141,10 +142,9 @@ def ticker(
         done, total: steps of the stage, before this epoch and in all.
         also: called after each step, too.
     """
-    last = history[-1] if history else {}
-    text = ", ".join(
-        f"{label} {last[key]:.3f}" for key, label in _SHOWN.items() if last.get(key) is not None
-    )
+    last = history[-1] if history else None
+    measures = ((label, getattr(last, key, None)) for key, label in _SHOWN.items())
+    text = ", ".join(f"{label} {value:.3f}" for label, value in measures if value is not None)
 
     def tick() -> None:
         nonlocal done

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgecl.reporting.artefacts import ArtefactFigures
 from edgecl.reporting.numbers import number
 from edgecl.reporting.pages.mistakes import are_wide, image_of
 from edgecl.reporting.run_files import png_size
@@ -15,7 +16,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def escape_groups(
-    found: Mapping[str, Mapping[str, Any]], escapes: Mapping[str, Sequence[Mapping[str, Any]]]
+    found: Mapping[str, ArtefactFigures], escapes: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
     """Return the cards of each artefact that misses something.
 
@@ -31,12 +32,12 @@ def escape_groups(
     for name, entries in escapes.items():
         cards = [_card(rank, entry) for rank, entry in enumerate(entries, start=1)]
         if cards:
-            counted = number((found.get(name) or {}).get("escapes"))
+            counted = found[name].measured.escapes if name in found else None
             groups.append(
                 {
                     "name": name,
                     "cards": cards,
-                    "count": max(len(cards), int(counted or 0)),
+                    "count": max(len(cards), counted or 0),
                     "wide": are_wide(cards),
                 }
             )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from edgecl.learning.run.documents import ReliabilityRow, RunResult
 from edgecl.reporting.numbers import decimal, number, percent
 from edgecl.reporting.plots.figure import HALF, stacked, style, to_svg
 from edgecl.reporting.plots.palette import colour
@@ -30,9 +30,6 @@ class Bin:
     count: int
     right: int
     confidence: float
-
-
-_FIELDS = [field.name for field in fields(Bin)]
 
 
 def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
@@ -127,19 +124,15 @@ def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
     axes.set_title("images in the bin", pad=4)
 
 
-def reliability_bins(result: Mapping[str, Any]) -> list[Bin]:
-    """The bins of result.json that hold images; those that make no sense are left out."""
+def reliability_bins(rows: Sequence[ReliabilityRow]) -> list[Bin]:
+    """The bins of a result that hold images; those that make no sense are left out."""
     bins = []
-    for entry in result.get("reliability") or []:
-        if not isinstance(entry, Mapping):
+    for row in rows:
+        confidence = number(row.confidence)
+        if confidence is None or not 0 <= confidence <= 1:
             continue
-        values = [number(entry.get(name)) for name in _FIELDS]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            continue
-        low, high, count, right, confidence = known
-        if low < high and 0 <= right <= count and count >= 1 and 0 <= confidence <= 1:
-            bins.append(Bin(low, high, int(count), int(right), confidence))
+        if row.low < row.high and 0 <= row.right <= row.count and row.count >= 1:
+            bins.append(Bin(row.low, row.high, row.count, row.right, confidence))
     return bins
 
 
@@ -154,18 +147,15 @@ def leaning(bins: Sequence[Bin]) -> str:
     return f"{100 * abs(gap):.1f} points {'overconfident' if gap > 0 else 'underconfident'}"
 
 
-def scores_text(result: Mapping[str, Any], bins: Sequence[Bin]) -> str:
+def scores_text(result: RunResult, bins: Sequence[Bin]) -> str:
     """The scores of the probabilities, in words."""
     scores = []
-    for name, what, unit in (
-        ("ece", "expected calibration error", ""),
-        ("brier", "Brier score", " (from 0, the best, to 2)"),
-        ("nll", "negative log-likelihood", " nats"),
-    ):
-        value = number(result.get(name))
-        if value is not None:
-            figure = percent(value) if name == "ece" else decimal(value)
-            scores.append(f"{what} {figure}{unit}")
+    if number(result.ece) is not None:
+        scores.append(f"expected calibration error {percent(result.ece)}")
+    if number(result.brier) is not None:
+        scores.append(f"Brier score {decimal(result.brier)} (from 0, the best, to 2)")
+    if number(result.nll) is not None:
+        scores.append(f"negative log-likelihood {decimal(result.nll)} nats")
     text = ", ".join(scores)
     text = text[:1].upper() + text[1:] + "." if text else ""
     lean = leaning(bins)

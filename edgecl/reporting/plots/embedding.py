@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup
 
+from edgecl.learning.run.documents import EmbeddingFacts
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.legend import LegendEntry, point_entries, shape
@@ -107,19 +108,21 @@ def embedding_legend(points: Sequence[MapPoint], labels: Sequence[str]) -> list[
     return entries
 
 
-def embedding_text(result: Mapping[str, Any], points: Sequence[MapPoint], numbered: bool) -> str:
-    """Describe the plot, and what must not be read into it."""
-    made = result.get("embedding")
-    made = made if isinstance(made, Mapping) else {}
-    shown, count = len(points), number(made.get("of"))
+def embedding_text(made: EmbeddingFacts | None, points: Sequence[MapPoint], numbered: bool) -> str:
+    """Describe the plot, and what must not be read into it.
+
+    Args:
+        made: how; None where the run does not tell.
+    """
+    shown = len(points)
     which = (
-        f"{shown} of {count:.0f} test images, drawn at random,"
-        if (count is not None and count > shown)
+        f"{shown} of {made.of} test images, drawn at random,"
+        if made is not None and made.of > shown
         else f"The {shown} test images"
     )
     text = f"{which} by their embeddings, "
-    perplexity = number(made.get("perplexity"))
-    if made.get("method") == "PCA":
+    perplexity = None if made is None else made.perplexity
+    if made is not None and made.method == "PCA":
         text += (
             "on the first two principal components: differences in other directions are "
             "not visible."

@@ -81,7 +81,7 @@ class HostArray(Handle):
         super().close()
 
 
-class Stream(Handle, ABC):
+class DeviceStream(Handle, ABC):
     """A queue of work on the device.
 
     Attributes:
@@ -99,7 +99,7 @@ class Event(Handle, ABC):
     """A moment in a stream."""
 
     @abstractmethod
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: DeviceStream) -> None:
         """Queue it."""
 
     @abstractmethod
@@ -111,7 +111,7 @@ class Graph(Handle, ABC):
     """Work that was captured once and is launched as a whole."""
 
     @abstractmethod
-    def launch(self, stream: Stream) -> None:
+    def launch(self, stream: DeviceStream) -> None:
         """Queue it."""
 
 
@@ -142,7 +142,7 @@ class DeviceMemory(ABC):
         """Make the GPU current on this thread, and on the way out whatever was before."""
 
     @abstractmethod
-    def stream(self) -> Stream:
+    def stream(self) -> DeviceStream:
         """Make a stream."""
 
     @abstractmethod
@@ -166,18 +166,18 @@ class DeviceMemory(ABC):
         """
 
     @abstractmethod
-    def upload(self, to: Buffer, source: HostArray, size: int, stream: Stream) -> None:
+    def upload(self, to: Buffer, source: HostArray, size: int, stream: DeviceStream) -> None:
         """Queue a copy of the first `size` bytes to the device."""
 
     @abstractmethod
-    def download(self, to: HostArray, source: Buffer, size: int, stream: Stream) -> None:
+    def download(self, to: HostArray, source: Buffer, size: int, stream: DeviceStream) -> None:
         """Queue a copy of the first `size` bytes from the device."""
 
     @abstractmethod
     def free(self) -> int:
         """Bytes of device memory that nobody holds."""
 
-    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+    def capture(self, stream: DeviceStream, work: Callable[[], None]) -> Graph:
         """Capture what `work` queues in `stream`; nothing of it runs.
 
         Raises:

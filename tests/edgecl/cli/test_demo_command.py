@@ -43,7 +43,7 @@ def test_the_whole_road(small, tmp_path, capfd):
         assert (out / "runs" / encoder / "report.html").is_file()
     summary = json.loads((out / "stream" / "summary.json").read_text())
     assert summary["captured"] == 30 == summary["judged"]
-    assert 0 <= summary["right"] <= 1
+    assert summary["accuracy"]["known"] == 30
     pages = [line.strip() for line in captured.out.splitlines() if line.strip().endswith(".html")]
     assert len(pages) == 5
     assert all(Path(page).is_file() for page in pages)

@@ -15,9 +15,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.pretrained import save_pretrained
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.run.documents import EpochMeasures
+from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
+from edgecl.learning.runner import train_run
 from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish
@@ -51,8 +53,10 @@ def test_a_checkpoint_that_does_not_fit_is_one_line_and_keeps_the_one_before(tmp
 
 
 def test_weights_that_do_not_fit_are_named(trained_run, tmp_path):
-    classifier, _, _ = run_directory.load_classifier(trained_run)
-    facts = {"method": "simclr"}
+    classifier, _ = run_directory.load_classifier(trained_run)
+    config = TrainConfig()
+    last = EpochMeasures(stage="pretrain", epoch=1, loss=1.0)
+    facts = pretraining_facts(config, [last], images=1)
     images = torch.zeros((1, 32, 32), dtype=torch.uint8).numpy()
     with largest_file(20_000):
         with pytest.raises(InputError, match=rf"encoder.safetensors: {TOO_LARGE}"):
@@ -66,7 +70,7 @@ def test_a_training_ends_in_its_first_line_and_goes_on_when_there_is_room(tiny_c
     config = replace(tiny_config, method="none", epochs=2)
     with largest_file(100_000), pytest.raises(InputError, match=rf"checkpoint.pt: {TOO_LARGE}"):
         train_run(config, tmp_path / "run", report=silent)
-    assert 0 <= train_run(config, tmp_path / "run", report=silent)["accuracy"] <= 1
+    assert 0 <= train_run(config, tmp_path / "run", report=silent).accuracy <= 1
 
 
 @pytest.fixture

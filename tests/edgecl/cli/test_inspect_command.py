@@ -124,7 +124,7 @@ def test_the_state_of_the_signature(make_bundle, tmp_path, capfd):
 
     bundle = make_bundle()
     private, public, fingerprint = write_key_pair(tmp_path / "line")
-    write_signature(bundle, load_bundle(bundle).manifest, load_signing_key(private))
+    write_signature(bundle, load_bundle(bundle).manifest.digest, load_signing_key(private))
     for options, state in (([], "unchecked"), (["--verify-key", str(public)], "verified")):
         assert edgecl(["inspect", str(bundle), "--json", *options]) == 0
         found = json.loads(capfd.readouterr().out)

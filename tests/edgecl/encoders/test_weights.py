@@ -13,7 +13,7 @@ from edgecl.cli.shell import run as edgecl
 from edgecl.encoders import build_encoder
 from edgecl.encoders.architectures.resnet import ResNet101
 from edgecl.encoders.weights import find_weights
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 SIZE = (75, 75)
@@ -244,7 +244,7 @@ def test_the_frozen_encoder_keeps_its_weights_and_a_broken_off_run_goes_on(
     config = replace(tiny_config, encoder=shallow, method="none", weights=str(weights))
     run = tmp_path / "run"
     result = train_run(config, run, report=lambda *_: None)
-    assert result["accuracy"] > 0.6, "bars, posts and blobs show even in random features"
+    assert result.accuracy > 0.6, "bars, posts and blobs show even in random features"
     kept, mine = load_file(run / "encoder.safetensors"), load_file(weights)
     assert all(
         torch.equal(kept[f"encoder.{key}"], value)
@@ -254,12 +254,12 @@ def test_the_frozen_encoder_keeps_its_weights_and_a_broken_off_run_goes_on(
     (line,) = (json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines())
     assert line["stage"] == "finetune"
     assert line["train_accuracy"] > 0.9
-    assert "softmaxed margins" in " ".join(result["notes"])
+    assert "softmaxed margins" in " ".join(result.notes)
 
     # A checkpoint has all that is needed: neither the file nor the fit is wanted again.
     (run / "result.json").unlink()
     weights.unlink()
     again = train_run(config, run, report=lambda *_: None)
-    assert again["accuracy"] == result["accuracy"]
-    assert again["notes"] == result["notes"]
-    assert again["seconds"] == result["seconds"]
+    assert again.accuracy == result.accuracy
+    assert again.notes == result.notes
+    assert again.seconds == result.seconds

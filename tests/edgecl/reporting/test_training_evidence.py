@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgecl.learning.evaluation.mistakes import COLUMNS
+from edgecl.learning.run.documents import ReliabilityRow
 from edgecl.reporting.pages.training import training_page
 from edgecl.reporting.plots.calibration import leaning, reliability_bins
 
@@ -23,10 +24,30 @@ RELIABILITY: list[dict[str, Any]] = [
     {"low": 0.5, "high": 0.75, "count": 4, "right": 3, "confidence": 0.7},
     {"low": 0.75, "high": 1.0, "count": 40, "right": 30, "confidence": 0.9},
 ]
-RESULT: dict[str, Any] = {
+OLD: dict[str, Any] = {
     "accuracy": 0.75,
+    "accuracy_interval": [0.7, 0.8],
+    "macro_f1": 0.75,
     "recall": dict.fromkeys(LABELS, 0.75),
+    "confusion": [],
+    "auc": {},
+    "roc": {},
     "labels": LABELS,
+    "encoder": "shufflenet",
+    "method": "simclr",
+    "image_size": [128, 128],
+    "split": "grouped",
+    "protocol_note": "Groups stay together.",
+    "counts": {},
+    "parameters": 412_000,
+    "macs": 40_000_000,
+    "best_epoch": 2,
+    "stages": {},
+    "seconds": 9.0,
+    "notes": [],
+}
+RESULT: dict[str, Any] = {
+    **OLD,
     "ece": 0.141,
     "brier": 0.31,
     "nll": 0.52,
@@ -114,8 +135,7 @@ def test_the_numbers_in_the_plot_are_those_of_the_images(tmp_path):
 
 
 def test_a_run_without_the_new_files_has_the_table_of_old(tmp_path, check_page):
-    old = {key: RESULT[key] for key in ("accuracy", "recall", "labels")}
-    run = write_run(tmp_path / "run", result=old, places=None)
+    run = write_run(tmp_path / "run", result=OLD, places=None)
     for path in (run / "mistakes").iterdir():
         path.unlink()
     (run / "mistakes").rmdir()
@@ -196,7 +216,8 @@ def test_calibration_is_told_with_its_limits(tmp_path, check_page):
     ):
         assert text in page.text
     assert (
-        leaning(reliability_bins({"reliability": RELIABILITY[:2]})) == "5.0 points underconfident"
+        leaning(reliability_bins([ReliabilityRow(**row) for row in RELIABILITY[:2]]))
+        == "5.0 points underconfident"
     )
     assert leaning([]) == ""
 
@@ -204,10 +225,6 @@ def test_calibration_is_told_with_its_limits(tmp_path, check_page):
 @pytest.mark.parametrize(
     "reliability",
     [
-        None,
-        "text",
-        [1, None],
-        [{"low": 0.5}],
         [{**RELIABILITY[2], "confidence": float("nan")}],
         [{**RELIABILITY[2], "right": 41}],
         [{**RELIABILITY[2], "count": 0, "right": 0}],

@@ -87,9 +87,9 @@ def test_figures_are_those_of_the_runs(finished, tiny_study):
     outcome = next(o for o in collect(finished, everything) if o.condition.label_share == 1)
     runs = [finished / cell.name for cell in everything if cell.condition == outcome.condition]
     results = [run_directory.read_result(path) for path in runs]
-    sizes = [result["counts"]["test"] for result in results]
+    sizes = [result.counts["test"] for result in results]
     assert sum(sizes) == len(outcome.files) == 120
-    expected = np.average([result["accuracy"] for result in results], weights=sizes)
+    expected = np.average([result.accuracy for result in results], weights=sizes)
     assert outcome.right.mean() == pytest.approx(expected)
     assert outcome.accuracy_per_repeat == {"seed 0": pytest.approx(expected)}
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from edgecl.cli.shell import run as edgecl
 from export.bundle.signing import PASSWORD_VARIABLE, load_signing_key, sign_manifest, write_key_pair
+from runtime.artifact.bundle import manifest_digest
 from runtime.artifact.signature import Signature, fingerprint, load_public_key, verify_signature
 from runtime.errors import InputError
 from runtime.files.atomic import write_new
@@ -37,14 +38,14 @@ def test_a_pair_signs_and_checks(tmp_path):
     private, public, print_of = write_key_pair(tmp_path / "deep" / "line")
     assert (private.name, public.name) == ("line.key", "line.pub")
     key = load_public_key(public)
-    signature = sign_manifest(MANIFEST, load_signing_key(private))
+    signature = sign_manifest(manifest_digest(MANIFEST), load_signing_key(private))
     assert signature.key == print_of == fingerprint(key)
-    verify_signature(MANIFEST, signature, key, where=tmp_path)
+    verify_signature(manifest_digest(MANIFEST), signature, key, where=tmp_path)
     document = json.loads(json.dumps(signature.to_json()))
     assert document["algorithm"] == "Ed25519"
     assert isinstance(signature, Signature)
     with pytest.raises(InputError, match="was changed after signing"):
-        verify_signature({**MANIFEST, "schema": 2}, signature, key, where=tmp_path)
+        verify_signature(manifest_digest({**MANIFEST, "schema": 2}), signature, key, where=tmp_path)
 
 
 def test_the_private_key_is_for_its_owner_alone(tmp_path):
@@ -133,8 +134,8 @@ def test_openssls_pair_is_taken(tmp_path):
         ["pkey", "-in", private, "-pubout", "-out", public],
     ):
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-    signature = sign_manifest(MANIFEST, load_signing_key(private))
-    verify_signature(MANIFEST, signature, load_public_key(public), where=tmp_path)
+    signature = sign_manifest(manifest_digest(MANIFEST), load_signing_key(private))
+    verify_signature(manifest_digest(MANIFEST), signature, load_public_key(public), where=tmp_path)
 
 
 def test_the_verb(tmp_path, capfd, monkeypatch):

@@ -240,4 +240,4 @@ def test_what_a_terminal_would_obey_is_shown_instead(make_bundle, capfd):
 def test_a_name_that_is_not_utf8_has_a_digest(make_bundle, tmp_path):
     path = make_bundle(tmp_path / os.fsdecode(b"line\xff.edgecl"))
     rewrite(path, name=os.fsdecode(b"line\xff"))
-    assert load_bundle(path).manifest["name"] == "line\udcff"
+    assert load_bundle(path).manifest.name == "line\udcff"

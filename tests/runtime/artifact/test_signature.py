@@ -33,7 +33,7 @@ def keys(tmp_path) -> tuple[Path, Path]:
 @pytest.fixture
 def signed(make_bundle, keys) -> Path:
     bundle: Path = make_bundle()
-    write_signature(bundle, load_bundle(bundle).manifest, load_signing_key(keys[0]))
+    write_signature(bundle, load_bundle(bundle).manifest.digest, load_signing_key(keys[0]))
     return bundle
 
 
@@ -113,7 +113,7 @@ def test_the_signature_of_another_bundle_of_the_same_key(signed, keys, make_bund
 def test_a_stranger_who_names_the_right_key(signed, keys, tmp_path):
     private, _, _ = write_key_pair(tmp_path / "stranger")
     own = json.loads((signed / SIGNATURE).read_text())["key"]
-    write_signature(signed, load_bundle(signed).manifest, load_signing_key(private))
+    write_signature(signed, load_bundle(signed).manifest.digest, load_signing_key(private))
     amend_signature(signed, key=own)
     with pytest.raises(
         InputError, match="is not a valid signature of this manifest by the given key"
@@ -123,7 +123,7 @@ def test_a_stranger_who_names_the_right_key(signed, keys, tmp_path):
 
 def test_a_signature_of_the_bare_digest_does_not_fit(signed, keys):
     """What a key signs elsewhere cannot be passed off as a bundle's signature."""
-    digest = load_bundle(signed).manifest["digest"]
+    digest = load_bundle(signed).manifest.digest
     value = load_signing_key(keys[0]).sign(digest.encode())
     amend_signature(signed, signature=base64.b64encode(value).decode())
     with pytest.raises(InputError, match="is not a valid signature"):

@@ -18,6 +18,7 @@ from calibration.selection import METHODS as SELECTIONS
 from edgecl.cli.export import choices as export_choices
 from edgecl.cli.shell import run as edgecl
 from runtime.artifact.bundle import load_bundle
+from runtime.files.document import plain
 from tests.edgecl.conftest import fill
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
@@ -53,7 +54,7 @@ def test_an_algorithm_that_was_named_is_used_and_none_is_compared(
     assert export(trained_run, out, "--calibration", algorithm, *ALLOWING) == 0
     assert "algorithms" not in printed(capfd)
     assert read_record(out / "calibration.json").method == algorithm
-    assert load_bundle(out).manifest["calibration"]["algorithm"] == algorithm
+    assert load_bundle(out).manifest.calibration.algorithm == algorithm
     assert algorithm in (out / "report.html").read_text()
 
 
@@ -85,9 +86,9 @@ def test_all_that_can_be_measured_stands_in_the_manifest_the_page_and_the_json(
     options = ("--sensitivity", "--calibration-curve", "--keep-fp16", "head", *ALLOWING)
     assert export(trained_run, out, *options) == 0
     document = printed(capfd)
-    calibration = load_bundle(out).manifest["calibration"]
+    calibration = plain(load_bundle(out).manifest.calibration)
     for name in ("algorithms", "sensitivity", "curve", "kept"):
-        assert calibration[name] == document[name]
+        assert json.loads(json.dumps(calibration[name])) == document[name]
     assert {row["algorithm"] for row in document["algorithms"]} == set(METHODS)
     assert [row["chosen"] for row in document["algorithms"]].count(True) == 1
     layers = [layer.name for layer in weighted_layers(onnx.load(out / "model.fp32.onnx"))]

@@ -49,7 +49,7 @@ def test_the_bundle_holds_every_precision_and_its_figures(bundle, trained_run):
     assert loaded.precisions["fp16"].max_abs_diff < 5e-3 * 4
     assert loaded.precisions["int8"].bytes < fp32.bytes / 2
     assert loaded.contract.labels == ("bars", "blob", "posts")
-    assert loaded.manifest["origin"]["encoder"] == "shufflenet"
+    assert loaded.manifest.origin.encoder == "shufflenet"
 
 
 def test_calibration_images_are_listed_with_hashes_and_none_is_held_out(bundle, tiny_config):
@@ -110,7 +110,7 @@ def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkey
         "report.html",
     ]
     loaded = load_bundle(out)
-    assert "accuracy fell" in loaded.manifest["refused"]["int8"]["reason"]
+    assert "accuracy fell" in loaded.manifest.refused["int8"].reason
     with pytest.raises(InputError, match="refused at export"):
         loaded.onnx_path("int8")
 

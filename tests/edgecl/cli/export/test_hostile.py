@@ -101,7 +101,7 @@ def test_a_run_from_inside_its_own_folder_keeps_its_name(copied, monkeypatch):
     monkeypatch.chdir(copied)
     assert edgecl(["export", "."]) == 0
     bundle = load_bundle(copied / "run.edgecl")
-    assert bundle.manifest["origin"]["run"] == "run"
+    assert bundle.manifest.origin.run == "run"
     # With the bundle inside, it is a run as before, and the bundle is replaced.
     assert edgecl(["export", "."]) == 0
 
@@ -335,11 +335,15 @@ def test_a_class_of_an_odd_name(copied, class_folders, tmp_path, capfd, label):
 
 def _rename_class(run: Path, data: Path, label: str) -> None:
     """Make `run` one that was trained with `label` in place of `posts`."""
+    from msgspec.structs import replace
+
     from edgecl.data.reading import read_labelled
     from edgecl.learning.run.run_directory import read_config
     from runtime.artifact.contract import InputContract
+    from runtime.files.document import write_document
 
-    config, whole = read_config(run)
-    dataset = read_labelled(data, InputContract(*config.image_size, config.interpolation))
-    whole |= {"labels": list(dataset.labels), "data_digest": dataset.digest()}
-    (run / "config.json").write_text(json.dumps(whole))
+    config = read_config(run)
+    choices = config.choices
+    dataset = read_labelled(data, InputContract(*choices.image_size, choices.interpolation))
+    renamed = replace(config, labels=dataset.labels, data_digest=dataset.digest())
+    write_document(run / "config.json", renamed)

@@ -13,7 +13,7 @@ from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study import execution
 from edgecl.study.grid import Study, cells
 from runtime.errors import InputError
@@ -109,7 +109,7 @@ def test_the_test_part_is_looked_at_too(trained_run, tiny_config, tmp_path, monk
 
 def test_weights_from_elsewhere_that_are_no_numbers_are_named(tiny_config, tmp_path):
     first = replace(tiny_config, pretrain_only=True, pretrain_epochs=1)
-    train_run(first, tmp_path / "first", report=silent)
+    pretrain_run(first, tmp_path / "first", report=silent)
     from safetensors import safe_open
     from safetensors.torch import save_file
 

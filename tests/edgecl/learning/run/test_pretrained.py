@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from edgecl.cli.train.command import command
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from runtime.errors import InputError
 from tests.edgecl.conftest import fill
 
@@ -24,9 +24,9 @@ def silent(*_: object) -> None:
 @pytest.fixture(scope="module")
 def pretrained_run(tiny_config, made_once):
     def make(run):
-        facts = train_run(replace(tiny_config, pretrain_only=True), run, report=silent)
-        assert facts["images"] == 84
-        assert facts["epochs"] == 2
+        facts = pretrain_run(replace(tiny_config, pretrain_only=True), run, report=silent)
+        assert facts.images == 84
+        assert facts.epochs == 2
 
     return made_once("pretrained/run", make)
 
@@ -51,9 +51,10 @@ def test_taking_a_pretraining_over_is_the_same_as_doing_it(
     result = train_run(replace(tiny_config, pretrained=str(pretrained_run)), run, report=silent)
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
         assert (run / name).read_bytes() == (trained_run / name).read_bytes()
-    assert result["pretrained"]["method"] == "simclr"
-    assert result["stages"]["pretrain"] == 0
-    assert any("pretraining reused from" in note for note in result["notes"])
+    assert result.pretrained is not None
+    assert result.pretrained.method == "simclr"
+    assert result.stages["pretrain"] == 0
+    assert any("pretraining reused from" in note for note in result.notes)
 
 
 def test_a_pretraining_that_saw_held_out_images_is_refused_or_marked(pretrained_run, tiny_config):
@@ -74,7 +75,7 @@ def test_pretraining_on_the_unlabelled_alone_fits_every_split(tiny_config, tmp_p
         pretrain_only=True,
         pretrain_epochs=1,
     )
-    assert train_run(config, tmp_path / "run", report=silent)["images"] == 20
+    assert pretrain_run(config, tmp_path / "run", report=silent).images == 20
     other = replace(tiny_config, pretrained=str(tmp_path / "run"), seed=5)
     assert not prepare(other, silent).protocol_note.startswith("leaks")
 
@@ -135,12 +136,12 @@ def test_few_labels_are_shown_again_until_an_epoch_has_its_steps(tiny_config, tm
 
     result = train_run(config, tmp_path / "run", report=count)
     assert steps[-1] == (10, 10)
-    assert result["counts"]["train"] == 9
-    assert result["counts"]["validation"] == 3
-    assert result["counts"]["pretraining"] == 78
-    assert result["counts"]["test"] == 30
-    assert "Tested on fold 2 of 4" in result["protocol_note"]
-    assert "Labels of 10 %" in result["protocol_note"]
+    assert result.counts["train"] == 9
+    assert result.counts["validation"] == 3
+    assert result.counts["pretraining"] == 78
+    assert result.counts["test"] == 30
+    assert "Tested on fold 2 of 4" in result.protocol_note
+    assert "Labels of 10 %" in result.protocol_note
 
 
 def test_a_fold_that_is_not_there_is_refused(tiny_config, tmp_path):
