@@ -97,7 +97,7 @@ class Journal:
 
     @classmethod
     def of(cls, state: Mapping[str, Any], *, where: str) -> Journal:
-        """Take back what `state` gave.
+        """Restore what `state` returned.
 
         Args:
             where: the checkpoint, for errors.
