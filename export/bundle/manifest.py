@@ -14,7 +14,8 @@ from calibration.record import FILE as CALIBRATION_FILE
 from export.bundle.golden import write_golden
 from export.bundle.signing import write_signature
 from export.job import Job
-from export.outcome import Artefact, ExportOutcome
+from export.outcome import ExportOutcome
+from export.stages.artefact import Artefact
 from export.stages.int8 import Int8Plan
 from runtime.artifact.bundle import (
     MANIFEST,

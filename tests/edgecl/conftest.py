@@ -82,8 +82,8 @@ def graphs_made_once(
     """
     import onnx
 
-    from export import pipeline as bundling
     from export.engine.trial import CompileTrial
+    from export.stages import artefact, graphs
     from export.stages.onnx_graph import to_onnx
 
     def made_once(classifier: nn.Module, contract: ModelContract, **options: Any) -> Any:
@@ -97,8 +97,8 @@ def graphs_made_once(
         model.CopyFrom(graphs_made[key])
         return model
 
-    monkeypatch.setattr(bundling, "to_onnx", made_once)
-    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: CompileTrial())
+    monkeypatch.setattr(graphs, "to_onnx", made_once)
+    monkeypatch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, networ
 
 
 @pytest.fixture(scope="module")
-def draw_images() -> np.ndarray:
+def images() -> np.ndarray:
     """Noise of several grains: finer and coarser structure, as on metal."""
     noise = np.random.default_rng(0).integers(0, 256, (12, *SIZE), np.uint8)
     return np.stack([cv2.GaussianBlur(one, (0, 0), 1 + row % 4) for row, one in enumerate(noise)])
