@@ -12,7 +12,7 @@ GPU_VENV := .venv-gpu
 GPU_BIN := $(GPU_VENV)/bin
 GPU_STAMP := $(GPU_VENV)/.installed
 PACKAGES := edgecl export calibration runtime
-SOURCES := $(PACKAGES) tests benchmarks
+SOURCES := $(PACKAGES) tests benchmarks docs examples
 
 .PHONY: demo test test-all lint quick unit gpu-test clean help
 .DEFAULT_GOAL := help
@@ -46,6 +46,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vermin --target=3.10- --no-tips --quiet $(PACKAGES)
+	$(BIN)/python -m docs.check
 
 # A process per core, with one thread each: several threads in each would wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal

@@ -261,12 +261,12 @@ def edgecl_side(case: Case, batch_size: int) -> tuple[str, RunSteps]:
 
     from benchmarks.drawn import draw_images, prepare
     from edgecl.learning.compute.allocator import keep_activations
-    from edgecl.learning.compute.number_format import decide_autocast
     from edgecl.learning.compute.placement import Compute
     from edgecl.learning.config import TrainConfig
     from edgecl.learning.contrastive.augmentation import augmentation_of
     from edgecl.learning.contrastive.objectives import build_objective
     from edgecl.learning.loop.epochs import pretrain_epoch
+    from edgecl.learning.loop.number_format import decide_autocast
     from edgecl.learning.loop.state import Networks
 
     keep_activations()

@@ -28,13 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.drawn import draw_images, prepare
 from edgecl.encoders.complexity import count_parameters
-from edgecl.learning.compute.number_format import decide_autocast
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.compute.residency import bring_closer
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.augmentation import augmentation_of
 from edgecl.learning.contrastive.objectives import build_objective
 from edgecl.learning.loop.epochs import finetune_epoch, pretrain_epoch
+from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.state import Networks
 
 ENCODERS = ("convnet", "skipconvnet", "shufflenet")

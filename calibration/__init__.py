@@ -1,1 +1,1 @@
-"""Which images calibrate, and the ranges that they give."""
+"""Choice of calibration images, and the ranges that they give."""

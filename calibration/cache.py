@@ -1,4 +1,4 @@
-"""Observations kept between exports, by what they were made of."""
+"""Cache of observations between exports, keyed by everything they depend on."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def observe_cached(
     folder: Path | None,
     report: CountProgress | None = None,
 ) -> Observation:
-    """The same as `observe`, from `folder` where it has been made before.
+    """Observe like `observe`, or read the result from `folder` if it was made before.
 
     A file that is damaged, or of another format, is made anew. The cache is a convenience: where
     it cannot be written, the observation is returned all the same.

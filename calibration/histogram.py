@@ -41,7 +41,7 @@ class Histogram:
 
     @property
     def width(self) -> float:
-        """Of one bin."""
+        """Width of one bin."""
         return math.ldexp(1.0, self.exponent)
 
     @property
@@ -100,7 +100,7 @@ def merged(one: Histogram, other: Histogram) -> Histogram:
 
 
 def widened(histogram: Histogram, exponent: int) -> Histogram:
-    """The same values in bins of width 2**exponent, which is not below the histogram's own."""
+    """Return the same values in bins of width 2**exponent, not below the histogram's own."""
     counts = histogram.counts
     for _ in range(exponent - histogram.exponent):
         joined = np.zeros_like(counts)

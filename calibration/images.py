@@ -1,4 +1,4 @@
-"""Calibration images as a set: what identifies it, and what it must not hold."""
+"""Calibration images as a set: its identity, and what it must not contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def set_digest(hashes: Sequence[str]) -> str:
 
 
 def require_untested(files: Sequence[str], hashes: Sequence[str], tested: Collection[str]) -> None:
-    """Calibration must not see what the result is tested on.
+    """Refuse calibration images from the test part.
 
     Args:
         files: of the calibration images.
@@ -28,7 +28,7 @@ def require_untested(files: Sequence[str], hashes: Sequence[str], tested: Collec
     shared = [file for file, digest in zip(files, hashes, strict=True) if digest in held_out]
     if shared:
         raise InputError(
-            f"{len(shared)} of {len(files)} calibration images are in the test part, the first "
-            f"is {shared[0]}: figures on it would flatter",
-            hint="calibrate on images of the train part",
+            f"{len(shared)} of {len(files)} calibration images are in the test part "
+            f"(first: {shared[0]}), which would make test figures too good",
+            hint="calibrate on images from the train part",
         )

@@ -1,4 +1,4 @@
-"""The layers of a graph that can be quantised, under the names that people know them by."""
+"""Quantisable layers of a graph, under the names that people know them by."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def nodes_of(layers: Sequence[Layer], names: Sequence[str]) -> list[str]:
     if unknown:
         raise InputError(
             f"the network has no layer {unknown[0]!r}",
-            hint=f"choose among {', '.join(known)}",
+            hint=f"choose from {', '.join(known)}",
         )
     return [node for name in names for node in known[name]]
 

@@ -1,4 +1,4 @@
-"""One pass over the FP32 graph: what every activation holds on the calibration images."""
+"""Observation of every activation on the calibration images, in one pass over the FP32 graph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOVING_OPS = ("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Ident
 
 @dataclass(frozen=True)
 class Observation:
-    """What the activations of one graph held on one set of images.
+    """Values of a graph's activations on one set of images.
 
     Args:
         histograms: by tensor name, of every float activation.
@@ -62,10 +62,10 @@ def observe_blocks(
     size: int,
     report: CountProgress | None = None,
 ) -> Iterator[Observation]:
-    """The same for every `size` images in turn, as they are asked for; the last may be fewer."""
+    """Yield an observation for every `size` images in turn; the last may have fewer."""
     if not len(images):
         raise InputError(
-            "a calibration set of 0 images gives no ranges",
+            "the calibration set is empty",
             hint="calibrate on 64 to 512 images",
         )
     plan = _plan(model)
@@ -93,7 +93,7 @@ def observe_blocks(
 
 
 def merged_observations(one: Observation, other: Observation) -> Observation:
-    """What the activations held on the images of both, which were run through one graph."""
+    """Merge the observations of two sets of images that were run through one graph."""
     found: dict[tuple[int, int], Histogram] = {}
     histograms = {}
     for name, histogram in one.histograms.items():
@@ -118,7 +118,7 @@ def float_activations(model: onnx.ModelProto) -> list[str]:
 
 
 def _plan(model: onnx.ModelProto) -> dict[str, tuple[str, ...]]:
-    """Every float activation, and whose values it holds; nobody's where it must be counted."""
+    """Map every float activation to those whose values it holds; to none where it is counted."""
     wanted = set(float_activations(model))
     plan: dict[str, tuple[str, ...]] = {}
     for node in model.graph.node:
@@ -171,6 +171,6 @@ def _count(name: str, value: NDArray[np.float32]) -> Histogram:
         return histogram_of(value)
     except ValueError as error:
         raise InputError(
-            f"the network computes a value that is not finite, in {name}",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the network produces NaN or infinite values in {name}",
+            hint="its weights are damaged or training diverged; train it again",
         ) from error

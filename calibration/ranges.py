@@ -1,4 +1,4 @@
-"""From what an activation holds to the range that eight bits are spread over.
+"""Ranges for eight bits, computed from the observed activations.
 
 Pure functions on histograms. A range always ends within the values that were seen; the quantiser
 adds zero where it lies outside.
@@ -62,7 +62,7 @@ def ranges_of(observation: Observation, method: str) -> Ranges:
 
 
 def minmax(histogram: Histogram) -> tuple[float, float]:
-    """Everything that was seen."""
+    """Return the range of everything that was seen."""
     return histogram.minimum, histogram.maximum
 
 
@@ -165,7 +165,7 @@ METHODS: Mapping[str, Callable[[Histogram], tuple[float, float]]] = {
 
 
 def _thinned(fewest: int, most: int) -> list[int]:
-    """At most `CANDIDATES` numbers from `fewest` to `most`, both among them."""
+    """Return at most `CANDIDATES` numbers from `fewest` to `most`, both included."""
     return sorted({int(n) for n in np.linspace(fewest, most, CANDIDATES).round()}, reverse=True)
 
 

@@ -1,12 +1,10 @@
-"""calibration.json: how a network was calibrated, so that it can be repeated or refused."""
+"""Calibration record (calibration.json): how a network was calibrated, to repeat or refuse it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Literal
 
 import numpy as np
 import onnx
@@ -15,17 +13,15 @@ from numpy.typing import NDArray
 from calibration.histogram import small
 from calibration.layers import weighted_layers
 from calibration.observation import Observation
-from calibration.ranges import Ranges
 from runtime.artifact.bundle import load_bundle
 from runtime.errors import InputError
+from runtime.files.document import Document, Part, read_document
 
 FILE = "calibration.json"
-SCHEMA = 1
 PLOT_BINS = 64
 
 
-@dataclass(frozen=True)
-class SmallHistogram:
+class SmallHistogram(Part, frozen=True, kw_only=True):
     """The values of one tensor, for a plot.
 
     Args:
@@ -39,96 +35,52 @@ class SmallHistogram:
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class CalibrationRecord:
-    """What is known of a calibration.
+class CalibrationImage(Part, frozen=True, kw_only=True):
+    """An image that calibrated: its file's name, and its SHA-256 in hexadecimal."""
+
+    file: str
+    sha256: str
+
+
+class CalibrationRecord(Document, frozen=True, kw_only=True):
+    """Record of a calibration.
 
     Args:
         method: algorithm that gave the ranges.
         selection: how the images were chosen.
-        files: of the images.
-        hashes: SHA-256 of each, in hexadecimal.
-        ranges: lowest and highest value by tensor.
-        observation: key of what was observed, as `observation_key` gives it.
-        histograms: by tensor, of those that feed layers with weights.
         note: what a reader must know of it.
+        observation: key of what was observed, as `observation_key` gives it.
+        ranges: lowest and highest value by tensor.
+        histograms: by tensor, of those that feed layers with weights.
     """
 
+    WHAT: ClassVar[str] = "a calibration record"
+    REMEDY: ClassVar[str] = "export the model again with 'edgecl export'"
+
+    schema: Literal[1] = 1
     method: str
     selection: str
-    files: tuple[str, ...]
-    hashes: tuple[str, ...]
-    ranges: Ranges
-    observation: str
-    histograms: Mapping[str, SmallHistogram]
     note: str = ""
+    images: tuple[CalibrationImage, ...]
+    observation: str
+    ranges: dict[str, tuple[float, float]]
+    histograms: dict[str, SmallHistogram]
 
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `from_json` takes back."""
-        return {
-            "schema": SCHEMA,
-            "method": self.method,
-            "selection": self.selection,
-            "note": self.note,
-            "images": [
-                {"file": file, "sha256": digest}
-                for file, digest in zip(self.files, self.hashes, strict=True)
-            ],
-            "observation": self.observation,
-            "ranges": {name: [low, high] for name, (low, high) in self.ranges.items()},
-            "histograms": {
-                name: {
-                    "layer": entry.layer,
-                    "edges": list(entry.edges),
-                    "counts": list(entry.counts),
-                }
-                for name, entry in self.histograms.items()
-            },
-        }
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the images."""
+        return tuple(image.file for image in self.images)
 
-    @classmethod
-    def from_json(cls, value: Any, *, where: str) -> CalibrationRecord:
-        """Read a record back.
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 of each image."""
+        return tuple(image.sha256 for image in self.images)
 
-        Args:
-            value: what `to_json` gave.
-            where: the file it came from, for the error.
 
-        Raises:
-            InputError: a newer schema, or a field that is missing or of the wrong kind.
-        """
-        try:
-            schema = int(value["schema"])
-            if schema > SCHEMA:
-                raise InputError(
-                    f"{where} has calibration schema {schema}, this edgecl reads up to {SCHEMA}",
-                    hint="update edgecl on this machine",
-                )
-            return cls(
-                method=str(value["method"]),
-                selection=str(value["selection"]),
-                files=tuple(str(image["file"]) for image in value["images"]),
-                hashes=tuple(str(image["sha256"]) for image in value["images"]),
-                ranges={
-                    str(name): (float(low), float(high))
-                    for name, (low, high) in value["ranges"].items()
-                },
-                observation=str(value["observation"]),
-                histograms={
-                    str(name): SmallHistogram(
-                        str(entry["layer"]),
-                        tuple(float(edge) for edge in entry["edges"]),
-                        tuple(int(count) for count in entry["counts"]),
-                    )
-                    for name, entry in value["histograms"].items()
-                },
-                note=str(value.get("note", "")),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{where} is no record of a calibration ({type(error).__name__}: {error})",
-                hint="export the model again with 'edgecl export'",
-            ) from error
+def images_of(files: Sequence[str], hashes: Sequence[str]) -> tuple[CalibrationImage, ...]:
+    """Return the images of a record."""
+    pairs = zip(files, hashes, strict=True)
+    return tuple(CalibrationImage(file=file, sha256=digest) for file, digest in pairs)
 
 
 def read_record(path: Path) -> CalibrationRecord:
@@ -137,14 +89,7 @@ def read_record(path: Path) -> CalibrationRecord:
     Raises:
         InputError: it cannot be read, or is no such record.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
-        raise InputError(
-            f"cannot read {path} ({reason})", hint="export the model again with 'edgecl export'"
-        ) from error
-    return CalibrationRecord.from_json(value, where=str(path))
+    return read_document(path, CalibrationRecord)
 
 
 def record_of_bundle(bundle: Path) -> CalibrationRecord:
@@ -154,10 +99,10 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
         InputError: no whole bundle there, or one without INT8.
     """
     held = load_bundle(bundle)
-    if FILE not in held.manifest["files"]:
+    if FILE not in held.manifest.files:
         raise InputError(
-            f"{bundle} holds no INT8 and so no calibration",
-            hint="name a bundle that was exported with --int8",
+            f"{bundle} has no INT8 precision, hence no calibration",
+            hint="use a bundle exported with --int8",
         )
     return read_record(bundle / FILE)
 
@@ -165,7 +110,7 @@ def record_of_bundle(bundle: Path) -> CalibrationRecord:
 def small_histograms(
     model: onnx.ModelProto, observation: Observation, bins: int = PLOT_BINS
 ) -> dict[str, SmallHistogram]:
-    """Of every tensor that feeds a layer with weights, in graph order.
+    """Return small histograms of every tensor that feeds a layer with weights, in graph order.
 
     Args:
         model: the FP32 graph that was observed.
@@ -178,14 +123,16 @@ def small_histograms(
         histogram = observation.histograms.get(name)
         if histogram is not None and name not in found:
             edges, counts = small(histogram, bins)
-            found[name] = SmallHistogram(layer.name, tuple(edges.tolist()), tuple(counts.tolist()))
+            found[name] = SmallHistogram(
+                layer=layer.name, edges=tuple(edges.tolist()), counts=tuple(counts.tolist())
+            )
     return found
 
 
 def rows_of_record(
     record: CalibrationRecord, files: Sequence[str], hashes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Where the images of the record stand among others, under whatever names.
+    """Find the record's images among others, under whatever names.
 
     Args:
         files: names of the images at hand.
@@ -201,9 +148,11 @@ def rows_of_record(
     for file, digest in zip(record.files, record.hashes, strict=True):
         if digest not in rows:
             changed = file in files
-            what = "was changed since" if changed else "is not among the images at hand, of"
+            what = (
+                "was changed after" if changed else "is not among the given images, but was used in"
+            )
             raise InputError(
                 f"{file} {what} the recorded calibration on {len(record.files)} images",
-                hint="bring its images back, or calibrate anew",
+                hint="restore its images, or omit --calibration-of to calibrate anew",
             )
     return np.array([rows[digest] for digest in record.hashes], np.int64)

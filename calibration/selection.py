@@ -1,4 +1,4 @@
-"""Which images calibrate."""
+"""Selection of calibration images."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def select(
             raise ValueError("coverage needs embeddings")
         return Selected(np.sort(select_covering(embeddings, count)), note)
     raise InputError(
-        f"there is no calibration selection {method!r}",
-        hint=f"choose among {', '.join(METHODS)}",
+        f"unknown calibration selection {method!r}",
+        hint=f"choose from {', '.join(METHODS)}",
     )
 
 
@@ -71,18 +71,17 @@ def judge_size(images: int, classes: int) -> str:
     """
     if images < FEWEST:
         raise InputError(
-            f"a calibration set of {images} images is too small: a single odd one among "
-            f"them would decide the ranges",
-            hint=f"calibrate on at least {FEWEST}; {USUAL}",
+            f"{images} calibration images are too few: a single outlier would decide the ranges",
+            hint=f"use at least {FEWEST}; {USUAL}",
         )
     if images < classes:
         raise InputError(
-            f"a calibration set of {images} images cannot show all {classes} classes, and "
-            f"what it does not show may be clipped",
-            hint=f"calibrate on at least {classes}; {USUAL}",
+            f"{images} calibration images cannot cover all {classes} classes, and "
+            "activations of missing classes may be clipped",
+            hint=f"use at least {classes}; {USUAL}",
         )
     if images < FEW:
-        return f"{images} images are few to calibrate on; {USUAL}"
+        return f"{images} calibration images are few; {USUAL}"
     return ""
 
 
@@ -103,14 +102,14 @@ def select_stratified(
     """
     if not len(targets) or count < 1:
         raise InputError(
-            f"a calibration set of {min(count, len(targets))} images gives no ranges",
-            hint=f"calibrate on at least one image; {USUAL}",
+            f"cannot calibrate on {min(count, len(targets))} images",
+            hint=f"use at least one image; {USUAL}",
         )
     return np.sort(order_stratified(targets, rng)[:count])
 
 
 def order_stratified(targets: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """All row numbers in such an order that any stretch of it is as even as the classes allow.
+    """Return all row numbers, ordered so that any stretch is as even as the classes allow.
 
     Args:
         targets: int64, N, class numbers; at least one.

@@ -7,6 +7,14 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    from edgecl.packages import HiddenPackageError, require_own_packages
+
+    try:
+        require_own_packages()
+    except HiddenPackageError as error:
+        # Neither our streams nor our errors can be imported: the line is written as they would.
+        print(f"edgecl: {error} [module-hidden]", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     from runtime.standard_streams import guard_standard_streams
 
     guard_standard_streams()  # first of all: a file that is opened must not get descriptor 2

@@ -1,11 +1,10 @@
-"""What is exported, and how: the trained network, its images, and the user's choices."""
+"""Definition of an export: the trained network, its images, and the user's choices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.manifest import Origin
 
 AUTO = "auto"
 
@@ -35,7 +35,7 @@ class DataPart:
         return len(self.files)
 
     def take(self, rows: NDArray[np.int64]) -> DataPart:
-        """Those of `rows`, in that order."""
+        """Return the images of `rows`, in that order."""
         return DataPart(
             self.images[rows],
             self.targets[rows],
@@ -46,7 +46,7 @@ class DataPart:
 
 @dataclass(frozen=True)
 class Int8Choices:
-    """How INT8 is calibrated.
+    """Options of INT8 calibration.
 
     Args:
         algorithm: `minmax`, `percentile`, `entropy`, `mse`, or `auto` for the one that loses least.
@@ -74,7 +74,7 @@ class Int8Choices:
 
 @dataclass(frozen=True)
 class Job:
-    """What to export.
+    """Description of an export.
 
     Args:
         classifier: what is exported: maps uint8 N×1×H×W to (logits, embedding), in evaluation
@@ -104,7 +104,7 @@ class Job:
     test: DataPart
     candidates: DataPart
     limits: Limits
-    origin: Mapping[str, Any]
+    origin: Origin
     version: str
     int8: Int8Choices = field(default_factory=Int8Choices)
     rewrites: tuple[str, ...] = ()

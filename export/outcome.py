@@ -1,4 +1,4 @@
-"""What came of an export."""
+"""Results of an export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.session.golden import GoldenImages
 
 @dataclass(frozen=True)
 class ExportOutcome:
-    """What came of an export.
+    """Results of an export.
 
     Args:
         shipped: by artefact, as in the manifest.

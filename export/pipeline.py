@@ -1,4 +1,4 @@
-"""One trained classifier → a bundle whose every precision has passed the gate."""
+"""Export of one trained classifier to a bundle whose every precision has passed the gate."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _NO_GOLDEN = (
-    "no golden images: on none did all that ships come close to the trained model, "
-    "so the box cannot tell whether it answers as it did here"
+    "no golden images: no image gives the trained model's result in all shipped precisions, "
+    "so the target cannot check its results against the export"
 )
 
 
@@ -63,7 +63,7 @@ def export_bundle(
         tempfile.TemporaryDirectory(prefix="edgecl-export-") as folder,
     ):
         scratch = Path(folder)
-        report("export", 0, steps, "the trained model's answers")
+        report("export", 0, steps, "running the trained model")
         reference = reference_of(job.trained, job.validation, job.contract, job.limits)
         gate = partial(judge, reference=reference, folder=scratch, step=step)
 
@@ -114,7 +114,7 @@ def export_bundle(
 
 
 def _counted(report: StageProgress, steps: int) -> Say:
-    """Tell of one step after the other, of so many in all."""
+    """Number the steps of an export as they begin."""
     numbers = count(1)
     return lambda text: report("export", next(numbers), steps, text)
 
@@ -122,8 +122,8 @@ def _counted(report: StageProgress, steps: int) -> Say:
 def _require_fp32(artefact: Artefact) -> None:
     if artefact.reason:
         raise GateError(
-            f"the exported FP32 graph fails the gate, nothing was written: {artefact.reason}",
-            hint="report this: the export itself is wrong",
+            f"the exported FP32 graph fails the gate, so nothing was written: {artefact.reason}",
+            hint="please report this: it is a bug in the export",
         )
 
 
@@ -148,7 +148,7 @@ def _calibrated(
 def _details(
     artefacts: Sequence[Artefact], plan: Int8Plan | None, reference: Reference
 ) -> dict[str, Any]:
-    """What the page shows beside the manifest."""
+    """Collect what the page shows beside the manifest."""
     return {
         **({**plan.details, "kept": list(plan.kept)} if plan else {}),
         "escapes": {
@@ -160,6 +160,6 @@ def _details(
 
 
 def _caveats(artefacts: Sequence[Artefact], reference: Reference) -> tuple[str, ...]:
-    """What the validation part is too small to prove of other precisions than FP32."""
+    """Explain what the validation part is too small to prove of precisions beside FP32."""
     note = caveat(artefacts[0].proof.comparison, reference.limits)
     return (note,) if note and len(artefacts) > 1 else ()

@@ -1,4 +1,4 @@
-"""What runs on the line: contracts, preprocessing, engines, cameras, budgets and latency.
+"""Runtime on the line: contracts, preprocessing, engines, cameras, budgets and latency.
 
 Nothing below this package imports torch, so a box beside the line needs numpy, OpenCV and one
 inference engine only.

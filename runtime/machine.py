@@ -1,4 +1,4 @@
-"""What this machine is and what it is doing: read from /proc and /sys, nothing is changed.
+"""Facts and activity of this machine, read from /proc and /sys; nothing is changed.
 
 Every function takes the root of the file tree, so that tests can hand in another machine's.
 What cannot be read is None or empty, never a guess.
@@ -35,7 +35,7 @@ _ARM_FEATURES = ("NEON", "DotProd", "I8MM", "BF16")
 
 @dataclass(frozen=True)
 class Activity:
-    """What the machine did up to now, for taking a difference of two moments.
+    """Activity of the machine up to now, for taking a difference of two moments.
 
     Args:
         busy_s: CPU seconds spent by all processes; None where /proc/stat is absent.

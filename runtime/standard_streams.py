@@ -1,4 +1,4 @@
-"""Standard output and error that may die without taking the work with them.
+"""Standard output and error that may fail without taking the work with them.
 
 A terminal closes, a pipe's reader goes away, a log's disk is full: none of it may raise out of
 whatever happened to print, nor hold up a stream. Whatever can be written is; the first failure is
@@ -20,17 +20,17 @@ from typing import Any
 from runtime.secrets import redact
 
 PATIENCE_S = 0.2
-"""How long a message waits for a reader of standard error that is slow."""
+"""Time that a message waits for a slow reader of standard error, in seconds."""
 
 PIECE = select.PIPE_BUF
 """Bytes that a pipe takes at once where it says that it takes any."""
 
 ENCODING = "utf-8"
-"""Of a stream that the caller closed; nobody reads it."""
+"""Encoding of a stream that the caller closed; nobody reads it."""
 
 
 class SteadyOutput(io.RawIOBase):
-    """A file descriptor to write to; nothing that happens to it is ever raised.
+    """A file descriptor to write to; errors on it are never raised.
 
     Args:
         descriptor: stays the caller's; it is never closed.
@@ -55,7 +55,7 @@ class SteadyOutput(io.RawIOBase):
         self._poll.register(descriptor, select.POLLOUT)
 
     def writable(self) -> bool:
-        """Always: what cannot be written is dropped."""
+        """Return True: what cannot be written is dropped."""
         return True
 
     def fileno(self) -> int:

@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+"""The ends of an interval, as a rule of 95 %."""
+
 Z95 = 1.959964
 """The standard normal distribution's quantile that leaves 2.5 % above it."""
 
@@ -37,7 +41,7 @@ def quantile(ordered: NDArray[np.number[Any]], share: float) -> float:
 def quantile_ranks(
     count: int, share: float, confidence: float = CONFIDENCE
 ) -> tuple[int, int] | None:
-    """Which two order statistics enclose a quantile with the given confidence.
+    """Return which two order statistics enclose a quantile with the given confidence.
 
     Of `count` independent values, Binomial(count, share) lie below the true quantile, whatever
     the distribution; the ranks cut at most half of the remaining risk off at either end.
@@ -79,7 +83,7 @@ def quantile_interval(
 
 
 def count_needed(share: float, confidence: float = CONFIDENCE) -> int:
-    """How many values it takes until `quantile_interval` has two ends."""
+    """Return how many values it takes until `quantile_interval` has two ends."""
     risk = (1 - confidence) / 2
     guess = max(1, math.floor(math.log(risk) / math.log(max(share, 1 - share))) - 1)
     while quantile_ranks(guess, share, confidence) is None:

@@ -13,7 +13,8 @@ import pytest
 
 from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
-from tests.slow_tier import is_slow
+from tests.made_once import MadeOnce, folder_of_all_workers, maker
+from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
 
@@ -21,10 +22,11 @@ MakeBundle = Callable[..., Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tier; `make test` runs what is not of it."""
+    """Mark the slow tier, which `make test` leaves out, and let what takes long start first."""
     for item in items:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: starts_early(item.nodeid))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -43,6 +45,18 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `made_once` keeps what it made."""
+    return folder_of_all_workers(tmp_path_factory) / "made"
+
+
+@pytest.fixture(scope="session")
+def made_once(made_folder: Path) -> MadeOnce:
+    """`made_once(name, make)` returns a path that `make(path)` filled for all workers."""
+    return maker(made_folder)
 
 
 @pytest.fixture

@@ -9,9 +9,20 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
+from tests.slow_tier import LONG, SLOW
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("edgecl", "export", "calibration", "runtime")
+MOST_FILES = 12
 TRAINING_ONLY = ("torch", "onnx", "onnxscript", "sklearn", "safetensors", "tensorboard")
+
+
+@pytest.mark.parametrize("name", sorted({*SLOW, *LONG}))
+def test_the_tiers_name_tests_that_exist(name):
+    file, _, function = name.partition("::")
+    assert f"def {function}(" in (ROOT / file).read_text() if function else (ROOT / file).is_file()
 
 
 def test_imports_run_one_way():
@@ -22,6 +33,17 @@ def test_imports_run_one_way():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_room_has_more_than_twelve_loose_files():
+    crowded = {
+        str(folder.relative_to(ROOT)): count
+        for top in ("edgecl", "export", "calibration", "runtime", "tests")
+        for folder in (ROOT / top, *(ROOT / top).rglob("*"))
+        if folder.is_dir()
+        and (count := sum(path.name != "__init__.py" for path in folder.glob("*.py"))) > MOST_FILES
+    }
+    assert not crowded
 
 
 def test_every_runtime_module_imports_without_what_training_needs():

@@ -1,4 +1,4 @@
-"""Which algorithm gives the ranges: the one that loses least on validation."""
+"""Choice of the calibration algorithm: the one that loses least on validation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.progress import NotedProgress
 
 @dataclass(frozen=True)
 class Tried:
-    """An algorithm and what its ranges did to the answers."""
+    """An algorithm, and the damage of its ranges to the outputs."""
 
     method: str
     damage: Damage

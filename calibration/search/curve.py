@@ -1,4 +1,4 @@
-"""How many images are enough to calibrate on."""
+"""Curve of INT8 accuracy against the number of calibration images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CurvePoint:
     draws: tuple[Damage, ...]
 
     def mean(self, quantity: str) -> float:
-        """Of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
+        """Mean of a field of `Damage` over the draws; an infinite ratio counts as 120 dB."""
         return float(np.mean(self._values(quantity)))
 
     def spread(self, quantity: str) -> float:
@@ -154,7 +154,7 @@ def _steady(point: CurvePoint, larger: Sequence[CurvePoint], quantity: str, leas
 
 
 def _standard_error(smaller: CurvePoint, larger: CurvePoint, quantity: str) -> float:
-    """Of the difference of two means; a single large set is taken to scatter like small ones."""
+    """Standard error of a difference of means; one large set is taken to scatter like others."""
     spread = smaller.spread(quantity)
     other = larger.spread(quantity) if len(larger.draws) > 1 else spread
     return math.hypot(spread / math.sqrt(len(smaller.draws)), other / math.sqrt(len(larger.draws)))

@@ -1,4 +1,4 @@
-"""How much a quantised network's answers differ from those of FP32."""
+"""Difference between the outputs of a quantised network and of FP32."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def centred_logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def signal_to_noise(signal: NDArray[np.float64], noisy: NDArray[np.float64]) -> float:
-    """Power of `signal` over the power of what `noisy` differs from it by, in decibels."""
+    """Power of `signal` over the power of its difference from `noisy`, in decibels."""
     power, noise = float(np.square(signal).sum()), float(np.square(noisy - signal).sum())
     if math.isnan(noise):
         return -math.inf

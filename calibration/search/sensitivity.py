@@ -1,4 +1,4 @@
-"""Which layers suffer from eight bits, and the fewest that must stay in float."""
+"""Sensitivity of layers to eight bits, and the fewest that must stay in float."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVALUATIONS = 48
 
 @dataclass(frozen=True)
 class LayerDamage:
-    """What happens when `layer` alone is quantised."""
+    """Damage done by quantising `layer` alone."""
 
     layer: str
     damage: Damage

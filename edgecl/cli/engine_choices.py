@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.progress import Say, StageProgress
 
 if TYPE_CHECKING:
@@ -21,25 +21,26 @@ WORKSPACE = click.option(
     "--workspace",
     type=click.IntRange(1),
     metavar="MIB",
-    help="Memory that TensorRT may use to run a layer, in MiB.  [default: TensorRT's own limit; "
-    "where the GPU shares the main memory, half of what is free]",
+    help="TensorRT workspace limit in MiB.  [default: TensorRT's own limit; half of the "
+    "free memory where GPU and CPU share memory]",
 )
 LEVEL = click.option(
     "--builder-level",
     type=click.IntRange(0, 5),
-    help="TensorRT's effort: 0 builds soonest, 5 runs fastest.  [default: TensorRT's own]",
+    help="TensorRT builder optimisation level: 0 builds fastest, 5 runs fastest.  "
+    "[default: TensorRT's own]",
 )
 ENGINE = click.option(
     "--build-engine",
     is_flag=True,
-    help="Build TensorRT engines for this machine's GPU. Without it the first 'edgecl run' on the "
-    "target does.",
+    help="Build TensorRT engines for this machine's GPU now. Otherwise the first 'edgecl "
+    "run' on the target builds them.",
 )
 MAX_BATCH = click.option(
     "--max-batch",
     type=click.IntRange(1),
     metavar="N",
-    help="Largest batch of the engines, which are tuned for single images.  [default: 1]",
+    help="Maximum batch size of the engines; they are tuned for single images.  [default: 1]",
 )
 
 
@@ -58,7 +59,7 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
-    """What the builder is told; None where nothing was asked for, so that any engine will do.
+    """Return the build options; None where none was given, so that any engine will do.
 
     Args:
         values: of `engine_options` or `build_options`.
@@ -77,7 +78,7 @@ def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
 
 
 def require_builder(values: Mapping[str, Any]) -> None:
-    """Where engines are asked for, make sure that this machine can build them: before the work.
+    """Check before the work that this machine can build the engines that were asked for.
 
     Raises:
         InputError: it has no TensorRT or no GPU.
@@ -89,11 +90,11 @@ def require_builder(values: Mapping[str, Any]) -> None:
 
     try:
         target_of(probe_gpu())
-    except InputError as error:
+    except EdgeclError as error:
         raise InputError(
             f"--build-engine: {error.problem}",
-            hint="leave out --build-engine: the first 'edgecl run' on the target builds the engine "
-            f"there; or, for engines of this machine: {error.hint}",
+            hint="omit --build-engine: the first 'edgecl run' on the target builds the "
+            f"engine; to build for this machine: {error.hint}",
         ) from error
 
 
@@ -123,16 +124,16 @@ def build_asked(
             ready_engine(bundle, name, options=options, report=report, say=say)
             for name in _worth_building(list(bundle.tensorrt), fp32=values["fp32"])
         ]
-    except InputError as error:
+    except EdgeclError as error:
         raise InputError(
-            f"{out} is written, but has no engine: {error.problem}", hint=error.hint
+            f"wrote {out}, but without an engine: {error.problem}", hint=error.hint
         ) from error
 
 
 def engine_builder(
     values: Mapping[str, Any], report: StageProgress, say: Say, *, own_only: bool
 ) -> Callable[[Bundle, str], Path]:
-    """What a session asks for the engine of a bundle and precision; it is built the first time.
+    """Return the function that a session calls for the engine of a bundle and precision.
 
     Args:
         values: of `build_options`.

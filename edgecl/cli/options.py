@@ -15,7 +15,7 @@ DEVICE = click.option(
     type=click.Choice(["auto", "cpu", "gpu"]),
     default="auto",
     show_default=True,
-    help="gpu is TensorRT or an error; auto takes the processor where TensorRT does not work.",
+    help="gpu requires TensorRT; auto falls back to the CPU where TensorRT does not work.",
 )
 
 _SIZE = re.compile(r"^(\d+)x(\d+)$", re.IGNORECASE)

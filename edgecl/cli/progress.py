@@ -25,7 +25,7 @@ SECONDS_BETWEEN_LINES = 20.0
 
 
 def stderr_console(*, quiet: bool = False) -> Console:
-    """Where messages and progress go; standard output is for results.
+    """Return the console for messages and progress; standard output is for results.
 
     Args:
         quiet: swallow them all.

@@ -13,24 +13,24 @@ from typing import Any
 import click
 
 from edgecl import __version__
-from edgecl.cli.results import Results
+from edgecl.cli.results import Results, print_json
 from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c
 from runtime.errors import EdgeclError
 
 # Verb → its line in the help. Its module, edgecl.cli.VERB.command, is imported when it is called:
 # `edgecl --help` stays quick and `edgecl run` never loads torch.
 VERBS = {
-    "train": "Train an encoder on images and evaluate it on a test part held out.",
-    "audit": "Find copies and overlaps within and between image sets; write the groups.",
-    "study": "Run a grid of trainings and write its tables beside the paper's.",
-    "export": "Turn a trained run into a bundle; refuse a precision that lost accuracy.",
-    "run": "Judge the frames of a camera, within a latency budget.",
-    "bench": "Measure bundles against each other and write the latency report.",
-    "inspect": "Show what a bundle holds and verify its files.",
-    "keys": "Make a pair of keys: one signs bundles, the other checks them.",
+    "train": "Train an encoder and evaluate it on a held-out test part.",
+    "audit": "Find copies and overlaps within and between image sets; write groups.csv.",
+    "study": "Run a grid of training runs and compare its tables with the paper's.",
+    "export": "Export a trained run to a bundle; reject precisions that lose accuracy.",
+    "run": "Judge camera frames within a latency budget.",
+    "bench": "Compare the latency of bundles and write a report.",
+    "inspect": "Show a bundle's contents and verify its files.",
+    "keys": "Make a key pair for signing and verifying bundles.",
     "encoders": "List the encoders with their parameters and multiply-accumulates.",
-    "doctor": "Show what this machine has, and what is missing for what.",
-    "demo": "Train, export, run and bench once, end to end, on drawn surfaces.",
+    "doctor": "Check this machine's hardware and packages, and list what is missing.",
+    "demo": "Train, export, run and bench end to end on built-in surfaces.",
 }
 
 EXIT_USER = 2
@@ -76,15 +76,15 @@ class LazyVerbs(click.Group):
 @click.version_option(__version__, prog_name="edgecl")
 @click.option("--debug", is_flag=True, help="Show tracebacks and what native libraries print.")
 def edgecl(debug: bool) -> None:
-    """From images of metal surfaces to judged camera frames."""
+    """Take metal-surface images to judged camera frames: train, export, run, bench."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0, 1 when a gate or budget failed, 2 for the user's mistake, 130 after
-        Ctrl-C.
+        The exit code: 0 done; 1 a gate or budget failed; 2 the user's mistake; 3 equipment failed
+        in service; 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
     """
     # `--debug` counts wherever it stands: nobody remembers which side of the verb it belongs to.
     rest = [argument for argument in arguments if argument != "--debug"]
@@ -94,10 +94,30 @@ def run(arguments: Sequence[str]) -> int:
 
         silence_native_output()
     results = Results()
-    return _seen(_code_of(rest, results, debug=debug), results)
+    ended = _end_of(rest, results, debug=debug)
+    if isinstance(ended, int):
+        return _seen(ended, results)
+    if not debug or isinstance(ended, _EndError):
+        _tell(ended, ended.exit_code)
+    if "--json" in rest and not results.has_json and _is_first_rank():
+        print_json({"error": ended.to_json()})
+    return _seen(ended.exit_code, results)
 
 
-def _code_of(arguments: Sequence[str], results: Results, *, debug: bool) -> int:
+class _EndError(EdgeclError):
+    """An error that has no traceback worth a look."""
+
+    def __init__(self, problem: str, code: str, exit_code: int, *, hint: str = "") -> None:
+        super().__init__(problem, hint=hint, code=code)
+        self.exit_code = exit_code
+
+
+def _end_of(arguments: Sequence[str], results: Results, *, debug: bool) -> EdgeclError | int:
+    """Run the command.
+
+    Returns:
+        Its exit code, or the error that ended it.
+    """
     try:
         with ended_like_ctrl_c():
             code = edgecl.main(
@@ -109,24 +129,25 @@ def _code_of(arguments: Sequence[str], results: Results, *, debug: bool) -> int:
         return EXIT_USER
     except click.UsageError as error:
         verb = error.ctx.command_path if error.ctx else "edgecl"
-        return _fail(f"{error.format_message().rstrip('.')}; see '{verb} --help'", EXIT_USER)
+        problem = error.format_message().rstrip(".")
+        return _EndError(problem, "usage", EXIT_USER, hint=f"see '{verb} --help'")
     except click.ClickException as error:
-        return _fail(error.format_message(), EXIT_USER)
+        return _EndError(error.format_message(), "usage", EXIT_USER)
     except EdgeclError as error:
         if debug:
             traceback.print_exc()
-            return error.exit_code
-        return _fail(str(error), error.exit_code)
+        return error
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", EXIT_INTERRUPTED)
+        return _EndError("interrupted", "interrupted", EXIT_INTERRUPTED)
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if debug or package not in _TRAIN_PACKAGES:
             raise
-        return _fail(
-            f"this command needs {package}, which is not installed; "
-            "install it: pip install 'edgecl[train]'",
+        return _EndError(
+            f"this command needs {package}, which is not installed",
+            "package-missing",
             EXIT_USER,
+            hint="install it: pip install 'edgecl[train]'",
         )
 
 
@@ -141,20 +162,26 @@ def _seen(code: int, results: Results) -> int:
     problem = problem_of_standard_output()
     if problem is None:
         return code
-    line = f"standard output could not be written ({problem.strerror or problem})"
+    line = f"cannot write to standard output ({problem.strerror or problem})"
     if results.place is not None:
         line += f"; the results are in {results.place}"
-    if results.printed:
-        return _fail(f"{line}; send it to a place with room", code or EXIT_USER)
-    return _fail(line, code)
+    hint = "redirect it to a disk with free space" if results.printed else ""
+    code = (code or EXIT_USER) if results.printed else code
+    _tell(_EndError(line, "output-lost", code, hint=hint), code)
+    return code
 
 
-def _fail(message: str, code: int) -> int:
-    if "WORLD_SIZE" in os.environ and os.environ.get("RANK", "0") != "0":
+def _is_first_rank() -> bool:
+    return "WORLD_SIZE" not in os.environ or os.environ.get("RANK", "0") == "0"
+
+
+def _tell(error: EdgeclError, code: int) -> None:
+    """Say on standard error, in one line, what ended the command."""
+    if not _is_first_rank():
         # One of several ranks: the first says it. torchrun ends all as soon as one has ended.
         if code != EXIT_INTERRUPTED:
             time.sleep(FIRST_SPEAKS_S)
-        return code
-    line = " ".join(message.split())
-    print(f"edgecl: {line}", file=sys.stderr)  # noqa: T201
-    return code
+        return
+    line = " ".join(str(error).split())
+    suffix = "" if error.code == "interrupted" else f" [{error.code}]"
+    print(f"edgecl: {line}{suffix}", file=sys.stderr)  # noqa: T201

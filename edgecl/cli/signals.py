@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 EXIT_INTERRUPTED = 130
 TWICE_S = 2.0
-"""A terminal that closes and many a supervisor send their signal twice; that is one request."""
+"""Seconds in which two signals count as one: terminals and supervisors send theirs twice."""
 
 _asked_s = -TWICE_S
 

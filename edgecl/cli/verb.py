@@ -1,4 +1,4 @@
-"""What every verb does before its own work: it looks whether each option that was given counts."""
+"""Checks before each verb's own work: whether every given option has an effect."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from runtime.errors import InputError
 
 
 class Verb(click.Command):
-    """A command that refuses options without an effect, and numbers that are none."""
+    """Command that refuses options without effect, and non-finite numbers."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Look at the options, then work.
+        """Check the options, then run the command.
 
         Raises:
             InputError: see `require_effect`.
@@ -29,7 +29,7 @@ class Verb(click.Command):
 
 
 def require_effect(ctx: click.Context, values: Values, rules: tuple[Rule, ...]) -> None:
-    """Refuse what was written on the command line and would be passed over in silence.
+    """Refuse options on the command line that would have no effect.
 
     Args:
         ctx: of the command that is called.
@@ -74,6 +74,6 @@ def _require_numbers(ctx: click.Context) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise InputError(
-                    f"{_flag(ctx, name)} {number} is no number to reckon with",
-                    hint="give a finite one",
+                    f"{_flag(ctx, name)} {number} is not a finite number",
+                    hint="use a finite number",
                 )

@@ -1,1 +1,1 @@
-"""Images on disk, or drawn, to arrays: readers, overlap groups, splits."""
+"""Readers of images on disk or drawn, overlap groups, and splits."""

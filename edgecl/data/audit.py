@@ -1,4 +1,4 @@
-"""Which images of one or several sets show the same piece of metal, and what that means.
+"""Audit of image sets: which images show the same piece of metal, and what follows.
 
 A split that puts two of them on different sides tests on what it trained on; an unlabelled set
 that holds the test images does the same by the back door.
@@ -34,7 +34,7 @@ _COLUMNS = ("file", "group", "set", "class", "kind", "correlation", "partner", "
 
 @dataclass(frozen=True)
 class AuditedSets:
-    """All sets, one after the other.
+    """Images of all sets, one after the other.
 
     Args:
         folders: of the sets.
@@ -69,7 +69,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found.
+    """Findings of an audit.
 
     Args:
         sets: what was looked at.
@@ -91,7 +91,7 @@ class Audit:
         return sum(bool(_strangers(code, link.first, link.second)) for link in self.links)
 
     def to_json(self) -> dict[str, Any]:
-        """A summary for machines."""
+        """Return a summary for machines."""
         dataset, kinds = self.sets, Counter(link.kind for link in self.links)
         sizes = np.bincount(self.groups)
         pairs, wrong = self.cross_class_pairs, self.cross_class_links
@@ -152,7 +152,7 @@ def read_sets(folders: Sequence[Path], report: StageProgress) -> AuditedSets:
     """
     for position, folder in enumerate(folders):
         if any(folder.resolve() == other.resolve() for other in folders[:position]):
-            raise InputError(f"{folder} is named twice", hint="name each set once")
+            raise InputError(f"{folder} is given twice", hint="list each set once")
     contract = InputContract(SIDE, SIDE, "area")
     files: list[str] = []
     names: list[str] = []
@@ -290,7 +290,7 @@ def _class_codes(dataset: AuditedSets) -> NDArray[np.int64]:
 def _strangers(
     code: NDArray[np.int64], first: NDArray[np.int64] | int, second: NDArray[np.int64] | int
 ) -> NDArray[np.bool_]:
-    """Which pairs are of one set and two classes."""
+    """Return which pairs are of one set and two classes."""
     one, other = code[first], code[second]
     strange: NDArray[np.bool_] = (
         (one[..., 0] == other[..., 0])

@@ -1,4 +1,4 @@
-"""The data set that needs no download: drawn steel, in groups of overlapping cuts.
+"""Built-in data set without a download: drawn steel, in groups of overlapping cuts.
 
 As in the sets that people really have, several images come from one strip and show the same
 spot, shifted. A split that ignores the groups tests on what it trained on.
@@ -46,8 +46,8 @@ def builtin_images(
     """
     if count < len(LABELS):
         raise InputError(
-            f"{count} drawn images are too few for {len(LABELS)} labels",
-            hint=f"ask for {len(LABELS)} or more",
+            f"{count} built-in images are too few for {len(LABELS)} labels",
+            hint=f"use {len(LABELS)} or more",
         )
     images = np.empty((count, *image_shape), np.uint8)
     labels: list[str] = []

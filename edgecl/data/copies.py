@@ -1,4 +1,4 @@
-"""Images that are one and the same: equal files, or other files with equal pixels."""
+"""Identical images: equal files, or different files with equal pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.image.folder.notes import counted, shown
 
 
 def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Which images have the very same pixels at the model's size, as equal files have.
+    """Return which images have identical pixels at the model's size.
 
     Args:
         images: uint8, N×H×W.
@@ -32,7 +32,7 @@ def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:
-    """The same images with each copy in the group of its original; both groups become one.
+    """Put each copy into the group of its original; both groups become one.
 
     Args:
         first: as `find_copies` gives it.
@@ -55,8 +55,9 @@ def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:
     if not joined:
         return dataset
     note = (
-        f"{counted(len(joined), 'image')} {'is a copy' if len(joined) == 1 else 'are copies'} of "
-        f"others, pixel by pixel, and joined their groups ({_pair(dataset, joined[0], first)})"
+        f"{counted(len(joined), 'image')} "
+        f"{'is a copy' if len(joined) == 1 else 'are copies'} of other images, pixel by "
+        f"pixel, and joined their groups ({_pair(dataset, joined[0], first)})"
     )
     return replace(
         dataset,
@@ -66,13 +67,13 @@ def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:
 
 
 def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
-    """What to say of images that stand under two labels; empty where none does."""
+    """Describe the images under two labels; empty where there are none."""
     rows = [row for row in _copies(first) if dataset.targets[row] != dataset.targets[first[row]]]
     if not rows:
         return ""
     count = len({int(first[row]) for row in rows})
     one, other = (dataset.labels[dataset.targets[row]] for row in (rows[0], first[rows[0]]))
-    what = "1 image stands" if count == 1 else f"{count} images stand"
+    what = "1 image appears" if count == 1 else f"{count} images appear"
     return (
         f"{what} under two labels ({_pair(dataset, rows[0], first)}: {shown(one)} and "
         f"{shown(other)})"
@@ -80,7 +81,7 @@ def under_two_labels(dataset: ImageSet, first: NDArray[np.int64]) -> str:
 
 
 def copies_across(dataset: ImageSet, split: Split, first: NDArray[np.int64]) -> list[str]:
-    """A note on test images that have a copy in the train or the validation part."""
+    """Return a note on test images that have a copy in the train or the validation part."""
     seen = {int(first[row]) for part in (split.train, split.validation) for row in part}
     rows = [row for row in split.test.tolist() if int(first[row]) in seen]
     if not rows:
@@ -89,8 +90,8 @@ def copies_across(dataset: ImageSet, split: Split, first: NDArray[np.int64]) -> 
     partner = int(learnt[first[learnt] == first[rows[0]]][0])
     pair = f"{shown(dataset.files[rows[0]])}, a copy of {shown(dataset.files[partner])}"
     return [
-        f"{len(rows)} of {len(split.test)} test images are copies, pixel by pixel, of images "
-        f"in the train or the validation part (the first is {pair})"
+        f"{len(rows)} of {len(split.test)} test images are pixel-by-pixel copies of images "
+        f"in the train or validation part (first: {pair})"
     ]
 
 
@@ -101,4 +102,4 @@ def _copies(first: NDArray[np.int64]) -> list[int]:
 
 def _pair(dataset: ImageSet, row: int, first: NDArray[np.int64]) -> str:
     copy, original = dataset.files[row], dataset.files[int(first[row])]
-    return f"the first is {shown(copy)}, a copy of {shown(original)}"
+    return f"first: {shown(copy)}, a copy of {shown(original)}"

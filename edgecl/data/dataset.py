@@ -1,4 +1,4 @@
-"""Decoded images in memory, with all that a report must know of where they came from."""
+"""Decoded images in memory, with their origin for the reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out, and why."""
+    """A file that was skipped, and the reason."""
 
     file: str
     reason: str
@@ -32,7 +32,7 @@ class ImageSet:
         skipped: the files that were left out.
         sizes: how many images had each original (height, width).
         notes: what a reader of the results must know of how the set was read.
-        bits: how many bits of the 16-bit images among them carry the image; None where there are
+        bits: how many bits of the 16-bit images among them are used; None where there are
             none, or each says so itself.
     """
 

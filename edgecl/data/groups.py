@@ -15,7 +15,7 @@ from runtime.image.folder.notes import counted, shown
 GROUP_COLUMNS = ("group", "overlap_group")
 FILE_COLUMN = "file"
 
-_HINT = "give a CSV file in UTF-8 with the columns file and group"
+_HINT = "pass a UTF-8 CSV file with the columns file and group"
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -35,9 +35,9 @@ def read_groups(path: Path) -> dict[str, str]:
         before = groups.get(file, "")
         if before and group and before != group:
             raise InputError(
-                f"{path}, line {line}: {shown(file)} is in the group {shown(group)} and, by line "
-                f"{lines[file]}, in {shown(before)}",
-                hint="leave it in one of them; groups that share an image are one group",
+                f"{path}, line {line}: {shown(file)} is in group {shown(group)} here, but "
+                f"line {lines[file]} puts it in {shown(before)}",
+                hint="keep it in one group; if both groups show the same metal, merge them",
             )
         if group or file not in groups:
             groups[file], lines[file] = group, line
@@ -45,7 +45,7 @@ def read_groups(path: Path) -> dict[str, str]:
 
 
 def with_groups(dataset: ImageSet, groups: Mapping[str, str], *, where: str) -> ImageSet:
-    """The same images with their groups, and notes on what the CSV leaves open.
+    """Return the same images with their groups, and notes on what the CSV leaves open.
 
     An image is looked up by its path relative to the data folder, then by its bare name. One
     whose group is blank stands alone.
@@ -61,9 +61,9 @@ def with_groups(dataset: ImageSet, groups: Mapping[str, str], *, where: str) -> 
     missing = [file for file, row in zip(dataset.files, rows, strict=True) if row is None]
     if missing:
         raise InputError(
-            f"{len(missing)} of {len(dataset)} images have no group in {where} "
-            f"(the first is {shown(missing[0])})",
-            hint="add them to the file, or leave out --groups",
+            f"{len(missing)} of {len(dataset)} images have no group in {where} (first: "
+            f"{shown(missing[0])})",
+            hint="add them to the file, or omit --groups",
         )
     named = set(groups.values())
     alone, found = [], []
@@ -77,20 +77,21 @@ def with_groups(dataset: ImageSet, groups: Mapping[str, str], *, where: str) -> 
     if alone:
         notes.append(
             f"{counted(len(alone), 'image')} without a group in {where} "
-            f"{'stands' if len(alone) == 1 else 'stand'} alone (the first is {shown(alone[0])})"
+            f"{'stands' if len(alone) == 1 else 'stand'} alone (first: {shown(alone[0])})"
         )
     used = set(rows)
     unused = [row for row in groups if row not in used]
     if unused:
         notes.append(
-            f"{counted(len(unused), 'row')} of {where} {'names' if len(unused) == 1 else 'name'} "
-            f"no image of this set (the first is {shown(unused[0])})"
+            f"{counted(len(unused), 'row')} of {where} "
+            f"{'names' if len(unused) == 1 else 'name'} no image of this set (first: "
+            f"{shown(unused[0])})"
         )
     return replace(dataset, groups=found, notes=tuple(notes))
 
 
 def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> list[str | None]:
-    """For each file the name under which the CSV has it."""
+    """Return, for each file, the name under which the CSV has it."""
     paths = [_plain(file) for file in files]
     exact = set(paths)
     by_name: dict[str, str] = {}
@@ -108,20 +109,21 @@ def _rows_of(files: Sequence[str], groups: Mapping[str, str], where: str) -> lis
             found = path
         if found is not None and taken.setdefault(found, path) != path:
             raise InputError(
-                f"{shown(found)} in {where} could be {shown(taken[found])} or {shown(path)}",
-                hint="write the paths as they are below the data folder, such as crack/1.png",
+                f"{shown(found)} in {where} is ambiguous: it could be "
+                f"{shown(taken[found])} or {shown(path)}",
+                hint="write paths relative to the data folder, such as crack/1.png",
             )
         rows.append(found)
     return rows
 
 
 def _plain(file: str) -> str:
-    """A path as people write it, on whatever system: `./a/1.png` and `a\\1.png` are `a/1.png`."""
+    """Normalise a path from any system: `./a/1.png` and `a\\1.png` are `a/1.png`."""
     return PurePosixPath(file.replace("\\", "/").strip()).as_posix()
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Each row's line, file and group."""
+    """Yield each row's line number, file and group."""
     line = 0
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
@@ -137,13 +139,13 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
                     continue
                 if len(cells) != len(columns):
                     raise InputError(
-                        f"{path}, line {start}: {counted(len(cells), 'cell')} instead of the "
-                        f"{len(columns)} that its first line names",
-                        hint="mend that line; a name with a comma in it needs quotes around it",
+                        f"{path}, line {start}: {counted(len(cells), 'cell')} instead of "
+                        f"the {len(columns)} in the header",
+                        hint="fix the line; quote a file name that contains a comma",
                     )
                 if not cells[file_at].strip():
                     raise InputError(
-                        f"{path}, line {start}: it names no file", hint="hint or remove that line"
+                        f"{path}, line {start}: no file name", hint="complete or remove the line"
                     )
                 yield start, _plain(cells[file_at]), cells[group_at].strip()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -151,7 +153,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
         if isinstance(error, OSError):
             reason = error.strerror or reason
         elif isinstance(error, UnicodeDecodeError):
-            reason = "it is no UTF-8 text"
+            reason = "it is not UTF-8 text"
         else:
             reason = f"{reason} after line {line}"
         raise InputError(f"cannot read the groups in {path}: {reason}", hint=_HINT) from error
@@ -163,22 +165,22 @@ def _refuse_other_separators(path: Path, header: str) -> None:
     for separator, name in _OTHER_SEPARATORS.items():
         if FILE_COLUMN in (cell.strip(' "\r\n') for cell in header.split(separator)):
             raise InputError(
-                f"{path} is separated by {name}", hint="save it with commas between the cells"
+                f"{path} uses {name} as its separator", hint="save it with commas as separators"
             )
 
 
 def _places(path: Path, columns: Sequence[str]) -> tuple[int, int]:
-    """Where the file and the group stand in a row."""
+    """Return the columns of file and group."""
     column = next((name for name in GROUP_COLUMNS if name in columns), None)
     if column is None or FILE_COLUMN not in columns:
         raise InputError(
-            f"{path} has no columns '{FILE_COLUMN}' and '{GROUP_COLUMNS[0]}' "
-            f"(it has: {', '.join(map(shown, columns)) or 'none'})",
-            hint="name the columns so in its first line",
+            f"{path} lacks the columns '{FILE_COLUMN}' and '{GROUP_COLUMNS[0]}' (found: "
+            f"{', '.join(map(shown, columns)) or 'none'})",
+            hint="put these column names in the first line",
         )
     for name in (FILE_COLUMN, column):
         if columns.count(name) > 1:
             raise InputError(
-                f"{path} has the column '{name}' more than once", hint="remove one of them"
+                f"{path} has the column '{name}' more than once", hint="remove the duplicate"
             )
     return columns.index(FILE_COLUMN), columns.index(column)

@@ -1,4 +1,4 @@
-"""Shifted overlaps between images: which of them show, in part, the same piece of metal.
+"""Shifted overlaps between images that show, in part, the same piece of metal.
 
 Two steps. The screen correlates every pair at every shift on 32×32 pixels: for one shift, the
 normalised correlations of all pairs are one matrix product. What passes is measured on 100×100
@@ -20,11 +20,11 @@ from scipy import fft
 from runtime.progress import CountProgress
 
 SIDE = 100
-"""Pixels of a side that pairs are measured on."""
+"""Side length, in pixels, at which pairs are compared."""
 MIN_COMMON = 0.35
-"""The least common area, as a share of an image."""
+"""Minimum common area, as a share of an image."""
 THRESHOLD = 0.90
-"""The least correlation of the common area that makes two images one piece of metal."""
+"""Minimum correlation of the common area for two images of one piece of metal."""
 # A pair at THRESHOLD reaches at least this much less on the screen's coarse pixels.
 SCREEN_SLACK = 0.20
 
@@ -54,7 +54,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Match:
-    """The shift at which two images agree best.
+    """Shift at which two images agree best.
 
     Args:
         correlation: of the common area, -1 to 1; 0 where either has no contrast.
@@ -170,7 +170,7 @@ class Correlator:
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """What an image brings to every pair: as the first of it (ahead) and as the second."""
+    """Spectrum and sums of an image, as the first of a pair (ahead) and as the second."""
 
     spectrum: NDArray[np.complex64]
     sum_ahead: NDArray[np.float32]
@@ -213,7 +213,7 @@ def _strongest(
     scores: NDArray[np.float32],
     fresh: list[tuple[NDArray[np.int64], NDArray[np.float32]]],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Each key once, with its highest score."""
+    """Return each key once, with its highest score."""
     keys = np.concatenate([keys, *(key for key, _ in fresh)])
     scores = np.concatenate([scores, *(score for _, score in fresh)])
     order = np.lexsort((-scores, keys))

@@ -1,4 +1,4 @@
-"""Labelled and unlabelled folders, in the layouts that people have, to images in memory."""
+"""Reading of labelled and unlabelled folders, in common layouts, into memory."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def read_labelled(
     names = tuple(sorted(set(kept)))
     if len(names) < 2:
         raise InputError(
-            f"{folder} holds images of one class only ({names[0]})",
-            hint="add a folder for each further class, or pass it as --unlabelled",
+            f"{folder} contains only one class ({names[0]})",
+            hint="add a folder for each class, or pass it as --unlabelled",
         )
     index = {name: number for number, name in enumerate(names)}
     return replace(
@@ -150,7 +150,7 @@ def _decode_all(
             if strict:
                 raise InputError(
                     f"{path} cannot be used: {error}",
-                    hint="repair or remove the file, or leave out --strict",
+                    hint="repair or remove the file, or omit --strict",
                 ) from error
             skipped.append(Skipped(name, str(error)))
             continue
@@ -164,9 +164,9 @@ def _decode_all(
             progress(number + 1, len(paths))
     if not files:
         raise InputError(
-            f"none of the {len(paths)} files in {folder} is an image "
+            f"none of the {len(paths)} files in {folder} is a readable image "
             f"({skipped[0].file}: {skipped[0].reason})",
-            hint="give a folder of JPEG, PNG, BMP or TIFF files",
+            hint="pass a folder of JPEG, PNG, BMP or TIFF files",
         )
     _refuse_odd_sizes(folder, sizes, strict=strict)
     return ImageSet(
@@ -186,8 +186,8 @@ def _require_depth(path: Path, largest: int, bits: int | None, given: bool) -> i
     if bits is None or largest >> bits:
         if given:
             raise InputError(
-                f"{path} has a value of {largest}, more than the {bits} bits of --bits hold",
-                hint=f"give --bits {own}, or leave it out to have the depth found",
+                f"{path} has the value {largest}, which does not fit in the {bits} bits of --bits",
+                hint=f"use --bits {own}, or omit it to have the depth detected",
             )
         raise _DeeperError(own)
     return own
@@ -209,7 +209,7 @@ def _refuse_odd_sizes(folder: Path, sizes: Counter[tuple[int, int]], *, strict: 
     if strict and len(sizes) > 1:
         (usual, _), (odd, count) = sizes.most_common(2)
         raise InputError(
-            f"{folder} holds {count} image(s) of {odd[0]}x{odd[1]} among images of "
+            f"{folder} contains {count} image(s) of {odd[0]}x{odd[1]} among images of "
             f"{usual[0]}x{usual[1]}",
-            hint="remove them, or leave out --strict to have them stretched",
+            hint="remove them, or omit --strict to have them stretched",
         )

@@ -1,4 +1,4 @@
-"""Classes with fewer groups than a cut has pieces: each is dealt to the parts on its own.
+"""Classes with fewer groups than a cut has pieces, each dealt to the parts on its own.
 
 A cut into as many pieces as the rarest class has groups would give every class its coarse parts.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TRAIN = -1
-"""The side of what no part holds out."""
+"""Side number of groups that no part holds out."""
 
 # So many deals are tried, for groups differ in size; where they do not, the first one is as good.
 _DEALS = 32
@@ -75,7 +75,7 @@ def _deal(
 
 
 def _seats(count: int, have: Mapping[int, int], shares: Sequence[float]) -> list[int]:
-    """The sides that a class's next groups go to: one to each that has none, then by the shares."""
+    """Return the sides for a class's next groups: one to each that has none, then by the shares."""
     wanted = [max(1, round(count * share)) for share in shares]
     first = [side for side in (*range(len(shares)), TRAIN) if not have[side]]
     then = [
@@ -90,7 +90,7 @@ def _unevenness(
     sizes: Mapping[tuple[str, int], int],
     shares: Sequence[float],
 ) -> float:
-    """How far the dealt classes' images are from their shares; a part without any counts most."""
+    """Distance of the dealt classes from their shares; a part without any counts most."""
     total = 0.0
     for number, names in held.items():
         if not names <= sides.keys():

@@ -77,8 +77,8 @@ def split_images(
         count = len(np.unique(units[targets == number]))
         if count < needed:
             what = "group(s)" if grouped else "image(s)"
-            wanted = f"{folds} folds" if folds else "a train, a validation and a test part"
-            hint = f"give at least {needed} of each class"
+            wanted = f"{folds} folds" if folds else "a train, validation and test part"
+            hint = f"use at least {needed} of each class"
             raise InputError(
                 f"class {label} has {count} {what}: too few for {wanted}",
                 hint=f"{hint}, or fewer --folds" if folds else hint,
@@ -125,7 +125,7 @@ def uneven_classes(
     *,
     folds: int = 0,
 ) -> list[str]:
-    """A note on the classes that ended far from the shares that the whole set is split by.
+    """Return a note on classes that ended far from the intended shares.
 
     The arguments are those of `split_images`.
     """
@@ -146,26 +146,26 @@ def uneven_classes(
     wanted = "/".join(f"{100 * share:.0f}" for share in shares.tolist())
     more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
     return [
-        f"too few or too uneven {what} to be split {wanted} % into train, validation and test, in "
-        f"images: {', '.join(found[:_MOST_NAMES])}{more}"
+        f"too few or too uneven {what} to split {wanted} % into train, validation and "
+        f"test; images per part: {', '.join(found[:_MOST_NAMES])}{more}"
     ]
 
 
 def _pieces_of_rest(folds: int) -> int:
-    """Into how many pieces what a fold leaves is cut; one of them validates."""
+    """Number of pieces that a fold's remainder is cut into; one of them validates."""
     return max(2, round((1 - 1 / folds) / FOLDED_VALIDATION))
 
 
 def _refuse_missing(
     split: Split, targets: NDArray[np.int64], labels: Sequence[str], *, where: str
 ) -> None:
-    """Big groups can take a whole class to one side."""
+    """Refuse a split in which a part lacks a class: big groups can take a whole class."""
     for part, rows in vars(split).items():
         missing = sorted(set(range(len(labels))) - set(targets[rows].tolist()))
         if missing:
             raise InputError(
-                f"{where}the {part} part has no image of class {labels[missing[0]]}",
-                hint="take another --seed, fewer --folds, or give more groups of this class",
+                f"{where}the {part} part has no images of class {labels[missing[0]]}",
+                hint="use another --seed, fewer --folds, or more groups of this class",
             )
 
 
@@ -210,9 +210,9 @@ def labelled_rows(
         count = round(share * len(of_class))
         if part == "train" and count == 0:
             raise InputError(
-                f"a label share of {share:g} leaves class {label} without a label: the train part "
-                f"has {len(of_class)} images of it",
-                hint=f"take a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
+                f"a label share of {share:g} leaves class {label} without labels: the "
+                f"train part has {len(of_class)} images of it",
+                hint=f"use a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
             )
         rng = np.random.default_rng([*seed, number])
         order = rng.permutation(np.unique(names[of_class]))

@@ -1,4 +1,4 @@
-"""Where decoded images are kept: in memory, or on disk where they would fill it."""
+"""Storage of decoded images: in memory, or on disk where they would fill it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CGROUP_FILES = (
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take, by the kernel and by its control group."""
+    """Bytes of memory that this process may still use, by the kernel and its control group."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -68,16 +68,16 @@ def new_store(shape: tuple[int, int, int], *, budget: int | None = None) -> NDAr
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
         raise InputError(
-            f"the decoded images take {size / 2**20:,.0f} MiB, too much for the memory, and "
-            f"{folder} has no room for them ({error.strerror or error})",
-            hint="make room there, set TMPDIR to a folder on a larger disk, or train with a "
+            f"the decoded images need {size / 2**20:,.0f} MiB, which does not fit in "
+            f"memory or in {folder} ({error.strerror or error})",
+            hint="free some space there, set TMPDIR to a folder on a larger disk, or use a "
             "smaller --image-size",
         ) from error
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows of sets that are too large to be copied; the rows asked for are gathered.
+    """Rows of sets that are too large to be copied; requested rows are gathered.
 
     Args:
         parts: arrays, uint8 N×H×W, each with int64 row numbers; the rows follow each other.
@@ -122,7 +122,7 @@ def select(
 
 
 def join(sets: Sequence[NDArray[np.uint8]], *, budget: int | None = None) -> NDArray[np.uint8]:
-    """At least one set, one after the other in one store.
+    """Concatenate one or more sets in one store.
 
     Raises:
         InputError: the disk has no room.

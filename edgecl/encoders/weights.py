@@ -1,4 +1,4 @@
-"""Weights from a file into an encoder, wherever a name and a shape fit.
+"""Loading of weights into an encoder, wherever a name and a shape fit.
 
 Names are the encoder's own or, for the architectures that torchvision has, torchvision's. Files
 are safetensors, or what torch saved of a state dict; pickled objects are never run.
@@ -24,12 +24,12 @@ PREFIXES = ("", "module.", "encoder.", "backbone.", "backbone.encoder.")
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 LEAST_SHARE = 0.5
 NAMED = 4
-_UNKNOWN_KIND = "give a .safetensors file, or a state dict that torch.save wrote"
+_UNKNOWN_KIND = "use a .safetensors file, or a state dict saved with torch.save"
 
 
 @dataclass(frozen=True)
 class FoundWeights:
-    """What of a file fits an encoder.
+    """Tensors of a file that fit an encoder.
 
     Args:
         path: the file.
@@ -49,13 +49,13 @@ class FoundWeights:
 
     @property
     def note(self) -> str:
-        """One line for the report: how much was loaded, and what was not."""
+        """Return one line for the report: how much was loaded, and what was not."""
         total = len(self.tensors) + len(self.fresh)
-        text = f"{self.path.name} gave {len(self.tensors)} of the encoder's {total} tensors"
+        text = f"{self.path.name} provided {len(self.tensors)} of the encoder's {total} tensors"
         if self.fresh:
-            text += f"; fresh: {_some(self.fresh)}"
+            text += f"; newly initialised: {_some(self.fresh)}"
         if self.unused:
-            text += f"; not used of the file: {_some(self.unused)}"
+            text += f"; unused tensors of the file: {_some(self.unused)}"
         return text
 
 
@@ -71,8 +71,8 @@ def find_weights(path: Path, encoder: nn.Module, *, name: str) -> FoundWeights:
         name: the encoder's, for the message.
 
     Raises:
-        InputError: the file cannot be read, is damaged, holds pickled objects or values that are
-            no numbers, or fits less than half of the encoder's tensors.
+        InputError: the file cannot be read, is damaged, holds pickled objects or non-finite
+            values, or fits less than half of the encoder's tensors.
     """
     found = _read(path)
     wanted = {key: value for key, value in encoder.state_dict().items() if _counts(key)}
@@ -95,14 +95,14 @@ def find_weights(path: Path, encoder: nn.Module, *, name: str) -> FoundWeights:
         raise InputError(
             f"{path} does not fit {name}: {len(tensors)} of its {len(wanted)} tensors match; "
             + (mismatch or f"{missing} is not in the file"),
-            hint=f"give weights of {name} under its own or torchvision's names, or leave "
-            "--weights out",
+            hint=f"use weights of {name} with edgecl's or torchvision's tensor names, or "
+            "omit --weights",
         )
     for key, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise InputError(
-                f"{path} holds values in {prefix + key} that are no numbers",
-                hint="give another file",
+                f"{path} contains NaN or infinite values in {prefix + key}",
+                hint="use another file",
             )
     used = {prefix + key for key in tensors}
     return FoundWeights(
@@ -134,7 +134,7 @@ def _fit(theirs: Tensor, mine: Tensor) -> Tensor | None:
 
 
 def sum_of_channels(weight: Tensor) -> Tensor:
-    """What a convolution over three copies of a gray image does, as one over the image.
+    """Sum a convolution's weights over three copies of a gray image into weights for one.
 
     Args:
         weight: O×3×K×K.
@@ -155,11 +155,12 @@ def _read(path: Path) -> dict[str, Tensor]:
             tensors: dict[str, Tensor] = load_file(path)
             return tensors
         if not head.startswith((b"PK", b"\x80")):
-            raise InputError(f"{path} is no file of weights", hint=_UNKNOWN_KIND)
+            raise InputError(f"{path} is not a weights file", hint=_UNKNOWN_KIND)
         whole = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error})", hint="check --weights"
+            f"{path} cannot be read ({error.strerror or error})",
+            hint="check the path given to --weights",
         ) from error
     except InputError:
         raise
@@ -170,8 +171,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         if "GLOBAL" not in str(error):
             raise _damaged(path) from error
         raise InputError(
-            f"{path} holds pickled objects, which are not loaded: they could run anything",
-            hint="save model.state_dict() instead, or safetensors",
+            f"{path} contains pickled objects, which are not loaded because they could run "
+            "arbitrary code",
+            hint="save model.state_dict() or a safetensors file instead",
         ) from error
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise _damaged(path) from error
@@ -180,11 +182,11 @@ def _read(path: Path) -> dict[str, Tensor]:
         found = {str(key): value for key, value in whole.items() if isinstance(value, Tensor)}
         if found:
             return found
-    raise InputError(f"{path} holds no tensors by name", hint=_UNKNOWN_KIND)
+    raise InputError(f"{path} contains no named tensors", hint=_UNKNOWN_KIND)
 
 
 def _damaged(path: Path) -> InputError:
-    return InputError(f"{path} is damaged or cut short", hint="copy or download it again")
+    return InputError(f"{path} is damaged or truncated", hint="copy or download it again")
 
 
 def _shape(tensor: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""A trained network of three channels as the equal one of gray images, for the line."""
+"""Folding of a trained network of three channels into an equal one for gray images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgecl.learning.model import Backbone, Classifier
 
 
 def folded_to_gray(classifier: Classifier, config: TrainConfig) -> Classifier:
-    """The same function of gray images, with a first convolution over one channel.
+    """Return the same function of gray images, with a first convolution over one channel.
 
     An encoder of gray comes back as it is, and so does one that does not begin with a convolution:
     `vit-small` begins with a norm.

@@ -1,11 +1,10 @@
-"""A finished run as a job for the exporter: its network, its images, its story."""
+"""Export job from a finished run: its network, its images, its history."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +12,11 @@ from numpy.typing import NDArray
 from edgecl import __version__
 from edgecl.data.reading import read_unlabelled
 from edgecl.exporting.folding import folded_to_gray
+from edgecl.learning.run.documents import RunConfig
 from edgecl.learning.run.leaks import copies_of
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.run_directory import (
-    CONFIG,
-    RESULT,
     load_classifier,
-    read_config,
     read_result,
 )
 from export.bundle.manifest import require_own_place
@@ -27,6 +24,7 @@ from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
 from export.job import DataPart, Int8Choices, Job
 from runtime.artifact.contract import InputContract, ModelContract
+from runtime.artifact.manifest import Origin
 from runtime.errors import InputError
 from runtime.progress import StageProgress
 
@@ -40,7 +38,7 @@ USUAL_PASS_LABELS = frozenset(
 
 @dataclass(frozen=True)
 class ExportChoices:
-    """What the user decides of an export.
+    """Choices of the user for an export.
 
     Args:
         precisions: beside `fp32`, which is always exported.
@@ -66,15 +64,14 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
         InputError: the run is not finished, its images are gone or changed, or the calibration
             images show what the run holds out.
     """
-    _require_fields(run)
-    classifier, config, whole = load_classifier(run)
-    result = read_result(run)
+    classifier, recorded = load_classifier(run)
+    config, result = recorded.choices, read_result(run)
     if choices.data is not None:
         config = replace(config, data=str(choices.data))
     # All of the train part, also what fine-tuning saw no label of.
     config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
     prepared = prepare(config, report)
-    _require_same_data(prepared, whole, config.data, run)
+    _require_same_data(prepared, recorded, config.data, run)
     bits = prepared.dataset.bits
     contract = InputContract(*config.image_size, config.interpolation, bits)
     labels = prepared.dataset.labels
@@ -94,21 +91,21 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
         int8=choices.int8,
         rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
         seed=config.seed,
-        origin={
-            "run": run.resolve().name,
-            "encoder": config.encoder,
-            "method": whole["choices"]["method"],
-            "image_size": list(config.image_size),
-            "channels": config.channels,
-            "parameters": result["parameters"],
-            "macs": result["macs"],
-            "split": config.split,
-            "seed": config.seed,
-            "data": Path(config.data).name if config.data else "built-in surfaces",
-            "data_digest": whole["data_digest"],
-            "test_accuracy": result["accuracy"],
-            "test_accuracy_interval": result["accuracy_interval"],
-        },
+        origin=Origin(
+            run=run.resolve().name,
+            encoder=config.encoder,
+            method=recorded.choices.method,
+            image_size=config.image_size,
+            channels=config.channels,
+            parameters=result.parameters,
+            macs=result.macs,
+            split=config.split,
+            seed=config.seed,
+            data=Path(config.data).name if config.data else "built-in surfaces",
+            data_digest=recorded.data_digest,
+            test_accuracy=result.accuracy,
+            test_accuracy_interval=result.accuracy_interval,
+        ),
         version=__version__,
     )
 
@@ -130,15 +127,15 @@ def require_place(out: Path, triton: Path | None) -> None:
     bundle, models = out.resolve(), triton.resolve()
     if bundle == models or bundle in models.parents or models in bundle.parents:
         raise InputError(
-            f"the model repository {triton} and the bundle {out} cannot lie one in the other",
-            hint="name a folder of its own with --triton",
+            f"the model repository {triton} and the bundle {out} must not contain each other",
+            hint="pass a separate folder to --triton",
         )
 
 
 def _candidates(
     prepared: Prepared, folder: Path | None, contract: InputContract, report: StageProgress
 ) -> tuple[DataPart, tuple[str, ...]]:
-    """What calibration may choose from, the train part or the user's own images, and notes."""
+    """Return the images that calibration may choose from (train part or the user's), and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))
     if folder is None:
         # The very same file on both sides, as a random split allows, must not calibrate either.
@@ -157,14 +154,15 @@ def _candidates(
     copies = copies_of(dataset.images, prepared.dataset.images[held_out])
     if copies.any():
         raise InputError(
-            f"{int(copies.sum())} of {len(copies)} calibration images are copies of validation "
-            f"or test images (the first is {dataset.files[int(copies.argmax())]} in {folder})",
-            hint="calibrate on other images; without --calibration-data the train part is taken",
+            f"{int(copies.sum())} of {len(copies)} calibration images are copies of "
+            f"validation or test images (first: {dataset.files[int(copies.argmax())]} in "
+            f"{folder})",
+            hint="calibrate on other images; without --calibration-data, the train part is used",
         )
     unlabelled = np.full(len(dataset), -1, np.int64)
     notes = (
         *dataset.notes,
-        *(f"left out {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
+        *(f"skipped {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
     return DataPart(dataset.images, unlabelled, dataset.files, dataset.hashes), notes
 
@@ -174,35 +172,17 @@ def _images(prepared: Prepared, rows: NDArray[np.int64]) -> DataPart:
     return DataPart(part.images, part.targets, part.files, part.hashes)
 
 
-def _require_fields(run: Path) -> None:
-    """Refuse a run whose files were cut short or written over by hand."""
-    config, whole = read_config(run)
-    lengths = isinstance(config.image_size, tuple) and len(config.image_size) == 2
-    if not lengths or not all(isinstance(side, int) for side in config.image_size):
-        raise InputError(f"{run / CONFIG} has no usable image_size", hint="train again")
-    kinds: dict[str, type] = {"labels": list, "data_digest": str}
-    for name, kind in kinds.items():
-        if not isinstance(whole.get(name), kind):
-            raise InputError(f"{run / CONFIG} lacks the field {name!r}", hint="train again")
-    result = read_result(run)
-    for name in ("accuracy", "accuracy_interval", "parameters", "macs"):
-        if name not in result:
-            raise InputError(
-                f"{run / RESULT} lacks the field {name!r}",
-                hint="copy the run again, or train again with this version",
-            )
-
-
-def _require_same_data(prepared: Prepared, whole: dict[str, Any], data: str, run: Path) -> None:
+def _require_same_data(prepared: Prepared, recorded: RunConfig, data: str, run: Path) -> None:
     where = data or "the built-in set"
-    unknown = sorted(set(prepared.dataset.labels) - set(whole["labels"]))
+    unknown = sorted(set(prepared.dataset.labels) - set(recorded.labels))
     if unknown:
         raise InputError(
-            f"{where} has the class {unknown[0]}, which {run} does not know",
-            hint=f"remove that folder, or train again (the run knows {', '.join(whole['labels'])})",
+            f"{where} contains the class {unknown[0]}, which {run} was not trained on",
+            hint="remove that folder, or train again (the run has the classes "
+            f"{', '.join(recorded.labels)})",
         )
-    if prepared.dataset.digest() != whole["data_digest"]:
+    if prepared.dataset.digest() != recorded.data_digest:
         raise InputError(
-            f"the images in {where} are not those that {run} was trained on",
-            hint="bring them back, or name where they are now with --data",
+            f"the images in {where} are not the ones that {run} was trained on",
+            hint="restore them, or pass their new location with --data",
         )

@@ -1,4 +1,4 @@
-"""All that is needed to repeat a run."""
+"""Settings of a run, complete enough to repeat it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ VIEWS = ("auto", "zoom", "crop")
 AUTOCAST = ("auto", "off", "bf16", "fp16")
 PRETRAIN_ON = ("all", "unlabelled")
 CONFIG_SCHEMA = 1
+_OF_ANOTHER = "update edgecl, or train again with this version"
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The choices of a run. What the machine and the data added stands beside it in config.json.
+    """Choices of a run. Facts from the machine and the data are beside it in config.json.
 
     Args:
         data: the labelled folder; empty for the drawn surfaces.
@@ -56,7 +57,7 @@ class TrainConfig:
         channels: of the encoder: 1, or 3 for copies of the gray image, as in the paper.
         interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks
             to less than half.
-        bits: how many bits of 16-bit images carry the image; 0 to find out.
+        bits: how many bits of 16-bit images are used; 0 to find out.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
@@ -120,8 +121,16 @@ class TrainConfig:
         Raises:
             InputError: a field that this version does not know.
         """
-        hint = "update edgecl, or train again with this version"
-        return cls(**known_values(cls, value, where=where, hint=hint))
+        return cls(**known_values(cls, value, where=where, hint=_OF_ANOTHER))
+
+    @classmethod
+    def require_known(cls, value: Mapping[str, Any], *, where: str) -> None:
+        """Refuse choices of another version.
+
+        Raises:
+            InputError: a field that this version does not know.
+        """
+        known_values(cls, value, where=where, hint=_OF_ANOTHER)
 
 
 def views_of(method: str, views: str = "auto") -> str:
@@ -134,7 +143,7 @@ def views_of(method: str, views: str = "auto") -> str:
 def known_values(
     kind: type[DataclassInstance], value: Mapping[str, Any], *, where: str, hint: str
 ) -> dict[str, Any]:
-    """What a dataclass of plain values takes, from its JSON: lists become tuples again.
+    """Return the arguments of a dataclass of plain values from its JSON: lists become tuples.
 
     Args:
         kind: the dataclass.

@@ -1,4 +1,4 @@
-"""Pages made of what other parts measured: they read JSON and measure nothing.
+"""Pages from the JSON of other parts; nothing is measured here.
 
 A page is one HTML file that needs nothing else: no script, no font, no address to fetch.
 """

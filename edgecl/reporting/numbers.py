@@ -27,7 +27,7 @@ def percent(value: Any, digits: int = 1) -> str:
 
 
 def percent_range(low: Any, high: Any) -> str:
-    """Two shares as a range: 97.6 to 99.0 %, with the sign once."""
+    """Format two shares as a range: 97.6 to 99.0 %, with the sign once."""
     return f"{percent(low).removesuffix(' %')} to {percent(high)}"
 
 

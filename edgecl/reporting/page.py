@@ -1,4 +1,4 @@
-"""Templates to one self-contained HTML file."""
+"""Rendering of templates to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -67,6 +67,6 @@ def write_page(template: str, path: Path, **values: Any) -> Path:
 
 
 def breakable(text: object) -> Markup:
-    """Text that may go on in the next line after its underscores, slashes, dots and dashes."""
+    """Allow line breaks after underscores, slashes, dots and dashes of a text."""
     parts = re.split(r"(?<=[_/.-])(?=[^_/.-])", str(text))
     return Markup("<wbr>").join(escape(part) for part in parts)

@@ -1,4 +1,4 @@
-"""A run directory's files, as far as they are there and whole."""
+"""Files of a run directory, as far as they exist and are whole."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgecl.learning.evaluation.mistakes import MISTAKES, SHOWN, TABLE, image_name
+from edgecl.learning.run.documents import MetricsLine, RunConfig, RunResult
 from runtime.errors import InputError
+from runtime.files.document import parse_document, read_document
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LARGEST_IMAGE = 1_000_000
@@ -32,11 +33,11 @@ class KeptMistake:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What was found.
+    """Files of a run that were found.
 
     Args:
         result: result.json.
-        config: config.json; empty where it is not there.
+        config: config.json; None where it is not there or damaged.
         metrics: the lines of metrics.jsonl.
         predictions: the rows of predictions.csv.
         embedding: the rows of embedding.csv.
@@ -45,9 +46,9 @@ class RunFiles:
         problems: what could not be read, in words, for the page's notes.
     """
 
-    result: Mapping[str, Any]
-    config: Mapping[str, Any]
-    metrics: Sequence[Mapping[str, Any]]
+    result: RunResult
+    config: RunConfig | None
+    metrics: Sequence[MetricsLine]
     predictions: Sequence[Mapping[str, str]]
     embedding: Sequence[Mapping[str, str]]
     mistakes: Sequence[KeptMistake] | None
@@ -63,14 +64,7 @@ def read_run(run: Path) -> RunFiles:
     """
     result = _read_result(run / "result.json")
     problems: list[str] = []
-    config: Mapping[str, Any] = {}
-    text = _read(run / "config.json", problems)
-    if text:
-        try:
-            value = json.loads(text)
-            config = value if isinstance(value, dict) else {}
-        except ValueError:
-            problems.append("config.json is damaged; the run's choices are not shown.")
+    config = _config(run / "config.json", problems)
     metrics = _lines(_read(run / "metrics.jsonl", problems), problems)
     names = (
         "result.json",
@@ -92,19 +86,24 @@ def read_run(run: Path) -> RunFiles:
     )
 
 
-def _read_result(path: Path) -> dict[str, Any]:
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+def _read_result(path: Path) -> RunResult:
+    if not path.is_file():
         raise InputError(
-            f"{path} cannot be read ({error.strerror})",
-            hint=f"finish the run: edgecl train --resume --out {path.parent}",
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error})", hint="train again") from error
-    if not isinstance(result, dict) or "accuracy" not in result:
-        raise InputError(f"{path} has no accuracy", hint="train again")
-    return result
+            f"there is no {path}",
+            hint=f"finish the run with 'edgecl train --resume --out {path.parent}'",
+        )
+    return read_document(path, RunResult)
+
+
+def _config(path: Path, problems: list[str]) -> RunConfig | None:
+    text = _read(path, problems)
+    if not text:
+        return None
+    try:
+        return parse_document(json.loads(text), RunConfig, where=path.name)
+    except (ValueError, InputError):
+        problems.append("config.json is damaged, so the run's settings are not shown.")
+        return None
 
 
 def _read(path: Path, problems: list[str]) -> str:
@@ -118,20 +117,16 @@ def _read(path: Path, problems: list[str]) -> str:
         return ""
 
 
-def _lines(text: str, problems: list[str]) -> list[Mapping[str, Any]]:
-    lines: list[Mapping[str, Any]] = []
+def _lines(text: str, problems: list[str]) -> list[MetricsLine]:
+    lines: list[MetricsLine] = []
     damaged = 0
     for line in text.splitlines():
         try:
-            value = json.loads(line)
-        except ValueError:
-            value = None
-        if isinstance(value, dict):
-            lines.append(value)
-        elif line.strip():
-            damaged += 1
+            lines.append(parse_document(json.loads(line), MetricsLine, where="metrics.jsonl"))
+        except (ValueError, InputError):
+            damaged += bool(line.strip())
     if damaged:
-        problems.append(f"metrics.jsonl: {damaged} damaged line(s) left out of the curves.")
+        problems.append(f"metrics.jsonl: {damaged} damaged line(s) are missing from the curves.")
     return lines
 
 

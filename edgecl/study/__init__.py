@@ -1,1 +1,1 @@
-"""Grids of training runs, and what they say together: tables, intervals, paired tests."""
+"""Grids of training runs and their joint results: tables, intervals, paired tests."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import PRETRAINED
-from edgecl.learning.run.runner import train_run
 from edgecl.learning.run.sources import RememberingSource
+from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
@@ -50,19 +50,19 @@ def begin(study: Study, folder: Path) -> None:
     path = folder / GRID
     if folder.exists() and not path.exists() and any(folder.iterdir()):
         raise InputError(
-            f"{folder} holds something that is no study", hint="name another folder with --out"
+            f"{folder} already exists and is not a study", hint="choose another folder with --out"
         )
     for cell in cells(study):
         run = folder / cell.name
         if not (run / run_directory.CONFIG).exists():
             continue
-        before, _ = run_directory.read_config(run)
+        before = run_directory.read_config(run).choices
         changed = _changed(before, cell.config)
         if changed:
             raise InputError(
-                f"{run} was run with {changed} {getattr(before, changed)}, the study now has "
-                f"{getattr(cell.config, changed)}",
-                hint="take another --out, or the choices that the study began with",
+                f"{run} was run with {changed} {getattr(before, changed)}, but the study "
+                f"now has {getattr(cell.config, changed)}",
+                hint="use another --out, or the options that the study was started with",
             )
     write_json(path, {"schema": STUDY_SCHEMA, "grid": study.to_json()})
 
@@ -79,7 +79,7 @@ def read_grid(folder: Path) -> Study:
         schema, grid = whole["schema"], whole["grid"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder} is no study: {GRID} cannot be read", hint="name a study's folder"
+            f"{folder} is not a study: {GRID} cannot be read", hint="pass the folder of a study"
         ) from error
     if schema > STUDY_SCHEMA:
         raise InputError(f"{path} was written by a newer edgecl", hint="update edgecl")
@@ -93,12 +93,12 @@ def is_done(folder: Path, cell: Cell) -> bool:
 
 
 def count_done(folder: Path, everything: Sequence[Cell]) -> int:
-    """How many of the cells have come to their end."""
+    """Return how many of the cells are finished."""
     return sum(is_done(folder, cell) for cell in everything)
 
 
 def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
-    """Finish every run of the study that nobody else is at.
+    """Finish every run of the study that no other process works on.
 
     Several processes may work on one folder: a lock per run, which a dying process loses, keeps
     them apart. A run that was broken off goes on where it stood.
@@ -133,7 +133,7 @@ def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
                 if cell.needs:
                     config = replace(config, pretrained=str((folder / cell.needs).absolute()))
                 try:
-                    train_run(
+                    (pretrain_run if config.pretrain_only else train_run)(
                         config,
                         folder / cell.name,
                         report=_within(report, cell.name, done, len(everything)),

@@ -25,7 +25,7 @@ STUDY_SCHEMA = 1
 
 @dataclass(frozen=True)
 class Study:
-    """What is crossed with what.
+    """Factors that a study crosses.
 
     Every encoder is evaluated without pretraining and after each method on each arm, on every
     fold of every seed, with every share of the labels. The arms are where pretraining gets its
@@ -75,7 +75,7 @@ class Study:
     autocast: str = "auto"
 
     def check(self) -> None:
-        """Whether the grid can be run.
+        """Check that the grid can be run.
 
         Raises:
             InputError: a name that is not known, a share that is none, an arm without images.
@@ -85,14 +85,14 @@ class Study:
         _require_known("arm", self.arms, ARMS)
         if self.methods and not self.unlabelled and CLEAN in self.arms:
             raise InputError(
-                "the arm 'clean' pretrains on unlabelled sets alone, and there is none",
-                hint="name one with --unlabelled, or leave the arm out with --arm in-domain",
+                "the arm 'clean' pretrains on unlabelled sets only, but none was given",
+                hint="pass one with --unlabelled, or skip this arm with --arm in-domain",
             )
         for share in self.label_shares:
             if not 0 < share <= 1:
                 raise InputError(
                     f"a label share of {share:g} is not above 0 and at most 1",
-                    hint="give shares such as 0.05",
+                    hint="use shares such as 0.05",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Condition:
-    """What is compared: everything but seed, fold and draw.
+    """Condition to compare: everything but seed, fold and draw.
 
     Args:
         encoder, method: by name.
@@ -148,7 +148,7 @@ class Cell:
 
 
 def cells(study: Study) -> list[Cell]:
-    """All runs of a study: each pretraining before those that take it over.
+    """List all runs of a study: each pretraining before those that take it over.
 
     A pretraining on the clean arm depends on no split: one per encoder, method and seed serves
     all folds. Where the train part is pretrained on, each fold has its own. Label shares and
@@ -211,7 +211,7 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
 
 
 def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:
-    """The views to go without pretraining in: SimCLR's, and those of the methods beside it.
+    """Views to train in without pretraining: SimCLR's, and those of the methods beside it.
 
     Under the leaky protocol, where only the protocols are compared, the first will do.
     """
@@ -220,7 +220,7 @@ def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:
 
 
 def _shares(study: Study, protocol: str) -> tuple[float, ...]:
-    """The leaky protocol shows its inflation, with all labels; nothing else is read off it."""
+    """Limit the leaky protocol to all labels, where it shows its inflation."""
     return study.label_shares if protocol == GROUPED else (1.0,)
 
 
@@ -257,6 +257,4 @@ def _evaluations(
 def _require_known(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise InputError(
-                f"there is no {what} {name!r}", hint=f"choose among {', '.join(known)}"
-            )
+            raise InputError(f"unknown {what} {name!r}", hint=f"choose from {', '.join(known)}")

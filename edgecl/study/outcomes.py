@@ -1,15 +1,13 @@
-"""From a study's run directories to what each condition answered, image by image."""
+"""Collection of each condition's predictions, image by image, from a study's run directories."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from sklearn.metrics import f1_score, recall_score
 
 from edgecl.learning.contrastive.collapse import learnt_nothing
 from edgecl.learning.run import run_directory
+from edgecl.learning.run.documents import MetricsLine, RunResult
 from edgecl.study.execution import is_done
 from edgecl.study.grid import Cell, Condition
 from runtime.errors import InputError
@@ -24,7 +23,7 @@ from runtime.errors import InputError
 
 @dataclass(frozen=True)
 class ConditionOutcome:
-    """What one condition answered over all its seeds, folds and draws.
+    """Predictions of one condition over all its seeds, folds and draws.
 
     Args:
         condition: which.
@@ -50,12 +49,12 @@ class ConditionOutcome:
     macro_f1: float | None
     recall: dict[str, float]
     epoch_seconds: float
-    result: dict[str, Any]
+    result: RunResult
 
 
 @dataclass(frozen=True)
 class PretrainingSpeed:
-    """How quickly an encoder was pretrained.
+    """Speed of an encoder's pretraining.
 
     Args:
         step_seconds: median time of a step, two views of a batch.
@@ -111,7 +110,7 @@ def _outcome(
         repeats[repeat] += rows
         folds[repeat] += 1
         seconds += [
-            line["seconds"] for line in _metrics(folder / cell.name) if line["stage"] == "finetune"
+            line.seconds for line in _metrics(folder / cell.name) if line.stage == "finetune"
         ]
     whole = [name for name in repeats if folds[name] == done[0].config.folds]
     files = sorted(hits)
@@ -155,20 +154,20 @@ def _speed(folder: Path, group: Sequence[Cell]) -> PretrainingSpeed:
     steps, rates, last = [], [], []
     for cell in group:
         lines = _metrics(folder / cell.name)
-        _, whole = run_directory.read_config(folder / cell.name)
-        count = whole["counts"]["pretraining"] // cell.config.batch_size
+        counts = run_directory.read_config(folder / cell.name).counts
+        count = counts["pretraining"] // cell.config.batch_size
         # Epochs that also probed took longer for it.
-        plain = [line["seconds"] for line in lines if line["probe_accuracy"] is None]
-        epoch = median(plain or [line["seconds"] for line in lines])
+        plain = [line.seconds for line in lines if line.probe_accuracy is None]
+        epoch = median(plain or [line.seconds for line in lines])
         steps.append(epoch / count)
         rates.append(count * cell.config.batch_size / epoch)
         last.append(lines[-1])
     return PretrainingSpeed(
         step_seconds=median(steps),
         images_per_second=median(rates),
-        probe_accuracy=fmean(line["probe_accuracy"] for line in last),
-        knn_accuracy=fmean(line["knn_accuracy"] for line in last),
-        contrastive_accuracy=fmean(line["contrastive_accuracy"] for line in last),
+        probe_accuracy=fmean(_known(line.probe_accuracy) for line in last),
+        knn_accuracy=fmean(_known(line.knn_accuracy) for line in last),
+        contrastive_accuracy=fmean(_known(line.contrastive_accuracy) for line in last),
         runs=len(group),
         learnt_nothing=sum(
             learnt_nothing(cell.config, line) for cell, line in zip(group, last, strict=True)
@@ -186,19 +185,22 @@ def _predictions(run: Path) -> list[dict[str, str]]:
             ]
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
+            f"{path} cannot be read", hint=f"delete {run} and run the study again"
         ) from error
     return rows
 
 
-def _metrics(run: Path) -> list[dict[str, Any]]:
-    path = run / run_directory.METRICS
+def _metrics(run: Path) -> list[MetricsLine]:
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read", hint=f"remove {run} and run the study again"
-        ) from error
+        return run_directory.read_metrics(run)
+    except InputError as error:
+        raise InputError(error.problem, hint=f"delete {run} and run the study again") from error
+
+
+def _known(value: float | None) -> float:
+    """A measure that every last epoch of pretraining has."""
+    assert value is not None
+    return value
 
 
 def _accuracy(rows: Sequence[dict[str, str]]) -> float:

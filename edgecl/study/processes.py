@@ -24,7 +24,7 @@ _THREADS = "OMP_NUM_THREADS"
 def work_together(
     study: Study, folder: Path, report: StageProgress, *, processes: int
 ) -> list[Failure]:
-    """Like `work`, in `processes` new processes that share the machine's threads.
+    """Run `work` in `processes` new processes that share the machine's threads.
 
     However this ends, no process stays behind; what they were at can be resumed.
 
@@ -52,7 +52,7 @@ def work_together(
                     failures |= {failure.cell: failure for failure in answer.recv()}
                 except EOFError as error:
                     raise EdgeclError(
-                        "a process of the study died", hint="run it again to go on where it stood"
+                        "a process of the study died", hint="run the same command again to continue"
                     ) from error
                 running.pop(answer).join()
     finally:
@@ -70,7 +70,7 @@ def _work(study: Study, folder: Path, answer: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed cannot end its processes: they do it themselves."""
+    """End this process with its parent, which cannot do it if it is killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -79,7 +79,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Processes that start inside the block compute with `count` threads."""
+    """Limit processes that start inside the block to `count` threads."""
     before = os.environ.get(_THREADS)
     os.environ[_THREADS] = str(count)
     try:

@@ -1,4 +1,4 @@
-"""What Zabin et al. 2023 report on NEU, to stand beside what is measured here.
+"""Figures of Zabin et al. 2023 on NEU, for comparison with the measured ones.
 
 Taken on one random split of 1,260/270/270 images without seeds, through which overlapping
 images leak, after pretraining on sets that hold half of NEU. Accuracy is a share; parameters

@@ -1,4 +1,4 @@
-"""What answers of several runs say together: pure functions of arrays.
+"""Statistics over the predictions of several runs: pure functions of arrays.
 
 Images of one overlap group show the same metal and are right or wrong together, so groups are
 what is drawn and what signs are flipped for, never single images.

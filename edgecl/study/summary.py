@@ -56,7 +56,7 @@ def _condition(
     condition, result = outcome.condition, outcome.result
     speed = speeds.get((condition.encoder, condition.method, condition.arm))
     # The paper's figures are of NEU; beside those of other classes they would mean nothing.
-    is_neu = tuple(result["labels"]) == CLASSES
+    is_neu = result.labels == CLASSES
     published = ROWS.get((condition.encoder, condition.method)) if is_neu else None
     worst = min(outcome.recall, key=outcome.recall.__getitem__)
     return {
@@ -70,8 +70,8 @@ def _condition(
         "groups": len(set(outcome.groups)),
         "runs": outcome.runs,
         "expected_runs": outcome.expected_runs,
-        "parameters": result["parameters"],
-        "macs": result["macs"],
+        "parameters": result.parameters,
+        "macs": result.macs,
         "epoch_seconds": outcome.epoch_seconds,
         "pretraining": asdict(speed) if speed else None,
         "published": asdict(published) if published else None,

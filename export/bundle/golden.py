@@ -12,9 +12,9 @@ from runtime.session.golden import CLOSE, IMAGES, PROBABILITIES, GoldenImages
 
 PER_CLASS, MOST = 2, 16
 MOST_BYTES = 2**20
-"""Of images, before they are compressed."""
+"""Maximum size of the images, in bytes before compression."""
 SPARE = 3
-"""So many times as many are tried, since what ships must be close to the network on all."""
+"""Candidates per golden image, since what ships must be close to the network on all of them."""
 
 Answers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 N×H×W → float32 N×C."""
@@ -37,7 +37,7 @@ def choose_golden(
     answered = probabilities.argmax(axis=1)
     room = max(1, min(MOST, MOST_BYTES // images[0].size))
     order = np.argsort(-sure, kind="stable")
-    turn = np.zeros(len(images), np.int64)  # the how-manieth of its class an image is
+    turn = np.zeros(len(images), np.int64)  # rank of each image within its class
     for label in np.unique(answered):
         of_class = order[answered[order] == label]
         turn[of_class] = np.arange(len(of_class))
@@ -46,7 +46,7 @@ def choose_golden(
     close = np.ones(len(tried), bool)
     for answer in shipped:
         found = np.abs(answer(images[tried]) - probabilities[tried]).max(axis=1)
-        close &= found <= CLOSE  # false for what is no number
+        close &= found <= CLOSE  # false for NaN
     taken: list[int] = []
     for row in tried[close].tolist():
         same = sum(int(answered[other]) == int(answered[row]) for other in taken)

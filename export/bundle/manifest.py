@@ -10,30 +10,37 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec.structs import replace
+
 from calibration.record import FILE as CALIBRATION_FILE
 from export.bundle.golden import write_golden
 from export.bundle.signing import write_signature
+from export.gate.comparison import Comparison
 from export.job import Job
 from export.outcome import ExportOutcome
 from export.stages.artefact import Artefact
 from export.stages.int8 import Int8Plan
-from runtime.artifact.bundle import (
-    MANIFEST,
-    MANIFEST_SCHEMA,
-    PRECISIONS,
-    SUFFIX,
-    TARGETS,
-    file_digest,
-    manifest_digest,
+from runtime.artifact.bundle import MANIFEST, PRECISIONS, SUFFIX, file_digest, manifest_digest
+from runtime.artifact.manifest import (
+    CalibrationFacts,
+    EngineFigures,
+    FileEntry,
+    Gate,
+    Manifest,
+    Measured,
+    Precision,
+    Refused,
 )
 from runtime.errors import InputError
-from runtime.files.atomic import explained, replacing_folder, write_json
+from runtime.files.atomic import explained, replacing_folder
+from runtime.files.document import plain, write_document
 from runtime.session.golden import GOLDEN
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-Page = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+Page = Callable[[Manifest, Mapping[str, Any]], str]
 """Renders a manifest and the details of an export as HTML."""
 
 PAGE = "report.html"
@@ -47,7 +54,7 @@ def write_bundle(
     out: Path,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
-) -> dict[str, Any]:
+) -> Manifest:
     """Write the bundle `out`, whole or not at all.
 
     Args:
@@ -66,23 +73,24 @@ def write_bundle(
             (folder / path.name).write_bytes(path.read_bytes())
         if outcome.golden is not None:
             write_golden(folder / GOLDEN, outcome.golden)
-        calibration: dict[str, Any] = {}
+        calibration = CalibrationFacts()
         if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
             calibration = plan.summary()
-            write_json(folder / CALIBRATION_FILE, plan.record.to_json())
+            write_document(folder / CALIBRATION_FILE, plan.record)
         manifest = _manifest(job, outcome, artefacts, calibration, out)
         if page is not None:
             (folder / PAGE).write_text(
                 page(manifest, outcome.details), encoding="utf-8", errors="backslashreplace"
             )
-        manifest["files"] = {
-            path.name: {"sha256": file_digest(path), "bytes": path.stat().st_size}
+        files = {
+            path.name: FileEntry(sha256=file_digest(path), bytes=path.stat().st_size)
             for path in sorted(folder.iterdir())
         }
-        manifest["digest"] = manifest_digest(manifest)
-        write_json(folder / MANIFEST, manifest)
+        manifest = replace(manifest, files=files)
+        manifest = replace(manifest, digest=manifest_digest(plain(manifest)))
+        write_document(folder / MANIFEST, manifest)
         if key is not None:
-            write_signature(folder, manifest, key)
+            write_signature(folder, manifest.digest, key)
     return manifest
 
 
@@ -96,73 +104,74 @@ def require_own_place(out: Path) -> None:
         if out.is_dir():
             if any(out.iterdir()) and not (out / MANIFEST).is_file():
                 raise InputError(
-                    f"{out} holds things that are not of a bundle, and they would be lost",
-                    hint="name another --out, or move that folder away",
+                    f"{out} contains files that are not part of a bundle and would be lost",
+                    hint="choose another --out, or move that folder",
                 )
         elif out.exists() or out.is_symlink():
             raise InputError(
-                f"{out} is a file, not a bundle", hint="name another --out, or remove that file"
+                f"{out} is a file, not a bundle", hint="choose another --out, or delete that file"
             )
         above = next(folder for folder in out.absolute().parents if folder.exists())
         if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{above} is a file")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"{above} may not be written to")
+            raise PermissionError(errno.EACCES, f"{above} is not writable")
 
 
 def _manifest(
     job: Job,
     outcome: ExportOutcome,
     artefacts: Mapping[str, Artefact],
-    calibration: Mapping[str, Any],
+    calibration: CalibrationFacts,
     out: Path,
-) -> dict[str, Any]:
-    shipped = {name: asdict(entry) for name, entry in outcome.shipped.items()}
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "name": out.name.removesuffix(SUFFIX),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "edgecl_version": job.version,
-        "contract": job.contract.to_json(),
-        "files": {},
-        "precisions": {name: entry for name, entry in shipped.items() if name in PRECISIONS},
-        **{target: _own(shipped, target) for target in TARGETS if target != "cpu"},
-        "refused": {
-            name: {"reason": reason, **_measured(outcome, name)}
+) -> Manifest:
+    """The manifest, but for the files and the digest."""
+    shipped = outcome.shipped
+    measured = {name: measured_of(found) for name, found in outcome.comparisons.items()}
+    return Manifest(
+        name=out.name.removesuffix(SUFFIX),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        edgecl_version=job.version,
+        contract=job.contract.record(),
+        files={},
+        precisions={name: entry for name, entry in shipped.items() if name in PRECISIONS},
+        openvino=_own(shipped, "openvino"),
+        tensorrt=_own(shipped, "tensorrt"),
+        refused={
+            name: refused_of(reason, outcome.comparisons.get(name))
             for name, reason in outcome.refused.items()
         },
-        "gate": {
-            **asdict(job.limits),
-            "validation_images": len(job.validation),
-            "reference_accuracy": outcome.comparisons["fp32"].reference_accuracy,
-            "comparisons": {
-                name: asdict(comparison) for name, comparison in outcome.comparisons.items()
-            },
-            "engines": {
+        gate=Gate(
+            max_drop=job.limits.max_drop,
+            max_escapes=job.limits.max_escapes,
+            validation_images=len(job.validation),
+            reference_accuracy=outcome.comparisons["fp32"].reference_accuracy,
+            comparisons=measured,
+            engines={
                 name: {
-                    engine: {
-                        "accuracy": found.accuracy,
-                        "agreement": found.agreement,
-                        "max_abs_diff": found.max_abs_diff,
-                    }
+                    engine: EngineFigures(
+                        accuracy=found.accuracy,
+                        agreement=found.agreement,
+                        max_abs_diff=found.max_abs_diff,
+                    )
                     for engine, found in artefact.proof.engines.items()
                 }
                 for name, artefact in artefacts.items()
             },
-        },
-        "rewrites": list(artefacts["fp32"].rewrites),
-        "compiled": {
+        ),
+        rewrites=tuple(artefacts["fp32"].rewrites),
+        compiled={
             name: artefact.compiled_by
             for name, artefact in artefacts.items()
             if artefact.compiled_by
         },
-        "origin": dict(job.origin),
-        "calibration": dict(calibration),
-        "notes": list(outcome.notes),
-    }
+        origin=job.origin,
+        calibration=calibration,
+        notes=tuple(outcome.notes),
+    )
 
 
-def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
+def _own(shipped: Mapping[str, Precision], target: str) -> dict[str, Precision]:
     """The entries of a target that is not the CPU in general, by precision.
 
     TensorRT runs FP32 and FP16 from the same files, but never the CPU's INT8. OpenVINO runs all
@@ -176,7 +185,12 @@ def _own(shipped: Mapping[str, Any], target: str) -> dict[str, Any]:
     }
 
 
-def _measured(outcome: ExportOutcome, name: str) -> dict[str, Any]:
-    """What was measured of an artefact; nothing of one that could not be made."""
-    comparison = outcome.comparisons.get(name)
-    return {} if comparison is None else asdict(comparison)
+def measured_of(comparison: Comparison) -> Measured:
+    """Return a comparison as it stands in a manifest."""
+    return msgspec.convert(asdict(comparison), Measured)
+
+
+def refused_of(reason: str, comparison: Comparison | None) -> Refused:
+    """Return why an artefact does not ship, and what was measured of it, if it could be made."""
+    measured = {} if comparison is None else asdict(comparison)
+    return msgspec.convert({"reason": reason, **measured}, Refused)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from runtime.artifact.bundle import manifest_digest
 from runtime.artifact.signature import (
     SIGNATURE,
     Signature,
@@ -22,12 +20,12 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PASSWORD_VARIABLE = "EDGECL_KEY_PASSWORD"
-"""The environment variable for the password of an encrypted key: arguments can be seen by all."""
+"""Environment variable for the password of an encrypted key, since arguments are public."""
 
 PRIVATE_SUFFIX = ".key"
 PUBLIC_SUFFIX = ".pub"
 
-_NAMED = "make a pair with 'edgecl keys NAME' or 'openssl genpkey -algorithm ed25519'"
+_NAMED = "make a key pair with 'edgecl keys NAME' or 'openssl genpkey -algorithm ed25519'"
 
 
 def load_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateKey:
@@ -49,40 +47,39 @@ def load_signing_key(path: Path, password: str | None = None) -> Ed25519PrivateK
         raise cryptography_missing() from error
     if b"PUBLIC KEY-----" in data:
         raise InputError(
-            f"{path} is a public key, which cannot sign", hint="give the private one of the pair"
+            f"{path} is a public key and cannot sign", hint="use the private key of the pair"
         )
     encrypted = b"ENCRYPTED" in data
     if encrypted and not password:
-        raise InputError(f"{path} is encrypted", hint=f"put its password into {PASSWORD_VARIABLE}")
+        raise InputError(f"{path} is encrypted", hint=f"set {PASSWORD_VARIABLE} to its password")
     try:
         key = load_pem_private_key(data, password.encode() if encrypted and password else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if encrypted:
             raise InputError(
-                f"{path} cannot be decrypted: the password is wrong, or the file is damaged",
+                f"{path} cannot be decrypted: wrong password or damaged file",
                 hint=f"correct the password in {PASSWORD_VARIABLE}",
             ) from error
         raise InputError(f"{path} is not a private key in PEM form", hint=_NAMED) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(f"{path} is a key of another kind than Ed25519", hint=_NAMED)
+        raise InputError(f"{path} is not an Ed25519 key", hint=_NAMED)
     return key
 
 
-def sign_manifest(manifest: Mapping[str, Any], key: Ed25519PrivateKey) -> Signature:
-    """Sign a manifest, and with it every file whose digest it holds."""
-    digest = manifest_digest(manifest)
+def sign_manifest(digest: str, key: Ed25519PrivateKey) -> Signature:
+    """Sign a manifest by its digest, and with it every file whose digest it holds."""
     return Signature(
         key=fingerprint(key.public_key()), digest=digest, value=key.sign(signed_message(digest))
     )
 
 
-def write_signature(folder: Path, manifest: Mapping[str, Any], key: Ed25519PrivateKey) -> None:
-    """Sign `manifest` and write `signature.json` beside it.
+def write_signature(folder: Path, digest: str, key: Ed25519PrivateKey) -> None:
+    """Sign the manifest with that digest and write `signature.json` beside it.
 
     Raises:
         InputError: the folder cannot be written.
     """
-    write_json(folder / SIGNATURE, sign_manifest(manifest, key).to_json())
+    write_json(folder / SIGNATURE, sign_manifest(digest, key).to_json())
 
 
 def write_key_pair(name: Path, password: str | None = None) -> tuple[Path, Path, str]:
@@ -110,15 +107,17 @@ def write_key_pair(name: Path, password: str | None = None) -> tuple[Path, Path,
     except ImportError as error:
         raise cryptography_missing() from error
     if not name.name:
-        raise InputError(f"{name} is no name for keys", hint="give one such as line-3")
+        raise InputError(
+            f"{name} is not a valid name for a key pair", hint="use a name such as line-3"
+        )
     private, public = (
         name.with_name(name.name + suffix) for suffix in (PRIVATE_SUFFIX, PUBLIC_SUFFIX)
     )
     for path in (private, public):
         if path.exists() or path.is_symlink():
             raise InputError(
-                f"{path} is already there, and a key is never overwritten",
-                hint="choose another name, or move the old pair away",
+                f"{path} already exists, and keys are never overwritten",
+                hint="choose another name, or move the old pair",
             )
     key = Ed25519PrivateKey.generate()
     encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()

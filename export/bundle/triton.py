@@ -25,7 +25,7 @@ MARK = "# Written by edgecl export --triton; the next export replaces it."
 
 
 class Word(str):
-    """A value that stands without quotes: a number's text, or a name of an enumeration."""
+    """A value without quotes: a number's text, or a name of an enumeration."""
 
     __slots__ = ()
 
@@ -71,7 +71,7 @@ def write_triton(
         (threads, 0, "number of threads"),
     ):
         if value < least:
-            raise InputError(f"{what} {value} is too small", hint=f"give {least} or more")
+            raise InputError(f"{what} {value} is too small", hint=f"use {least} or more")
     bundle = load_bundle(bundle_path)
     chosen = list(bundle.precisions) if precisions is None else list(precisions)
     labels = _label_file(bundle)
@@ -90,7 +90,7 @@ def write_triton(
         models[title] = path, "model.onnx", config
     for precision, plan in (plans or {}).items():
         if not plan.is_file():
-            raise InputError(f"there is no engine {plan}", hint="build it on the server first")
+            raise InputError(f"no engine found at {plan}", hint="build it on the server first")
         title = model_name(f"{name}_{precision}_tensorrt")
         widths = _widths(bundle.onnx_path(next(iter(bundle.precisions))))
         config = _config(title, bundle, widths, platform="tensorrt_plan", **shared)
@@ -178,8 +178,8 @@ def _label_file(bundle: Bundle) -> str:
     for label in bundle.contract.labels:
         if not label.strip() or "\n" in label or "\r" in label:
             raise InputError(
-                f"Triton's label file cannot hold the label {label!r} of {bundle.path}",
-                hint="rename the class, and train again",
+                f"Triton's label file cannot store the label {label!r} of {bundle.path}",
+                hint="rename the class and train again",
             )
     return "".join(f"{label}\n" for label in bundle.contract.labels)
 
@@ -196,8 +196,8 @@ def require_own_folder(out: Path) -> None:
         config = entry / CONFIG
         if not config.is_file() or not config.read_text(errors="replace").startswith(MARK):
             raise InputError(
-                f"{out} holds {entry.name}, which edgecl did not write",
-                hint="name a folder of its own; a server takes several model repositories",
+                f"{out} contains {entry.name}, which edgecl did not write",
+                hint="use a separate folder; a server can load several model repositories",
             )
 
 

@@ -1,1 +1,1 @@
-"""ONNX graphs to TensorRT engines; the TensorRT module is passed in, so that any of them serves."""
+"""Compilation of ONNX graphs to TensorRT engines; the TensorRT module is passed in."""

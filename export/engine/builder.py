@@ -37,14 +37,14 @@ class Batches:
     def __post_init__(self) -> None:
         if not 1 <= self.min <= self.opt <= self.max:
             raise InputError(
-                f"batch sizes {self.min}, {self.opt}, {self.max} are not in order",
-                hint="give 1 ≤ min ≤ opt ≤ max",
+                f"batch sizes {self.min}, {self.opt}, {self.max} are out of order",
+                hint="use 1 ≤ min ≤ opt ≤ max",
             )
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How to build.
+    """Options of a build.
 
     Args:
         batches: what the engine takes.
@@ -62,19 +62,19 @@ class BuildOptions:
         if self.builder_level is not None and self.builder_level not in BUILDER_LEVELS:
             raise InputError(
                 f"builder optimisation level {self.builder_level} does not exist",
-                hint=f"choose {BUILDER_LEVELS[0]} (quick to build) to {BUILDER_LEVELS[-1]} "
-                "(quick to run)",
+                hint=f"choose {BUILDER_LEVELS[0]} (fastest build) to {BUILDER_LEVELS[-1]} "
+                "(fastest engine)",
             )
         if self.workspace is not None and self.workspace < 1:
             raise InputError(
-                f"a workspace of {self.workspace} bytes holds nothing",
-                hint="give a positive number of bytes, or none for TensorRT's own limit",
+                f"a workspace of {self.workspace} bytes is not positive",
+                hint="use a positive number of bytes, or None for TensorRT's default",
             )
 
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """What came of a build.
+    """Result of a build.
 
     Args:
         plan: the serialised engine, to be written as it is, so that trtexec loads it too.
@@ -130,15 +130,15 @@ def build_engine(
         profile = _profile(builder, network, options.batches, where)
         if config.add_optimization_profile(profile) < 0:
             raise InputError(
-                f"{title(trt)} does not take batches of {options.batches.min} to "
+                f"{title(trt)} does not accept batches of {options.batches.min} to "
                 f"{options.batches.max} for {where}",
-                hint="export it again, with a dynamic batch",
+                hint="export it again with a dynamic batch axis",
             )
         plan = _build(trt, builder, network, config, report, where)
         if plan is None:
             raise InputError(
                 f"{title(trt)} could not build {where}: {_last_error(lines)}",
-                hint="give it more memory or another target; the builder's own words say which",
+                hint="the builder's message says why; free memory or build for another target",
             )
         return BuiltEngine(
             plan=bytes(plan),
@@ -164,14 +164,14 @@ def _build(
 def _profile(builder: Any, network: Any, batches: Batches, where: str) -> Any:
     profile = builder.create_optimization_profile()
     if not network.num_inputs:
-        raise InputError(f"{where} has no input", hint="give a file that 'edgecl export' wrote")
+        raise InputError(f"{where} has no input", hint="use a file written by 'edgecl export'")
     for place in range(network.num_inputs):
         tensor = network.get_input(place)
         batch, *rest = tensor.shape
         if -1 in rest:
             raise InputError(
-                f"input {tensor.name!r} of {where} has no fixed size but for its batch",
-                hint="export it at one image size",
+                f"input {tensor.name!r} of {where} has dynamic dimensions besides the batch",
+                hint="export it with a fixed image size",
             )
         sizes = (batches.min, batches.opt, batches.max)
         # A fixed batch stays what it is, whatever was asked for.
@@ -181,4 +181,4 @@ def _profile(builder: Any, network: Any, batches: Batches, where: str) -> Any:
 
 def _last_error(lines: list[LogLine]) -> str:
     errors = [line.text for line in lines if line.is_error]
-    return " ".join(errors[-1].split()) if errors else "it gave no reason"
+    return " ".join(errors[-1].split()) if errors else "no reason given"

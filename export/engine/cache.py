@@ -1,4 +1,4 @@
-"""Engines that were built before: where they lie, which one fits, and why another does not.
+"""Cache of built engines: where they are, which one fits, and why another does not.
 
 An engine fits if it was built from the same ONNX file, by the same TensorRT, for the same GPU,
 with the same options. Its own bytes say nothing: three builds of one model give three hashes.
@@ -26,12 +26,12 @@ from runtime.artifact.engine_file import (
 from runtime.errors import InputError
 
 KEPT = 3
-"""Engines of one precision that are kept beside the newest: of other options, GPUs, TensorRTs."""
+"""Number of engines of one precision kept beside the newest: other options, GPUs, TensorRTs."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The engine that is looked for.
+    """Description of the engine that is wanted.
 
     Args:
         onnx_sha256: of the model.
@@ -47,7 +47,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """What lay there.
+    """Result of a search for an engine.
 
     Args:
         engine: the one that fits, verified; None if none does.
@@ -59,7 +59,7 @@ class Found:
 
 
 def options_json(options: BuildOptions) -> dict[str, Any]:
-    """What of the options stands in sidecar and key; the batches stand beside them."""
+    """Return the options for sidecar and key; the batches stand beside them."""
     return {
         "workspace": options.workspace,
         "builder_level": options.builder_level,
@@ -89,25 +89,25 @@ def engine_key(precision: str, onnx_sha256: str, target: Target, options: BuildO
 
 
 def mismatch(engine: EngineFile, wanted: Wanted) -> str:
-    """Why an engine is not the one wanted, in words; empty if it is.
+    """Explain why an engine is not the one wanted; empty if it is.
 
     Its precision is not looked at.
     """
     target, reasons = wanted.target, []
     if (engine.module, engine.tensorrt) != (target.module, target.tensorrt):
         reasons.append(
-            f"{_builder(engine.module, engine.tensorrt)} built it, here is "
-            f"{_builder(target.module, target.tensorrt)}"
+            f"it was built with {_builder(engine.module, engine.tensorrt)}, but this "
+            f"machine has {_builder(target.module, target.tensorrt)}"
         )
     if (engine.device, engine.compute_capability) != (target.device, target.compute_capability):
         reasons.append(
-            f"it is for {engine.device} ({engine.compute_capability}), here is {target.device} "
-            f"({target.compute_capability})"
+            f"it was built for {engine.device} ({engine.compute_capability}), but this "
+            f"machine has {target.device} ({target.compute_capability})"
         )
     if engine.onnx_sha256 != wanted.onnx_sha256:
         reasons.append("it was built from another ONNX file")
     elif engine.contract != wanted.contract:
-        reasons.append("its labels or its input are not the bundle's")
+        reasons.append("its labels or input differ from the bundle's")
     reasons += _other_options(engine, wanted.options)
     return " and ".join(reasons)
 
@@ -121,7 +121,7 @@ def look_up(folders: Sequence[Path], wanted: Wanted) -> Found:
     reasons = []
     for path, described in _described(folders, wanted.precision):
         if isinstance(described, InputError):
-            reasons.append(f"{path.name} is of no use: {described.problem}")
+            reasons.append(f"{path.name} is unusable: {described.problem}")
             continue
         reason = mismatch(described, wanted)
         if not reason:
@@ -163,21 +163,21 @@ def tidy(folder: Path, kept: EngineFile) -> list[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a builder left that was killed while it wrote. The folder's lock is held."""
+    """Remove what a builder left behind when it was killed. The folder's lock is held."""
     for pattern in (f".*{ENGINE_SUFFIX}.*", f".*{SIDECAR_SUFFIX}.*", ".*.timing.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
 
 
 def timing_cache_path(folder: Path, target: Target) -> Path:
-    """Where the builder's measurements lie: one file per TensorRT and GPU."""
+    """Return the path of the builder's measurements: one file per TensorRT and GPU."""
     parts = (target.module, target.tensorrt, target.device, target.compute_capability)
     name = "-".join("".join(c if c.isalnum() or c == "." else "_" for c in part) for part in parts)
     return folder / f"{name}.timing"
 
 
 def engines_in(folders: Sequence[Path]) -> Iterator[tuple[Path, EngineFile | InputError]]:
-    """Every engine that lies in the folders, newest first, or why its sidecar says nothing."""
+    """Yield every engine in the folders, newest first, or the error of its sidecar."""
     found: list[tuple[Path, EngineFile | InputError]] = []
     for folder in folders:
         for path in {
@@ -207,16 +207,20 @@ def _described(
 def _other_options(engine: EngineFile, options: BuildOptions | None) -> list[str]:
     if options is None:
         single = engine.batches[0] == 1
-        return [] if single else [f"it takes no batch below {engine.batches[0]}"]
+        return [] if single else [f"its smallest batch is {engine.batches[0]}"]
     reasons = []
     wanted = batches_of(options)
     if engine.batches != wanted:
-        reasons.append(f"it takes batches {_range(engine.batches)}, wanted is {_range(wanted)}")
+        reasons.append(
+            f"its batch size is {_range(engine.batches)}, but {_range(wanted)} is needed"
+        )
     given: Mapping[str, Any] = engine.options
     for name, value in options_json(options).items():
         if given.get(name) != value:
             what = name.replace("_", " ")
-            reasons.append(f"its {what} is {_plain(given.get(name))}, wanted is {_plain(value)}")
+            reasons.append(
+                f"its {what} is {_plain(given.get(name))}, but {_plain(value)} is needed"
+            )
     return reasons
 
 
@@ -226,10 +230,10 @@ def _builder(module: str, version: str) -> str:
 
 def _range(batches: tuple[int, int, int]) -> str:
     least, best, most = batches
-    return f"min {least}, opt {best}, max {most}" if most > 1 else "of 1"
+    return f"min {least}, opt {best}, max {most}" if most > 1 else "1"
 
 
 def _plain(value: Any) -> str:
     if value is None or value == []:
-        return "TensorRT's own"
+        return "TensorRT's default"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""Where engines may lie: in their bundle, or in the user's cache."""
+"""Folders of engines: in their bundle, or in the user's cache."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def engine_folders(bundle: Path, *, own_only: bool = False) -> tuple[Path, ...]:
     own = _own_folder(bundle)
     if own is None and own_only:
         raise InputError(
-            "engines that this box built itself lie in the user's cache, and this user has no home",
-            hint="point XDG_CACHE_HOME at a folder of its own",
+            "locally built engines are kept in the user's cache, but this user has no home "
+            "directory",
+            hint="set XDG_CACHE_HOME to a private folder",
         )
     owned = () if own is None else (own,)
     return owned if own_only else (bundle / ENGINES, *owned)
@@ -53,13 +54,13 @@ def writable_folder(folders: Sequence[Path]) -> Path:
             return folder
         refused = f"{folder} is not writable"
     raise InputError(
-        f"there is no folder for engines ({refused})",
-        hint="make the bundle's folder writable, or point XDG_CACHE_HOME at one that is",
+        f"no folder for engines ({refused})",
+        hint="make the bundle's folder writable, or set XDG_CACHE_HOME to a writable folder",
     )
 
 
 def require_private(folder: Path) -> None:
-    """Make sure that nobody else can put an engine into a folder; one that is absent is fine.
+    """Check that no other user can put an engine into a folder; an absent one is fine.
 
     Raises:
         InputError: it belongs to another user, or others may write to it.
@@ -70,12 +71,12 @@ def require_private(folder: Path) -> None:
         return
     except OSError as error:
         raise InputError(
-            f"{folder} cannot be looked at ({error.strerror})", hint="set its permissions right"
+            f"{folder} cannot be accessed ({error.strerror})", hint="fix its permissions"
         ) from error
     if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise InputError(
-            f"{folder} can be written by other users, so engines in it are not this box's own",
-            hint=f"chown it to the user that runs edgecl, and chmod go-w {folder}",
+            f"{folder} is writable by other users, so engines in it cannot be trusted",
+            hint=f"chown it to the user who runs edgecl, and run chmod go-w {folder}",
         )
 
 

@@ -1,4 +1,4 @@
-"""One build at a time in a folder, among all processes of the machine."""
+"""Lock that lets one process of the machine build in a folder at a time."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def _lock(handle: int, folder: Path, say: Say) -> None:
     except BlockingIOError:
         holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
         named = f" (process {holder})" if holder.isdigit() else ""
-        say(f"another process{named} builds an engine in {folder}; waiting until it has")
+        say(f"another process{named} is building an engine in {folder}; waiting for it")
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:
         say(
-            f"{folder} cannot be locked ({error.strerror}): processes that start together may "
-            "each build the engine"
+            f"{folder} cannot be locked ({error.strerror}), so processes that start "
+            "together may each build the engine"
         )

@@ -1,4 +1,4 @@
-"""Is there room for a build? Looked at before it starts: the kernel kills those that run out.
+"""Check of the memory for a build before it starts: the kernel kills processes that run out.
 
 The need is estimated by a stated rule, since nothing on the box can tell it beforehand:
 
@@ -28,7 +28,7 @@ CHANNELS = 64
 ALIVE = 2
 FLOAT_BYTES = 4
 DEFAULT_WORKSPACE = 256 * MIB
-"""Counted where none is asked for: TensorRT leaves out the tactics that find no room."""
+"""Workspace counted if none is given: TensorRT skips tactics that do not fit."""
 SMALLEST_WORKSPACE = 16 * MIB
 
 
@@ -46,12 +46,12 @@ class Need:
 
     @property
     def total(self) -> int:
-        """Together."""
+        """Sum of both."""
         return self.fixed + self.workspace
 
 
 def estimate(onnx_bytes: int, size: tuple[int, int], options: BuildOptions) -> Need:
-    """What a build needs, by the rule above.
+    """Estimate the memory that a build needs, by the rule above.
 
     Args:
         size: height and width of the model's input, in pixels.
@@ -79,7 +79,7 @@ def preflight(
     *,
     root: Path = ROOT,
 ) -> BuildOptions:
-    """Make sure that there is room before a build.
+    """Check that there is memory for a build.
 
     Returns:
         The options to build with. Where the GPU shares the processor's memory and no workspace
@@ -101,10 +101,10 @@ def preflight(
 
 
 def _refusal(target: Target, free: int, need: Need, options: BuildOptions) -> str:
-    kind = "main memory, which the GPU shares, is" if target.shares_memory else "GPU memory is"
+    kind = "main memory, shared with the GPU, is" if target.shares_memory else "GPU memory is"
     return (
-        f"too little memory to build the engine: {_mib(free)} of {kind} free, about "
-        f"{_mib(need.total)} are needed ({_mib(need.workspace)} of them workspace, batches up to "
+        f"not enough memory to build the engine: {_mib(free)} of {kind} free, about "
+        f"{_mib(need.total)} needed ({_mib(need.workspace)} of it workspace, batches up to "
         f"{options.batches.max})"
     )
 
@@ -112,9 +112,9 @@ def _refusal(target: Target, free: int, need: Need, options: BuildOptions) -> st
 def _hint(free: int, need: Need, options: BuildOptions) -> str:
     room = (free - need.fixed) // MIB
     if room * MIB >= SMALLEST_WORKSPACE:
-        return f"end other programs, or give --workspace {room} (MiB) or less"
-    smaller = "give a smaller --max-batch, or " if options.batches.max > 1 else ""
-    return f"{smaller}end other programs; no --workspace is small enough to make room"
+        return f"close other programs, or use --workspace {room} (MiB) or less"
+    smaller = "use a smaller --max-batch, or " if options.batches.max > 1 else ""
+    return f"{smaller}close other programs; no --workspace is small enough"
 
 
 def _mib(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Everything in which the builders of TensorRT's versions differ: 10.3 to 11, and RTX."""
+"""Differences between the builders of TensorRT's versions: 10.3 to 11, and RTX."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def set_targets(trt: Any, config: Any, capabilities: Sequence[str]) -> None:
         return
     if not is_rtx(trt):
         raise InputError(
-            f"{title(trt)} builds for the GPU in this machine, not for {', '.join(capabilities)}",
-            hint="leave the compute capability out, and build on the target",
+            f"{title(trt)} builds for the GPU of this machine, not for {', '.join(capabilities)}",
+            hint="omit the compute capability and build on the target",
         )
     known = known_capabilities(trt)
     unknown = [name for name in capabilities if name not in known]
     if unknown:
         raise InputError(
-            f"{title(trt)} does not compile for compute capability {unknown[0]}",
-            hint=f"choose among {', '.join(known)}",
+            f"{title(trt)} does not support compute capability {unknown[0]}",
+            hint=f"choose from {', '.join(known)}",
         )
     config.num_compute_capabilities = len(capabilities)
     for place, name in enumerate(capabilities):
@@ -75,6 +75,6 @@ def take_timing_cache(trt: Any, config: Any, data: bytes) -> bool:
 
 
 def timing_cache(trt: Any, config: Any) -> bytes:
-    """What the builder measured, for the next build; empty with RTX."""
+    """Return the builder's measurements, for the next build; empty with RTX."""
     cache = None if is_rtx(trt) else config.get_timing_cache()
     return b"" if cache is None else bytes(cache.serialize())

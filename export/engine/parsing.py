@@ -1,4 +1,4 @@
-"""What TensorRT's ONNX parser refuses, in our words: which node, which operator, why."""
+"""Errors of TensorRT's ONNX parser in our words: which node, which operator, why."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Refusal:
-    """One node that the parser does not take.
+    """One node that the parser rejects.
 
     Args:
         operator: its ONNX operator; empty where the whole file is meant.
@@ -34,11 +34,11 @@ class Refusal:
             return self.reason or self.code
         if not self.known:
             return f"operator {self.operator} (node {self.node}) is not supported"
-        return f"node {self.node} ({self.operator}) is refused: {self.reason or self.code}"
+        return f"node {self.node} ({self.operator}) is rejected: {self.reason or self.code}"
 
 
 class RefusedGraphError(InputError):
-    """The graph cannot become an engine.
+    """Error: the graph cannot become an engine.
 
     Args:
         refusals: everything that the parser found.
@@ -66,11 +66,11 @@ def parse(trt: Any, parser: Any, model: bytes, *, where: str) -> None:
         shown += f"; and {len(refusals) - SHOWN} more"
     lacking = any(refusal.operator and not refusal.known for refusal in refusals)
     raise RefusedGraphError(
-        f"{title(trt)} does not take {where}: {shown or 'no reason given'}",
+        f"{title(trt)} cannot parse {where}: {shown or 'no reason given'}",
         refusals,
         hint="replace the operator in the network, or run this model with onnxruntime or OpenVINO"
         if lacking
-        else "give a file that 'edgecl export' wrote",
+        else "use a file written by 'edgecl export'",
     )
 
 

@@ -1,4 +1,4 @@
-"""A fresh engine for a bundle: the one that lies there, or one built now."""
+"""Engine for a bundle: a cached one, or one built now."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def ready_engine(
         say(f"built in {built.seconds:.1f} s: {built.path}")
         removed = tidy(folder, built)
         if removed:
-            say(f"removed {len(removed)} {precision} engine{'s' * (len(removed) > 1)} of no use")
+            say(f"removed {len(removed)} unusable {precision} engine{'s' * (len(removed) > 1)}")
     return built.path
 
 
@@ -151,24 +151,24 @@ def _probed() -> Any:
 
 
 def _read_model(bundle: Bundle, path: Path) -> bytes:
-    """The ONNX file's bytes, which are those that the manifest, and its signature, mean."""
+    """Return the ONNX file's bytes, verified against the manifest and its signature."""
     try:
         model = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror})", hint="copy the bundle again, whole"
+            f"{path} cannot be read ({error.strerror})", hint="copy the whole bundle again"
         ) from error
-    entry = bundle.manifest["files"].get(path.name)
-    if entry is None or entry["sha256"] != hashlib.sha256(model).hexdigest():
+    entry = bundle.manifest.files.get(path.name)
+    if entry is None or entry.sha256 != hashlib.sha256(model).hexdigest():
         raise InputError(
-            f"{path} is not the file that the manifest names",
+            f"{path} does not match the manifest",
             hint="copy the bundle again, or export it again",
         )
     return model
 
 
 def _for_rtx(options: BuildOptions, target: Target) -> BuildOptions:
-    """TensorRT for RTX compiles for every GPU that it knows unless it is told which."""
+    """Restrict TensorRT for RTX to this GPU; otherwise it compiles for every one it knows."""
     if options.capabilities or target.module != "tensorrt_rtx":
         return options
     return replace(options, capabilities=(target.compute_capability,))
@@ -180,13 +180,13 @@ def _require_disk(folder: Path, onnx_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise InputError(
-            f"too little disk for the engine: {free / MIB:,.0f} MiB are free in {folder}, about "
-            f"{need / MIB:,.0f} MiB are needed",
-            hint="make room, or point XDG_CACHE_HOME at another disk",
+            f"not enough disk space for the engine: {free / MIB:,.0f} MiB free in "
+            f"{folder}, about {need / MIB:,.0f} MiB needed",
+            hint="free some space, or set XDG_CACHE_HOME to a folder on another disk",
         )
 
 
 def _reason(precision: str, target: Target, found: Found) -> str:
-    why = "; ".join(found.reasons) if found.reasons else "there is none yet"
+    why = "; ".join(found.reasons) if found.reasons else "none exists yet"
     kind = "rebuilding" if found.reasons else "building"
     return f"{kind} the {precision} engine for {target.title}, once: {why}"

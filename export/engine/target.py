@@ -1,4 +1,4 @@
-"""What an engine is built for: a TensorRT and a GPU, as the probe found them."""
+"""Target of an engine: a TensorRT and a GPU, as the probe found them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Describe the target for people."""
         rtx = " for RTX" if self.module == "tensorrt_rtx" else ""
         return f"TensorRT{rtx} {self.tensorrt} on {self.device} ({self.compute_capability})"
 
@@ -53,14 +53,14 @@ def target_of(probe: Any) -> Target:
         first = next(iter(probe.problems), None)
         what = first.missing if first else "TensorRT or its GPU is missing"
         raise InputError(
-            f"no engine can be built or run on this machine: {what}",
-            hint=first.install if first else "see 'edgecl doctor'",
+            f"TensorRT engines cannot be built or run on this machine: {what}",
+            hint=first.install if first else "run 'edgecl doctor' for details",
         )
     refusal = not_served(probe.tensorrt, probe.serves, probe.compute_capability)
     if refusal:
         raise InputError(
-            f"no engine can be built or run on this machine: {refusal}",
-            hint="pip install 'edgecl[tensorrt]', or take --device cpu",
+            f"TensorRT engines cannot be built or run on this machine: {refusal}",
+            hint="pip install 'edgecl[tensorrt]', or use --device cpu",
         )
     return Target(
         module=probe.module,

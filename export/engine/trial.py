@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from export.engine.builder import BuildOptions, build_engine
 from export.engine.modules import load_tensorrt
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 
 MODULE = "tensorrt_rtx"
 # A T4, and the desktop generation of an Orin's GPU, for which RTX does not compile itself.
@@ -16,7 +16,7 @@ CAPABILITIES = ("7.5", "8.6")
 
 @dataclass(frozen=True)
 class CompileTrial:
-    """What came of a compilation.
+    """Result of a trial compilation.
 
     Args:
         builder: name and version of what compiled; empty where nothing is installed that could.
@@ -42,6 +42,6 @@ def try_compiling(model: bytes, *, where: str) -> CompileTrial:
         return CompileTrial()
     try:
         engine = build_engine(trt, model, BuildOptions(capabilities=CAPABILITIES), where=where)
-    except InputError as error:
+    except EdgeclError as error:
         return CompileTrial(f"TensorRT for RTX {trt.__version__}", error.problem)
     return CompileTrial(engine.builder)

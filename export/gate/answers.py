@@ -1,4 +1,4 @@
-"""What a network answers for images: as trained, and as exported."""
+"""Outputs of a network for images: as trained, and as exported."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def model_answers(
     *,
     engine: str = "onnxruntime",
 ) -> NDArray[np.float32]:
-    """The same of a model that is not on disk yet, for trials.
+    """Probabilities of a model that is not on disk yet, for trials.
 
     Args:
         scratch: a folder for files that are gone afterwards.

@@ -1,4 +1,4 @@
-"""What a precision answers beside the trained model, on the same images."""
+"""Comparison of a precision with the trained model on the same images."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from runtime.statistics import share_interval
+from runtime.statistics import Interval, share_interval
 
 LISTED = 100
-"""So many escapes are named one by one; all are counted."""
+"""Number of escapes that are named one by one; all are counted."""
 
 NO_ANSWER = -1
-"""Stands for the answer of an image whose probabilities are no numbers; no class has it."""
-
-Interval = tuple[float, float]
+"""Stands for the answer of an image with non-finite probabilities; no class has it."""
 
 
 @dataclass(frozen=True)
 class ClassRecall:
-    """How often a class was found, before and after.
+    """Recall of a class, before and after.
 
     Args:
         images: of this class.
@@ -59,7 +57,7 @@ class Escape:
         label: the truth.
         reference: the trained model's answer.
         reference_confidence: its probability.
-        answer: the precision's; empty where its probabilities are no numbers.
+        answer: the precision's; empty where its probabilities are not finite.
         confidence: its probability; None where there is no answer.
     """
 
@@ -132,7 +130,7 @@ def compare(
 
     A defect is caught where a label is answered that rejects the part. Without pass labels every
     class is a defect that has to be told from the others, and caught means the right label.
-    Probabilities that are no numbers are no answer: wrong, and the largest change there is.
+    Non-finite probabilities are no answer: wrong, and the largest change there is.
 
     Args:
         reference: float32, N×C, probabilities of the trained model.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from export.gate.comparison import Comparison, Interval, compare
-from runtime.statistics import Z95, share_interval
+from export.gate.comparison import Comparison, compare
+from runtime.statistics import Z95, Interval, share_interval
 
 __all__ = ["Comparison", "Limits", "caveat", "compare", "images_to_prove", "reason_to_refuse"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a precision may lose.
+    """Limits of the loss of a precision.
 
     Args:
         max_drop: percentage points of validation accuracy.
@@ -25,7 +25,7 @@ class Limits:
 
 
 def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
-    """Why a precision may not ship, on one line; empty where it may."""
+    """Explain why a precision may not ship, on one line; empty where it may."""
     reasons = []
     # What is exactly at the limit must not be refused for a rounding error.
     if comparison.drop > limits.max_drop + 1e-9:
@@ -34,34 +34,34 @@ def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:
             f"accuracy fell by {comparison.drop:.2f} points, from "
             f"{comparison.reference_accuracy:.2%} to {comparison.accuracy:.2%} "
             f"({_range(comparison.accuracy_interval)}) on {comparison.images} validation "
-            f"images, {limits.max_drop:g} are allowed; {worst.label} lost most, "
+            f"images; the limit is {limits.max_drop:g}; {worst.label} lost most, "
             f"{worst.lost} of {worst.images}"
         )
     rate, interval = comparison.escape_rate, comparison.escape_interval
     if rate is not None and interval and 100 * rate > limits.max_escapes + 1e-9:
         worst = max(comparison.classes, key=lambda entry: entry.escapes)
         reasons.append(
-            f"{comparison.escapes} of {comparison.caught} defects that FP32 caught escape, "
-            f"{rate:.2%} ({_range(interval)}), {limits.max_escapes:g}% are allowed; most are "
-            f"{worst.label}, {worst.escapes} of {worst.images}"
+            f"{comparison.escapes} of {comparison.caught} defects caught by FP32 escape, "
+            f"{rate:.2%} ({_range(interval)}); the limit is {limits.max_escapes:g}%; most "
+            f"are {worst.label}, {worst.escapes} of {worst.images}"
         )
     return "; ".join(reasons)
 
 
 def caveat(comparison: Comparison, limits: Limits) -> str:
-    """What the validation part is too small to prove, on one line; empty where it is not.
+    """Explain what the validation part is too small to prove, on one line; empty if nothing.
 
     A part proves a limit where not one loss in it puts the interval's upper end below the limit.
     """
     found = [
         _too_few(comparison.images, "validation images", limits.max_drop),
-        _too_few(comparison.caught, "defects that FP32 caught", limits.max_escapes),
+        _too_few(comparison.caught, "defects caught by FP32", limits.max_escapes),
     ]
     return "; ".join(text for text in found if text)
 
 
 def images_to_prove(limit: float) -> int | None:
-    """How many images without one loss put the 95 % interval's upper end to `limit` or below.
+    """Return how many images without a loss put the 95 % interval's upper end to `limit` or below.
 
     Args:
         limit: a share, 0 to 1.
@@ -83,8 +83,8 @@ def _too_few(count: int, what: str, limit: float) -> str:
         return ""
     more = "no number would" if needed is None else f"{needed} would"
     return (
-        f"{count} {what} cannot prove a limit of {limit:g}% ({more}): even without one loss the "
-        f"95% interval reaches {share_interval(0, count)[1]:.2%}"
+        f"{count} {what} cannot prove a limit of {limit:g}% ({more}): even with no loss "
+        f"the 95% interval reaches {share_interval(0, count)[1]:.2%}"
     )
 
 

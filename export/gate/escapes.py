@@ -1,4 +1,4 @@
-"""What escaped a precision, with its images, for the page."""
+"""Escapes of a precision, with their images, for the page."""
 
 from __future__ import annotations
 

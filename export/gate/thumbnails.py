@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.image.thumbnail import thumbnail
 
 MOST = 24
-"""At most so many images of one precision are shown."""
+"""Maximum number of images of one precision that are shown."""
 
 _PIXELS = 112 * 112
 _LONGEST = 280

@@ -1,1 +1,1 @@
-"""Where the Q/DQ pairs go: one form for the CPU's kernels, another for TensorRT."""
+"""Placement of Q/DQ pairs: one form for the CPU's kernels, another for TensorRT."""

@@ -1,4 +1,4 @@
-"""What TensorRT's INT8 file answers, without TensorRT: slow, for the gate and for tests."""
+"""Emulation of TensorRT's INT8 file without TensorRT: slow, for the gate and for tests."""
 
 from __future__ import annotations
 

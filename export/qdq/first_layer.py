@@ -1,4 +1,4 @@
-"""The first convolution, of one or three channels, in a form that INT8 kernels run well.
+"""First convolution, of one or three channels, in a form that INT8 kernels run well.
 
 They take channels in fours or more. With one channel, onnxruntime's spent half of ConvNet's time in
 2.4 % of its products. Exact, like the rewrites, but of use before quantisation alone.

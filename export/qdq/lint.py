@@ -22,7 +22,7 @@ ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "Sigmoid")
 
 @dataclass(frozen=True)
 class Breach:
-    """One breach.
+    """One finding of the lint.
 
     Args:
         rule: a key of `RULES`.
@@ -41,7 +41,7 @@ class Breach:
 
 
 def lint(model: onnx.ModelProto) -> list[Breach]:
-    """Everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
+    """List everything in `model` that TensorRT's Q/DQ rules forbid, in graph order by rule."""
     graph = _Graph(model)
     return [
         Breach(rule, _name(node), problem, entry.hint)
@@ -60,7 +60,8 @@ def require_clean(model: onnx.ModelProto) -> None:
     if findings:
         more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
         raise InputError(
-            f"TensorRT does not take this Q/DQ: {findings[0]}{more}", hint=findings[0].hint
+            f"TensorRT does not support this Q/DQ placement: {findings[0]}{more}",
+            hint=findings[0].hint,
         )
 
 
@@ -170,13 +171,13 @@ def _axis(graph: _Graph) -> Problems:
             scale = graph.constant(node.input[1])
             axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
             if scale is not None and scale.size > 1 and axis != 0:
-                yield node, f"weights of a convolution quantised along axis {axis}"
+                yield node, f"its convolution weights are quantised along axis {axis}"
 
 
 def _bias(graph: _Graph) -> Problems:
     for node in graph.pairs:
         if node.op_type == DEQUANTIZE and _is_bias(graph, node):
-            yield node, "it makes a bias"
+            yield node, "it feeds a bias"
 
 
 def _paired(graph: _Graph) -> Problems:
@@ -191,9 +192,9 @@ def _paired(graph: _Graph) -> Problems:
         before = graph.maker.get(node.input[0])
         if before is None or before.op_type != QUANTIZE:
             if node.input[0] not in graph.tensors:
-                yield node, "no QuantizeLinear stands before it"
+                yield node, "no QuantizeLinear before it"
         elif not _same_scale(graph, before, node):
-            yield node, f"its scale is not that of {_name(before)}"
+            yield node, f"its scale differs from that of {_name(before)}"
 
 
 def _both(graph: _Graph) -> Problems:
@@ -219,9 +220,9 @@ def _output(graph: _Graph) -> Problems:
         blocked = [reader for reader in readers if reader.op_type in ACTIVATIONS]
         if blocked:
             between = f"{_name(maker)} and {_name(blocked[0])}"
-            yield node, f"it stands between {between}, which would be one kernel"
+            yield node, f"it separates {between}, which TensorRT would fuse into one kernel"
         elif not readers:
-            yield node, f"it rounds the output of {_name(maker)}, which leaves the graph"
+            yield node, f"it rounds the output of {_name(maker)}, a graph output"
 
 
 @dataclass(frozen=True)
@@ -246,21 +247,21 @@ RULES: dict[str, QdqRule] = {
     # Unsigned tensors are read as signed ones, with a warning in the builder's log.
     "int8": QdqRule(_type, "quantise to int8, with an int8 zero point", "misread"),
     "zero point 0": QdqRule(_zero_point, "quantise symmetrically, with zero point 0", "refused"),
-    "positive scale": QdqRule(_positive, "give a positive, finite scale", "refused"),
+    "positive scale": QdqRule(_positive, "use a positive, finite scale", "refused"),
     "no bias": QdqRule(_bias, "leave the bias in floating point", "refused"),
-    "constant scale": QdqRule(_constant, "give scale and zero point as constants", "slow"),
+    "constant scale": QdqRule(_constant, "make scale and zero point constants", "slow"),
     "one scale per activation": QdqRule(
-        _activation, "give activations one scale; only weights have more", "slow"
+        _activation, "use one scale per activation; only weights may have more", "slow"
     ),
     "axis 0": QdqRule(_axis, "quantise a convolution's weights per output channel, axis 0", "slow"),
     "pairs": QdqRule(
-        _paired, "put one DequantizeLinear of the same scale behind every QuantizeLinear", "slow"
+        _paired, "put one DequantizeLinear with the same scale after every QuantizeLinear", "slow"
     ),
     "both or neither": QdqRule(
-        _both, "quantise input and weights of a layer, or keep it whole", "slow"
+        _both, "quantise both input and weights of a layer, or neither", "slow"
     ),
     "inputs, not outputs": QdqRule(
-        _output, "quantise what the next layer reads, behind its activation", "slow"
+        _output, "quantise the input of the next layer, after the activation", "slow"
     ),
 }
 

@@ -146,13 +146,14 @@ def _scales(
         known = [ranges[name] for name in aliases.get(tensor, (tensor,)) if name in ranges]
         if not known:
             raise InputError(
-                f"calibration gave no range for {tensor!r}, which {node!r} reads",
+                f"calibration gave no range for {tensor!r}, an input of {node!r}",
                 hint="calibrate on the FP32 graph of the same network and image size",
             )
         largest = float(np.max(np.abs(known[0])))
         if not largest <= LARGEST:
             raise InputError(
-                f"calibration found values up to {largest:g} in {tensor!r}, beyond FP16",
+                f"calibration found values up to {largest:g} in {tensor!r}, beyond the "
+                "range of FP16",
                 hint="keep this network in FP32, or train it with smaller activations",
             )
         # A tensor that was always zero may have any step but zero.

@@ -15,11 +15,11 @@ REWRITES: dict[str, Rewrite] = {
     "channel-shuffles-removed": remove_channel_shuffles,
     "channels-filled": fill_channels,
 }
-"""By the name that says what was done."""
+"""Rewrites by name."""
 
 
 def apply(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """Every rewrite that concerns `model`.
+    """Apply every rewrite that concerns `model`.
 
     Args:
         model: the FP32 or FP16 graph, as `to_onnx` gives it; it is not changed.

@@ -15,7 +15,7 @@ LANES = 16
 
 
 def fill_channels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same function with maps of whole vectors, or `model` itself where there is nothing to do.
+    """Return the same function with maps of whole vectors, or `model` itself if nothing changes.
 
     Only graphs with depthwise convolutions are concerned: the others gain nothing.
 

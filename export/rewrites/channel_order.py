@@ -1,4 +1,4 @@
-"""A graph written anew with the channels of its maps in another order, cut, or filled up.
+"""Rewriting of a graph with the channels of its maps reordered, cut, or filled up.
 
 Every channel is followed from the node that computes it through concatenations, slices and
 shuffles to the convolutions that read it. What only moves channels is dropped; convolutions take
@@ -49,7 +49,7 @@ class Shuffle:
 
 
 class OutOfReachError(Exception):
-    """Someone reads channels that would move and cannot take them in another order."""
+    """Raised where a reader of moved channels cannot take them in another order."""
 
 
 @dataclass
@@ -73,13 +73,13 @@ class _Source:
     parts: list[list[int]] = field(default_factory=list)
 
     def suffix(self, part: int) -> str:
-        """What is added to names of this part; nothing where there is only one."""
+        """Return the suffix for names of this part; empty where there is only one."""
         return f"_part{part}" if len(self.parts) > 1 else ""
 
 
 @dataclass(frozen=True)
 class _Join:
-    """What a reader will read.
+    """Tensors that a reader will read.
 
     Args:
         parts: (source, part) in the order of the concatenation.
@@ -93,7 +93,7 @@ class _Join:
 def with_channels_in_order(
     model: onnx.ModelProto, shuffles: Mapping[str, Shuffle], *, lanes: int = 1
 ) -> onnx.ModelProto:
-    """The same function without `shuffles`.
+    """Return the same function without `shuffles`.
 
     Tensors that stay keep their names, also with channels in another order.
 
@@ -208,7 +208,7 @@ class _Rewriting:
         self.sources.append(_Source(tensor, count, nodes, whole))
 
     def _keep(self, name: str) -> None:
-        """Someone reads this tensor as it was."""
+        """Restore the old order of a tensor for a reader of it."""
         if name not in self.origins:
             return
         number = self.origins[name][0][0]
@@ -259,7 +259,7 @@ class _Rewriting:
         return filled if len(filled) <= MOST_FILLING * len(part) else part
 
     def _join(self, reader: str) -> _Join:
-        """What this reader reads: whole parts, in the order in which it met them first."""
+        """Return the tensors that this reader reads: whole parts, in the order of first use."""
         if reader not in self.joins:
             channels = self.wanted[reader]
             part_of = {

@@ -1,4 +1,4 @@
-"""Channel shuffles out of a graph: the weights take the order of the channels over.
+"""Removal of channel shuffles from a graph: the weights take over the order.
 
 A shuffle (Ma et al., "ShuffleNet V2", ECCV 2018) moves every byte of a map and computes nothing.
 Where its channels end in convolutions, these can as well read them in the order in which they
@@ -18,7 +18,7 @@ from export.rewrites.graph import attribute, shapes
 
 
 def remove_channel_shuffles(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same function without shuffles, or `model` itself where they cannot be removed.
+    """Return the same function without shuffles, or `model` itself if they cannot be removed.
 
     All go or none. Tensors that stay keep their names, also with channels in another order.
 

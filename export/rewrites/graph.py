@@ -1,4 +1,4 @@
-"""What rewrites ask of a graph, and how they give one back."""
+"""Queries on a graph that rewrites make, and the way back to a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def constants(model: onnx.ModelProto) -> Constants:
 
 
 def shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Of all tensors whose shapes were inferred; 0 stands for a size that is not known."""
+    """Return the shapes of all tensors that were inferred; 0 stands for an unknown size."""
     values = (*model.graph.input, *model.graph.output, *model.graph.value_info)
     return {
         value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
@@ -40,7 +40,7 @@ def rebuilt(
     nodes: Iterable[onnx.NodeProto],
     values: Mapping[str, NDArray[np.generic]],
 ) -> onnx.ModelProto:
-    """`model` with other nodes, and the initialisers that they use; shapes inferred anew.
+    """Return `model` with other nodes and the initialisers that they use; shapes inferred anew.
 
     Nodes whose outputs nobody reads any more are left out.
     """

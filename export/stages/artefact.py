@@ -1,4 +1,4 @@
-"""One file of a bundle to be: put to the gate, and what it answers."""
+"""One file of the bundle to be: its gate, and its outputs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ FP32, FP16, INT8 = "fp32", "fp16", "int8"
 INT8_OPENVINO = "int8-openvino"
 INT8_TENSORRT = "int8-tensorrt"
 OWN_ENGINE = {INT8_OPENVINO: "openvino"}
-"""Artefacts that one engine alone will run."""
+"""Precisions that only one engine runs."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A graph that is to ship if the gate lets it.
+    """Graph that is to ship if it passes the gate.
 
     Args:
         name: as in the manifest.
@@ -48,7 +48,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Artefact:
-    """One file of the bundle to be, and what was found of it.
+    """One file of the bundle to be, and its measurements.
 
     Args:
         name: as in the manifest.
@@ -67,13 +67,13 @@ class Artefact:
 
     @property
     def engines(self) -> tuple[str, ...]:
-        """Those that will run it, of what is installed here."""
+        """Installed engines that run it."""
         if self.name in (*OWN_ENGINE, INT8_TENSORRT):
             return (reference_engine(self.name),)
         return installed_engines()
 
     def answers(self, images: NDArray[np.uint8], engine: str) -> NDArray[np.float32]:
-        """Probabilities of uint8 images N×H×W, float32 N×C; TensorRT's as its Q/DQ stand."""
+        """Run it on uint8 images N×H×W, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
         if self.name == INT8_TENSORRT:
             found = emulate(onnx.load(self.path), images, threads=default_threads())
             return found.probabilities
@@ -81,7 +81,7 @@ class Artefact:
 
 
 def reference_engine(name: str) -> str:
-    """The engine whose answers stand for an artefact."""
+    """Return the engine whose outputs stand for an artefact."""
     return OWN_ENGINE.get(name, REFERENCE_ENGINE)
 
 

@@ -1,4 +1,4 @@
-"""One network's FP32 and FP16 graphs, rewritten: what every precision is made from."""
+"""FP32 and FP16 graphs of one network, rewritten; every precision is made from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.artifact.contract import ModelContract
 
 @dataclass(frozen=True)
 class NetworkGraph:
-    """A network as a graph.
+    """Network as a graph.
 
     Args:
         exported: as the exporter gave it.

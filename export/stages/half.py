@@ -1,4 +1,4 @@
-"""What FP16 can hold, against what calibration saw in the FP32 graph."""
+"""Range of FP16 against the values that calibration saw in the FP32 graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGES_FOR_OVERFLOW = 32
 
 
 def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
-    """The FP16 tensors whose values went beyond what FP16 holds, and how far.
+    """Find FP16 tensors whose values exceed FP16's range, and by how much.
 
     onnxruntime computes FP16 convolutions in FP32 on a CPU and so answers well where a GPU would
     answer NaN: comparing answers does not show it.
@@ -45,7 +45,7 @@ def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
 def expected_ranges(
     fp32: onnx.ModelProto, images: NDArray[np.uint8], targets: NDArray[np.int64], seed: int
 ) -> Ranges:
-    """The largest values that are to be expected, also where nothing is calibrated.
+    """Estimate the largest values of activations, also where nothing is calibrated.
 
     Args:
         images: uint8, N×H×W, those that calibration may choose from.
@@ -56,7 +56,7 @@ def expected_ranges(
 
 
 def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
-    """Why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
+    """Explain why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
 
     Args:
         half: the FP16 graph.
@@ -67,13 +67,13 @@ def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
         return ""
     tensor = max(beyond, key=beyond.__getitem__)
     return (
-        f"FP16 ends at 65,504, and {len(beyond)} activations go beyond, {tensor} up to "
-        f"{beyond[tensor]:,.0f}: a GPU would answer NaN there"
+        f"{len(beyond)} activations exceed FP16's maximum of 65,504 ({tensor} reaches "
+        f"{beyond[tensor]:,.0f}), which gives NaN on a GPU"
     )
 
 
 def cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """For every tensor beside a Cast, all that hold its values in one type or another."""
+    """Map every tensor beside a Cast to all that hold its values in one type or another."""
     aliases: dict[str, list[str]] = {}
     for node in model.graph.node:
         if node.op_type == "Cast":

@@ -1,4 +1,4 @@
-"""How one network becomes INT8: calibration images, ranges, and the layers left in float."""
+"""Quantisation of a network to INT8: calibration images, ranges, and layers left in float."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
 import onnx
 
 from calibration.cache import observation_key, observe_cached
 from calibration.layers import nodes_of, weighted_layers
 from calibration.ranges import Ranges
-from calibration.record import CalibrationRecord, small_histograms
+from calibration.record import CalibrationRecord, images_of, small_histograms
 from calibration.search.curve import Curve
 from calibration.search.damage import Damage
 from calibration.search.sensitivity import LayerDamage
@@ -28,12 +29,13 @@ from export.stages.int8_trials import (
     search_kept_layers,
     trace_curve,
 )
+from runtime.artifact.manifest import CalibrationFacts
 from runtime.progress import StageProgress
 
 
 @dataclass(frozen=True)
 class Int8Plan:
-    """What was decided, and what was measured to decide it.
+    """Decisions on INT8, and the measurements behind them.
 
     Args:
         record: what goes into calibration.json.
@@ -49,27 +51,28 @@ class Int8Plan:
 
     @property
     def ranges(self) -> Ranges:
-        """By tensor of the FP32 graph."""
+        """Ranges by tensor of the FP32 graph."""
         return self.record.ranges
 
     def nodes_of(self, model: onnx.ModelProto) -> list[str]:
         """The nodes of the layers kept, in one of the network's graphs."""
         return nodes_of(weighted_layers(model), self.kept)
 
-    def summary(self) -> dict[str, Any]:
-        """What the manifest says of the calibration."""
-        return {
+    def summary(self) -> CalibrationFacts:
+        """Return the calibration's part of the manifest."""
+        found: dict[str, Any] = {
             "algorithm": self.record.method,
             "selection": self.record.selection,
             "images": len(self.record.files),
             "observation": self.record.observation,
-            "kept": list(self.kept),
+            "kept": self.kept,
             **{
                 name: self.details[name]
                 for name in ("algorithms", "sensitivity", "curve")
                 if name in self.details
             },
         }
+        return msgspec.convert(found, CalibrationFacts)
 
 
 def require_layers(model: onnx.ModelProto, names: Sequence[str]) -> None:
@@ -119,9 +122,8 @@ def plan_int8(
     record = CalibrationRecord(
         method=chosen.algorithm,
         selection=images.selection,
-        files=tuple(part.files),
-        hashes=tuple(part.hashes),
-        ranges=chosen.ranges,
+        images=images_of(part.files, part.hashes),
+        ranges=dict(chosen.ranges),
         observation=observation_key(fp32, part.hashes),
         histograms=small_histograms(fp32, observation),
         note=images.note,
@@ -129,7 +131,7 @@ def plan_int8(
     details = _details(chosen, damages, kept, curve, record)
     notes = [images.note] if images.note else []
     if not kept.holds:
-        notes.append("the gate refuses INT8 even with every layer with weights in floating point")
+        notes.append("the gate rejects INT8 even with every weighted layer in floating point")
     return Int8Plan(record, kept.names, details, tuple(notes))
 
 
@@ -140,7 +142,7 @@ def _details(
     curve: Curve | None,
     record: CalibrationRecord,
 ) -> dict[str, Any]:
-    """What was measured, as the page and the terminal show it."""
+    """Collect the measurements for the page and the terminal."""
     details: dict[str, Any] = {}
     if chosen.tried:
         details["algorithms"] = [

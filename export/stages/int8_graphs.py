@@ -1,4 +1,4 @@
-"""One network's INT8 graphs: for the CPU, for OpenVINO where it wants its own, for TensorRT."""
+"""INT8 graphs of one network: for the CPU, for OpenVINO where it wants its own, for TensorRT."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.session.opening import installed_engines
 
 @dataclass(frozen=True)
 class Int8Graphs:
-    """What a plan for INT8 comes to.
+    """Graphs that a plan for INT8 gives.
 
     Args:
         proposals: the graphs, to be put to the gate.

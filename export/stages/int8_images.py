@@ -1,4 +1,4 @@
-"""The images that INT8 is calibrated on, and those on which the number of them is varied."""
+"""Calibration images of INT8, and those of the curve over their number."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from export.job import DataPart, Int8Choices
 from runtime.progress import StageProgress
 
 MOST_CANDIDATES = 4096
-"""So many images, drawn at random, are looked at for coverage; more would take minutes."""
+"""Number of random images considered for coverage; more would take minutes."""
 CURVE_IMAGES = 512
-"""The curve goes on to so many, or to as many as calibrate."""
+"""Largest size of the curve, unless more images calibrate."""
 
 
 @dataclass(frozen=True)
 class CalibrationImages:
-    """The images that calibrate.
+    """Images that calibrate.
 
     Args:
         part: the images.

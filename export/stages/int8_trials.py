@@ -1,4 +1,4 @@
-"""Trials of INT8 on the validation part: which ranges, and which layers to leave in float."""
+"""Trials on the validation part to choose ranges and layers of a network's INT8."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from runtime.progress import StageProgress
 from runtime.session.opening import default_threads, installed_engines
 
 MOST_TRIAL_IMAGES = 1000
-"""Validation images on which layers and algorithms are tried; the gate takes all."""
+"""Number of validation images for trials of layers and algorithms; the gate takes all."""
 
 
 @dataclass(frozen=True)
 class Trials:
-    """A network, and the images on which its INT8 is tried.
+    """Network, and the images on which its INT8 is tried.
 
     Args:
         fp32: the graph that is quantised.
@@ -46,7 +46,7 @@ class Trials:
     folder: Path
 
     def answers(self, ranges: Ranges, kept: Collection[str]) -> NDArray[np.float32]:
-        """Probabilities of the CPU's form, float32 N×C: TensorRT's shares its ranges.
+        """Run the CPU's form, float32 N×C: both forms share the ranges.
 
         Args:
             ranges: by tensor of the FP32 graph.
@@ -59,7 +59,7 @@ class Trials:
 
 @dataclass(frozen=True)
 class ChosenRanges:
-    """The ranges of a network's activations.
+    """Ranges of a network's activations.
 
     Args:
         algorithm: what gave them.
@@ -74,7 +74,7 @@ class ChosenRanges:
 
 @dataclass(frozen=True)
 class KeptLayers:
-    """The layers that stay in floating point.
+    """Layers that stay in floating point.
 
     Args:
         names: those that the user asked for first.
@@ -108,7 +108,7 @@ def choose_ranges(
     kept: Collection[str],
     report: StageProgress,
 ) -> ChosenRanges:
-    """Take the ranges by the algorithm that was asked for, or by that which loses least.
+    """Return the ranges by the requested algorithm, or by the one that loses least.
 
     Args:
         algorithm: one of `calibration.ranges.METHODS`, or `auto`.

@@ -24,7 +24,7 @@ FOLDED_BYTES = 2**30
 
 
 class Deployable(nn.Module):
-    """A classifier as the line wants it: softmax inside, FP32 answers whatever it computes in.
+    """Classifier for the line: softmax inside, FP32 outputs whatever it computes in.
 
     Args:
         classifier: maps uint8 N×1×H×W to (logits N×C, embedding N×D).
@@ -81,7 +81,7 @@ def to_onnx(
     model: onnx.ModelProto = program.model_proto
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     if opset != OPSET:
-        raise RuntimeError(f"torch exported opset {opset} where {OPSET} was asked for")
+        raise RuntimeError(f"torch exported opset {opset} instead of {OPSET}")
     _strip_provenance(model)
     onnx.helper.set_model_props(model, contract.to_metadata())
     onnx.checker.check_model(model, full_check=True)

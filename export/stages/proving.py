@@ -1,4 +1,4 @@
-"""One artefact against the trained model, in every engine that is installed."""
+"""Comparison of one artefact with the trained model in every installed engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from export.gate.decision import Limits, reason_to_refuse
 from export.job import DataPart
 from export.qdq.emulation import emulate
 from runtime.artifact.contract import ModelContract
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.session.opening import default_threads, installed_engines
 
 REFERENCE_ENGINE = "onnxruntime"
@@ -53,28 +53,28 @@ class Reference:
 def reference_of(
     trained: nn.Module, part: DataPart, contract: ModelContract, limits: Limits
 ) -> Reference:
-    """Let the trained network answer the validation part.
+    """Run the trained network on the validation part.
 
     Args:
         trained: maps uint8 N×1×H×W to (logits, embedding), in evaluation mode.
 
     Raises:
-        InputError: an answer is no number.
+        InputError: an output is NaN or infinite.
     """
     probabilities = trained_answers(trained, part.images).probabilities
     wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
     if wrong:
         raise InputError(
-            f"the trained network itself answers {wrong} of {len(probabilities)} validation "
-            f"images with values that are no numbers",
-            hint="its weights are damaged or its training diverged: train it again",
+            f"the trained network outputs NaN or infinite values for {wrong} of "
+            f"{len(probabilities)} validation images",
+            hint="its weights are damaged or training diverged; train it again",
         )
     return Reference(probabilities, part, contract, limits)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of an artefact.
+    """Result of proving an artefact.
 
     Args:
         comparison: in the engine that decided: the first that fails, else onnxruntime.
@@ -100,7 +100,7 @@ def prove(
     for engine in engines or installed_engines():
         try:
             answers = exported_answers(path, precision, reference.part.images, engine=engine)
-        except InputError as error:
+        except EdgeclError as error:
             if decided is None:
                 raise
             # The line may have that engine: what it cannot load must not ship as if it could.
@@ -116,7 +116,7 @@ def prove(
 
 
 def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
-    """The same of a graph that only TensorRT will run: each pair computed as it stands."""
+    """Prove a graph that only TensorRT will run, with each Q/DQ pair computed as it stands."""
     answers = emulate(model, reference.part.images, threads=default_threads())
     comparison = reference.against(answers.probabilities)
     reason = reason_to_refuse(comparison, reference.limits)
@@ -124,11 +124,11 @@ def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
 
 
 def reason_of_change(proof: Proof) -> str:
-    """Why an FP32 graph may not ship although its labels are right; empty where it may."""
+    """Explain why an FP32 graph may not ship although its labels are right; empty where it may."""
     engine, worst = max(proof.engines.items(), key=lambda item: item[1].max_abs_diff)
     if worst.max_abs_diff <= LARGEST_FP32_CHANGE:
         return ""
     return (
-        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}, where the same arithmetic "
-        f"in another order changes it by less than {LARGEST_FP32_CHANGE:g}"
+        f"in {engine} a probability changed by {worst.max_abs_diff:.1e}; reordered "
+        f"arithmetic alone changes it by less than {LARGEST_FP32_CHANGE:g}"
     )

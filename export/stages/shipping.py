@@ -1,4 +1,4 @@
-"""What ships, measured on the test part, and the golden images that all of it answers alike."""
+"""Measurement of what ships on the test part, and its golden images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.session.golden import GoldenImages
 
 
 def shipped_precisions(artefacts: Sequence[Artefact], test: DataPart) -> dict[str, Precision]:
-    """Look at the test part, once and for the record, with all that ships.
+    """Measure what ships on the test part, once and for the record.
 
     Args:
         artefacts: those that passed the gate.
@@ -26,7 +26,7 @@ def shipped_precisions(artefacts: Sequence[Artefact], test: DataPart) -> dict[st
 
 
 def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> GoldenImages | None:
-    """The images by which the bundle is known again on the box.
+    """Choose the images by which the target checks the bundle's results.
 
     Args:
         artefacts: those that ship.

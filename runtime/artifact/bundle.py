@@ -5,43 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.manifest import MANIFEST_SCHEMA, Manifest, Precision
 from runtime.errors import InputError
+from runtime.files.document import malformed, parse_document
+
+__all__ = [
+    "MANIFEST",
+    "MANIFEST_SCHEMA",
+    "PRECISIONS",
+    "SUFFIX",
+    "TARGETS",
+    "Bundle",
+    "Manifest",
+    "Precision",
+    "artefact_name",
+    "file_digest",
+    "load_bundle",
+    "manifest_digest",
+]
 
 SUFFIX = ".edgecl"
 MANIFEST = "manifest.json"
-MANIFEST_SCHEMA = 1
 PRECISIONS = ("fp32", "fp16", "int8")
 TARGETS = ("cpu", "openvino", "tensorrt")
-
-_NEEDED = ("files", "precisions", "contract")
-# What of a manifest is an object; those that are not needed may be missing.
-_OBJECTS = (*_NEEDED, "tensorrt", "refused", "gate", "origin", "calibration")
-
-
-@dataclass(frozen=True)
-class Precision:
-    """One shipped precision and what was measured of it before it shipped.
-
-    Args:
-        file: its ONNX file's name inside the bundle.
-        accuracy: share of right answers on the validation part, 0 to 1.
-        test_accuracy: the same on the test part, looked at after the gate had decided.
-        max_abs_diff: largest difference of a probability from the torch model's.
-        agreement: share of images with the torch model's label, 0 to 1.
-        bytes: the file's size.
-    """
-
-    file: str
-    accuracy: float
-    test_accuracy: float | None
-    max_abs_diff: float
-    agreement: float
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,7 @@ class Bundle:
     path: Path
     contract: ModelContract
     precisions: Mapping[str, Precision]
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     tensorrt: Mapping[str, Precision] = field(default_factory=dict)
     openvino: Mapping[str, Precision] = field(default_factory=dict)
 
@@ -68,7 +59,7 @@ class Bundle:
         return self.path.name.removesuffix(SUFFIX)
 
     def precisions_for(self, target: str) -> Mapping[str, Precision]:
-        """What the bundle holds for one of `TARGETS`, by precision.
+        """Return the precisions of the bundle for one of `TARGETS`.
 
         For OpenVINO that is its own form where there is one. Other engines on a CPU take what
         stands for `cpu`.
@@ -85,12 +76,12 @@ class Bundle:
         """
         held = self.precisions_for(target)
         if precision not in held:
-            refused = self.manifest.get("refused", {}).get(artefact_name(precision, target))
-            why = f" (refused at export: {refused['reason']})" if refused else ""
+            refused = self.manifest.refused.get(artefact_name(precision, target))
+            why = f" (refused at export: {refused.reason})" if refused else ""
             where = f" for {target}" if target == "tensorrt" else ""
             raise InputError(
-                f"{self.path} holds no {precision}{where}{why}",
-                hint=f"choose among {', '.join(held)}, or export it with "
+                f"{self.path} has no {precision}{where}{why}",
+                hint=f"choose from {', '.join(held)}, or export it with "
                 f"'edgecl export --{precision}'",
             )
         return self.path / held[precision].file
@@ -129,95 +120,63 @@ def load_bundle(path: Path) -> Bundle:
         InputError: no bundle there, a newer schema, a manifest of another form, or a file that is
             missing or was changed.
     """
-    manifest = _read_manifest(path)
-    schema = manifest.get("schema")
+    value = _read_manifest(path)
+    schema = value.get("schema")
     if not isinstance(schema, int) or schema > MANIFEST_SCHEMA:
         raise InputError(
-            f"{path} has bundle schema {schema!r}, this edgecl reads up to {MANIFEST_SCHEMA}",
+            f"{path} has bundle schema {schema!r}, but this edgecl reads up to {MANIFEST_SCHEMA}",
             hint="update edgecl on this machine, or export the model again with this version",
         )
-    if manifest.get("digest") != manifest_digest(manifest):
+    if value.get("digest") != manifest_digest(value):
         raise InputError(
-            f"{path / MANIFEST} was changed after the export (its digest does not match)",
+            f"{path / MANIFEST} was changed after export (its digest does not match)",
             hint="copy the bundle again, or export it again",
         )
-    _require_form(manifest, path)
-    for name, entry in manifest["files"].items():
-        _verify(path / name, entry["sha256"])
+    where = str(path / MANIFEST)
+    contract = ModelContract.from_json(value.get("contract"), where=where)
+    # The digest holds against accidents, not against someone who writes manifests.
+    manifest = parse_document(value, Manifest, where=where)
+    _require_files(manifest, where)
+    for name, entry in manifest.files.items():
+        _verify(path / name, entry.sha256)
     return Bundle(
         path=path,
-        contract=ModelContract.from_json(manifest["contract"], where=str(path / MANIFEST)),
-        precisions=_entries(manifest["precisions"]),
+        contract=contract,
+        precisions=manifest.precisions,
         manifest=manifest,
-        tensorrt=_entries(manifest.get("tensorrt", {})),
-        openvino=_entries(manifest.get("openvino", {})),
+        tensorrt=manifest.tensorrt,
+        openvino=manifest.openvino,
     )
 
 
-def _entries(held: Mapping[str, Mapping[str, Any]]) -> dict[str, Precision]:
-    return {name: Precision(**entry) for name, entry in held.items()}
-
-
-def _require_form(manifest: Mapping[str, Any], path: Path) -> None:
-    """Refuse a manifest that whoever reads it further would stumble over.
-
-    Its digest holds against accidents, not against someone who writes manifests.
-    """
-    for name in _OBJECTS:
-        if not isinstance(manifest.get(name, None if name in _NEEDED else {}), dict):
-            raise _malformed(path, f"{name!r} is not an object")
-    if not isinstance(manifest.get("rewrites", []), list):
-        raise _malformed(path, "'rewrites' is not a list")
-    files = manifest["files"]
-    for name, entry in files.items():
+def _require_files(manifest: Manifest, where: str) -> None:
+    """Refuse names that point out of the bundle, and models that no hash covers."""
+    for name in manifest.files:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
-            raise _malformed(path, f"{name!r} is not the name of a file in the bundle")
-        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-            raise _malformed(path, f"the file {name!r} has no hash")
-        if not isinstance(entry.get("bytes"), int):
-            raise _malformed(path, f"the file {name!r} has no size")
-    for part in ("precisions", "tensorrt"):
-        for name, entry in manifest.get(part, {}).items():
-            if not _is_precision(entry):
-                raise _malformed(path, f"the precision {name!r} has strange or missing figures")
-            if entry["file"] not in files:
-                raise _malformed(path, f"no hash covers {entry['file']!r}, the file of {name!r}")
-    for name, entry in manifest.get("refused", {}).items():
-        if not isinstance(entry, dict):
-            raise _malformed(path, f"the refused {name!r} is not an object")
-
-
-def _is_precision(entry: object) -> bool:
-    if not isinstance(entry, dict) or set(entry) != {field.name for field in fields(Precision)}:
-        return False
-    numbers = [entry[name] for name in ("accuracy", "max_abs_diff", "agreement", "bytes")]
-    if entry["test_accuracy"] is not None:
-        numbers.append(entry["test_accuracy"])
-    return isinstance(entry["file"], str) and all(isinstance(n, (int, float)) for n in numbers)
-
-
-def _malformed(path: Path, problem: str) -> InputError:
-    return InputError(
-        f"{path / MANIFEST} is not of the form that edgecl writes: {problem}",
-        hint="copy the bundle again, or export it again",
-    )
+            problem = f"{name!r} is not the name of a file in the bundle"
+            raise malformed(where, problem, Manifest)
+    for held in (manifest.precisions, manifest.openvino, manifest.tensorrt):
+        for name, entry in held.items():
+            if entry.file not in manifest.files:
+                problem = f"{entry.file!r}, the file of {name!r}, has no hash"
+                raise malformed(where, problem, Manifest)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         if not path.exists():
-            raise InputError(f"there is no bundle {path}", hint="make one with 'edgecl export'")
+            raise InputError(f"no bundle found at {path}", hint="make one with 'edgecl export'")
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise InputError(
             f"{path} is not a bundle: {MANIFEST} cannot be read ({reason})",
-            hint=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+            hint=f"pass a folder NAME{SUFFIX} written by 'edgecl export'",
         ) from error
     if not isinstance(manifest, dict):
         raise InputError(
-            f"{path / MANIFEST} is not a manifest",
-            hint=f"give a folder NAME{SUFFIX} that 'edgecl export' wrote",
+            f"{path / MANIFEST} is not a bundle manifest",
+            hint=f"pass a folder NAME{SUFFIX} written by 'edgecl export'",
         )
     return manifest
 
@@ -225,17 +184,17 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 def _verify(path: Path, expected: str) -> None:
     if path.exists() and not path.is_file():
         # A pipe would be waited for, without an end.
-        raise InputError(f"{path} is not a file", hint="copy the bundle again, whole")
+        raise InputError(f"{path} is not a file", hint="copy the whole bundle again")
     try:
         actual = file_digest(path)
     except OSError as error:
         raise InputError(
             f"{path} is missing from the bundle ({error.strerror})",
-            hint="copy the bundle again, whole",
+            hint="copy the whole bundle again",
         ) from error
     if actual != expected:
         raise InputError(
-            f"{path} was changed after the export (SHA-256 {actual[:12]}…, the manifest has "
-            f"{expected[:12]}…)",
+            f"{path} was changed after export (SHA-256 is {actual[:12]}…, the manifest "
+            f"says {expected[:12]}…)",
             hint="copy the bundle again, or export it again",
         )

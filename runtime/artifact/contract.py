@@ -1,4 +1,4 @@
-"""The input contract: what happens to a frame before the model sees it, and what it answers.
+"""Input contract: preprocessing of a frame before the model, and the model's labels.
 
 The contract stands in the bundle's manifest and, word for word, in the ONNX file's
 `metadata_props`, so that a lone `.onnx` file can run too.
@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
+
+from runtime.artifact.manifest import ContractRecord
 from runtime.errors import InputError
 
 METADATA_KEY = "edgecl"
 CONTRACT_SCHEMA = 2
-"""2 added `bits`, and `auto` among the interpolations."""
+"""Schema version; 2 added `bits`, and `auto` among the interpolations."""
 INTERPOLATIONS = ("auto", "linear", "area")
 BITS = range(8, 17)
 INPUT_NAME = "image"
@@ -24,7 +27,7 @@ OUTPUT_NAMES = ("probabilities", "embedding")
 
 @dataclass(frozen=True)
 class InputContract:
-    """What the model takes: uint8 gray, N×1×`height`×`width`.
+    """Input of the model: uint8 gray, N×1×`height`×`width`.
 
     A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), samples of 16 bits become
     8, then it is stretched to the model's size with the interpolation named here. Scaling and
@@ -34,7 +37,7 @@ class InputContract:
         height, width: in pixels.
         interpolation: `linear`; `area`, which loses no thin scratch however much an image
             shrinks; or `auto`: area where a side shrinks to less than half, else linear.
-        bits: how many of a 16-bit sample's bits carry the image, as in the training set; None
+        bits: how many of a 16-bit sample's bits are used, as in the training set; None
             where the training images had 8 bits.
     """
 
@@ -47,17 +50,17 @@ class InputContract:
         if self.height < 1 or self.width < 1:
             raise InputError(
                 f"image size {self.height}x{self.width} is not positive",
-                hint="give height x width in pixels, for example 128x800",
+                hint="use HEIGHTxWIDTH in pixels, for example 128x800",
             )
         if self.interpolation not in INTERPOLATIONS:
             raise InputError(
                 f"interpolation {self.interpolation!r} is not one of {', '.join(INTERPOLATIONS)}",
-                hint="choose one of them",
+                hint="use one of them",
             )
         if self.bits is not None and self.bits not in BITS:
             raise InputError(
-                f"{self.bits} bits of a 16-bit sample are not {BITS[0]} to {BITS[-1]}",
-                hint="give the bits that the camera uses, for example 12",
+                f"{self.bits} bits per 16-bit sample is not within {BITS[0]} to {BITS[-1]}",
+                hint="use the camera's bit depth, for example 12",
             )
 
     @property
@@ -68,7 +71,7 @@ class InputContract:
 
 @dataclass(frozen=True)
 class ModelContract:
-    """Labels and input of a model: all that a session needs to know beside the graph.
+    """Labels and input of a model: everything that a session needs to know beside the graph.
 
     Args:
         labels: class names, in the order of the probabilities.
@@ -83,8 +86,8 @@ class ModelContract:
         unknown = sorted(set(self.pass_labels) - set(self.labels))
         if unknown:
             raise InputError(
-                f"pass label {unknown[0]!r} is not a label of this model",
-                hint=f"choose among {', '.join(self.labels)}",
+                f"pass label {unknown[0]!r} is not a class of this model",
+                hint=f"choose from {', '.join(self.labels)}",
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -96,8 +99,12 @@ class ModelContract:
             "pass_labels": list(self.pass_labels),
         }
 
+    def record(self) -> ContractRecord:
+        """The same as it stands in a document."""
+        return msgspec.convert(self.to_json(), ContractRecord)
+
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], *, where: str) -> ModelContract:
+    def from_json(cls, value: Any, *, where: str) -> ModelContract:
         """Read a contract back.
 
         Args:
@@ -107,10 +114,15 @@ class ModelContract:
         Raises:
             InputError: a newer schema, or a field that is missing or of the wrong kind.
         """
+        if not isinstance(value, Mapping):
+            raise InputError(
+                f"{where} has no usable contract (it is not an object)",
+                hint="export the model again with 'edgecl export'",
+            )
         schema = value.get("schema")
         if not isinstance(schema, int) or schema > CONTRACT_SCHEMA:
             raise InputError(
-                f"{where} has contract schema {schema!r}, this edgecl reads up to "
+                f"{where} has contract schema {schema!r}, but this edgecl reads up to "
                 f"{CONTRACT_SCHEMA}",
                 hint="update edgecl on this machine, or export the model again with this version",
             )
@@ -125,16 +137,16 @@ class ModelContract:
             )
             labels, passing = value["labels"], value.get("pass_labels", [])
             if not all(isinstance(name, str) for name in (*labels, *passing)):
-                raise TypeError("a label is not a text")
+                raise TypeError("a label is not a string")
             return cls(contract, tuple(labels), tuple(passing))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{where} has no usable contract ({type(error).__name__}: {error})",
+                f"{where} has an invalid contract ({type(error).__name__}: {error})",
                 hint="export the model again with 'edgecl export'",
             ) from error
 
     def to_metadata(self) -> dict[str, str]:
-        """The same, as ONNX `metadata_props`."""
+        """Return the contract as ONNX `metadata_props`."""
         return {METADATA_KEY: json.dumps(self.to_json(), sort_keys=True)}
 
     @classmethod
@@ -148,7 +160,8 @@ class ModelContract:
         if text is None:
             raise InputError(
                 f"{where} has no edgecl contract in its metadata",
-                hint="run a file that 'edgecl export' wrote, so that labels and input are known",
+                hint="use a file written by 'edgecl export'; other files do not define "
+                "labels and input",
             )
         try:
             value = json.loads(text)

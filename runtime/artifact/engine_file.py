@@ -11,12 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from runtime.artifact.bundle import PRECISIONS
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.manifest import ContractRecord
 from runtime.errors import InputError
-from runtime.files.atomic import replacing, write_json
+from runtime.files.atomic import replacing
+from runtime.files.document import Document, parse_document, write_document
 
 ENGINE_SUFFIX = ".engine"
 SIDECAR_SUFFIX = ".json"
@@ -24,7 +26,29 @@ ENGINE_SCHEMA = 1
 MODULES = ("tensorrt", "tensorrt_rtx")
 
 _LARGEST_SIDECAR = 1024 * 1024
-_REBUILD = "delete it and its .json; the next 'edgecl run' on this machine builds it again"
+_REBUILD = "delete it and its .json; the next 'edgecl run' on this machine rebuilds it"
+
+
+class EngineSidecar(Document, frozen=True, kw_only=True):
+    """Description beside an engine, `KEY.json`; `EngineFile` says what each field means."""
+
+    WHAT: ClassVar[str] = "the description of an engine"
+    REMEDY: ClassVar[str] = _REBUILD
+    NEWEST: ClassVar[int] = ENGINE_SCHEMA
+
+    schema: int = ENGINE_SCHEMA
+    engine_sha256: str
+    onnx_sha256: str
+    precision: str
+    contract: ContractRecord
+    tensorrt: str
+    module: str
+    device: str
+    compute_capability: str
+    options: dict[str, Any]
+    batches: tuple[int, int, int]
+    built: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -41,7 +65,7 @@ class EngineFile:
         module: a member of `MODULES`.
         device: the GPU's name, as in `Orin`.
         compute_capability: as in `8.7`; with TensorRT for RTX the ones compiled for, with commas.
-        options: what the builder was told, plain values that JSON holds.
+        options: what the builder was told, plain values that JSON holds; they are TensorRT's.
         batches: the smallest, usual and largest batch.
         built: when, ISO 8601 with its offset.
         seconds: what the build took.
@@ -63,26 +87,25 @@ class EngineFile:
 
     @property
     def sidecar(self) -> Path:
-        """Where the description lies."""
+        """Return the path of the sidecar."""
         return sidecar_of(self.path)
 
-    def to_json(self) -> dict[str, Any]:
-        """What stands in the sidecar."""
-        return {
-            "schema": ENGINE_SCHEMA,
-            "engine_sha256": self.engine_sha256,
-            "onnx_sha256": self.onnx_sha256,
-            "precision": self.precision,
-            "contract": self.contract.to_json(),
-            "tensorrt": self.tensorrt,
-            "module": self.module,
-            "device": self.device,
-            "compute_capability": self.compute_capability,
-            "options": dict(self.options),
-            "batches": list(self.batches),
-            "built": self.built,
-            "seconds": self.seconds,
-        }
+    def document(self) -> EngineSidecar:
+        """Return the content of the sidecar."""
+        return EngineSidecar(
+            engine_sha256=self.engine_sha256,
+            onnx_sha256=self.onnx_sha256,
+            precision=self.precision,
+            contract=self.contract.record(),
+            tensorrt=self.tensorrt,
+            module=self.module,
+            device=self.device,
+            compute_capability=self.compute_capability,
+            options=dict(self.options),
+            batches=self.batches,
+            built=self.built,
+            seconds=self.seconds,
+        )
 
 
 def sidecar_of(engine: Path) -> Path:
@@ -91,7 +114,7 @@ def sidecar_of(engine: Path) -> Path:
 
 
 def read_sidecar(engine: Path) -> EngineFile:
-    """What an engine's sidecar says of it; the engine itself is not touched.
+    """Read an engine's sidecar; the engine itself is not touched.
 
     Args:
         engine: the engine's path, not the sidecar's.
@@ -105,30 +128,26 @@ def read_sidecar(engine: Path) -> EngineFile:
     schema = value.get("schema")
     if not isinstance(schema, int) or schema > ENGINE_SCHEMA:
         raise InputError(
-            f"{path} has engine schema {schema!r}, this edgecl reads up to {ENGINE_SCHEMA}",
-            hint="update edgecl on this machine, or delete the engine so that it is built again",
+            f"{path} has engine schema {schema!r}, but this edgecl reads up to {ENGINE_SCHEMA}",
+            hint="update edgecl on this machine, or delete the engine to have it rebuilt",
         )
-    try:
-        smallest, usual, largest = map(int, value["batches"])
-        found = EngineFile(
-            path=engine,
-            engine_sha256=_text(value, "engine_sha256"),
-            onnx_sha256=_text(value, "onnx_sha256"),
-            precision=_text(value, "precision"),
-            contract=ModelContract.from_json(value["contract"], where=str(path)),
-            tensorrt=_text(value, "tensorrt"),
-            module=_text(value, "module"),
-            device=_text(value, "device"),
-            compute_capability=_text(value, "compute_capability"),
-            options=dict(value["options"]),
-            batches=(smallest, usual, largest),
-            built=_text(value, "built"),
-            seconds=float(value["seconds"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error})", hint=_REBUILD
-        ) from error
+    contract = ModelContract.from_json(value.get("contract"), where=str(path))
+    said = parse_document(value, EngineSidecar, where=str(path))
+    found = EngineFile(
+        path=engine,
+        engine_sha256=said.engine_sha256,
+        onnx_sha256=said.onnx_sha256,
+        precision=said.precision,
+        contract=contract,
+        tensorrt=said.tensorrt,
+        module=said.module,
+        device=said.device,
+        compute_capability=said.compute_capability,
+        options=said.options,
+        batches=said.batches,
+        built=said.built,
+        seconds=said.seconds,
+    )
     _known("precision", found.precision, PRECISIONS, path)
     _known("TensorRT module", found.module, MODULES, path)
     return found
@@ -154,15 +173,15 @@ def load_engine_file(engine: Path) -> tuple[EngineFile, bytes]:
     actual = hashlib.sha256(plan).hexdigest()
     if actual != found.engine_sha256:
         raise InputError(
-            f"the engine {engine} was cut short or changed ({len(plan):,} bytes, SHA-256 "
-            f"{actual[:12]}…, its sidecar has {found.engine_sha256[:12]}…)",
+            f"the engine {engine} is truncated or was changed ({len(plan):,} bytes, "
+            f"SHA-256 is {actual[:12]}…, its sidecar says {found.engine_sha256[:12]}…)",
             hint=_REBUILD,
         )
     return found, plan
 
 
 def read_engine_file(engine: Path) -> EngineFile:
-    """The same as `load_engine_file`, without the bytes."""
+    """Read and verify like `load_engine_file`, without returning the bytes."""
     return load_engine_file(engine)[0]
 
 
@@ -179,10 +198,10 @@ def write_engine_file(description: EngineFile, plan: bytes) -> None:
         InputError: the folder cannot be written, or the disk is full.
     """
     if hashlib.sha256(plan).hexdigest() != description.engine_sha256:
-        raise ValueError("the description is of another engine")
+        raise ValueError("it describes a different engine")
     # What lies there under this name belongs to the old sidecar.
     description.path.unlink(missing_ok=True)
-    write_json(description.sidecar, description.to_json())
+    write_document(description.sidecar, description.document())
     with replacing(description.path) as temporary:
         temporary.write_bytes(plan)
 
@@ -194,9 +213,9 @@ def _read_json(path: Path, engine: Path) -> dict[str, Any]:
     except FileNotFoundError:
         there = engine.exists()
         raise InputError(
-            f"{engine} has no sidecar {path.name}, so it is not known what it was built from"
+            f"{engine} has no sidecar {path.name}, so its origin is unknown"
             if there
-            else f"there is no engine {engine}",
+            else f"no engine found at {engine}",
             hint="copy both files, or let 'edgecl run' build the engine on this machine",
         ) from None
     except OSError as error:
@@ -208,20 +227,13 @@ def _read_json(path: Path, engine: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it is not JSON", hint=_REBUILD) from error
     if not isinstance(value, dict):
-        raise InputError(f"{path} is damaged: it describes no engine", hint=_REBUILD)
+        raise InputError(f"{path} is damaged: it does not describe an engine", hint=_REBUILD)
     return value
-
-
-def _text(value: Mapping[str, Any], name: str) -> str:
-    field = value[name]
-    if not isinstance(field, str):
-        raise TypeError(f"{name} is no text")
-    return field
 
 
 def _known(what: str, name: str, names: tuple[str, ...], path: Path) -> None:
     if name not in names:
         raise InputError(
-            f"{path} has the {what} {name[:30]!r}, this edgecl knows {', '.join(names)}",
-            hint="update edgecl on this machine, or delete the engine so that it is built again",
+            f"{path} has the {what} {name[:30]!r}, but this edgecl knows {', '.join(names)}",
+            hint="update edgecl on this machine, or delete the engine to have it rebuilt",
         )

@@ -1,4 +1,4 @@
-"""Who made a bundle: its Ed25519 signature (RFC 8032), read and checked. `export` signs.
+"""Ed25519 signature (RFC 8032) of a bundle, read and checked. `export` signs.
 
 What is signed is the digest of the manifest, which holds the digest of every file. The package
 `cryptography` is loaded only where a key is used.
@@ -10,12 +10,11 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.artifact.bundle import MANIFEST, Bundle, load_bundle, manifest_digest
+from runtime.artifact.bundle import MANIFEST, Bundle, load_bundle
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ SIGNATURE_SCHEMA = 1
 ALGORITHM = "Ed25519"
 
 _LARGEST = 64 * 1024
-"""Bytes of a key or a signature file, at most: neither has a thousand."""
+"""Maximum bytes of a key or a signature file: neither has a thousand."""
 
-_NAMED = "give the .pub file of a pair that 'edgecl keys NAME' or openssl made"
+_NAMED = "use the .pub file of a pair made by 'edgecl keys NAME' or openssl"
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What `signature.json` claims, until it was checked.
+    """Claims of `signature.json`, unverified.
 
     Args:
         key: fingerprint of the key that signed.
@@ -46,7 +45,7 @@ class Signature:
     value: bytes
 
     def to_json(self) -> dict[str, Any]:
-        """What stands in the file."""
+        """Return the content of the file."""
         return {
             "schema": SIGNATURE_SCHEMA,
             "algorithm": ALGORITHM,
@@ -68,17 +67,17 @@ def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
     """
     if path.is_file():
         raise InputError(
-            f"{path} is a lone file, and only whole bundles are signed",
-            hint="give the bundle's folder, or leave --verify-key out",
+            f"{path} is a single file, but only whole bundles are signed",
+            hint="pass the bundle's folder, or omit --verify-key",
         )
     key = load_public_key(public_key)
     bundle = load_bundle(path)
-    verify_signature(bundle.manifest, read_signature(path), key, where=path)
+    verify_signature(bundle.manifest.digest, read_signature(path), key, where=path)
     return bundle
 
 
 def read_signature(bundle: Path) -> Signature | None:
-    """The signature that lies in a bundle, unchecked; None where there is none.
+    """Return the bundle's signature, unchecked; None if it has none.
 
     Raises:
         InputError: it is damaged, or of another algorithm.
@@ -90,9 +89,9 @@ def read_signature(bundle: Path) -> Signature | None:
         value = json.loads(_read_small(path))
         if value["schema"] > SIGNATURE_SCHEMA or value["algorithm"] != ALGORITHM:
             raise InputError(
-                f"{path} has a signature of another kind ({str(value['algorithm'])[:20]}, schema "
-                f"{value['schema']})",
-                hint="update edgecl on this machine, or have the bundle exported and signed again",
+                f"{path} has an unsupported signature type "
+                f"({str(value['algorithm'])[:20]}, schema {value['schema']})",
+                hint="update edgecl on this machine, or ask for a new signed export",
             )
         signature = Signature(
             str(value["key"]),
@@ -107,12 +106,12 @@ def read_signature(bundle: Path) -> Signature | None:
 
 
 def verify_signature(
-    manifest: Mapping[str, Any], signature: Signature | None, key: Ed25519PublicKey, *, where: Path
+    digest: str, signature: Signature | None, key: Ed25519PublicKey, *, where: Path
 ) -> None:
-    """Hold a manifest against its signature.
+    """Check a manifest against its signature.
 
     Args:
-        manifest: as read; its digest is computed anew, not taken from it.
+        digest: of the manifest, computed anew, as `load_bundle` did.
         signature: as read; None where there is none.
         key: whose signature is expected.
         where: the bundle, for the error.
@@ -124,28 +123,27 @@ def verify_signature(
 
     if signature is None:
         raise InputError(
-            f"{where} is not signed (it holds no {SIGNATURE})",
+            f"{where} is not signed (it has no {SIGNATURE})",
             hint="export it with 'edgecl export --sign KEY'",
         )
     own = fingerprint(key)
     if signature.key != own:
         raise InputError(
-            f"{where} was signed with another key ({signature.key[:16]!s}…, the given one is "
-            f"{own[:16]}…)",
-            hint="use the bundle only if you trust that key, and then name that one",
+            f"{where} was signed with a different key ({signature.key[:16]!s}…, not {own[:16]}…)",
+            hint="if you trust that key, pass it with --verify-key; otherwise do not use "
+            "the bundle",
         )
-    digest = manifest_digest(manifest)
     if signature.digest != digest:
         raise InputError(
-            f"{where / MANIFEST} is not the one that was signed: it was changed after that",
-            hint="copy the bundle again from where it was signed",
+            f"{where / MANIFEST} was changed after signing",
+            hint="copy the bundle again from its source",
         )
     try:
         key.verify(signature.value, signed_message(digest))
     except InvalidSignature:
         raise InputError(
-            f"{where / SIGNATURE} is not a signature of this manifest by the given key",
-            hint="copy the bundle again from where it was signed; do not use this one",
+            f"{where / SIGNATURE} is not a valid signature of this manifest by the given key",
+            hint="do not use this bundle; copy it again from its source",
         ) from None
 
 
@@ -177,14 +175,15 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
         raise cryptography_missing() from error
     if b"PRIVATE KEY-----" in data:
         raise InputError(
-            f"{path} is a private key, which does not belong here", hint=f"{_NAMED}; keep it away"
+            f"{path} is a private key, which must not be used here",
+            hint=f"{_NAMED}; keep the private key secret",
         )
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError(f"{path} is not a public key in PEM form", hint=_NAMED) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{path} is a key of another kind than {ALGORITHM}", hint=_NAMED)
+        raise InputError(f"{path} is not an {ALGORITHM} key", hint=_NAMED)
     return key
 
 
@@ -199,19 +198,19 @@ def read_key_file(path: Path) -> bytes:
     except OSError as error:
         raise InputError(
             f"the key {path} cannot be read ({error.strerror or error})",
-            hint="make a pair with 'edgecl keys NAME'",
+            hint="make a key pair with 'edgecl keys NAME'",
         ) from error
     except ValueError as error:
-        raise InputError(f"{path} is no key: it is {error}", hint=_NAMED) from error
+        raise InputError(f"{path} is not a key: it is {error}", hint=_NAMED) from error
     if not data.strip():
-        raise InputError(f"{path} is no key: it is empty", hint=_NAMED)
+        raise InputError(f"{path} is not a key: it is empty", hint=_NAMED)
     return data
 
 
 def cryptography_missing() -> InputError:
-    """What to say where the package is not installed."""
+    """Return the error for the missing cryptography package."""
     return InputError(
-        "signatures need the package cryptography, which is not installed",
+        "signatures need the cryptography package, which is not installed",
         hint="install it: pip install 'edgecl[sign]'",
     )
 
@@ -226,6 +225,6 @@ def _read_small(path: Path) -> bytes:
 
 def _damaged(path: Path) -> InputError:
     return InputError(
-        f"{path} is damaged and says nothing about who made the bundle",
-        hint="copy the bundle again, or have it exported and signed again",
+        f"{path} is damaged, so the bundle's signer cannot be verified",
+        hint="copy the bundle again, or ask for a new signed export",
     )

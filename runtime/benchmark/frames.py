@@ -1,4 +1,4 @@
-"""The frames that a benchmark judges: drawn, seeded, several distinct ones."""
+"""Frames that a benchmark judges: drawn, seeded, several distinct ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DISTINCT = 8
-"""Enough that no branch predictor or cache learns the one image by heart."""
+"""Number of distinct frames: enough that no branch predictor or cache learns an image."""
 
 DESCRIPTION = "gray texture of blurred noise, drawn from a seed"
 

@@ -1,8 +1,7 @@
-"""From raw times to the latency report: its JSON is a stable format with a schema version."""
+"""Latency report from raw times: its JSON is a stable format with a schema version."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -11,16 +10,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from runtime.benchmark.document import (
+    ClockFacts,
+    CpuFacts,
+    Environment,
+    Frequencies,
+    GpuFacts,
+    LatencyReport,
+    Load,
+    Ratio,
+    ScenarioFacts,
+    SideIdentity,
+    SideReport,
+    SkippedSide,
+    StepFigures,
+    Temperatures,
+)
 from runtime.benchmark.sides import TOTAL
 from runtime.benchmark.validity import INVALID, judge_machine, judge_side, other_load, steal
 from runtime.errors import InputError
 from runtime.files.atomic import write_text
+from runtime.files.document import read_document, to_text
 from runtime.machine import Activity, package_versions, read_cpu, read_gpu, read_memory
+from runtime.session.spec import distributions
 from runtime.statistics import (
     count_needed,
     median_ratio_interval,
@@ -28,17 +47,17 @@ from runtime.statistics import (
     quantile_interval,
 )
 
-SCHEMA = 1
-KIND = "latency"
+SCHEMA: Literal[1] = 1
+KIND: Literal["latency"] = "latency"
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
-PACKAGES = ("edgecl", "numpy", "opencv-python", "onnxruntime", "openvino", "tensorrt")
+PACKAGES = ("edgecl", "numpy", "opencv-python", *distributions())
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, before anything is computed from it.
+    """Measurements, before anything is computed from them.
 
     Args:
         sides: `Side.describe()` of each.
@@ -48,166 +67,141 @@ class Measurement:
         after: the same at its end.
         wall_s: seconds between the two.
         threads: inference threads.
-        left_out: sides that could not be opened: `label` and `reason`.
+        left_out: sides that could not be opened.
     """
 
-    sides: Sequence[Mapping[str, Any]]
+    sides: Sequence[SideIdentity]
     times: Sequence[Mapping[str, NDArray[np.int64]]]
     order: Sequence[Sequence[int]]
     before: Activity
     after: Activity
     wall_s: float
     threads: int
-    left_out: Sequence[Mapping[str, str]] = field(default_factory=list)
+    left_out: Sequence[SkippedSide] = field(default_factory=list)
 
 
-def build_report(measured: Measurement, *, scenario: Mapping[str, Any]) -> dict[str, Any]:
+def build_report(measured: Measurement, *, scenario: ScenarioFacts) -> LatencyReport:
     """Compute every figure of the report.
 
     Args:
         measured: the raw times and what surrounded them.
         scenario: how they were taken, passed through.
     """
-    cpu = read_cpu()
-    machine = judge_machine(measured.before, measured.after, measured.wall_s, cpu["governor"])
+    cpu = msgspec.convert(read_cpu(), CpuFacts)
+    machine = judge_machine(measured.before, measured.after, measured.wall_s, cpu.governor)
     machine_ok = all(finding.severity != INVALID for finding in machine)
     sides = []
     for described, times in zip(measured.sides, measured.times, strict=True):
         findings = judge_side(times[TOTAL])
         sides.append(
-            {
-                **described,
-                "valid": machine_ok and all(finding.severity != INVALID for finding in findings),
-                "findings": [finding.to_json() for finding in findings],
-                "steps": {step: summarise(values) for step, values in times.items()},
-                "ratio": _ratio(times[TOTAL], measured.times[0][TOTAL]),
-                "raw_ns": {step: values.reshape(-1).tolist() for step, values in times.items()},
-            }
+            SideReport(
+                **msgspec.structs.asdict(described),
+                valid=machine_ok and all(finding.severity != INVALID for finding in findings),
+                findings=tuple(findings),
+                steps={step: summarise(values) for step, values in times.items()},
+                ratio=_ratio(times[TOTAL], measured.times[0][TOTAL]),
+                raw_ns={step: values.reshape(-1).tolist() for step, values in times.items()},
+            )
         )
-    return {
-        "schema": SCHEMA,
-        "kind": KIND,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "valid": all(side["valid"] for side in sides),
-        "findings": [finding.to_json() for finding in machine],
-        "scenario": dict(scenario),
-        "environment": _environment(measured, cpu),
-        "frames_needed": {name: count_needed(share) for name, share in QUANTILES.items()},
-        "sides": sides,
-        "left_out": [dict(entry) for entry in measured.left_out],
-        "order": [list(turns) for turns in measured.order],
-    }
+    return LatencyReport(
+        schema=SCHEMA,
+        kind=KIND,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        valid=all(side.valid for side in sides),
+        findings=tuple(machine),
+        scenario=scenario,
+        environment=_environment(measured, cpu),
+        frames_needed={name: count_needed(share) for name, share in QUANTILES.items()},
+        sides=tuple(sides),
+        left_out=tuple(measured.left_out),
+        order=tuple(tuple(turns) for turns in measured.order),
+    )
 
 
-def summarise(times: NDArray[np.int64]) -> dict[str, Any]:
+def summarise(times: NDArray[np.int64]) -> StepFigures:
     """Percentiles of one step in milliseconds, each with its 95 % interval.
 
     A percentile is null where there are too few frames for an interval with two ends: the value
     would be little more than the slowest frame seen.
     """
     ordered = np.sort(times, axis=None)
-    summary: dict[str, Any] = {"frames": int(ordered.size)}
+    percentiles: dict[str, Any] = {}
     for name, share in QUANTILES.items():
         interval = quantile_interval(ordered, share)
-        summary[f"{name}_ms"] = _ms(quantile(ordered, share)) if interval else None
-        summary[f"{name}_interval_ms"] = [_ms(end) for end in interval] if interval else None
-    summary["mean_ms"] = _ms(float(ordered.mean()))
-    summary["min_ms"] = _ms(float(ordered[0]))
-    summary["max_ms"] = _ms(float(ordered[-1]))
-    return summary
+        percentiles[f"{name}_ms"] = _ms(quantile(ordered, share)) if interval else None
+        ends = (_ms(interval[0]), _ms(interval[1])) if interval else None
+        percentiles[f"{name}_interval_ms"] = ends
+    return StepFigures(
+        frames=int(ordered.size),
+        **percentiles,
+        mean_ms=_ms(float(ordered.mean())),
+        min_ms=_ms(float(ordered[0])),
+        max_ms=_ms(float(ordered[-1])),
+    )
 
 
-def without_raw(report: Mapping[str, Any]) -> dict[str, Any]:
+def without_raw(report: LatencyReport) -> LatencyReport:
     """The report without raw times and turns, for a terminal."""
-    sides = [
-        {key: value for key, value in side.items() if key != "raw_ns"} for side in report["sides"]
-    ]
-    return {**{key: value for key, value in report.items() if key != "order"}, "sides": sides}
+    sides = tuple(replace(side, raw_ns={}) for side in report.sides)
+    return replace(report, sides=sides, order=())
 
 
-def write_report(report: Mapping[str, Any], path: Path) -> None:
+def write_report(report: LatencyReport, path: Path) -> None:
     """Write the report as JSON, whole or not at all; arrays of numbers stand on one line each."""
-    text = json.dumps(report, indent=2, ensure_ascii=False)
+    text = to_text(report)
     text = re.sub(r"\[[\s\d.,eE+-]+\]", lambda found: " ".join(found[0].split()), text)
     write_text(path, text + "\n")
 
 
-def read_report(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> LatencyReport:
     """Read a latency report back.
 
     Raises:
         InputError: no such file, no latency report, or one of a newer schema.
     """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"there is no latency report {path}", hint="make one with 'edgecl bench'"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read as a latency report ({error})",
-            hint="give the latency.json that 'edgecl bench' wrote",
-        ) from error
-    if not isinstance(report, dict) or report.get("kind") != KIND:
-        raise InputError(
-            f"{path} is not a latency report",
-            hint="give the latency.json that 'edgecl bench' wrote",
-        )
-    schema = report.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
-        raise InputError(
-            f"{path} has report schema {schema!r}, this edgecl reads up to {SCHEMA}",
-            hint="update edgecl on this machine",
-        )
-    return report
+    if not path.exists():
+        raise InputError(f"no latency report found at {path}", hint="make one with 'edgecl bench'")
+    return read_document(path, LatencyReport)
 
 
-def _ratio(
-    times: NDArray[np.int64], reference: NDArray[np.int64]
-) -> dict[str, float | list[float] | None]:
+def _ratio(times: NDArray[np.int64], reference: NDArray[np.int64]) -> Ratio:
     if times is reference:
-        return {"median": 1.0, "interval": None}
-    interval = median_ratio_interval(times, reference)
-    return {
-        "median": round(float(np.median(times) / np.median(reference)), 4),
-        "interval": [round(end, 4) for end in interval] if interval else None,
-    }
+        return Ratio(median=1.0, interval=None)
+    ends = median_ratio_interval(times, reference)
+    return Ratio(
+        median=round(float(np.median(times) / np.median(reference)), 4),
+        interval=(round(ends[0], 4), round(ends[1], 4)) if ends else None,
+    )
 
 
-def _environment(measured: Measurement, cpu: Mapping[str, Any]) -> dict[str, Any]:
+def _environment(measured: Measurement, cpu: CpuFacts) -> Environment:
     before, after, wall = measured.before, measured.after, measured.wall_s
     others, taken = other_load(before, after, wall), steal(before, after, wall)
-    return {
-        "cpu": dict(cpu),
-        "memory_bytes": read_memory()["total"],
-        "gpu": read_gpu(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "packages": {
-            name: version for name, version in package_versions(PACKAGES).items() if version
-        },
-        "threads": measured.threads,
-        "thread_variables": {
+    return Environment(
+        cpu=cpu,
+        memory_bytes=read_memory()["total"],
+        gpu=msgspec.convert(read_gpu(), GpuFacts),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages={name: version for name, version in package_versions(PACKAGES).items() if version},
+        threads=measured.threads,
+        thread_variables={
             name: os.environ[name]
             for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
             if name in os.environ
         },
-        "clock": {
-            "name": "perf_counter_ns",
-            "resolution_ns": round(time.get_clock_info("perf_counter").resolution * 1e9, 3),
-            "overhead_ns": _clock_overhead(),
-        },
-        "wall_s": round(wall, 3),
-        "load": {"before": before.load, "after": after.load},
-        "other_load_cores": None if others is None else round(others, 3),
-        "steal_cores": None if taken is None else round(taken, 3),
-        "frequencies_mhz": {
-            "before": list(before.frequencies_mhz),
-            "after": list(after.frequencies_mhz),
-        },
-        "temperatures_c": {"before": before.temperatures_c, "after": after.temperatures_c},
-    }
+        clock=ClockFacts(
+            name="perf_counter_ns",
+            resolution_ns=round(time.get_clock_info("perf_counter").resolution * 1e9, 3),
+            overhead_ns=_clock_overhead(),
+        ),
+        wall_s=round(wall, 3),
+        load=Load(before=before.load, after=after.load),
+        other_load_cores=None if others is None else round(others, 3),
+        steal_cores=None if taken is None else round(taken, 3),
+        frequencies_mhz=Frequencies(before=before.frequencies_mhz, after=after.frequencies_mhz),
+        temperatures_c=Temperatures(before=before.temperatures_c, after=after.temperatures_c),
+    )
 
 
 def _clock_overhead(calls: int = 2000) -> int:

@@ -8,16 +8,22 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.benchmark.document import (
+    FrameFacts,
+    LatencyReport,
+    ScenarioFacts,
+    Settling,
+    SkippedSide,
+)
 from runtime.benchmark.frames import DESCRIPTION, draw_frames
 from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.report import Measurement, build_report
 from runtime.benchmark.sides import Side
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.machine import read_activity
 from runtime.progress import NotedProgress
 from runtime.session.opening import CPU, EngineFor, default_threads
@@ -29,11 +35,11 @@ BLOCK = 10
 """Frames per turn: short, so that the machine's drift falls on every side alike."""
 
 ROUNDS = 30
-"""At least so many rounds where there are frames enough: the bootstrap draws whole rounds."""
+"""Minimum number of rounds where there are frames enough: the bootstrap draws whole rounds."""
 
 SETTLE_SECONDS = 0.03
 SETTLE_FRAMES = 2
-"""How long, and how often at least, a side judges at the start of a turn without being counted.
+"""Minimum time and number of uncounted frames at the start of a side's turn.
 
 The side before left its weights in the caches, and its threads spin on for milliseconds and take
 the cores from this one: uncounted, two threads on two cores measured up to a third slower than
@@ -43,7 +49,7 @@ alone. Sleeping instead would not do: a line that streams never lets its caches 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What to measure.
+    """Definition of a measurement.
 
     Args:
         bundles: bundle folders; the first one's first side is what the others compare with.
@@ -76,7 +82,7 @@ class Scenario:
             ("frame width", self.frame_size[1], 1),
         ):
             if value < least:
-                raise InputError(f"{name} {value} is too small", hint=f"give at least {least}")
+                raise InputError(f"{name} {value} is too small", hint=f"use at least {least}")
 
     @property
     def block(self) -> int:
@@ -94,7 +100,7 @@ def run_benchmark(
     *,
     progress: NotedProgress | None = None,
     engine_for: EngineFor | None = None,
-) -> dict[str, Any]:
+) -> LatencyReport:
     """Measure every side and judge whether the measurement can be trusted.
 
     A side that its engine cannot load is left out and named in the report, unless the engine
@@ -106,7 +112,7 @@ def run_benchmark(
         engine_for: gives TensorRT's engine of a bundle, before anything is measured.
 
     Returns:
-        The report: plain values, ready for `write_report`.
+        The report, ready for `write_report`.
 
     Raises:
         InputError: a bundle, precision or engine that cannot be used.
@@ -151,27 +157,27 @@ def run_benchmark(
             threads=threads,
             left_out=left_out,
         ),
-        scenario={
-            "frames": scenario.rounds * scenario.block,
-            "rounds": scenario.rounds,
-            "block": scenario.block,
-            "settle": {"seconds": SETTLE_SECONDS, "frames": SETTLE_FRAMES},
-            "warmup": scenario.warmup,
-            "frame": {
-                "height": scenario.frame_size[0],
-                "width": scenario.frame_size[1],
-                "channels": 1,
-                "distinct": len(frames),
-                "content": DESCRIPTION,
-            },
-            "seed": scenario.seed,
-            "threads": threads,
-        },
+        scenario=ScenarioFacts(
+            frames=scenario.rounds * scenario.block,
+            rounds=scenario.rounds,
+            block=scenario.block,
+            settle=Settling(seconds=SETTLE_SECONDS, frames=SETTLE_FRAMES),
+            warmup=scenario.warmup,
+            frame=FrameFacts(
+                height=scenario.frame_size[0],
+                width=scenario.frame_size[1],
+                channels=1,
+                distinct=len(frames),
+                content=DESCRIPTION,
+            ),
+            seed=scenario.seed,
+            threads=threads,
+        ),
     )
 
 
 def turn_order(sides: int, rounds: int, *, seed: int) -> list[list[int]]:
-    """Which side judges when: every side once per round, in an order shuffled anew.
+    """Return the order of turns: every side once per round, shuffled anew.
 
     A fixed order would let a periodic disturbance hit the same side every time.
     """
@@ -186,22 +192,22 @@ def _open_sides(
     *,
     strict: bool,
     stack: ExitStack,
-) -> tuple[list[Side], list[dict[str, str]]]:
+) -> tuple[list[Side], list[SkippedSide]]:
     sides: list[Side] = []
     left_out = []
     for plan in plans:
         try:
             side = Side(plan, threads=threads, engine_for=engine_for)
-        except InputError as error:
+        except EdgeclError as error:
             if strict:
                 raise
-            left_out.append({"label": plan.label, "reason": error.problem})
+            left_out.append(SkippedSide(label=plan.label, reason=error.problem))
             continue
         stack.callback(side.close)
         sides.append(side)
     if not sides:
         raise InputError(
-            f"no engine can load any of the bundles ({left_out[0]['reason']})",
+            f"no engine can load any of the bundles ({left_out[0].reason})",
             hint="export the model again with 'edgecl export'",
         )
     return sides, left_out
@@ -221,7 +227,7 @@ def _settle(side: Side, frames: Sequence[NDArray[np.uint8]]) -> None:
 
 
 def _stack(times: Sequence[dict[str, int]], rounds: int) -> dict[str, NDArray[np.int64]]:
-    """Per step, rounds × frames."""
+    """Return the times per step, rounds × frames."""
     return {
         step: np.array([entry[step] for entry in times], np.int64).reshape(rounds, -1)
         for step in times[0]

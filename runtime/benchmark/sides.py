@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.benchmark.document import SideAccuracy, SideIdentity
 from runtime.benchmark.planning import Plan
 from runtime.image.preprocess import Preprocessor
 from runtime.session.base import Session
@@ -15,7 +15,7 @@ from runtime.session.opening import EngineFor, open_session
 from runtime.stream.verdict import decide
 
 TOTAL = "total"
-"""From the frame at hand to the decision; more than the sum of the steps by what lies between."""
+"""Time from the frame to the decision; more than the sum of the steps by the gaps between."""
 
 UNSURE_BELOW = 0.5
 """Confidence below which a verdict is `unsure`; its value does not change what deciding costs."""
@@ -63,26 +63,26 @@ class Side:
         times[TOTAL] = end - start
         return decision.status, times
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> SideIdentity:
         """The side without its times, for the report."""
         bundle, name, precision = self.plan.bundle, self.plan.precision, self.plan.shipped
-        origin = bundle.manifest.get("origin") or {}
-        return {
-            "label": self.plan.label,
-            "name": self.plan.name,
-            "bundle": str(bundle.path),
-            "digest": bundle.manifest.get("digest"),
-            "encoder": origin.get("encoder"),
-            "precision": name,
-            "engine": self.plan.engine,
-            "engine_version": self.session.version,
-            "device": self.session.device,
-            "input": list(self.session.contract.input.shape),
-            "accuracy": {"validation": precision.accuracy, "test": precision.test_accuracy},
-            "bytes": precision.bytes,
-            "parameters": origin.get("parameters"),
-            "macs": origin.get("macs"),
-        }
+        origin = bundle.manifest.origin
+        return SideIdentity(
+            label=self.plan.label,
+            name=self.plan.name,
+            bundle=str(bundle.path),
+            digest=bundle.manifest.digest,
+            encoder=origin.encoder,
+            precision=name,
+            engine=self.plan.engine,
+            engine_version=self.session.version,
+            device=self.session.device,
+            input=tuple(self.session.contract.input.shape),
+            accuracy=SideAccuracy(validation=precision.accuracy, test=precision.test_accuracy),
+            bytes=precision.bytes,
+            parameters=origin.parameters,
+            macs=origin.macs,
+        )
 
     def close(self) -> None:
         """Free what the engine holds."""

@@ -6,12 +6,10 @@ worth knowing. Every finding names the next thing to try.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.files.document import Part
 from runtime.machine import Activity
 from runtime.statistics import count_needed, quantile_interval
 
@@ -34,9 +32,8 @@ INVALID = "invalid"
 NOTE = "note"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One rule that spoke.
+class Finding(Part, frozen=True):
+    """One finding of a rule.
 
     Args:
         code: stable name of the rule.
@@ -49,10 +46,6 @@ class Finding:
     severity: str
     text: str
     hint: str
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary."""
-        return asdict(self)
 
 
 def judge_side(totals: NDArray[np.int64]) -> list[Finding]:
@@ -85,7 +78,7 @@ def judge_machine(
             Finding(
                 "governor",
                 NOTE,
-                f"the frequency governor is {governor}: the clock follows the load",
+                f"the frequency governor is {governor}, so the clock follows the load",
                 "sudo cpupower frequency-set -g performance",
             )
         )
@@ -115,7 +108,7 @@ def _too_few(count: int) -> list[Finding]:
         Finding(
             "too_few_frames",
             INVALID,
-            f"{count} frames are too few for p99, which takes {needed}",
+            f"{count} frames are too few for p99, which needs {needed}",
             "edgecl bench … --frames 400",
         )
     ]
@@ -133,7 +126,7 @@ def _drift(totals: NDArray[np.int64]) -> list[Finding]:
             INVALID,
             f"the second half was {abs(change):.1%} {'slower' if change > 0 else 'faster'} than "
             f"the first (limit {DRIFT_LIMIT:.0%})",
-            "edgecl bench … --warmup 300, on a machine that does nothing else",
+            "edgecl bench … --warmup 300, on an otherwise idle machine",
         )
     ]
 
@@ -150,7 +143,7 @@ def _width(totals: NDArray[np.int64]) -> list[Finding]:
         Finding(
             "uncertain_median",
             INVALID,
-            f"the median is known to ±{half:.0%} only (limit ±{WIDTH_LIMIT:.0%})",
+            f"the median is only known to ±{half:.0%} (limit ±{WIDTH_LIMIT:.0%})",
             f"edgecl bench … --frames {_round_up(4 * totals.size)}",
         )
     ]
@@ -164,8 +157,8 @@ def _other_load(before: Activity, after: Activity, wall_s: float) -> list[Findin
             Finding(
                 "other_load",
                 INVALID,
-                f"other processes took {others:.2f} cores meanwhile (limit {OTHER_LOAD_LIMIT:.2f})",
-                "top -b -n 1 | head -20 names them; stop them and measure again",
+                f"other processes used {others:.2f} cores (limit {OTHER_LOAD_LIMIT:.2f})",
+                "find them with 'top -b -n 1 | head -20', stop them and measure again",
             )
         )
     taken = steal(before, after, wall_s)
@@ -175,7 +168,7 @@ def _other_load(before: Activity, after: Activity, wall_s: float) -> list[Findin
                 "steal",
                 INVALID,
                 f"the hypervisor gave {taken:.2f} cores to other guests (limit {STEAL_LIMIT:.2f})",
-                "measure on the box itself, or on a virtual machine with cores of its own",
+                "measure on the box itself, or on a virtual machine with dedicated cores",
             )
         )
     return findings
@@ -190,8 +183,8 @@ def _heat(before: Activity, after: Activity) -> list[Finding]:
                 Finding(
                     "throttled",
                     INVALID,
-                    f"cores were slowed by heat or power {times} times",
-                    "let the machine cool down, mind its airflow and power supply",
+                    f"cores were throttled by heat or power {times} times",
+                    "let the machine cool down; check its airflow and power supply",
                 )
             )
     if before.frequencies_mhz and after.frequencies_mhz:

@@ -1,26 +1,26 @@
-"""What stands behind `--camera`, sorted by what it is."""
+"""Source behind `--camera`, sorted by kind."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from runtime.errors import InputError
 
-ALTERNATIVES = "give --camera a video file, or try '--camera demo'"
+ALTERNATIVES = "pass a video file to --camera, or try '--camera demo'"
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms")
 # Streams of these may be waited for on any address of this machine: udp://@:5000.
 _LISTENING = frozenset({"udp", "rtp", "srt", "tcp"})
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
-class Kind(Enum):
-    """Kinds of sources."""
+class Kind:
+    """Kinds of sources that are built in."""
 
     DEMO = "demo"
     DEVICE = "device"
@@ -34,24 +34,28 @@ class CameraSource:
     """One source of frames.
 
     Args:
-        kind: what it is.
+        kind: of `Kind`, or the name of a kind that an installed package adds.
         text: as it was given.
         path: of a file, a folder, or a device's node.
         index: of a video device that was named by its number.
+        target: what follows `NAME:` for a kind that a package adds.
     """
 
-    kind: Kind
+    kind: str
     text: str
     path: Path = Path()
     index: int | None = None
+    target: str = ""
 
 
-def sort_source(text: str) -> CameraSource:
-    """Tell what a source is. What exists under that name is taken for what it is.
+def sort_source(text: str, is_added: Callable[[str], bool] = lambda name: False) -> CameraSource:
+    """Return the kind of a source. An existing name is taken for what it is.
 
     Args:
         text: the index of a video device, `/dev/videoN` or another name of a device's node, a
-            stream's address, a GStreamer pipeline (with ` ! ` in it), a file, a folder, or `demo`.
+            stream's address, a GStreamer pipeline (with ` ! ` in it), a file, a folder, `demo`,
+            or `NAME[:TARGET]` for a kind of camera that an installed package adds.
+        is_added: tells whether a package adds a kind of that name.
 
     Raises:
         InputError: it is empty, nothing of that name exists, it can be two things, or neither a
@@ -59,10 +63,11 @@ def sort_source(text: str) -> CameraSource:
     """
     if not text.strip():
         raise InputError(
-            "the camera's name is empty",
-            hint="name it with --camera; a variable in a script or a unit file may not be set",
+            "--camera is empty",
+            hint="pass a device, URL, file or folder; a variable in a script or unit file "
+            "may be unset",
         )
-    if text == Kind.DEMO.value:
+    if text == Kind.DEMO:
         return CameraSource(Kind.DEMO, text)
     if os.path.lexists(text):
         return _existing(text)
@@ -76,16 +81,19 @@ def sort_source(text: str) -> CameraSource:
         return _address(text, scheme[1])
     if " ! " in text:
         return CameraSource(Kind.PIPELINE, text)
+    name, _, target = text.partition(":")
+    if is_added(name):
+        return CameraSource(name, text, target=target)
     if text.startswith("/dev/"):
         raise InputError(
-            f"camera {text!r}: there is no such device",
-            hint="plug it in; 'ls /dev/video* /dev/v4l/by-id' shows those that are there",
+            f"camera {text!r}: no such device",
+            hint="plug it in; 'ls /dev/video* /dev/v4l/by-id' lists the connected devices",
         )
-    raise InputError(f"camera {text!r}: there is no such file, folder or device", hint=ALTERNATIVES)
+    raise InputError(f"camera {text!r}: no such file, folder or device", hint=ALTERNATIVES)
 
 
 def device_node(index: int) -> Path:
-    """The node of the video device of that number."""
+    """Path of the video device with that number."""
     return Path(f"/dev/video{index}")
 
 
@@ -100,12 +108,12 @@ def _existing(text: str) -> CameraSource:
         mode = path.stat().st_mode
     except FileNotFoundError:
         raise InputError(
-            f"camera {text!r} is a link to {os.path.realpath(path)}, which is not there",
-            hint="plug in the camera, or repair the link",
+            f"camera {text!r} is a link to {os.path.realpath(path)}, which does not exist",
+            hint="plug in the camera, or fix the link",
         ) from None
     except OSError as error:
         raise InputError(
-            f"camera {text!r} cannot be looked at: {error.strerror}",
+            f"camera {text!r} cannot be accessed: {error.strerror}",
             hint="check the path and its permissions",
         ) from error
     index = _index(text)
@@ -115,13 +123,13 @@ def _existing(text: str) -> CameraSource:
         )
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(
-            f"camera {text!r} is neither a file, a folder nor a camera's device",
+            f"camera {text!r} is not a file, folder or camera device",
             hint=ALTERNATIVES,
         )
     if index is not None and device_node(index).exists():
         raise InputError(
             f"camera {text!r} is both the video device {device_node(index)} and {path.absolute()}",
-            hint=f"name ./{text} or {device_node(index)}",
+            hint=f"use ./{text} or {device_node(index)}",
         )
     return CameraSource(Kind.STORED, text, path)
 
@@ -135,46 +143,44 @@ def _existing_file(text: str) -> CameraSource:
         path = slash + path
     if host not in ("", "localhost"):
         raise InputError(
-            f"camera {text!r} is a file on the host {host!r}",
-            hint="write file:///PATH for a file of this machine, or mount it",
+            f"camera {text!r} is a file on another host, {host!r}",
+            hint="use file:///PATH for a file on this machine, or mount the remote folder",
         )
     for candidate in (path, unquote(path)):
         if os.path.lexists(candidate):
             return _existing(candidate)
-    raise InputError(f"camera {text!r}: there is no such file", hint=ALTERNATIVES)
+    raise InputError(f"camera {text!r}: no such file", hint=ALTERNATIVES)
 
 
 def _address(text: str, scheme: str) -> CameraSource:
     if scheme.lower() not in SCHEMES:
         raise InputError(
-            f"camera {text!r}: {scheme}:// is no kind of stream that is read",
-            hint=f"choose among {', '.join(SCHEMES)}",
+            f"camera {text!r}: {scheme}:// streams are not supported",
+            hint=f"choose from {', '.join(SCHEMES)}",
         )
     if re.search(r"\s", text):
         # Not shown: what stands around a blank may be a password.
         raise InputError(
-            f"camera {scheme}://… has a blank in its address",
-            hint=f"write %20 for it; {encoding_hint()}",
+            f"camera {scheme}://… has a space in its address",
+            hint=f"write it as %20; {encoding_hint()}",
         )
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise InputError(
-            f"camera {text!r} names no whole number as its port", hint=encoding_hint()
-        ) from None
+        raise InputError(f"camera {text!r} has an invalid port", hint=encoding_hint()) from None
     if not host and scheme.lower() not in _LISTENING:
         raise InputError(
-            f"camera {text!r} names no host", hint=f"write it behind ://; {encoding_hint()}"
+            f"camera {text!r} has no host name", hint=f"write the host after ://; {encoding_hint()}"
         )
     return CameraSource(Kind.ADDRESS, text)
 
 
 def encoding_hint() -> str:
-    """How an odd password is written."""
+    """Explain how to write an odd password."""
     return (
-        "put USER:PASSWORD@ before the host, with signs such as @ # % / : ? in them "
-        "percent-encoded (@ is %40, # is %23, % is %25, / is %2F)"
+        "put USER:PASSWORD@ before the host and percent-encode characters such as @ # % / "
+        ": ? in both (@ is %40, # is %23, % is %25, / is %2F)"
     )
 
 

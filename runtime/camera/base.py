@@ -1,9 +1,9 @@
-"""What every camera offers."""
+"""Interface of every camera."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import FrameError
+from runtime.camera.address import CameraSource
+from runtime.errors import FrameError, InputError
+from runtime.secrets import redact
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Frame:
         fault: why there are no pixels; empty otherwise.
         name: the file it came from, where there is one.
         truth: the label that a demo camera or a class folder knows; empty otherwise.
-        bits: how many bits of uint16 pixels carry the image, where the source says so.
+        bits: how many bits of uint16 pixels are used, where the source says so.
     """
 
     number: int
@@ -44,13 +46,13 @@ class Frame:
 
 
 def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """What a driver delivered, as a frame's pixels: uint8 or uint16, never wrapped round.
+    """Return a delivered frame's pixels: uint8 or uint16, never wrapped round.
 
     Raises:
         FrameError: the samples are of another type.
     """
     if delivered.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f"the driver delivers {delivered.dtype}, neither uint8 nor uint16")
+        raise FrameError(f"the driver delivers {delivered.dtype}, not uint8 or uint16")
     pixels: NDArray[np.uint8] = delivered  # type: ignore[assignment]
     return pixels
 
@@ -67,12 +69,15 @@ class Camera(ABC):
             False where the source waits (a file, a folder).
         images: the files of a folder, all that will be read.
         notes: what a reader of the results must know of what the source holds.
+        fps: frames per second that the camera itself keeps, as it was asked to; None where it
+            keeps none.
     """
 
     name: str
     live: bool
     images: Sequence[Path] = ()
     notes: Sequence[str] = ()
+    fps: float | None = None
 
     @abstractmethod
     def read(self) -> Frame | None:
@@ -82,11 +87,11 @@ class Camera(ABC):
         goes on.
 
         Raises:
-            InputError: the source broke off and cannot go on (a file cut short, a camera gone
-                for good).
+            InputError: a file breaks off.
+            EquipmentError: a camera is gone for good.
         """
 
-    def close(self) -> None:  # noqa: B027 - most cameras hold nothing
+    def close(self) -> None:  # noqa: B027 - most cameras have nothing to free
         """Give the device or file back. Closing twice is fine."""
 
     def __enter__(self: _Own) -> _Own:
@@ -99,3 +104,37 @@ class Camera(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class CameraRequest:
+    """The argument of an opener of cameras, as `--camera` gives it.
+
+    Args:
+        source: what to open.
+        fps: frames per second that were asked for; a camera that keeps them sets its `fps`, and
+            what is stored is played at that rate.
+        seed: of what is drawn.
+        report: is told, in one line, when a live camera is lost and when it is back.
+    """
+
+    source: CameraSource
+    fps: float | None = None
+    seed: int = 0
+    report: Callable[[str], None] = lambda text: None
+
+    def refuse_fps(self) -> None:
+        """Refuse a frame rate, for cameras that have one of their own.
+
+        Raises:
+            InputError: one was asked for.
+        """
+        if self.fps is not None:
+            raise InputError(
+                f"camera {redact(self.source.text)} sets its own frame rate",
+                hint="use --fps only with files and the demo",
+            )
+
+
+OpenCamera = Callable[[CameraRequest], Camera]
+"""Opens a camera; raises InputError where its source cannot be used."""

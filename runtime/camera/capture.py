@@ -24,7 +24,7 @@ MJPEG = frozenset({"MJPG", "mjpg", "JPEG", "jpeg"})
 # FFmpeg's tag of gray16le. Gray of 10 and 12 bits says its depth, and comes scaled.
 _GRAY16 = int.from_bytes(b"Y1\0\x10", "little")
 _SILENT = 0  # of OpenCV's log levels
-# Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 carry the image.
+# Pixel formats of V4L2 that are deeper than 8 bits, and how many of 16 are used.
 _DEEP = {"Y10 ": 10, "Y12 ": 12, "Y14 ": 14, "Y16 ": None}
 
 
@@ -32,7 +32,7 @@ class Capture:
     """One `cv2.VideoCapture` and what is known of its stream.
 
     Attributes:
-        bits: how many bits of a uint16 sample carry the image; None where nothing says.
+        bits: how many bits of a uint16 sample are used; None where nothing says.
     """
 
     def __init__(self, video: Any) -> None:
@@ -81,17 +81,17 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
 
 
 def why_not(source: int | str) -> StreamFault:
-    """Why a source cannot be opened, and what to do."""
+    """Explain why a source cannot be opened, with a hint."""
     if isinstance(source, str) and " ! " in source:
         if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
             return StreamFault(
-                "this OpenCV is built without GStreamer, as pip's is",
-                "name the camera's device or address, or install the system's OpenCV "
-                "(python3-opencv; JetPack brings one)",
+                "this OpenCV is built without GStreamer, like pip's",
+                "pass the camera's device or address, or install the system's OpenCV "
+                "(python3-opencv; included in JetPack)",
             )
         return StreamFault(
             "OpenCV's GStreamer backend could not open it",
-            "try the pipeline with gst-launch-1.0; it has to end in appsink",
+            "try the pipeline with gst-launch-1.0; it must end in appsink",
         )
     if isinstance(source, str) and "://" in source:
         return diagnose(source)
@@ -116,7 +116,7 @@ def _open_address(address: str) -> Capture:
 
 
 def _keep_natives_from_saying_it() -> None:
-    """OpenCV and FFmpeg log whole addresses when they are asked to log, passwords included."""
+    """Silence the logs of OpenCV and FFmpeg, which contain addresses with their passwords."""
     # OpenCV 5 moved it.
     set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
     set_level(_SILENT)
@@ -155,21 +155,21 @@ def codec_of(video: Any) -> str:
 
 def _why_no_device(source: int | str) -> StreamFault:
     if sys.platform != "linux":
-        return StreamFault("OpenCV could not open it", "give --camera a video file, or 'demo'")
+        return StreamFault("OpenCV could not open it", "pass a video file to --camera, or 'demo'")
     device = device_node(source) if isinstance(source, int) else Path(source)
-    others = "or give --camera a video file, or try '--camera demo'"
+    others = "or pass a video file to --camera, or try '--camera demo'"
     if not device.exists():
         return StreamFault(
-            f"no device {device}, OpenCV's V4L2 backend could not open it",
-            f"plug it in ('ls /dev/video* /dev/v4l/by-id' shows what is there), {others}",
+            f"no device {device}: OpenCV's V4L2 backend could not open it",
+            f"plug it in ('ls /dev/video* /dev/v4l/by-id' lists the connected devices), {others}",
         )
     if not os.access(device, os.R_OK | os.W_OK):
         return StreamFault(
-            f"{device} may not be opened by this user",
+            f"this user may not open {device}",
             "add the user to the group 'video' and log in again",
         )
     return StreamFault(
         f"OpenCV's V4L2 backend could not open {device}",
-        "see whether another program uses it (fuser), and whether it is a camera's capture device "
-        f"(v4l2-ctl --list-devices), {others}",
+        "check with fuser whether another program uses it, and with v4l2-ctl "
+        f"--list-devices whether it is a capture device, {others}",
     )

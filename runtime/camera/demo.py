@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame
+from runtime.camera.base import Camera, CameraRequest, Frame
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
 from runtime.surfaces.noise import Shape
@@ -25,7 +25,7 @@ from runtime.surfaces.strip import (
 )
 
 COILS = (3, 8)
-"""How many coils, each with a surface of its own, run through before they come again: the most
+"""Number of coils, each with a surface of its own, before they repeat: the most
 that are drawn in about a second."""
 
 COIL_WINDOWS = 9.5
@@ -36,6 +36,9 @@ _NOISE_SIGMA = 2.0
 _NOISE_SPARE = 61
 # The sensor's noise is drawn once, this much larger than a frame, and laid over every frame at
 # another place: no two frames are alike even where the strip stands or has come round.
+
+
+FPS = 30.0
 
 
 class DemoCamera(Camera):
@@ -74,7 +77,7 @@ class DemoCamera(Camera):
         ):
             if value is not None and not value > 0:
                 raise InputError(
-                    f"the demo camera's {what} is {value}", hint="give a number above 0"
+                    f"the demo camera's {what} is {value}", hint="use a number above 0"
                 )
         self.name = f"demo line, {shape[0]}x{shape[1]} pixels" + (
             f", {fps:g} frames/s" if fps else ""
@@ -87,7 +90,7 @@ class DemoCamera(Camera):
         self._places = rng.integers(0, _NOISE_SPARE, (4099, 2))
         self._width = shape[1]
         self._advance = advance
-        self._fps = fps
+        self._fps = self.fps = fps
         self._frames = math.inf if frames is None else frames
         self._number = 0
         self._tick = 0
@@ -174,6 +177,17 @@ def draw_loop(shape: Shape, rng: np.random.Generator) -> Strip:
     return Strip(pixels, tuple(zones))
 
 
+def open_demo(request: CameraRequest) -> Camera:
+    """Open the built-in line."""
+    demo = DemoCamera(fps=request.fps or FPS, seed=request.seed)
+    if Path(request.source.text).exists():
+        text = request.source.text
+        demo.notes = [
+            f"{text!r} is the built-in line; use ./{text} for the file or folder of that name"
+        ]
+    return demo
+
+
 def write_strip_video(
     path: Path,
     frames: int,
@@ -197,7 +211,7 @@ def write_strip_video(
         InputError: the video cannot be written there.
     """
     if path.suffix.lower() != ".avi":
-        raise InputError(f"{path} is no name for an AVI video", hint="let it end in .avi")
+        raise InputError(f"{path} is not a name for an AVI video", hint="use a name ending in .avi")
     camera = DemoCamera(shape, advance=advance, fps=None, frames=frames, seed=seed)
     codec = cv2.VideoWriter.fourcc(*"MJPG")
     truths: list[str] = []
@@ -209,7 +223,7 @@ def write_strip_video(
         if not writer.isOpened():
             raise InputError(
                 f"OpenCV cannot write a video of {shape[0]}x{shape[1]} pixels at {fps:g} frames/s",
-                hint="choose another size or frame rate",
+                hint="use another size or frame rate",
             )
         for frame in iter(camera.read, None):
             writer.write(cv2.cvtColor(frame.pixels, cv2.COLOR_GRAY2BGR))
@@ -222,7 +236,7 @@ def write_strip_video(
 def _sensor_noise(
     shape: Shape, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What the noise adds to each pixel, and what it takes; one of the two is 0."""
+    """Return what the noise adds to each pixel, and what it takes away; one of the two is 0."""
     size = shape[0] + _NOISE_SPARE, shape[1] + _NOISE_SPARE
     noise = np.rint(_NOISE_SIGMA * rng.standard_normal(size, np.float32))
     return np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How many bits of a camera's 16-bit frames carry the image: what was given, kept or found."""
+"""Bit depth of a camera's 16-bit frames: given, stored, or detected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime.image.survey import depth_note, shallow_note, survey_depth
 from runtime.progress import Say
 
 ENOUGH = 8
-"""So many images, all of which leave the upper bits empty, are no accident."""
+"""Number of images whose empty upper bits are no accident."""
 
 
 def settle_depth(
@@ -34,8 +34,8 @@ def settle_depth(
     """
     if given is not None and contract.bits is not None and given != contract.bits:
         raise InputError(
-            f"--bits {given} differs from the {contract.bits} bits that the model was trained on",
-            hint="leave --bits out, or train again with this camera's images",
+            f"--bits {given} differs from the {contract.bits} bits that the model was trained with",
+            hint="omit --bits, or train again with this camera's images",
         )
     if given is not None:
         return given
@@ -50,14 +50,14 @@ def settle_depth(
             report(depth_note(found.bits, f"images of {camera.name}"))
         return found.bits
     problem = (
-        f"the {found.images} 16-bit images looked at of {camera.name} use {found.bits} bits, and "
-        f"the model was trained on {contract.bits}"
+        f"{found.images} 16-bit images sampled from {camera.name} use {found.bits} bits, "
+        f"but the model was trained with {contract.bits}"
     )
     # A few images may be dark; many that leave whole bits empty are another camera's.
     if found.bits > contract.bits or found.images >= ENOUGH:
         raise InputError(
             problem,
-            hint=f"train again with this camera's images; if they are only dark, say "
+            hint="train again with this camera's images; if the images are just dark, pass "
             f"--bits {contract.bits}",
         )
     report(problem)

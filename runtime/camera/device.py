@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.base import Camera, Frame, as_pixels
+from runtime.camera.base import Camera, CameraRequest, Frame, as_pixels
 from runtime.camera.capture import encoded_jpeg, open_capture, why_not
-from runtime.errors import FrameError, InputError
+from runtime.errors import EquipmentError, FrameError, InputError
 from runtime.image.decode import decode_gray
 from runtime.progress import Say
 from runtime.secrets import redact
 
 PATIENCE_S = 15.0
-"""How long a camera that stopped may stay away before the stream ends."""
+"""Time that a stopped camera may stay away before the stream ends, in seconds."""
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -29,7 +29,7 @@ Opener = Callable[[int | str], Any]
 
 
 class DeviceCamera(Camera):
-    """Frames as they come. When they stop coming, the camera is opened again, for a while.
+    """Live camera. If its frames stop, it is opened again, for a while.
 
     Args:
         source: the index or the node of a video device, an address, or a GStreamer pipeline.
@@ -68,7 +68,9 @@ class DeviceCamera(Camera):
         if not self._capture.isOpened():
             self._capture.release()
             finding = why_not(source)
-            raise InputError(f"{self.name}: {finding.problem}", hint=finding.hint)
+            raise InputError(
+                f"{self.name}: {finding.problem}", hint=finding.hint, code="camera-unavailable"
+            )
         self._may_end = may_end
         self._first: bytes | None = None
 
@@ -78,7 +80,7 @@ class DeviceCamera(Camera):
         Its budget starts when the driver has it, before decoding.
 
         Raises:
-            InputError: the camera stopped and did not come back.
+            EquipmentError: the camera stopped and did not come back.
         """
         with self._reading:
             while not self._closed.is_set():
@@ -135,7 +137,7 @@ class DeviceCamera(Camera):
         if self._first is None or frame.pixels is None or self._digest(frame) != self._first:
             return False
         self._number -= 1
-        self._report(f"{self.name} began anew with its first frame: it is a file, and this its end")
+        self._report(f"{self.name} restarted from its first frame: it is a file, and it has ended")
         return True
 
     def _digest(self, frame: Frame) -> bytes | None:
@@ -159,8 +161,18 @@ class DeviceCamera(Camera):
                 away = self._heard - silent_since
                 self._report(f"{self.name} is back after {away:.1f} s without frames")
                 return True
-        raise InputError(
-            f"{self.name} stopped after {self._number} frames and did not come back within "
+        raise EquipmentError(
+            f"{self.name} stopped after {self._number} frames and did not recover within "
             f"{self._patience_s:g} s",
-            hint="check its cable, its power and who else uses it, then start again",
+            hint="check its cable and power and whether another program uses it, then start again",
+            code="camera-lost",
         )
+
+
+def open_device(request: CameraRequest) -> Camera:
+    """Open a video device or a GStreamer pipeline."""
+    request.refuse_fps()
+    source = request.source
+    return DeviceCamera(
+        source.text if source.index is None else source.index, report=request.report
+    )

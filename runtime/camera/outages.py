@@ -1,4 +1,4 @@
-"""What was said of a camera's outages, in bounded memory: a stream may run for a year."""
+"""Messages on a camera's outages, in bounded memory: a stream may run for a year."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LAST = 80
 
 
 class Outages:
-    """Keeps the first and the latest lines, and counts all."""
+    """Log of the first and the latest lines, with a count of all."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -17,7 +17,7 @@ class Outages:
         self._last: deque[str] = deque(maxlen=LAST)
 
     def add(self, line: str) -> None:
-        """Take a line."""
+        """Add a line."""
         self.count += 1
         if len(self._first) < FIRST:
             self._first.append(line)
@@ -26,7 +26,7 @@ class Outages:
 
     @property
     def lines(self) -> list[str]:
-        """What was kept; a line says how many stood between the first and the latest."""
+        """Return the kept lines; one counts those dropped between the first and the latest."""
         left_out = self.count - len(self._first) - len(self._last)
-        between = [f"({left_out} more lines of this kind were left out)"] if left_out else []
+        between = [f"({left_out} more messages like this were suppressed)"] if left_out else []
         return [*self._first, *between, *self._last]

@@ -28,7 +28,7 @@ class PacedCamera(Camera):
     def __init__(self, camera: Camera, fps: float) -> None:
         if not fps > 0:
             raise InputError(
-                f"a frame rate of {fps:g} frames/s is not above 0", hint="give another"
+                f"a frame rate of {fps:g} frames/s is not above 0", hint="use a rate above 0"
             )
         self.name = f"{camera.name} at {fps:g} frames/s"
         self.notes = camera.notes

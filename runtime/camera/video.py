@@ -41,7 +41,7 @@ class VideoCamera(Camera):
         name: for messages, where the path says nothing to the user.
 
     Raises:
-        InputError: it is no video that can be read, or it holds no frame.
+        InputError: it is not a readable video, or it holds no frame.
     """
 
     live = False
@@ -116,7 +116,7 @@ class VideoCamera(Camera):
         frame = self._held.popleft()
         if spoilt:
             self._cut = True
-            fault = f"{self.name}, frame {self._number}: the file is cut short here"
+            fault = f"{self.name}, frame {self._number}: the file is truncated here"
             frame = replace(frame, pixels=None, fault=fault)
         waited = time.monotonic_ns() - frame.ready_ns if self._hold else 0
         return replace(
@@ -148,8 +148,8 @@ class VideoCamera(Camera):
             more = f" of {self._announced}" if self._announced > self._number else ""
             what = "" if self._cut else " frames"
             raise InputError(
-                f"{self.name} ended {where}{more}{what}: the file is cut short"
-                f"{f' ({missing})' if missing else ''}",
+                f"{self.name} ended {where}{more}{what}: the file is "
+                f"truncated{f' ({missing})' if missing else ''}",
                 hint="copy or record it again",
             )
         if self._number == 0:
@@ -165,11 +165,11 @@ def _without_frames(name: str, codec: str) -> InputError:
     """
     if codec.strip("\0 "):
         return InputError(
-            f"{name} holds no frame that can be read: OpenCV's FFmpeg has no decoder for its "
+            f"{name} contains no readable frame: OpenCV's FFmpeg has no decoder for its "
             f"codec {codec}",
             hint="convert it, for example to Motion JPEG in .avi",
         )
-    return InputError(f"{name} holds no frame that can be read", hint="copy or record it again")
+    return InputError(f"{name} contains no readable frame", hint="copy or record it again")
 
 
 def _look_at_end(path: Path) -> Ending:
@@ -189,11 +189,11 @@ def _open(path: Path, options: list[int], ending: Ending, name: str) -> Any:
             raise InputError(f"{name} is empty", hint="copy or record it again")
         if ending.missing:
             raise InputError(
-                f"{name} is not a video that can be read: it is cut short ({ending.missing})",
+                f"{name} is not a readable video: it is truncated ({ending.missing})",
                 hint="copy or record it again",
             )
         raise InputError(
-            f"{name} is not a video that can be read",
+            f"{name} is not a readable video",
             hint="convert it, for example to Motion JPEG in .avi",
         )
     return capture

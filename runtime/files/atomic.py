@@ -14,13 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import EdgeclError, InputError
+from runtime.errors import EdgeclError, EquipmentError, InputError
 
 ATTEMPTS = 20
-"""How often a folder's place is tried for while other processes write there too."""
+"""Number of attempts at a folder's place while other processes write there too."""
 
 PROBE_BYTES = 2**20
-"""What a disk must still take before it is not to blame for a file that was not written."""
+"""Bytes that a disk must still take before it is not to blame for a file that was not written."""
+
+DISK_FAILURES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENODEV, errno.ESTALE})
+"""Errors of a write that are the disk's fault, not the user's."""
 
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 
@@ -105,11 +108,11 @@ def _take_place(temporary: Path, path: Path) -> None:
             if temporary.exists() and aside.exists() and not path.exists():
                 aside.rename(path)
             shutil.rmtree(old, ignore_errors=True)
-    raise OSError(errno.EBUSY, "others keep writing there")
+    raise OSError(errno.EBUSY, "other processes keep writing there")
 
 
 def _reason_of_disk(error: Exception, path: Path) -> OSError | None:
-    """What the disk had against the file that `error` says was not written; None for nothing.
+    """Return the disk's reason for the unwritten file that `error` reports; None if it has none.
 
     torch says no more than that a position was not the expected one, so a write is tried: on a
     disk that is full, or at a limit, it fails as theirs did.
@@ -129,15 +132,23 @@ def _reason_of_disk(error: Exception, path: Path) -> OSError | None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into an InputError that names `path` and the reason."""
+    """Turn an OSError of the block into an error that names `path` and the reason.
+
+    Raises:
+        InputError: nothing can be written there.
+        EquipmentError: the disk is full, or failed.
+    """
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"cannot write {path}: {reason}",
-            hint="name a folder that you may write to, on a disk with room",
-        ) from error
+        problem = f"cannot write {path}: {error.strerror or error}"
+        if error.errno in DISK_FAILURES:
+            raise EquipmentError(
+                problem,
+                hint="free some space, or choose a folder on another disk",
+                code="disk-failing",
+            ) from error
+        raise InputError(problem, hint="choose a writable folder") from error
 
 
 def write_new(path: Path, data: bytes, mode: int) -> None:

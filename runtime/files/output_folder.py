@@ -1,4 +1,4 @@
-"""Where a command may write: a place of its own, tried and held before the work begins.
+"""Output of a command: a place of its own, tried and held before the work begins.
 
 Two processes that start in the same second must not share a folder, and nobody wants to learn
 after hours that the disk was read-only.
@@ -19,10 +19,10 @@ from runtime.errors import InputError
 from runtime.files.atomic import explained
 
 ROOM = 4096
-"""Bytes that are written for a try: making a file is something that a full disk still allows."""
+"""Number of bytes written as a test: a full disk still allows making an empty file."""
 
 ATTEMPTS = 20
-"""How often a folder is made that another process clears away at the same moment."""
+"""Number of attempts to make a folder that another process clears away at the same moment."""
 
 
 @contextmanager
@@ -79,12 +79,12 @@ def own_file(path: Path, *, replace: bool, hint: str = "") -> Iterator[Path]:
         hint: what to do where it may not.
 
     Raises:
-        InputError: it is there and may not be replaced, it is no file, it cannot be written, or
+        InputError: it is there and may not be replaced, it is not a file, it cannot be written, or
             another process holds it.
     """
     with explained(path):
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file", hint="name a file with --out")
+            raise InputError(f"{path} is not a file", hint="pass a file with --out")
     with _parents(path):
         _try_writing(path.parent, ROOM)
         with explained(path):
@@ -93,7 +93,7 @@ def own_file(path: Path, *, replace: bool, hint: str = "") -> Iterator[Path]:
             _lock(handle, path)
             # An empty one that nobody holds was left by a process that was killed.
             if os.fstat(handle).st_size and not replace:
-                raise InputError(f"{path} is there already", hint=hint)
+                raise InputError(f"{path} already exists", hint=hint)
             yield path
         finally:
             with contextlib.suppress(OSError):
@@ -133,7 +133,7 @@ def _make(path: Path) -> bool:
 
 
 def _make_parents(path: Path) -> None:
-    """Make the folders above, although a process that began as we did may clear them away."""
+    """Make the folders above, although another process may clear them away at that moment."""
     for _ in range(ATTEMPTS):
         # Python calls it "exists" where a folder vanishes between its two looks at it.
         with contextlib.suppress(FileNotFoundError, FileExistsError):
@@ -171,7 +171,7 @@ def _held(folder: Path, *, made: bool) -> Iterator[None]:
             return
         finally:
             os.close(handle)
-    raise InputError(f"{folder} is removed again and again", hint="name another --out")
+    raise InputError(f"{folder} keeps being removed", hint="choose another --out")
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -187,7 +187,7 @@ def _lock(handle: int, path: Path) -> None:
     except BlockingIOError:
         raise InputError(
             f"another process is writing {path}",
-            hint="name another --out, or wait until it has ended",
+            hint="choose another --out, or wait until it has finished",
         ) from None
     except OSError:
         pass  # a file system without locks: nobody can be told apart there

@@ -1,4 +1,4 @@
-"""Where a user's programs keep what they can make again (XDG base directory specification)."""
+"""Folder for what a user's programs can make again (XDG base directory specification)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run as a process of its own by `device_probe`: looks at driver, bindings and TensorRT.
+"""Script that `device_probe` runs as a process: looks at driver, bindings and TensorRT.
 
 TensorRT without a working driver can take its process down, and a driver can hang; so what is found
 goes out line by line, and what was being looked at is said before it is looked at.
@@ -25,7 +25,7 @@ _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
 
 
 def tell(**found: Any) -> None:
-    """One line for the process that asked; others may print on standard output as well."""
+    """Tell the calling process on one line; others may print on standard output as well."""
     sys.stdout.write(f"\n{MARK}{json.dumps(found)}\n")
     sys.stdout.flush()
 
@@ -73,7 +73,7 @@ def look_at_driver(library: str = "libcuda.so.1") -> bool:
         call("cuInit", 0)
         call("cuDeviceGetCount", ctypes.byref(count))
         if not count.value:
-            raise RuntimeError("the driver knows no GPU")
+            raise RuntimeError("the driver reports no GPU")
         call("cuDeviceGet", ctypes.byref(device), 0)
         name = ctypes.create_string_buffer(128)
         call("cuDeviceGetName", name, len(name), device)
@@ -128,7 +128,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _absent(error: Exception) -> bool:
-    """Whether it is not installed at all, rather than broken."""
+    """Whether the module is not installed at all, rather than broken."""
     return isinstance(error, ModuleNotFoundError)
 
 

@@ -1,4 +1,4 @@
-"""What stands between a machine and a running TensorRT engine, and what brings it."""
+"""Obstacles between a machine and a running TensorRT engine, and their remedies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SYSTEM_PACKAGES = "python3 -m venv --system-site-packages .venv"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is missing.
+    """One missing piece and its remedy.
 
     Args:
         missing: what, in words.
@@ -36,7 +36,7 @@ class Problem:
 def find_problems(
     lines: Sequence[Mapping[str, Any]], ending: str, *, there: bool, jetson: bool, root: Path
 ) -> tuple[Problem, ...]:
-    """What is missing, the first cause first.
+    """List what is missing, the first cause first.
 
     Args:
         lines: of `runtime.gpu.findings`.
@@ -67,13 +67,13 @@ def _driver(lines: Sequence[Mapping[str, Any]], there: bool) -> _Found:
         return
     if not there and not answered:
         yield (
-            "there is no NVIDIA device here",
+            "no NVIDIA device found",
             "flash JetPack 6.1 or newer",
-            "put in an NVIDIA GPU of compute capability 7.5 or higher, or take --device cpu",
+            "install an NVIDIA GPU with compute capability 7.5 or higher, or use --device cpu",
         )
         return
     yield (
-        f"the CUDA driver does not answer ({error or 'it said nothing'})",
+        f"the CUDA driver does not respond ({error or 'it said nothing'})",
         f"{JETPACK}, then restart; in a container, --runtime nvidia",
         "sudo apt install nvidia-driver-570, then restart; in a container, --gpus all",
     )
@@ -84,10 +84,10 @@ def _crash(lines: Sequence[Mapping[str, Any]], ending: str) -> _Found:
         return
     stage = next((line["stage"] for line in reversed(lines) if "stage" in line), "")
     yield (
-        f"looking at {stage or 'the GPU'} {ending}",
-        f"{JETPACK}, so that driver, CUDA and TensorRT are of one release",
-        "install a driver and a TensorRT that fit each other: nvidia-smi tells the newest CUDA "
-        "that the driver serves",
+        f"probing {stage or 'the GPU'} {ending}",
+        f"{JETPACK}, so that driver, CUDA and TensorRT come from one release",
+        "install matching versions of the driver and TensorRT: nvidia-smi shows the newest "
+        "CUDA that the driver supports",
     )
 
 
@@ -106,7 +106,7 @@ def _tensorrt(lines: Sequence[Mapping[str, Any]], ending: str, root: Path) -> _F
     broken = next((line for line in told.values() if not line["absent"]), None)
     if broken is not None:
         yield (
-            f"{broken['module']} does not load ({broken['error']})",
+            f"{broken['module']} cannot be loaded ({broken['error']})",
             JETPACK,
             "pip install --force-reinstall 'edgecl[tensorrt]'",
         )
@@ -125,7 +125,7 @@ def known_capabilities(trt: Any) -> dict[str, Any]:
 
 
 def not_served(version: str, serves: Sequence[str], here: str) -> str:
-    """Why TensorRT for RTX does not run on a GPU; empty where it does.
+    """Explain why TensorRT for RTX does not run on a GPU; empty where it does.
 
     It leaves out the GPUs of data centres, such as 9.0; of newer ones it runs on all.
 
@@ -137,7 +137,7 @@ def not_served(version: str, serves: Sequence[str], here: str) -> str:
     if not serves or not here or here in serves or release(here) > max(map(release, serves)):
         return ""
     return (
-        f"TensorRT for RTX {version} does not serve compute capability {here}, only "
+        f"TensorRT for RTX {version} does not support compute capability {here}, only "
         f"{', '.join(serves)}"
     )
 
@@ -150,7 +150,7 @@ def _not_served(works: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) ->
 
 
 def _no_tensorrt(root: Path) -> tuple[str, str, str]:
-    """TensorRT is not there for this Python; JetPack brings it for its own alone."""
+    """Return the finding that TensorRT is missing for this Python; JetPack's serves one only."""
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     x86 = "pip install 'edgecl[tensorrt]'"
     others = sorted(
@@ -165,15 +165,15 @@ def _no_tensorrt(root: Path) -> tuple[str, str, str]:
         )
     if own in others or "3" in others:
         return (
-            "TensorRT is a system package, which this environment does not see",
-            f"make the environment anew: {SYSTEM_PACKAGES}",
-            f"make the environment anew: {SYSTEM_PACKAGES}; or {x86}",
+            "TensorRT is a system package, which this environment cannot see",
+            f"recreate the environment: {SYSTEM_PACKAGES}",
+            f"recreate the environment: {SYSTEM_PACKAGES}; or {x86}",
         )
     fit = [version for version in others if version in FITTING_PYTHONS]
     environment = SYSTEM_PACKAGES.replace("python3", f"python{fit[0]}") if fit else ""
     return (
-        f"TensorRT is there for Python {', '.join(others)}, this is Python {own}",
-        f"make the environment with that Python: {environment}" if fit else JETPACK_6,
+        f"TensorRT is installed for Python {', '.join(others)}, but this is Python {own}",
+        f"create the environment with that Python: {environment}" if fit else JETPACK_6,
         x86,
     )
 
@@ -194,14 +194,14 @@ def _bindings(lines: Sequence[Mapping[str, Any]]) -> _Found:
 
 
 def _newer_bindings(lines: Sequence[Mapping[str, Any]]) -> _Found:
-    """cuda-bindings of a newer CUDA than the driver's call what the driver does not have."""
+    """Yield a finding if cuda-bindings are newer than the driver's CUDA."""
     told = {name: value for line in lines for name, value in line.get("bindings", {}).items()}
     version, cuda = told.get("cuda-bindings", ""), _cuda(lines)
     if told.get("pycuda") or not (cuda and version[:1].isdigit()):
         return
     if int(version.split(".")[0]) > int(cuda.split(".")[0]):
         yield (
-            f"cuda-bindings {version} is newer than the driver, which serves CUDA {cuda}",
+            f"cuda-bindings {version} is newer than the driver, which supports CUDA {cuda}",
             _fitting(lines),
             _fitting(lines),
         )

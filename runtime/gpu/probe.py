@@ -1,4 +1,4 @@
-"""What of NVIDIA's this machine has, and what is missing: asked once, in a process of its own."""
+"""Probe of NVIDIA hardware and software, run once in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runtime.gpu.missing import Problem, find_problems
 from runtime.machine import ROOT, read_gpu
 
 PROBE_SECONDS = 40.0
-"""How long the look may take: TensorRT loads for seconds from a slow card, a driver may hang."""
+"""Time limit of the probe: TensorRT loads for seconds from a slow card, a driver may hang."""
 
 FINDINGS = "runtime.gpu.findings"
 
@@ -34,7 +34,7 @@ DEVICE_FILES = (
 
 @dataclass(frozen=True)
 class GpuProbe:
-    """What was found; texts are empty, and numbers None, where there is nothing.
+    """Findings of the probe; texts are empty, and numbers None, where there is nothing.
 
     Args:
         driver: what the driver says of its version.
@@ -80,7 +80,7 @@ def probe_gpu() -> GpuProbe:
 
 
 def probe(root: Path, *, seconds: float = PROBE_SECONDS, findings: str = FINDINGS) -> GpuProbe:
-    """The same, each time anew.
+    """Probe anew each time.
 
     Args:
         root: the file tree to read, for tests.
@@ -100,7 +100,7 @@ def has_device(root: Path = ROOT) -> bool:
 def judge(
     lines: Sequence[Mapping[str, Any]], ending: str, gpu: Mapping[str, Any], root: Path = ROOT
 ) -> GpuProbe:
-    """What the findings mean.
+    """Interpret the findings.
 
     Args:
         lines: what the other process told.

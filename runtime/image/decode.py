@@ -1,4 +1,4 @@
-"""Encoded images to gray arrays, with the broken ones named.
+"""Decoding of images to gray arrays; broken ones are named.
 
 Training and the line decode with the same function, so an image has the same pixels in both, and
 with either of OpenCV's major versions: what they do differently (EXIF, alpha, colour to gray
@@ -24,7 +24,7 @@ from runtime.image.formats.exif import upright
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm"})
 
 LARGEST_FILE = (1 << 31) - 1
-"""Bytes; OpenCV decodes from no longer array."""
+"""Maximum bytes that OpenCV decodes from."""
 
 Gray = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -46,7 +46,7 @@ def decode_image(data: bytes | NDArray[np.uint8]) -> Gray:
 
     Returns:
         H×W, upright. uint8; uint16 where the samples have 16 bits and nothing in the file says how
-        many of them carry the image. Colour becomes gray with BT.601's weights (a JPEG's luma is
+        many of them are used. Colour becomes gray with BT.601's weights (a JPEG's luma is
         taken as it is); alpha is left out: the colours count as they are stored.
 
     Raises:
@@ -72,7 +72,7 @@ def decode_gray(data: bytes | NDArray[np.uint8], *, bits: int = 16) -> NDArray[n
 
     Args:
         data: as for `decode_image`.
-        bits: how many of 16 bits carry the image, where the file does not say.
+        bits: how many of 16 bits are used, where the file does not say.
 
     Returns:
         uint8, H×W.
@@ -84,7 +84,7 @@ def decode_gray(data: bytes | NDArray[np.uint8], *, bits: int = 16) -> NDArray[n
 
 
 def in_8_bits(gray: Gray, bits: int = 16) -> NDArray[np.uint8]:
-    """What `decode_image` gave, in 8 bits: uint8 of the same shape.
+    """Reduce the result of `decode_image` to 8 bits: uint8 of the same shape.
 
     Raises:
         FrameError: a value is too large for `bits`.
@@ -106,7 +106,7 @@ def _decode_jpeg(encoded: bytes) -> NDArray[np.uint8]:
         problem = str(error)
     if _UNKNOWN_SUBSAMPLING in problem:
         if _EOI not in encoded:
-            raise FrameError("the JPEG is cut short")
+            raise FrameError("the JPEG is truncated")
         return np.asarray(_to_gray(_imdecode(encoded, "JPEG")), np.uint8)
     if padding := _PADDED.search(problem):
         end = encoded.rfind(_EOI)
@@ -117,7 +117,7 @@ def _decode_jpeg(encoded: bytes) -> NDArray[np.uint8]:
             except ValueError:
                 pass
     if "remature end" in problem:
-        raise FrameError(f"the JPEG is cut short ({problem})")
+        raise FrameError(f"the JPEG is truncated ({problem})")
     raise FrameError(f"the JPEG is damaged ({problem})")
 
 
@@ -131,8 +131,8 @@ def _upside_up(gray: Gray) -> Gray:
     largest = int(gray.max(initial=0))
     if not largest >> DEPTHS[-2]:
         raise FrameError(
-            f"0 is white in it and its largest value is {largest}: nothing says which value is "
-            f"black; save it with black as 0"
+            f"it stores white as 0 and its largest value is {largest}, so the black level "
+            "is unknown; save it with black as 0"
         )
     return (65535 - gray.astype(np.uint16, copy=False)).astype(np.uint16)
 
@@ -143,7 +143,7 @@ def _imdecode(encoded: bytes, kind: str) -> NDArray[np.generic]:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise FrameError(f"the {kind} is damaged, or of a form that is not read")
+        raise FrameError(f"the {kind} is damaged or of an unsupported variant")
     return np.asarray(pixels)
 
 
@@ -151,10 +151,10 @@ def _to_gray(pixels: NDArray[np.generic]) -> Gray:
     """Gray or BGR of whatever depth to gray, uint8 or uint16."""
     if pixels.dtype in (np.int16, np.int8):
         if pixels.min(initial=0) < 0:
-            raise FrameError("it has negative values, which are no gray levels")
+            raise FrameError("it has negative values, which are not gray levels")
         pixels = pixels.astype(np.uint16 if pixels.dtype == np.int16 else np.uint8)
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f"it has samples of {pixels.dtype}; save it as 8 or 16 bits")
+        raise FrameError(f"its samples are {pixels.dtype}; save it with 8 or 16 bits")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     elif pixels.ndim == 3:
@@ -174,8 +174,8 @@ def read_encoded(path: Path) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > LARGEST_FILE:
                 raise FrameError(
-                    f"the file has {size / 2**30:.1f} GiB, more than can be decoded; cut the image "
-                    f"into parts"
+                    f"the file has {size / 2**30:.1f} GiB, which is too large to decode; "
+                    "split the image into tiles"
                 )
             return file.read()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""From samples of more than 8 bits to the 8 that a model takes.
+"""Conversion of samples with more than 8 bits to the 8 that a model takes.
 
-A camera of 10 or 12 bits fills the lower bits of 16. How many carry the image is known where the
+A camera of 10 or 12 bits fills the lower bits of 16. How many are used is known where the
 source says so (a PGM's largest value, a TIFF's tags, a pixel format), given by the user, or found
 on the training set; the model's contract keeps it, so that the line scales as training did.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.errors import FrameError
 
 DEPTHS = (8, 10, 12, 14, 16)
-"""Bits that cameras have; what is found on a set is one of them."""
+"""Bit depths of cameras; a detected depth is one of them."""
 
 
 def depth_of(largest: int) -> int:
@@ -22,11 +22,11 @@ def depth_of(largest: int) -> int:
 
 
 def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
-    """The upper eight of the bits that carry the image.
+    """The upper eight of the used bits.
 
     Args:
         samples: uint16, of any shape.
-        bits: how many of the 16 carry the image, 8 to 16.
+        bits: how many of the 16 are used, 8 to 16.
 
     Raises:
         FrameError: a sample is too large for `bits`.
@@ -34,14 +34,14 @@ def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
     largest = int(samples.max(initial=0))
     if largest >> bits:
         raise FrameError(
-            f"it has a value of {largest}, and {bits} bits end at {(1 << bits) - 1}: "
-            f"its depth is another than the {bits} bits that are expected"
+            f"it has the value {largest}, but {bits} bits end at {(1 << bits) - 1}: its "
+            f"depth is not the expected {bits} bits"
         )
     return np.right_shift(samples, bits - 8).astype(np.uint8)
 
 
 def scaled_to_8_bits(samples: NDArray[np.generic], maxval: int) -> NDArray[np.uint8]:
-    """The same where the file says what white is.
+    """Reduce samples whose white level the file states to 8 bits.
 
     Args:
         samples: uint8 or uint16, of any shape.
@@ -54,7 +54,7 @@ def scaled_to_8_bits(samples: NDArray[np.generic], maxval: int) -> NDArray[np.ui
         return to_8_bits(samples.astype(np.uint16, copy=False), maxval.bit_length())
     largest = int(samples.max(initial=0))
     if largest > maxval:
-        raise FrameError(f"it has a value of {largest}, above the {maxval} of its header")
+        raise FrameError(f"it has the value {largest}, above the maximum of {maxval} in its header")
     scaled: NDArray[np.uint8] = ((samples.astype(np.uint32) * 255 + maxval // 2) // maxval).astype(
         np.uint8
     )

@@ -11,14 +11,14 @@ from runtime.errors import FrameError
 from runtime.image.depth import DEPTHS, depth_of, to_8_bits
 
 MOST_SHRINK = 2.0
-"""A side that shrinks by more loses thin lines with `linear`, which looks at two pixels of each."""
+"""Shrink factor above which `linear`, which reads two pixels per side, loses thin lines."""
 
 _SURELY_16 = DEPTHS[-2]
 # A frame with a value above these bits can only be one of 16.
 
 
 def shrink_of(frame: tuple[int, int], model: tuple[int, int]) -> float:
-    """How many times larger a frame's side is than the model's, of the side that shrinks most."""
+    """Return how many times a frame shrinks to the model's size, on the side that shrinks most."""
     return max(frame[0] / model[0], frame[1] / model[1])
 
 
@@ -41,7 +41,7 @@ class Preprocessor:
 
     Args:
         contract: what the model takes.
-        bits: how many bits of a 16-bit sample carry the image, in place of the contract's.
+        bits: how many bits of a 16-bit sample are used, in place of the contract's.
     """
 
     def __init__(self, contract: InputContract, *, bits: int | None = None) -> None:
@@ -61,7 +61,7 @@ class Preprocessor:
         Args:
             frame: H×W or H×W×1 (gray), H×W×3 (BGR) or H×W×4 (BGRA); uint8 or uint16.
             out: uint8, `contract.height`×`contract.width`, contiguous.
-            bits: how many bits of uint16 carry the image, where the source knows; it goes before
+            bits: how many bits of uint16 are used, where the source knows; it goes before
                 the contract, for either gives the same 8-bit image.
 
         Raises:
@@ -84,9 +84,9 @@ class Preprocessor:
         if largest >> _SURELY_16:
             return 16
         raise FrameError(
-            f"a 16-bit frame whose largest value is {largest}, as a camera of "
-            f"{depth_of(largest)} bits gives it, and the model was trained on 8-bit images: say "
-            f"how many bits the camera uses with --bits"
+            f"a 16-bit frame with maximum {largest}, as from a {depth_of(largest)}-bit "
+            "camera, but the model was trained on 8-bit images: pass the camera's bit "
+            "depth with --bits"
         )
 
     def _to_gray(self, frame: NDArray[np.generic], bits: int | None = None) -> NDArray[np.uint8]:
@@ -97,16 +97,16 @@ class Preprocessor:
 
     def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
         if frame.size == 0 or frame.ndim not in (2, 3):
-            raise FrameError(f"a frame of shape {frame.shape} is no image")
+            raise FrameError(f"a frame of shape {frame.shape} is not an image")
         if frame.dtype not in (np.uint8, np.uint16):
-            raise FrameError(f"a frame of {frame.dtype} is neither uint8 nor uint16")
+            raise FrameError(f"a frame of {frame.dtype} is not uint8 or uint16")
         if frame.ndim == 2:
             return frame
         channels = frame.shape[2]
         if channels == 1:
             return frame[:, :, 0]
         if channels not in (3, 4):
-            raise FrameError(f"a frame of {channels} channels is neither gray, BGR nor BGRA")
+            raise FrameError(f"a frame of {channels} channels is not gray, BGR or BGRA")
         if self._gray.shape != frame.shape[:2] or self._gray.dtype != frame.dtype:
             self._gray = np.empty(frame.shape[:2], frame.dtype)
         code = cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY

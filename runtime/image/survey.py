@@ -1,4 +1,4 @@
-"""How deep the images of a folder are, where their files do not say."""
+"""Detection of the bit depth of a folder's images, where their files do not say."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from runtime.image.decode import read_image
 from runtime.image.depth import depth_of
 
 SURVEYED = 64
-"""So many images, spread over the set, are looked at."""
+"""Number of images, spread over the set, that are looked at."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a set's 16-bit images show of their depth.
+    """Bit depth shown by a set's 16-bit images.
 
     Args:
         bits: the fewest of `DEPTHS` that hold every value found; None where no image is of 16
@@ -33,7 +33,7 @@ class Survey:
 
 
 def survey_depth(paths: Sequence[Path], *, surveyed: int = SURVEYED) -> Survey:
-    """Look at a set's images for the bits that carry the image in samples of 16.
+    """Detect how many bits of 16-bit samples a set's images use.
 
     Args:
         paths: encoded images; those that cannot be decoded do not count.
@@ -53,16 +53,16 @@ def survey_depth(paths: Sequence[Path], *, surveyed: int = SURVEYED) -> Survey:
 
 
 def depth_note(bits: int, what: str) -> str:
-    """What a reader must know of a depth that was found and not given."""
+    """Return the note on a depth that was detected and not given."""
     return (
-        f"no value of the 16-bit {what} is above {(1 << bits) - 1}: they were read as {bits} bits "
-        f"(--bits says otherwise)"
+        f"no value of the 16-bit {what} is above {(1 << bits) - 1}, so they are read as "
+        f"{bits}-bit images (override with --bits)"
     )
 
 
 def shallow_note(shallow: int, images: int, bits: int, what: str) -> str:
-    """What a reader must know of a set of which some images leave whole bits empty."""
+    """Return the note on a set of which some images leave whole bits empty."""
     return (
-        f"{shallow} of {images} 16-bit {what} use fewer than the {bits} bits of the others: they "
-        f"are dark, or from another camera, or the others have hot pixels"
+        f"{shallow} of {images} 16-bit {what} use fewer than the {bits} bits of the "
+        "others: they are dark, come from another camera, or the others have hot pixels"
     )

@@ -1,4 +1,4 @@
-"""An image in small: of mistakes, of what escapes, of what a line saw."""
+"""Thumbnails of mistakes, of escapes, of frames on the line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 def thumbnail(
     image: NDArray[np.uint8], *, pixels: int = 200 * 200, longest: int = 400
 ) -> NDArray[np.uint8]:
-    """An image in small, with its proportions, never enlarged.
+    """Shrink an image, with its proportions; never enlarge it.
 
     Args:
         image: uint8, H×W.

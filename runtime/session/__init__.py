@@ -5,6 +5,15 @@ with open_session("surface.edgecl", precision="int8") as session:
 """
 
 from runtime.session.base import Outputs, Session
-from runtime.session.opening import ENGINES, Candidate, installed_engines, open_session
+from runtime.session.opening import Candidate, open_session
+from runtime.session.spec import ENGINES, EngineSpec, installed_engines
 
-__all__ = ["ENGINES", "Candidate", "Outputs", "Session", "installed_engines", "open_session"]
+__all__ = [
+    "ENGINES",
+    "Candidate",
+    "EngineSpec",
+    "Outputs",
+    "Session",
+    "installed_engines",
+    "open_session",
+]

@@ -1,4 +1,4 @@
-"""What every engine's session offers."""
+"""Interface of every engine's session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model answers for N images.
+    """Outputs of a model for N images.
 
     Args:
         probabilities: float32, N×C, each row sums to one.
@@ -65,13 +65,13 @@ class Session(ABC):
         height, width = self.contract.input.shape
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != (1, height, width):
             raise InputError(
-                f"the model takes uint8 N×1×{height}×{width}, it was given {batch.dtype} "
+                f"the model takes uint8 N×1×{height}×{width}, but got {batch.dtype} "
                 f"{'×'.join(map(str, batch.shape))}",
                 hint="prepare frames with runtime.image.preprocess.Preprocessor",
             )
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
-        """The same as `infer`, with the time of each step that this engine has.
+        """Run like `infer`, with the time of each step that this engine has.
 
         Returns:
             The outputs, and nanoseconds per step: `infer` alone for an engine that shares the
@@ -88,7 +88,7 @@ class Session(ABC):
             self.infer(batch)
 
     def describe(self) -> str:
-        """One line: precision, engine, version and device."""
+        """Describe the session on one line: precision, engine, version and device."""
         return f"{self.precision} on {self.engine} {self.version}, {self.device}"
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Two sessions of one model: the second answers once the first will not answer again."""
+"""Session with a fallback: the second answers once the first is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.session.base import Outputs, Session
 
 
 class FallbackSession(Session):
-    """Answers with `first` until that is lost, then with `second`, for good.
+    """Session that uses `first` until it is lost, then `second`, for good.
 
     A frame that `first` merely cannot answer stays a fault: only a `SessionLostError` turns over,
     and the frame that found it is answered by `second`. Both are closed together.
@@ -27,7 +27,7 @@ class FallbackSession(Session):
 
     def __init__(self, first: Session, second: Session, report: Say) -> None:
         if first.contract != second.contract:
-            raise ValueError("both sessions must be of one model")
+            raise ValueError("both sessions must run the same model")
         self.contract = first.contract
         self.active = first
         self._first = first
@@ -35,13 +35,13 @@ class FallbackSession(Session):
         self._report = report
 
     def __getattr__(self, name: str) -> Any:
-        """Engine, version, device and precision are those of the one that answers now."""
+        """Return engine, version, device and precision of the active session."""
         if name in ("engine", "version", "device", "precision"):
             return getattr(self.active, name)
         raise AttributeError(name)
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
-        """The answer of the one that answers now, with its own steps."""
+        """Run the active session, with its own steps."""
         try:
             return self.active.infer_timed(batch)
         except SessionLostError as error:
@@ -70,4 +70,4 @@ class FallbackSession(Session):
         if self.active is self._second:
             raise error
         self.active = self._second
-        self._report(f"{error.problem}; from here on {self._second.describe()}")
+        self._report(f"{error.problem}; continuing with {self._second.describe()}")

@@ -1,4 +1,4 @@
-"""Golden images: what a bundle's model answered where it was exported, asked again here.
+"""Golden images: results of the model at export, checked again here.
 
 The gate held every precision against the trained network, in the engines of the machine that
 exported it. Another version of an engine, another processor or GPU computes with other kernels, and
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GOLDEN = "golden.npz"
 LARGEST_CHANGE = 0.25
-"""Of a probability. What ships changes none of these by more than `CLOSE` where it is exported."""
+"""Tolerance of a probability. What ships changes none by more than `CLOSE` where it is exported."""
 CLOSE = 0.1
 
 IMAGES, PROBABILITIES = "images", "probabilities"
@@ -48,7 +48,7 @@ def read_golden(bundle: Bundle) -> GoldenImages | None:
     Raises:
         InputError: they are damaged, or of another model.
     """
-    if GOLDEN not in bundle.manifest["files"]:
+    if GOLDEN not in bundle.manifest.files:
         return None
     path = bundle.path / GOLDEN
     try:
@@ -64,7 +64,10 @@ def read_golden(bundle: Bundle) -> GoldenImages | None:
     for name, (shape, dtype) in expected.items():
         array = getattr(golden, name)
         if not count or array.shape != shape or array.dtype != dtype:
-            raise _unfit(bundle, f"holds {name} {array.dtype} {array.shape}, not of this model")
+            raise _unfit(
+                bundle,
+                f"contains {name} {array.dtype} {array.shape}, which do not belong to this model",
+            )
     return golden
 
 
@@ -80,7 +83,7 @@ def changes(session: Session, golden: GoldenImages) -> NDArray[np.float64]:
 
 
 def require_same_answers(session: Session, golden: GoldenImages | None) -> None:
-    """Let a session answer the golden images.
+    """Check a session on the golden images.
 
     Raises:
         InputError: it answers otherwise than the network that was exported, or not at all.
@@ -88,24 +91,23 @@ def require_same_answers(session: Session, golden: GoldenImages | None) -> None:
     if golden is None:
         return
     where = f"{session.precision} in {session.engine} {session.version} on {session.device}"
-    hint = "take another --precision or --engine, or update the engine"
+    hint = "use another --precision or --engine, or update the engine"
     try:
         found = changes(session, golden)
     except FrameError as error:
-        raise InputError(
-            f"{where} does not answer the golden images: {error}", hint=hint
-        ) from error
+        raise InputError(f"{where} fails on the golden images: {error}", hint=hint) from error
     wrong = found > LARGEST_CHANGE
     if wrong.any():
         raise InputError(
-            f"{where} answers otherwise than the model that was exported: {wrong.sum()} of "
-            f"{len(wrong)} golden images, by up to {found.max():.2f} of a probability",
+            f"{where} gives different results from the exported model: {wrong.sum()} of "
+            f"{len(wrong)} golden images differ, by up to {found.max():.2f} in a "
+            "probability",
             hint=hint,
         )
 
 
 def answering(session: Session, golden: GoldenImages | None) -> Session:
-    """The session, or, where it answers otherwise, an error after it was closed.
+    """Return the session, or raise and close it if its results differ.
 
     Raises:
         InputError: see `require_same_answers`.

@@ -46,7 +46,7 @@ class OnnxRuntimeSession(Session):
             raise InputError(
                 f"{path} is not a model that onnxruntime {ort.__version__} can load "
                 f"({first_line(error)})",
-                hint="give a file that 'edgecl export' wrote",
+                hint="use a file written by 'edgecl export'",
             ) from error
         self.contract = ModelContract.from_metadata(
             self._session.get_modelmeta().custom_metadata_map, where=str(path)

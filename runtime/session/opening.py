@@ -11,22 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from runtime.artifact.bundle import Bundle, load_bundle
-from runtime.errors import FrameError, InputError
+from runtime.errors import EdgeclError, FrameError, InputError
 from runtime.progress import Say
 from runtime.session.base import Session
+from runtime.session.built import EngineFor, is_engine, open_engine, open_on_gpu, why_no_gpu
 from runtime.session.fallback import FallbackSession
-from runtime.session.on_cpu import AUTO, ENGINES, default_threads, installed_engines, open_on_cpu
-from runtime.session.on_gpu import (
+from runtime.session.graphs import default_threads, open_graphs
+from runtime.session.spec import (
+    AUTO,
     CPU,
     DEVICES,
+    ENGINES,
     GPU,
     TENSORRT,
-    EngineFor,
     device_for,
-    is_engine,
-    open_engine,
-    open_on_gpu,
-    why_no_gpu,
+    installed_engines,
+    runs_graphs,
 )
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "DEVICES",
     "ENGINES",
     "GPU",
-    "TENSORRT",
     "Candidate",
     "EngineFor",
     "default_threads",
@@ -45,7 +44,7 @@ __all__ = [
 ]
 
 PROBE_SECONDS = 0.4
-"""How long each candidate runs, at most, when the fastest is looked for."""
+"""Maximum run time of each candidate when the fastest is looked for, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def open_session(
         source: a bundle folder, a bundle already loaded, a lone `.onnx` file that edgecl
             exported, or a built `.engine` file, which runs on the GPU.
         precision: `fp32`, `fp16`, `int8`, or `auto` for the fastest that the bundle holds.
-        engine: a key of `ENGINES`, `tensorrt`, or `auto` for the fastest that is installed.
+        engine: a name of `ENGINES`, or `auto` for the fastest that is installed.
         threads: inference threads; all cores of this process when None.
         device: `cpu`; `gpu`, which is TensorRT or an error; or `auto`: TensorRT where it works,
             with the processor behind it, and else the processor, which is reported once. None for
@@ -109,36 +108,38 @@ def open_fastest(
     engine_for: EngineFor | None = None,
     report: Say = lambda line: None,
 ) -> tuple[Session, Sequence[Candidate]]:
-    """The same as `open_session`, with the table of what was measured to choose.
+    """Open a session like `open_session`, with the table of measured candidates.
 
     Nothing is measured, and the table is empty, where there is only one candidate.
     """
     if is_engine(source):
         assert not isinstance(source, Bundle)
-        device_for(device or GPU, TENSORRT if engine == AUTO else engine)
+        device_for(device or GPU, TENSORRT.name if engine == AUTO else engine)
         return open_engine(Path(source), precision), ()
-    _require_engine(engine)
-    device = device_for(device or (GPU if engine == TENSORRT else CPU), engine)
+    own = CPU if engine == AUTO else ENGINES[engine].device
+    device = device_for(device or own, engine)
+    if runs_graphs(engine):
+        return _fastest(open_graphs(source, precision, engine, threads, report))
     if device != CPU:
         source = _bundle_for_gpu(source, device)
     if device == CPU or not isinstance(source, Bundle):
-        return _fastest(open_on_cpu(source, precision, engine, threads, report))
+        return _fastest(open_graphs(source, precision, engine, threads, report))
     absent = why_no_gpu()
     try:
         if absent is not None:
             raise absent
         session, table = _fastest(open_on_gpu(source, precision, engine_for, report))
-    except InputError as error:
+    except EdgeclError as error:
         if device == GPU:
             raise InputError(f"--device gpu: {error.problem}", hint=error.hint) from error
-        report(f"inference on the processor: {error.problem}")
-        return _fastest(open_on_cpu(source, precision, AUTO, threads, report))
+        report(f"running inference on the CPU: {error.problem}")
+        return _fastest(open_graphs(source, precision, AUTO, threads, report))
     if device == GPU:
         return session, table
     try:
         second = _behind(source, session.precision, precision, threads, report)
-    except InputError as error:
-        report(f"nothing stands behind the GPU: {error.problem}")
+    except EdgeclError as error:
+        report(f"no CPU fallback for the GPU: {error.problem}")
         return session, table
     except BaseException:
         session.close()
@@ -156,12 +157,12 @@ def _behind(
     """
     first = precision if precision in source.precisions else AUTO
     try:
-        return _fastest(open_on_cpu(source, first, AUTO, threads, report))[0]
-    except InputError as error:
+        return _fastest(open_graphs(source, first, AUTO, threads, report))[0]
+    except EdgeclError as error:
         if asked != AUTO or first == AUTO:
             raise
-        report(f"behind the GPU {first} is left out: {error.problem}")
-    return _fastest(open_on_cpu(source, AUTO, AUTO, threads, report))[0]
+        report(f"no CPU fallback in {first}: {error.problem}")
+    return _fastest(open_graphs(source, AUTO, AUTO, threads, report))[0]
 
 
 def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bundle:
@@ -172,8 +173,8 @@ def _bundle_for_gpu(source: str | Path | Bundle, device: str) -> str | Path | Bu
         return load_bundle(Path(source))
     if device == GPU:
         raise InputError(
-            f"--device gpu: engines are built from bundles, {source} is a lone file",
-            hint="give the bundle, or a built .engine file",
+            f"--device gpu: engines are built from bundles, but {source} is a single file",
+            hint="pass the bundle, or a built .engine file",
         )
     return source
 
@@ -189,7 +190,7 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
             medians = _probe(sessions)
         except FrameError as error:
             raise InputError(
-                f"the model does not run: {error}", hint="look at 'edgecl doctor'"
+                f"the model cannot run: {error}", hint="run 'edgecl doctor' for details"
             ) from error
         stack.pop_all()
     table = sorted(
@@ -204,14 +205,6 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
         if session is not best:
             session.close()
     return best, table
-
-
-def _require_engine(engine: str) -> None:
-    if engine not in (AUTO, TENSORRT, *ENGINES):
-        raise InputError(
-            f"there is no engine {engine!r}",
-            hint=f"choose among {', '.join((*ENGINES, TENSORRT))}",
-        )
 
 
 def _probe(sessions: Sequence[Session]) -> list[float]:

@@ -52,7 +52,7 @@ class OpenVinoSession(Session):
             line = telling_line(str(error))
             raise InputError(
                 f"{path} is not a model that OpenVINO {self.version} can load ({line})",
-                hint="give a file that 'edgecl export' wrote",
+                hint="use a file written by 'edgecl export'",
             ) from error
         self._batches: Any = None
 

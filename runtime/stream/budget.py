@@ -25,7 +25,7 @@ the capture's start to the verdict. An engine that shares the host's memory has 
 no `download`."""
 
 _UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
-_EXAMPLE = "write, for example, --budget total=20ms,infer=8ms"
+_EXAMPLE = "for example: --budget total=20ms,infer=8ms"
 _VALUE = re.compile(r"^([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([^\d\s.]*)$", re.ASCII)
 
 
@@ -70,11 +70,11 @@ def parse_budget(text: str) -> Budget:
             raise InputError(f"budget {part.strip()!r} is not STEP=TIME", hint=_EXAMPLE)
         if step not in STEPS:
             raise InputError(
-                f"budget {part.strip()!r}: there is no step {step!r}",
-                hint=f"choose among {', '.join(STEPS)}; {_EXAMPLE}",
+                f"budget {part.strip()!r}: unknown step {step!r}",
+                hint=f"choose from {', '.join(STEPS)}; {_EXAMPLE}",
             )
         if step in limits:
-            raise InputError(f"budget {step!r} is given twice", hint="name each step once")
+            raise InputError(f"budget {step!r} is given twice", hint="list each step once")
         limits[step] = _parse_time(value, part.strip())
     return Budget(limits)
 

@@ -1,4 +1,4 @@
-"""The place where the capture thread leaves frames for the judge."""
+"""Handover of frames from the capture thread to the judge."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ class Handover:
             self._emptied.notify_all()
 
     def close(self) -> None:
-        """No frame will be put any more. Those that wait can still be taken."""
+        """Close for new frames; waiting ones can still be taken."""
         with self._filled:
             self._stopped = self._closed = True
             self._filled.notify_all()
             self._emptied.notify_all()
 
     def drain(self) -> list[Ticket]:
-        """Close, and take all that wait at once."""
+        """Close, and take all waiting frames at once."""
         self.close()
         with self._filled:
             rest = list(self._waiting)

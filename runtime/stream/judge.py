@@ -1,4 +1,4 @@
-"""From a captured frame to its verdict, with every step timed."""
+"""Judging of frames: from capture to verdict, with every step timed."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from runtime.errors import InputError, SessionLostError
+from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Session
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budget
 from runtime.stream.handover import Ticket
 from runtime.stream.ledger import Ledger
-from runtime.stream.sinks import Sink
+from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide
 
 FAILURES_IN_A_ROW = 100
-"""After this many frames on which the model itself failed, the stream ends: it will not recover."""
+"""Number of frames on which the model failed after which the stream ends: it will not recover."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What frames are held to.
+    """Rules that frames are judged by.
 
     Args:
         budget: limits per step and for the whole.
         unsure_below: a confidence below this is `unsure`.
-        bits: how many bits of 16-bit frames carry the image, in place of the contract's.
+        bits: how many bits of 16-bit frames are used, in place of the contract's.
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -67,7 +67,8 @@ class Judge:
         """Judge a frame. One that was settled while it waited is not looked at again.
 
         Raises:
-            InputError: the model has failed on too many frames in a row, or will not answer again.
+            InputError: too many frames in a row are not what the model takes.
+            EquipmentError: the model has failed on too many in a row, or will not answer again.
         """
         frame = ticket.frame
         if ticket.settled:
@@ -107,7 +108,7 @@ class Judge:
     def give_up(self, ticket: Ticket) -> None:
         """Say `fault` about a frame that the end of the stream left open."""
         if ticket.claim():
-            reason = "the stream was stopped before the model answered"
+            reason = "the stream was stopped before the model finished"
             self._emit(ticket, {}, Decision(Status.FAULT, reason=reason))
 
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
@@ -145,8 +146,9 @@ class Judge:
         shrink = shrink_of((shape[0], shape[1]), contract.shape)
         if shrink > MOST_SHRINK:
             self.notes.append(
-                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times for this model with "
-                f"'linear', which loses thin lines: train with --interpolation auto or area"
+                f"frames of {shape[1]}x{shape[0]} shrink {shrink:.1f} times with 'linear' "
+                "interpolation, which loses thin lines; train with --interpolation auto or "
+                "area"
             )
 
     def _late(self, decision: Decision | None = None) -> Decision:
@@ -191,11 +193,12 @@ class Judge:
             return
         if self._preparing:
             raise InputError(
-                f"{self._failures} frames in a row are not what the model takes ({reason})",
-                hint="see which pixel format and depth the camera sends, and say --bits, or train "
+                f"the model cannot take {self._failures} frames in a row ({reason})",
+                hint="check the camera's pixel format and depth, and pass --bits or train "
                 "on its images",
             )
-        raise InputError(
+        raise EquipmentError(
             f"the model failed on {self._failures} frames in a row ({reason})",
             hint="check the bundle with 'edgecl inspect', or choose another --engine",
+            code="model-failing",
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.files.document import Part
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
@@ -16,6 +17,24 @@ _TOP_BITS = 40
 _BUCKETS = (_TOP_BITS - _SUB_BITS) << _SUB_BITS
 # 128 buckets per power of two up to 2^40 ns (18 minutes): a bucket's middle is at most 1/256
 # away from any value in it. Up to 255 ns each value has a bucket of its own.
+
+
+class StepTimes(Part, frozen=True, kw_only=True):
+    """Durations of one step of a stream's frames, in milliseconds; all 0 where there are none.
+
+    Args:
+        count: how many.
+        p50_ms, p90_ms, p99_ms, p99_9_ms: percentiles, within 0.4 %.
+    """
+
+    count: int
+    min_ms: float
+    mean_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    p99_9_ms: float
+    max_ms: float
 
 
 class LatencyHistogram:
@@ -66,7 +85,7 @@ class LatencyHistogram:
         return self.percentiles([share])[0]
 
     def percentiles(self, shares: list[float]) -> list[float]:
-        """Several of them in one pass over the buckets; 0 where nothing was recorded."""
+        """Return several quantiles in one pass over the buckets; 0 where nothing was recorded."""
         if self.count == 0:
             return [0.0 for _ in shares]
         counts: NDArray[np.uint64] = np.frombuffer(self._counts, np.uint64)
@@ -76,16 +95,20 @@ class LatencyHistogram:
         found = np.searchsorted(cumulative, np.asarray(ranks, np.uint64))
         return [min(max(_middle(int(i)), self.minimum), self.maximum) for i in found]
 
-    def to_json(self) -> dict[str, Any]:
-        """Count and milliseconds: `min_ms`, `mean_ms`, `p50_ms` … `p99_9_ms`, `max_ms`."""
-        values = self.percentiles(list(PERCENTILES.values()))
-        return {
-            "count": self.count,
-            "min_ms": self.minimum / 1e6,
-            "mean_ms": self.total / max(1, self.count) / 1e6,
-            **{f"{name}_ms": value / 1e6 for name, value in zip(PERCENTILES, values, strict=True)},
-            "max_ms": self.maximum / 1e6,
-        }
+    def times(self) -> StepTimes:
+        """The figures of a summary."""
+        found = self.percentiles(list(PERCENTILES.values()))
+        p50, p90, p99, p99_9 = (value / 1e6 for value in found)
+        return StepTimes(
+            count=self.count,
+            min_ms=self.minimum / 1e6,
+            mean_ms=self.total / max(1, self.count) / 1e6,
+            p50_ms=p50,
+            p90_ms=p90,
+            p99_ms=p99,
+            p99_9_ms=p99_9,
+            max_ms=self.maximum / 1e6,
+        )
 
 
 def _middle(index: int) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from runtime.stream.budget import STEPS
 from runtime.stream.latency import LatencyHistogram
@@ -51,24 +50,6 @@ class Snapshot:
     def miss_share(self) -> float:
         """Misses per judged frame, 0 to 1."""
         return self.misses / max(1, self.judged)
-
-    def to_json(self) -> dict[str, Any]:
-        """The counts, and the distribution of each step."""
-        return {
-            "captured": self.captured,
-            "judged": self.judged,
-            "dropped": self.dropped,
-            "faulty": self.faulty,
-            "balanced": self.balanced,
-            "budget_misses": self.misses,
-            "miss_share": self.miss_share,
-            "misses_by_step": dict(self.misses_by_step),
-            "statuses": dict(self.statuses),
-            "accuracy": {"right": self.right, "known": self.known, "share": self.right / self.known}
-            if self.known
-            else None,
-            "steps": {step: histogram.to_json() for step, histogram in self.histograms.items()},
-        }
 
 
 class Ledger:

@@ -14,7 +14,8 @@ from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.judge import Judge, Rules
 from runtime.stream.ledger import Ledger, Snapshot
-from runtime.stream.sinks import Sink
+from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.watchdog import Watchdog
 
 LIVE_DEPTH = 32
@@ -24,18 +25,18 @@ BROKEN_DEPTH = 32
 """Broken frames that may wait for their verdict with `latest`."""
 
 PROMPT_S = 0.5
-"""How long the end of the stream waits for a read that is going on before it closes the camera."""
+"""Time that the end of the stream waits for a read before it closes the camera, in seconds."""
 
 GRACE_S = 3.0
-"""How long a camera or a model that hangs may hold up the end of the stream."""
+"""Time that a hanging camera or model may hold up the end of the stream, in seconds."""
 
 SWITCH_INTERVAL_S = 2e-4
-"""How soon a thread that holds the interpreter gives way. Python's 5 ms would show as latency."""
+"""Switch interval of threads, in seconds. Python's 5 ms would show as latency."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a stream runs.
+    """Options of a stream.
 
     Args:
         rules: what frames are held to.
@@ -52,7 +53,18 @@ class Pipeline:
     """One stream from a camera to the sinks.
 
     `start` it, `wait` until it ended, and `finish` it: what went wrong is raised by `finish`
-    alone, after the accounts were closed. Camera, session and sinks are the caller's to close.
+    alone, after the accounts were closed. Camera, session and sinks are the caller's to close; a
+    sink that may block or raise is isolated by the pipeline, which then closes it.
+
+    Args:
+        camera: where frames come from.
+        session: the model.
+        settings: how the stream runs.
+        sinks: where verdicts go.
+        grace_s: how long a camera or model that hangs may hold up the end.
+        own_process: tune the interpreter for latency while the stream runs: threads take turns
+            sooner, and the garbage collector leaves alone what exists at the start. For a process
+            whose job is this stream.
     """
 
     def __init__(
@@ -63,13 +75,21 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         *,
         grace_s: float = GRACE_S,
+        own_process: bool = False,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
         self.notes: list[str] = []
         self._camera = camera
         self._settings = settings
         self._grace_s = grace_s
-        self._judge = Judge(session, self.ledger, sinks, settings.rules)
+        self.sinks = [isolated(sink) for sink in sinks]
+        self._isolated = [
+            sink
+            for sink, given in zip(self.sinks, sinks, strict=True)
+            if isinstance(sink, IsolatedSink) and sink is not given
+        ]
+        self._own_process = own_process
+        self._judge = Judge(session, self.ledger, self.sinks, settings.rules)
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (
@@ -88,14 +108,15 @@ class Pipeline:
 
     @property
     def seconds(self) -> float:
-        """How long the stream has run, or ran."""
+        """Return how long the stream has run, or ran."""
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
 
     def start(self) -> None:
         """Start the threads."""
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        gc.collect()
-        gc.freeze()  # what exists now stays: the collector need not walk it during the stream
+        if self._own_process:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
+            gc.collect()
+            gc.freeze()  # what exists now stays: the collector need not walk it during the stream
         self._started_ns = time.monotonic_ns()
         if self._watchdog is not None:
             self._watchdog.start()
@@ -139,13 +160,16 @@ class Pipeline:
             self._watchdog.close()
         self._ended_ns = self._ended_ns or time.monotonic_ns()
         self.notes += [note for note in self._judge.notes if note not in self.notes]
-        gc.unfreeze()
-        sys.setswitchinterval(self._interval)
+        for sink in self._isolated:
+            sink.close()
+        if self._own_process:
+            gc.unfreeze()
+            sys.setswitchinterval(self._interval)
         return self.ledger.snapshot()
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended the stream early, if anything did."""
+        """Return what ended the stream early, if anything did."""
         return self._failure
 
     def _join(self) -> None:
@@ -156,14 +180,14 @@ class Pipeline:
             self._camera.close()  # a read that waits for its tick returns at once
             capture.join(self._grace_s)
         if capture.is_alive():
-            self.notes.append("the camera did not answer in time and was left behind")
+            self.notes.append("the camera did not respond in time and was abandoned")
         self._handover.close()
         taken = -1
         while judge.is_alive() and taken != self._taken:
             taken = self._taken
             judge.join(self._grace_s)
         if judge.is_alive():
-            self.notes.append("the model did not answer in time and was left behind")
+            self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
         limit = self._settings.frames

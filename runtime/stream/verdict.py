@@ -1,4 +1,4 @@
-"""What is said about a frame, and the rule that says it."""
+"""Verdict on a frame, and the rule that gives it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import ModelContract
+from runtime.files.document import Document, read_lines
 
 
 class Status(str, Enum):
-    """What a machine beside the line acts on. All but `PASS` mean: do not let the part go."""
+    """Verdict that the line acts on. All but `PASS` mean: do not let the part go."""
 
     # As StrEnum does, which Python 3.10 has not: its text is its value.
     __str__ = str.__str__
@@ -29,7 +31,7 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the model's answer means.
+    """Decision from the model's output.
 
     Args:
         label: the most probable label; empty where there is no usable answer.
@@ -41,6 +43,39 @@ class Decision:
     label: str = ""
     confidence: float = 0.0
     reason: str = ""
+
+
+class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of `verdicts.jsonl`.
+
+    Args:
+        frame: the frame's number.
+        captured_at: when its capture started by the wall clock, ISO 8601 with `Z`.
+        captured_ns: the same moment in monotonic nanoseconds.
+        status: what a machine beside the line acts on.
+        label: the most probable label; None where there is no usable answer.
+        confidence: its probability, 0 to 1; None likewise.
+        steps_ns: nanoseconds by step.
+        reason: why there is no usable answer.
+        name: the file that the frame came from.
+        truth: the right label where the camera knows it.
+    """
+
+    WHAT: ClassVar[str] = "a line of verdicts"
+    REMEDY: ClassVar[str] = "give a verdicts.jsonl that 'edgecl run' wrote"
+    UNNUMBERED: ClassVar[bool] = True
+
+    schema: Literal[1]
+    frame: int
+    captured_at: str
+    captured_ns: int
+    status: Status
+    label: str | None
+    confidence: float | None
+    steps_ns: dict[str, int]
+    reason: str = ""
+    name: str = ""
+    truth: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +101,22 @@ class Verdict:
     name: str = ""
     truth: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """One line of `verdicts.jsonl`."""
-        document: dict[str, Any] = {
-            "frame": self.number,
-            "captured_at": _iso(self.wall_ns),
-            "captured_ns": self.captured_ns,
-            "status": self.decision.status.value,
-            "label": self.decision.label or None,
-            "confidence": round(self.decision.confidence, 6) if self.decision.label else None,
-            "steps_ns": dict(self.steps),
-        }
-        if self.decision.reason:
-            document["reason"] = self.decision.reason
-        if self.name:
-            document["name"] = self.name
-        if self.truth:
-            document["truth"] = self.truth
-        return document
+    def line(self) -> VerdictLine:
+        """The line of `verdicts.jsonl`."""
+        answered = bool(self.decision.label)
+        return VerdictLine(
+            schema=1,
+            frame=self.number,
+            captured_at=_iso(self.wall_ns),
+            captured_ns=self.captured_ns,
+            status=self.decision.status,
+            label=self.decision.label if answered else None,
+            confidence=round(self.decision.confidence, 6) if answered else None,
+            steps_ns=dict(self.steps),
+            reason=_writable(self.decision.reason),
+            name=_writable(self.name),
+            truth=_writable(self.truth),
+        )
 
 
 def decide(
@@ -101,10 +134,10 @@ def decide(
     if probabilities.shape != (len(contract.labels),):
         return Decision(
             Status.FAULT,
-            reason=f"the model gave {probabilities.shape} for {len(contract.labels)} labels",
+            reason=f"the model returned {probabilities.shape} for {len(contract.labels)} labels",
         )
     if not np.isfinite(probabilities).all():
-        return Decision(Status.FAULT, reason="the model gave probabilities that are no numbers")
+        return Decision(Status.FAULT, reason="the model returned NaN or infinite probabilities")
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     label = contract.labels[best]
@@ -115,6 +148,20 @@ def decide(
     return Decision(status, label, confidence)
 
 
+def _writable(text: str) -> str:
+    """Text that UTF-8 can hold; names of files may be no such thing."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _iso(wall_ns: int) -> str:
     moment = datetime.fromtimestamp(wall_ns / 1e9, timezone.utc)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_verdicts(path: Path) -> list[VerdictLine]:
+    """Read verdicts.jsonl.
+
+    Raises:
+        InputError: it cannot be read, or a line is no verdict.
+    """
+    return read_lines(path, VerdictLine)

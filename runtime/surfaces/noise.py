@@ -73,7 +73,7 @@ def blurred(field: Field, sigma: float) -> Field:
 
 
 def lit_from(relief: Field, angle: float) -> Field:
-    """What a low lamp makes of a relief: slopes that face it are bright, the others dark.
+    """Shade a relief by a low lamp: slopes that face it are bright, the others dark.
 
     Args:
         relief: heights, in any unit.

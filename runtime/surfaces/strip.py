@@ -21,14 +21,14 @@ SIDES = (16, 65536)
 """The shortest and longest side, in pixels, that a surface may have."""
 
 BLACKEST = 0.06
-"""What the blackest defect still reflects, relative to sound steel."""
+"""Share of light that the blackest defect still reflects, relative to sound steel."""
 
 DRAWN = (1.0, 4.0)
 """Smaller and larger scales are drawn at these and resized: below, lines would be thinner than a
 pixel, and above, time would go into detail that no model looks at."""
 
 LONGEST_ZONE = 12000
-"""In pixels: wider ones, enlarged to `DRAWN`, would be too wide for OpenCV's remapping."""
+"""Longest zone, in pixels: wider ones, enlarged to `DRAWN`, exceed OpenCV's remapping."""
 
 MIN_SHARE = 0.3
 """A zone that fills less of a window than this does not give the window its label."""
@@ -57,7 +57,7 @@ class Strip:
 
     @property
     def length(self) -> int:
-        """In pixels, along the rolling direction."""
+        """Length along the rolling direction, in pixels."""
         return int(self.pixels.shape[1])
 
     def window(self, start: int, width: int) -> NDArray[np.uint8]:
@@ -118,8 +118,8 @@ def draw_strip(
     """
     if not all(SIDES[0] <= side <= SIDES[1] for side in shape):
         raise InputError(
-            f"a surface of {shape[0]}x{shape[1]} pixels cannot be drawn",
-            hint=f"give sides of {SIDES[0]} to {SIDES[1]} pixels",
+            f"cannot draw a surface of {shape[0]}x{shape[1]} pixels",
+            hint=f"use sides of {SIDES[0]} to {SIDES[1]} pixels",
         )
     if zones is None:
         zones = plan_zones(shape[1], min(shape), shuffled_defects(rng), rng)
@@ -186,12 +186,10 @@ def plan_zones(
 
 def _check(zone: Zone, length: int) -> None:
     if zone.label not in DEFECTS:
-        raise InputError(
-            f"there is no surface {zone.label!r}", hint=f"choose among {', '.join(LABELS)}"
-        )
+        raise InputError(f"unknown surface {zone.label!r}", hint=f"choose from {', '.join(LABELS)}")
     if not 0 <= zone.start < zone.stop <= length or zone.stop - zone.start > LONGEST_ZONE:
         raise InputError(
-            f"a defect from column {zone.start} to {zone.stop} cannot be drawn on a strip of "
+            f"cannot draw a defect from column {zone.start} to {zone.stop} on a strip of "
             f"{length} columns",
             hint=f"keep it inside the strip, and at most {LONGEST_ZONE} columns long",
         )

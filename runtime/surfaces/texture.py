@@ -71,7 +71,7 @@ def illumination(shape: Shape, scale: float, rng: np.random.Generator) -> Field:
 
 @dataclass(frozen=True)
 class Exposure:
-    """How a camera photographs a surface.
+    """Exposure of a surface by a camera.
 
     Args:
         level: gray level of a reflectance of 1 in average light.

@@ -46,5 +46,5 @@ def test_the_parts_of_a_cut_layer_are_one_layer():
 
 def test_an_unknown_layer_is_named_with_those_that_there_are():
     layers = weighted_layers(graph_of("a.weight", "b.weight"))
-    with pytest.raises(InputError, match=r"no layer 'c'; choose among a, b"):
+    with pytest.raises(InputError, match=r"no layer 'c'; choose from a, b"):
         nodes_of(layers, ["a", "c"])

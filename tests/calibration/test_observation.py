@@ -97,9 +97,9 @@ def test_integers_are_no_activations():
 
 
 def test_an_empty_set_and_a_broken_network_are_refused():
-    with pytest.raises(InputError, match="0 images"):
+    with pytest.raises(InputError, match="calibration set is empty"):
         observe(small_graph(), draw_images(0))
-    with pytest.raises(InputError, match="not finite, in one"):
+    with pytest.raises(InputError, match="infinite values in one"):
         observe(small_graph(bias=float("nan")), draw_images(3))
 
 

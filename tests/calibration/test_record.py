@@ -13,12 +13,14 @@ from calibration.observation import observe
 from calibration.ranges import ranges_of
 from calibration.record import (
     CalibrationRecord,
+    images_of,
     read_record,
     record_of_bundle,
     rows_of_record,
     small_histograms,
 )
 from runtime.errors import InputError
+from runtime.files.document import plain, write_document
 from tests.calibration.graphs import draw_images, small_graph
 
 FILES = ("a.png", "b.png", "c.png")
@@ -32,9 +34,8 @@ def record() -> CalibrationRecord:
     return CalibrationRecord(
         method="mse",
         selection="coverage",
-        files=FILES,
-        hashes=HASHES,
-        ranges=ranges_of(observation, "mse"),
+        images=images_of(FILES, HASHES),
+        ranges=dict(ranges_of(observation, "mse")),
         observation="f" * 64,
         histograms=small_histograms(model, observation),
         note="3 images are few",
@@ -43,7 +44,7 @@ def record() -> CalibrationRecord:
 
 def test_it_comes_back_from_its_file(record, tmp_path):
     path = tmp_path / "calibration.json"
-    path.write_text(json.dumps(record.to_json()))
+    write_document(path, record)
     assert read_record(path) == record
 
 
@@ -77,14 +78,14 @@ def test_a_tensor_that_feeds_two_layers_is_shown_once_under_the_first():
     ("change", "message"),
     [
         ({"schema": 99}, "schema 99"),
-        ({"images": [{"file": "a.png"}]}, "no record of a calibration .KeyError"),
-        ({"ranges": {"one": 3}}, "no record of a calibration"),
-        ({"histograms": []}, "no record of a calibration"),
+        ({"images": [{"file": "a.png"}]}, "lacks the field .images"),
+        ({"ranges": {"one": 3}}, "expected array, got int in .ranges"),
+        ({"histograms": []}, "expected object, got array in .histograms"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_refused(record, tmp_path, change, message):
     path = tmp_path / "calibration.json"
-    path.write_text(json.dumps({**record.to_json(), **change}))
+    path.write_text(json.dumps({**plain(record), **change}))
     with pytest.raises(InputError, match=message) as caught:
         read_record(path)
     assert str(path) in str(caught.value)
@@ -111,8 +112,8 @@ def test_of_equal_images_the_first_is_taken(record):
 @pytest.mark.parametrize(
     ("files", "hashes", "message"),
     [
-        (FILES[:2], HASHES[:2], r"c\.png is not among the images at hand"),
-        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed since the recorded calibration"),
+        (FILES[:2], HASHES[:2], r"c\.png is not among the given images"),
+        (FILES, (*HASHES[:2], "4" * 64), r"c\.png was changed after the recorded calibration"),
     ],
 )
 def test_a_image_that_is_gone_or_changed_is_named(record, files, hashes, message):
@@ -121,7 +122,7 @@ def test_a_image_that_is_gone_or_changed_is_named(record, files, hashes, message
 
 
 def test_a_bundle_without_int8_has_no_record(make_bundle):
-    with pytest.raises(InputError, match="holds no INT8"):
+    with pytest.raises(InputError, match="has no INT8 precision"):
         record_of_bundle(make_bundle())
 
 

@@ -58,7 +58,7 @@ def test_any_stretch_of_the_order_is_even():
 
 @pytest.mark.parametrize(("images", "count"), [(0, 10), (10, 0)])
 def test_an_empty_set_is_refused(images, count):
-    with pytest.raises(InputError, match="calibrate on at least one image"):
+    with pytest.raises(InputError, match="use at least one image"):
         select_stratified(np.zeros(images, np.int64), count, np.random.default_rng(0))
 
 
@@ -102,10 +102,10 @@ def test_copies_are_taken_last_and_once():
 @pytest.mark.parametrize(
     ("count", "images", "classes", "reason"),
     [
-        (64, 0, 1, "set of 0 images is too small"),
-        (7, 200, 4, "set of 7 images is too small.*64 to 512 are usual"),
-        (64, 6, 4, "set of 6 images is too small"),
-        (10, 200, 12, "cannot show all 12 classes.*at least 12"),
+        (64, 0, 1, "0 calibration images are too few"),
+        (7, 200, 4, "7 calibration images are too few.*64 to 512 are usual"),
+        (64, 6, 4, "6 calibration images are too few"),
+        (10, 200, 12, "cannot cover all 12 classes.*at least 12"),
     ],
 )
 @pytest.mark.parametrize("method", METHODS)
@@ -115,11 +115,11 @@ def test_too_small_a_set_is_refused_with_the_reason(method, count, images, class
 
 
 def test_a_small_set_carries_a_note():
-    assert "31 images are few" in chosen("random", 31).note
-    assert "9 images are few" in chosen("coverage", 64, images=9).note
+    assert "31 calibration images are few" in chosen("random", 31).note
+    assert "9 calibration images are few" in chosen("coverage", 64, images=9).note
     assert chosen("stratified", 32).note == judge_size(500, 6) == ""
 
 
 def test_an_unknown_selection_is_refused():
-    with pytest.raises(InputError, match="choose among stratified, random, coverage"):
+    with pytest.raises(InputError, match="choose from stratified, random, coverage"):
         chosen("best", 64)

@@ -1,21 +1,18 @@
-"""A small labelled folder and a run trained on it, made once per session."""
+"""A small labelled folder and a run trained on it, made once for all workers of a session."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from torch import nn
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.run.runner import train_run
-from runtime.artifact.contract import ModelContract
+from edgecl.learning.runner import train_run
 from tests.edgecl.page import Page, check
+from tests.made_once import MadeOnce, graph_maker
 
 SIDE = 40
 
@@ -43,8 +40,8 @@ def fill(folder: Path, kinds: tuple[str, ...], count: int, *, seed: int = 0) -> 
 
 
 @pytest.fixture(scope="session")
-def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fill(tmp_path_factory.mktemp("data") / "parts", ("bars", "blob", "posts"), 40)
+def class_folders(made_once: MadeOnce) -> Path:
+    return made_once("data/parts", lambda folder: fill(folder, ("bars", "blob", "posts"), 40))
 
 
 @pytest.fixture(scope="session")
@@ -61,43 +58,19 @@ def tiny_config(class_folders: Path) -> TrainConfig:
 
 
 @pytest.fixture(scope="session")
-def trained_run(tiny_config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "tiny"
-    train_run(tiny_config, run, report=lambda *_: None)
-    return run
-
-
-@pytest.fixture(scope="session")
-def graphs_made() -> dict[tuple[object, ...], Any]:
-    """Graphs that `graphs_made_once` made."""
-    return {}
+def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
+    return made_once("runs/tiny", lambda run: train_run(tiny_config, run, report=lambda *_: None))
 
 
 @pytest.fixture
-def graphs_made_once(
-    graphs_made: dict[tuple[object, ...], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def graphs_made_once(made_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare exports what takes them longest and other tests hold: the graph of weights that an
     earlier test had, and NVIDIA's builder.
     """
-    import onnx
-
     from export.engine.trial import CompileTrial
     from export.stages import artefact, graphs
-    from export.stages.onnx_graph import to_onnx
 
-    def made_once(classifier: nn.Module, contract: ModelContract, **options: Any) -> Any:
-        weights = hashlib.sha256()
-        for name, tensor in classifier.state_dict().items():
-            weights.update(name.encode() + tensor.numpy().tobytes())
-        key = (weights.hexdigest(), str(contract), *options.items())
-        if key not in graphs_made:
-            graphs_made[key] = to_onnx(classifier, contract, **options)
-        model = onnx.ModelProto()
-        model.CopyFrom(graphs_made[key])
-        return model
-
-    monkeypatch.setattr(graphs, "to_onnx", made_once)
+    monkeypatch.setattr(graphs, "to_onnx", graph_maker(made_once))
     monkeypatch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from export.engine.modules import load_tensorrt
 from runtime.errors import InputError
+from tests.made_once import GraphOf, MadeOnce, graph_maker
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,9 @@ def rtx() -> Any:
         return load_tensorrt("tensorrt_rtx")
     except InputError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def graph_of(made_once: MadeOnce) -> GraphOf:
+    """`graph_of(classifier, contract, half=False)`: `to_onnx`, once for the same weights."""
+    return graph_maker(made_once)

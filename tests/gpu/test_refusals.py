@@ -45,7 +45,7 @@ def test_a_cut_engine_is_refused_by_its_hash(copy):
     from runtime.session.tensorrt.session import TensorRtSession
 
     copy.write_bytes(copy.read_bytes()[:-1000])
-    with pytest.raises(InputError, match="cut short or changed") as caught:
+    with pytest.raises(InputError, match="is truncated or was changed") as caught:
         TensorRtSession(copy, precision="fp16")
     one_line(caught)
 

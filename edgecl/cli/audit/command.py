@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 GROUPS = "groups.csv"
@@ -25,23 +24,24 @@ GROUPS = "groups.csv"
     type=click.Path(path_type=Path, dir_okay=False),
     default=GROUPS,
     show_default=True,
-    help="The groups, as train --groups takes them. A file that is named here is replaced.",
+    help="CSV of groups for 'edgecl train --groups'. An existing file is replaced only if "
+    "you pass this option.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0.5, 1.0),
     default=0.90,
     show_default=True,
-    help="Least correlation of the common area.",
+    help="Minimum correlation of the shared area.",
 )
 @click.option(
     "--common",
     type=click.FloatRange(0.1, 1.0),
     default=0.35,
     show_default=True,
-    help="Least common area, as a share of an image.",
+    help="Minimum shared area, as a fraction of the image.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -54,15 +54,17 @@ def command(
 ) -> None:
     """Find exact copies, near copies and shifted overlapping crops within and between sets.
 
-    Every image is compared with every other at every shift that leaves enough in common.
-    Mirrored or turned copies are not found, nor overlaps of images taken at different scales.
+    Compare every image with every other at every shift that leaves enough in common.
+    Mirrored or rotated copies are not found, nor overlaps between images of different scale.
     """
     from edgecl.data.audit import audit, read_sets, write_groups
     from runtime.files.output_folder import own_file
 
     start = time.perf_counter()
     named = ctx.get_parameter_source("out") is ParameterSource.COMMANDLINE
-    place = own_file(out, replace=named, hint="name it with --out to replace it, or name another")
+    place = own_file(
+        out, replace=named, hint="pass it with --out to replace it, or choose another file"
+    )
     with place, reporting(stderr_console()) as report:
         images = read_sets(folders, report)
         found = audit(images, report, threshold=threshold, common=common)
@@ -76,7 +78,7 @@ def command(
     }
     results_are_in(out, printed=as_json)
     if as_json:
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         _print(summary)
 
@@ -90,24 +92,24 @@ def _print(summary: dict[str, Any]) -> None:
     for note in summary["notes"]:
         click.echo(f"note: {note}")
     for line in summary["skipped"][:5]:
-        click.echo(f"left out {line}")
+        click.echo(f"skipped {line}")
     if len(summary["skipped"]) > 5:
-        click.echo(f"left out {len(summary['skipped']) - 5} more, see --json")
+        click.echo(f"skipped {len(summary['skipped']) - 5} more, see --json")
     click.echo(
-        f"{summary['grouped_images']} of {total} images share their metal with another: "
-        f"{summary['groups']} groups, the largest of {summary['largest_group']} "
-        f"(held together by {links['exact']} exact copies, {links['copy']} near copies and "
+        f"{summary['grouped_images']} of {total} images show the same metal as another "
+        f"one: {summary['groups']} groups, the largest with {summary['largest_group']} "
+        f"images ({links['exact']} exact copies, {links['copy']} near copies, "
         f"{links['overlap']} overlaps)"
     )
     for pair in summary["between_sets"]:
         if pair["images_with_partner"]:
             click.echo(
-                f"{pair['images_with_partner']} of {pair['images']} images of {pair['set']} "
-                f"have a partner in {pair['other']}"
+                f"{pair['images_with_partner']} of {pair['images']} images in "
+                f"{pair['set']} match an image in {pair['other']}"
             )
     if cross["pairs"]:
         click.echo(
             f"between classes: {cross['links']} links among {cross['pairs']:,} pairs "
-            f"({cross['rate']:.1e}), about as often as two strangers are taken for one piece"
+            f"({cross['rate']:.1e}), an estimate of the false-match rate"
         )
     click.echo(f"{summary['seconds']:.0f} s; groups in {summary['out']}")

@@ -1,8 +1,7 @@
-"""`edgecl bench`: measure bundles against each other and write the latency report."""
+"""`edgecl bench`: compare the latency of bundles and write the report."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,32 +10,32 @@ import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 BENCHES = "bench"
 REPORT = "latency.json"
 
 
-@click.command("bench", cls=Verb, short_help="Measure bundles against each other.")
+@click.command("bench", cls=Verb, short_help="Compare the latency of bundles.")
 @click.argument("bundles", type=ANY_PATH, nargs=-1, required=True, metavar="BUNDLE...")
 @click.option(
     "--out",
     type=FOLDER,
-    help="Folder for latency.json and latency.html; a report in it is replaced.  "
+    help="Folder for latency.json and latency.html; an existing report is replaced.  "
     f"[default: {BENCHES}/DATE-TIME]",
 )
 @click.option(
     "--precision",
     "precisions",
     multiple=True,
-    help="May be repeated.  [default: all that each bundle holds]",
+    help="Precision: fp32, fp16 or int8. Repeatable.  [default: all in each bundle]",
 )
 @click.option(
     "--engine",
     "engines",
     multiple=True,
-    help="May be repeated.  [default: all that are installed, and tensorrt where it works]",
+    help="Engine: onnxruntime, openvino or tensorrt. Repeatable.  [default: all that work here]",
 )
 @DEVICE
 @build_options
@@ -46,25 +45,33 @@ REPORT = "latency.json"
     type=click.IntRange(1),
     default=400,
     show_default=True,
-    help="Frames per side. p99 takes 368, p99.9 takes 3688.",
+    help="Frames to measure per candidate. p99 needs 368, p99.9 needs 3688.",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(0),
     default=30,
     show_default=True,
-    help="Frames per side before anything is counted.",
+    help="Warm-up frames per candidate, not counted.",
 )
 @click.option(
     "--frame-size",
     type=ImageSize(),
     default="256x1600",
     show_default=True,
-    help="The camera's frame.",
+    help="Size of the camera's frames.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--strict", is_flag=True, help="Exit 1 where the measurement is INVALID.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report, without raw times.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed of the frames and of the order of turns.",
+)
+@click.option("--strict", is_flag=True, help="Exit with code 1 if the measurement is INVALID.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
+)
 def command(
     out: Path | None,
     strict: bool,
@@ -73,16 +80,17 @@ def command(
     builder_level: int | None,
     **choices: Any,
 ) -> int:
-    """Measure every BUNDLE in every precision on every engine, side by side.
+    """Measure the latency of every BUNDLE in every precision on every engine.
 
-    The sides take turns in short blocks, since machines drift. The raw time of every frame and
-    step goes to latency.json, the plots to latency.html beside it. A measurement that breaks a
-    rule is called INVALID, with what to try next; it still exits 0, unless --strict is given.
+    These candidates take turns in short blocks, since machines drift. Raw times of every frame
+    and step are written to latency.json, plots to latency.html. A measurement that breaks a
+    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
     """
     from edgecl.cli.bench.table import print_summary
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, without_raw, write_report
+    from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
     scenario = Scenario(**choices)
@@ -105,8 +113,8 @@ def command(
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
     if as_json:
-        click.echo(json.dumps(without_raw(report), indent=2, ensure_ascii=False))
+        print_json(plain(without_raw(report)))
     else:
         print_summary(report)
         click.echo(f"{page}")
-    return 1 if strict and not report["valid"] else 0
+    return 1 if strict and not report.valid else 0

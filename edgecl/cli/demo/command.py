@@ -1,14 +1,13 @@
-"""`edgecl demo`: the main job once, end to end, with nothing but this package."""
+"""`edgecl demo`: train, export, run and bench once, end to end."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +21,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.learning.config import TrainConfig
+    from edgecl.learning.run.documents import RunResult
+    from runtime.benchmark.document import LatencyReport
     from runtime.progress import StageProgress
+    from runtime.stream.summary import StreamSummary
 
 ENCODERS = ("convnet", "shufflenet")
 STREAMED = "shufflenet"
@@ -44,31 +46,37 @@ MARKER = ".edgecl-demo"
 
 @dataclass(frozen=True)
 class Trained:
-    """What the demo has of one encoder."""
+    """Results of one encoder in the demo."""
 
     run: Path
     bundle: Path
-    result: dict[str, Any]
+    result: RunResult
     refused: Sequence[str]
 
 
-@click.command("demo", cls=Verb, short_help="The main job once, end to end.")
-@click.option("--data", type=FOLDER, help="Labelled images in place of the drawn surfaces.")
+@click.command(
+    "demo", cls=Verb, short_help="Train, export, run and bench end to end on built-in surfaces."
+)
 @click.option(
-    "--groups", type=click.Path(path_type=Path, dir_okay=False), help="Overlap groups of --data."
+    "--data", type=FOLDER, help="Labelled images to use instead of the built-in surfaces."
+)
+@click.option(
+    "--groups",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV of overlap groups for --data.",
 )
 @click.option(
     "--out",
     type=FOLDER,
     default=Path("demo"),
     show_default=True,
-    help="Folder for all that is made; an older demo in it is replaced.",
+    help="Output folder; an earlier demo in it is replaced.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> None:
     """Pretrain, fine-tune and export ConvNet and ShuffleNet, judge a moving strip, and bench both.
 
-    Without --data it draws metal surfaces with six kinds of defect, and clean ones.
+    Without --data, use built-in drawn metal surfaces: six kinds of defect, and clean ones.
     """
     from runtime.files.output_folder import own_folder
 
@@ -77,18 +85,18 @@ def command(data: Path | None, groups: Path | None, out: Path, seed: int) -> Non
         _prepare(out)
         trained, summary, latency, page = _go(data, groups, out, seed)
     results_are_in(out)
-    _print_figures(trained, summary, latency, page, time.monotonic() - start)
+    _print_figures(trained, summary, latency, page, time.monotonic() - start, data=data)
 
 
 def _go(
     data: Path | None, groups: Path | None, out: Path, seed: int
-) -> tuple[dict[str, Trained], dict[str, Any], dict[str, Any], Path]:
-    """Train, export, judge and measure; the figures of all four."""
+) -> tuple[dict[str, Trained], StreamSummary, LatencyReport, Path]:
+    """Train, export, judge and measure; return the figures of all four."""
     from edgecl.learning.config import TrainConfig
 
     console = stderr_console()
-    what = str(data) if data else "drawn metal surfaces"
-    console.print(f"edgecl demo on {what}; everything goes to {out}/", markup=False)
+    what = str(data) if data else "built-in metal surfaces"
+    console.print(f"edgecl demo on {what}; output goes to {out}/", markup=False)
     trained: dict[str, Trained] = {}
     for number, encoder in enumerate(ENCODERS):
         console.print(f"{number + 1}/4  train and export {encoder}", markup=False)
@@ -122,7 +130,8 @@ def _prepare(out: Path) -> None:
     if any(out.iterdir()):
         if not (out / MARKER).exists():
             raise InputError(
-                f"{out} holds something else than an older demo", hint="name another --out"
+                f"{out} already exists and was not made by 'edgecl demo'",
+                hint="choose another --out",
             )
         with explained(out):
             # The folder itself is held, and the marker stays for whoever is broken off here.
@@ -136,7 +145,7 @@ def _prepare(out: Path) -> None:
 
 def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> Trained:
     from edgecl.exporting.job import ExportChoices, job_of_run
-    from edgecl.learning.run.runner import train_run
+    from edgecl.learning.runner import train_run
     from edgecl.reporting.pages.export import render_export
     from edgecl.reporting.pages.training import training_page
     from export.gate.decision import Limits
@@ -154,20 +163,24 @@ def _train_and_export(config: TrainConfig, out: Path, report: StageProgress) -> 
 
 def _stream(
     out: Path, bundle: Path, data: Path | None, seed: int, console: Console
-) -> dict[str, Any]:
+) -> StreamSummary:
     """Judge a video of a moving strip, or the user's images, at a line's pace."""
     from contextlib import ExitStack
 
-    from edgecl.cli.run.command import SUMMARY, VERDICTS
+    from msgspec.structs import replace
+
+    from edgecl.cli.run.command import VERDICTS
     from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
-    from runtime.files.atomic import write_json
+    from runtime.files.document import write_document
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import parse_budget
     from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
     from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.summary import FILE as SUMMARY
+    from runtime.stream.summary import accuracy_of
 
     source, truths = data, None
     if source is None:
@@ -189,19 +202,20 @@ def _stream(
             bundle, camera, session, candidates, settings, sink, remarks=[*camera.notes]
         )
         console.print(stream.opening_line(), markup=False)
-        outcome = stream.run(console)
-    if outcome.failure is not None:
-        raise outcome.failure
-    if outcome.interrupted:
+        ending = stream.run(console)
+    if ending.failure is not None:
+        raise ending.failure
+    if ending.interrupted:
         raise KeyboardInterrupt
-    summary = stream.summary(outcome)
+    summary = stream.summary(ending)
     if truths is not None:
-        summary["right"] = _right_on_strip(folder / VERDICTS, truths)
-    write_json(folder / SUMMARY, summary)
+        right = _right_on_strip(folder / VERDICTS, truths)
+        summary = replace(summary, accuracy=accuracy_of(right, len(truths)))
+    write_document(folder / SUMMARY, summary)
     return summary
 
 
-def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[dict[str, Any], Path]:
+def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[LatencyReport, Path]:
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, write_report
 
@@ -214,44 +228,48 @@ def _bench(out: Path, bundles: list[Path], report: StageProgress) -> tuple[dict[
     return measured, latency_page(path)
 
 
-def _right_on_strip(verdicts: Path, truths: Sequence[str]) -> float:
-    """Share of frames whose label is what the strip shows there."""
-    lines = [json.loads(line) for line in verdicts.read_text(encoding="utf-8").splitlines()]
-    return sum(bool(line["label"] == truths[line["frame"]]) for line in lines) / len(lines)
+def _right_on_strip(verdicts: Path, truths: Sequence[str]) -> int:
+    """Count the frames that got the label of what the strip shows there."""
+    from runtime.stream.verdict import read_verdicts
+
+    return sum(line.label == truths[line.frame] for line in read_verdicts(verdicts))
 
 
 def _print_figures(
     trained: dict[str, Trained],
-    summary: dict[str, Any],
-    latency: dict[str, Any],
+    summary: StreamSummary,
+    latency: LatencyReport,
     page: Path,
     seconds: float,
+    *,
+    data: Path | None,
 ) -> None:
     from edgecl.cli.bench.table import print_summary
 
     print_summary(latency)
     for encoder, made in trained.items():
-        low, high = made.result["accuracy_interval"]
+        low, high = made.result.accuracy_interval
         click.echo(
-            f"{encoder}: test accuracy {made.result['accuracy']:.1%} (95 % interval {low:.1%} to "
-            f"{high:.1%}), {made.result['parameters']:,} parameters, "
-            f"{made.result['macs'] / 1e6:.0f} MMAC"
+            f"{encoder}: test accuracy {made.result.accuracy:.1%} (95 % interval {low:.1%} to "
+            f"{high:.1%}), {made.result.parameters:,} parameters, "
+            f"{made.result.macs / 1e6:.0f} MMAC"
         )
         for line in made.refused:
             click.echo(f"  not shipped: {line}")
-    for note in sorted({str(made.result["protocol_note"]) for made in trained.values()}):
+    for note in sorted({made.result.protocol_note for made in trained.values()}):
         click.echo(f"protocol: {note}")
-    total = summary["steps"]["total"]
+    total = summary.steps["total"]
     line = (
-        f"stream: {summary['captured']} frames captured = {summary['judged']} judged + "
-        f"{summary['dropped']} dropped + {summary['faulty']} faulty; capture to verdict "
-        f"p50 {total['p50_ms']:.1f} ms, p99 {total['p99_ms']:.1f} ms; "
-        f"{summary['budget_misses']} missed the budget ({BUDGET})"
+        f"stream: {summary.captured} frames captured = {summary.judged} judged + "
+        f"{summary.dropped} dropped + {summary.faulty} faulty; capture to verdict "
+        f"p50 {total.p50_ms:.1f} ms, p99 {total.p99_ms:.1f} ms; "
+        f"{summary.budget_misses} missed the budget ({BUDGET})"
     )
     click.echo(line)
-    if summary.get("right") is not None:
-        click.echo(f"  right on {summary['right']:.1%} of the frames of a strip it never saw")
-    click.echo(f"{seconds:.0f} s in all. Pages to look at:")
+    if data is None and summary.accuracy is not None:
+        share = summary.accuracy.share
+        click.echo(f"  correct on {share:.1%} of the frames of an unseen strip")
+    click.echo(f"done in {seconds:.0f} s. Reports:")
     for made in trained.values():
         click.echo(f"  {made.run / 'report.html'}")
         click.echo(f"  {made.bundle / 'report.html'}")

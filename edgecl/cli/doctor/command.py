@@ -1,30 +1,32 @@
-"""`edgecl doctor`: what this machine has, and what is missing for what."""
+"""`edgecl doctor`: check this machine, and list what is missing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 
 MARKS = {"ok": "✓", "missing": "✗", "note": "·"}
 
 
-@click.command("doctor", cls=Verb, short_help="Show what this machine has.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command(
+    "doctor", cls=Verb, short_help="Check this machine: hardware, packages, what is missing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(as_json: bool) -> None:
-    """Show Python, packages, processor, memory, GPU and cameras, and what is missing for what.
+    """Show Python, packages, CPU, memory, GPU and cameras, and list what is missing.
 
-    Nothing is installed, changed or fetched. Exits 0, whatever is missing.
+    Nothing is installed, changed or downloaded. The exit code is 0 even if something is missing.
     """
     from edgecl.cli.doctor.diagnosis import diagnose
 
     found = diagnose()
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        print_json(found)
     else:
         _print(found)
 

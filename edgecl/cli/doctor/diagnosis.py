@@ -1,4 +1,4 @@
-"""What `edgecl doctor` finds: plain values, one section per purpose.
+"""Findings of `edgecl doctor`: plain values, one section per purpose.
 
 Nothing heavy is imported. torch's version is read from its metadata, and the GPU is looked at in a
 process of its own: without a driver TensorRT can take the whole process down.
@@ -19,6 +19,7 @@ from edgecl.cli.doctor.gpu import gpu_rows
 from edgecl.cli.doctor.row import MISSING, NOTE, OK, Row
 from runtime.gpu.probe import probe, probe_gpu
 from runtime.machine import package_versions, read_cameras, read_cpu, read_gpu, read_memory
+from runtime.session.spec import ENGINES, TENSORRT
 
 # purpose → (what it is for, packages, the command that brings them)
 PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
@@ -47,7 +48,7 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         "pip install 'edgecl[train]'",
     ),
     "tensorboard": (
-        "Watching a training: edgecl train --tensorboard",
+        "Watching training: edgecl train --tensorboard",
         ("tensorboard",),
         "pip install 'edgecl[tensorboard]'",
     ),
@@ -56,16 +57,11 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         ("cryptography",),
         "pip install 'edgecl[sign]'",
     ),
-    "openvino": (
-        "Faster inference on x86 processors",
-        ("openvino",),
-        "pip install 'edgecl[openvino]'",
-    ),
-    "tensorrt": (
-        "Inference on NVIDIA devices",
-        ("tensorrt", "pycuda"),
-        "pip install 'edgecl[tensorrt]'",
-    ),
+    **{
+        spec.name: (spec.purpose, spec.distributions, spec.install)
+        for spec in (ENGINES[name] for name in ENGINES)
+        if spec.name != "onnxruntime"  # comes with edgecl
+    },
 }
 
 
@@ -87,7 +83,7 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
     )
     probed = probe_gpu() if root == Path("/") else probe(root)
     purposes = {name: _purpose(name) for name in PURPOSES}
-    purposes["tensorrt"] |= {
+    purposes[TENSORRT.name] |= {
         "ready": probed.ready,
         "broken": probed.problems[0].missing if probed.problems else "",
     }
@@ -97,9 +93,9 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
         *(
             (PURPOSES[name][0], _package_rows(purpose))
             for name, purpose in purposes.items()
-            if name != "tensorrt"
+            if name != TENSORRT.name
         ),
-        (PURPOSES["tensorrt"][0], gpu_rows(probed)),
+        (PURPOSES[TENSORRT.name][0], gpu_rows(probed)),
         ("Cameras", _camera_rows(cameras)),
     ]
     return {
@@ -145,7 +141,7 @@ def _machine_rows(
     usable = cpu["usable_cores"] or cpu["cores"]
     cores = f"{usable} cores"
     if cpu["cores"] and usable != cpu["cores"]:
-        cores += f" for this process, of {cpu['cores']}"
+        cores += f" available to this process, of {cpu['cores']}"
     has = [name for name, there in cpu["features"].items() if there]
     lacks = [name for name, there in cpu["features"].items() if not there]
     total, available = memory["total"], memory["available"]
@@ -157,12 +153,12 @@ def _machine_rows(
             "instructions",
             OK if has else NOTE,
             f"{', '.join(has) or 'none that matter here'}"
-            + (f" (not: {', '.join(lacks)})" if lacks else ""),
+            + (f" (missing: {', '.join(lacks)})" if lacks else ""),
         ),
         Row(
             "memory",
             OK if total else NOTE,
-            f"{_gib(total)}, {_gib(available)} available" if total and available else "not told",
+            f"{_gib(total)}, {_gib(available)} available" if total and available else "unknown",
         ),
         Row("disk", OK, f"{_gib(disk_free)} free here"),
     ]
@@ -171,7 +167,7 @@ def _machine_rows(
             Row(
                 "clock governor",
                 NOTE,
-                f"{cpu['governor']}: latencies vary with the load",
+                f"{cpu['governor']}: latency varies with load",
                 "sudo cpupower frequency-set -g performance",
             )
         )
@@ -185,7 +181,7 @@ def _camera_rows(cameras: Sequence[Mapping[str, str]]) -> list[Row]:
                 "video devices",
                 MISSING,
                 "none",
-                "plug one in, or try edgecl run --camera demo, or --camera FILE",
+                "plug one in, or try 'edgecl run --camera demo' or --camera FILE",
             )
         ]
     return [Row(camera["device"], OK, camera["name"] or "unnamed") for camera in cameras]

@@ -1,4 +1,4 @@
-"""What `edgecl doctor` says of the GPU."""
+"""GPU section of `edgecl doctor`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def gpu_rows(probed: GpuProbe) -> list[Row]:
     """
     if not (probed.device or probed.jetson or _has_device(probed)):
         return [
-            Row("device", NOTE, "none; inference runs on the processor"),
+            Row("device", NOTE, "none; inference runs on the CPU"),
             Row(
                 "tensorrt",
                 NOTE,
-                f"{_tensorrt(probed) or 'not installed'}, and of no use without an NVIDIA device",
+                f"{_tensorrt(probed) or 'not installed'}, unusable without an NVIDIA device",
             ),
         ]
     rows = [Row("Jetson", OK, probed.jetson)] if probed.jetson else []
@@ -28,7 +28,7 @@ def gpu_rows(probed: GpuProbe) -> list[Row]:
         for name, value in (
             ("device", _device(probed)),
             ("driver", probed.driver),
-            ("CUDA", probed.cuda and f"{probed.cuda}, the newest that the driver serves"),
+            ("CUDA", probed.cuda and f"{probed.cuda}, the newest supported by the driver"),
             ("tensorrt", _tensorrt(probed)),
             ("memory", probed.memory),
         )

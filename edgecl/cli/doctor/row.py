@@ -1,4 +1,4 @@
-"""One line of what `edgecl doctor` says."""
+"""One line of the output of `edgecl doctor`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OK, MISSING, NOTE = "ok", "missing", "note"
 
 @dataclass(frozen=True)
 class Row:
-    """One thing looked at.
+    """One checked item.
 
     Args:
         name: the thing.

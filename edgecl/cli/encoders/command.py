@@ -1,24 +1,35 @@
-"""`edgecl encoders`: what can be trained, and what it costs."""
+"""`edgecl encoders`: list the encoders and their cost."""
 
 from __future__ import annotations
-
-import json
 
 import click
 
 from edgecl.cli.options import ImageSize
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
 
-@click.command("encoders", cls=Verb, short_help="List the encoders with their cost.")
-@click.option("--image-size", type=ImageSize(), default="128x128", show_default=True)
-@click.option("--channels", type=click.Choice(["1", "3"]), default="1", show_default=True)
+@click.command("encoders", cls=Verb, short_help="List the encoders and their cost.")
+@click.option(
+    "--image-size",
+    type=ImageSize(),
+    default="128x128",
+    show_default=True,
+    help="Image size to count for.",
+)
+@click.option(
+    "--channels",
+    type=click.Choice(["1", "3"]),
+    default="1",
+    show_default=True,
+    help="Input channels: 1 (gray) or 3.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
-    """List the encoders with their parameters and multiply-accumulates, counted here and now.
+    """List the encoders with their parameters and multiply-accumulates.
 
-    Those that cannot take the image size are left out, with the reason on standard error.
+    Encoders that cannot process the image size are skipped, with the reason on standard error.
     """
     import torch
 
@@ -43,9 +54,9 @@ def command(image_size: tuple[int, int], channels: str, as_json: bool) -> None:
             }
         )
     for refusal in refusals:
-        click.echo(f"left out: {refusal}", err=True)
+        click.echo(f"skipped: {refusal}", err=True)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     from rich.console import Console
     from rich.table import Table

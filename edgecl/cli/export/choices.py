@@ -19,38 +19,44 @@ SELECTIONS = ("stratified", "random", "coverage")
 SEARCH = "auto"
 
 OPTIONS = (
-    click.option("--fp32", is_flag=True, help="FP32 alone; it is in every bundle."),
-    click.option("--fp16", is_flag=True, help="Add half precision."),
-    click.option("--int8", is_flag=True, help="Add INT8, for the CPU and for TensorRT."),
+    click.option("--fp32", is_flag=True, help="Export FP32 only. FP32 is in every bundle."),
+    click.option("--fp16", is_flag=True, help="Add FP16."),
+    click.option("--int8", is_flag=True, help="Add INT8 for the CPU and TensorRT."),
     click.option(
         "--max-drop",
         type=click.FloatRange(0),
         default=0.5,
         show_default=True,
-        help="Points of validation accuracy that a precision may lose.",
+        help="Maximum loss of validation accuracy, in percentage points.",
     ),
     click.option(
         "--max-escapes",
         type=click.FloatRange(0, 100),
         default=1.0,
         show_default=True,
-        help="Percent of the defects caught by FP32 that a precision may let pass.",
+        help="Maximum share of the defects caught by FP32 that a precision may miss, in percent.",
     ),
     click.option(
         "--calibration",
         type=click.Choice(ALGORITHMS),
         default="auto",
         show_default=True,
-        help="How ranges are taken; auto tries all and keeps the one that loses least.",
+        help="Calibration algorithm; auto tries all and keeps the most accurate.",
     ),
     click.option(
         "--calibration-choice",
         type=click.Choice(SELECTIONS),
         default="stratified",
         show_default=True,
-        help="How calibration images are chosen; coverage spreads them over the embedding.",
+        help="How calibration images are chosen; coverage spreads them over the embedding space.",
     ),
-    click.option("--calibration-images", type=click.IntRange(1), default=128, show_default=True),
+    click.option(
+        "--calibration-images",
+        type=click.IntRange(1),
+        default=128,
+        show_default=True,
+        help="Number of images to calibrate on.",
+    ),
     click.option(
         "--calibration-data",
         type=FOLDER,
@@ -60,33 +66,36 @@ OPTIONS = (
         "--calibration-of",
         type=ANY_PATH,
         metavar="BUNDLE",
-        help="Calibrate on the very images of that bundle, or refuse; also by its algorithm "
+        help="Calibrate on exactly the images of another bundle, and with its algorithm "
         "unless --calibration is given.",
     ),
     click.option(
         "--calibration-curve",
         is_flag=True,
-        help="Measure the accuracy against the number of calibration images.",
+        help="Measure INT8 accuracy against the number of calibration images.",
     ),
     click.option(
-        "--sensitivity", is_flag=True, help="Measure what each layer loses when it alone is INT8."
+        "--sensitivity",
+        is_flag=True,
+        help="Measure the loss caused by each layer when only that layer is INT8.",
     ),
     click.option(
         "--keep-fp16",
         "keep",
         multiple=True,
         metavar="LAYER",
-        help="A layer to keep in floating point, by name, or auto for the fewest that satisfy the "
-        "gate. May be repeated.",
+        help="Name of a layer to keep in floating point, or auto to keep as few as the "
+        "gate allows. Repeatable.",
     ),
     click.option(
         "--pass-label",
         "pass_labels",
         multiple=True,
-        help="A label that lets a part pass. May be repeated.  [default: by name, such as clean "
-        "or ok]",
+        help="Label of a good part. Repeatable.  [default: labels named clean, ok and the like]",
     ),
-    click.option("--data", type=FOLDER, help="Where the run's images lie now, if they were moved."),
+    click.option(
+        "--data", type=FOLDER, help="New location of the run's images, if they were moved."
+    ),
 )
 
 

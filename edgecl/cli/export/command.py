@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from edgecl.cli.engine_choices import build_asked, engine_options, require_build
 from edgecl.cli.export.choices import choices_of, export_options
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 from runtime.artifact.bundle import SUFFIX
 from runtime.errors import GateError, InputError
@@ -28,15 +26,15 @@ if TYPE_CHECKING:
 @click.argument("run", type=FOLDER, required=False)
 @export_options
 @engine_options
-@click.option("--out", type=FOLDER, help="The bundle.  [default: RUN.edgecl]")
+@click.option("--out", type=FOLDER, help="Output bundle.  [default: RUN.edgecl]")
 @click.option(
     "--sign",
     "key",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Sign the bundle with this Ed25519 private key (PEM).",
 )
-@click.option("--triton", type=FOLDER, help="Write a Triton model repository as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--triton", type=FOLDER, help="Also write a Triton model repository.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     run: Path | None,
     out: Path | None,
@@ -45,11 +43,11 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Turn a trained RUN (by default the newest) into a bundle of ONNX models.
+    """Export a trained RUN (by default the newest) to a bundle of ONNX models.
 
-    Every precision is compared with the trained model on the validation part. One that lost
-    more than --max-drop points, or lets more than --max-escapes percent of the defects pass, is
-    left out, and the command ends with 1.
+    Compare every precision with the trained model on the validation part. A precision that
+    loses more than --max-drop points of accuracy, or misses more than --max-escapes percent of
+    the defects, is not shipped, and the exit code is 1.
     """
     from edgecl.exporting.job import job_of_run, require_place
     from edgecl.learning.run.run_directory import newest_run
@@ -80,7 +78,7 @@ def command(
     results_are_in(out, printed=as_json)
     if as_json:
         document = {**_document(outcome, out), "engines": list(map(str, engines))}
-        click.echo(json.dumps(document, indent=2))
+        print_json(document)
     else:
         from edgecl.cli.export.table import print_outcome
 
@@ -95,26 +93,26 @@ def command(
 
 
 def _hint(refused: Collection[str]) -> str:
-    allow = "allow more with --max-drop and --max-escapes"
+    allow = "relax the gate with --max-drop and --max-escapes"
     if any(name.startswith("int8") for name in refused):
         return (
-            "keep the layers that suffer with --keep-fp16 auto, calibrate on more images with "
-            f"--calibration-images, or {allow}"
+            "keep sensitive layers in floating point with --keep-fp16 auto, calibrate on "
+            f"more images with --calibration-images, or {allow}"
         )
-    return f"ship without it, or {allow}"
+    return f"export without it, or {allow}"
 
 
 def bundle_path(run: Path, out: Path | None) -> Path:
-    """Where the bundle goes: `out` with its suffix, by default the run's name in this folder.
+    """Return the bundle's path: `out` with its suffix, by default the run's name in this folder.
 
     Raises:
-        InputError: `out` is no name for a folder.
+        InputError: `out` is not a name for a folder.
     """
     if out is None:
         return Path(run.resolve().name + SUFFIX)
     if out.name in ("", ".."):
         raise InputError(
-            f"--out {out} names no bundle", hint=f"give the bundle's own name, as in line-3{SUFFIX}"
+            f"--out {out} is not a bundle name", hint=f"use a name such as line-3{SUFFIX}"
         )
     return out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
 
@@ -123,22 +121,25 @@ def _notes(pass_labels: tuple[str, ...], outcome: ExportOutcome) -> list[str]:
     notes = list(outcome.notes)
     if not pass_labels:
         notes.append(
-            "no label lets a part pass, so every frame will be rejected or unsure; name one "
-            "with --pass-label if there is one"
+            "no pass label, so every frame will be rejected or unsure; set one with "
+            "--pass-label if a class means a good part"
         )
     return notes
 
 
 def _document(outcome: ExportOutcome, out: Path) -> dict[str, Any]:
-    measured = {name: asdict(found) for name, found in outcome.comparisons.items()}
+    from export.bundle.manifest import measured_of, refused_of
+    from runtime.files.document import plain
+
+    comparisons = outcome.comparisons
     return {
         "bundle": str(out),
-        "precisions": {name: asdict(entry) for name, entry in outcome.shipped.items()},
+        "precisions": {name: plain(entry) for name, entry in outcome.shipped.items()},
         "refused": {
-            name: {"reason": reason, **(measured.get(name) or {})}
+            name: plain(refused_of(reason, comparisons.get(name)))
             for name, reason in outcome.refused.items()
         },
-        "comparisons": measured,
+        "comparisons": {name: plain(measured_of(found)) for name, found in comparisons.items()},
         **{
             name: outcome.details[name]
             for name in ("algorithms", "sensitivity", "curve", "kept", "rewrites")

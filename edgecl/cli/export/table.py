@@ -1,4 +1,4 @@
-"""What came of an export, as tables in the terminal."""
+"""Tables in the terminal with the results of an export."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def _losses(name: str, comparison: Comparison) -> list[str]:
     for entry in comparison.classes:
         if entry.lost or entry.escapes:
             lines.append(
-                f"  {name}, {entry.label}: recall {entry.reference} to {entry.candidate} of "
-                f"{entry.images}, {entry.escapes} escaped"
+                f"  {name}, {entry.label}: recall {entry.reference} to {entry.candidate} "
+                f"of {entry.images}, {entry.escapes} escaped"
             )
     return lines
 

@@ -1,4 +1,4 @@
-"""Which options say nothing beside which others, verb by verb.
+"""Tables of options that have no effect beside others, verb by verb.
 
 An option that is passed over in silence is believed to have worked. These tables are all there is
 to know of it: `Verb` reads them, whoever adds an option adds its row.
@@ -24,4 +24,4 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
 }
 
 NOTES: Mapping[str, tuple[Rule, ...]] = {"train": TRAIN_NOTES}
-"""Options that are passed over, but not in silence."""
+"""Rules for options that are ignored, but with a note."""

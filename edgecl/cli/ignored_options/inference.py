@@ -1,4 +1,4 @@
-"""Of `export`, `run` and `bench`."""
+"""Ignored options of `export`, `run` and `bench`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ EXPORT = (
             "keep",
         ),
         lambda v: not v["int8"],
-        "concerns INT8",
-        "add --int8, or leave it out",
+        "only affects INT8",
+        "add --int8, or omit this option",
     ),
     Rule(
         ("calibration_choice", "calibration_images"),
         lambda v: v["calibration_of"] is not None,
-        "chooses images, and --calibration-of brings its own",
+        "conflicts with --calibration-of, which defines the calibration images",
         LEAVE_ONE,
     ),
     Rule(
         ("workspace", "builder_level", "max_batch"),
         lambda v: not v["build_engine"],
-        "says how engines are built, and none was asked for",
-        "add --build-engine, or leave it out",
+        "only affects TensorRT engines, and none are built",
+        "add --build-engine, or omit this option",
     ),
 )
 
@@ -50,55 +50,55 @@ def _is_engine(values: Values) -> bool:
 
 
 def _no_builder(values: Values) -> bool:
-    from runtime.session.on_gpu import why_no_gpu
+    from runtime.session.built import why_no_gpu
 
     return why_no_gpu() is not None
 
 
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 _BUILDING = ("workspace", "builder_level")
-_BUILDS = "says how TensorRT engines are built, and"
+_BUILDS = "only affects building TensorRT engines, but"
 
 RUN = (
     Rule(
         ("precision",),
         lambda v: v["precision"] not in PRECISIONS,
-        "{value} is none that there is",
-        f"choose among {', '.join(PRECISIONS)}",
+        "{value} is not a precision",
+        f"choose from {', '.join(PRECISIONS)}",
     ),
     Rule(
         ("precision",),
         lambda v: v["precision"] != "auto" and (_is_onnx(v) or _is_engine(v)),
-        "chooses among the precisions of a bundle, and --model is a lone file of one",
-        "give the bundle, or leave it out",
+        "selects a precision of a bundle, but --model is a single file",
+        "pass the bundle, or omit this option",
     ),
     Rule(
         ("engine",),
         lambda v: _is_engine(v) and v["engine"] not in ("auto", "tensorrt"),
-        "{value} does not run a built .engine file, which is TensorRT's",
-        "give the bundle, or leave it out",
+        "{value} cannot run a built .engine file; only TensorRT can",
+        "pass the bundle, or omit this option",
     ),
     Rule(
         ("threads",),
         lambda v: v["device"] == "gpu" or v["engine"] == "tensorrt" or _is_engine(v),
-        "is for inference on the processor, and this is on the GPU alone",
+        "only affects CPU inference, but this runs on the GPU only",
     ),
     Rule(
         ("max_misses",),
         lambda v: v["budget"] is None,
-        "limits how many frames miss the budget, and there is none",
-        "add --budget, or leave it out",
+        "limits budget misses, but no budget is set",
+        "add --budget, or omit this option",
     ),
     Rule(
         _BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
-        f"{_BUILDS} they are built from bundles",
-        "give the bundle, or leave it out",
+        f"{_BUILDS} those are built from bundles",
+        "pass the bundle, or omit this option",
     ),
     Rule(
         _BUILDING,
         lambda v: v["device"] == "cpu" or v["engine"] not in ("auto", "tensorrt"),
-        f"{_BUILDS} this is for the processor",
+        f"{_BUILDS} this runs on the CPU",
     ),
     Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
 )
@@ -107,12 +107,12 @@ BENCH = (
     Rule(
         ("threads",),
         lambda v: v["device"] == "gpu" or set(v["engines"]) == {"tensorrt"},
-        "is for inference on the processor, and this is on the GPU alone",
+        "only affects CPU inference, but this runs on the GPU only",
     ),
     Rule(
         _BUILDING,
         lambda v: v["device"] == "cpu" or (bool(v["engines"]) and "tensorrt" not in v["engines"]),
-        f"{_BUILDS} this is for the processor",
+        f"{_BUILDS} this runs on the CPU",
     ),
     Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
 )

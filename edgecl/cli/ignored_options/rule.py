@@ -1,4 +1,4 @@
-"""One row of the tables: options that are without effect, when, and what to tell."""
+"""One row of the tables: options without effect, the condition, and the message."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 Values = Mapping[str, Any]
 
-LEAVE = "leave it out"
-LEAVE_ONE = "leave one of them out"
+LEAVE = "omit this option"
+LEAVE_ONE = "use only one of them"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When options are without effect.
+    """Condition under which options have no effect.
 
     Args:
         names: of the options' parameters.

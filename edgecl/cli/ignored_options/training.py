@@ -1,4 +1,4 @@
-"""Of `train`, `study` and `demo`."""
+"""Ignored options of `train`, `study` and `demo`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _frozen(values: Values) -> bool:
 
 
 def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
-    """Of a run that begins: one that is resumed keeps its own choices and refuses others."""
+    """Limit a condition to new runs: a resumed run keeps its own choices and refuses others."""
     return lambda values: not values["resume"] and idle(values)
 
 
@@ -33,80 +33,80 @@ TRAIN = (
     Rule(
         ("groups",),
         _new(lambda v: v["data"] is None),
-        "groups the images of --data, and the built-in surfaces bring their own groups",
-        "name the images with --data, or leave it out",
+        "only applies to --data; the built-in surfaces have their own groups",
+        "pass images with --data, or omit this option",
     ),
     Rule(
         ("groups",),
         _new(lambda v: v["split"] == "paper"),
-        "keeps groups on one side, and --split paper cuts at random",
+        "keeps groups together, but --split paper splits at random",
         LEAVE_ONE,
     ),
     Rule(
         ("strict", "bits"),
         _new(lambda v: v["data"] is None and not v["unlabelled"]),
-        "is about images that are read, and the built-in surfaces are drawn",
-        "name images with --data, or leave it out",
+        "only affects image files, but the built-in surfaces are drawn",
+        "pass images with --data, or omit this option",
     ),
     Rule(
         ("fold",),
         _new(lambda v: v["folds"] is None),
-        "names one of the folds of --folds, and there are none",
-        "add --folds, or leave it out",
+        "selects one of the --folds, which is not set",
+        "add --folds, or omit this option",
     ),
     Rule(
         ("label_draw",),
         _new(lambda v: v["label_share"] == 1),
-        "says which labels are known, and all are",
-        "add --label-share, or leave it out",
+        "selects which labels are used, but all of them are",
+        "add --label-share, or omit this option",
     ),
     Rule(
         ("allow_leak",),
         _new(lambda v: not v["unlabelled"] and v["pretrained"] is None),
-        "admits copies of held-out images to pretraining, and neither --unlabelled nor "
-        "--pretrained can bring any",
+        "allows copies of held-out images in pretraining, but without --unlabelled or "
+        "--pretrained there are none",
     ),
     Rule(
         ("weights",),
         _new(lambda v: v["pretrained"] is not None),
-        "gives the encoder weights that those of --pretrained would take the place of",
+        "sets weights that --pretrained would overwrite",
         LEAVE_ONE,
     ),
     Rule(
         _PRETRAINING,
         _new(lambda v: v["pretrained"] is not None),
-        "says how to pretrain, and --pretrained takes over what another run did",
+        "only affects pretraining, but --pretrained reuses that of another run",
         LEAVE_ONE,
     ),
     Rule(
         ("negatives",),
         _new(lambda v: v["method"] == "nnclr"),
-        "is SimCLR's, and the method is nnclr",
-        "take --method simclr, or leave it out",
+        "only applies to SimCLR, but the method is nnclr",
+        "use --method simclr, or omit this option",
     ),
     Rule(
         ("queue_size",),
         _new(lambda v: v["method"] == "simclr"),
-        "is NNCLR's, and the method is simclr",
-        "take --method nnclr, or leave it out",
+        "only applies to NNCLR, but the method is simclr",
+        "use --method nnclr, or omit this option",
     ),
     Rule(
         ("lr", "epochs", "patience"),
         _new(lambda v: bool(v["pretrain_only"])),
-        "says how to fine-tune, and --pretrain-only stops before that",
+        "only affects fine-tuning, but --pretrain-only stops before it",
         LEAVE_ONE,
     ),
     Rule(
         ("lr", "epochs", "patience", "batch_size", "views", "compile"),
         _new(_frozen),
-        "says how to train an encoder, and this one stays as it is",
-        "choose another --encoder, or leave it out",
+        "only affects training the encoder, but this encoder is not trained",
+        "choose another --encoder, or omit this option",
     ),
     Rule(
         ("autocast",),
         _new(lambda v: _frozen(v) and v["autocast"] not in ("auto", "off")),
-        "says how to train an encoder, and this one stays as it is",
-        "choose another --encoder, or leave it out",
+        "only affects training the encoder, but this encoder is not trained",
+        "choose another --encoder, or omit this option",
     ),
 )
 
@@ -114,8 +114,8 @@ DEMO = (
     Rule(
         ("groups",),
         lambda v: v["data"] is None,
-        "groups the images of --data, and the built-in surfaces bring their own groups",
-        "name the images with --data, or leave it out",
+        "only applies to --data; the built-in surfaces have their own groups",
+        "pass images with --data, or omit this option",
     ),
 )
 
@@ -123,13 +123,13 @@ STUDY = (
     Rule(
         ("processes",),
         lambda v: bool(v["plan"]),
-        "says how the runs are done, and --plan does none",
+        "only affects running the study, but --plan only lists it",
         LEAVE_ONE,
     ),
     Rule(
         ("baselines",),
         lambda v: "none" in v["baselines"] and len(v["baselines"]) > 1,
-        "none leaves all baselines out, and another one is named as well",
+        "none means no baselines, but another one is given too",
         LEAVE_ONE,
     ),
 )
@@ -145,35 +145,35 @@ STUDY_GRID = (
     Rule(
         ("groups",),
         lambda v: not v["data"],
-        "groups the images of --data, and the built-in surfaces bring their own groups",
-        "name the images with --data, or leave it out",
+        "only applies to --data; the built-in surfaces have their own groups",
+        "pass images with --data, or omit this option",
     ),
     Rule(
         ("leaky",),
         lambda v: "paper" not in v["arms"],
-        "is for the arm 'paper', which is not in this study",
-        "add --arm paper to the arms, or leave it out",
+        "only affects the arm 'paper', which is not in this study",
+        "add --arm paper, or omit this option",
     ),
     Rule(
         ("draws",),
         lambda v: all(share == 1 for share in v["label_shares"]),
-        "says how often a share of the labels is drawn, and all are known",
-        "add a --label-share below 1, or leave it out",
+        "sets how often a share of the labels is drawn, but all labels are used",
+        "add a --label-share below 1, or omit this option",
     ),
     Rule(
         ("methods", "arms", "pretrain_epochs", "unlabelled", "leaky"),
         _all_frozen,
-        "says how to pretrain, and no encoder of this study is pretrained",
-        "choose another --encoder, or leave it out",
+        "only affects pretraining, but no encoder of this study is pretrained",
+        "choose another --encoder, or omit this option",
     ),
 )
-"""Of the values of the grid, once its preset or folder is known."""
+"""Rules on the values of the grid, once its preset or folder is known."""
 
 TRAIN_NOTES = (
     # Whoever compares methods varies --method alone, over one command line.
     Rule(
         _PRETRAINING,
         _new(lambda v: v["method"] == "none" and v["pretrained"] is None),
-        "without effect, for --method none does not pretrain",
+        "no effect, because --method none does not pretrain",
     ),
 )

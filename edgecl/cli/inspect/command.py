@@ -1,20 +1,22 @@
-"""`edgecl inspect`: what a bundle holds, after its files were verified."""
+"""`edgecl inspect`: show a bundle after verifying its files."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import InputError
 
+if TYPE_CHECKING:
+    from runtime.artifact.manifest import Manifest
+
 ENGINES = "engines"
-"""The folder of what a box built out of the bundle for itself."""
+"""Folder inside a bundle for what a box built for itself."""
 
 
 @click.command("inspect", cls=Verb, short_help="Show and verify a bundle.")
@@ -23,73 +25,37 @@ ENGINES = "engines"
     "--verify-key",
     type=ANY_PATH,
     metavar="PUB",
-    help="Refuse the bundle unless the owner of this key signed it.",
+    help="Require a signature by this public key.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """Verify every file of BUNDLE and show its precisions, labels, input and origin.
 
-    Exits 2 where a file is missing or was changed after the export, and where the signature is
-    not that of --verify-key.
+    The exit code is 2 if a file is missing or was changed after export, or if the signature
+    does not match --verify-key.
     """
     from edgecl.cli.inspect.engine_list import engines_of
+    from edgecl.cli.inspect.inspection import Inspection
     from runtime.artifact.bundle import load_bundle
     from runtime.artifact.signature import load_signed_bundle
 
     loaded = load_signed_bundle(bundle, verify_key) if verify_key else load_bundle(bundle)
-    summary = {
-        **summarise(loaded.manifest, bundle),
-        "signature": signature_state(bundle, verified=verify_key is not None),
-        "unnamed": unnamed_files(bundle, loaded.manifest),
-        "engines": engines_of(loaded),
-    }
+    found = Inspection(
+        bundle,
+        loaded.manifest,
+        signature_state(bundle, verified=verify_key is not None),
+        unnamed_files(bundle, loaded.manifest),
+        engines_of(loaded),
+    )
     if as_json:
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        print_json(found.to_json())
     else:
-        from edgecl.cli.inspect.view import print_summary
+        from edgecl.cli.inspect.view import print_inspection
 
-        try:
-            print_summary(summary)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"the manifest of {bundle} has a field of another form than edgecl writes "
-                f"({type(error).__name__}: {error})",
-                hint="export it again; --json shows it as it is",
-            ) from error
+        print_inspection(found)
 
 
-def summarise(manifest: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """What `--json` prints of the manifest: its contract is spread out.
-
-    Args:
-        manifest: as `load_bundle` verified it.
-        path: the bundle's folder.
-    """
-    contract = manifest["contract"]
-    return {
-        "bundle": str(path),
-        "name": manifest.get("name", path.stem),
-        "verified": True,
-        "schema": manifest["schema"],
-        "created": manifest.get("created"),
-        "edgecl_version": manifest.get("edgecl_version"),
-        "precisions": manifest["precisions"],
-        "openvino": manifest.get("openvino", {}),
-        "tensorrt": manifest.get("tensorrt", {}),
-        "refused": manifest.get("refused", {}),
-        "gate": manifest.get("gate", {}),
-        "labels": contract["labels"],
-        "pass_labels": contract.get("pass_labels", []),
-        "input": contract["input"],
-        "origin": manifest.get("origin", {}),
-        "rewrites": manifest.get("rewrites", []),
-        "calibration": manifest.get("calibration"),
-        "files": manifest["files"],
-        "digest": manifest["digest"],
-    }
-
-
-def signature_state(bundle: Path, *, verified: bool) -> dict[str, Any]:
+def signature_state(bundle: Path, *, verified: bool) -> dict[str, str | None]:
     """Whether a bundle is signed, and whether that was checked.
 
     Args:
@@ -109,7 +75,7 @@ def signature_state(bundle: Path, *, verified: bool) -> dict[str, Any]:
     return {"state": "verified" if verified else "unchecked", "key": signature.key}
 
 
-def unnamed_files(bundle: Path, manifest: Mapping[str, Any]) -> list[str]:
+def unnamed_files(bundle: Path, manifest: Manifest) -> list[str]:
     """Files in the bundle that no hash covers, beside the signature and what is built on a box.
 
     Args:
@@ -119,7 +85,7 @@ def unnamed_files(bundle: Path, manifest: Mapping[str, Any]) -> list[str]:
     from runtime.artifact.bundle import MANIFEST
     from runtime.artifact.signature import SIGNATURE
 
-    known = {MANIFEST, SIGNATURE, *manifest["files"]}
+    known = {MANIFEST, SIGNATURE, *manifest.files}
     found = (
         path.relative_to(bundle)
         for path in bundle.rglob("*")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def engines_of(bundle: Bundle) -> list[dict[str, Any]]:
-    """Every engine of a bundle, newest first: what its sidecar says, `state` and `reason`.
+    """List a bundle's engines, newest first: sidecar fields, `state` and `reason`.
 
     `state` is `fits`, `stale`, `damaged`, or `unknown` where this machine has no TensorRT or GPU
     to hold it against. The GPU is asked only if there are engines that say what they are for.
@@ -36,6 +36,7 @@ def _entry(
     absent: str,
 ) -> dict[str, Any]:
     from runtime.artifact.engine_file import read_engine_file
+    from runtime.files.document import plain
 
     try:
         if isinstance(described, InputError):
@@ -45,7 +46,7 @@ def _entry(
         return {"file": str(path), "state": "damaged", "reason": error.problem}
     assert not isinstance(described, InputError)
     state, reason = _state(bundle, described, target, absent)
-    sidecar = described.to_json()
+    sidecar = plain(described.document())
     del sidecar["contract"], sidecar["schema"]
     return {
         "file": str(path),
@@ -63,10 +64,10 @@ def _state(
 
     held = bundle.tensorrt.get(engine.precision)
     if held is None:
-        return "stale", f"the bundle holds no {engine.precision} for TensorRT"
+        return "stale", f"the bundle has no {engine.precision} for TensorRT"
     if target is None:
         return "unknown", absent
-    digest = bundle.manifest["files"][held.file]["sha256"]
+    digest = bundle.manifest.files[held.file].sha256
     reason = mismatch(engine, Wanted(engine.precision, digest, bundle.contract, target))
     return ("stale", reason) if reason else ("fits", "")
 

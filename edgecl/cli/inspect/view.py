@@ -1,4 +1,4 @@
-"""What `edgecl inspect` prints for people."""
+"""Output of `edgecl inspect` for people."""
 
 from __future__ import annotations
 
@@ -10,128 +10,126 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edgecl.reporting.artefacts import artefacts
+from edgecl.cli.inspect.inspection import Inspection
+from edgecl.reporting.artefacts import ArtefactFigures, artefacts
+from runtime.artifact.manifest import CalibrationFacts, Gate, Measured, Origin
 
-_CALIBRATION = ("algorithm", "method", "selection")
 
-
-def print_summary(summary: Mapping[str, Any]) -> None:
-    """Print the object that `--json` prints, as lines and a table.
-
-    Args:
-        summary: of `edgecl inspect`.
-    """
+def print_inspection(found: Inspection) -> None:
+    """Print what was found as lines and a table."""
     console = Console(highlight=False)
-    for line in _lines(summary):
+    for line in _lines(found):
         console.print(_plain(line))
-    found = artefacts(summary)
-    console.print(_table({name: entry for name, entry in found.items() if entry["shipped"]}))
-    for name, entry in found.items():
-        if not entry["shipped"]:
-            console.print(_plain(f"refused at export: {name} ({entry['reason']})"))
-    for name, entry in summary["files"].items():
-        console.print(_plain(f"{entry['sha256'][:16]}…  {entry['bytes']:>12,}  {name}"))
-    for engine in summary["engines"]:
+    figures = artefacts(found.manifest)
+    console.print(_table({name: entry for name, entry in figures.items() if entry.shipped}))
+    for name, entry in figures.items():
+        if not entry.shipped:
+            console.print(_plain(f"refused at export: {name} ({entry.reason})"))
+    for name, file in found.manifest.files.items():
+        console.print(_plain(f"{file.sha256[:16]}…  {file.bytes:>12,}  {name}"))
+    for engine in found.engines:
         console.print(_plain(_engine(engine)))
-    if summary["engines"] and summary["signature"]["state"] != "none":
+    if found.engines and found.signature["state"] != "none":
         console.print(
-            "no signature covers engines: run --verify-key takes only those that this machine "
-            "built itself"
+            "engines are not signed: 'run --verify-key' uses only engines built on this machine"
         )
-    for name in summary["unnamed"]:
-        console.print(_plain(f"not in the manifest, so no hash covers it: {name}"))
+    for name in found.unnamed:
+        console.print(_plain(f"not in the manifest, so not verified: {name}"))
 
 
-def _lines(summary: Mapping[str, Any]) -> list[str]:
-    size, files = summary["input"], summary["files"]
+def _lines(found: Inspection) -> list[str]:
+    manifest = found.manifest
+    contract, files, rewrites = manifest.contract, manifest.files, manifest.rewrites
+    size = contract.input
     lines = [
-        f"{summary['bundle']}: {len(files)} file{'s' * (len(files) != 1)}, every hash verified",
-        f"made {summary['created'] or 'at an unknown time'} by edgecl "
-        f"{summary['edgecl_version'] or 'of an unknown version'}{_origin(summary['origin'])}",
-        f"signature: {_signature(summary['signature'])}",
-        f"input {size['height']}x{size['width']} gray uint8, resized by {size['interpolation']}"
-        f"{_depth(size.get('bits'))}",
-        f"labels: {', '.join(summary['labels'])}",
-        f"passing: {', '.join(summary['pass_labels']) or 'none, every part is rejected'}",
-        _gate(summary["gate"]),
-        _calibration(summary["calibration"] or {}),
-        f"rewritten: {', '.join(map(str, summary['rewrites']))}" if summary["rewrites"] else "",
+        f"{found.bundle}: {len(files)} file{'s' * (len(files) != 1)}, all hashes verified",
+        f"made {manifest.created or 'at an unknown time'} by edgecl "
+        f"{manifest.edgecl_version or 'of an unknown version'}{_origin(manifest.origin)}",
+        f"signature: {_signature(found.signature)}",
+        f"input {size.height}x{size.width} gray uint8, {size.interpolation} "
+        f"interpolation{_depth(size.bits)}",
+        f"labels: {', '.join(contract.labels)}",
+        f"pass labels: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
+        _gate(manifest.gate),
+        _calibration(manifest.calibration),
+        f"rewrites: {', '.join(rewrites)}" if rewrites else "",
     ]
     return [line for line in lines if line]
 
 
 def _depth(bits: int | None) -> str:
-    return "" if bits is None else f"; 16-bit frames carry {bits} bits"
+    return "" if bits is None else f"; 16-bit frames use {bits} bits"
 
 
-def _signature(signature: Mapping[str, Any]) -> str:
+def _signature(signature: Mapping[str, str | None]) -> str:
     return {
-        "verified": f"verified, made with the key {signature['key']}",
-        "unchecked": f"claims the key {signature['key']}; not checked without --verify-key",
+        "verified": f"verified, made with key {signature['key']}",
+        "unchecked": f"claims key {signature['key']}; not checked without --verify-key",
         "damaged": "damaged",
-    }.get(signature["state"], "none")
+    }.get(str(signature["state"]), "none")
 
 
-def _gate(gate: Mapping[str, Any]) -> str:
+def _gate(gate: Gate) -> str:
     limits = []
-    if gate.get("max_drop") is not None:
-        limits.append(f"{gate['max_drop']:g} points of accuracy")
-    if gate.get("max_escapes") is not None:
-        limits.append(f"{gate['max_escapes']:g}% escapes")
+    if gate.max_drop is not None:
+        limits.append(f"{gate.max_drop:g} points of accuracy")
+    if gate.max_escapes is not None:
+        limits.append(f"{gate.max_escapes:g}% escapes")
     if not limits:
         return ""
-    images = gate.get("validation_images")
+    images = gate.validation_images
     return f"gate: at most {' and '.join(limits)}" + (
         f", on {images} validation images" if images else ""
     )
 
 
-def _calibration(calibration: Mapping[str, Any]) -> str:
-    how = [str(calibration[name]) for name in _CALIBRATION if calibration.get(name)]
-    images = calibration.get("images")
-    if isinstance(images, int):
-        how.append(f"{images} images")
-    if calibration.get("kept"):
-        how.append(f"left in floating point: {', '.join(map(str, calibration['kept']))}")
+def _calibration(calibration: CalibrationFacts) -> str:
+    how = [text for text in (calibration.algorithm, calibration.selection) if text]
+    if calibration.images is not None:
+        how.append(f"{calibration.images} images")
+    if calibration.kept:
+        how.append(f"kept in floating point: {', '.join(calibration.kept)}")
     return f"calibrated: {', '.join(how)}" if how else ""
 
 
-def _table(shipped: Mapping[str, Mapping[str, Any]]) -> Table:
+def _table(shipped: Mapping[str, ArtefactFigures]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("\nprecision")
     # What a bundle of an earlier edgecl never measured gets no column of dashes.
-    proven = any(entry.get("caught") is not None for entry in shipped.values())
+    proven = any(entry.measured.caught is not None for entry in shipped.values())
     columns = ["accuracy\n(val.)", "accuracy\n(test)", "agree-\nment", "largest\nchange"]
     columns += ["escapes\n/caught", "rate\nat most"] if proven else []
     for name in (*columns, "\nMB"):
         table.add_column(name, justify="right")
     for name, entry in shipped.items():
+        held = entry.shipped
+        assert held is not None
         cells = [
             name,
-            _percent(entry["accuracy"]),
-            _percent(entry.get("test_accuracy")),
-            _percent(entry["agreement"]),
-            f"{entry['max_abs_diff']:.2g}",
+            _percent(held.accuracy),
+            _percent(held.test_accuracy),
+            _percent(held.agreement),
+            f"{held.max_abs_diff:.2g}",
         ]
         if proven:
-            cells += _escapes(entry)
-        cells.append(f"{entry['bytes'] / 1e6:.2f}")
+            cells += _escapes(entry.measured)
+        cells.append(f"{held.bytes / 1e6:.2f}")
         table.add_row(*(_plain(cell) for cell in cells))
     return table
 
 
-def _escapes(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """How many, and the upper end of their rate's interval."""
-    interval = entry.get("escape_interval")
+def _escapes(measured: Measured) -> tuple[str, str]:
+    """Return the number of escapes and the upper end of their rate's interval."""
+    interval = measured.escape_interval
     if not interval:
         return "–", "–"
-    return f"{entry['escapes']}/{entry['caught']}", f"{interval[1]:.1%}"
+    return f"{measured.escapes}/{measured.caught}", f"{interval[1]:.1%}"
 
 
 def _engine(engine: Mapping[str, Any]) -> str:
-    """One built engine: what it is for, and whether it is for here."""
+    """Describe one built engine, and whether it fits this machine."""
     if engine["state"] == "damaged":
-        return f"engine damaged: {engine['reason']}"
+        return f"damaged engine: {engine['reason']}"
     least, best, most = engine["batches"]
     batches = f", batches min {least}, opt {best}, max {most}" if most > 1 else ""
     verdict = {"fits": "fits this machine", "unknown": "not comparable"}.get(
@@ -147,21 +145,21 @@ def _engine(engine: Mapping[str, Any]) -> str:
     )
 
 
-def _origin(origin: Mapping[str, Any]) -> str:
+def _origin(origin: Origin) -> str:
     parts = []
-    if origin.get("encoder"):
-        parts.append(f"{origin['encoder']}")
-    if origin.get("parameters"):
-        parts.append(f"{origin['parameters']:,} parameters")
-    if origin.get("macs"):
-        parts.append(f"{origin['macs'] / 1e6:,.1f} MMAC")
-    if origin.get("run"):
-        parts.append(f"from {origin['run']}")
+    if origin.encoder:
+        parts.append(origin.encoder)
+    if origin.parameters:
+        parts.append(f"{origin.parameters:,} parameters")
+    if origin.macs:
+        parts.append(f"{origin.macs / 1e6:,.1f} MMAC")
+    if origin.run:
+        parts.append(f"from {origin.run}")
     return f": {', '.join(parts)}" if parts else ""
 
 
 def _plain(text: str) -> Text:
-    """No markup, and nothing that a terminal would obey: a bundle may come from anywhere."""
+    """Strip markup and terminal controls: a bundle may come from anywhere."""
     return Text("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
 
 

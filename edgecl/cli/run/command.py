@@ -2,100 +2,117 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
 from edgecl.cli.verb import Verb
 from runtime.artifact.contract import BITS
-from runtime.errors import GateError, InputError
+from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecl.cli.run.stream import StreamEnd
+    from runtime.stream.summary import StreamEnd, StreamSummary
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
-SUMMARY = "summary.json"
 
 
-@click.command("run", cls=Verb, short_help="Judge the frames of a camera, within a latency budget.")
+@click.command("run", cls=Verb, short_help="Judge camera frames within a latency budget.")
 @click.option(
     "--model",
     type=ANY_PATH,
-    help="A bundle, a .onnx file out of one, or a built .engine.  [default: the newest bundle here "
-    "or in runs/]",
+    help="Bundle, .onnx file of a bundle, or built .engine file.  [default: the newest "
+    "bundle here or in runs/]",
 )
 @click.option(
     "--camera",
     "source",
     required=True,
     metavar="SOURCE",
-    help="Index of a device, a URL, a video file, a folder of images, or demo.",
+    help="Device index, URL, video file, folder of images, or demo.",
 )
 @click.option(
     "--verify-key",
     type=ANY_PATH,
     metavar="PUB",
-    help="Refuse a bundle that the owner of this key did not sign.",
+    help="Require a signature by this public key.",
 )
-@click.option("--precision", default="auto", show_default=True, help="auto takes the fastest here.")
-@click.option("--engine", default="auto", show_default=True, help="auto takes the fastest here.")
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    help="auto (fastest on this machine), fp32, fp16 or int8.",
+)
+@click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    help="auto (fastest on this machine), onnxruntime, openvino or tensorrt.",
+)
 @DEVICE
 @build_options
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Inference threads.  [default: one less than there are cores, for capture needs one]",
+    help="Inference threads.  [default: all cores but one, which is left for capture]",
 )
 @click.option(
     "--budget",
     metavar="STEP=TIME,...",
-    help="Limits, as in total=20ms,infer=8ms. A frame with no verdict by its total is 'late'.",
+    help="Time limits per step, e.g. total=20ms,infer=8ms. A frame without a verdict "
+    "within its total is 'late'.",
 )
 @click.option(
     "--every-frame/--latest",
     "every_frame",
     default=None,
-    help="Judge every frame, or the newest one.  [default: every frame of files, else the newest]",
+    help="Judge every frame, or always the latest one.  [default: every frame of files, "
+    "else the latest]",
 )
-@click.option("--frames", type=click.IntRange(1), help="End after this many.")
+@click.option("--frames", type=click.IntRange(1), help="Stop after this many frames.")
 @click.option(
     "--max-misses",
     type=click.FloatRange(0, 1),
     default=1.0,
     show_default=True,
-    help="Share of judged frames that may miss the budget; more ends with exit code 1.",
+    help="Maximum share of judged frames that may miss the budget; above it, the exit code is 1.",
 )
 @click.option(
     "--unsure-below",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Below this confidence a verdict is 'unsure'.",
+    help="Confidence below which a verdict is 'unsure'.",
 )
 @click.option(
     "--fps",
     type=click.FloatRange(0, min_open=True),
-    help="Frames per second of the demo line, or at which files are played.",
+    help="Frame rate of the demo line, or at which files are played.",
 )
 @click.option(
     "--bits",
     type=click.IntRange(BITS[0], BITS[-1]),
-    help="How many bits of 16-bit frames carry the image, as 12.  [default: as the source says, "
-    "as in training, or what a folder's values show]",
+    help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, "
+    "from training, or from the values in a folder]",
+)
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[:TARGET]",
+    help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
 )
 @click.option("--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     model: Path | None,
     source: str,
@@ -113,13 +130,14 @@ def command(
     unsure_below: float,
     fps: float | None,
     bits: int | None,
+    sinks: tuple[str, ...],
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Judge the frames of a camera: pass, reject, unsure, late or fault, one verdict for each.
+    """Judge every camera frame: pass, reject, unsure, late or fault.
 
-    Capture runs beside inference. Ctrl-C ends the stream with its summary; a second one ends it
-    at once.
+    Capture runs in parallel with inference. Ctrl-C ends the stream and prints its summary; a
+    second Ctrl-C ends it at once.
     """
     from rich.console import Console
 
@@ -130,12 +148,14 @@ def command(
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
+    from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import Budget, parse_budget
     from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
-    from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.sinks import JsonLinesSink, open_sink
+    from runtime.stream.summary import FILE as SUMMARY
 
     limits = parse_budget(budget) if budget is not None else Budget()
     model = model or newest_bundle()
@@ -178,6 +198,9 @@ def command(
         stack.enter_context(session)
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
+        more = [open_sink(text, folder, session.contract.labels) for text in sinks]
+        for one in more:
+            stack.callback(one.close)
         depth = settle_depth(camera, session.contract.input, bits, remark)
         settings = Settings(
             Rules(limits, unsure_below, depth),
@@ -185,7 +208,7 @@ def command(
             frames=frames,
         )
         stream = InspectionStream(
-            model, camera, session, candidates, settings, sink, outages, remarks
+            model, camera, session, candidates, settings, sink, outages, remarks, more
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
@@ -193,10 +216,12 @@ def command(
     if _write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=as_json)
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(plain(document))
     else:
         print_summary(Console(highlight=False), document)
-    return _verdict_on(outcome, max_misses)
+    return _verdict_on(
+        outcome, max_misses, live=camera.live and fps is None, lost=sink.lost, problem=sink.problem
+    )
 
 
 def newest_bundle() -> Path:
@@ -214,28 +239,36 @@ def newest_bundle() -> Path:
     ]
     if not manifests:
         raise InputError(
-            f"there is no bundle (*{SUFFIX}) here or in runs/",
-            hint="make one with 'edgecl export', or name one with --model",
+            f"no bundle (*{SUFFIX}) found here or in runs/",
+            hint="make one with 'edgecl export', or pass one with --model",
         )
     return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent
 
 
-def _write_summary(path: Path, document: dict[str, Any], console: Console) -> bool:
-    from runtime.files.atomic import write_json
+def _write_summary(path: Path, document: StreamSummary, console: Console) -> bool:
+    from runtime.files.document import write_document
 
     try:
-        write_json(path, document)
-    except InputError as error:
-        console.print(f"note: no summary on disk: {error}", markup=False)
+        write_document(path, document)
+    except EdgeclError as error:
+        console.print(f"note: the summary was not written: {error}", markup=False)
         return False
     return True
 
 
-def _verdict_on(outcome: StreamEnd, max_misses: float) -> int:
+def _verdict_on(
+    outcome: StreamEnd, max_misses: float, *, live: bool, lost: int, problem: str
+) -> int:
     """The exit code.
 
+    Args:
+        live: whether frames came from a camera in service, and not from a file.
+        lost: verdicts that the disk did not take.
+        problem: what the disk said.
+
     Raises:
-        InputError: the camera broke off, or no frame could be judged.
+        InputError: a file broke off, or none of its frames could be judged.
+        EquipmentError: the camera, the model's device or the disk failed.
         GateError: too many frames missed the budget.
     """
     snapshot = outcome.snapshot
@@ -245,14 +278,21 @@ def _verdict_on(outcome: StreamEnd, max_misses: float) -> int:
         raise outcome.failure
     if snapshot.faulty and not snapshot.judged:
         reason = snapshot.last.decision.reason if snapshot.last else ""
-        raise InputError(
-            f"none of {snapshot.faulty} frames could be judged (the last: {reason})",
-            hint="check what --camera names",
+        told = f"none of the {snapshot.faulty} frames could be judged (last error: {reason})"
+        hint = "check that --camera points at the right source"
+        raise EquipmentError(told, hint=hint) if live else InputError(told, hint=hint)
+    if lost:
+        raise EquipmentError(
+            f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
+            hint="free some space on the disk of --out, or choose another folder with --out",
+            code="disk-failing",
         )
     if snapshot.miss_share > max_misses:
         raise GateError(
             f"{snapshot.misses} of {snapshot.judged} frames missed the budget "
-            f"({snapshot.miss_share:.2%}, allowed are {max_misses:.2%})",
-            hint="see which step in the summary; raise --budget, or choose another --precision",
+            f"({snapshot.miss_share:.2%}; {max_misses:.2%} allowed)",
+            hint="the summary shows which step was slow; raise --budget, or choose another "
+            "--precision",
+            code="budget",
         )
     return 0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -15,6 +14,7 @@ from rich.text import Text
 from runtime.stream.budget import Budget
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline
+from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import Verdict
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -87,45 +87,45 @@ def live_text(snapshot: Snapshot, seconds: float, budget: Budget) -> Text:
     return text
 
 
-def print_summary(console: Console, document: dict[str, Any]) -> None:
-    """The summary of a stream that ended, from the document that `--json` prints."""
+def print_summary(console: Console, summary: StreamSummary) -> None:
+    """The summary of a stream that ended."""
     table = _step_table(("p50", "p90", "p99", "p99.9", "max", "limit", "over"))
-    limits = document["budget_ms"]
-    for step, times in document["steps"].items():
-        limit = limits.get(step)
+    for step, times in summary.steps.items():
+        limit = summary.budget_ms.get(step)
+        shown = (times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms, times.max_ms)
         table.add_row(
             step,
-            *(f"{times[f'{name}_ms']:.3f}" for name in ("p50", "p90", "p99", "p99_9", "max")),
+            *(f"{value:.3f}" for value in shown),
             "" if limit is None else f"{limit:g}",
-            "" if limit is None else str(document["misses_by_step"].get(step, 0)),
+            "" if limit is None else str(summary.misses_by_step.get(step, 0)),
         )
     console.print(table)
-    for line in _summary_lines(document):
+    for line in _summary_lines(summary):
         console.print(line, soft_wrap=True)
 
 
-def _summary_lines(document: dict[str, Any]) -> Iterator[Text]:
-    equals = "=" if document["balanced"] else "≠"
+def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
+    equals = "=" if summary.balanced else "≠"
     yield Text(
-        f"captured {document['captured']} {equals} judged {document['judged']} "
-        f"+ dropped {document['dropped']} + faulty {document['faulty']}"
-        f" · {document['frames_per_second']:.1f} frames/s over {document['seconds']:.1f} s"
+        f"captured {summary.captured} {equals} judged {summary.judged} "
+        f"+ dropped {summary.dropped} + faulty {summary.faulty}"
+        f" · {summary.frames_per_second:.1f} frames/s over {summary.seconds:.1f} s"
     )
-    yield _statuses(document["statuses"])
-    if document["budget_ms"]:
-        yield Text(f"budget misses {document['budget_misses']} ({document['miss_share']:.2%})")
-    accuracy = document["accuracy"]
+    yield _statuses(summary.statuses)
+    if summary.budget_ms:
+        yield Text(f"budget misses {summary.budget_misses} ({summary.miss_share:.2%})")
+    accuracy = summary.accuracy
     if accuracy:
-        yield Text(f"right {accuracy['right']} of {accuracy['known']} ({accuracy['share']:.2%})")
-    verdicts = document["verdicts"]
-    line = f"{verdicts['written']} verdicts in {verdicts['file']}"
-    if verdicts["lost"]:
-        yield Text(f"{line}, {verdicts['lost']} LOST ({verdicts['problem']})", style="red")
+        yield Text(f"correct {accuracy.right} of {accuracy.known} ({accuracy.share:.2%})")
+    verdicts = summary.verdicts
+    line = f"{verdicts.written} verdicts in {verdicts.file}"
+    if verdicts.lost:
+        yield Text(f"{line}, {verdicts.lost} LOST ({verdicts.problem})", style="red")
     else:
         yield Text(line)
-    for note in (*document["camera_outages"], *document["notes"]):
+    for note in (*summary.camera_outages, *summary.notes):
         yield Text(note, style="yellow")
-    if document["interrupted"]:
+    if summary.interrupted:
         yield Text("interrupted")
 
 
@@ -149,7 +149,7 @@ def _counts(snapshot: Snapshot, seconds: float) -> Text:
     return text
 
 
-def _statuses(statuses: Any) -> Text:
+def _statuses(statuses: Mapping[str, int]) -> Text:
     return Text(" · ").join(
         Text(f"{status} {count}", style=_COLOURS[status] if count else "dim")
         for status, count in statuses.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from edgecl.cli.ignored_options import STUDY_GRID
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb, require_effect
 from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Study, cells
@@ -23,81 +22,101 @@ PLAIN_WIDTH = 160
 NO_BASELINES = "none"
 
 
-@click.command("study", cls=Verb, short_help="Run a grid of trainings and write its tables.")
+@click.command("study", cls=Verb, short_help="Run a grid of training runs and write its tables.")
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
-    help="smoke: minutes, on drawn surfaces; neu-cpu: a night on two cores; paper: all of it, "
-    "days on a GPU. The options below change single choices of it.",
+    help="smoke: minutes, on built-in surfaces; neu-cpu: a night on two cores; paper: the "
+    "full grid, days on a GPU. Other options override single settings.",
 )
-@click.option("--data", type=FOLDER, help="The labelled images to evaluate on.")
+@click.option("--data", type=FOLDER, help="Labelled images to evaluate on.")
 @click.option(
     "--groups",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV file,group: images of one group stay in one fold.",
+    help="CSV with the columns file,group; images of a group stay in one fold.",
 )
 @click.option(
     "--unlabelled",
     type=FOLDER,
     multiple=True,
-    help="Images to pretrain on that show nothing of --data. May be repeated.",
+    help="Images for pretraining that share no metal with --data. Repeatable.",
 )
 @click.option(
     "--leaky",
     type=FOLDER,
     multiple=True,
-    help="Images that do, for the arm 'paper': what does leaking add?",
+    help="Images that share metal with --data, for the arm 'paper', which measures the "
+    "leak. Repeatable.",
 )
-@click.option("--encoder", "encoders", type=click.Choice(ENCODER_NAMES), multiple=True)
+@click.option(
+    "--encoder",
+    "encoders",
+    type=click.Choice(ENCODER_NAMES),
+    multiple=True,
+    help="Encoder to pretrain and fine-tune. Repeatable.",
+)
 @click.option(
     "--baseline",
     "baselines",
     type=click.Choice((*ENCODER_NAMES, NO_BASELINES)),
     multiple=True,
-    help="A model to compare with: no pretraining, all labels. 'none' leaves the preset's out.",
+    help="Model to compare with, trained without pretraining on all labels; none drops the "
+    "preset's. Repeatable.",
 )
 @click.option(
-    "--method", "methods", type=click.Choice([m for m in METHODS if m != "none"]), multiple=True
+    "--method",
+    "methods",
+    type=click.Choice([m for m in METHODS if m != "none"]),
+    multiple=True,
+    help="Pretraining method. Repeatable.",
 )
 @click.option(
     "--arm",
     "arms",
     type=click.Choice(ARMS),
     multiple=True,
-    help="What pretraining sees: the unlabelled sets; these and the train part; all that leaks.",
+    help="Images used for pretraining. clean: unlabelled sets; in-domain: also the train "
+    "part; paper: also held-out and leaky images. Repeatable.",
 )
-@click.option("--seeds", type=click.IntRange(1), help="How many.")
-@click.option("--folds", type=click.IntRange(2), help="Test parts per seed.")
+@click.option("--seeds", type=click.IntRange(1), help="Number of seeds.")
+@click.option("--folds", type=click.IntRange(2), help="Number of folds per seed.")
 @click.option(
     "--label-share",
     "label_shares",
     type=click.FloatRange(0, 1, min_open=True),
     multiple=True,
-    help="Share of the labels, such as 0.05. May be repeated.",
+    help="Share of the labels used in fine-tuning, e.g. 0.05. Repeatable.",
 )
-@click.option("--draws", type=click.IntRange(1), help="Draws of each share below 1.")
-@click.option("--image-size", type=ImageSize())
-@click.option("--pretrain-epochs", type=click.IntRange(1))
-@click.option("--epochs", type=click.IntRange(1))
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Of fine-tuning.")
-@click.option("--patience", type=click.IntRange(1), help="Epochs of it without progress.")
-@click.option("--channels", type=click.Choice(["1", "3"]), help="Of the encoders.")
-@click.option("--autocast", type=click.Choice(AUTOCAST), help="Number format of training.")
+@click.option(
+    "--draws", type=click.IntRange(1), help="Number of draws for each label share below 1."
+)
+@click.option("--image-size", type=ImageSize(), help="Size that images are resized to.")
+@click.option("--pretrain-epochs", type=click.IntRange(1), help="Number of pretraining epochs.")
+@click.option("--epochs", type=click.IntRange(1), help="Maximum number of fine-tuning epochs.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of fine-tuning.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    help="Stop fine-tuning after this many epochs without progress.",
+)
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Input channels of the encoders.")
+@click.option("--autocast", type=click.Choice(AUTOCAST), help="Number format for training.")
 @click.option(
     "--out",
     type=FOLDER,
     default=Path("study"),
     show_default=True,
-    help="The study's folder. One that is there already is gone on with.",
+    help="Folder of the study. An existing study is continued.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="They share the machine's threads. The command may also be started several times.",
+    help="Runs at a time; they share the machine's threads. The command can also be "
+    "started several times.",
 )
-@click.option("--plan", is_flag=True, help="List the runs and end.")
+@click.option("--plan", is_flag=True, help="List the runs and exit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.pass_context
 def command(
@@ -112,7 +131,7 @@ def command(
 ) -> None:
     """Run every combination of encoder, method, arm, seed, fold and label share, once each.
 
-    Whatever is done already is not done again, so a study that was broken off goes on. Writes
+    Finished runs are not repeated, so an interrupted study continues where it stopped. Write
     summary.json and study.html.
     """
     from edgecl.reporting.pages.study import study_page
@@ -128,7 +147,7 @@ def command(
         return
     begin(study, out)
     if not study.data:
-        console.print("no --data given: the study is on the built-in drawn surfaces", markup=False)
+        console.print("no --data given: using the built-in surfaces", markup=False)
     with reporting(console) as report:
         if processes == 1:
             failures = work(study, out, report)
@@ -138,15 +157,16 @@ def command(
     page = study_page(out)
     results_are_in(out, printed=as_json)
     if as_json:
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     else:
         _print_summary(summary)
         click.echo(f"{page}")
     if failures:
         first = failures[0]
         raise GateError(
-            f"{len(failures)} of {summary['total']} runs failed (the first, {first.cell}: "
-            f"{first.reason}); what could be done is in {page}"
+            f"{len(failures)} of {summary['total']} runs failed (first: {first.cell}: "
+            f"{first.reason}); the results of the others are in {page}",
+            hint="fix the cause, then run the same command again: it repeats only the failed runs",
         )
 
 
@@ -159,9 +179,7 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
     elif (out / GRID).exists():
         base = read_grid(out)
     else:
-        raise InputError(
-            "nothing says which grid to run", hint="start with --preset smoke, neu-cpu or paper"
-        )
+        raise InputError("no grid was chosen", hint="start with --preset smoke, neu-cpu or paper")
     changed: dict[str, Any] = {}
     for name, value in choices.items():
         if value is None or value == ():
@@ -180,8 +198,8 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
             changed[name] = value
     if preset in ("neu-cpu", "paper") and "data" not in changed:
         raise InputError(
-            f"the preset {preset} needs images",
-            hint="give --data, and sets to pretrain on with --unlabelled",
+            f"preset {preset} needs images",
+            hint="pass --data, and image sets for pretraining with --unlabelled",
         )
     return replace(base, **changed)
 
@@ -191,7 +209,7 @@ def _print_plan(study: Study, out: Path, as_json: bool) -> None:
 
     everything = [(cell.name, is_done(out, cell)) for cell in cells(study)]
     if as_json:
-        click.echo(json.dumps([{"run": name, "done": done} for name, done in everything], indent=2))
+        print_json([{"run": name, "done": done} for name, done in everything])
         return
     for name, done in everything:
         click.echo(f"{'done' if done else '    '} {name}")

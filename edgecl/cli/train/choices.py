@@ -26,30 +26,31 @@ OPTIONS = (
     click.option(
         "--data",
         type=FOLDER,
-        help="Labelled images: class folders, flat names like CLASS_12.jpg, or a public set. "
-        "Without it, the built-in surfaces are drawn.",
+        help="Labelled images: class folders, flat names like CLASS_12.jpg, or a public "
+        "set.  [default: the built-in surfaces]",
     ),
     click.option(
         "--unlabelled",
         type=FOLDER,
         multiple=True,
-        help="Further images for pretraining. May be repeated.",
+        help="More images for pretraining. Repeatable.",
     ),
     click.option(
         "--groups",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="CSV file,group: images of one group stay on one side of the split.",
+        help="CSV with the columns file,group; images of a group stay in one part of the split.",
     ),
     click.option(
         "--encoder",
         type=click.Choice(ENCODER_NAMES),
         default=DEFAULTS.encoder,
         show_default=True,
+        help="Encoder; 'edgecl encoders' lists what each one costs.",
     ),
     click.option(
         "--weights",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Start the encoder from a file: safetensors, or a state dict of torch or torchvision.",
+        help="Initial encoder weights: a safetensors file, or a torch or torchvision state dict.",
     ),
     click.option(
         "--method",
@@ -61,23 +62,27 @@ OPTIONS = (
     click.option(
         "--pretrained",
         type=FOLDER,
-        help="Take the pretraining of another run; it must not have seen what is held out here.",
+        help="Reuse the pretraining of another run, which must not have seen the images "
+        "held out here.",
     ),
     click.option(
         "--pretrain-on",
         type=click.Choice(PRETRAIN_ON),
         default=DEFAULTS.pretrain_on,
         show_default=True,
-        help="All images but those held out, or --unlabelled alone.",
+        help="Images for pretraining: all that are not held out, or only those of --unlabelled.",
     ),
     click.option(
-        "--pretrain-only", is_flag=True, help="Stop there; other runs take it by --pretrained."
+        "--pretrain-only",
+        is_flag=True,
+        help="Stop after pretraining; other runs can reuse it with --pretrained.",
     ),
     click.option(
         "--image-size",
         type=ImageSize(),
         default="x".join(map(str, DEFAULTS.image_size)),
         show_default=True,
+        help="Size that images are resized to.",
     ),
     click.option(
         "--channels",
@@ -85,71 +90,76 @@ OPTIONS = (
         default=str(DEFAULTS.channels),
         show_default=True,
         callback=lambda _ctx, _param, value: int(value),
-        help="Of the encoder: gray, or gray copied to three as in the paper and in ImageNet "
-        "weights.",
+        help="Input channels: 1 (gray), or 3 (gray copied three times, as the paper and "
+        "ImageNet weights have it).",
     ),
     click.option(
         "--interpolation",
         type=click.Choice(INTERPOLATIONS),
         default=DEFAULTS.interpolation,
         show_default=True,
-        help="Of the resize, in training and on the line; auto takes area, which loses no thin "
-        "scratch, where a side shrinks to less than half.",
+        help="Interpolation for resizing, in training and on the line; auto uses area, "
+        "which keeps thin scratches, when a side shrinks to less than half.",
     ),
     click.option(
         "--bits",
         type=click.IntRange(BITS[0], BITS[-1]),
-        help="How many bits of 16-bit images carry the image, as 12.  [default: what their "
-        "values show]",
+        help="How many bits of a 16-bit image are used, e.g. 12.  [default: from the values]",
     ),
     click.option(
         "--split",
         type=click.Choice(["grouped", "paper"]),
         default=DEFAULTS.split,
         show_default=True,
-        help="Protocol; 'paper' leaks.",
+        help="Split protocol: grouped keeps overlap groups together; paper splits at "
+        "random and leaks.",
     ),
     click.option(
         "--folds",
         type=click.IntRange(2),
-        help="Cut into so many folds and test on --fold, instead of once 70/15/15.",
+        help="Number of folds; test on --fold instead of splitting 70/15/15.",
     ),
     click.option(
         "--fold",
         type=click.IntRange(0),
         default=DEFAULTS.fold,
         show_default=True,
-        help="The fold to test on, counted from 0.",
+        help="Fold to test on, counted from 0.",
     ),
     click.option(
         "--label-share",
         type=click.FloatRange(0, 1, min_open=True),
         default=DEFAULTS.label_share,
         show_default=True,
-        help="Pretend to know the labels of this share only, strip by strip, of each class.",
+        help="Share of each class's labels to use, chosen strip by strip.",
     ),
     click.option(
         "--label-draw",
         type=click.IntRange(0),
         default=DEFAULTS.label_draw,
         show_default=True,
-        help="Which of them: another number, another draw.",
+        help="Number of the random draw for --label-share.",
     ),
     click.option(
         "--pretrain-epochs",
         type=click.IntRange(1),
         default=DEFAULTS.pretrain_epochs,
         show_default=True,
+        help="Number of pretraining epochs.",
     ),
     click.option(
         "--epochs",
         type=click.IntRange(1),
         default=DEFAULTS.epochs,
         show_default=True,
-        help="Fine-tuning epochs at most.",
+        help="Maximum number of fine-tuning epochs.",
     ),
     click.option(
-        "--batch-size", type=click.IntRange(2), default=DEFAULTS.batch_size, show_default=True
+        "--batch-size",
+        type=click.IntRange(2),
+        default=DEFAULTS.batch_size,
+        show_default=True,
+        help="Images per batch, over all ranks.",
     ),
     click.option(
         "--pretrain-lr",
@@ -170,54 +180,68 @@ OPTIONS = (
         type=click.FloatRange(0, min_open=True),
         default=DEFAULTS.temperature,
         show_default=True,
-        help="Of the contrastive loss.",
+        help="Temperature of the contrastive loss.",
     ),
     click.option(
         "--negatives",
         type=click.Choice(NEGATIVES),
         default=DEFAULTS.negatives,
         show_default=True,
-        help="SimCLR: all other views, or those of the other half, as the paper's code has it.",
+        help="SimCLR negatives: all other views, or only those of the other half of the "
+        "pairs, as in the paper's code.",
     ),
     click.option(
         "--views",
         type=click.Choice(VIEWS),
         default=DEFAULTS.views,
         show_default=True,
-        help="Augmentation: SimCLR's zoom, NNCLR's crop, or the method's own (zoom without one).",
+        help="Augmentation: zoom (SimCLR), crop (NNCLR), or auto for the method's own "
+        "(zoom without one).",
     ),
     click.option(
         "--queue-size",
         type=click.IntRange(1),
         default=DEFAULTS.queue_size,
         show_default=True,
-        help="NNCLR: embeddings in the support set.",
+        help="Number of embeddings in NNCLR's support set.",
     ),
     click.option(
         "--patience",
         type=click.IntRange(1),
         default=DEFAULTS.patience,
         show_default=True,
-        help="Epochs without a lower validation loss before stopping.",
+        help="Stop fine-tuning after this many epochs without a lower validation loss.",
     ),
     click.option(
         "--autocast",
         type=click.Choice(AUTOCAST),
         default=DEFAULTS.autocast,
         show_default=True,
-        help="Number format; auto measures. fp16 needs a GPU.",
+        help="Number format for training; auto measures and takes the fastest; fp16 needs a GPU.",
     ),
     click.option(
-        "--compile", is_flag=True, help="Compile the networks in training; pays on long runs only."
+        "--compile",
+        is_flag=True,
+        help="Compile the networks with torch.compile; pays off only in long runs.",
     ),
-    click.option("--seed", type=click.IntRange(0), default=DEFAULTS.seed, show_default=True),
     click.option(
-        "--strict", is_flag=True, help="Refuse broken files and odd sizes instead of going on."
+        "--seed",
+        type=click.IntRange(0),
+        default=DEFAULTS.seed,
+        show_default=True,
+        help="Random seed of the split, the weights and the training.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Stop on damaged files and differing image sizes instead "
+        "of skipping or stretching them.",
     ),
     click.option(
         "--allow-leak",
         is_flag=True,
-        help="Pretrain even on copies of held-out images; marks every figure as leaking.",
+        help="Allow copies of held-out images in pretraining; every figure is then marked "
+        "as leaking.",
     ),
 )
 

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
-from edgecl.cli.results import results_are_in
+from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.train.choices import choice_options
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
+from runtime.files.document import plain
 from runtime.files.output_folder import new_folder, own_folder
+
+if TYPE_CHECKING:
+    from edgecl.learning.run.documents import PretrainingFacts, RunResult
 
 
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
 @choice_options
 @click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
 @click.option(
-    "--resume", is_flag=True, help="Go on with the run in --out, or with the newest unfinished one."
+    "--resume", is_flag=True, help="Resume the run in --out, or the newest unfinished one."
 )
 @click.option(
     "--tensorboard",
     is_flag=True,
-    help="Log every epoch for TensorBoard into the run directory; a resumed run goes on with it.",
+    help="Write TensorBoard logs to the run directory; resumed runs keep doing so.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
@@ -45,16 +48,16 @@ def command(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Train an encoder on images and evaluate it on a test part held out.
+    """Train an encoder and evaluate it on a held-out test part.
 
-    Writes a run directory with the weights, a line of metrics per epoch, a row per tested
-    image, result.json and report.html.
+    Write a run directory with the weights, metrics per epoch, predictions per test image,
+    result.json and report.html.
     """
     from edgecl.learning.compute.ranks import joined
     from edgecl.learning.run import run_directory
     from edgecl.learning.run.pretrained import pretrained_method
-    from edgecl.learning.run.runner import train_run
     from edgecl.learning.run.tensorboard_log import open_log
+    from edgecl.learning.runner import pretrain_run, train_run
     from edgecl.reporting.pages.training import training_page
 
     ranks = ctx.with_resource(joined())
@@ -70,7 +73,7 @@ def command(
         config = replace(config, method=pretrained_method(Path(config.pretrained)))
     if resume:
         run = out or Path(ranks.by_first(lambda: str(run_directory.newest_run(finished=False))))
-        config, _ = ranks.by_all(lambda: run_directory.read_config(run))
+        config = ranks.by_all(lambda: run_directory.read_config(run)).choices
         _refuse_changes(ctx, config, chosen, run)
         if ranks.by_first((run / run_directory.RESULT).exists):
             console.print(f"{run} is finished already", markup=False)
@@ -82,13 +85,18 @@ def command(
         run = Path(ranks.by_first(lambda: str(ctx.with_resource(_place(config, out)))))
     log = ranks.by_all(lambda: open_log(run, asked_for=tensorboard) if ranks.first else None)
     if not config.data:
-        console.print("no --data given: training on the built-in drawn surfaces", markup=False)
+        console.print("no --data given: training on the built-in surfaces", markup=False)
     with reporting(console) as report:
-        result = train_run(config, run, report=report, ranks=ranks, log=log)
-        if ranks.first and not config.pretrain_only:
-            training_page(run)
-    if ranks.first:
-        (_print_pretraining if config.pretrain_only else _print_result)(run, result, as_json)
+        if config.pretrain_only:
+            facts = pretrain_run(config, run, report=report, ranks=ranks, log=log)
+        else:
+            result = train_run(config, run, report=report, ranks=ranks, log=log)
+            if ranks.first:
+                training_page(run)
+    if ranks.first and config.pretrain_only:
+        _print_pretraining(run, facts, as_json)
+    elif ranks.first:
+        _print_result(run, result, as_json)
 
 
 @contextmanager
@@ -108,7 +116,8 @@ def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
     with own_folder(out):
         if any(out.iterdir()):
             raise InputError(
-                f"{out} exists already", hint="name another --out, or go on with it by --resume"
+                f"{out} already exists",
+                hint="choose another --out, or continue that run with --resume",
             )
         yield out
 
@@ -116,7 +125,7 @@ def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
 def _refuse_changes(
     ctx: click.Context, config: TrainConfig, chosen: dict[str, Any], run: Path
 ) -> None:
-    """A resumed run keeps its choices; an option that says otherwise is a mistake."""
+    """Refuse options that differ from a resumed run's choices."""
     for name, value in chosen.items():
         if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
@@ -124,42 +133,42 @@ def _refuse_changes(
         if value != before and not (name == "autocast" and value == "auto"):
             option = "--" + name.replace("_", "-")
             raise InputError(
-                f"{option} {value} differs from the {before} that {run} began with",
-                hint=f"leave {option} out, or start a new run",
+                f"{option} {value} differs from the {before} that {run} was started with",
+                hint=f"omit {option}, or start a new run",
             )
 
 
-def _print_pretraining(run: Path, facts: dict[str, Any], as_json: bool) -> None:
+def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        click.echo(json.dumps({"run": str(run), **facts}, indent=2))
+        print_json({"run": str(run), **plain(facts)})
         return
-    last = facts["last_epoch"]
+    last = facts.last_epoch
     click.echo(
-        f"{facts['method']}, {facts['epochs']} epochs on {facts['images']} images: contrastive "
-        f"accuracy {last['contrastive_accuracy']:.1%}; frozen, on the validation part: linear "
-        f"probe {last['probe_accuracy']:.1%}, nearest neighbours {last['knn_accuracy']:.1%}"
+        f"{facts.method}, {facts.epochs} epochs on {facts.images} images: contrastive "
+        f"accuracy {last.contrastive_accuracy:.1%}; frozen, on the validation part: linear "
+        f"probe {last.probe_accuracy:.1%}, nearest neighbours {last.knn_accuracy:.1%}"
     )
-    for note in facts["notes"]:
+    for note in facts.notes:
         click.echo(f"note: {note}")
-    click.echo(f"go on with: edgecl train --pretrained {run}")
+    click.echo(f"next: edgecl train --pretrained {run}")
 
 
-def _print_result(run: Path, result: dict[str, Any], as_json: bool) -> None:
+def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
     results_are_in(run, printed=as_json)
     if as_json:
-        click.echo(json.dumps({"run": str(run), **result}, indent=2))
+        print_json({"run": str(run), **plain(result)})
         return
-    low, high = result["accuracy_interval"]
+    low, high = result.accuracy_interval
     click.echo(
-        f"test accuracy {result['accuracy']:.2%} (95 % interval {low:.1%} to {high:.1%}), "
-        f"macro F1 {result['macro_f1']:.3f}, {result['counts']['test']} images"
+        f"test accuracy {result.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%}), "
+        f"macro F1 {result.macro_f1:.3f}, {result.counts['test']} images"
     )
-    worst = min(result["recall"], key=result["recall"].__getitem__)
-    click.echo(f"lowest recall: {worst} {result['recall'][worst]:.1%}")
-    click.echo(result["protocol_note"])
-    for note in result["notes"][:5]:
+    worst = min(result.recall, key=result.recall.__getitem__)
+    click.echo(f"lowest recall: {worst} {result.recall[worst]:.1%}")
+    click.echo(result.protocol_note)
+    for note in result.notes[:5]:
         click.echo(f"note: {note}")
-    if len(result["notes"]) > 5:
-        click.echo(f"note: {len(result['notes']) - 5} more in {run / 'result.json'}")
+    if len(result.notes) > 5:
+        click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")

@@ -1,4 +1,4 @@
-"""Overlap groups of public sets that ship with edgecl, and how such a set is recognised.
+"""Overlap groups of public sets that ship with edgecl, and the recognition of such a set.
 
 neu.csv is what `edgecl audit` writes for the NEU surface defect database. It holds names, groups
 and 64-bit fingerprints, no images.
@@ -56,7 +56,7 @@ def neu_groups(dataset: ImageSet) -> list[str] | None:
 
 
 def fingerprints(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Which of two neighbours is brighter, on an 8×9 thumbnail: 64 bits per image.
+    """Return which of two neighbours is brighter, on an 8×9 thumbnail: 64 bits per image.
 
     Args:
         images: uint8, N×H×W.

@@ -1,4 +1,4 @@
-"""What image sizes an encoder's strides allow."""
+"""Image sizes that an encoder's strides allow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def require_size(encoder: str, image_size: tuple[int, int], smallest: int) -> No
     height, width = image_size
     if min(height, width) < smallest:
         raise InputError(
-            f"{encoder} cannot take {height}x{width} images: its strides leave nothing",
+            f"{encoder} cannot process {height}x{width} images: its strides reduce them to nothing",
             hint=f"use an image size of at least {smallest}x{smallest}",
         )
 

@@ -29,7 +29,7 @@ def _chain(*layers: LayerSpec, fork: tuple[LayerSpec, ...] = ()) -> Chain:
 
 
 def _fine() -> tuple[Chain, ...]:
-    """5×5 beside two 3×3."""
+    """Block with 5×5 beside two 3×3."""
     return (
         _chain(("branch1x1", 64, ONE)),
         _chain(("branch5x5_1", 48, ONE), ("branch5x5_2", 64, FIVE)),
@@ -42,7 +42,7 @@ def _fine() -> tuple[Chain, ...]:
 
 
 def _factorised(inner: int) -> tuple[Chain, ...]:
-    """7×7 as rows and columns, once and twice."""
+    """Block with 7×7 as rows and columns, once and twice."""
     return (
         _chain(("branch1x1", 192, ONE)),
         _chain(
@@ -61,7 +61,7 @@ def _factorised(inner: int) -> tuple[Chain, ...]:
 
 
 def _wide() -> tuple[Chain, ...]:
-    """3×3 as a row and a column side by side."""
+    """Block with 3×3 as a row and a column side by side."""
     return (
         _chain(("branch1x1", 320, ONE)),
         _chain(

@@ -26,7 +26,7 @@ HALVINGS = 5
 
 
 class ResNetBody(nn.Module):
-    """All of a ResNet before the pooling.
+    """Layers of a ResNet before the pooling.
 
     Args:
         channels: 1 or 3.

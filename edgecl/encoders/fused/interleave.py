@@ -1,4 +1,4 @@
-"""Two maps side by side with their channels shuffled, in one pass in place of two."""
+"""Interleaving of two maps' channels, in one pass in place of two."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _kernel = njit(nogil=True, cache=True, error_model="numpy")
 
 @_kernel
 def interleave(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
-    """R×C or wider, of which the first C count, and R×C: into R×2C, channel by channel in turns."""
+    """Interleave the first C columns of an array with those of an R×C one: R×2C."""
     rows, channels = right.shape
     for row in range(rows):
         for c in range(channels):
@@ -22,7 +22,7 @@ def interleave(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> No
 
 @_kernel
 def separate(both: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
-    """The other way."""
+    """Undo `interleave`."""
     rows, channels = right.shape
     for row in range(rows):
         for c in range(channels):

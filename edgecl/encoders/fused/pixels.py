@@ -71,7 +71,7 @@ def over_pixels(kernel: Kernel, maps: Sequence[Pixels], channels: Sequence[NDArr
 def sum_over_pixels(
     kernel: Kernel, maps: Sequence[Pixels], channels: Sequence[NDArray[Any]]
 ) -> NDArray[np.float64]:
-    """As `over_pixels`, for a kernel that gives two sums per channel: 2×C, of all pixels."""
+    """Variant of `over_pixels` for a kernel that gives two sums per channel: 2×C, of all pixels."""
     width = maps[0].shape[1]
     parts = [np.stack(sums).reshape(2, -1, width) for sums in _run(_strung(kernel, maps, channels))]
     total: NDArray[np.float64] = np.concatenate(parts, axis=1).sum(axis=1)

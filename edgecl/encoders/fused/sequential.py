@@ -1,4 +1,4 @@
-"""A `Sequential` that looks for neighbours which are quicker as one."""
+"""Variant of `Sequential` that fuses neighbours which are quicker as one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgecl.encoders.fused.pixels import is_large_map
 
 
 class FusedSequential(nn.Sequential):
-    """A `Sequential` that computes batch norm with the ReLU after it, and ReLU after max pooling.
+    """Variant of `Sequential` that fuses batch norm with its ReLU, and ReLU after max pooling.
 
     It does so in training, on a CPU, for large channels-last maps. Elsewhere, and for all that
     walks over its modules or saves their state, it is the `Sequential` that it looks like.

@@ -1,4 +1,4 @@
-"""What crosses between ranks: tensors, summed or side by side, and small things as text.
+"""Communication between ranks: tensors, summed or concatenated, and small values as text.
 
 torch.distributed must be joined, and all ranks must call the same functions in the same order.
 """
@@ -32,7 +32,7 @@ def copy_first(x: Tensor) -> None:
 
 
 def exchange(value: Any, size: int) -> list[Any]:
-    """What every rank gave, in their order; as text, so that nothing is unpickled.
+    """Gather every rank's value, in their order; as text, so that nothing is unpickled.
 
     Args:
         value: what JSON can hold.
@@ -76,6 +76,6 @@ def _connected() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise EdgeclError(
-            "another rank has ended, or its connection broke",
-            hint="see above for what it said; 'edgecl train --resume' goes on from the checkpoint",
+            "another rank has exited, or its connection was lost",
+            hint="see its error above; 'edgecl train --resume' continues from the checkpoint",
         ) from error

@@ -1,4 +1,4 @@
-"""Where and in which number format training computes."""
+"""Device and number format of training."""
 
 from __future__ import annotations
 

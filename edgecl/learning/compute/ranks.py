@@ -1,4 +1,4 @@
-"""Several processes that train one network, each on its rows of every batch.
+"""Distributed training: several processes train one network, each on its rows of every batch.
 
 torchrun starts them and tells each its number, its rank. All hold the same weights and draw the
 same random numbers; what a batch gives depends on all its rows, so the ranks gather their outputs,
@@ -27,7 +27,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from edgecl.learning.compute import collectives
-from edgecl.learning.contrastive.augmentation import Recipe, Views
 from runtime.errors import EdgeclError, InputError
 
 T = TypeVar("T")
@@ -39,7 +38,7 @@ PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together. All of them call the same methods in turn.
+    """Rank of this process among those that train together; all call the same methods in turn.
 
     Args:
         number: this rank's, from 0.
@@ -63,9 +62,8 @@ class Ranks:
         if batch_size % self.size:
             usable = (batch_size // self.size + 1) * self.size
             raise InputError(
-                f"{self.size} ranks cannot share a batch of {batch_size} evenly",
-                hint=f"give --batch-size {usable}, or start a number of ranks that divides "
-                f"{batch_size}",
+                f"a batch of {batch_size} cannot be divided evenly among {self.size} ranks",
+                hint=f"use --batch-size {usable}, or a number of ranks that divides {batch_size}",
             )
 
     def share(self, count: int) -> Share:
@@ -151,7 +149,7 @@ class Ranks:
         values = collectives.exchange(value, self.size)
         for number, other in enumerate(values):
             if other != values[0]:
-                raise InputError(f"rank {number} has other {what} than rank 0", hint=hint)
+                raise InputError(f"rank {number} has different {what} from rank 0", hint=hint)
 
 
 ALONE = Ranks()
@@ -171,10 +169,6 @@ class Share:
     count: int
     rows: slice
 
-    def of(self, recipe: Recipe) -> Recipe:
-        """A recipe that draws for the whole batch, as a lone process does, and keeps the share."""
-        return recipe if self.ranks.size == 1 else _SharedRecipe(recipe, self)
-
     def gather(self, x: Tensor) -> Tensor:
         """The whole batch's rows from every rank's own, in their order and with their gradients.
 
@@ -191,20 +185,8 @@ class Share:
         return whole
 
 
-@dataclass(frozen=True)
-class _SharedRecipe:
-    recipe: Recipe
-    share: Share
-
-    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
-        views = self.recipe.sample(self.share.count, image_size, rng)
-        rows = self.share.rows
-        assert count == rows.stop - rows.start
-        return Views(views.matrices[rows], views.gains[rows])
-
-
 class _Gather(torch.autograd.Function):
-    """Rows of all ranks; backward, each row's gradient is the sum of what all ranks have for it."""
+    """Gather the rows of all ranks; backward, a row's gradient is the sum over all ranks."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:
@@ -224,7 +206,7 @@ class _Gather(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of some work: a value, or an error for the user."""
+    """Result of some work: a value, or an error for the user."""
 
     value: Any
     error: EdgeclError | None = None
@@ -243,13 +225,13 @@ class _Outcome:
 
     def to_json(self) -> dict[str, Any]:
         if self.error is not None:
-            return {"problem": self.error.problem, "hint": self.error.hint}
+            return {"error": self.error.to_json()}
         return {"value": self.value}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> _Outcome:
-        if "problem" in told:
-            return cls(None, InputError(told["problem"], hint=told["hint"]))
+        if "error" in told:
+            return cls(None, EdgeclError.from_json(told["error"]))
         return cls(told["value"])
 
 
@@ -272,7 +254,7 @@ def joined() -> Iterator[Ranks]:
         here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
         if here > gpus:
             raise InputError(
-                f"torchrun started {here} ranks on a machine on which torch sees {gpus} GPU(s)",
+                f"torchrun started {here} ranks, but torch sees {gpus} GPU(s) on this machine",
                 hint=f"start it with --nproc-per-node {gpus}",
             )
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
@@ -282,7 +264,7 @@ def joined() -> Iterator[Ranks]:
         dist.init_process_group(backend, timeout=PATIENCE)
     except (ValueError, RuntimeError) as error:
         raise InputError(
-            f"RANK and WORLD_SIZE are set, but the ranks cannot meet ({error})",
+            f"RANK and WORLD_SIZE are set, but the ranks cannot connect ({error})",
             hint="start with torchrun, or unset both",
         ) from error
     yield Ranks(dist.get_rank(), dist.get_world_size())

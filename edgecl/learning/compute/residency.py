@@ -1,4 +1,4 @@
-"""Images where the training step finds them fastest: on the device, or prepared ahead."""
+"""Placement of images for the training step: on the device, or prepared ahead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Ready = TypeVar("Ready")
 
 
 def upload(array: NDArray[Any], device: torch.device) -> Tensor:
-    """A small array on the device; a GPU copies it when it comes to it, and nobody waits.
+    """Copy a small array to the device; a GPU copies it asynchronously.
 
     From ordinary memory the processor would wait until the GPU has caught up, at every step.
     """
@@ -35,7 +35,7 @@ def upload(array: NDArray[Any], device: torch.device) -> Tensor:
 
 
 class DeviceImages:
-    """A whole set on the device; rows are gathered there.
+    """Image set on the device; rows are gathered there.
 
     Args:
         pixels: uint8, N×H×W.
@@ -83,7 +83,7 @@ def to_device(
 def prepared(
     items: Iterator[Item], prepare: Callable[[Item], Ready], *, ahead: bool
 ) -> Iterator[tuple[Item, Ready]]:
-    """Each item with what `prepare` makes of it, in order.
+    """Yield each item with the result of `prepare` for it, in order.
 
     Args:
         ahead: let a thread work `DEPTH` items ahead. Items and preparation stay in their order

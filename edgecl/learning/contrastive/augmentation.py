@@ -45,7 +45,7 @@ class Views:
 
 
 class Recipe(Protocol):
-    """How strongly views differ."""
+    """Strength of the augmentation."""
 
     def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
         """Draw the parameters of `count` views of images of `image_size` (height, width)."""
@@ -136,7 +136,7 @@ def _matrices(
     scale: NDArray[np.float64],
     shift: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """From view to image: scaled about the centre, then shifted.
+    """Map from view to image: scale about the centre, then shift.
 
     Args:
         flip: N, 1 or −1.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.run.documents import EpochMeasures
 
 # Of the loss of chance. Encoders without normalisation can die in the first steps and stay within
 # a thousandth of it to the end; or they begin there, and need some hundred steps to come away.
@@ -25,13 +24,13 @@ def chance_loss(config: TrainConfig) -> float:
     return math.log(others)
 
 
-def learnt_nothing(config: TrainConfig, last_epoch: Mapping[str, Any]) -> bool:
-    """Whether the last epoch of pretraining, a line of metrics.jsonl, was no better than chance."""
-    return bool(last_epoch["loss"] >= AT_CHANCE * chance_loss(config))
+def learnt_nothing(config: TrainConfig, last_epoch: EpochMeasures) -> bool:
+    """Whether the last epoch of pretraining was no better than chance."""
+    return bool(last_epoch.pretraining_loss >= AT_CHANCE * chance_loss(config))
 
 
-def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a reader of the results must know; nothing where pretraining went well.
+def collapse_note(config: TrainConfig, last_epoch: EpochMeasures) -> tuple[str, ...]:
+    """Return a warning for readers of the results; empty where pretraining went well.
 
     Args:
         last_epoch: of pretraining, with its number, from 1.
@@ -39,7 +38,7 @@ def collapse_note(config: TrainConfig, last_epoch: Mapping[str, Any]) -> tuple[s
     if not learnt_nothing(config, last_epoch):
         return ()
     return (
-        f"pretraining learnt nothing: its loss ended at {last_epoch['loss']:.2f}, that of chance "
-        f"is {chance_loss(config):.2f}; lower --pretrain-lr, take another --seed, or more than "
-        f"{last_epoch['epoch']} --pretrain-epochs",
+        f"pretraining learnt nothing: its loss ended at {last_epoch.pretraining_loss:.2f}, and "
+        f"chance gives {chance_loss(config):.2f}; use a lower --pretrain-lr, another "
+        f"--seed, or more than {last_epoch.epoch} --pretrain-epochs",
     )

@@ -1,4 +1,4 @@
-"""What pretraining minimises, by method: the loss and whatever it must remember."""
+"""Objectives of pretraining, by method: the loss and its state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edgecl.learning.contrastive.support_set import SupportSet
 
 
 class Objective(Protocol):
-    """Two views of N images to a loss."""
+    """Map two views of N images to a loss."""
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """The loss.
+        """Return the loss.
 
         Args:
             z1, z2: N×D, projections of both views.
@@ -26,11 +26,11 @@ class Objective(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
+        """Return the state for a checkpoint."""
         ...
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         ...
 
 
@@ -42,26 +42,26 @@ class SimCLR:
         self._loss = nt_xent if negatives == "all" else nt_xent_across_views
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """The loss; nothing is remembered."""
+        """Return the loss; nothing is remembered."""
         return self._loss(z1, z2, self._temperature)
 
     def state(self) -> dict[str, Any]:
-        """Nothing."""
+        """Return nothing: there is no state."""
         return {}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Restore nothing: there is no state."""
 
 
 class NNCLR:
-    """Neighbours in the support set stand for the views; first views enter it after the loss."""
+    """NNCLR: neighbours in the support set replace the views; first views enter it afterwards."""
 
     def __init__(self, temperature: float, support_set: SupportSet) -> None:
         self._temperature = temperature
         self._support_set = support_set
 
     def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """The loss; the support set is moved on."""
+        """Return the loss, and update the support set."""
         neighbours1 = self._support_set.nearest(z1, images)
         neighbours2 = self._support_set.nearest(z2, images)
         loss = nnclr(z1, z2, neighbours1, neighbours2, self._temperature)
@@ -69,11 +69,11 @@ class NNCLR:
         return loss
 
     def state(self) -> dict[str, Any]:
-        """The support set's."""
+        """Return the support set's state."""
         return self._support_set.state()
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """The support set's."""
+        """Restore the support set's state."""
         self._support_set.load(state)
 
 

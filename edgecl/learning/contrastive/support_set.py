@@ -53,7 +53,7 @@ class SupportSet:
 
     @torch.no_grad()
     def enqueue(self, z: Tensor, owners: Tensor) -> None:
-        """Take in N×D vectors in place of the oldest; of more than fit, the last stay."""
+        """Add N×D vectors in place of the oldest; if there are more than fit, the last stay."""
         size = len(self.vectors)
         z, owners = z.detach().float()[-size:], owners[-size:]
         places = (self.next + torch.arange(len(z), device=self.vectors.device)) % size
@@ -62,11 +62,11 @@ class SupportSet:
         self.next = (self.next + len(z)) % size
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold."""
+        """Return the state for a checkpoint."""
         return {"vectors": self.vectors, "owners": self.owners, "next": self.next}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         self.vectors.copy_(state["vectors"])
         self.owners.copy_(state["owners"])
         self.next = int(state["next"])

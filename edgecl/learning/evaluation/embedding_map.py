@@ -1,4 +1,4 @@
-"""Embeddings laid out on a plane, to be looked at."""
+"""Layout of embeddings on a plane, for plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.files.atomic import replacing
 
 EMBEDDING = "embedding.csv"
 LIMIT = 1000
-"""Points that are laid out at most: some seconds of one core, and as many as a plot can show."""
+"""Maximum number of points: some seconds of one core, and as many as a plot can show."""
 PERPLEXITY = 30.0
 # With fewer points than this there are no neighbourhoods to keep.
 _TSNE_FROM = 20
@@ -25,7 +25,7 @@ _TSNE_FROM = 20
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """A place for each of some images.
+    """Position on the plane of each of some images.
 
     Args:
         rows: int64, M, which images were laid out, ascending.
@@ -42,7 +42,7 @@ class EmbeddingMap:
     count: int
 
     def to_json(self) -> dict[str, Any]:
-        """How it was made, for result.json; the places go into a table of their own."""
+        """Return the method, for result.json; the coordinates go into a table of their own."""
         return {
             "method": self.method,
             "perplexity": self.perplexity,

@@ -1,4 +1,4 @@
-"""What a set of answers is worth: pure functions of probabilities and targets."""
+"""Metrics of predictions: pure functions of probabilities and targets."""
 
 from __future__ import annotations
 

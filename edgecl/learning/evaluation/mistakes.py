@@ -1,4 +1,4 @@
-"""The most confident mistakes: which they are, and what a run directory keeps of them.
+"""The most confident mistakes, and the files that a run directory keeps of them.
 
 This is the only place that chooses them, so it needs neither torch nor a run: the page of a run
 that kept no images ranks the rows of predictions.csv with it.
@@ -27,12 +27,12 @@ SHOWN = 12
 def most_confident_mistakes(
     truth: Sequence[str], predicted: Sequence[str], confidence: Sequence[float]
 ) -> list[int]:
-    """The rows that were answered wrongly, the most confident answer first.
+    """Rows that were misclassified, the most confident prediction first.
 
     Args:
         truth: N labels.
         predicted: N labels.
-        confidence: N probabilities of the answers; one that is no number comes last.
+        confidence: N probabilities of the answers; a NaN comes last.
 
     Returns:
         Row numbers; equal confidences stay in the order of the rows.

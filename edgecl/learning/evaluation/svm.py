@@ -21,7 +21,7 @@ MAX_ITERATIONS = 2000
 def fit_linear_svm(
     embeddings: NDArray[np.float32], targets: NDArray[np.int64], classes: int
 ) -> LinearProbe:
-    """One class against the rest, the widest margin for each, as one dense layer.
+    """Linear one-against-rest support vector machine with the widest margins, as one dense layer.
 
     Args:
         embeddings: float32, N×D, of images of the train part.

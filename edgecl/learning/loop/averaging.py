@@ -1,4 +1,4 @@
-"""A running average of the weights: what is validated, kept and shipped.
+"""Running average of the weights, which is validated, kept and shipped.
 
 On a few hundred images single steps throw the validation loss up and down; the average does
 not. Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992; the
@@ -42,7 +42,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the source's weights after a step."""
+        """Update the average with the source's weights after a step."""
         self.updates += 1
         # Early on the average follows closely; else the starting weights would linger.
         decay = min(DECAY, self.updates / (self.updates + 9))
@@ -56,5 +56,5 @@ class WeightAverage:
         return {key: value.detach().cpu().clone() for key, value in self.model.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
-        """What must survive a kill."""
+        """Return the state for a checkpoint."""
         return {"model": self.model.state_dict(), "updates": self.updates}

@@ -1,11 +1,11 @@
-"""The end of a run: the test part touched, once, and all written; or a loss that is no number."""
+"""The end of a run: the test part touched, once, and all written; or a non-finite loss."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,12 +17,14 @@ from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.evaluation.metrics import evaluate
 from edgecl.learning.evaluation.mistakes import write_mistakes
-from edgecl.learning.loop.epochs import LOSS, DivergedError, predict_and_embed
+from edgecl.learning.loop.epochs import DivergedError, predict_and_embed
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run import run_directory
+from edgecl.learning.run.documents import RunResult
 from edgecl.learning.run.preparation import Prepared
 from runtime.errors import InputError
+from runtime.files.document import plain
 
 
 def conclude(
@@ -32,14 +34,14 @@ def conclude(
     classifier: Classifier,
     journal: Journal,
     device: torch.device,
-) -> dict[str, Any]:
+) -> RunResult:
     """Test the classifier and write weights, predictions and result.
 
     Returns:
         What result.json holds.
 
     Raises:
-        InputError: an answer is no number.
+        InputError: an output is not finite.
     """
     dataset, test = prepared.dataset, prepared.split.test
     try:
@@ -54,7 +56,7 @@ def conclude(
     )
     layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
-    result = {
+    found = {
         **evaluation.to_json(),
         "labels": list(dataset.labels),
         "encoder": config.encoder,
@@ -68,7 +70,7 @@ def conclude(
         "fold": config.fold,
         "label_share": config.label_share,
         "label_draw": config.label_draw,
-        "pretrained": prepared.pretrained.facts if prepared.pretrained else None,
+        "pretrained": plain(prepared.pretrained.facts) if prepared.pretrained else None,
         "protocol_note": prepared.protocol_note,
         "counts": prepared.counts,
         "parameters": count_parameters(encoder),
@@ -79,6 +81,7 @@ def conclude(
         "embedding": layout.to_json(),
         "notes": [*prepared.notes, *_notes_of_pretraining(config, prepared, journal)],
     }
+    result = msgspec.convert(found, RunResult)
     run_directory.save_weights(run, classifier)
     run_directory.write_predictions(
         run,
@@ -111,7 +114,7 @@ def conclude(
 def diverged(
     config: TrainConfig, run: Path, journal: Journal, error: DivergedError, steps: int | None
 ) -> InputError:
-    """What to tell the user of values that were not finite.
+    """Return the error for values that were not finite.
 
     Args:
         journal: of the last whole epoch.
@@ -125,28 +128,26 @@ def diverged(
     )
     name = "pretraining" if pretraining else "fine-tuning"
     kept = run / run_directory.CHECKPOINT
-    state = f"{kept} is that of the last good epoch" if kept.exists() else "no epoch was whole"
-    lost = "a number" if error.what == LOSS else "numbers"
+    state = f"{kept} holds the last good epoch" if kept.exists() else "no epoch was completed"
     hint = f"start a new run with {option} below {rate:g}"
     if config.autocast != "off":
         hint += ", or with --autocast off"
     if not epoch:
         when = "before its first step"
         given = config.pretrained or config.weights
-        hint = f"begin with other weights than those of {given}" if given else hint
+        hint = f"start from other weights than those of {given}" if given else hint
     else:
         step = error.step or steps
         when = f"in epoch {epoch}, step {step}" if step else f"after epoch {epoch}"
-    return InputError(f"{error.what} of {name} stopped being {lost} {when} ({state})", hint=hint)
+    return InputError(f"{error.what} of {name} became non-finite {when} ({state})", hint=hint)
 
 
 def _notes_of_pretraining(
     config: TrainConfig, prepared: Prepared, journal: Journal
 ) -> Sequence[str]:
-    """Of this run's own pretraining, or what stands in the one that it took over."""
+    """Return the notes of this run's pretraining, or of the one that it took over."""
     if prepared.pretrained is not None:
-        notes: Sequence[str] = prepared.pretrained.facts.get("notes", ())
-        return notes
+        return prepared.pretrained.facts.notes
     epochs = journal.epochs_of(PRETRAIN)
     return collapse_note(config, epochs[-1]) if epochs else ()
 

@@ -1,4 +1,4 @@
-"""One epoch of each stage. All randomness comes in; nothing is written."""
+"""One epoch of each stage. Randomness is passed in; nothing is written."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from edgecl.learning.compute.residency import Images, prepared, prepares_ahead, 
 from edgecl.learning.contrastive.augmentation import Recipe, augment, two_views
 from edgecl.learning.contrastive.losses import contrastive_accuracy
 from edgecl.learning.contrastive.objectives import Objective
+from edgecl.learning.contrastive.shared_views import recipe_of
 from edgecl.learning.model import Classifier
 
 OnStep = Callable[[], None]
 EVALUATION_BATCH = 128
 LARGEST = 1e15
-"""Of an embedding or a logit: the squares of larger ones leave float32 no room for a sum."""
+"""Largest value of an embedding or a logit: squares of larger ones overflow float32 sums."""
 
-LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the answers"
+LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the outputs"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class EpochResult:
 
 
 class DivergedError(ArithmeticError):
-    """A value that is no number any more, or too large to reckon with.
+    """Raised for a value that is not finite, or too large to compute with.
 
     Args:
         step: the first step of the epoch, from 1, that had one; None where no step was made.
@@ -87,7 +88,7 @@ def pretrain_epoch(
 
     def views_of(rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         share = compute.ranks.share(len(rows))
-        return two_views(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+        return two_views(images[rows[share.rows]], recipe_of(share, recipe), rng, compute.device)
 
     losses: list[Tensor] = []
     accuracies: list[Tensor] = []
@@ -135,7 +136,7 @@ def finetune_epoch(
 
     def view_of(rows: NDArray[np.int64]) -> Tensor:
         share = compute.ranks.share(len(rows))
-        return augment(images[rows[share.rows]], share.of(recipe), rng, compute.device)
+        return augment(images[rows[share.rows]], recipe_of(share, recipe), rng, compute.device)
 
     losses: list[Tensor] = []
     hits: list[Tensor] = []
@@ -185,7 +186,7 @@ def predict(
 def predict_and_embed(
     classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What `predict` and `embed` give, from one pass: float32 N×C and N×D."""
+    """Return the results of `predict` and `embed` from one pass: float32 N×C and N×D."""
     both = _evaluate(
         classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device, ANSWERS
     )
@@ -201,7 +202,7 @@ def _evaluate(
     device: torch.device,
     what: str,
 ) -> NDArray[np.float32]:
-    """What `network` answers in evaluation mode, in batches; its mode is as before afterwards."""
+    """Run `network` in evaluation mode, in batches; its mode is restored afterwards."""
     was_training = network.training
     network.eval()
     parts = [
@@ -216,7 +217,7 @@ def _evaluate(
 
 
 def _require_finite(network: nn.Module, *, step: int) -> None:
-    """Whether a step without a loss after it, the last one, left weights and buffers whole.
+    """Require that the last step, which no loss follows, left weights and buffers finite.
 
     Raises:
         DivergedError: it did not.

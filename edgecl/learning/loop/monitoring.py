@@ -1,10 +1,10 @@
-"""What is measured while a run goes on: on the train and the validation part, never on the test."""
+"""Measurements during a run: on the train and the validation part, never on the test part."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_
 from edgecl.learning.evaluation.svm import fit_linear_svm
 from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.preparation import Prepared
 from runtime.progress import StageProgress
 
@@ -32,7 +33,7 @@ _SHOWN = {
 
 
 class Monitor:
-    """The labelled train and validation part, and what networks are worth on them.
+    """Labelled train and validation parts, and measurements of networks on them.
 
     Args:
         images, targets: uint8 N×H×W and int64 N, of the train part.
@@ -75,10 +76,10 @@ class Monitor:
         return machine, machine.accuracy(embeddings, self.targets)
 
     def frozen_accuracies(self, backbone: Backbone) -> dict[str, float]:
-        """What the frozen encoder is worth on the validation part, by both measures.
+        """Measure the frozen encoder on the validation part, by both measures.
 
         Raises:
-            DivergedError: on all ranks, where an embedding is no number.
+            DivergedError: on all ranks, where an embedding is not finite.
         """
         return self._measured(lambda: self._frozen_accuracies(backbone))
 
@@ -95,7 +96,7 @@ class Monitor:
         """Loss and accuracy on the validation part.
 
         Raises:
-            DivergedError: on all ranks, where an answer or the loss is no number.
+            DivergedError: on all ranks, where an output or the loss is not finite.
         """
         return self._measured(lambda: self._validate(classifier))
 
@@ -109,7 +110,7 @@ class Monitor:
         return loss, float(accuracy)
 
     def _measured(self, work: Callable[[], T]) -> T:
-        """What the first rank measures; what diverged on it has diverged on all."""
+        """Return the first rank's measurement; what diverged on it has diverged on all."""
 
         def told() -> tuple[T | None, str]:
             try:
@@ -126,13 +127,13 @@ class Monitor:
 def ticker(
     report: StageProgress,
     stage: str,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[EpochMeasures],
     *,
     done: int,
     total: int,
     also: Callable[[], None] | None = None,
 ) -> Callable[[], None]:
-    """What an epoch calls after each step: it moves the progress on.
+    """Return the callback of an epoch's steps, which advances the progress.
 
     Args:
         report: where progress goes.
@@ -141,10 +142,9 @@ def ticker(
         done, total: steps of the stage, before this epoch and in all.
         also: called after each step, too.
     """
-    last = history[-1] if history else {}
-    text = ", ".join(
-        f"{label} {last[key]:.3f}" for key, label in _SHOWN.items() if last.get(key) is not None
-    )
+    last = history[-1] if history else None
+    measures = ((label, getattr(last, key, None)) for key, label in _SHOWN.items())
+    text = ", ".join(f"{label} {value:.3f}" for label, value in measures if value is not None)
 
     def tick() -> None:
         nonlocal done

@@ -26,7 +26,7 @@ def warmed_up(rate: float, step: int, steps: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Let the next steps have this learning rate."""
+    """Set the learning rate of the next steps."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
@@ -34,7 +34,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def warm_up(
     optimizer: torch.optim.Optimizer, rate: float, *, step: int, steps: int
 ) -> Callable[[], None]:
-    """Set the rate of an epoch's first step; what this returns sets that of each next one.
+    """Set the rate of an epoch's first step; the returned function sets each next one's.
 
     Args:
         rate: of the epoch.

@@ -1,4 +1,4 @@
-"""What a run is made of, and what of it must survive a kill."""
+"""Components of a run, and its state that survives a kill."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from torch import Tensor
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.model import Backbone, Classifier, Projector
+from edgecl.learning.run.documents import EpochMeasures, JournalRecord, Stage
 from edgecl.learning.run.preparation import Prepared
+from runtime.files.document import parse_document, plain
 
-PRETRAIN, FINETUNE = "pretrain", "finetune"
+PRETRAIN: Stage = "pretrain"
+FINETUNE: Stage = "finetune"
 
-EpochLog = Callable[[Sequence[Mapping[str, Any]]], None]
-"""Called after every epoch with the lines of metrics.jsonl, all of them."""
+EpochLog = Callable[[Sequence[EpochMeasures]], None]
+"""Called after every epoch with all epochs so far."""
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Networks:
         return networks
 
     def state(self) -> dict[str, dict[str, Tensor]]:
-        """All weights, each once."""
+        """Return all weights, each once."""
         return {
             "backbone": self.backbone.state_dict(),
             "projection": self.projector.projection.state_dict(),
@@ -58,7 +61,7 @@ class Networks:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
         self.backbone.load_state_dict(state["backbone"])
         self.projector.projection.load_state_dict(state["projection"])
         self.classifier.head.load_state_dict(state["head"])
@@ -66,16 +69,53 @@ class Networks:
 
 @dataclass
 class Journal:
-    """What must survive a kill, beside weights and optimiser."""
+    """State that survives a kill, beside weights and optimiser."""
 
-    stage: str = PRETRAIN
+    stage: Stage = PRETRAIN
     epoch: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[EpochMeasures] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {PRETRAIN: 0.0, FINETUNE: 0.0})
     best_loss: float = float("inf")
     best_epoch: int = 0
     best: dict[str, Any] | None = None
 
-    def epochs_of(self, stage: str) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl of one stage."""
-        return [line for line in self.history if line["stage"] == stage]
+    def epochs_of(self, stage: str) -> list[EpochMeasures]:
+        """The epochs of one stage."""
+        return [epoch for epoch in self.history if epoch.stage == stage]
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds: plain values, and the best weights."""
+        record = JournalRecord(
+            stage=self.stage,
+            epoch=self.epoch,
+            history=tuple(self.history),
+            seconds=self.seconds,
+            best_loss=self.best_loss,
+            best_epoch=self.best_epoch,
+        )
+        return {**plain(record), "best": self.best}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], *, where: str) -> Journal:
+        """Take back what `state` gave.
+
+        Args:
+            where: the checkpoint, for errors.
+
+        Raises:
+            InputError: a field is missing or of another type.
+        """
+        record = parse_document(
+            {name: value for name, value in state.items() if name != "best"},
+            JournalRecord,
+            where=where,
+        )
+        return cls(
+            stage=record.stage,
+            epoch=record.epoch,
+            history=list(record.history),
+            seconds=record.seconds,
+            best_loss=record.best_loss,
+            best_epoch=record.best_epoch,
+            best=state["best"],
+        )

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
 
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.compute.batch_norm import span_ranks
-from edgecl.learning.compute.compilation import run_eagerly
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.compute.residency import bring_closer
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import augmentation_of
 from edgecl.learning.contrastive.objectives import build_objective
 from edgecl.learning.loop.averaging import WeightAverage
+from edgecl.learning.loop.compilation import run_eagerly
 from edgecl.learning.loop.conclusion import conclude, diverged
 from edgecl.learning.loop.epochs import DivergedError, finetune_epoch, pretrain_epoch
 from edgecl.learning.loop.monitoring import Monitor, ticker
 from edgecl.learning.loop.schedule import cosine_rate, set_rate, warm_up
 from edgecl.learning.loop.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 from edgecl.learning.run import run_directory
+from edgecl.learning.run.documents import EpochMeasures, PretrainingFacts, RunResult, Stage
 from edgecl.learning.run.preparation import Prepared
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
+from runtime.files.document import plain
 from runtime.progress import StageProgress
 
 _STAGE_NUMBER = {PRETRAIN: 1, FINETUNE: 2}
@@ -73,7 +76,7 @@ class Training:
         self._steps = 0
         self._resume()
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> RunResult | PretrainingFacts:
         """Train to the end, touch the test part once, and write weights, predictions and result.
 
         Returns:
@@ -101,11 +104,13 @@ class Training:
             classifier.load_state_dict(self.journal.best)
         self.report("testing", 0, 1, "the test part, once")
         device = self.compute.device
-        result = self.ranks.by_first(
-            lambda: conclude(self.config, self.prepared, self.run, classifier, self.journal, device)
+        told = self.ranks.by_first(
+            lambda: plain(
+                conclude(self.config, self.prepared, self.run, classifier, self.journal, device)
+            )
         )
         self.report("testing", 1, 1, "done")
-        return result
+        return msgspec.convert(told, RunResult)
 
     def _pretrain(self) -> None:
         config, journal = self.config, self.journal
@@ -153,7 +158,7 @@ class Training:
             self.networks.classifier.set_head(probe.weight, probe.bias)
         self._save()
 
-    def _pretraining_facts(self) -> dict[str, Any]:
+    def _pretraining_facts(self) -> PretrainingFacts:
         epochs, counts = self.journal.epochs_of(PRETRAIN), self.prepared.counts
         return pretraining_facts(self.config, epochs, images=counts["pretraining"])
 
@@ -231,8 +236,8 @@ class Training:
         set_rate(self.optimizer, rate)
         return rate
 
-    def _rng(self, stage: str) -> np.random.Generator:
-        """Each epoch's randomness comes from its number: a resumed run draws the same."""
+    def _rng(self, stage: Stage) -> np.random.Generator:
+        """Return the epoch's generator, seeded from its number: a resumed run draws the same."""
         numbers = [self.config.seed, _STAGE_NUMBER[stage], self.journal.epoch]
         self.ranks.reseed(numbers)
         return np.random.default_rng(numbers)
@@ -244,11 +249,11 @@ class Training:
         done, total = journal.epoch * steps, epochs * steps
         return ticker(self.report, name, journal.history, done=done, total=total, also=also)
 
-    def _record(self, stage: str, start: float, metrics: dict[str, Any]) -> None:
+    def _record(self, stage: Stage, start: float, metrics: Mapping[str, float | None]) -> None:
         seconds = time.perf_counter() - start
         self.journal.seconds[stage] += seconds
         self.journal.history.append(
-            {"stage": stage, "epoch": self.journal.epoch, **metrics, "seconds": seconds}
+            EpochMeasures(stage=stage, epoch=self.journal.epoch, seconds=seconds, **metrics)
         )
         self._save()
 
@@ -259,7 +264,7 @@ class Training:
         run_directory.save_checkpoint(
             self.run,
             {
-                "journal": vars(self.journal),
+                "journal": self.journal.state(),
                 "networks": self.networks.state(),
                 "objective": self.objective.state(),
                 "optimizer": self.optimizer.state_dict() if self.optimizer else None,
@@ -279,13 +284,14 @@ class Training:
         self.ranks.require_same(
             [self.journal.stage, self.journal.epoch],
             f"epochs in {self.run}",
-            hint="let all ranks see the same run directory",
+            hint="make sure that all ranks see the same run directory",
         )
         for module in (self.networks.projector, self.networks.classifier):
             self.ranks.copy_first(module)
 
     def _take_up(self, state: dict[str, Any]) -> None:
-        self.journal = Journal(**state["journal"])
+        where = str(self.run / run_directory.CHECKPOINT)
+        self.journal = Journal.of(state["journal"], where=where)
         self.networks.load(state["networks"])
         self.objective.load(state["objective"])
         self._optimizer_state = state["optimizer"]

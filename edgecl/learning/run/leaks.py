@@ -21,7 +21,7 @@ LEAK = "leaks:"
 
 
 def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
-    """What is kept of images to know them again, uint8 N×32×32.
+    """Shrink images to the thumbnails by which they are recognised, uint8 N×32×32.
 
     Args:
         images: uint8, N×H×W.
@@ -34,7 +34,7 @@ def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
 
 
 def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of `images` show, re-encoded or not, the same image as one of `others`.
+    """Return which of `images` show, re-encoded or not, the same image as one of `others`.
 
     Two images count as copies when their thumbnails correlate above `COPY_CORRELATION`, and above
     `FINE_CORRELATION` without their shading. Shifted overlaps are not found this way.
@@ -58,13 +58,13 @@ def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[n
 def leak_note(count: int, total: int, what: str) -> str:
     """The note that marks every figure of a run whose pretraining saw held-out images."""
     return (
-        f"{LEAK} {count} of {total} {what} are copies of validation or test images, and "
-        f"--allow-leak let them into pretraining"
+        f"{LEAK} {count} of {total} {what} are copies of validation or test images; "
+        "--allow-leak let them into pretraining"
     )
 
 
 def _without_shading(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What is left of thumbnails, N×32×32, when what varies slowly is taken off."""
+    """Remove slow variation from thumbnails, N×32×32."""
     smooth = [cv2.GaussianBlur(image, (0, 0), SHADING_SIGMA) for image in small]
     fine: NDArray[np.float32] = small - np.stack(smooth)
     return fine

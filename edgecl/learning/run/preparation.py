@@ -1,4 +1,4 @@
-"""From a run's choices to its images: read, grouped, split, and checked for leaks."""
+"""Preparation of a run's images: read, grouped, split, and checked for leaks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_SKIPPED = 3
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run learns from and is tested on.
+    """Images that a run learns from and is tested on.
 
     Args:
         dataset: the labelled set.
@@ -53,7 +53,7 @@ class Prepared:
     pretrained: Pretrained | None = None
 
     def pretraining_images(self) -> NDArray[np.uint8] | Selection:
-        """All that pretraining sees, uint8 M×H×W."""
+        """Return the images for pretraining, uint8 M×H×W."""
         return select(
             (self.dataset.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
         )
@@ -95,15 +95,12 @@ def prepare(
     dataset = _labelled(config, source, report)
     known = neu_groups(dataset) if config.data and not config.groups else None
     if known is not None:
-        note = (
-            f"these are NEU images: the {len(set(known))} overlap groups that edgecl knows of "
-            f"them were used"
-        )
+        note = f"these are NEU images: their {len(set(known))} known overlap groups were used"
         dataset = replace(dataset, groups=known, notes=(*dataset.notes, note))
     copies = find_copies(dataset.images)
     ambiguous = under_two_labels(dataset, copies)
     if ambiguous and config.strict:
-        raise InputError(ambiguous, hint="keep one of each, or leave out --strict")
+        raise InputError(ambiguous, hint="keep one of each, or omit --strict")
     grouped = config.split == "grouped"
     if grouped:
         dataset = with_copies_joined(dataset, copies)
@@ -158,7 +155,7 @@ def prepare(
 def skipped_notes(skipped: Sequence[Skipped]) -> list[str]:
     """Notes on files that could not be decoded: one for each, or for each reason where many are."""
     if len(skipped) <= MOST_SKIPPED:
-        return [f"left out {item.file}: {item.reason}" for item in skipped]
+        return [f"skipped {item.file}: {item.reason}" for item in skipped]
     return notes_on([LeftOut(PurePosixPath(item.file), item.reason) for item in skipped])
 
 
@@ -169,19 +166,19 @@ def _sizes_note(dataset: ImageSet) -> list[str]:
     count = sum(number for _, number in odd)
     return [
         f"{count} image(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
-        f"stretched like the others"
+        "stretched to the same size"
     ]
 
 
 def _cannot_choose(prepared: Prepared) -> str:
     return (
-        f"the validation part has {len(prepared.split.validation)} images, too few to choose an "
-        f"epoch by: training goes to its last epoch"
+        f"the validation part has {len(prepared.split.validation)} images, too few to "
+        "choose an epoch: training runs to its last epoch"
     )
 
 
 def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Split:
-    """The split as far as labels are known: who has few to train on has few to validate with."""
+    """Reduce the split to known labels: few for training means few for validation."""
     seed = [config.seed, config.label_draw]
     parts = {
         part: labelled_rows(
@@ -203,13 +200,13 @@ def _require_batch(config: TrainConfig, count: int) -> None:
         return
     if not count:
         raise InputError(
-            "there is nothing to pretrain on: --pretrain-on unlabelled, but no --unlabelled",
-            hint="name folders with --unlabelled, or pretrain on all",
+            "nothing to pretrain on: --pretrain-on unlabelled needs --unlabelled",
+            hint="pass folders with --unlabelled, or use --pretrain-on all",
         )
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
-        f"the {what} has {count} images, fewer than a batch of {config.batch_size}",
-        hint=f"give more images, or --batch-size {max(count // 2, 2)}",
+        f"the {what} has {count} images, fewer than one batch of {config.batch_size}",
+        hint=f"add images, or use --batch-size {max(count // 2, 2)}",
     )
 
 
@@ -223,7 +220,7 @@ def _admit(
     if not config.allow_leak:
         raise InputError(
             f"{count} of {len(copies)} {what} are copies of validation or test images ({where})",
-            hint="remove them ('edgecl audit' names each one's partner), or pass --allow-leak, "
+            hint="remove them ('edgecl audit' lists the pairs), or pass --allow-leak, "
             "which marks every figure",
         )
     notes.append(leak_note(count, len(copies), what))
@@ -256,7 +253,7 @@ def _extra(
     if not len(unlabelled):
         return unlabelled.images
     copies = copies_of(unlabelled.images, _held_out(dataset, split))
-    first = f"the first is {unlabelled.files[int(copies.argmax())]}"
+    first = f"first: {unlabelled.files[int(copies.argmax())]}"
     _admit(copies, "unlabelled images", first, config, notes)
     return unlabelled.images
 
@@ -267,8 +264,8 @@ def _protocol_note(config: TrainConfig, *, grouped: bool) -> str:
         sentences.append(f"Tested on fold {config.fold} of {config.folds}, counted from 0.")
     if config.label_share < 1:
         sentences.append(
-            f"Labels of {100 * config.label_share:g} % of the train and the validation part, draw "
-            f"{config.label_draw}."
+            f"Labels of {100 * config.label_share:g} % of the train and validation parts, "
+            f"draw {config.label_draw}."
         )
     return " ".join(sentences)
 
@@ -276,13 +273,13 @@ def _protocol_note(config: TrainConfig, *, grouped: bool) -> str:
 def _protocol(config: TrainConfig, *, grouped: bool) -> str:
     if config.split == "paper":
         return (
-            "paper: a random split. Overlapping images of one strip can stand on both sides, so "
-            "these figures leak and compare with no grouped figure."
+            "paper: a random split. Overlapping images of one strip can be in several "
+            "parts, so these figures leak and cannot be compared with grouped figures."
         )
     if config.data and not grouped:
         return (
-            "grouped, but no --groups was given: every image counts as its own group. If "
-            "images overlap or show one strip, these figures leak: 'edgecl audit' finds out and "
-            "writes the groups."
+            "grouped, but without --groups: every image counts as its own group. If images "
+            "overlap or show the same strip, these figures leak: 'edgecl audit' finds "
+            "overlaps and writes the groups."
         )
-    return "grouped: no overlap group is on two sides of the split."
+    return "grouped: no overlap group is in two parts of the split."

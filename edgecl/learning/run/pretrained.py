@@ -1,13 +1,13 @@
-"""What pretraining leaves for other runs: the encoder, and what must be known to use it fairly."""
+"""Finished pretraining for other runs: the encoder, and the facts needed to use it fairly."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,9 +19,11 @@ from edgecl.data.store import Selection
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.model import Backbone
+from edgecl.learning.run.documents import EpochMeasures, PretrainingFacts
 from edgecl.learning.run.leaks import thumbnails
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
+from runtime.files.document import plain
 
 PRETRAINED = "pretrained.safetensors"
 _SEEN = "seen_thumbnails"
@@ -38,67 +40,69 @@ class Pretrained:
         path: the file.
         weights: the backbone's state dict.
         seen: thumbnails of the images that it was pretrained on, uint8 M×32×32.
-        facts: what the file says of itself: `encoder`, `image_size`, `channels`, `method`,
-            `views`, `seed`, `pretrain_on`, `batch_size`, `epochs`, `images`, `seconds`,
-            `last_epoch` with its measures, and `notes`.
+        facts: what the file says of itself.
     """
 
     path: Path
     weights: dict[str, Tensor]
     seen: NDArray[np.uint8]
-    facts: dict[str, Any]
+    facts: PretrainingFacts
 
     def notes(self, config: TrainConfig) -> list[str]:
-        """Where the encoder came from, for the notes of a run with the choices `config`."""
-        method = self.facts["method"]
+        """Describe the encoder's origin, for the notes of a run with the choices `config`."""
+        method = self.facts.method
         notes = [
-            f"pretraining was taken from {self.path.parent}: {method}, "
-            f"{self.facts['epochs']} epochs on {self.facts['images']} images"
+            f"pretraining reused from {self.path.parent}: {method}, {self.facts.epochs} "
+            f"epochs on {self.facts.images} images"
         ]
         # Files from before there was a choice have the method's own.
-        before, now = self.facts.get("views", views_of(method)), views_of(method, config.views)
+        before, now = self.facts.views or views_of(method), views_of(method, config.views)
         if before != now:
-            notes.append(f"pretraining saw {before} views, fine-tuning {now} views")
+            notes.append(f"pretraining used {before} views, fine-tuning {now} views")
         return notes
 
 
 def pretraining_facts(
-    config: TrainConfig, epochs: Sequence[Mapping[str, Any]], *, images: int
-) -> dict[str, Any]:
-    """What a finished pretraining was, see `Pretrained`.
+    config: TrainConfig, epochs: Sequence[EpochMeasures], *, images: int
+) -> PretrainingFacts:
+    """Description of a finished pretraining.
 
     Args:
-        epochs: its lines of metrics.jsonl.
+        epochs: all of it.
         images: how many it saw.
     """
-    choices = config.to_json()
-    names = (*_SAME, "seed", "pretrain_on", "batch_size")
-    return {
-        **{name: _plain(choices[name]) for name in names},
-        "views": views_of(config.method, config.views),
-        "epochs": len(epochs),
-        "images": images,
-        "seconds": sum(line["seconds"] for line in epochs),
-        "last_epoch": dict(epochs[-1]),
-        "notes": list(collapse_note(config, epochs[-1])),
-    }
+    return PretrainingFacts(
+        encoder=config.encoder,
+        image_size=config.image_size,
+        channels=config.channels,
+        method=config.method,
+        seed=config.seed,
+        pretrain_on=config.pretrain_on,
+        batch_size=config.batch_size,
+        views=views_of(config.method, config.views),
+        epochs=len(epochs),
+        images=images,
+        seconds=sum(epoch.seconds for epoch in epochs),
+        last_epoch=epochs[-1],
+        notes=collapse_note(config, epochs[-1]),
+    )
 
 
 def save_pretrained(
-    run: Path, backbone: Backbone, images: NDArray[np.uint8] | Selection, facts: dict[str, Any]
+    run: Path, backbone: Backbone, images: NDArray[np.uint8] | Selection, facts: PretrainingFacts
 ) -> None:
     """Write pretrained.safetensors into a run directory.
 
     Args:
         images: uint8, M×H×W, what it was pretrained on.
-        facts: see `Pretrained`.
+        facts: what the file says of itself.
     """
     tensors = {
         key: value.detach().cpu().contiguous() for key, value in backbone.state_dict().items()
     }
     tensors[_SEEN] = torch.from_numpy(thumbnails(images))
     with replacing(run / PRETRAINED) as path:
-        save_file(tensors, path, metadata={_FACTS: json.dumps(facts)})
+        save_file(tensors, path, metadata={_FACTS: json.dumps(plain(facts))})
 
 
 def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
@@ -110,12 +114,12 @@ def read_pretrained(run: Path, config: TrainConfig) -> Pretrained:
     """
     pretrained = _read(run)
     facts = pretrained.facts
-    wanted = config.to_json()
     for name in _SAME:
-        if facts.get(name) != _plain(wanted[name]):
+        before, wanted = getattr(facts, name), getattr(config, name)
+        if before != wanted:
             raise InputError(
-                f"{run} was pretrained with {name.replace('_', ' ')} {_words(facts.get(name))}, "
-                f"this run has {_words(_plain(wanted[name]))}",
+                f"{run} was pretrained with {name.replace('_', ' ')} "
+                f"{_words(before)}, but this run uses {_words(wanted)}",
                 hint=f"change --{name.replace('_', '-')}, or pretrain again",
             )
     return pretrained
@@ -127,32 +131,27 @@ def pretrained_method(run: Path) -> str:
     Raises:
         InputError: there is none, or it is damaged.
     """
-    return str(_read(run).facts["method"])
+    return _read(run).facts.method
 
 
 def _read(run: Path) -> Pretrained:
     path = run / PRETRAINED
     if not path.is_file():
         raise InputError(
-            f"{run} has no {PRETRAINED}: no pretraining was finished there",
-            hint="give a run of 'edgecl train', with --pretrain-only if need be",
+            f"{run} has no {PRETRAINED}: its pretraining was not finished",
+            hint="pass a run of 'edgecl train', with or without --pretrain-only",
         )
     try:
         with safe_open(path, framework="pt") as file:
-            # Files from before there was a choice of channels do not name theirs.
-            facts = {"channels": 1, **json.loads(file.metadata()[_FACTS])}
+            facts = msgspec.convert(json.loads(file.metadata()[_FACTS]), PretrainingFacts)
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         seen = weights.pop(_SEEN).numpy()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged, or edgecl did not write it", hint="pretrain again"
+            f"{path} is damaged, or was not written by edgecl", hint="pretrain again"
         ) from error
     return Pretrained(path, weights, seen, facts)
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _words(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+def _words(value: object) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

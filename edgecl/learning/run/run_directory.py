@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
+from edgecl.learning.config import TrainConfig
 from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.run.documents import EpochMeasures, MetricsLine, RunConfig, RunResult
 from edgecl.learning.run.pretrained import PRETRAINED
 from runtime.errors import InputError
-from runtime.files.atomic import replacing, write_json, write_text
+from runtime.files.atomic import replacing
+from runtime.files.document import parse_document, read_lines, write_document, write_lines
 
 CONFIG = "config.json"
 CHECKPOINT = "checkpoint.pt"
@@ -30,31 +33,26 @@ CLASSIFIER = "classifier.safetensors"
 RUNS = Path("runs")
 
 
-def read_config(run: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """The choices of a run, and the whole config.json.
+def read_config(run: Path) -> RunConfig:
+    """Read config.json.
 
     Raises:
         InputError: no run there, or one of a newer version.
     """
     path = run / CONFIG
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"{run} is not a run: {CONFIG} cannot be read ({error.strerror})",
-            hint="give a folder that 'edgecl train' wrote",
+            hint="pass a folder written by 'edgecl train'",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON", hint="train again") from error
-    if not isinstance(whole, dict) or not isinstance(whole.get("schema"), int):
-        raise InputError(f"{path} is not the config of a run", hint="train again")
-    if whole["schema"] > CONFIG_SCHEMA:
-        raise InputError(
-            f"{path} was written by a newer edgecl", hint="update edgecl, or train again"
-        )
-    if not isinstance(whole.get("choices"), dict):
-        raise InputError(f"{path} lacks the field 'choices'", hint="train again")
-    return TrainConfig.from_json(whole["choices"], where=str(path)), whole
+    if isinstance(value, dict) and isinstance(value.get("choices"), dict):
+        # A choice that is not known must not be left out in silence.
+        TrainConfig.require_known(value["choices"], where=str(path))
+    return parse_document(value, RunConfig, where=str(path))
 
 
 def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
@@ -74,23 +72,33 @@ def newest_run(root: Path = RUNS, *, finished: bool = True) -> Path:
     if not runs:
         kind = "finished" if finished else "unfinished"
         raise InputError(
-            f"there is no {kind} run in {root.absolute()}",
-            hint="start one with 'edgecl train', or name its folder",
+            f"no {kind} run found in {root.absolute()}",
+            hint="start one with 'edgecl train', or pass its folder",
         )
     marker = RESULT if finished else CONFIG
     return max(runs, key=lambda run: ((run / marker).stat().st_mtime_ns, run.name))
 
 
 def _complete(run: Path) -> bool:
-    """Nothing is left to do: there is a result, or a pretraining that was all it should do."""
+    """Whether nothing is left to do: there is a result, or the only pretraining is done."""
     if (run / RESULT).exists():
         return True
-    return (run / PRETRAINED).exists() and read_config(run)[0].pretrain_only
+    return (run / PRETRAINED).exists() and read_config(run).choices.pretrain_only
 
 
-def write_metrics(run: Path, history: Sequence[Mapping[str, Any]]) -> None:
+def write_metrics(run: Path, history: Sequence[EpochMeasures]) -> None:
     """Write metrics.jsonl: one line per epoch."""
-    write_text(run / METRICS, "".join(json.dumps(dict(line)) + "\n" for line in history))
+    lines = [MetricsLine(**asdict(epoch)) for epoch in history]
+    write_lines(run / METRICS, lines)
+
+
+def read_metrics(run: Path) -> list[MetricsLine]:
+    """Read metrics.jsonl.
+
+    Raises:
+        InputError: it cannot be read, or a line is damaged.
+    """
+    return read_lines(run / METRICS, MetricsLine)
 
 
 def write_predictions(
@@ -128,27 +136,28 @@ def write_predictions(
             )
 
 
-def write_result(run: Path, result: Mapping[str, Any]) -> None:
+def write_result(run: Path, result: RunResult) -> None:
     """Write result.json; a run that has one is finished."""
-    write_json(run / RESULT, dict(result))
+    write_document(run / RESULT, result)
 
 
-def read_result(run: Path) -> dict[str, Any]:
+def read_result(run: Path) -> RunResult:
     """Read result.json.
 
     Raises:
-        InputError: the run did not finish.
+        InputError: the run did not finish, or a field is missing or of another type.
     """
+    path = run / RESULT
     try:
-        result: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
-        if not isinstance(result, dict):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
             raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{run} has no readable {RESULT}: it is not a finished run",
+            f"{run} has no readable {RESULT}: the run is not finished",
             hint=f"finish it with 'edgecl train --resume --out {run}'",
         ) from error
-    return result
+    return parse_document(value, RunResult, where=str(path))
 
 
 def save_weights(run: Path, classifier: Classifier) -> None:
@@ -161,20 +170,20 @@ def save_weights(run: Path, classifier: Classifier) -> None:
             save_file(tensors, path)
 
 
-def load_classifier(run: Path) -> tuple[Classifier, TrainConfig, dict[str, Any]]:
+def load_classifier(run: Path) -> tuple[Classifier, RunConfig]:
     """The trained network of a finished run, in evaluation mode on the CPU.
 
     Returns:
-        The network, the run's choices, and the whole config.json.
+        The network, and config.json.
 
     Raises:
         InputError: the run is not finished, or its weights are damaged.
     """
-    config, whole = read_config(run)
+    config = read_config(run)
     read_result(run)
-    labels = whole["labels"]
-    backbone = Backbone(config.encoder, config.image_size, config.channels)
-    classifier = Classifier(backbone, len(labels))
+    choices = config.choices
+    backbone = Backbone(choices.encoder, choices.image_size, choices.channels)
+    classifier = Classifier(backbone, len(config.labels))
     for name, module in ((ENCODER, classifier.backbone), (CLASSIFIER, classifier.head)):
         path = run / name
         try:
@@ -182,10 +191,10 @@ def load_classifier(run: Path) -> tuple[Classifier, TrainConfig, dict[str, Any]]
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"cannot load the weights in {path} ({reason})",
+                f"cannot load the weights from {path} ({reason})",
                 hint="copy the run again, or train again",
             ) from error
-    return classifier.eval(), config, whole
+    return classifier.eval(), config
 
 
 def save_checkpoint(run: Path, state: Mapping[str, Any]) -> None:
@@ -208,6 +217,6 @@ def load_checkpoint(run: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         raise InputError(
             f"{path} is damaged and cannot be resumed",
-            hint=f"remove it to start the run anew with 'edgecl train --resume --out {run}'",
+            hint=f"delete it and restart the run with 'edgecl train --resume --out {run}'",
         ) from error
     return state

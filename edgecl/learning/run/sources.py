@@ -1,4 +1,4 @@
-"""Where a run's images come from: read anew, or remembered from the run before."""
+"""Sources of a run's images: read anew, or remembered from the run before."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ImageSource:
         )
 
     def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """All unlabelled folders' images.
+        """Read the images of all unlabelled folders.
 
         Raises:
             InputError: see `read_unlabelled`.
@@ -48,20 +48,20 @@ class ImageSource:
 
 
 class RememberingSource(ImageSource):
-    """Keeps what it read last, for many runs on the same folders. It does not see them change."""
+    """Source that remembers its last reads, for many runs on folders that do not change."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ImageSet]] = {}
 
     def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """As `ImageSource`, from memory where the last run had the same."""
+        """Read like `Source`, or from memory where the last run had the same."""
         key = (config.data, *_form(config))
         if self._kept.get("labelled", (None,))[0] != key:
             self._kept["labelled"] = (key, super().labelled(config, progress))
         return self._kept["labelled"][1]
 
     def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """As `ImageSource`, from memory where an earlier run had the same."""
+        """Read like `Source`, or from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)
         key = (config.unlabelled, *_form(config))
@@ -71,7 +71,7 @@ class RememberingSource(ImageSource):
 
 
 def _form(config: TrainConfig) -> tuple[object, ...]:
-    """What decides how a folder's images come out."""
+    """Return a key of everything that decides how a folder's images are read."""
     return config.image_size, config.interpolation, config.bits, config.strict
 
 

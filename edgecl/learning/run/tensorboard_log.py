@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from edgecl.learning.run.documents import EpochMeasures
 from runtime.errors import InputError
 from runtime.files.atomic import explained, replacing
+from runtime.files.document import plain
 
 FOLDER = "tensorboard"
 # Older files of this name in the folder are edgecl's own, and replaced.
@@ -38,9 +39,9 @@ class TensorBoardLog:
             import tensorboard.summary.writer.record_writer  # noqa: F401
         except ImportError as error:
             raise InputError(
-                f"the log in {run / FOLDER} needs TensorBoard, which does not load ({error})",
-                hint="install it: pip install 'edgecl[tensorboard]'; or go on without: leave out "
-                "--tensorboard and remove that folder",
+                f"the log in {run / FOLDER} needs TensorBoard, which cannot be imported ({error})",
+                hint="install it: pip install 'edgecl[tensorboard]'; or continue without "
+                "it: omit --tensorboard and delete that folder",
             ) from error
         self._folder = run / FOLDER
         self._clock = clock
@@ -48,18 +49,18 @@ class TensorBoardLog:
         self._start = 0.0
         self._written = 0
 
-    def __call__(self, history: Sequence[Mapping[str, Any]]) -> None:
+    def __call__(self, history: Sequence[EpochMeasures]) -> None:
         """Bring the file up to date.
 
         Args:
-            history: the lines of metrics.jsonl, all of them.
+            history: all epochs so far.
 
         Raises:
             InputError: the file cannot be written.
         """
         if self._path is None:
             now = self._clock()
-            self._start = now - sum(line["seconds"] for line in history)
+            self._start = now - sum(epoch.seconds for epoch in history)
             self._path = self._folder / _FILES.replace("*", f"{int(now):010}")
             with replacing(self._path) as temporary:
                 temporary.write_bytes(_encode(history, 0, self._start))
@@ -72,7 +73,7 @@ class TensorBoardLog:
 
 
 def open_log(run: Path, *, asked_for: bool) -> TensorBoardLog | None:
-    """The log of a run for which one is asked, or was before it was broken off.
+    """Open the log of a run if one is requested, or was before the run was interrupted.
 
     Raises:
         InputError: see `TensorBoardLog`.
@@ -80,8 +81,8 @@ def open_log(run: Path, *, asked_for: bool) -> TensorBoardLog | None:
     return TensorBoardLog(run) if asked_for or (run / FOLDER).is_dir() else None
 
 
-def _encode(history: Sequence[Mapping[str, Any]], first: int, start: float) -> bytes:
-    """The records of all lines from number `first`; with 0, the header before them.
+def _encode(history: Sequence[EpochMeasures], first: int, start: float) -> bytes:
+    """The records of all epochs from number `first`; with 0, the header before them.
 
     Args:
         start: the wall time at which the history began.
@@ -94,14 +95,14 @@ def _encode(history: Sequence[Mapping[str, Any]], first: int, start: float) -> b
     writer = RecordWriter(stream)
     if first == 0:
         writer.write(Event(wall_time=start, file_version="brain.Event:2").SerializeToString())
-    passed = sum(line["seconds"] for line in history[:first])
-    for line in history[first:]:
-        passed += line["seconds"]
+    passed = sum(epoch.seconds for epoch in history[:first])
+    for epoch in history[first:]:
+        passed += epoch.seconds
         values = [
-            Summary.Value(tag=f"{line['stage']}/{name}", simple_value=value)
-            for name, value in line.items()
+            Summary.Value(tag=f"{epoch.stage}/{name}", simple_value=value)
+            for name, value in plain(epoch).items()
             if name not in _NO_SCALARS and value is not None
         ]
-        event = Event(wall_time=start + passed, step=line["epoch"], summary=Summary(value=values))
+        event = Event(wall_time=start + passed, step=epoch.epoch, summary=Summary(value=values))
         writer.write(event.SerializeToString())
     return stream.getvalue()

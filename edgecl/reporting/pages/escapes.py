@@ -1,4 +1,4 @@
-"""Images of the defects that a precision lets go, as cards."""
+"""Images of the defects that a precision misses, as cards."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgecl.reporting.artefacts import ArtefactFigures
 from edgecl.reporting.numbers import number
 from edgecl.reporting.pages.mistakes import are_wide, image_of
 from edgecl.reporting.run_files import png_size
@@ -15,9 +16,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def escape_groups(
-    found: Mapping[str, Mapping[str, Any]], escapes: Mapping[str, Sequence[Mapping[str, Any]]]
+    found: Mapping[str, ArtefactFigures], escapes: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """The cards of each artefact that lets something go.
+    """Return the cards of each artefact that misses something.
 
     Args:
         found: from `artefacts`.
@@ -31,12 +32,12 @@ def escape_groups(
     for name, entries in escapes.items():
         cards = [_card(rank, entry) for rank, entry in enumerate(entries, start=1)]
         if cards:
-            counted = number((found.get(name) or {}).get("escapes"))
+            counted = found[name].measured.escapes if name in found else None
             groups.append(
                 {
                     "name": name,
                     "cards": cards,
-                    "count": max(len(cards), int(counted or 0)),
+                    "count": max(len(cards), counted or 0),
                     "wide": are_wide(cards),
                 }
             )
@@ -50,14 +51,14 @@ def _card(rank: int, entry: Mapping[str, Any]) -> dict[str, Any]:
         "label": str(entry.get("label") or "–"),
         "reference": str(entry.get("reference") or "–"),
         "reference_confidence": number(entry.get("reference_confidence")),
-        "answered": str(entry.get("answered") or "no answer"),
+        "answered": str(entry.get("answered") or "no prediction"),
         "confidence": number(entry.get("confidence")),
         "image": image_of(_png(entry.get("image"))),
     }
 
 
 def _png(text: Any) -> bytes | None:
-    """The image, where it is one."""
+    """Return the image, if there is one."""
     try:
         data = base64.b64decode(str(text or ""), validate=True)
     except (ValueError, binascii.Error):

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from edgecl.reporting.artefacts import artefacts
-from edgecl.reporting.numbers import amount, decimal, number, percent
+from edgecl.reporting.artefacts import ArtefactFigures, artefacts
+from edgecl.reporting.numbers import DASH, amount, decimal, number, percent
 from edgecl.reporting.page import render_page
 from edgecl.reporting.pages.escapes import escape_groups
 from edgecl.reporting.pages.layers import layer_rows
 from edgecl.reporting.pages.range_histograms import HEIGHT, WIDTH, range_histograms
 from edgecl.reporting.plots.calibration_curve import calibration_curve, curve_text
-
-ManifestEntry = Mapping[str, Any]
+from runtime.artifact.manifest import Gate, Manifest
+from runtime.statistics import Interval
 
 FIRST_LAYERS = 20
-"""So many layers are shown at once; the others unfold."""
+"""Number of layers that are shown at once; the others unfold."""
 
 _ORIGIN = ("run", "encoder", "method", "image_size", "data", "split", "seed")
-_CALIBRATION = ("algorithm", "method", "selection", "images")
+_CALIBRATION = ("algorithm", "selection", "images")
+_COUNTED = (
+    "mcnemar_p",
+    "lost",
+    "gained",
+    "escapes",
+    "caught",
+    "images",
+    "escape_rate",
+    "escape_interval",
+)
+# A row of the table of precisions before anything is known.
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("shipped", "accuracy", "test_accuracy", "agreement", "bytes", "interval")),
+    **dict.fromkeys(_COUNTED),
+    "name": "",
+    "largest": DASH,
+}
 
 
-def render_export(manifest: ManifestEntry, details: ManifestEntry) -> str:
+def render_export(manifest: Manifest, details: Mapping[str, Any]) -> str:
     """The page as one HTML text.
 
     Args:
-        manifest: the bundle's, as `edgecl.reporting.artefacts` reads it.
+        manifest: the bundle's.
         details: plain JSON; what is missing or empty leaves its section out:
 
             algorithms: the algorithms tried, [{algorithm, accuracy, agreement, snr_db, chosen}].
@@ -46,19 +63,18 @@ def render_export(manifest: ManifestEntry, details: ManifestEntry) -> str:
             Accuracy and agreement are shares, 0 to 1; `snr_db` is of the logits against FP32's.
     """
     found = artefacts(manifest)
-    gate: ManifestEntry = manifest.get("gate") or {}
-    reference = _reference(gate, found)
+    reference = _reference(manifest.gate, found)
     curve = details.get("curve") or []
     return render_page(
         "export.html",
-        name=str(manifest.get("name") or "export"),
+        name=manifest.name or "export",
         subtitle=_subtitle(manifest),
-        refused={n: _sentence(entry["reason"]) for n, entry in found.items() if entry["reason"]},
-        shipped=[name for name, entry in found.items() if entry["shipped"]],
-        limits=_limits(gate),
+        refused={n: _sentence(entry.reason) for n, entry in found.items() if entry.reason},
+        shipped=[name for name, entry in found.items() if entry.shipped],
+        limits=_limits(manifest.gate),
         figures=_figures(found, reference),
         rows=[reference, *(_row(name, entry) for name, entry in found.items())],
-        engines=_engines(gate),
+        engines=_engines(manifest.gate),
         recall=_recall(found),
         escapes=escape_groups(found, details.get("escapes") or {}),
         algorithms=details.get("algorithms") or [],
@@ -69,71 +85,76 @@ def render_export(manifest: ManifestEntry, details: ManifestEntry) -> str:
         width=WIDTH,
         height=HEIGHT,
         histograms=range_histograms(details.get("histograms") or []),
-        rewrites=details.get("rewrites") or manifest.get("rewrites") or [],
-        kept=details.get("kept") or (manifest.get("calibration") or {}).get("kept") or [],
-        notes=[_sentence(note) for note in details.get("notes") or manifest.get("notes") or []],
+        rewrites=details.get("rewrites") or manifest.rewrites,
+        kept=details.get("kept") or manifest.calibration.kept or [],
+        notes=[_sentence(note) for note in details.get("notes") or manifest.notes],
         facts=_facts(manifest),
     )
 
 
-def _reference(gate: ManifestEntry, found: Mapping[str, ManifestEntry]) -> dict[str, Any]:
+def _reference(gate: Gate, found: Mapping[str, ArtefactFigures]) -> dict[str, Any]:
     """The row of the trained network."""
-    measured: ManifestEntry = next((e for e in found.values() if e.get("reference_interval")), {})
-    accuracy = number(gate.get("reference_accuracy"))
-    if accuracy is None:
-        accuracy = number(measured.get("reference_accuracy"))
-    return {
-        **_row("", {"accuracy_interval": measured.get("reference_interval")}),
-        "accuracy": accuracy,
-    }
+    measured = next((e.measured for e in found.values() if e.measured.reference_interval), None)
+    accuracy = gate.reference_accuracy
+    if accuracy is None and measured is not None:
+        accuracy = measured.reference_accuracy
+    interval = None if measured is None else measured.reference_interval
+    return {**_NOTHING, "accuracy": accuracy, "interval": interval}
 
 
-def _row(name: str, entry: ManifestEntry) -> dict[str, Any]:
+def _row(name: str, entry: ArtefactFigures) -> dict[str, Any]:
     """A row of the table of precisions; what was not measured is None."""
-    fields = ("accuracy", "test_accuracy", "agreement", "mcnemar_p", "bytes")
-    counts = ("lost", "gained", "escapes", "caught", "images")
+    measured, shipped = entry.measured, entry.shipped
     return {
         "name": name,
-        "largest": _change(number(entry.get("max_abs_diff"))),
-        "shipped": entry.get("shipped"),
-        **{field: number(entry.get(field)) for field in (*fields, "escape_rate")},
-        **{field: entry.get(field) for field in counts},
-        "interval": entry.get("accuracy_interval"),
-        "escape_interval": entry.get("escape_interval"),
+        "largest": _change(number(entry.max_abs_diff)),
+        "shipped": shipped is not None,
+        "accuracy": number(entry.accuracy),
+        "test_accuracy": shipped.test_accuracy if shipped else None,
+        "agreement": entry.agreement,
+        "bytes": shipped.bytes if shipped else None,
+        "interval": measured.accuracy_interval,
+        **{field: getattr(measured, field) for field in _COUNTED},
     }
 
 
-def _engines(gate: ManifestEntry) -> list[dict[str, Any]]:
+def _engines(gate: Gate) -> list[dict[str, Any]]:
     """A row per artefact and engine; empty where no artefact was run in two engines."""
-    measured: Mapping[str, Mapping[str, ManifestEntry]] = gate.get("engines") or {}
-    if all(len(engines) < 2 for engines in measured.values()):
+    if all(len(engines) < 2 for engines in gate.engines.values()):
         return []
     return [
-        {**_row(name, entry), "engine": engine}
-        for name, engines in measured.items()
+        {
+            **_NOTHING,
+            "name": name,
+            "engine": engine,
+            "accuracy": entry.accuracy,
+            "agreement": entry.agreement,
+            "largest": _change(number(entry.max_abs_diff)),
+        }
+        for name, engines in gate.engines.items()
         for engine, entry in engines.items()
     ]
 
 
-def _recall(found: Mapping[str, ManifestEntry]) -> dict[str, Any] | None:
+def _recall(found: Mapping[str, ArtefactFigures]) -> dict[str, Any] | None:
     """A row per class, with a cell per artefact; None where the classes were not measured."""
-    measured = {name: entry["classes"] for name, entry in found.items() if entry.get("classes")}
+    measured = {name: e.measured.classes for name, e in found.items() if e.measured.classes}
     if not measured:
         return None
     rows = []
     for number_, first in enumerate(next(iter(measured.values()))):
         cells = [classes[number_] for classes in measured.values()]
-        images = first["images"]
+        images = first.images
         rows.append(
             {
-                "label": str(first["label"]),
+                "label": first.label,
                 "images": images,
-                "reference": first["reference"] / images if images else None,
+                "reference": first.reference / images if images else None,
                 "cells": [
                     {
-                        "recall": cell["candidate"] / images if images else None,
-                        "change": cell["candidate"] - cell["reference"],
-                        "escapes": cell.get("escapes") or 0,
+                        "recall": cell.candidate / images if images else None,
+                        "change": cell.candidate - cell.reference,
+                        "escapes": cell.escapes,
                     }
                     for cell in cells
                 ],
@@ -143,7 +164,7 @@ def _recall(found: Mapping[str, ManifestEntry]) -> dict[str, Any] | None:
 
 
 def _figures(
-    found: Mapping[str, ManifestEntry], reference: ManifestEntry
+    found: Mapping[str, ArtefactFigures], reference: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
     figures = [
         (
@@ -153,12 +174,12 @@ def _figures(
         )
     ]
     for name, entry in found.items():
-        if name == "fp32" or number(entry.get("accuracy")) is None:
+        if name == "fp32" or number(entry.accuracy) is None:
             continue
-        more = _interval(entry.get("accuracy_interval"))
-        title = name.upper() if entry["shipped"] else f"{name.upper()}, refused"
-        figures.append((title, percent(entry["accuracy"], 2), more))
-    sizes = {name: number(entry.get("bytes")) for name, entry in found.items() if entry["shipped"]}
+        more = _interval(entry.measured.accuracy_interval)
+        title = name.upper() if entry.shipped else f"{name.upper()}, refused"
+        figures.append((title, percent(entry.accuracy, 2), more))
+    sizes = {name: entry.shipped.bytes for name, entry in found.items() if entry.shipped}
     full = sizes.get("fp32")
     smallest = min((size for size in sizes.values() if size), default=None)
     if full and smallest and smallest < full:
@@ -169,20 +190,19 @@ def _figures(
     return figures
 
 
-def _interval(ends: Any) -> str:
+def _interval(ends: Interval | None) -> str:
     return f"95 %: {percent(ends[0])} to {percent(ends[1])}" if ends else ""
 
 
-def _limits(gate: ManifestEntry) -> str:
+def _limits(gate: Gate) -> str:
     allowed = []
-    drop, escapes = number(gate.get("max_drop")), number(gate.get("max_escapes"))
-    if drop is not None:
-        allowed.append(f"{drop:g} points of accuracy")
-    if escapes is not None:
-        allowed.append(f"{escapes:g} % of the caught defects")
+    if gate.max_drop is not None:
+        allowed.append(f"{gate.max_drop:g} points of accuracy")
+    if gate.max_escapes is not None:
+        allowed.append(f"{gate.max_escapes:g} % of the caught defects")
     if not allowed:
         return ""
-    images = gate.get("validation_images")
+    images = gate.validation_images
     text = f"A precision may lose {' and '.join(allowed)}"
     return f"{text}, measured on {images} validation images." if images else f"{text}."
 
@@ -200,35 +220,30 @@ def _sentence(text: Any) -> str:
     return spaced if spaced.endswith(".") else f"{spaced}."
 
 
-def _subtitle(manifest: ManifestEntry) -> str:
-    origin: ManifestEntry = manifest.get("origin") or {}
-    size = (manifest.get("contract") or {}).get("input") or {}
-    parts = [str(origin["encoder"])] if origin.get("encoder") else []
-    if origin.get("parameters"):
-        parts.append(f"{amount(origin['parameters'])} parameters")
-    if size.get("height"):
-        parts.append(f"{size['height']}×{size['width']} pixels")
-    if origin.get("run"):
-        parts.append(f"from {origin['run']}")
-    if manifest.get("created"):
-        parts.append(str(manifest["created"])[:16].replace("T", " "))
+def _subtitle(manifest: Manifest) -> str:
+    origin, size = manifest.origin, manifest.contract.input
+    parts = [origin.encoder] if origin.encoder else []
+    if origin.parameters:
+        parts.append(f"{amount(origin.parameters)} parameters")
+    parts.append(f"{size.height}×{size.width} pixels")
+    if origin.run:
+        parts.append(f"from {origin.run}")
+    if manifest.created:
+        parts.append(manifest.created[:16].replace("T", " "))
     return " · ".join(parts)
 
 
-def _facts(manifest: ManifestEntry) -> list[tuple[str, str]]:
-    origin: ManifestEntry = manifest.get("origin") or {}
-    calibration: ManifestEntry = manifest.get("calibration") or {}
-    facts = [(name.replace("_", " "), _plain(origin.get(name))) for name in _ORIGIN]
-    facts += [(name, amount(origin[name])) for name in ("parameters", "macs") if origin.get(name)]
-    facts += [(f"calibration {name}", _plain(calibration.get(name))) for name in _CALIBRATION]
+def _facts(manifest: Manifest) -> list[tuple[str, str]]:
+    origin, calibration = manifest.origin, manifest.calibration
+    facts = [(name.replace("_", " "), _plain(getattr(origin, name))) for name in _ORIGIN]
+    counts = (("parameters", origin.parameters), ("macs", origin.macs))
+    facts += [(name, amount(count)) for name, count in counts if count]
+    facts += [(f"calibration {name}", _plain(getattr(calibration, name))) for name in _CALIBRATION]
     facts += [
-        (str(name), _plain(value)) for name, value in (manifest.get("versions") or {}).items()
-    ]
-    facts += [
-        ("edgecl", _plain(manifest.get("edgecl_version"))),
-        ("made", str(manifest.get("created") or "").replace("T", " ")),
-        ("data digest", str(origin.get("data_digest") or "")[:16]),
-        ("manifest digest", str(manifest.get("digest") or "")[:16]),
+        ("edgecl", manifest.edgecl_version),
+        ("made", manifest.created.replace("T", " ")),
+        ("data digest", (origin.data_digest or "")[:16]),
+        ("manifest digest", manifest.digest[:16]),
     ]
     return [(name, value) for name, value in facts if value]
 
@@ -236,6 +251,6 @@ def _facts(manifest: ManifestEntry) -> list[tuple[str, str]]:
 def _plain(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ("×" if len(value) == 2 else ", ").join(str(item) for item in value)
+    if isinstance(value, tuple):
+        return "×".join(str(item) for item in value)
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)

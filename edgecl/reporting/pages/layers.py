@@ -1,4 +1,4 @@
-"""What each layer costs when it alone is quantised, as rows with bars."""
+"""Cost of quantising each layer alone, as rows with bars."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from edgecl.reporting.numbers import number
 from edgecl.reporting.run_files import KeptMistake, png_size
 
 _WIDE = 2.0
-"""From this ratio of width to height on, images get a wider place."""
+"""Ratio of width to height from which images get a wider place."""
 
 
 def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """All wrongly answered images of predictions.csv, the most confident first."""
+    """All misclassified images of predictions.csv, the most confident first."""
     confidence = [_share(row, "confidence") for row in predictions]
     order = most_confident_mistakes(
         [row.get("truth") or "" for row in predictions],
@@ -46,11 +46,11 @@ def are_wide(cards: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def mistakes_text(wrong: int, tested: int, shown: int) -> str:
-    """How many mistakes there were and how many of them are shown."""
+    """Describe how many mistakes there were and how many of them are shown."""
     if not wrong:
-        return f"None of the {tested} images of the test part was answered wrongly."
-    few = f", the first {shown} of them here" if wrong > shown else ""
-    return f"{wrong} of {tested} images were answered wrongly{few}."
+        return f"None of the {tested} test images was misclassified."
+    few = f"; the first {shown} are shown" if wrong > shown else ""
+    return f"{wrong} of {tested} images were misclassified{few}."
 
 
 def _row(row: Mapping[str, str]) -> dict[str, Any]:

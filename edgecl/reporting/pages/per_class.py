@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from edgecl.learning.run.documents import RunResult
 from edgecl.reporting.numbers import number
 from runtime.statistics import share_interval
 
 
-def labels_of(result: Mapping[str, Any]) -> list[str]:
-    """The classes in their order."""
-    return [str(label) for label in result.get("labels") or (result.get("recall") or {})]
-
-
-def class_rows(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], float]:
+def class_rows(result: RunResult) -> tuple[list[dict[str, Any]], float]:
     """A row per class.
 
     Returns:
         The rows, and the share at which their scale starts (it ends at 1).
     """
-    labels = labels_of(result)
+    labels = result.labels
     matrix = confusion_counts(result)
     rows = [_row(number, label, labels, result, matrix) for number, label in enumerate(labels)]
     lowest = [row["interval"][0] if row["interval"] else row["recall"] for row in rows]
@@ -38,25 +34,19 @@ def class_rows(result: Mapping[str, Any]) -> tuple[list[dict[str, Any]], float]:
     return rows, start
 
 
-def confusion_counts(result: Mapping[str, Any]) -> list[list[int]] | None:
-    """The confusion matrix; None where it is missing or not square over the labels."""
-    matrix = result.get("confusion")
-    size = len(labels_of(result))
-    if not isinstance(matrix, list) or len(matrix) != size:
-        return None
-    if any(not isinstance(row, list) or len(row) != size for row in matrix):
-        return None
-    if any(number(cell) is None for row in matrix for cell in row):
-        return None
-    return [[int(cell) for cell in row] for row in matrix]
+def confusion_counts(result: RunResult) -> tuple[tuple[int, ...], ...] | None:
+    """The confusion matrix; None where it is not square over the labels."""
+    matrix, size = result.confusion, len(result.labels)
+    whole = len(matrix) == size and all(len(row) == size for row in matrix)
+    return matrix if whole else None
 
 
-def confusion_table(result: Mapping[str, Any]) -> dict[str, Any] | None:
+def confusion_table(result: RunResult) -> dict[str, Any] | None:
     """The matrix with each cell's share of its row, for shading."""
     matrix = confusion_counts(result)
     if not matrix:
         return None
-    labels = labels_of(result)
+    labels = result.labels
     rows = []
     for number_, (label, counts) in enumerate(zip(labels, matrix, strict=True)):
         total = sum(counts) or 1
@@ -76,13 +66,13 @@ def _row(
     index: int,
     label: str,
     labels: Sequence[str],
-    result: Mapping[str, Any],
+    result: RunResult,
     matrix: Sequence[Sequence[int]] | None,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "label": label,
-        "recall": number((result.get("recall") or {}).get(label)),
-        "auc": number((result.get("auc") or {}).get(label)),
+        "recall": number(result.recall.get(label)),
+        "auc": number(result.auc.get(label)),
         "count": None,
         "interval": None,
         "precision": None,
@@ -107,5 +97,5 @@ def _row(
 
 
 def _place(share: float, start: float) -> float:
-    """Per cent of the way from the scale's start to 1."""
+    """Return the position in per cent of the way from the scale's start to 1."""
     return round(100 * max(0.0, share - start) / (1 - start), 2)

@@ -9,7 +9,7 @@ from typing import Any
 from edgecl.reporting.numbers import number, percent
 
 WIDTH, HEIGHT = 200, 56
-"""Of the drawing, in its own units."""
+"""Width and height of the drawing, in its own units."""
 
 
 def range_histograms(histograms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -74,10 +74,10 @@ def _read(path: Path) -> dict[str, Any]:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} cannot be read", hint="run 'edgecl study' on the folder again"
+            f"{path} cannot be read", hint="run 'edgecl study' on that folder again"
         ) from error
     if not isinstance(summary, dict) or "conditions" not in summary:
-        raise InputError(f"{path} is no study's summary", hint="run 'edgecl study' again")
+        raise InputError(f"{path} is not a study summary", hint="run 'edgecl study' again")
     return summary
 
 

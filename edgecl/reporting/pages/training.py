@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecl.learning.evaluation.mistakes import SHOWN
+from edgecl.learning.run.documents import EpochMeasures, RunConfig, RunResult
 from edgecl.reporting.numbers import amount, decimal, duration, number, percent
 from edgecl.reporting.page import write_page
 from edgecl.reporting.pages.mistakes import are_wide, mistake_cards, mistake_rows, mistakes_text
-from edgecl.reporting.pages.per_class import class_rows, confusion_table, labels_of
+from edgecl.reporting.pages.per_class import class_rows, confusion_table
 from edgecl.reporting.plots import training as plots
 from edgecl.reporting.plots.calibration import (
     FEW,
@@ -26,6 +27,7 @@ from edgecl.reporting.plots.embedding import (
     embedding_text,
 )
 from edgecl.reporting.run_files import read_run
+from runtime.files.document import plain
 
 PAGE = "report.html"
 
@@ -45,17 +47,18 @@ def training_page(run: Path) -> Path:
     """
     files = read_run(run)
     result, history = files.result, files.metrics
-    pretrain = [line for line in history if line.get("stage") == "pretrain"]
-    finetune = [line for line in history if line.get("stage") == "finetune"]
-    best = result.get("best_epoch")
+    pretrain = [line for line in history if line.stage == "pretrain"]
+    finetune = [line for line in history if line.stage == "finetune"]
+    best = result.best_epoch
     classes, scale_start = class_rows(result)
     curves = plots.roc_curves(result)
     wrong = mistake_rows(files.predictions)
     cards = mistake_cards(files.mistakes or ())
     ranks = {card["file"]: card["rank"] for card in cards}
-    bins = reliability_bins(result)
-    labels = labels_of(result)
+    bins = reliability_bins(result.reliability)
+    labels = result.labels
     points = embedding_points(files.embedding, labels)
+    numbered = any(point.file in ranks for point in points if not point.right)
     return write_page(
         "training.html",
         run / PAGE,
@@ -68,7 +71,7 @@ def training_page(run: Path) -> Path:
         has_auc=any(row["auc"] is not None for row in classes),
         confusion=confusion_table(result),
         roc=plots.roc_plot(curves),
-        roc_legend=plots.roc_legend(curves, result.get("auc") or {}),
+        roc_legend=plots.roc_legend(curves, result.auc),
         cards=cards,
         wide=are_wide(cards),
         mistakes=wrong[:SHOWN],
@@ -79,141 +82,122 @@ def training_page(run: Path) -> Path:
         reliability=reliability_plot(bins),
         calibration_text=scores_text(result, bins),
         few=FEW,
-        bin_count=len(result.get("reliability") or ()),
+        bin_count=len(result.reliability),
         embedding=embedding_plot(points, labels, ranks),
         embedding_legend=embedding_legend(points, labels),
-        embedding_text=embedding_text(
-            result, points, any(point.file in ranks for point in points if not point.right)
-        ),
+        embedding_text=embedding_text(result.embedding, points, numbered),
         finetune=plots.finetune_plots(finetune, best),
         finetune_text=_finetune_text(finetune, best),
         pretrain=plots.pretrain_plots(pretrain),
         pretrain_text=_pretrain_text(pretrain),
-        notes=[*(str(note) for note in result.get("notes") or ()), *files.problems],
+        notes=[*result.notes, *files.problems],
         facts=_facts(result, files.config),
         source=", ".join(files.found),
     )
 
 
-def _figures(
-    result: Mapping[str, Any], classes: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, str, str]]:
-    interval = result.get("accuracy_interval")
-    counts = result.get("counts") or {}
-    tested = counts.get("test")
+def _figures(result: RunResult, classes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    low, high = result.accuracy_interval
+    tested = result.counts.get("test")
     known = [row for row in classes if row["recall"] is not None]
     worst = min(known, key=lambda row: row["recall"], default=None)
-    stages = result.get("stages") or {}
     figures = [
-        (
-            "Test accuracy",
-            percent(result.get("accuracy")),
-            f"95 %: {percent(interval[0])} to {percent(interval[1])}" if interval else "",
-        ),
-        ("Macro F1", decimal(result.get("macro_f1")), f"{tested} images" if tested else ""),
+        ("Test accuracy", percent(result.accuracy), f"95 %: {percent(low)} to {percent(high)}"),
+        ("Macro F1", decimal(result.macro_f1), f"{tested} images" if tested else ""),
     ]
     if worst is not None:
         figures.append(("Lowest recall", percent(worst["recall"]), worst["label"]))
-    error = number(result.get("ece"))
-    if error is not None:
-        figures.append(("Calibration error", percent(error), leaning(reliability_bins(result))))
-    macs = number(result.get("macs"))
+    if result.ece is not None:
+        bins = reliability_bins(result.reliability)
+        figures.append(("Calibration error", percent(result.ece), leaning(bins)))
     figures += [
-        (
-            "Parameters",
-            amount(result.get("parameters")),
-            f"{amount(macs)}MAC per image" if macs is not None else "",
-        ),
+        ("Parameters", amount(result.parameters), f"{amount(result.macs)}MAC per image"),
         (
             "Training",
-            duration(result.get("seconds")),
-            ", ".join(f"{name} {duration(time)}" for name, time in stages.items()),
+            duration(result.seconds),
+            ", ".join(f"{name} {duration(time)}" for name, time in result.stages.items()),
         ),
     ]
     return figures
 
 
-def _protocol(result: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any] | None:
-    split = result.get("split")
-    note = str(result.get("protocol_note") or "")
-    if split is None and not note:
-        return None
+def _protocol(result: RunResult, config: RunConfig | None) -> dict[str, Any]:
+    split, note = result.split, result.protocol_note
     title, mark = {
         "paper": ("Paper's protocol: it leaks.", "✗"),
         "grouped": ("Grouped split.", "✓"),
-    }.get(str(split), (f"Split: {split}.", "✓"))
-    choices = config.get("choices") or {}
-    counts = result.get("counts") or {}
+    }.get(split, (f"Split: {split}.", "✓"))
+    counts = result.counts
     images = sum(counts.get(part, 0) for part in ("train", "validation", "test"))
     alone = counts.get("groups", images) >= images  # every image is its own group
-    if split == "grouped" and choices.get("data") and not choices.get("groups") and alone:
+    choices = config.choices if config else None
+    if split == "grouped" and choices and choices.data and not choices.groups and alone:
         title, mark = "Grouped split without groups: it may leak.", "✗"
     if note.startswith("leaks:"):
         title, mark = "Pretrained on held-out images: it leaks.", "✗"
     return {"leaks": mark == "✗", "mark": mark, "title": title, "text": note}
 
 
-def _subtitle(result: Mapping[str, Any]) -> str:
-    parts = []
-    if result.get("encoder"):
-        parts.append(str(result["encoder"]))
-    if result.get("method"):
-        none = result["method"] == "none"
-        parts.append("no pretraining" if none else f"pretrained by {result['method']}")
-    size = result.get("image_size")
-    if isinstance(size, list | tuple) and len(size) == 2:
-        parts.append(f"{size[0]}×{size[1]} pixels")
-    counts = result.get("counts") or {}
+def _subtitle(result: RunResult) -> str:
+    none = result.method == "none"
+    height, width = result.image_size
+    parts = [
+        result.encoder,
+        "no pretraining" if none else f"pretrained by {result.method}",
+        f"{height}×{width} pixels",
+    ]
     names = ("train", "validation", "test")
-    if all(counts.get(name) is not None for name in names):
-        parts.append(", ".join(f"{counts[name]} {name}" for name in names) + " images")
+    if all(name in result.counts for name in names):
+        parts.append(", ".join(f"{result.counts[name]} {name}" for name in names) + " images")
     return " · ".join(parts)
 
 
-def _finetune_text(lines: Sequence[Mapping[str, Any]], best: Any) -> str:
+def _finetune_text(lines: Sequence[EpochMeasures], best: int) -> str:
     text = f"{len(lines)} epochs."
     for line in lines:
-        if line.get("epoch") == best and number(line.get("val_accuracy")) is not None:
+        if line.epoch == best and number(line.val_accuracy) is not None:
             text += (
-                f" The best was epoch {best}: validation accuracy "
-                f"{percent(line['val_accuracy'])}, loss {decimal(line.get('val_loss'))}. "
-                "Its weights were kept."
+                f" Epoch {best} was the best (validation accuracy "
+                f"{percent(line.val_accuracy)}, loss {decimal(line.val_loss)}); "
+                "its weights were kept."
             )
     return text
 
 
-def _pretrain_text(lines: Sequence[Mapping[str, Any]]) -> str:
+def _pretrain_text(lines: Sequence[EpochMeasures]) -> str:
     text = (
-        f"{len(lines)} epochs without labels. Contrastive accuracy: how often the other view of "
-        "the same image is the nearest in the batch."
+        f"{len(lines)} epochs without labels. Contrastive accuracy: how often the other "
+        "view of the same image is the nearest one in the batch."
     )
-    probes = [line for line in lines if number(line.get("probe_accuracy")) is not None]
+    probes = [line for line in lines if number(line.probe_accuracy) is not None]
     if probes:
-        last = percent(probes[-1]["probe_accuracy"])
+        last = percent(probes[-1].probe_accuracy)
         text += f" A linear probe on the frozen encoder reached {last}."
     return text
 
 
-def _facts(result: Mapping[str, Any], config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    facts = [
-        (name.replace("_", " "), _plain(value))
-        for name, value in (config.get("choices") or {}).items()
-        if value not in (None, "", [], ())
-    ]
-    counts = result.get("counts") or {}
+def _facts(result: RunResult, config: RunConfig | None) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = []
+    if config is not None:
+        facts += [
+            (name.replace("_", " "), _plain(value))
+            for name, value in config.choices.to_json().items()
+            if value not in (None, "", [], ())
+        ]
     facts += [
-        (name, f"{counts[key]}")
+        (name, f"{result.counts[key]}")
         for name, key in (("unlabelled images", "unlabelled"), ("groups", "groups"))
-        if counts.get(key)
+        if result.counts.get(key)
     ]
-    for section in ("versions", "machine"):
-        facts += [(str(name), _plain(value)) for name, value in (config.get(section) or {}).items()]
-    if config.get("data_digest"):
-        facts.append(("data digest", str(config["data_digest"])[:16]))
+    if config is not None:
+        facts += [(name, _plain(version)) for name, version in config.versions.items()]
+        if config.machine is not None:
+            facts += [(name, _plain(value)) for name, value in plain(config.machine).items()]
+        facts.append(("data digest", config.data_digest[:16]))
     return facts
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, list | tuple):
         if len(value) == 2 and all(isinstance(item, int) for item in value):
             return f"{value[0]}×{value[1]}"

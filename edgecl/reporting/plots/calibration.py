@@ -1,10 +1,9 @@
-"""How far an answer's confidence can be trusted: the reliability diagram and its words."""
+"""Reliability diagram and its text: how far a prediction's confidence can be trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -12,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from edgecl.learning.run.documents import ReliabilityRow, RunResult
 from edgecl.reporting.numbers import decimal, number, percent
 from edgecl.reporting.plots.figure import HALF, stacked, style, to_svg
 from edgecl.reporting.plots.palette import colour
 from runtime.statistics import share_interval
 
 FEW = 10
-"""Below so many images a bin is drawn hollow."""
+"""Number of images below which a bin is drawn hollow."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,6 @@ class Bin:
     count: int
     right: int
     confidence: float
-
-
-_FIELDS = [field.name for field in fields(Bin)]
 
 
 def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
@@ -48,13 +45,13 @@ def reliability_plot(bins: Sequence[Bin]) -> Markup | None:
         for entry in bins:
             _draw_bin(above, entry)
         above.set_ylim(0, 1.02)
-        above.set_title("right, share of the bin's images")
+        above.set_title("accuracy in the bin")
         above.grid(True)
         above.tick_params(labelbottom=False)
         above.yaxis.set_major_formatter(_PERCENT)
         _draw_counts(below, bins)
         below.set_xlim(0, 1)
-        below.set_xlabel("confidence of the answer")
+        below.set_xlabel("confidence")
         below.xaxis.set_major_formatter(_PERCENT)
         return to_svg(_aligned(figure), "Reliability diagram, with the number of images per bin")
 
@@ -127,46 +124,39 @@ def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
     axes.set_title("images in the bin", pad=4)
 
 
-def reliability_bins(result: Mapping[str, Any]) -> list[Bin]:
-    """The bins of result.json that hold images; those that make no sense are left out."""
+def reliability_bins(rows: Sequence[ReliabilityRow]) -> list[Bin]:
+    """The bins of a result that hold images; those that make no sense are left out."""
     bins = []
-    for entry in result.get("reliability") or []:
-        if not isinstance(entry, Mapping):
+    for row in rows:
+        confidence = number(row.confidence)
+        if confidence is None or not 0 <= confidence <= 1:
             continue
-        values = [number(entry.get(name)) for name in _FIELDS]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            continue
-        low, high, count, right, confidence = known
-        if low < high and 0 <= right <= count and count >= 1 and 0 <= confidence <= 1:
-            bins.append(Bin(low, high, int(count), int(right), confidence))
+        if row.low < row.high and 0 <= row.right <= row.count and row.count >= 1:
+            bins.append(Bin(row.low, row.high, row.count, row.right, confidence))
     return bins
 
 
 def leaning(bins: Sequence[Bin]) -> str:
-    """Which way the confidences err on the whole, in words; empty without an image."""
+    """Describe which way the confidences err overall; empty without an image."""
     total = sum(entry.count for entry in bins)
     if not total:
         return ""
     gap = sum(entry.count * entry.confidence - entry.right for entry in bins) / total
     if abs(gap) < 0.0005:
-        return "neither too sure nor too unsure"
-    return f"{100 * abs(gap):.1f} points too {'sure' if gap > 0 else 'unsure'}"
+        return "neither overconfident nor underconfident"
+    return f"{100 * abs(gap):.1f} points {'overconfident' if gap > 0 else 'underconfident'}"
 
 
-def scores_text(result: Mapping[str, Any], bins: Sequence[Bin]) -> str:
+def scores_text(result: RunResult, bins: Sequence[Bin]) -> str:
     """The scores of the probabilities, in words."""
     scores = []
-    for name, what, unit in (
-        ("ece", "expected calibration error", ""),
-        ("brier", "Brier score", " (from 0, the best, to 2)"),
-        ("nll", "negative log-likelihood", " nats"),
-    ):
-        value = number(result.get(name))
-        if value is not None:
-            figure = percent(value) if name == "ece" else decimal(value)
-            scores.append(f"{what} {figure}{unit}")
+    if number(result.ece) is not None:
+        scores.append(f"expected calibration error {percent(result.ece)}")
+    if number(result.brier) is not None:
+        scores.append(f"Brier score {decimal(result.brier)} (from 0, the best, to 2)")
+    if number(result.nll) is not None:
+        scores.append(f"negative log-likelihood {decimal(result.nll)} nats")
     text = ", ".join(scores)
     text = text[:1].upper() + text[1:] + "." if text else ""
     lean = leaning(bins)
-    return f"{text} On average the answers are {lean}.".strip() if lean else text
+    return f"{text} On average the predictions are {lean}.".strip() if lean else text

@@ -1,4 +1,4 @@
-"""How many calibration images are enough: accuracy against their number."""
+"""Plot of accuracy against the number of calibration images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CurveRows = Sequence[Mapping[str, Any]]
 
 
 def calibration_curve(curve: CurveRows, reference: float | None) -> Markup | None:
-    """Each draw as a point, their mean as a line, their spread as a band; None without points.
+    """Plot each draw as a point, their mean as a line, their spread as a band; None without points.
 
     Args:
         curve: as in the details of `render_export`.
@@ -78,7 +78,7 @@ def calibration_curve(curve: CurveRows, reference: float | None) -> Markup | Non
 
 
 def curve_text(curve: CurveRows, reference: float | None) -> str:
-    """What the curve says, in words; empty without points."""
+    """Describe the curve in words; empty without points."""
     points = _points(curve)
     if not points:
         return ""
@@ -87,12 +87,12 @@ def curve_text(curve: CurveRows, reference: float | None) -> str:
     text = f"Up to {draws} draw{'s' * (draws != 1)} of each size. "
     mean = fmean(values)
     text += f"With {most} images INT8 reaches {percent(mean, 2)}"
-    text += f" on average, as trained it is {percent(reference, 2)}." if reference else "."
+    text += f" on average; as trained: {percent(reference, 2)}." if reference else "."
     best = _enough(curve)
     if best is not None:
-        text += f" {best} are enough: with more, nothing changes beyond what chance does."
+        text += f" {best} are enough: more images change nothing beyond chance."
     elif len(points) > 1:
-        text += " No size shows that it is enough."
+        text += " No size is shown to be enough."
     return text
 
 
@@ -103,7 +103,7 @@ def _enough(curve: CurveRows) -> int | None:
 
 
 def _points(curve: CurveRows) -> dict[int, list[float]]:
-    """By number of images, ascending, the accuracies that are numbers."""
+    """Return the finite accuracies by number of images, ascending."""
     found: dict[int, list[float]] = {}
     for entry in curve:
         size = number(entry.get("images"))

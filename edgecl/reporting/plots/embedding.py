@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup
 
+from edgecl.learning.run.documents import EmbeddingFacts
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.legend import LegendEntry, point_entries, shape
@@ -14,11 +15,11 @@ from edgecl.reporting.plots.palette import colour, series
 from edgecl.reporting.plots.point_labels import label_points
 
 _MOST = 3000
-"""Points that are drawn at most, whatever the file holds."""
+"""Maximum number of points drawn, whatever the file holds."""
 
 
 class MapPoint(NamedTuple):
-    """An image's place: which file, its truth, whether it was answered rightly."""
+    """An image's position: its file, its truth, and whether it was classified correctly."""
 
     file: str
     truth: str
@@ -103,32 +104,34 @@ def embedding_legend(points: Sequence[MapPoint], labels: Sequence[str]) -> list[
     """An entry per class, and one for the rings."""
     entries = point_entries((label, "") for label in labels)
     if any(not point.right for point in points):
-        entries.append(LegendEntry("ink", "ring", "answered wrongly"))
+        entries.append(LegendEntry("ink", "ring", "misclassified"))
     return entries
 
 
-def embedding_text(result: Mapping[str, Any], points: Sequence[MapPoint], numbered: bool) -> str:
-    """What the plot is, and what must not be read into it."""
-    made = result.get("embedding")
-    made = made if isinstance(made, Mapping) else {}
-    shown, count = len(points), number(made.get("of"))
+def embedding_text(made: EmbeddingFacts | None, points: Sequence[MapPoint], numbered: bool) -> str:
+    """Describe the plot, and what must not be read into it.
+
+    Args:
+        made: how; None where the run does not tell.
+    """
+    shown = len(points)
     which = (
-        f"{shown} of {count:.0f} test images, drawn at random,"
-        if (count is not None and count > shown)
+        f"{shown} of {made.of} test images, drawn at random,"
+        if made is not None and made.of > shown
         else f"The {shown} test images"
     )
     text = f"{which} by their embeddings, "
-    perplexity = number(made.get("perplexity"))
-    if made.get("method") == "PCA":
+    perplexity = None if made is None else made.perplexity
+    if made is not None and made.method == "PCA":
         text += (
-            "on the two first principal components: what differs in the other directions cannot "
-            "be seen."
+            "on the first two principal components: differences in other directions are "
+            "not visible."
         )
     else:
         scale = f", perplexity {perplexity:g}" if perplexity is not None else ""
         text += (
-            f"laid out by t-SNE{scale}. Neighbours here are neighbours to the network; the sizes "
-            "of clusters and the distances between them mean little."
+            f"laid out by t-SNE{scale}. Neighbours here are neighbours to the network; "
+            "cluster sizes and distances between clusters mean little."
         )
     if numbered:
         text += " The numbers are those of the images above."

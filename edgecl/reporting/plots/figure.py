@@ -1,4 +1,4 @@
-"""Matplotlib figures as SVG that stands inside a page and takes the page's colours and font."""
+"""Matplotlib figures as SVG inside a page, in the page's colours and font."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from edgecl.reporting.plots.palette import STAND_IN, colour
 
 WIDE = 10.6
-"""Inches across a whole page; half a page is `HALF`."""
+"""Width of a whole page in inches; half a page is `HALF`."""
 HALF = 4.9
 
 # Typed as Any: matplotlib's stubs take a dictionary of 300 literal keys and nothing else.
@@ -75,7 +75,7 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Everything that is drawn inside the block looks like the rest of the pages."""
+    """Give everything drawn inside the block the look of the pages."""
     with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
         # A name in a script that the measuring font lacks is drawn by the browser all the same.
         warnings.filterwarnings("ignore", message="Glyph .* missing")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from markupsafe import Markup
@@ -12,11 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from edgecl.reporting.numbers import number, percent
+from edgecl.reporting.numbers import percent
 from edgecl.reporting.plots.figure import HALF, WIDE, panels, style, to_svg
 from edgecl.reporting.plots.palette import colour, series
+from runtime.benchmark.document import SideReport
 
-Sides = Sequence[Mapping[str, Any]]
+T = TypeVar("T")
+Sides = Sequence[SideReport]
 
 _DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 STRIP_POINTS = 1500
@@ -27,12 +29,12 @@ def step_names(sides: Sides) -> list[str]:
     """The steps in the order in which a frame meets them, `total` left out."""
     names: list[str] = []
     for side in sides:
-        names += [name for name in side.get("steps") or {} if name not in names]
+        names += [name for name in side.steps if name not in names]
     return [name for name in names if name != "total"]
 
 
 def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> Markup | None:
-    """Every frame as a point, a row per side and a panel per step; None without raw times.
+    """Plot every frame as a point, a row per side and a panel per step; None without raw times.
 
     Args:
         sides: of the report.
@@ -48,7 +50,7 @@ def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> M
         for axes, step in zip(all_axes, shown, strict=True):
             for row, side in enumerate(sides):
                 _strip(axes, row, side, step)
-            axes.set_title("judgement, whole" if step == "total" else step)
+            axes.set_title("total" if step == "total" else step)
             axes.set_xlabel("ms")
             axes.grid(True, axis="x")
             log_ticks(axes)
@@ -57,7 +59,7 @@ def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> M
         first.set_ylim(len(sides) - 0.45, -0.6)
         for label in first.get_yticklabels():
             label.set_color(colour("ink"))
-        return to_svg(figure, f"Latency of every frame per side: {', '.join(shown)}")
+        return to_svg(figure, f"Latency of every frame per candidate: {', '.join(shown)}")
 
 
 def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
@@ -71,11 +73,11 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
     everything = np.concatenate([_times(side, "total") for side in with_times])
     limits = (float(everything.min()) * 0.9, float(everything.max()) * 1.15)
     fewest = 1 / max(_times(side, "total").size for side in with_times)
-    precisions = unique(side.get("precision") for side in sides)
-    engines = unique(side.get("engine") for side in sides)
+    precisions = unique(side.precision for side in sides)
+    engines = unique(side.engine for side in sides)
     plots = []
-    for bundle in unique(side.get("name") for side in with_times):
-        own = [side for side in with_times if side.get("name") == bundle]
+    for bundle in unique(side.name for side in with_times):
+        own = [side for side in with_times if side.name == bundle]
         with style():
             figure, (axes,) = panels(1, width=HALF, height=3.2)
             for side in own:
@@ -85,10 +87,10 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
                     ordered,
                     slower,
                     drawstyle="steps-pre",
-                    color=series(precisions.index(side.get("precision"))),
-                    linestyle=_DASHES[engines.index(side.get("engine")) % len(_DASHES)],
+                    color=series(precisions.index(side.precision)),
+                    linestyle=_DASHES[engines.index(side.engine) % len(_DASHES)],
                     linewidth=1.4,
-                    label=f"{side.get('precision')} {side.get('engine')}",
+                    label=f"{side.precision} {side.engine}",
                 )
             axes.set_yscale("log")
             axes.set_ylim(fewest * 0.8, 1.1)
@@ -103,12 +105,12 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
             axes.grid(True)
             axes.legend(loc="lower left", handlelength=2.0, fontsize=7.5)
             svg = to_svg(figure, f"Share of frames slower than a latency, {bundle}")
-        plots.append((str(bundle), svg))
+        plots.append((bundle, svg))
     return plots
 
 
 def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
-    """Each round's median as a share of the side's own: drift, and whether it is common."""
+    """Plot each round's median as a share of the side's own: drift, and whether it is common."""
     shown = [
         times.reshape(rounds, -1)
         for side in sides
@@ -127,7 +129,7 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
                 color=colour("faint"),
                 linewidth=0.9,
                 alpha=0.55,
-                label="a side" if last else None,
+                label="a candidate" if last else None,
             )
         common = np.median([np.median(times, axis=1) / np.median(times) for times in shown], axis=0)
         axes.plot(
@@ -135,24 +137,24 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
             common,
             color=series(0),
             linewidth=1.8,
-            label="median of the sides",
+            label="median of the candidates",
         )
         axes.axhline(1, color=colour("muted"), linewidth=0.8)
         axes.set_ylim(min(0.8, float(common.min()) * 0.95), min(3.0, max(1.3, common.max() * 1.1)))
         axes.margins(x=0.01)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}×"))
         axes.set_xlabel("round")
-        axes.set_title("median of the round against the side's own")
+        axes.set_title("median of the round relative to the candidate's own")
         axes.grid(True, axis="y")
         axes.legend(loc="upper right", ncols=2)
-        return to_svg(figure, "Median latency per round relative to each side's median")
+        return to_svg(figure, "Median latency per round relative to each candidate's median")
 
 
-def _strip(axes: Axes, row: int, side: Mapping[str, Any], step: str) -> None:
+def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:
     times = _times(side, step)
     if not times.size:
         return
-    tint = colour("s1") if side.get("valid") else colour("s8")
+    tint = colour("s1") if side.valid else colour("s8")
     kept = _thin(times)
     # Spread by the place in the sequence, not by chance: the same report gives the same page.
     spread = ((np.arange(kept.size) * 0.618034) % 1 - 0.5) * 0.52
@@ -168,21 +170,21 @@ def _strip(axes: Axes, row: int, side: Mapping[str, Any], step: str) -> None:
         solid_capstyle="round",
     )
     dots.get_path().should_simplify = False
-    summary = (side.get("steps") or {}).get(step) or {}
-    for key, reach in (("p50_ms", 0.36), ("p99_ms", 0.24)):
-        value = number(summary.get(key))
+    figures = side.steps.get(step)
+    lines = ((figures.p50_ms, 0.36, 1.8), (figures.p99_ms, 0.24, 1.1)) if figures else ()
+    for value, reach, thickness in lines:
         if value is not None:
             axes.plot(
                 [value, value],
                 [row - reach, row + reach],
                 color=colour("ink"),
-                linewidth=1.8 if key == "p50_ms" else 1.1,
+                linewidth=thickness,
                 solid_capstyle="butt",
             )
 
 
 def _thin(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
+    """Return at most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
     if times.size <= STRIP_POINTS:
         return times
     ordered = np.sort(times)
@@ -190,9 +192,9 @@ def _thin(times: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate((ordered[ranks], ordered[-100:]))
 
 
-def _times(side: Mapping[str, Any], step: str) -> NDArray[np.float64]:
+def _times(side: SideReport, step: str) -> NDArray[np.float64]:
     """Milliseconds of every frame; empty where the report does not hold them."""
-    times = np.asarray((side.get("raw_ns") or {}).get(step) or [], np.float64) / 1e6
+    times = np.asarray(side.raw_ns.get(step, []), np.float64) / 1e6
     return np.maximum(times, 1e-6)  # a logarithmic scale has no zero
 
 
@@ -217,6 +219,6 @@ def _tail_label(share: float, _: int | None) -> str:
     return f"{text}  {name}" if name else text
 
 
-def unique(values: Iterable[Any]) -> list[Any]:
+def unique(values: Iterable[T]) -> list[T]:
     """The values without repeats, in the order of their first appearance."""
     return list(dict.fromkeys(values))

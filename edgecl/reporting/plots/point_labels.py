@@ -13,7 +13,7 @@ from edgecl.reporting.plots.placing import Box, place_labels
 _STROKE = 0.015
 """Half a line's thickness, in inches."""
 _GAP = 0.07
-"""Between a point and its name, in inches."""
+"""Distance between a point and its name, in inches."""
 
 
 def label_points(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
-from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import WIDE, panels, style, to_svg
 from edgecl.reporting.plots.latency import Sides, log_ticks, unique
 from edgecl.reporting.plots.palette import colour, series
 from edgecl.reporting.plots.point_labels import label_points
+from runtime.benchmark.document import SideReport, StepFigures
 
 _MARKERS = ("o", "s", "D", "^")
 
@@ -25,32 +24,30 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
     points = [
         (side, name, latency, accuracy)
         for side, name in zip(sides, names, strict=True)
-        if (latency := number(total_step(side).get("p50_ms"))) and (accuracy := best_accuracy(side))
+        if (latency := total_step(side).p50_ms) and (accuracy := best_accuracy(side))
     ]
     if not points:
         return None
-    bundles = unique(side.get("name") for side in sides)
-    precisions = unique(side.get("precision") for side in sides)
-    engines = unique(side.get("engine") for side in sides)
+    bundles = unique(side.name for side in sides)
+    precisions = unique(side.precision for side in sides)
+    engines = unique(side.engine for side in sides)
     with style():
         figure, (axes,) = panels(1, width=WIDE, height=4.0)
         for side, _, latency, accuracy in points:
-            tint = series(bundles.index(side.get("name")))
-            slowest = number(total_step(side).get("p99_ms")) or latency
+            tint = series(bundles.index(side.name))
+            slowest = total_step(side).p99_ms or latency
             axes.plot([latency, slowest], [accuracy] * 2, color=tint, linewidth=1, alpha=0.45)
             axes.plot(
                 [latency],
                 [accuracy],
                 linestyle="none",
-                marker=_MARKERS[precisions.index(side.get("precision")) % len(_MARKERS)],
+                marker=_MARKERS[precisions.index(side.precision) % len(_MARKERS)],
                 markersize=6.5,
                 color=tint,
-                markerfacecolor=tint if engines.index(side.get("engine")) == 0 else colour("paper"),
+                markerfacecolor=tint if engines.index(side.engine) == 0 else colour("paper"),
             )
         low = min(latency for _, _, latency, _ in points)
-        high = max(
-            number(total_step(side).get("p99_ms")) or latency for side, _, latency, _ in points
-        )
+        high = max(total_step(side).p99_ms or latency for side, _, latency, _ in points)
         axes.set_xlim(low / 1.35, max(high * 1.35, low * 2))
         log_ticks(axes)
         worst = min(accuracy for *_, accuracy in points)
@@ -66,20 +63,19 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
             [(latency, accuracy) for _, _, latency, accuracy in points],
             [name for _, name, _, _ in points],
             lines=[
-                (latency, number(total_step(side).get("p99_ms")) or latency, accuracy)
+                (latency, total_step(side).p99_ms or latency, accuracy)
                 for side, _, latency, accuracy in points
             ],
         )
-        return to_svg(figure, "Accuracy against latency, a mark per side")
+        return to_svg(figure, "Accuracy against latency, one mark per candidate")
 
 
-def best_accuracy(side: Mapping[str, Any]) -> float | None:
-    """On the test part where there is one, else on the validation part."""
-    accuracy = side.get("accuracy") or {}
-    tested = number(accuracy.get("test"))
-    return tested if tested is not None else number(accuracy.get("validation"))
+def best_accuracy(side: SideReport) -> float | None:
+    """Return the accuracy on the test part where there is one, else on the validation part."""
+    accuracy = side.accuracy
+    return accuracy.test if accuracy.test is not None else accuracy.validation
 
 
-def total_step(side: Mapping[str, Any]) -> Mapping[str, Any]:
+def total_step(side: SideReport) -> StepFigures:
     """The percentiles of the whole judgement."""
-    return (side.get("steps") or {}).get("total") or {}
+    return side.steps["total"]

@@ -36,7 +36,7 @@ def label_curves(conditions: Sequence[Mapping[str, Any]]) -> list[Markup]:
 
 
 def other_views(entry: Mapping[str, Any]) -> str:
-    """Named where nothing else tells them: without pretraining, when they are not SimCLR's."""
+    """Name the views where nothing else tells them: without pretraining, when not SimCLR's."""
     return "NNCLR's views" if entry["method"] == "none" and entry["views"] == "crop" else ""
 
 
@@ -74,5 +74,5 @@ def _draw(axes: Axes, entries: Sequence[Mapping[str, Any]], shares: Sequence[flo
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-    axes.set_xlabel("labels that fine-tuning sees")
+    axes.set_xlabel("share of labels used in fine-tuning")
     axes.grid(True, axis="y")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from edgecl.learning.run.documents import EpochMeasures, RocCurve, RunResult
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.legend import LegendEntry, line_entries
 from edgecl.reporting.plots.palette import colour, dash, series
 
-Lines = Sequence[Mapping[str, Any]]
+Lines = Sequence[EpochMeasures]
+Curves = Mapping[str, RocCurve]
 
 FALSE_ALARMS_FROM = 1e-3
 """Left end of the logarithmic scale of the false alarms; what lies below is drawn there."""
@@ -38,12 +39,12 @@ def pretrain_plots(lines: Lines) -> list[Markup]:
     ]
 
 
-def finetune_plots(lines: Lines, best_epoch: Any) -> list[Markup]:
+def finetune_plots(lines: Lines, best_epoch: int | None) -> list[Markup]:
     """Loss and accuracy of the training and the validation part; empty without lines.
 
     Args:
         lines: fine-tuning epochs.
-        best_epoch: the one to mark; anything that is no epoch marks none.
+        best_epoch: the one to mark; one that is not among them marks none.
     """
     if not lines:
         return []
@@ -58,7 +59,7 @@ def finetune_plots(lines: Lines, best_epoch: Any) -> list[Markup]:
     ]
 
 
-def roc_plot(curves: Mapping[str, Any]) -> Markup | None:
+def roc_plot(curves: Curves) -> Markup | None:
     """A curve per class over logarithmic false alarms; None without curves.
 
     Args:
@@ -70,8 +71,8 @@ def roc_plot(curves: Mapping[str, Any]) -> Markup | None:
         figure, (axes,) = panels(1, width=HALF, height=3.7)
         for index, curve in enumerate(curves.values()):
             axes.plot(
-                [max(value, FALSE_ALARMS_FROM) for value in curve["fpr"]],
-                curve["tpr"],
+                [max(value, FALSE_ALARMS_FROM) for value in curve.fpr],
+                curve.tpr,
                 color=series(index),
                 linestyle=dash(index),
                 drawstyle="steps-post",
@@ -83,22 +84,20 @@ def roc_plot(curves: Mapping[str, Any]) -> Markup | None:
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        axes.set_xlabel("false alarms, share of all other images")
-        axes.set_title("found, share of the class")
+        axes.set_xlabel("false alarm rate")
+        axes.set_title("recall")
         axes.grid(True)
         return to_svg(figure, "ROC curve per class")
 
 
-def roc_curves(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The curves of result.json that are whole, per label."""
+def roc_curves(result: RunResult) -> dict[str, RocCurve]:
+    """The curves of a result that are whole, per label."""
     return {
-        str(label): curve
-        for label, curve in (result.get("roc") or {}).items()
-        if curve and len(curve.get("fpr") or ()) == len(curve.get("tpr") or ()) > 0
+        label: curve for label, curve in result.roc.items() if len(curve.fpr) == len(curve.tpr) > 0
     }
 
 
-def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[LegendEntry]:
+def roc_legend(curves: Curves, auc: Mapping[str, float | None]) -> list[LegendEntry]:
     """An entry per curve, with the area under it where `auc` has it."""
     areas = {label: number(auc.get(label)) for label in curves}
     return line_entries(
@@ -106,11 +105,11 @@ def roc_legend(curves: Mapping[str, Any], auc: Mapping[str, Any]) -> list[Legend
     )
 
 
-def _lowest_found(curves: Mapping[str, Any]) -> float:
-    """Where the vertical scale starts: below every curve's share at the left end."""
+def _lowest_found(curves: Curves) -> float:
+    """Return the start of the vertical scale: below every curve's share at the left end."""
     found = [
-        max((t for f, t in zip(curve["fpr"], curve["tpr"], strict=True) if f <= FALSE_ALARMS_FROM))
-        if min(curve["fpr"]) <= FALSE_ALARMS_FROM
+        max((t for f, t in zip(curve.fpr, curve.tpr, strict=True) if f <= FALSE_ALARMS_FROM))
+        if min(curve.fpr) <= FALSE_ALARMS_FROM
         else 0.0
         for curve in curves.values()
     ]
@@ -118,7 +117,7 @@ def _lowest_found(curves: Mapping[str, Any]) -> float:
 
 
 def _curves(
-    lines: Lines, title: str, keys: Sequence[tuple[str, str]], best_epoch: Any = None
+    lines: Lines, title: str, keys: Sequence[tuple[str, str]], best_epoch: int | None = None
 ) -> Markup:
     """One panel: (key, name) per curve; the best epoch is marked on the last one."""
     with style():
@@ -144,8 +143,8 @@ def _curves(
 
 def _points(lines: Lines, key: str) -> tuple[list[float], list[float]]:
     """Epochs and values, without the epochs that have none."""
-    pairs = [(number(line.get("epoch")), number(line.get(key))) for line in lines]
-    kept = [(epoch, value) for epoch, value in pairs if epoch is not None and value is not None]
+    pairs = [(float(line.epoch), number(getattr(line, key))) for line in lines]
+    kept = [(epoch, value) for epoch, value in pairs if value is not None]
     return [epoch for epoch, _ in kept], [value for _, value in kept]
 
 
@@ -160,11 +159,11 @@ def _curve(axes: Axes, lines: Lines, key: str, index: int, name: str) -> None:
     )
 
 
-def _mark_best(axes: Axes, lines: Lines, key: str, best_epoch: Any) -> None:
+def _mark_best(axes: Axes, lines: Lines, key: str, best_epoch: int | None) -> None:
     points = dict(zip(*_points(lines, key), strict=True))
-    epoch = number(best_epoch)
-    if epoch is None or epoch not in points:
+    if best_epoch is None or best_epoch not in points:
         return
+    epoch = float(best_epoch)
     axes.axvline(epoch, color=colour("faint"), linewidth=0.8, linestyle=(0, (3, 3)), zorder=0.5)
     axes.plot([epoch], [points[epoch]], "o", color=series(1), markersize=5.5, zorder=5)
     low, high = axes.get_xlim()

@@ -1,4 +1,4 @@
-"""How a file ends, and what reading at any place of it takes."""
+"""Ending of a container file, and reading at any place of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 @dataclass(frozen=True)
 class Ending:
-    """How a file ends.
+    """Ending of a file.
 
     Args:
         known: whether its container tells.

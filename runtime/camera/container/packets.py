@@ -30,7 +30,7 @@ _Y4M_HALVES = {"420": 3, "411": 3, "422": 4, "440": 4, "444": 6, "mono": 2}
 
 
 def ending_of_packets(file: BinaryIO, size: int, head: bytes) -> Ending:
-    """Look how a file ends that is a row of packets.
+    """Return the ending of a file that is a row of packets.
 
     Args:
         head: its first bytes, 64 or more.
@@ -124,7 +124,7 @@ def _ending_of_y4m(file: BinaryIO, size: int) -> Ending:
 
 
 def _ending_of_asf(file: BinaryIO, size: int) -> Ending:
-    """ASF says in its header how long it is; a broadcast says 0."""
+    """Return the ending of an ASF file, whose header states its length; a broadcast states 0."""
     header = read_at(file, 0, _ASF_HEADER)
     at = header.find(_ASF_FILE)
     if at < 0 or at + 48 > len(header):

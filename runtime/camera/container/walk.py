@@ -35,7 +35,7 @@ _MOST_CHUNKS = 20_000_000
 
 
 def ending_of(path: Path) -> Ending:
-    """Look how a video file ends.
+    """Return the ending of a video file.
 
     Args:
         path: a regular file.
@@ -62,7 +62,7 @@ def ending_of(path: Path) -> Ending:
 
 
 def _ending_of_ts(size: int, packet: int) -> Ending:
-    """Where a stream was cut between two packets, nothing tells."""
+    """Tell the ending of a transport stream; a cut between two packets cannot be seen."""
     rest = size % packet
     end = size - rest + packet
     return cut(f"a packet of {packet} bytes", end, size, partial=True) if rest else WHOLE
@@ -135,7 +135,7 @@ def _ending_of_mp4(file: BinaryIO, size: int) -> Ending:
         if name == b"moov" and (last := _last_chunk(file, at + 8, end)) >= size:
             return cut("the last chunk of frames", last, size, partial=True)
     if found and b"moov" not in found:
-        return Ending(missing="the table of frames (moov), which is written last, is not there")
+        return Ending(missing="the table of frames (moov), which is written last, is missing")
     return WHOLE
 
 
@@ -181,11 +181,11 @@ def _ending_of_matroska(file: BinaryIO, size: int) -> Ending:
         if length is None:
             return WHOLE
         at = start + length
-    return Ending(missing="the segment of frames is not there")
+    return Ending(missing="the segment of frames is missing")
 
 
 def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
-    """A segment whose length was never written, as a recorder leaves it that was killed."""
+    """Return the ending of a segment without a length, as left by a recorder that was killed."""
     at = start
     while (element := _element(file, at)) is not None:
         identity, inside, length = element
@@ -202,7 +202,7 @@ def _ending_of_segment(file: BinaryIO, start: int, size: int) -> Ending:
 
 def _ending_of_gif(file: BinaryIO) -> Ending:
     """Walk a GIF's blocks to its trailer."""
-    cut = Ending(missing="the trailer of the GIF is not there", partial=True)
+    cut = Ending(missing="the trailer of the GIF is missing", partial=True)
     screen = read_at(file, 0, 13)
     if len(screen) < 13:
         return cut

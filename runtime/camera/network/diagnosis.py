@@ -1,4 +1,4 @@
-"""Why an address gives no frames: asked of its server once more, in plain words.
+"""Diagnosis of an address without frames: its server is asked once more.
 
 OpenCV's FFmpeg says only that it could not open a stream. Here the host is looked up, connected to
 and asked for the stream, so that a wrong password is told from a wrong path and both from a codec.
@@ -23,19 +23,22 @@ _CONNECTED = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "tcp"})
 _LONGEST_REPLY = 1 << 16
 
 _STATUSES = {
-    403: ("forbids the stream to this user (403)", "give this user the right to watch"),
-    404: ("has nothing at {path} (404)", "check the path, in the camera's manual or its web page"),
+    403: (
+        "denies this user access to the stream (403)",
+        "give this user permission to view the stream",
+    ),
+    404: ("has nothing at {path} (404)", "check the path in the camera's manual or web page"),
     410: ("has nothing at {path} any more (410)", "check the path"),
     453: ("has no bandwidth left (453)", "close other viewers, or lower the camera's bit rate"),
     454: ("has lost the session (454)", "start again"),
-    461: ("offers no transport that is taken (461)", "allow RTP over TCP in the camera's settings"),
-    503: ("is busy (503)", "see how many viewers the camera allows, and close others"),
+    461: ("offers no supported transport (461)", "allow RTP over TCP in the camera's settings"),
+    503: ("is busy (503)", "check how many viewers the camera allows, and close others"),
 }
 
 
 @dataclass(frozen=True)
 class StreamFault:
-    """What is wrong with a stream, and what to do.
+    """Problem of a stream, and its remedy.
 
     Args:
         problem: a sentence without its end, which follows "camera ADDRESS: ".
@@ -64,9 +67,9 @@ def diagnose(address: str) -> StreamFault:
     except (OSError, ValueError) as error:
         return _of_failure(error, host, where, address)
     if scheme in _CONNECTED:
-        return _no_video(f"{where} answers, but sends")
+        return _no_video(f"{where} responds, but sends")
     return StreamFault(
-        f"nothing that can be decoded came within {TIMEOUT_S:g} s",
+        f"no decodable data arrived within {TIMEOUT_S:g} s",
         "check the address and the port, and that the sender is running",
     )
 
@@ -75,20 +78,22 @@ def _of_status(status: int, content: str, parts: SplitResult) -> StreamFault:
     where = f"{parts.hostname}"
     if status == 401:
         given = parts.username is not None
-        problem = "refuses the user or the password (401)" if given else "asks for a password (401)"
+        problem = "rejects the user or password (401)" if given else "asks for a password (401)"
         return StreamFault(f"{where} {problem}", f"check both; {encoding_hint()}")
     if status in _STATUSES:
         problem, hint = _STATUSES[status]
         return StreamFault(f"{where} {problem.format(path=parts.path or '/')}", hint)
     if status >= 400:
-        return StreamFault(f"{where} answers with the error {status}", "see the camera's own log")
+        return StreamFault(
+            f"{where} responds with the error {status}", "check the camera's own log"
+        )
     if content.startswith("text/html"):
         return StreamFault(
-            f"{where} answers with a web page, not with a video",
-            "take the stream's own address, in the camera's manual or its web page",
+            f"{where} responds with a web page, not a video",
+            "use the stream's own address, given in the camera's manual or web page",
         )
     kind = f" ({content})" if content else ""
-    return _no_video(f"{where} answers{kind}, but sends")
+    return _no_video(f"{where} responds{kind}, but sends")
 
 
 def _no_video(what: str) -> StreamFault:
@@ -102,8 +107,8 @@ def _of_failure(error: object, host: str, where: str, address: str) -> StreamFau
     hint = f"; {encoding_hint()}" if looks_unencoded(address) else ""
     if isinstance(error, socket.gaierror):
         return StreamFault(
-            f"the host name {host!r} is not known",
-            f"check its spelling and the name server, or write its IP address{hint}",
+            f"the host name {host!r} is unknown",
+            f"check its spelling and the name server, or use its IP address{hint}",
         )
     if isinstance(error, ConnectionRefusedError):
         return StreamFault(
@@ -112,19 +117,19 @@ def _of_failure(error: object, host: str, where: str, address: str) -> StreamFau
         )
     if isinstance(error, TimeoutError):
         return StreamFault(
-            f"{where} does not answer within {TIMEOUT_S:g} s",
-            "check the camera's power, its cable and its address, and the firewall",
+            f"{where} did not respond within {TIMEOUT_S:g} s",
+            "check the camera's power, cable and address, and the firewall",
         )
     if isinstance(error, ssl.SSLError):
         return StreamFault(
-            f"{where} offers no encryption that is trusted ({error.reason or 'TLS failed'})",
-            "install the camera's certificate, or take its address without encryption",
+            f"{where} offers no trusted encryption ({error.reason or 'TLS failed'})",
+            "install the camera's certificate, or use its unencrypted address",
         )
     if isinstance(error, OSError) and error.strerror:
         return StreamFault(
             f"{where} cannot be reached: {error.strerror}", "check the network of this machine"
         )
-    return StreamFault(f"{where} does not answer as such a server does", f"check the address{hint}")
+    return StreamFault(f"{where} does not respond like such a server", f"check the address{hint}")
 
 
 def _port(parts: SplitResult) -> int:
@@ -161,7 +166,7 @@ def _describe(link: socket.socket, target: str, number: int, more: str = "") -> 
     head = reply.decode("latin-1")
     match = re.match(r"RTSP/1\.\d (\d{3})", head)
     if match is None:
-        raise ValueError("no answer in RTSP")
+        raise ValueError("no RTSP response")
     return int(match[1]), head
 
 

@@ -1,4 +1,4 @@
-"""A stored file behind a web address: fetched, then read as a file is.
+"""Stored file behind a web address: downloaded, then read like a file.
 
 FFmpeg would read it on the way, and tell neither a connection that broke from the file's end nor a
 frame count that is wrong from a file that was cut.
@@ -23,7 +23,7 @@ _BLOCK = 1 << 20
 
 
 class FetchedCamera(Camera):
-    """The frames of a file that was fetched. It is removed when the camera closes.
+    """Frames of a downloaded file. It is removed when the camera closes.
 
     Args:
         name: for messages.
@@ -100,7 +100,7 @@ def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Came
         free = shutil.disk_usage(folder.name).free
         if length > free:
             raise InputError(
-                f"{name} has {length / 2**20:,.0f} MiB, and {folder.name} has room for "
+                f"{name} is {length / 2**20:,.0f} MiB, but {folder.name} has space for "
                 f"{free / 2**20:,.0f}",
                 hint="set TMPDIR to a folder on a larger disk, or copy the file yourself",
             )
@@ -117,7 +117,7 @@ def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Came
 
 
 def _copy(answer: Answer, file: BinaryIO) -> int:
-    """The bytes that came: all, or those before the connection broke."""
+    """Return the bytes received: all, or those before the connection broke."""
     came = 0
     while True:
         try:

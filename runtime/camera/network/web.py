@@ -1,4 +1,4 @@
-"""What a web server answers: the head of its answer, and the body of a stored file."""
+"""Response of a web server: its head, and the body of a stored file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered.
+    """Response of a server.
 
     Args:
         status: its number; 200 is well.
@@ -58,7 +58,7 @@ def ask_http(address: str) -> Iterator[Answer]:
             yield Answer(error.code)
         return
     except http.client.HTTPException as error:
-        raise ValueError("the answer is none of a web server") from error
+        raise ValueError("the response is not from a web server") from error
     with reply:
         content = reply.headers.get_content_type()
         live = content.startswith("multipart/") or "mpegurl" in content or "dash" in content

@@ -4,7 +4,15 @@ with memory.current():
     stream = memory.stream()
 """
 
-from runtime.gpu.memory.base import Buffer, DeviceMemory, Event, GpuDevice, Graph, HostArray, Stream
+from runtime.gpu.memory.base import (
+    Buffer,
+    DeviceMemory,
+    DeviceStream,
+    Event,
+    GpuDevice,
+    Graph,
+    HostArray,
+)
 from runtime.gpu.memory.choosing import BACKENDS, open_memory
 from runtime.gpu.memory.errors import GpuError, GpuLostError, GpuMemoryError
 
@@ -12,6 +20,7 @@ __all__ = [
     "BACKENDS",
     "Buffer",
     "DeviceMemory",
+    "DeviceStream",
     "Event",
     "GpuDevice",
     "GpuError",
@@ -19,6 +28,5 @@ __all__ = [
     "GpuMemoryError",
     "Graph",
     "HostArray",
-    "Stream",
     "open_memory",
 ]

@@ -1,4 +1,4 @@
-"""What both memory backends offer: the few calls of the CUDA driver that a session needs.
+"""Interface of both memory backends: the few CUDA driver calls that a session needs.
 
 All calls but `current` are made inside `with memory.current():`, on any thread. Whatever the driver
 refuses is a `GpuError`.
@@ -34,7 +34,7 @@ class GpuDevice:
 
 
 class Handle:
-    """Something of the driver's. `close` frees it, and a second `close` does nothing."""
+    """Resource of the driver. `close` frees it, and a second `close` does nothing."""
 
     def __init__(self, free: Callable[[], None]) -> None:
         self._free: Callable[[], None] | None = free
@@ -81,7 +81,7 @@ class HostArray(Handle):
         super().close()
 
 
-class Stream(Handle, ABC):
+class DeviceStream(Handle, ABC):
     """A queue of work on the device.
 
     Attributes:
@@ -99,19 +99,19 @@ class Event(Handle, ABC):
     """A moment in a stream."""
 
     @abstractmethod
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: DeviceStream) -> None:
         """Queue it."""
 
     @abstractmethod
     def since(self, earlier: Any) -> int:
-        """Nanoseconds from another event to this one; both must be over. It resolves ~0.5 µs."""
+        """Nanoseconds from another event to this one; both must be over. Resolution ~0.5 µs."""
 
 
 class Graph(Handle, ABC):
     """Work that was captured once and is launched as a whole."""
 
     @abstractmethod
-    def launch(self, stream: Stream) -> None:
+    def launch(self, stream: DeviceStream) -> None:
         """Queue it."""
 
 
@@ -142,7 +142,7 @@ class DeviceMemory(ABC):
         """Make the GPU current on this thread, and on the way out whatever was before."""
 
     @abstractmethod
-    def stream(self) -> Stream:
+    def stream(self) -> DeviceStream:
         """Make a stream."""
 
     @abstractmethod
@@ -166,18 +166,18 @@ class DeviceMemory(ABC):
         """
 
     @abstractmethod
-    def upload(self, to: Buffer, source: HostArray, size: int, stream: Stream) -> None:
+    def upload(self, to: Buffer, source: HostArray, size: int, stream: DeviceStream) -> None:
         """Queue a copy of the first `size` bytes to the device."""
 
     @abstractmethod
-    def download(self, to: HostArray, source: Buffer, size: int, stream: Stream) -> None:
+    def download(self, to: HostArray, source: Buffer, size: int, stream: DeviceStream) -> None:
         """Queue a copy of the first `size` bytes from the device."""
 
     @abstractmethod
     def free(self) -> int:
         """Bytes of device memory that nobody holds."""
 
-    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+    def capture(self, stream: DeviceStream, work: Callable[[], None]) -> Graph:
         """Capture what `work` queues in `stream`; nothing of it runs.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Which bindings reach the GPU: pycuda first, cuda-bindings where it cannot be imported."""
+"""Choice of the bindings to the GPU: pycuda first, cuda-bindings where it cannot be imported."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _CHOOSING = threading.Lock()
 def _opened(name: str, ordinal: int) -> DeviceMemory:
     if name != AUTO and name not in BACKENDS:
         raise InputError(
-            f"there is no memory backend {name!r}", hint=f"choose among {', '.join(BACKENDS)}"
+            f"unknown memory backend {name!r}", hint=f"choose from {', '.join(BACKENDS)}"
         )
     refused = []
     for label in BACKENDS:
@@ -94,11 +94,11 @@ def _opened(name: str, ordinal: int) -> DeviceMemory:
         except GpuError as error:
             raise InputError(
                 f"GPU {ordinal} cannot be used through {label}: {error}",
-                hint="look at 'edgecl doctor', or take --device cpu",
+                hint="run 'edgecl doctor' for details, or use --device cpu",
             ) from error
     install = BACKENDS["pycuda" if name == AUTO else name].install
     raise InputError(
-        f"no bindings to the CUDA driver can be used: {', '.join(refused)}",
+        f"no usable CUDA driver bindings: {', '.join(refused)}",
         hint=f"install them: {install}" + ("; or cuda-bindings" if name == AUTO else ""),
     )
 

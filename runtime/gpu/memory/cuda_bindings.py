@@ -17,11 +17,11 @@ from runtime.gpu.memory.base import (
     NON_BLOCKING,
     Buffer,
     DeviceMemory,
+    DeviceStream,
     Event,
     GpuDevice,
     Graph,
     HostArray,
-    Stream,
 )
 from runtime.gpu.memory.errors import GpuError, gpu_error
 
@@ -63,7 +63,7 @@ class CudaBindingsMemory(DeviceMemory):
     def current(self) -> AbstractContextManager[None]:
         return self._current
 
-    def stream(self) -> Stream:
+    def stream(self) -> DeviceStream:
         return _Stream(self._call, self._call("cuStreamCreate", NON_BLOCKING))
 
     def event(self) -> Event:
@@ -81,18 +81,18 @@ class CudaBindingsMemory(DeviceMemory):
         array = np.ctypeslib.as_array(block).view(kind).reshape(shape)
         return HostArray(array, lambda: self._call("cuMemFreeHost", address))
 
-    def upload(self, to: Buffer, source: HostArray, size: int, stream: Stream) -> None:
+    def upload(self, to: Buffer, source: HostArray, size: int, stream: DeviceStream) -> None:
         assert isinstance(stream, _Stream)
         self._call("cuMemcpyHtoDAsync", to.address, source.address, size, stream.raw)
 
-    def download(self, to: HostArray, source: Buffer, size: int, stream: Stream) -> None:
+    def download(self, to: HostArray, source: Buffer, size: int, stream: DeviceStream) -> None:
         assert isinstance(stream, _Stream)
         self._call("cuMemcpyDtoHAsync", to.address, source.address, size, stream.raw)
 
     def free(self) -> int:
         return int(self._call("cuMemGetInfo")[0])
 
-    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+    def capture(self, stream: DeviceStream, work: Callable[[], None]) -> Graph:
         return self._graphs.capture(stream, work)
 
 
@@ -110,13 +110,13 @@ class GraphCapture:
         # Of this thread only: another session may allocate meanwhile.
         self._mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
 
-    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+    def capture(self, stream: DeviceStream, work: Callable[[], None]) -> Graph:
         """The same as `DeviceMemory.capture`."""
         self._call("cuStreamBeginCapture", stream.handle, self._mode)
         try:
             work()
         except BaseException:
-            # The stream must leave capture; what it captured up to here is of no use.
+            # The stream must leave capture; what it captured up to here is useless.
             with suppress(GpuError):
                 captured = self._call("cuStreamEndCapture", stream.handle)
                 if int(captured):
@@ -155,7 +155,7 @@ def _words(driver: Any, code: Any) -> str:
 
 @functools.cache
 def _primary_context(driver: Any, ordinal: int) -> Any:
-    """Taken once per process and kept, as CUDA's runtime does: making it takes long."""
+    """Return the primary context, taken once per process and kept, since making it takes long."""
     call = _caller(driver)
     return call("cuDevicePrimaryCtxRetain", call("cuDeviceGet", ordinal))
 
@@ -181,7 +181,7 @@ class _Current(AbstractContextManager[None]):
                 raise
 
 
-class _Stream(Stream):
+class _Stream(DeviceStream):
     def __init__(self, call: Callable[..., Any], raw: Any) -> None:
         super().__init__(lambda: call("cuStreamDestroy", raw))
         self._call = call
@@ -198,7 +198,7 @@ class _Event(Event):
         self._call = call
         self.raw = raw
 
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: DeviceStream) -> None:
         assert isinstance(stream, _Stream)
         self._call("cuEventRecord", self.raw, stream.raw)
 
@@ -212,5 +212,5 @@ class _Graph(Graph):
         self._call = call
         self.raw = raw
 
-    def launch(self, stream: Stream) -> None:
+    def launch(self, stream: DeviceStream) -> None:
         self._call("cuGraphLaunch", self.raw, stream.handle)

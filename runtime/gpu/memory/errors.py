@@ -1,4 +1,4 @@
-"""What the CUDA driver says, in our words: no memory left, the GPU is gone, or a call refused."""
+"""Errors of the CUDA driver in our words: out of memory, the GPU is gone, or a call rejected."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def gpu_error(call: str, *, name: str = "", text: str = "") -> GpuError:
     """
     told = f"{call}: {': '.join(part for part in (name, text) if part) or 'no reason given'}"
     if name == OUT_OF_MEMORY or (not name and text == "out of memory"):
-        return GpuMemoryError(f"the GPU has no memory left ({told})")
+        return GpuMemoryError(f"the GPU is out of memory ({told})")
     if name in LOST or (not name and text in LOST.values()):
-        return GpuLostError(f"the GPU or its driver is gone ({told})")
-    return GpuError(f"the GPU's driver refused a call ({told})")
+        return GpuLostError(f"the GPU or its driver stopped working ({told})")
+    return GpuError(f"the GPU driver rejected a call ({told})")
 
 
 def error_of_words(text: str) -> GpuError | None:
@@ -72,7 +72,7 @@ def error_of_words(text: str) -> GpuError | None:
     """
     plain = text.lower().replace(" ", "")
     if "outofmemory" in plain or "cudaerrormemoryallocation" in plain:
-        return GpuMemoryError(f"the GPU has no memory left ({text})")
+        return GpuMemoryError(f"the GPU is out of memory ({text})")
     if any(words.lower().replace(" ", "") in plain for words in LOST.values()):
-        return GpuLostError(f"the GPU or its driver is gone ({text})")
+        return GpuLostError(f"the GPU or its driver stopped working ({text})")
     return None

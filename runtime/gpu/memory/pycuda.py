@@ -16,11 +16,11 @@ from runtime.gpu.memory.base import (
     NON_BLOCKING,
     Buffer,
     DeviceMemory,
+    DeviceStream,
     Event,
     GpuDevice,
     Graph,
     HostArray,
-    Stream,
 )
 from runtime.gpu.memory.cuda_bindings import GraphCapture
 from runtime.gpu.memory.errors import OUT_OF_MEMORY, GpuError, gpu_error
@@ -62,7 +62,7 @@ class PycudaMemory(DeviceMemory):
     def current(self) -> AbstractContextManager[None]:
         return self._current
 
-    def stream(self) -> Stream:
+    def stream(self) -> DeviceStream:
         return _Stream(self._call, self._call(self._cuda.Stream, NON_BLOCKING))
 
     def event(self) -> Event:
@@ -77,18 +77,18 @@ class PycudaMemory(DeviceMemory):
         allocation = array.base
         return HostArray(array, lambda: self._call(allocation.free))
 
-    def upload(self, to: Buffer, source: HostArray, size: int, stream: Stream) -> None:
+    def upload(self, to: Buffer, source: HostArray, size: int, stream: DeviceStream) -> None:
         assert isinstance(stream, _Stream)
         self._call(self._cuda.memcpy_htod_async, to.address, source.bytes[:size], stream.raw)
 
-    def download(self, to: HostArray, source: Buffer, size: int, stream: Stream) -> None:
+    def download(self, to: HostArray, source: Buffer, size: int, stream: DeviceStream) -> None:
         assert isinstance(stream, _Stream)
         self._call(self._cuda.memcpy_dtoh_async, to.bytes[:size], source.address, stream.raw)
 
     def free(self) -> int:
         return int(self._call(self._cuda.mem_get_info)[0])
 
-    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+    def capture(self, stream: DeviceStream, work: Callable[[], None]) -> Graph:
         if self._graphs is None:
             return super().capture(stream, work)
         return self._graphs.capture(stream, work)
@@ -118,7 +118,7 @@ def _caller(cuda: Any) -> Callable[..., Any]:
 
 @functools.cache
 def _primary_context(cuda: Any, ordinal: int) -> Any:
-    """Taken once per process and let go at its end.
+    """Return the primary context, taken once per process and released at its end.
 
     pycuda lets a primary context go on the thread that took it alone, and leaves it current there;
     and one that is merely forgotten it takes for a context of its own (2026.1).
@@ -162,7 +162,7 @@ class _Current(AbstractContextManager[None]):
                 raise
 
 
-class _Stream(Stream):
+class _Stream(DeviceStream):
     def __init__(self, call: Callable[..., Any], raw: Any) -> None:
         super().__init__(self._drop)
         self._call = call
@@ -182,7 +182,7 @@ class _Event(Event):
         self._call = call
         self.raw: Any = raw
 
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: DeviceStream) -> None:
         assert isinstance(stream, _Stream)
         self._call(self.raw.record, stream.raw)
 

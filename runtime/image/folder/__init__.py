@@ -1,4 +1,4 @@
-"""A folder on the disk to the images in it, their classes, and a word on all that was not taken.
+"""Images in a folder, their classes, and notes on all that was skipped.
 
 Training, audit and line take the same images of a folder, because they find them here.
 """

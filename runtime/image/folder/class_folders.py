@@ -1,4 +1,4 @@
-"""Class folders of which nothing is left: a class must not vanish from a training in silence."""
+"""Checks that no class vanishes silently because all of its files were skipped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 5
 
 
 def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
-    """Refuse a set whose class folders lost all that they held, or are one folder twice.
+    """Refuse a set with a class folder that lost all of its files, or that appears twice.
 
     Args:
         walk: the folder that was given.
@@ -47,16 +47,16 @@ def check_class_folders(walk: Walk, layout: Layout) -> list[str]:
             continue
         lost = [item for item in lost if not _is_trace(item)]
         raise InputError(
-            f"the class folder {shown(folder)} in {walk.root} holds no image that can be taken: "
+            f"the class folder {shown(folder)} in {walk.root} has no usable image: "
             f"{'; '.join(notes_on(lost))}",
-            hint="repair it, or move it out of the data folder if it is no class",
+            hint="repair it, or move it out of the data folder if it is not a class",
         )
     if not empty:
         return []
     named = ", ".join(shown(folder) for folder in empty[:_MOST_NAMES])
     more = f" and {len(empty) - _MOST_NAMES} more" if len(empty) > _MOST_NAMES else ""
     what = "this class folder is" if len(empty) == 1 else f"these {len(empty)} class folders are"
-    return [f"{what} empty and no class of the model: {named}{more}"]
+    return [f"{what} empty and not a class of the model: {named}{more}"]
 
 
 def refuse_lost_labels(
@@ -76,13 +76,14 @@ def refuse_lost_labels(
     for label in sorted(set(labels) - set(kept)):
         mine = [reason for owner, reason in reasons if owner == label]
         raise InputError(
-            f"the class {shown(label)} in {root} lost all of its {len(mine)} images ({mine[0]})",
-            hint="repair the files, or remove them if it is no class",
+            f"none of the {len(mine)} images of class {shown(label)} in {root} is usable "
+            f"({mine[0]})",
+            hint="repair the files, or remove them if it is not a class",
         )
 
 
 def _folders(walk: Walk) -> list[PurePosixPath]:
-    """All that could be a class folder, entered or not."""
+    """Yield all that could be a class folder, entered or not."""
     closed = [
         item.name
         for item in walk.left_out
@@ -101,8 +102,8 @@ def _refuse_lost_parts(walk: Walk, depth: int) -> None:
     for item in walk.left_out:
         if item.failed and item.folder and len(item.name.parts) <= depth:
             raise InputError(
-                f"the folder {shown(item.name)} in {walk.root} cannot be read ({item.reason}), and "
-                f"classes may lie in it",
+                f"the folder {shown(item.name)} in {walk.root} cannot be read "
+                f"({item.reason}) and may contain classes",
                 hint="repair it, or move it out of the data folder",
             )
 
@@ -115,7 +116,8 @@ def _refuse_shared(walk: Walk, depth: int) -> None:
         one, other = (name.parts[depth : depth + 1] for name in (item.name, item.other))
         if one and other and one != other:
             raise InputError(
-                f"{shown(item.name)} and {shown(item.other)} in {walk.root} are one folder: its "
-                f"images would be of the class {shown(one[0])} and of {shown(other[0])}",
-                hint="remove the link, or let it lead to a folder of its own",
+                f"{shown(item.name)} and {shown(item.other)} in {walk.root} are the same "
+                f"folder: its images would belong to both {shown(one[0])} and "
+                f"{shown(other[0])}",
+                hint="remove the link, or point it to a different folder",
             )

@@ -1,4 +1,4 @@
-"""The images of a folder with their classes: as training takes them, and as the line does."""
+"""Images of a folder with their classes, for training and for the line."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def find_labelled(folder: Path, *, strict: bool) -> tuple[Layout, dict[str, str]
     files = layout.files
     notes = [*layout.notes, *check_class_folders(walk, layout)]
     if parts := parts_of(files):
-        notes.append(f"the folders {', '.join(parts)} were read as one set, which is split anew")
+        notes.append(f"the folders {', '.join(parts)} were merged into one set and split again")
     layout = replace(layout, notes=tuple(notes))
     return layout, dict(zip(files, labels_of(layout.root, files), strict=True))
 
 
 def find_unlabelled(folder: Path, *, strict: bool) -> Layout:
-    """All images, in whatever layout.
+    """Read all images, in whatever layout.
 
     Raises:
         InputError: there are none, the folder cannot be read, or (strict) something in it cannot.
@@ -74,7 +74,7 @@ def find_with_truth(folder: Path) -> tuple[Layout, list[str]]:
             layout, labels = find_labelled_severstal(folder, strict=False)
         except InputError as error:
             layout = find_severstal(folder)
-            note = f"no image has its class beside it: {error.problem}"
+            note = f"no image has a class: {error.problem}"
             return replace(layout, notes=(*layout.notes, note)), [""] * len(layout.paths)
         return layout, [labels[file] for file in layout.files]
     layout = find_images(folder)

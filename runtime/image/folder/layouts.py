@@ -1,4 +1,4 @@
-"""Where a folder keeps its images, and which class each is of.
+"""Layouts of image folders, and the class of each image.
 
 Class folders, NEU's flat names, and the public sets as they are published:
 
@@ -59,7 +59,7 @@ GC10_CLASSES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What of a folder is images.
+    """Images of a folder.
 
     Args:
         root: the folder that file names are relative to.
@@ -78,7 +78,7 @@ class Layout:
 
 
 def find_images(folder: Path, *, strict: bool = False) -> Layout:
-    """All images under `folder`, in whatever layout, without ground truth and hidden files.
+    """Find all images under `folder`, in whatever layout, without ground truth and hidden files.
 
     Raises:
         InputError: no such folder, it cannot be read, there are none in it, or (strict) something
@@ -99,14 +99,14 @@ def arrange(walk: Walk) -> Layout:
         raise no_images(
             folder,
             notes,
-            hint="give a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, in one "
-            "folder per class or with names like crazing_12.jpg",
+            hint="pass a folder of JPEG, PNG, BMP, TIFF, WebP or PNM files; to train, use "
+            "one folder per class or names like crazing_12.jpg",
         )
     aside = ground_truth(names)
     names = [name for name in names if name not in aside]
     if aside:
         first = shown(min(aside))
-        notes.append(f"{len(aside)} images of ground truth were left aside (the first is {first})")
+        notes.append(f"{len(aside)} ground-truth images were skipped (first: {first})")
     root = folder
     while len(tops := {name.parts[0] for name in names}) == 1 and all_contained(names):
         root = root / tops.pop()
@@ -129,21 +129,21 @@ def labels_of(root: Path, files: Sequence[str]) -> list[str]:
     loose = [row for row, name in enumerate(names) if len(name.parts) == 1]
     if loose and len(loose) != len(names):
         raise InputError(
-            f"{root} holds both class folders and loose images ({shown(files[loose[0]])})",
+            f"{root} contains both class folders and loose images ({shown(files[loose[0]])})",
             hint="move the loose images into their class folders",
         )
     labels = known_labels_of(root, files)
     if "" in labels:
         raise InputError(
-            f"{shown(root / files[labels.index('')])} has no class: its name is not of the form "
-            f"CLASS_NUMBER",
+            f"{shown(root / files[labels.index('')])} has no class: its name does not "
+            "match CLASS_NUMBER",
             hint="sort the images into one folder per class",
         )
     return labels
 
 
 def known_labels_of(root: Path, files: Sequence[str]) -> list[str]:
-    """As `labels_of`, with empty names for the files that have no class."""
+    """Return the labels like `labels_of`, with empty names for files without a class."""
     names = within_containers(files)
     if all(len(name.parts) == 1 for name in names):
         return [flat_label(name.stem) for name in names]
@@ -175,7 +175,7 @@ def parts_of(files: Sequence[str]) -> list[str]:
 
 
 def ground_truth(names: Sequence[PurePosixPath]) -> set[PurePosixPath]:
-    """Which of the images are masks or drawn annotations, by their folders' and own names."""
+    """Return which images are masks or drawn annotations, by their folders' and own names."""
     folders: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
     stems: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
     for name in names:
@@ -210,11 +210,11 @@ def no_images(folder: Path, notes: Sequence[str] = (), *, hint: str) -> InputErr
         notes: what was left out of it.
     """
     why = f" ({'; '.join(notes)})" if notes else ""
-    return InputError(f"there are no images in {folder}{why}", hint=hint)
+    return InputError(f"no images in {folder}{why}", hint=hint)
 
 
 def all_contained(names: Sequence[PurePosixPath]) -> bool:
-    """Whether every image lies in a folder that is no class, such as `train` or `images`."""
+    """Whether every image lies in a folder that is not a class, such as `train` or `images`."""
     return bool(names) and all(
         len(name.parts) > 1 and _plain(name.parts[0]) in CONTAINERS for name in names
     )

@@ -1,4 +1,4 @@
-"""What was left out of a folder, in sentences: one for each reason."""
+"""Notes on skipped files of a folder, one sentence for each reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def notes_on(left_out: Sequence[LeftOut]) -> list[str]:
     """A sentence for each reason, in the order in which the reasons first appear.
 
     Returns:
-        Such as `left out 3 files: Permission denied (the first is crack/a.png)`.
+        Such as `skipped 3 files: Permission denied (first: crack/a.png)`.
     """
     by_reason: dict[str, list[LeftOut]] = {}
     for item in left_out:
@@ -39,13 +39,13 @@ def _note(reason: str, items: Sequence[LeftOut]) -> str:
     name = shown(first.name)
     place = f"as {shown(first.other)}" if first.other is not None and reason == TWICE else ""
     if len(items) == 1:
-        return f"left out {name}: {reason}{f' ({place})' if place else ''}"
+        return f"skipped {name}: {reason}{f' ({place})' if place else ''}"
     what = "files and folders" if folders else "files"
     what = "folders" if folders == len(items) else what
-    parts = [f"the first is {name}", place] if place else [f"the first is {name}"]
+    parts = [f"first: {name}", place] if place else [f"first: {name}"]
     if reason == NO_IMAGE:
         parts.insert(0, f"{_suffixes(items)}; {parts.pop(0)}")
-    return f"left out {len(items)} {what}: {reason} ({', '.join(parts)})"
+    return f"skipped {len(items)} {what}: {reason} ({', '.join(parts)})"
 
 
 def _suffixes(items: Sequence[LeftOut]) -> str:

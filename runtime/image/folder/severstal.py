@@ -39,7 +39,7 @@ LONGEST_FIELD = 4_000_000
 
 @dataclass(frozen=True)
 class Table:
-    """What train.csv says.
+    """Content of train.csv.
 
     Args:
         areas: image to class to pixels; an image without defects has no classes.
@@ -74,8 +74,8 @@ def is_meant_as_severstal(folder: Path) -> bool:
     above = folder.absolute().parent
     if is_part_of_severstal(folder):
         raise InputError(
-            f"{folder} is a part of Severstal's set; the labels are in the {TABLE} above it",
-            hint=f"give {above}",
+            f"{folder} is part of the Severstal set, whose labels are in {TABLE} above it",
+            hint=f"pass {above}",
         )
     try:
         return (folder / TABLE).is_file() and any(
@@ -91,7 +91,7 @@ def is_part_of_severstal(folder: Path) -> bool:
 
 
 def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
-    """All images of both parts, whatever train.csv says of them.
+    """Find all images of both parts, whatever train.csv says of them.
 
     Raises:
         InputError: there are none, or (strict) something in the folder cannot be read.
@@ -100,11 +100,11 @@ def find_severstal(folder: Path, *, strict: bool = False) -> Layout:
     names = [name for part in (TRAIN_IMAGES, TEST_IMAGES) for name in _part(walk, part)]
     notes = _notes_on(walk)
     if not names:
-        raise no_images(folder, notes, hint=f"put {TRAIN_IMAGES} beside {TABLE}")
+        raise no_images(folder, notes, hint=f"put {TRAIN_IMAGES} next to {TABLE}")
     if others := [name for name in walk.images if name not in set(names)]:
         notes.append(
-            f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES} and {TEST_IMAGES} "
-            f"(the first is {shown(others[0])})"
+            f"skipped {counted(len(others), 'image')} outside {TRAIN_IMAGES} and "
+            f"{TEST_IMAGES} (first: {shown(others[0])})"
         )
     return Layout(folder, [folder / name for name in names], tuple(notes))
 
@@ -127,7 +127,7 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     images, path = folder / TRAIN_IMAGES, folder / TABLE
     if not images.is_dir():
         raise InputError(
-            f"{path} is Severstal's, but there is no folder {TRAIN_IMAGES} beside it",
+            f"{path} is from the Severstal set, but there is no folder {TRAIN_IMAGES} next to it",
             hint=f"unpack the images into {images}",
         )
     table = read_table(path)
@@ -137,24 +137,24 @@ def find_labelled_severstal(folder: Path, *, strict: bool) -> tuple[Layout, dict
     if strict and notes:
         raise InputError(
             f"{folder}: {notes[0]}",
-            hint="bring both in line, or leave out --strict to go on without them",
+            hint="make the two match, or omit --strict to continue without these images",
         )
     notes += _notes_on(walk)
     kept = [name for name in found if name in table.areas or not table.complete]
     if not kept:
         raise no_images(
-            images, _notes_on(walk), hint=f"unpack the images that {TABLE} names into it"
+            images, _notes_on(walk), hint=f"unpack the images listed in {TABLE} into it"
         )
     if others := [name for name in walk.images if name.parts[0] != TRAIN_IMAGES]:
         notes.append(
-            f"left out {counted(len(others), 'image')} outside {TRAIN_IMAGES}, which {TABLE} is "
-            f"not about (the first is {shown(others[0])})"
+            f"skipped {counted(len(others), 'image')} outside {TRAIN_IMAGES}, which "
+            f"{TABLE} does not cover (first: {shown(others[0])})"
         )
     several = sum(len(table.areas.get(name, ())) > 1 for name in kept)
     if several:
         notes.append(
-            f"{several} of {len(kept)} images show defects of several classes; each counts for "
-            f"the one of the largest area"
+            f"{several} of {len(kept)} images show defects of several classes; each gets "
+            "the class with the largest area"
         )
     layout = Layout(folder, [images / name for name in kept], tuple(notes))
     return layout, {f"{TRAIN_IMAGES}/{name}": table.label(name) for name in kept}
@@ -169,19 +169,19 @@ def _notes_on(walk: Walk) -> list[str]:
 
 
 def _disagreements(table: Table, found: Sequence[str]) -> list[str]:
-    """What the table names and is not there, and the other way round."""
+    """Return notes on images of the table that are missing, and the other way round."""
     notes, there = [], set(found)
     missing = [name for name in table.areas if name not in there]
     if missing:
         notes.append(
             f"{len(missing)} of the {len(table.areas)} images in {TABLE} are not in "
-            f"{TRAIN_IMAGES} (the first is {missing[0]})"
+            f"{TRAIN_IMAGES} (first: {missing[0]})"
         )
     unnamed = [name for name in found if name not in table.areas] if table.complete else []
     if unnamed:
         notes.append(
-            f"{len(unnamed)} of the {len(found)} images in {TRAIN_IMAGES} are not in {TABLE} "
-            f"(the first is {unnamed[0]})"
+            f"{len(unnamed)} of the {len(found)} images in {TRAIN_IMAGES} are not in "
+            f"{TABLE} (first: {unnamed[0]})"
         )
     return notes
 
@@ -197,9 +197,9 @@ def read_table(path: Path) -> Table:
     old = _holds(columns, OLD_COLUMNS)
     if not old and not _holds(columns, NEW_COLUMNS):
         raise InputError(
-            f"{path} has neither the columns {','.join(OLD_COLUMNS)} nor {','.join(NEW_COLUMNS)} "
-            f"(it has: {', '.join(columns) or 'none'})",
-            hint=f"bring Severstal's own {TABLE} back",
+            f"{path} has neither the columns {','.join(OLD_COLUMNS)} nor "
+            f"{','.join(NEW_COLUMNS)} (found: {', '.join(columns) or 'none'})",
+            hint=f"restore the original {TABLE}",
         )
     for line, row in _rows(path):
         try:
@@ -208,7 +208,7 @@ def read_table(path: Path) -> Table:
         except ValueError as error:
             raise InputError(
                 f"{path}, line {line}: {error}",
-                hint=f"repair the line, or bring Severstal's own {TABLE} back",
+                hint=f"fix the line, or restore the original {TABLE}",
             ) from error
         counted = areas.setdefault(name, Counter())
         if area:
@@ -224,29 +224,29 @@ def area_of(run_lengths: str) -> int:
     """
     numbers = run_lengths.split()
     if not all(number.isascii() and number.isdecimal() and int(number) > 0 for number in numbers):
-        raise ValueError("EncodedPixels must hold whole numbers above 0")
+        raise ValueError("EncodedPixels must contain whole numbers above 0")
     if len(numbers) % 2:
-        raise ValueError("EncodedPixels must hold pairs of a start and a length; one is cut off")
+        raise ValueError("EncodedPixels must contain pairs of start and length; one is incomplete")
     return sum(map(int, numbers[1::2]))
 
 
 def _image_and_class(row: Mapping[str, str | None], *, old: bool) -> tuple[str, str]:
     if any(row[column] is None for column in (OLD_COLUMNS if old else NEW_COLUMNS)):
-        raise ValueError("the row is cut short")
+        raise ValueError("the row is incomplete")
     if old:
         name, _, number = (row["ImageId_ClassId"] or "").rpartition("_")
     else:
         name, number = row["ImageId"] or "", row["ClassId"] or ""
     name, number = name.strip(), number.strip()
     if not name:
-        raise ValueError("it names no image")
+        raise ValueError("no image name")
     if number not in CLASSES:
-        raise ValueError(f"the class {number!r} is none of {', '.join(CLASSES)}")
+        raise ValueError(f"the class {number!r} is not one of {', '.join(CLASSES)}")
     return name, number
 
 
 def _columns(path: Path) -> list[str]:
-    """The table's first line; empty where there is none, or it is no text."""
+    """The table's first line; empty where there is none, or it is not text."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
             return next(csv.reader(stream), [])
@@ -259,7 +259,7 @@ def _holds(columns: list[str], wanted: tuple[str, ...]) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Each row with the number of its line."""
+    """Yield each row with its line number."""
     before = csv.field_size_limit(LONGEST_FIELD)
     line = 1
     try:
@@ -272,7 +272,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(
             f"cannot read {path} after line {line}: {reason}",
-            hint=f"bring Severstal's own {TABLE} back",
+            hint=f"restore the original {TABLE}",
         ) from error
     finally:
         csv.field_size_limit(before)

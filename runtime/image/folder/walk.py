@@ -1,4 +1,4 @@
-"""All that lies under a folder: the images in natural order, and what was not taken, with reasons.
+"""Walk of a folder: its images in natural order, and all skipped files with reasons.
 
 Links are followed. A folder that is reached twice is taken once, and not through a link where it
 has a place of its own; so loops end, too.
@@ -20,10 +20,10 @@ from runtime.image.decode import SUFFIXES
 from runtime.image.formats.kinds import READ, SNIFFED, image_kind
 
 HIDDEN = "hidden"
-NO_IMAGE = "no image"
-BROKEN_LINK = "a link that leads nowhere"
-LOOP = "a link back to a folder that it lies in"
-TWICE = "a folder that is taken already"
+NO_IMAGE = "not an image"
+BROKEN_LINK = "a broken link"
+LOOP = "a link to a parent folder"
+TWICE = "a folder that was already read"
 IRREGULAR = "a pipe, socket or device"
 
 # What systems leave behind in folders, in lower case.
@@ -35,7 +35,7 @@ _HIDDEN_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that was not taken.
+    """A file or folder that was skipped.
 
     Args:
         name: relative to the folder that was walked.
@@ -55,7 +55,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Walk:
-    """What lies under a folder.
+    """Content of a folder.
 
     Args:
         root: the folder.
@@ -81,20 +81,20 @@ def walk_images(folder: Path, *, strict: bool = False) -> Walk:
     try:
         if not folder.is_dir():
             what = "is a file" if folder.exists() else "does not exist"
-            raise InputError(f"{folder} {what}", hint="give a folder of images")
+            raise InputError(f"{folder} {what}", hint="pass a folder of images")
         walker = _Walker(folder)
         walker.walk()
     except OSError as error:
         raise InputError(
             f"cannot read {folder}: {error.strerror or error}",
-            hint="give a folder that you may read",
+            hint="pass a folder that you can read",
         ) from error
     left_out = sorted(walker.left_out, key=lambda item: natural_key(item.name))
     failed = next((item for item in left_out if item.failed), None)
     if strict and failed is not None:
         raise InputError(
             f"{folder / failed.name} cannot be used: {failed.reason}",
-            hint="repair or remove it, or leave out --strict",
+            hint="repair or remove it, or omit --strict",
         )
     return Walk(
         folder,
@@ -173,7 +173,7 @@ class _Walker:
         self._pending += reversed(folders)
 
     def _is_folder(self, parent: PurePosixPath, entry: os.DirEntry[str]) -> bool:
-        """Whether to enter it now; what else it may be is put where it belongs."""
+        """Return whether to enter the folder now, and file it elsewhere if not."""
         name = parent / entry.name
         # A broken link may have been a folder's, unless it is named as a file is.
         unknown = entry.is_symlink() and mimetypes.guess_type(entry.name)[0] is None
@@ -203,7 +203,7 @@ class _Walker:
             if kind in READ:
                 self.images.append(name)
             else:
-                reason = f"{kind} is not read" if kind else NO_IMAGE
+                reason = f"{kind} is not supported" if kind else NO_IMAGE
                 self.left_out.append(LeftOut(name, reason))
 
     def _fail(self, name: PurePosixPath, error: OSError, *, folder: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a format's structure tells about an image."""
+"""Facts on an image from its format's structure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from runtime.errors import FrameError
 
 LARGEST_PIXELS = 1 << 30
-"""OpenCV decodes no image of more pixels (`CV_IO_MAX_IMAGE_PIXELS`)."""
+"""Maximum number of pixels that OpenCV decodes (`CV_IO_MAX_IMAGE_PIXELS`)."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What stands in the image's header.
+    """Fields of the image's header.
 
     Args:
         kind: the format's name.
         maxval: the value of white, where the file says one; None where it is 255, or where the
-            file does not say how many of its 16 bits carry the image.
+            file does not say how many of its 16 bits are used.
         inverted: 0 is white, which OpenCV leaves so in samples of more than 8 bits.
         orientation: EXIF's number from 1 to 8 that decoding leaves to us; 1 is upright.
         unmultiplied: a changed copy of the bytes that makes OpenCV leave the colours of
@@ -41,11 +41,11 @@ def require_size(height: int, width: int, kind: str) -> None:
         raise FrameError(f"the {kind} has no pixels ({width}x{height})")
     if height * width > LARGEST_PIXELS:
         raise FrameError(
-            f"the {kind} has {width}x{height} pixels, more than the {LARGEST_PIXELS:,} that can be "
-            f"decoded; cut it into parts"
+            f"the {kind} has {width}x{height} pixels, more than the limit of "
+            f"{LARGEST_PIXELS:,}; split it into tiles"
         )
 
 
 def cut_short(kind: str, where: str = "") -> FrameError:
     """The error for an image of which the end is missing."""
-    return FrameError(f"the {kind} is cut short{f' {where}' if where else ''}")
+    return FrameError(f"the {kind} is truncated{f' {where}' if where else ''}")

@@ -56,9 +56,9 @@ def _require_frame(marker: int, segment: bytes) -> None:
     if len(segment) < 6:
         raise cut_short("JPEG", "in its frame header")
     if marker in _LOSSLESS:
-        raise FrameError("it is a lossless JPEG, which is not read; convert it to PNG or TIFF")
+        raise FrameError("it is a lossless JPEG, which is not supported; convert it to PNG or TIFF")
     if segment[0] != 8:
         raise FrameError(
-            f"it is a JPEG of {segment[0]} bits, which is not read; convert it to PNG or TIFF"
+            f"it is a {segment[0]}-bit JPEG, which is not supported; convert it to PNG or TIFF"
         )
     require_size(int.from_bytes(segment[1:3], "big"), int.from_bytes(segment[3:5], "big"), "JPEG")

@@ -1,4 +1,4 @@
-"""Which format an encoded image has, by its first bytes, whatever its file is called."""
+"""Format of an encoded image, by its first bytes, whatever its file is called."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.image.formats.tiff import inspect_tiff
 from runtime.image.formats.webp import inspect_webp
 
 SNIFFED = 512
-"""So many first bytes tell all kinds apart."""
+"""Number of first bytes that tell all kinds apart."""
 
 READ = {
     "JPEG": inspect_jpeg,
@@ -128,7 +128,7 @@ def inspect(data: bytes) -> Facts:
     """Read the structure of an encoded image.
 
     Raises:
-        FrameError: it is no image of a kind that is read, it is not whole, or its form is not
+        FrameError: it is not an image of a supported kind, it is not whole, or its form is not
             decoded.
     """
     if not data:
@@ -137,5 +137,5 @@ def inspect(data: bytes) -> Facts:
     if kind in READ:
         return READ[kind](data)
     if kind:
-        raise FrameError(f"{kind} is not read; convert it to PNG or TIFF")
-    raise FrameError("it is not an image: it begins like none of " + ", ".join(READ))
+        raise FrameError(f"{kind} is not supported; convert it to PNG or TIFF")
+    raise FrameError("it is not an image: its first bytes match none of " + ", ".join(READ))

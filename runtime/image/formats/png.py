@@ -34,7 +34,7 @@ def inspect_png(data: bytes) -> Facts:
         body = memoryview(data)[at + 4 : end]
         if zlib.crc32(body) != int.from_bytes(data[end : end + 4], "big"):
             raise FrameError(
-                f"the PNG is damaged: the checksum of its chunk {name.decode('latin-1')} is wrong"
+                f"the PNG is damaged: wrong checksum in its chunk {name.decode('latin-1')}"
             )
         if name == b"IHDR":
             width = int.from_bytes(body[4:8], "big")

@@ -51,7 +51,7 @@ def inspect_pnm(data: bytes) -> Facts:
 
 
 def _header(data: bytes, count: int) -> tuple[int, list[int]]:
-    """Where the samples start, and the `count` numbers of the header."""
+    """Return where the samples start, and the `count` numbers of the header."""
     at, numbers = 2, []
     for _ in range(count):
         match = _TOKEN.match(data, at, at + _LONGEST_HEADER)

@@ -57,7 +57,7 @@ def inspect_tiff(data: bytes) -> Facts:
     except (struct.error, IndexError) as error:
         raise cut_short("TIFF", "in its directory") from error
     if _WIDTH not in fields or _HEIGHT not in fields:
-        raise FrameError("the TIFF is damaged: its directory names no size")
+        raise FrameError("the TIFF is damaged: its directory has no size")
     require_size(_first(fields, _HEIGHT, 0), _first(fields, _WIDTH, 0), "TIFF")
     _require_decodable(fields)
     _require_whole(fields, data)
@@ -108,7 +108,8 @@ def _require_decodable(fields: Mapping[int, _Field]) -> None:
     if compression not in _READ_COMPRESSIONS:
         name = _COMPRESSIONS.get(compression, f"method {compression}")
         raise FrameError(
-            f"it is a TIFF compressed with {name}, which is not read; save it with LZW or deflate"
+            f"it is a TIFF compressed with {name}, which is not supported; save it with "
+            "LZW or deflate"
         )
     bits, form = _first(fields, _BITS, 1), _first(fields, _FORMAT, 1)
     if form == 2 and bits in (8, 16):
@@ -117,7 +118,7 @@ def _require_decodable(fields: Mapping[int, _Field]) -> None:
     if form in _FORMATS or bits not in (_PALETTE_BITS if palette else _READ_BITS):
         what = _FORMATS.get(form, "integers")
         raise FrameError(
-            f"it is a TIFF of {bits}-bit {what}, which is not read; save it as 8 or 16 bits"
+            f"it is a TIFF of {bits}-bit {what}, which is not supported; save it with 8 or 16 bits"
         )
 
 
@@ -133,23 +134,23 @@ def _require_whole(fields: Mapping[int, _Field], data: bytes) -> None:
             _require_sums(parts, data)
         return
     if _OFFSETS not in fields and _TILE_OFFSETS not in fields:
-        raise FrameError("the TIFF is damaged: its directory names no strips or tiles")
+        raise FrameError("the TIFF is damaged: its directory lists no strips or tiles")
 
 
 def _require_sums(parts: Sequence[tuple[int, int]], data: bytes) -> None:
-    """Hold what is deflated against its checksums: OpenCV takes what libtiff complains of."""
+    """Check deflated data against its checksums: OpenCV ignores libtiff's complaints."""
     for number, (start, length) in enumerate(parts):
         try:
             zlib.decompress(memoryview(data)[start : start + length])
         except zlib.error as error:
             raise FrameError(
-                f"the TIFF is damaged: strip or tile {number + 1} of {len(parts)} cannot be "
-                f"inflated"
+                f"the TIFF is damaged: strip or tile {number + 1} of {len(parts)} cannot "
+                "be decompressed"
             ) from error
 
 
 def _unmultiplied(data: bytes, fields: Mapping[int, _Field], order: str) -> bytes | None:
-    """The TIFF with its alpha called associated: libtiff multiplies no colour with that."""
+    """Mark a TIFF's alpha as associated, so that libtiff multiplies no colour with it."""
     if _first(fields, _EXTRA, 0) != _UNASSOCIATED or _first(fields, _BITS, 1) != 8:
         return None
     changed = bytearray(data)

@@ -26,7 +26,7 @@ def inspect_webp(data: bytes) -> Facts:
         if at + 8 + length > size:
             raise cut_short("WebP", f"in its chunk {name.decode('latin-1').strip()}")
         if name == b"ANIM":
-            raise FrameError("it is a WebP animation, which is not read; take single images")
+            raise FrameError("it is a WebP animation, which is not supported; use single images")
         if name in (b"VP8 ", b"VP8L"):
             framed = True
         elif name == b"EXIF":
@@ -34,5 +34,5 @@ def inspect_webp(data: bytes) -> Facts:
             orientation = exif_orientation(block.removeprefix(b"Exif\0\0"))
         at += 8 + length + length % 2
     if not framed:
-        raise FrameError("the WebP is damaged: it holds no image")
+        raise FrameError("the WebP is damaged: it contains no image")
     return Facts("WebP", orientation=orientation)

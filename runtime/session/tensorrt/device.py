@@ -1,4 +1,4 @@
-"""What a TensorRT session has on the GPU: buffers, a stream, events, contexts and graphs."""
+"""Resources of a TensorRT session on the GPU: buffers, a stream, events, contexts and graphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEPS = ("upload", "infer", "download")
 
 
 class DeviceState:
-    """Everything is taken at the start, for the largest batch, and given back by `close`.
+    """Resources on the GPU, taken at the start for the largest batch, returned by `close`.
 
     All but `close` raise `GpuError`, after which only `close` may be called; after a
     `GpuLostError` only `abandon`.
@@ -156,7 +156,7 @@ class DeviceState:
             if lane.context is None:
                 words = errors_of(lines)
                 raise error_of_words(words) or GpuMemoryError(
-                    f"the GPU has no room for a context ({words})"
+                    f"the GPU has no memory for a context ({words})"
                 )
             shape = (count, 1, *self._layout.image)
             addresses = [self._inputs.address, *(buffer.address for buffer in self._outputs)]
@@ -177,7 +177,7 @@ class DeviceState:
         if hasattr(lane.context, "is_stream_capturable") and not lane.context.is_stream_capturable(
             self._stream.handle
         ):
-            self.graph_refusal = "the engine cannot be captured"
+            self.graph_refusal = "the engine cannot be captured in a CUDA graph"
             return
         try:
             lane.graph = self._memory.capture(self._stream, lambda: self._queue(lane))

@@ -1,4 +1,4 @@
-"""A TensorRT engine out of its file: loaded, and held to what its sidecar says."""
+"""TensorRT engine from its file: loaded, and checked against its sidecar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.gpu.memory.errors import GpuMemoryError, error_of_words
 from runtime.session.tensorrt.log import errors_of, recording
 from runtime.session.tensorrt.module import is_rtx, title
 
-REBUILD = "delete it; the next 'edgecl run' on this machine builds it again"
+REBUILD = "delete it; the next 'edgecl run' on this machine rebuilds it"
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,23 @@ def require_fit(trt: Any, device: GpuDevice, file: EngineFile) -> None:
     """
     if str(trt.__version__) != file.tensorrt:
         raise InputError(
-            f"the engine {file.path} was built with TensorRT {file.tensorrt}, here is {title(trt)}",
+            f"the engine {file.path} was built with TensorRT {file.tensorrt}, but this "
+            f"machine has {title(trt)}",
             hint=REBUILD,
         )
     capabilities = [part.strip() for part in file.compute_capability.split(",")]
     same = is_rtx(trt) or file.device == device.name
     if device.compute_capability not in capabilities or not same:
         raise InputError(
-            f"the engine {file.path} was built for {file.device} ({file.compute_capability}), "
-            f"here is {device.name} ({device.compute_capability})",
+            f"the engine {file.path} was built for {file.device} "
+            f"({file.compute_capability}), but this machine has {device.name} "
+            f"({device.compute_capability})",
             hint=REBUILD,
         )
 
 
 def abandon(thing: object) -> None:
-    """Keep something for ever, because the GPU that it lives on is gone.
+    """Keep something forever, because the GPU that it lives on is gone.
 
     There is nothing left to free: the driver refuses every call. But destroying it, now or when
     the process ends, would make those calls, and pycuda and TensorRT end the process over what the
@@ -92,7 +94,7 @@ class LoadedEngine:
         if self.engine is None:
             words = errors_of(lines)
             raise error_of_words(words) or InputError(
-                f"{title(trt)} does not take the engine {file.path}: {words}", hint=REBUILD
+                f"{title(trt)} cannot load the engine {file.path}: {words}", hint=REBUILD
             )
 
     @property
@@ -101,7 +103,7 @@ class LoadedEngine:
         return self.engine is None and self._runtime is None
 
     def close(self) -> None:
-        """The engine first, since it works by its runtime. The GPU must be current."""
+        """Free the engine first, since it works by its runtime. The GPU must be current."""
         self.engine = None
         self._runtime = None
 
@@ -130,23 +132,25 @@ def read_layout(trt: Any, loaded: LoadedEngine, file: EngineFile) -> TensorLayou
     smallest, _, largest = (tuple(shape) for shape in profile)
     image = file.contract.input.shape
     if largest[1:] != (1, *image):
-        raise _foreign(file, f"its input is {largest}, its sidecar says {image}")
+        raise _foreign(file, f"its input is {largest}, but its sidecar says {image}")
     widths = [int(tuple(loaded.engine.get_tensor_shape(name))[-1]) for name in OUTPUT_NAMES]
     if widths[0] != len(file.contract.labels):
         raise _foreign(
-            file, f"it tells {widths[0]} classes apart, its sidecar {len(file.contract.labels)}"
+            file, f"it has {widths[0]} classes, but its sidecar says {len(file.contract.labels)}"
         )
     return TensorLayout(image, (widths[0], widths[1]), (int(smallest[0]), int(largest[0])))
 
 
 def _foreign(file: EngineFile, why: str) -> InputError:
-    return InputError(f"the engine {file.path} is not of a model of edgecl's: {why}", hint=REBUILD)
+    return InputError(
+        f"the engine {file.path} was not built from an edgecl model: {why}", hint=REBUILD
+    )
 
 
 def no_room(error: GpuMemoryError, device: GpuDevice, free: int | None) -> InputError:
     """The error for a GPU without room for a session."""
     left = "" if free is None else f"{free / 2**20:.0f} of "
     return InputError(
-        f"{error}; {left}{device.total / 2**20:.0f} MiB of {device.name}'s memory are free",
-        hint="end what else uses the GPU, or build the engine for smaller batches",
+        f"{error}; {left}{device.total / 2**20:.0f} MiB of {device.name}'s memory is free",
+        hint="stop other programs that use the GPU, or build the engine for smaller batches",
     )

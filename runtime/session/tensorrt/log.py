@@ -1,4 +1,4 @@
-"""What TensorRT says while it works, as lines instead of text on the terminal."""
+"""Log of TensorRT, as lines instead of text on the terminal."""
 
 from __future__ import annotations
 

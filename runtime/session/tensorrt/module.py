@@ -25,7 +25,7 @@ def load_tensorrt(name: str = "tensorrt") -> Any:
     """
     if name not in INSTALL:
         raise InputError(
-            f"there is no TensorRT module {name!r}", hint=f"choose among {', '.join(INSTALL)}"
+            f"unknown TensorRT module {name!r}", hint=f"choose from {', '.join(INSTALL)}"
         )
     try:
         module = importlib.import_module(name)
@@ -37,7 +37,7 @@ def load_tensorrt(name: str = "tensorrt") -> Any:
     if not is_rtx(module) and release(str(module.__version__)) < OLDEST:
         raise InputError(
             f"TensorRT {module.__version__} is older than {'.'.join(map(str, OLDEST))}",
-            hint=f"install a newer one: {INSTALL[name]}",
+            hint=f"install a newer version: {INSTALL[name]}",
         )
     return module
 

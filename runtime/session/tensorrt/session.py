@@ -26,7 +26,7 @@ TRIES = 3
 """Frames in a row that may fail, each with its buffers made anew, before the session gives up."""
 
 CLOSE_S = 5.0
-"""How long `close` waits for a frame that another thread is at."""
+"""Time that `close` waits for a frame that another thread is at, in seconds."""
 
 
 class TensorRtSession(Session):
@@ -79,7 +79,7 @@ class TensorRtSession(Session):
                 self._abandon()
             self._drop()
             raise InputError(
-                f"{path} cannot be opened: {error}", hint="look at 'edgecl doctor'"
+                f"{path} cannot be opened: {error}", hint="run 'edgecl doctor' for details"
             ) from error
         except BaseException:
             self._drop()
@@ -96,7 +96,7 @@ class TensorRtSession(Session):
         return self._layout.batches
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
-        """The same as `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
+        """Run like `infer`, with `upload`, `infer` and `download` by the GPU's own clock.
 
         What the processor does beside it, such as copying the image into page-locked memory, is
         in none of them.
@@ -119,7 +119,7 @@ class TensorRtSession(Session):
                 self.infer(batch)
         except FrameError as error:
             raise InputError(
-                f"{self._path} does not run: {error}", hint="look at 'edgecl doctor'"
+                f"{self._path} cannot run: {error}", hint="run 'edgecl doctor' for details"
             ) from error
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class TensorRtSession(Session):
                 self._drop_state()
                 self._failures += 1
                 if self._loaded.empty:
-                    raise self._give_up(f"the GPU did not answer after: {error}") from error
+                    raise self._give_up(f"the GPU did not respond after: {error}") from error
                 if self._failures >= TRIES:
                     raise self._give_up(f"{self._failures} frames in a row: {error}") from error
                 raise FrameError(str(error)) from error
@@ -157,22 +157,22 @@ class TensorRtSession(Session):
 
     def _require_open(self, count: int) -> None:
         if self._closed:
-            raise InputError("this session was closed", hint="open another one")
+            raise InputError("this session is closed", hint="open a new session")
         if self._lost:
-            raise SessionLostError(f"TensorRT is gone: {self._lost}", hint="start edgecl again")
+            raise SessionLostError(f"TensorRT stopped working: {self._lost}", hint="restart edgecl")
         smallest, largest = self._layout.batches
         if not smallest <= count <= largest:
             raise InputError(
-                f"a batch of {count} is outside the profile of {self._path}, which takes "
+                f"a batch of {count} is outside the profile of {self._path}, which allows "
                 f"{smallest} to {largest}",
-                hint="give smaller batches, or build the engine for larger ones",
+                hint="use smaller batches, or build the engine for larger ones",
             )
 
     def _give_up(self, why: str) -> SessionLostError:
         self._drop()
         self._lost = why
         return SessionLostError(
-            f"TensorRT is gone: {why}", hint="start edgecl again, or run with --device cpu"
+            f"TensorRT stopped working: {why}", hint="restart edgecl, or use --device cpu"
         )
 
     def _on_device(self) -> DeviceState:
@@ -186,7 +186,7 @@ class TensorRtSession(Session):
                 self._abandon()
 
     def _drop(self) -> None:
-        """In this order: contexts and buffers, the engine, its runtime."""
+        """Free everything in this order: contexts and buffers, the engine, its runtime."""
         self._drop_state()
         if self._loaded.empty:
             return
@@ -213,9 +213,24 @@ class TensorRtSession(Session):
     def _graph_words(self) -> str:
         if not self._memory.graphs:
             return (
-                f"no CUDA graph ({self._memory.name} has none, cuda-bindings beside it lend theirs)"
+                f"no CUDA graph ({self._memory.name} does not support them; install "
+                "cuda-bindings as well)"
             )
         if not self._graph:
             return "no CUDA graph"
         refusal = self._state.graph_refusal if self._state else ""
         return f"no CUDA graph ({refusal})" if refusal else "CUDA graph"
+
+
+def open_tensorrt(path: Path, *, precision: str, threads: int) -> Session:
+    """Open a built engine.
+
+    Args:
+        path: the engine file, with its sidecar beside it.
+        precision: the one that is asked for; empty for the file's own.
+        threads: not used, the GPU has its own.
+
+    Raises:
+        InputError: see `TensorRtSession`.
+    """
+    return TensorRtSession(path, precision=precision)

@@ -88,7 +88,7 @@ def test_what_only_standard_output_holds_is_lost_with_it(arguments):
         code, _, err = finish(*arguments, stdout=full)
     assert code == 2
     assert err.count("\n") == 1
-    assert err.startswith(f"edgecl: standard output could not be written ({FULL})")
+    assert err.startswith(f"edgecl: cannot write to standard output ({FULL})")
 
 
 def test_results_that_are_in_files_are_named_where_standard_output_is_full(stream):

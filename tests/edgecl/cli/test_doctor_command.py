@@ -73,7 +73,7 @@ def test_a_gpu_that_is_ready_is_told_whole(tmp_path):
         "Jetson": "R36 (release)",
         "device": "Orin, compute capability 8.7, 3.0 of 8.0 GiB of memory free",
         "driver": "540.4.0",
-        "CUDA": "12.6, the newest that the driver serves",
+        "CUDA": "12.6, the newest supported by the driver",
         "tensorrt": "10.3.0",
         "memory": "pycuda 2026.1",
     }

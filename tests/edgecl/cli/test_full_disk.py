@@ -15,10 +15,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.pretrained import save_pretrained
-from edgecl.learning.run.runner import train_run
-from runtime.errors import InputError
+from edgecl.learning.run.documents import EpochMeasures
+from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
+from edgecl.learning.runner import train_run
+from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish
 
@@ -51,8 +53,10 @@ def test_a_checkpoint_that_does_not_fit_is_one_line_and_keeps_the_one_before(tmp
 
 
 def test_weights_that_do_not_fit_are_named(trained_run, tmp_path):
-    classifier, _, _ = run_directory.load_classifier(trained_run)
-    facts = {"method": "simclr"}
+    classifier, _ = run_directory.load_classifier(trained_run)
+    config = TrainConfig()
+    last = EpochMeasures(stage="pretrain", epoch=1, loss=1.0)
+    facts = pretraining_facts(config, [last], images=1)
     images = torch.zeros((1, 32, 32), dtype=torch.uint8).numpy()
     with largest_file(20_000):
         with pytest.raises(InputError, match=rf"encoder.safetensors: {TOO_LARGE}"):
@@ -66,7 +70,7 @@ def test_a_training_ends_in_its_first_line_and_goes_on_when_there_is_room(tiny_c
     config = replace(tiny_config, method="none", epochs=2)
     with largest_file(100_000), pytest.raises(InputError, match=rf"checkpoint.pt: {TOO_LARGE}"):
         train_run(config, tmp_path / "run", report=silent)
-    assert 0 <= train_run(config, tmp_path / "run", report=silent)["accuracy"] <= 1
+    assert 0 <= train_run(config, tmp_path / "run", report=silent).accuracy <= 1
 
 
 @pytest.fixture
@@ -88,7 +92,7 @@ def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk):
     quick = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--batch-size", "16"]
     command = ["train", "--data", class_folders, *quick, "--autocast", "off"]
     code, out, err = finish(*command, "--out", small_disk / "run")
-    assert (code, out) == (2, "")
+    assert (code, out) == (3, "")
     assert "Traceback" not in err
     told = [line for line in err.splitlines() if line.startswith("edgecl: ")]
     assert len(told) == 1
@@ -96,7 +100,7 @@ def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk):
 
 
 def test_safetensors_own_words_for_it_are_read(small_disk):
-    with pytest.raises(InputError, match="No space left"), replacing(small_disk / "x") as path:
+    with pytest.raises(EquipmentError, match="No space left"), replacing(small_disk / "x") as path:
         save_file({"x": torch.zeros(100_000)}, path)
 
 
@@ -108,7 +112,9 @@ def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, s
     command = ["run", "--model", bundle, "--engine", "onnxruntime", "--camera", "demo"]
     more = ["--fps", "300", "--frames", "60", "--every-frame", "--out", small_disk / "o"]
     code, out, err = finish(*command, *more)
-    assert code == 0
+    assert code == 3, "the disk failed, and nobody's input"
+    assert "60 verdicts could not be written (No space left on device)" in err
+    assert "[disk-failing]" in err
     assert "judged 60" in out
     assert "60 LOST (No space left on device)" in out
-    assert "note: no summary on disk" in err
+    assert "note: the summary was not written" in err

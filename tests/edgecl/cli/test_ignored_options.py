@@ -139,12 +139,12 @@ def test_it_is_refused_before_the_work(workplace, capfd, arguments, option):
 
 
 def test_what_no_engine_is_built_with_is_refused_where_none_can_be(workplace, capfd, monkeypatch):
-    broken = InputError("there is no NVIDIA device here")
-    monkeypatch.setattr("runtime.session.on_gpu.why_no_gpu", lambda: broken)
+    broken = InputError("no NVIDIA device found")
+    monkeypatch.setattr("runtime.session.built.why_no_gpu", lambda: broken)
     for verb in ((*RUN, "tiny.edgecl"), ("bench", "tiny.edgecl")):
         assert "TensorRT does not work here" in refusal(capfd, *verb, "--builder-level", "1")
     context = SimpleNamespace(params={"device": "auto", "engine": "auto", "model": None})
-    monkeypatch.setattr("runtime.session.on_gpu.why_no_gpu", lambda: None)
+    monkeypatch.setattr("runtime.session.built.why_no_gpu", lambda: None)
     assert not any(
         rule.idle(context.params) for rule in inference.RUN if "builder_level" in rule.names
     )
@@ -157,7 +157,7 @@ def test_options_of_pretraining_are_noted_without_one(class_folders, tmp_path, c
     assert edgecl([*command, *pretraining, "--out", str(tmp_path / "run")]) == 0
     notes = [line for line in capfd.readouterr().err.splitlines() if line.startswith("note: ")]
     assert notes[0] == (
-        "note: --pretrain-epochs, --queue-size, --pretrain-on: without effect, for --method none "
+        "note: --pretrain-epochs, --queue-size, --pretrain-on: no effect, because --method none "
         "does not pretrain"
     )
 
@@ -165,4 +165,4 @@ def test_options_of_pretraining_are_noted_without_one(class_folders, tmp_path, c
 def test_defaults_are_no_options_and_a_resumed_run_may_repeat_its_own(trained_run, capfd):
     assert edgecl(["train", "--resume", "--out", str(trained_run), "--fold", "0"]) == 0
     assert edgecl(["run", "--camera", "demo", "--model", "nowhere.edgecl"]) == 2
-    assert "there is no bundle" in capfd.readouterr().err
+    assert "no bundle" in capfd.readouterr().err

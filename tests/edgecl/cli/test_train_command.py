@@ -32,7 +32,7 @@ def test_a_run_prints_its_result(class_folders, tmp_path, capfd):
     result = json.loads(capfd.readouterr().out)
     assert result["run"] == str(tmp_path / "run")
     assert 0 <= result["accuracy"] <= 1
-    assert any("no --groups was given" in note for note in [result["protocol_note"]])
+    assert any("without --groups" in note for note in [result["protocol_note"]])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_run_prints_its_result(class_folders, tmp_path, capfd):
     [
         (["--image-size", "big"], "128x800"),
         (["--image-size", "8x8"], "at least 16x16"),
-        (["--batch-size", "500"], "fewer than a batch"),
+        (["--batch-size", "500"], "fewer than one batch"),
         (["--groups", "/nowhere/groups.csv"], "groups.csv"),
         (["--encoder", "resnet9000"], "convnet"),
         (["--unlabelled", "/nowhere"], "does not exist"),
@@ -67,7 +67,7 @@ def test_an_output_that_cannot_be_written_is_named(class_folders, tmp_path, capf
 def test_an_existing_run_is_not_overwritten(trained_run, class_folders, capfd):
     before = (trained_run / "result.json").read_bytes()
     assert edgecl(arguments(class_folders, trained_run)) == 2
-    assert "exists already" in one_line(capfd.readouterr().err)
+    assert "already exists" in one_line(capfd.readouterr().err)
     assert (trained_run / "result.json").read_bytes() == before
 
 

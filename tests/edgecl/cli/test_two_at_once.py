@@ -74,7 +74,8 @@ def test_a_folder_that_another_process_writes_is_refused_before_the_work(workpla
         assert edgecl([*command, "--out", "busy"]) == 2
     err = capfd.readouterr().err
     assert err == (
-        "edgecl: another process is writing busy; name another --out, or wait until it has ended\n"
+        "edgecl: another process is writing busy; "
+        "choose another --out, or wait until it has finished\n"
     )
     assert not Path("busy").exists()
 
@@ -97,7 +98,7 @@ def test_two_trainings_of_one_name_are_one_training(class_folders, tmp_path):
     assert [code for code, _ in ended] == [0, 2]
     refused = [line for line in ended[1][1].splitlines() if line.startswith("edgecl: ")]
     assert len(refused) == 1
-    assert "another process is writing" in refused[0] or "exists already" in refused[0]
+    assert "another process is writing" in refused[0] or "already exists" in refused[0]
     assert (out / "result.json").is_file()
 
 
@@ -123,7 +124,8 @@ def test_an_audit_replaces_groups_only_where_they_were_named(images, capsys):
     assert edgecl(["audit", images]) == 2
     err = capsys.readouterr().err
     assert err == (
-        "edgecl: groups.csv is there already; name it with --out to replace it, or name another\n"
+        "edgecl: groups.csv already exists; "
+        "pass it with --out to replace it, or choose another file\n"
     )
     assert Path("groups.csv").read_text() == "by hand"
     assert edgecl(["audit", images, "--out", "groups.csv"]) == 0
@@ -142,7 +144,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(images, monkeyp
 
     monkeypatch.setattr("runtime.benchmark.run_benchmark", worked)
     monkeypatch.setattr("edgecl.data.audit.read_sets", worked)
-    monkeypatch.setattr("edgecl.learning.run.runner.train_run", worked)
+    monkeypatch.setattr("edgecl.learning.runner.train_run", worked)
     Path("file").write_text("in the way")
     assert edgecl(["bench", "tiny.edgecl", "--out", "file/o"]) == 2
     assert edgecl(["audit", images, "--out", "file/groups.csv"]) == 2

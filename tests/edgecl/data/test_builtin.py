@@ -82,7 +82,7 @@ def test_a_linear_model_on_pixels_cannot_tell_the_labels_apart(dataset: Images, 
 
 
 @pytest.fixture(scope="module")
-def images() -> Images:
+def dataset() -> Images:
     images, labels, groups, _ = builtin_images(560, (64, 64), seed=0)
     folds = StratifiedGroupKFold(4, shuffle=True, random_state=0)
     train, test = next(folds.split(images, labels, groups))

@@ -47,8 +47,8 @@ def test_copies_join_one_group_and_bring_their_groups_along():
     joined = with_copies_joined(some, first)
     assert "".join(joined.groups) == "ababbee"
     assert joined.notes == (
-        "2 images are copies of others, pixel by pixel, and joined their groups "
-        "(the first is 2.png, a copy of 0.png)",
+        "2 images are copies of other images, pixel by pixel, and joined their groups "
+        "(first: 2.png, a copy of 0.png)",
     )
 
 
@@ -68,7 +68,7 @@ def test_groups_that_hold_their_copies_stay_as_they_are():
 def test_an_image_under_two_labels_is_named_with_both():
     some = images([1, 2, 1, 1, 2], "abcde", [0, 1, 1, 1, 1])
     assert under_two_labels(some, find_copies(some.images)) == (
-        "1 image stands under two labels (the first is 2.png, a copy of 0.png: good and crack)"
+        "1 image appears under two labels (first: 2.png, a copy of 0.png: good and crack)"
     )
     assert not under_two_labels(some.take(np.array([1, 4])), np.array([0, 0]))
 
@@ -77,8 +77,8 @@ def test_copies_on_two_sides_are_counted():
     some = images([1, 2, 1, 3, 3, 4], "abcdef")
     split = Split(np.array([0, 1]), np.array([3]), np.array([2, 4, 5]))
     (note,) = copies_across(some, split, find_copies(some.images))
-    assert note.startswith("2 of 3 test images are copies")
-    assert note.endswith("(the first is 2.png, a copy of 0.png)")
+    assert note.startswith("2 of 3 test images are pixel-by-pixel copies")
+    assert note.endswith("(first: 2.png, a copy of 0.png)")
     assert not copies_across(some, split, np.arange(6))
 
 
@@ -106,7 +106,7 @@ def test_no_copy_is_on_another_side_of_a_grouped_split(with_copies):
         for number in range(1, 11):
             again = f"bars/again_{number}.{'png' if number % 2 else 'bmp'}"
             assert side[again] == side[f"bars/bars_{number}.png"]
-    assert any("10 images are copies of others" in note for note in prepared.notes)
+    assert any("10 images are copies of other images" in note for note in prepared.notes)
     assert prepared.counts["groups"] == 120
 
 
@@ -129,7 +129,7 @@ def test_one_image_under_two_labels_is_a_note_or_refused(tiny_config, tmp_path, 
     shutil.copy(data / "bars" / "bars_3.png", data / "posts" / "twin.png")
     config = replace(tiny_config, data=str(data))
     expected = (
-        "1 image stands under two labels (the first is posts/twin.png, a copy of bars/bars_3.png: "
+        "1 image appears under two labels (first: posts/twin.png, a copy of bars/bars_3.png: "
         "posts and bars)"
     )
     assert quiet(config).notes[0] == expected

@@ -71,7 +71,7 @@ def test_a_given_depth_counts_and_a_wrong_one_is_refused(tmp_path):
     given = read_labelled(folder, replace(CONTRACT, bits=14))
     assert given.bits == 14
     assert given.images.max() < 64
-    with pytest.raises(InputError, match=r"more than the 10 bits of --bits.*give --bits 12"):
+    with pytest.raises(InputError, match=r"not fit in the 10 bits of --bits.*use --bits 12"):
         read_labelled(folder, replace(CONTRACT, bits=10))
 
 

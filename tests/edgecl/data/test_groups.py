@@ -35,7 +35,7 @@ def test_groups_are_found_by_path_then_by_name(tmp_path):
 def test_a_name_that_stands_twice_is_not_guessed(tmp_path):
     groups = {"a/1.jpg": "1", "b/1.jpg": "2"}
     assert with_groups(images(["b/1.jpg"]), groups, where="g").groups == ["2"]
-    with pytest.raises(InputError, match=r"the first is 1\.jpg"):
+    with pytest.raises(InputError, match=r"first: 1\.jpg"):
         with_groups(images(["1.jpg"]), groups, where="g")
 
 
@@ -72,7 +72,7 @@ def test_blank_cells_are_no_group(tmp_path):
     groups = read_groups(write(tmp_path, "file,group\na.png,\nb.png,b.png\nc.png, \nd.png,b.png\n"))
     grouped = with_groups(images(["a.png", "b.png", "c.png", "d.png"]), groups, where="g.csv")
     assert list(grouped.groups) == ["a.png", "b.png", "c.png", "b.png"]
-    assert grouped.notes == ("2 images without a group in g.csv stand alone (the first is a.png)",)
+    assert grouped.notes == ("2 images without a group in g.csv stand alone (first: a.png)",)
     (lone,) = with_groups(images(["a.png"]), {"a.png": "", "x.png": "a.png"}, where="g").groups
     assert lone != "a.png"
 
@@ -83,9 +83,13 @@ def test_blank_cells_are_no_group(tmp_path):
         ("a.png,1\nb.png\nc.png,2\n", 3, "1 cell instead of the 2"),
         ("a.png,1\n\n\nb, two.png,1\n", 5, "3 cells instead of the 2"),
         ('"a\nb.png",1\nc.png,1,\n', 4, "3 cells instead of the 2"),
-        ("a.png,1\n,2\n", 3, "it names no file"),
-        ("a.png,g1\nb.png,g1\na.png,g2\n", 4, r"a\.png is in the group g2 and, by line 2, in g1"),
-        ("a\\\\1.png,g1\na/1.png,\n./a/1.png,g2\n", 4, r"a/1\.png is in the group g2 .* in g1"),
+        ("a.png,1\n,2\n", 3, "no file name"),
+        (
+            "a.png,g1\nb.png,g1\na.png,g2\n",
+            4,
+            r"a\.png is in group g2 here, but line 2 puts it in g1",
+        ),
+        ("a\\\\1.png,g1\na/1.png,\n./a/1.png,g2\n", 4, r"a/1\.png is in group g2 .* in g1"),
     ],
 )
 def test_a_damaged_row_is_named_by_its_line(tmp_path, rows, line, complaint):
@@ -96,13 +100,13 @@ def test_a_damaged_row_is_named_by_its_line(tmp_path, rows, line, complaint):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("file;group\na.png;1\n", "separated by semicolons; save it with commas"),
-        ('"file";"group"\r\n"a.png";"1"\r\n', "separated by semicolons"),
-        ("class\tfile\tgroup\nx\ta.png\t1\n", "separated by tabs"),
+        ("file;group\na.png;1\n", "uses semicolons as its separator; save it with commas"),
+        ('"file";"group"\r\n"a.png";"1"\r\n', "uses semicolons as its separator"),
+        ("class\tfile\tgroup\nx\ta.png\t1\n", "uses tabs as its separator"),
         ('file,group\n"a.png"x,1\n', "cannot read the groups .* after line 1"),
         ('file,group\na.png,1\n"b.png,1\nc.png,2\n', "cannot read the groups .* after line 2"),
         ("file,group,group\na.png,1,2\n", "the column 'group' more than once"),
-        ("\xfc".encode("latin-1") + b",group\n", "it is no UTF-8 text"),
+        ("\xfc".encode("latin-1") + b",group\n", "it is not UTF-8 text"),
     ],
 )
 def test_other_tables_are_told_what_they_are(tmp_path, text, complaint):
@@ -114,7 +118,7 @@ def test_other_tables_are_told_what_they_are(tmp_path, text, complaint):
 def test_rows_that_name_no_image_are_counted():
     groups = {"a/1.png": "1", "gone/2.png": "1", "3.png": "2"}
     assert with_groups(images(["a/1.png"]), groups, where="g.csv").notes == (
-        "2 rows of g.csv name no image of this set (the first is gone/2.png)",
+        "2 rows of g.csv name no image of this set (first: gone/2.png)",
     )
 
 

@@ -58,8 +58,8 @@ def test_neu_det_with_its_parts(tmp_path):
         "validation/images/crazing/crazing_241.jpg": "crazing",
     }
     assert read_labelled(tmp_path, CONTRACT).notes == (
-        "left out 2 files: no image (.xml: 2; the first is train/annotations/crazing_1.xml)",
-        "the folders train, validation were read as one set, which is split anew",
+        "skipped 2 files: not an image (.xml: 2; first: train/annotations/crazing_1.xml)",
+        "the folders train, validation were merged into one set and split again",
     )
 
 
@@ -102,7 +102,7 @@ def test_sd_saliency_without_its_ground_truth(tmp_path, images, truth):
     make(tmp_path, *(f"{images}/{n}.bmp" for n in names), *(f"{truth}/{n}.png" for n in names))
     assert read(tmp_path) == {"In_1.bmp": "In", "Pa_1.bmp": "Pa", "Sc_10.bmp": "Sc"}
     (note,) = read_unlabelled([tmp_path], CONTRACT).notes
-    assert note == (f"3 images of ground truth were left aside (the first is {truth}/In_1.png)")
+    assert note == (f"3 ground-truth images were skipped (first: {truth}/In_1.png)")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_class_may_be_named_like_a_part():
 
 
 def left_aside(config: TrainConfig) -> list[str]:
-    return [note for note in prepare(config, lambda *_: None).notes if "left aside" in note]
+    return [note for note in prepare(config, lambda *_: None).notes if "ground-truth" in note]
 
 
 def test_what_was_left_aside_stands_in_the_notes_of_the_run(tiny_config, tmp_path):
@@ -144,8 +144,8 @@ def test_what_was_left_aside_stands_in_the_notes_of_the_run(tiny_config, tmp_pat
     make(tmp_path / "images", "masks/bars_1.png")
     config = replace(config, unlabelled=(str(tmp_path / "more"),))
     first, second = left_aside(config)
-    assert first.endswith("(the first is masks/bars_1.png)")
-    assert second.endswith("(the first is masks/x.png)")
+    assert first.endswith("(first: masks/bars_1.png)")
+    assert second.endswith("(first: masks/x.png)")
 
 
 @pytest.mark.parametrize(

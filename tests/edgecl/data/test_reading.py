@@ -72,7 +72,7 @@ def test_broken_files_are_named_and_skipped(damaged):
     assert len(dataset) == 6
     reasons = {item.file: item.reason for item in dataset.skipped}
     assert set(reasons) == {"pits/cut.jpg", "pits/note.png", "pits/empty.bmp"}
-    assert "cut short" in reasons["pits/cut.jpg"]
+    assert "truncated" in reasons["pits/cut.jpg"]
     assert "empty" in reasons["pits/empty.bmp"]
 
 
@@ -111,7 +111,7 @@ def test_a_missing_folder_and_a_file_are_refused(tmp_path):
 
 def test_one_class_is_refused(tmp_path):
     image(tmp_path / "pits" / "a.png")
-    with pytest.raises(InputError, match=r"one class only \(pits\)"):
+    with pytest.raises(InputError, match=r"only one class \(pits\)"):
         read_labelled(tmp_path, CONTRACT)
 
 

@@ -79,8 +79,8 @@ def test_a_note_says_how_many_images_show_several_classes(severstal):
     outside, several = read_labelled(severstal, CONTRACT).notes
     assert several.startswith("1 of 5 images show defects of several classes")
     assert outside == (
-        "left out 2 images outside train_images, which train.csv is not about "
-        "(the first is test_images/000ccc2ac.jpg)"
+        "skipped 2 images outside train_images, which train.csv does not cover "
+        "(first: test_images/000ccc2ac.jpg)"
     )
 
 
@@ -119,7 +119,7 @@ def test_images_that_are_missing_are_noted_or_refused(tmp_path, form):
     notes = read_labelled(tmp_path, CONTRACT).notes
     total, gone = (5, 2) if form == "old" else (3, 1)  # the new form names defects alone
     expected = f"{gone} of the {total} images in train.csv are not in train_images"
-    assert notes[0].startswith(f"{expected} (the first is 000f6bf48.jpg)")
+    assert notes[0].startswith(f"{expected} (first: 000f6bf48.jpg)")
     with pytest.raises(InputError, match=expected):
         read_labelled(tmp_path, CONTRACT, strict=True)
 
@@ -137,13 +137,13 @@ def test_a_image_that_the_old_form_does_not_name_has_no_label(tmp_path):
 @pytest.mark.parametrize(
     ("form", "row", "complaint"),
     [
-        ("old", "000a4bcdd.jpg_3,17 4 9", "one is cut off"),
-        ("old", "000a4bcdd.jpg_3", "the row is cut short"),
-        ("old", "000a4bcdd.jpg_5,1 2", "the class '5' is none of"),
-        ("old", "_3,1 2", "it names no image"),
+        ("old", "000a4bcdd.jpg_3,17 4 9", "one is incomplete"),
+        ("old", "000a4bcdd.jpg_3", "the row is incomplete"),
+        ("old", "000a4bcdd.jpg_5,1 2", "the class '5' is not one of"),
+        ("old", "_3,1 2", "no image name"),
         ("new", "000a4bcdd.jpg,2,17 x", "whole numbers above 0"),
         ("new", "000a4bcdd.jpg,2,0 4", "whole numbers above 0"),
-        ("new", "000a4bcdd.jpg,,17 4", "the class '' is none of"),
+        ("new", "000a4bcdd.jpg,,17 4", "the class '' is not one of"),
     ],
 )
 def test_a_damaged_row_is_named_by_its_line(tmp_path, form, row, complaint):
@@ -167,20 +167,20 @@ def test_a_table_that_is_no_text_further_down_is_refused(tmp_path):
 
 def test_without_its_folders_the_table_alone_is_refused(tmp_path):
     write_table(tmp_path / "train.csv", "new")
-    with pytest.raises(InputError, match="there is no folder train_images beside it"):
+    with pytest.raises(InputError, match="there is no folder train_images next to it"):
         read_labelled(tmp_path, CONTRACT)
     (tmp_path / "train_images").mkdir()
-    with pytest.raises(InputError, match="there are no images in"):
+    with pytest.raises(InputError, match="no images in"):
         read_labelled(tmp_path, CONTRACT)
-    with pytest.raises(InputError, match="there are no images in"):
+    with pytest.raises(InputError, match="no images in"):
         read_unlabelled([tmp_path], CONTRACT)
 
 
 @pytest.mark.parametrize("part", ["train_images", "test_images"])
 def test_a_part_alone_names_the_folder_above_it(severstal, part):
-    with pytest.raises(InputError, match=r"the labels are in the train\.csv above it") as error:
+    with pytest.raises(InputError, match=r"whose labels are in train\.csv above it") as error:
         read_labelled(severstal / part, CONTRACT)
-    assert error.value.hint == f"give {severstal}"
+    assert error.value.hint == f"pass {severstal}"
     assert len(read_unlabelled([severstal / part], CONTRACT)) == len(
         list((severstal / part).iterdir())
     )
@@ -189,7 +189,7 @@ def test_a_part_alone_names_the_folder_above_it(severstal, part):
 def test_other_columns_are_named(tmp_path):
     write_images(tmp_path / "train_images", DEFECTS)
     (tmp_path / "train.csv").write_text("Image,Label\n0002cc93b.jpg,1\n")
-    with pytest.raises(InputError, match=r"has neither the columns .*it has: Image, Label"):
+    with pytest.raises(InputError, match=r"has neither the columns .*found: Image, Label"):
         read_labelled(tmp_path, CONTRACT)
     assert len(read_unlabelled([tmp_path], CONTRACT)) == 5
 

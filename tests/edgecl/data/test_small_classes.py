@@ -47,7 +47,7 @@ def hold(split: Split, targets: np.ndarray, groups: list[str], *, grouped: bool)
 )
 def test_a_tiny_class_shrinks_nobody_elses_train_part(protocol, few, expected):
     targets, groups = set_of(few, 600, 40)
-    for seed in range(10):
+    for seed in range(3):
         split = split_images(protocol, targets, groups, named(targets), seed=seed)
         hold(split, targets, groups, grouped=protocol == "grouped")
         assert counts(split, targets, 0) == expected
@@ -140,9 +140,9 @@ def test_the_seed_decides_the_deal_and_repeats_it():
 @pytest.mark.parametrize(
     ("few", "folds", "words"),
     [
-        (2, 0, "2 group.* a train, a validation and a test part"),
+        (2, 0, "2 group.* a train, validation and test part"),
         (5, 5, "5 group.* 5 folds"),
-        (3, 2, "3 group.* 2 folds; give at least 4"),
+        (3, 2, "3 group.* 2 folds; use at least 4"),
     ],
 )
 def test_a_class_with_fewer_groups_than_parts_is_refused_by_name(few, folds, words):
@@ -156,7 +156,7 @@ def test_a_class_far_from_the_shares_is_named_with_its_counts():
     split = split_images("grouped", targets, groups, ("a", "b", "c"), seed=0)
     (note,) = uneven_classes("grouped", split, targets, groups, ("a", "b", "c"))
     assert "70/15/15 %" in note
-    assert note.endswith("in images: a 1/1/1 (3 groups)")
+    assert note.endswith("images per part: a 1/1/1 (3 groups)")
     targets, groups = set_of(600, 100)
     split = split_images("paper", targets, groups, ("a", "b"), seed=0)
     assert not uneven_classes("paper", split, targets, groups, ("a", "b"))

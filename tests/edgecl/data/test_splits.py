@@ -105,7 +105,7 @@ def test_a_part_that_big_groups_leave_without_a_class_is_named():
     targets = np.concatenate([np.repeat(np.arange(3), counts) for counts in images_of])
     groups = np.repeat(np.arange(6), [sum(counts) for counts in images_of]).astype(str).tolist()
     with pytest.raises(
-        InputError, match=r"fold 1 of 3: the test part has no image of class b; .*--seed"
+        InputError, match=r"fold 1 of 3: the test part has no images of class b; .*--seed"
     ):
         split_images("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=3, fold=1)
 

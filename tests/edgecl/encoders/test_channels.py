@@ -20,7 +20,7 @@ from edgecl.learning.config import ENCODER_NAMES, TrainConfig
 from edgecl.learning.model import Backbone, Classifier, standardise
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import read_pretrained
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 from runtime.session import open_session
 
@@ -32,11 +32,9 @@ def silent(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def run_of_three(tiny_config, tmp_path_factory):
-    run = tmp_path_factory.mktemp("three") / "run"
+def run_of_three(tiny_config, made_once):
     config = replace(tiny_config, channels=3, pretrain_epochs=1, epochs=4)
-    train_run(config, run, report=silent)
-    return run
+    return made_once("runs/three", lambda run: train_run(config, run, report=silent))
 
 
 def images(count: int, size: tuple[int, int]) -> torch.Tensor:
@@ -82,12 +80,12 @@ def test_a_network_of_gray_is_not_folded():
 def test_a_run_counts_its_channels(run_of_three, tiny_config):
     result = run_directory.read_result(run_of_three)
     encoder = build_encoder("shufflenet", channels=3, image_size=(32, 32))
-    assert result["channels"] == 3
-    assert result["parameters"] == count_parameters(encoder) == 413_764
-    assert result["macs"] == count_macs(encoder, channels=3, image_size=(32, 32))
+    assert result.channels == 3
+    assert result.parameters == count_parameters(encoder) == 413_764
+    assert result.macs == count_macs(encoder, channels=3, image_size=(32, 32))
     weights = load_file(run_of_three / "encoder.safetensors")
     assert weights["encoder.stem.0.weight"].shape[1] == 3
-    assert result["accuracy"] > 0.6
+    assert result.accuracy > 0.6
 
 
 def test_a_run_of_three_channels_ships_as_fast_as_one_of_gray(run_of_three, tmp_path):
@@ -101,7 +99,7 @@ def test_a_run_of_three_channels_ships_as_fast_as_one_of_gray(run_of_three, tmp_
     first = next(node for node in graph.node if node.op_type == "Conv")
     assert shapes[first.input[1]][1:] == (1, 3, 3)
     assert "gray-input" in json.loads((out / "manifest.json").read_text())["rewrites"]
-    classifier, _, _ = run_directory.load_classifier(run_of_three)
+    classifier, _ = run_directory.load_classifier(run_of_three)
     batch = images(5, (32, 32))
     with torch.no_grad():
         expected = torch.softmax(classifier(batch)[0], 1).numpy()
@@ -113,7 +111,7 @@ def test_the_export_is_compared_with_the_network_as_trained(run_of_three):
     job = job_of_run(run_of_three, ExportChoices(), silent)
     assert isinstance(job.trained, Classifier)
     assert job.trained.backbone.channels == 3
-    assert job.origin["channels"] == 3
+    assert job.origin.channels == 3
 
 
 def test_a_run_from_before_there_was_a_choice_is_of_gray(trained_run, tmp_path):
@@ -122,14 +120,16 @@ def test_a_run_from_before_there_was_a_choice_is_of_gray(trained_run, tmp_path):
     whole = json.loads((run / "config.json").read_text())
     del whole["choices"]["channels"]
     (run / "config.json").write_text(json.dumps(whole))
-    classifier, config, _ = run_directory.load_classifier(run)
-    assert config.channels == classifier.backbone.channels == 1
+    classifier, recorded = run_directory.load_classifier(run)
+    assert recorded.choices.channels == classifier.backbone.channels == 1
 
 
 def test_a_pretraining_of_three_channels_is_not_taken_for_gray(run_of_three, tiny_config):
-    with pytest.raises(InputError, match=r"with channels 3, this run has 1; change --channels"):
+    with pytest.raises(
+        InputError, match=r"with channels 3, but this run uses 1; change --channels"
+    ):
         read_pretrained(run_of_three, tiny_config)
-    assert read_pretrained(run_of_three, replace(tiny_config, channels=3)).facts["channels"] == 3
+    assert read_pretrained(run_of_three, replace(tiny_config, channels=3)).facts.channels == 3
 
 
 def test_the_command_line_takes_one_or_three(class_folders, tmp_path, capfd):
@@ -138,6 +138,6 @@ def test_the_command_line_takes_one_or_three(class_folders, tmp_path, capfd):
     arguments = ["train", "--data", str(class_folders), "--out", str(run), *quick]
     assert edgecl([*arguments, "--channels", "2"]) == 2
     assert edgecl([*arguments, "--autocast", "off", "--channels", "3"]) == 0
-    config, _ = run_directory.read_config(run)
+    config = run_directory.read_config(run).choices
     assert config.channels == 3
     capfd.readouterr()

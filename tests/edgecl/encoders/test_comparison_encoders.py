@@ -169,4 +169,4 @@ def test_the_list_leaves_out_what_cannot_take_the_size(capsys):
     assert [row["name"] for row in json.loads(captured.out)] == [
         name for name in ENCODERS if name != "inceptionv3"
     ]
-    assert "left out: inceptionv3 cannot take 40x64 images" in captured.err
+    assert "skipped: inceptionv3 cannot process 40x64 images" in captured.err

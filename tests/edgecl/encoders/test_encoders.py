@@ -102,7 +102,7 @@ def test_the_smallest_sizes_work(name, side):
 
 
 def test_unknown_names_and_channels_are_refused():
-    with pytest.raises(InputError, match="choose among convnet, skipconvnet, shufflenet"):
+    with pytest.raises(InputError, match="choose from convnet, skipconvnet, shufflenet"):
         build_encoder("resnet9000", image_size=(64, 64))
     with pytest.raises(InputError, match="1 or 3"):
         build_encoder("convnet", channels=4, image_size=(64, 64))

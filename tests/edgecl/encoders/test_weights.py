@@ -13,7 +13,7 @@ from edgecl.cli.shell import run as edgecl
 from edgecl.encoders import build_encoder
 from edgecl.encoders.architectures.resnet import ResNet101
 from edgecl.encoders.weights import find_weights
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 SIZE = (75, 75)
@@ -130,7 +130,7 @@ def test_what_has_another_shape_stays_fresh_and_is_named(tmp_path):
     save_file(state, tmp_path / "other.safetensors")
     found = find_weights(tmp_path / "other.safetensors", meta("shufflenet"), name="shufflenet")
     assert list(found.fresh) == list(found.unused) == ["dense.weight"]
-    assert "fresh: dense.weight; not used of the file: dense.weight" in found.note
+    assert "newly initialised: dense.weight; unused tensors of the file: dense.weight" in found.note
 
 
 def test_weights_of_another_architecture_are_refused_with_the_first_mismatch(tmp_path):
@@ -142,7 +142,7 @@ def test_weights_of_another_architecture_are_refused_with_the_first_mismatch(tmp
     assert "features.0.weight is 24×3×3×3 in the file and 128×1×3×3 in the encoder" in str(
         error.value
     )
-    assert "leave --weights out" in error.value.hint
+    assert "omit --weights" in error.value.hint
     with pytest.raises(InputError, match=r"0 of its \d+ tensors match; conv1.weight is not in"):
         find_weights(path, meta("resnet152"), name="resnet152")
 
@@ -158,7 +158,7 @@ def test_values_that_are_no_numbers_are_refused(tmp_path):
     state = state_of("shufflenet", 1)
     state["dense.bias"][5] = float("nan")
     save_file(state, tmp_path / "nan.safetensors")
-    with pytest.raises(InputError, match=r"values in dense\.bias that are no numbers"):
+    with pytest.raises(InputError, match=r"infinite values in dense\.bias"):
         find_weights(tmp_path / "nan.safetensors", meta("shufflenet"), name="shufflenet")
 
 
@@ -172,7 +172,7 @@ def test_a_file_cut_short_is_damaged(kind, share, tmp_path):
         torch.save(state_of("shufflenet", 1), path, _use_new_zipfile_serialization=kind == "zip")
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(InputError, match="is damaged or cut short; copy or download it again"):
+    with pytest.raises(InputError, match="is damaged or truncated; copy or download it again"):
         find_weights(path, meta("shufflenet"), name="shufflenet")
 
 
@@ -181,17 +181,17 @@ def test_pickled_objects_are_refused(zipped, tmp_path):
     path = tmp_path / "model.pt"
     encoder = build_encoder("squeezenet", image_size=SIZE)
     torch.save(encoder, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(InputError, match=r"holds pickled objects.*save model\.state_dict\(\)"):
+    with pytest.raises(InputError, match=r"contains pickled objects.*save model\.state_dict\(\)"):
         find_weights(path, meta("squeezenet"), name="squeezenet")
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no file of weights"),
-        (b"\x89PNG\r\n\x1a\n and so on", "is no file of weights"),
-        ([1, 2, 3], "holds no tensors by name"),
-        ({"epoch": 3}, "holds no tensors by name"),
+        (b"", "is not a weights file"),
+        (b"\x89PNG\r\n\x1a\n and so on", "is not a weights file"),
+        ([1, 2, 3], "contains no named tensors"),
+        ({"epoch": 3}, "contains no named tensors"),
     ],
 )
 def test_other_files_are_refused(content, said, tmp_path):
@@ -244,7 +244,7 @@ def test_the_frozen_encoder_keeps_its_weights_and_a_broken_off_run_goes_on(
     config = replace(tiny_config, encoder=shallow, method="none", weights=str(weights))
     run = tmp_path / "run"
     result = train_run(config, run, report=lambda *_: None)
-    assert result["accuracy"] > 0.6, "bars, posts and blobs show even in random features"
+    assert result.accuracy > 0.6, "bars, posts and blobs show even in random features"
     kept, mine = load_file(run / "encoder.safetensors"), load_file(weights)
     assert all(
         torch.equal(kept[f"encoder.{key}"], value)
@@ -254,12 +254,12 @@ def test_the_frozen_encoder_keeps_its_weights_and_a_broken_off_run_goes_on(
     (line,) = (json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines())
     assert line["stage"] == "finetune"
     assert line["train_accuracy"] > 0.9
-    assert "softmaxed margins" in " ".join(result["notes"])
+    assert "softmaxed margins" in " ".join(result.notes)
 
     # A checkpoint has all that is needed: neither the file nor the fit is wanted again.
     (run / "result.json").unlink()
     weights.unlink()
     again = train_run(config, run, report=lambda *_: None)
-    assert again["accuracy"] == result["accuracy"]
-    assert again["notes"] == result["notes"]
-    assert again["seconds"] == result["seconds"]
+    assert again.accuracy == result.accuracy
+    assert again.notes == result.notes
+    assert again.seconds == result.seconds

@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_fields
 
 from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
-from runtime.benchmark.report import Measurement, build_report, write_report
+from runtime.benchmark.document import (
+    FrameFacts,
+    ScenarioFacts,
+    Settling,
+    SideAccuracy,
+    SideIdentity,
+    SkippedSide,
+)
+from runtime.benchmark.report import (
+    Measurement,
+    build_report,
+    read_report,
+    without_raw,
+    write_report,
+)
 from runtime.errors import InputError
+from runtime.files.document import plain
 from runtime.machine import read_activity
 
 HOSTILE = "<script>alert('x')</script>"
 
 
-def make_report(*, names=("convnet", "shufflenet"), rounds=40, change=None):
+ENGINES = ("onnxruntime", "openvino")
+
+
+def make_report(*, names=("convnet", "shufflenet"), engines=ENGINES, rounds=40):
     """A report as the benchmark writes it, of made-up times."""
     rng = np.random.default_rng(0)
     sides, times = [], []
     for name in names:
         for precision, scale in (("fp32", 5.0), ("int8", 2.0)):
-            for engine in ("onnxruntime", "openvino"):
+            for engine in engines:
                 sides.append(
-                    {
-                        "label": f"{name} {precision} {engine}",
-                        "name": name,
-                        "precision": precision,
-                        "engine": engine,
-                        "accuracy": {"validation": 0.98, "test": 0.97},
-                        "bytes": 1_000_000,
-                    }
+                    SideIdentity(
+                        label=f"{name} {precision} {engine}",
+                        name=name,
+                        bundle=f"{name}.edgecl",
+                        digest="0" * 64,
+                        encoder=None,
+                        precision=precision,
+                        engine=engine,
+                        engine_version="1.0",
+                        device="CPU (1 thread)",
+                        input=(1, 1, 8, 8),
+                        accuracy=SideAccuracy(validation=0.98, test=0.97),
+                        bytes=1_000_000,
+                        parameters=None,
+                        macs=None,
+                    )
                 )
                 steps = {
                     "preprocess": rng.lognormal(0, 0.1, (rounds, 10)) * 1e5,
@@ -48,13 +77,19 @@ def make_report(*, names=("convnet", "shufflenet"), rounds=40, change=None):
         after=replace(now, busy_s=None),
         wall_s=10.0,
         threads=1,
-        left_out=[{"label": "x", "reason": names[0]}],
+        left_out=[SkippedSide(label="x", reason=names[0])],
     )
-    scenario = {"frames": rounds * 10, "rounds": rounds, "block": 10, "threads": 1, "seed": 0}
-    report = build_report(measured, scenario=scenario)
-    if change:
-        change(report)
-    return report
+    scenario = ScenarioFacts(
+        frames=rounds * 10,
+        rounds=rounds,
+        block=10,
+        settle=Settling(seconds=0.03, frames=2),
+        warmup=30,
+        frame=FrameFacts(height=8, width=8, channels=1, distinct=8, content="noise"),
+        seed=0,
+        threads=1,
+    )
+    return build_report(measured, scenario=scenario)
 
 
 def write(folder, report):
@@ -68,16 +103,16 @@ def test_a_full_report(tmp_path, check_page):
     page = check_page(latency_page(path))
     assert (tmp_path / "latency.html").is_file()
     assert page.tags.count("svg") == 6  # accuracy, every frame, steps, two tails, drift
-    for text in ("convnet against shufflenet", "97.00 %", "Left out", "perf_counter_ns", "p99.9"):
+    for text in ("convnet against shufflenet", "97.00 %", "Skipped", "perf_counter_ns", "p99.9"):
         assert text in page.text
     assert (tmp_path / "latency.html").stat().st_size < 1_000_000
 
 
 def test_an_invalid_report_says_so_first_and_what_to_try(tmp_path, check_page):
     page = check_page(latency_page(write(tmp_path, make_report(rounds=20))))
-    assert page.text.index("✗ INVALID") < page.text.index("The sides")
+    assert page.text.index("✗ INVALID") < page.text.index("Candidates")
     assert "too few for p99" in page.text
-    assert "and 7 more sides like it" in page.text
+    assert "and 7 more candidates like it" in page.text
     assert "--frames 400" in page.text
 
 
@@ -87,38 +122,46 @@ def test_names_are_text_whatever_they_say(tmp_path, check_page):
 
 
 @pytest.mark.parametrize(
-    "gone", ["scenario", "environment", "findings", "left_out", "created", "valid", "sides"]
+    "gone", ["scenario", "findings", "sides", "sides.0.steps", "sides.0.bytes"]
 )
-def test_parts_may_be_missing(tmp_path, check_page, gone):
-    check_page(latency_page(write(tmp_path, make_report(change=lambda report: report.pop(gone)))))
+def test_a_report_that_lacks_a_part_is_refused_and_the_part_named(tmp_path, gone):
+    value = plain(make_report(names=("one",), engines=ENGINES[:1]))
+    *above, last = gone.split(".")
+    place: Any = value
+    for key in above:
+        place = place[int(key) if key.isdigit() else key]
+    del place[last]
+    path = tmp_path / "latency.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(InputError, match=f"latency.json lacks the field '.*{last}'"):
+        latency_page(path)
 
 
-@pytest.mark.parametrize("gone", ["raw_ns", "steps", "accuracy", "ratio", "bytes", "engine"])
-def test_fields_of_a_side_may_be_missing(tmp_path, check_page, gone):
-    def change(report):
-        for side in report["sides"]:
-            del side[gone]
-
-    check_page(latency_page(write(tmp_path, make_report(names=("one",), change=change))))
+def test_a_report_without_raw_times_makes_a_page(tmp_path, check_page):
+    check_page(
+        latency_page(write(tmp_path, without_raw(make_report(names=("one",), engines=ENGINES[:1]))))
+    )
 
 
 def test_one_frame_makes_a_page(tmp_path, check_page):
-    def change(report):
-        report["scenario"]["rounds"] = 1
-        for side in report["sides"]:
-            side["raw_ns"] = {step: times[:1] for step, times in side["raw_ns"].items()}
+    report = make_report(names=("one",), engines=ENGINES[:1], rounds=1)
+    sides = [
+        replace_fields(side, raw_ns={step: times[:1] for step, times in side.raw_ns.items()})
+        for side in report.sides
+    ]
+    check_page(latency_page(write(tmp_path, replace_fields(report, sides=tuple(sides)))))
 
-    check_page(latency_page(write(tmp_path, make_report(names=("one",), rounds=1, change=change))))
+
+def test_a_report_is_read_as_it_was_written(tmp_path):
+    report = make_report(names=("one",), engines=ENGINES[:1])
+    assert read_report(write(tmp_path, report)) == report
 
 
 def test_a_side_is_named_by_what_tells_it_apart():
-    sides = [
-        {"name": "one", "precision": precision, "engine": "onnxruntime"}
-        for precision in ("fp32", "int8")
-    ]
-    assert row_names(sides) == ["fp32", "int8"]
-    assert row_names(sides[:1]) == ["fp32"]
-    assert row_names([*sides, {**sides[0], "name": "two"}])[2] == "two fp32"
+    first, third = make_report(names=("one",), engines=ENGINES[:1], rounds=1).sides
+    assert row_names([first, third]) == ["fp32", "int8"]
+    assert row_names([first]) == ["fp32"]
+    assert row_names([first, third, replace_fields(first, name="two")])[2] == "two fp32"
 
 
 def test_thinning_keeps_the_slowest_frames():

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgecl.learning.evaluation.mistakes import COLUMNS
+from edgecl.learning.run.documents import ReliabilityRow
 from edgecl.reporting.pages.training import training_page
 from edgecl.reporting.plots.calibration import leaning, reliability_bins
 
@@ -23,10 +24,30 @@ RELIABILITY: list[dict[str, Any]] = [
     {"low": 0.5, "high": 0.75, "count": 4, "right": 3, "confidence": 0.7},
     {"low": 0.75, "high": 1.0, "count": 40, "right": 30, "confidence": 0.9},
 ]
-RESULT: dict[str, Any] = {
+OLD: dict[str, Any] = {
     "accuracy": 0.75,
+    "accuracy_interval": [0.7, 0.8],
+    "macro_f1": 0.75,
     "recall": dict.fromkeys(LABELS, 0.75),
+    "confusion": [],
+    "auc": {},
+    "roc": {},
     "labels": LABELS,
+    "encoder": "shufflenet",
+    "method": "simclr",
+    "image_size": [128, 128],
+    "split": "grouped",
+    "protocol_note": "Groups stay together.",
+    "counts": {},
+    "parameters": 412_000,
+    "macs": 40_000_000,
+    "best_epoch": 2,
+    "stages": {},
+    "seconds": 9.0,
+    "notes": [],
+}
+RESULT: dict[str, Any] = {
+    **OLD,
     "ece": 0.141,
     "brier": 0.31,
     "nll": 0.52,
@@ -98,7 +119,7 @@ def test_the_page_shows_the_kept_images_in_their_order(tmp_path, check_page):
     for rank, image in enumerate(images, start=1):
         np.testing.assert_array_equal(image, shade(rank))
     assert page.text.index("sure.png") < page.text.index("torn.png")
-    for text in ("97.0 %", "3.0 %", "2 of 3 images were answered wrongly"):
+    for text in ("97.0 %", "3.0 %", "2 of 3 images were misclassified"):
         assert text in page.text
     assert 'width="40" height="30"' in path.read_text(encoding="utf-8")
 
@@ -114,8 +135,7 @@ def test_the_numbers_in_the_plot_are_those_of_the_images(tmp_path):
 
 
 def test_a_run_without_the_new_files_has_the_table_of_old(tmp_path, check_page):
-    old = {key: RESULT[key] for key in ("accuracy", "recall", "labels")}
-    run = write_run(tmp_path / "run", result=old, places=None)
+    run = write_run(tmp_path / "run", result=OLD, places=None)
     for path in (run / "mistakes").iterdir():
         path.unlink()
     (run / "mistakes").rmdir()
@@ -129,9 +149,9 @@ def test_a_run_without_the_new_files_has_the_table_of_old(tmp_path, check_page):
 
 def test_no_mistake_is_said_so(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path / "run", wrong=[], places=PLACES[:1])))
-    assert "None of the 1 images of the test part was answered wrongly." in page.text
+    assert "None of the 1 test images was misclassified." in page.text
     assert "img" not in page.tags
-    assert "answered wrongly\n" not in page.text
+    assert "misclassified\n" not in page.text
 
 
 @pytest.mark.parametrize("damage", ["gone", "text", "short", "empty size", "huge"])
@@ -190,22 +210,21 @@ def test_calibration_is_told_with_its_limits(tmp_path, check_page):
         "Expected calibration error 14.1 %",
         "Brier score 0.310",
         "negative log-likelihood 0.520 nats",
-        "13.2 points too sure",
+        "13.2 points overconfident",
         "3 bins",
-        "says little",
+        "unreliable",
     ):
         assert text in page.text
-    assert leaning(reliability_bins({"reliability": RELIABILITY[:2]})) == "5.0 points too unsure"
+    assert (
+        leaning(reliability_bins([ReliabilityRow(**row) for row in RELIABILITY[:2]]))
+        == "5.0 points underconfident"
+    )
     assert leaning([]) == ""
 
 
 @pytest.mark.parametrize(
     "reliability",
     [
-        None,
-        "text",
-        [1, None],
-        [{"low": 0.5}],
         [{**RELIABILITY[2], "confidence": float("nan")}],
         [{**RELIABILITY[2], "right": 41}],
         [{**RELIABILITY[2], "count": 0, "right": 0}],
@@ -239,7 +258,7 @@ def test_rows_without_a_place_or_a_class_are_left_out(tmp_path, check_page, row)
 def test_the_method_and_its_limits_are_told(tmp_path, check_page):
     page = check_page(training_page(write_run(tmp_path / "a")))
     assert "t-SNE, perplexity 30" in page.text
-    assert "distances between them mean little" in page.text
+    assert "distances between clusters mean little" in page.text
     thinned = {"method": "PCA", "perplexity": None, "shown": 3, "of": 900}
     page = check_page(
         training_page(write_run(tmp_path / "b", result={**RESULT, "embedding": thinned}))

@@ -101,7 +101,7 @@ def test_all_methods_have_the_same_budget():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"unlabelled": ()}, "arm 'clean' pretrains on unlabelled sets alone"),
+        ({"unlabelled": ()}, "arm 'clean' pretrains on unlabelled sets only"),
         ({"encoders": ("resnet",)}, "no encoder 'resnet'"),
         ({"methods": ("none",)}, "no method 'none'"),
         ({"arms": ("dirty",)}, "no arm 'dirty'"),

@@ -175,14 +175,14 @@ def test_an_engine_that_is_missing_leaves_the_old_repository(make_bundle, tmp_pa
 
 
 def test_a_precision_that_the_bundle_lacks_is_refused(make_bundle, tmp_path):
-    with pytest.raises(InputError, match="holds no fp16"):
+    with pytest.raises(InputError, match="has no fp16"):
         write_triton(make_bundle(), tmp_path / "m", precisions=["fp16"])
     assert not (tmp_path / "m").exists()
 
 
 def test_a_label_with_a_line_break_is_refused(make_bundle, tmp_path):
     bundle = make_bundle(labels=("dark\nside", "middle", "bright"))
-    with pytest.raises(InputError, match=r"cannot hold the label 'dark\\nside'"):
+    with pytest.raises(InputError, match=r"cannot store the label 'dark\\nside'"):
         write_triton(bundle, tmp_path / "m")
 
 

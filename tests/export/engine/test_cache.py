@@ -63,24 +63,28 @@ def put(folder: Path, name: str, **fields) -> EngineFile:
     ("fields", "reason"),
     [
         ({}, ""),
-        ({"tensorrt": "10.7.0"}, "TensorRT 10.7.0 built it, here is TensorRT 10.3.0.26"),
+        (
+            {"tensorrt": "10.7.0"},
+            "it was built with TensorRT 10.7.0, but this machine has TensorRT 10.3.0.26",
+        ),
         (
             {"module": "tensorrt_rtx", "tensorrt": "1.7"},
-            "TensorRT for RTX 1.7 built it, here is TensorRT 10.3.0.26",
+            "it was built with TensorRT for RTX 1.7, but this machine has TensorRT 10.3.0.26",
         ),
         (
             {"device": "Tesla T4", "compute_capability": "7.5"},
-            "it is for Tesla T4 (7.5), here is Orin (8.7)",
+            "it was built for Tesla T4 (7.5), but this machine has Orin (8.7)",
         ),
         ({"onnx_sha256": "b" * 64}, "it was built from another ONNX file"),
         (
             {"batches": (1, 2, 8)},
-            "it takes batches min 1, opt 2, max 8, wanted is of 1",
+            "its batch size is min 1, opt 2, max 8, but 1 is needed",
         ),
         (
             {"options": {"workspace": 1024, "builder_level": 3}},
-            "its workspace is 1024, wanted is TensorRT's own and its builder level is 3, wanted is "
-            "TensorRT's own and its capabilities is TensorRT's own, wanted is TensorRT's own",
+            "its workspace is 1024, but TensorRT's default is needed and its builder level is 3, "
+            "but TensorRT's default is needed and its capabilities is TensorRT's default, but "
+            "TensorRT's default is needed",
         ),
     ],
 )
@@ -91,7 +95,7 @@ def test_why_an_engine_is_not_the_one_wanted(fields, reason):
 def test_without_options_any_engine_for_single_images_does():
     wanted = replace(WANTED, options=None)
     assert mismatch(engine(batches=(1, 4, 8), options={"builder_level": 5}), wanted) == ""
-    assert mismatch(engine(batches=(2, 4, 8)), wanted) == "it takes no batch below 2"
+    assert mismatch(engine(batches=(2, 4, 8)), wanted) == "its smallest batch is 2"
 
 
 def test_the_key_holds_all_that_an_engine_depends_on_and_not_its_bytes():
@@ -179,7 +183,7 @@ def test_a_user_without_a_home_has_only_the_bundles_folder(tmp_path, monkeypatch
 
 def test_where_nothing_can_be_written_the_variable_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="there is no folder for engines") as caught:
+    with pytest.raises(InputError, match="no folder for engines") as caught:
         writable_folder([tmp_path / "file" / "engines"])
     assert "XDG_CACHE_HOME" in caught.value.hint
 
@@ -203,7 +207,7 @@ def test_a_file_system_without_locks_is_said_and_the_work_goes_on(tmp_path, monk
     said: list[str] = []
     with only_builder(tmp_path, said.append):
         assert said == [
-            f"{tmp_path} cannot be locked (No locks available): processes that start together "
+            f"{tmp_path} cannot be locked (No locks available), so processes that start together "
             "may each build the engine"
         ]
 

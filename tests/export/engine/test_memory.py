@@ -66,8 +66,8 @@ def test_too_little_names_both_figures_and_the_workspace_that_would_fit(jetson):
     root = jetson(850)
     with pytest.raises(InputError) as caught:
         preflight(ORIN, 10 * MIB, SIZE, BuildOptions(), root=root)
-    assert "850 MiB of main memory, which the GPU shares, is free" in caught.value.problem
-    assert "about 986 MiB are needed (256 MiB of them workspace" in caught.value.problem
+    assert "850 MiB of main memory, shared with the GPU, is free" in caught.value.problem
+    assert "about 986 MiB needed (256 MiB of it workspace" in caught.value.problem
     assert "--workspace 120 (MiB) or less" in caught.value.hint
     fitting = BuildOptions(workspace=120 * MIB)
     assert preflight(ORIN, 10 * MIB, SIZE, fitting, root=root) is fitting

@@ -56,7 +56,7 @@ def test_the_first_time_builds_and_the_second_finds(ask, bundle, said, rtx, monk
     assert len(said) == 2
     assert said[0] == (
         f"building the fp16 engine for TensorRT for RTX {rtx.__version__} on RTX A4000 (8.6), "
-        "once: there is none yet"
+        "once: none exists yet"
     )
     assert said[1].startswith("built in ")
     assert ask() == first
@@ -84,12 +84,15 @@ def test_an_engine_of_the_bundle_is_no_file_that_a_hash_should_cover(ask, bundle
 @pytest.mark.parametrize(
     ("box", "words"),
     [
-        ({"tensorrt": "1.8.0.1"}, "TensorRT for RTX 1.7.1.116 built it, here is .*1.8.0.1"),
+        (
+            {"tensorrt": "1.8.0.1"},
+            "it was built with TensorRT for RTX 1.7.1.116, but this machine has .*1.8.0.1",
+        ),
         (
             {"device": "RTX 3090"},
-            r"it is for RTX A4000 \(8\.6\), here is RTX 3090 \(8\.6\)",
+            r"it was built for RTX A4000 \(8\.6\), but this machine has RTX 3090 \(8\.6\)",
         ),
-        ({"device": "L4", "compute_capability": "8.9"}, r"here is L4 \(8\.9\)"),
+        ({"device": "L4", "compute_capability": "8.9"}, r"this machine has L4 \(8\.9\)"),
     ],
 )
 def test_an_engine_of_another_machine_is_rebuilt_and_the_reason_said(box, words, ask, said):
@@ -107,8 +110,8 @@ def test_other_options_are_rebuilt_and_no_options_take_what_is_there(ask, said):
     batched = ask(options=BuildOptions(Batches(1, 1, 8), builder_level=2))
     assert batched != plain
     line = next(line for line in said if line.startswith("rebuilding"))
-    assert "it takes batches of 1, wanted is min 1, opt 1, max 8" in line
-    assert "its builder level is TensorRT's own, wanted is 2" in line
+    assert "its batch size is 1, but min 1, opt 1, max 8 is needed" in line
+    assert "its builder level is TensorRT's default, but 2 is needed" in line
     assert ask() == batched
     assert ask(options=BuildOptions()) == plain
 
@@ -120,7 +123,7 @@ def test_a_model_that_was_exported_again_is_rebuilt_and_the_old_engine_removed(
     again = with_tensorrt(bundle.path, flat_model("Relu"))
     new = ask(bundle=again)
     assert "it was built from another ONNX file" in said[2]
-    assert said[-1] == "removed 1 fp16 engine of no use"
+    assert said[-1] == "removed 1 unusable fp16 engine"
     assert not old.exists()
     assert not sidecar_of(old).exists()
     assert new.exists()
@@ -130,7 +133,7 @@ def test_a_cut_engine_is_rebuilt_in_its_place(ask, said):
     path = ask()
     path.write_bytes(path.read_bytes()[:100])
     assert ask() == path
-    assert any("was cut short or changed" in line for line in said)
+    assert any("is truncated or was changed" in line for line in said)
     read_engine_file(path)
 
 
@@ -140,7 +143,7 @@ def test_a_sidecar_that_swaps_the_labels_is_not_taken(ask, said):
     value["contract"]["labels"].reverse()
     sidecar_of(path).write_text(json.dumps(value))
     ask()
-    assert "its labels or its input are not the bundle's" in said[2]
+    assert "its labels or input differ from the bundle's" in said[2]
 
 
 def test_an_engine_whose_sidecar_was_lost_is_rebuilt(ask, said):
@@ -170,14 +173,14 @@ def test_a_box_that_checks_signatures_builds_its_own(ask, bundle, monkeypatch):
 def test_a_cache_that_others_can_write_is_not_the_boxs_own(ask):
     folder = ask(own_only=True).parent
     folder.chmod(0o777)
-    with pytest.raises(InputError, match="can be written by other users") as caught:
+    with pytest.raises(InputError, match="is writable by other users") as caught:
         ask(own_only=True)
     assert "chmod go-w" in caught.value.hint
 
 
 def test_a_model_that_is_not_the_manifests_is_never_built(ask, bundle):
     (bundle.path / "model.fp16.onnx").write_bytes(b"swapped after it was verified")
-    with pytest.raises(InputError, match=r"model\.fp16\.onnx is not the file that the manifest"):
+    with pytest.raises(InputError, match=r"model\.fp16\.onnx does not match the manifest"):
         ask()
 
 
@@ -188,7 +191,7 @@ def test_without_a_gpu_the_missing_thing_is_named(ask):
 
 
 def test_a_bundle_without_that_precision_is_refused_before_anything_is_built(bundle, rtx):
-    with pytest.raises(InputError, match="holds no int8 for tensorrt"):
+    with pytest.raises(InputError, match="has no int8 for tensorrt"):
         ready_engine(bundle, "int8", trt=rtx, probe=probe())
 
 
@@ -199,7 +202,7 @@ def test_an_operator_that_tensorrt_lacks_is_named_with_its_file(ask, bundle):
 
 
 def test_a_gpu_that_the_builder_does_not_compile_for_is_named(ask, bundle):
-    with pytest.raises(InputError, match=r"does not compile for compute capability 8\.7"):
+    with pytest.raises(InputError, match=r"does not support compute capability 8\.7"):
         ask(box=probe(device="Orin", compute_capability="8.7", free_memory=None))
     assert left_in(bundle) == []
 
@@ -218,7 +221,7 @@ def test_too_little_disk_refuses_before_the_build(ask, monkeypatch):
     monkeypatch.setattr(
         "export.engine.ready.shutil.disk_usage", lambda path: SimpleNamespace(free=2**20)
     )
-    with pytest.raises(InputError, match="too little disk for the engine: 1 MiB are free"):
+    with pytest.raises(InputError, match="not enough disk space for the engine: 1 MiB free"):
         ask()
     assert builds == []
 

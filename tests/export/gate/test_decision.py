@@ -97,7 +97,7 @@ def test_where_nothing_could_escape_there_is_no_rate():
         None,
     )
     assert reason_to_refuse(comparison, Limits(100, 0)) == ""
-    assert "no defects that FP32 caught" in caveat(comparison, Limits(100, 1))
+    assert "no defects caught by FP32" in caveat(comparison, Limits(100, 1))
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
@@ -156,7 +156,7 @@ def test_the_reason_names_the_class_the_images_and_the_interval():
     low, high = share_interval(93, 100)
     assert f"95% interval {low:.2%} to {high:.2%}" in reason
     assert "scratch lost most, 5 of 50" in reason
-    assert "7 of 100 defects that FP32 caught escape, 7.00%" in reason
+    assert "7 of 100 defects caught by FP32 escape, 7.00%" in reason
     assert "most are scratch, 5 of 50" in reason
     assert "\n" not in reason
 
@@ -187,7 +187,7 @@ def test_a_part_that_is_too_small_says_so_and_a_large_one_does_not():
     small = judged([1] * 30, [1] * 30, [1] * 30)
     text = caveat(small, Limits(0.5, 1))
     assert "30 validation images cannot prove a limit of 0.5% (765 would)" in text
-    assert "30 defects that FP32 caught cannot prove a limit of 1% (381 would)" in text
+    assert "30 defects caught by FP32 cannot prove a limit of 1% (381 would)" in text
     assert f"reaches {share_interval(0, 30)[1]:.2%}" in text
     assert "no number would" in caveat(small, Limits(0, 100))
     assert caveat(small, Limits(100, 100)) == ""

@@ -20,7 +20,6 @@ from export.qdq.first_layer import (
 )
 from export.rewrites import apply
 from export.rewrites.graph import constants
-from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
@@ -37,13 +36,13 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def models():
+def models(graph_of):
     """By encoder: the rewritten FP32 graph."""
     result = {}
     for name in (POOLED, PLAIN):
         torch.manual_seed(0)
         classifier = Classifier(Backbone(name, SIZE), 3).eval()
-        result[name], _ = apply(to_onnx(classifier, CONTRACT))
+        result[name], _ = apply(graph_of(classifier, CONTRACT))
     return result
 
 

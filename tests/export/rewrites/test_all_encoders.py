@@ -7,39 +7,21 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from torch import nn
 
-from edgecl.learning.model import Backbone, Classifier
 from export.rewrites import REWRITES, apply
-from export.stages.onnx_graph import to_onnx
-from runtime.artifact.contract import InputContract, ModelContract
+from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, network
 
-SIZE = (48, 64)
-CONTRACT = ModelContract(InputContract(*SIZE), ("a", "b", "c"), ("a",))
 SHUFFLED = "shufflenet"
 # What the nets of comparison add to these is more of the same layers.
 OTHERS = ("convnet", "skipconvnet", "squeezenet", "resnet50", "cnn-lstm", "vit-small")
 
 
-def classifier_of(name: str) -> Classifier:
-    """Fresh weights, with batch norm statistics that are not the identity."""
-    torch.manual_seed(0)
-    classifier = Classifier(Backbone(name, SIZE), 3)
-    with torch.no_grad():
-        for module in classifier.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.uniform_(-0.2, 0.2)
-                module.running_var.uniform_(0.5, 1.5)
-        classifier.head.weight.mul_(20)  # probabilities that differ between images
-    return classifier.eval()
-
-
 @pytest.fixture(scope="module")
-def shuffled():
-    classifier = classifier_of(SHUFFLED)
-    return {half: to_onnx(classifier, CONTRACT, half=half) for half in (False, True)}
+def shuffled(graph_of):
+    classifier = network(SHUFFLED)
+    with torch.no_grad():
+        classifier.head.weight.mul_(20)  # probabilities that differ between images
+    return {half: graph_of(classifier, CONTRACT, half=half) for half in (False, True)}
 
 
 def answers(model, count):
@@ -114,8 +96,8 @@ def test_a_second_time_there_is_nothing_left_to_do(shuffled):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_other_encoders_come_back_untouched_with_batch_norm_folded_by_the_exporter(name):
-    model = to_onnx(classifier_of(name), CONTRACT)
+def test_other_encoders_come_back_untouched_with_batch_norm_folded_by_the_exporter(name, graph_of):
+    model = graph_of(network(name), CONTRACT)
     assert "BatchNormalization" not in operators(model)
     before = model.SerializeToString()
     rewritten, applied = apply(model)

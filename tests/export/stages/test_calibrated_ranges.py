@@ -11,7 +11,6 @@ from calibration.observation import observe
 from calibration.ranges import METHODS, ranges_of
 from calibration.search.damage import measure_damage
 from export.qdq.cpu import quantize_for_cpu
-from export.stages.onnx_graph import to_onnx
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, network
 
@@ -24,8 +23,8 @@ def images() -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=["shufflenet", "convnet"])
-def fp32(request) -> onnx.ModelProto:
-    return to_onnx(network(request.param), CONTRACT)
+def fp32(request, graph_of) -> onnx.ModelProto:
+    return graph_of(network(request.param), CONTRACT)
 
 
 @pytest.fixture(scope="module")

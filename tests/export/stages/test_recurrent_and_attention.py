@@ -10,7 +10,6 @@ import torch
 from calibration.ranges import collect_ranges
 from edgecl.learning.model import Backbone, Classifier
 from export.qdq.cpu import quantize_for_cpu
-from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
@@ -27,8 +26,8 @@ def classifier(request):
 
 
 @pytest.fixture(scope="module")
-def fp32(classifier):
-    return to_onnx(classifier, CONTRACT)
+def fp32(classifier, graph_of):
+    return graph_of(classifier, CONTRACT)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +57,8 @@ def test_the_graph_answers_like_the_network(classifier, fp32, batch, tmp_path, k
         np.testing.assert_allclose(given.embedding, embedding[:count], atol=1e-4)
 
 
-def test_half_precision_stays_close(classifier, batch, tmp_path):
-    half = to_onnx(classifier, CONTRACT, half=True)
+def test_half_precision_stays_close(classifier, graph_of, batch, tmp_path):
+    half = graph_of(classifier, CONTRACT, half=True)
     given = answers(OnnxRuntimeSession, half, "fp16", tmp_path, batch)
     np.testing.assert_allclose(given.probabilities, expected(classifier, batch)[0], atol=5e-3)
 

@@ -36,7 +36,7 @@ def test_one_changed_byte_is_seen_in_every_file(make_bundle):
         whole = file.read_bytes()
         middle = len(whole) // 2
         file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-        with pytest.raises(InputError, match=r"was changed after the export|cannot be read"):
+        with pytest.raises(InputError, match=r"was changed after export|cannot be read"):
             load_bundle(path)
         file.write_bytes(whole)
     load_bundle(path)
@@ -52,7 +52,7 @@ def test_every_verb_refuses_a_changed_bundle(make_bundle, tmp_path, monkeypatch,
         edgecl([*verb, str(path), *(["--out", str(tmp_path / "o")] * (verb[0] != "inspect"))]) == 2
     )
     (line,) = capfd.readouterr().err.strip().splitlines()
-    assert "model.fp32.onnx was changed after the export" in line
+    assert "model.fp32.onnx was changed after export" in line
     assert "export it again" in line
     assert not (tmp_path / "o").exists()
 
@@ -90,12 +90,12 @@ def test_a_folder_that_is_no_bundle(tmp_path, content):
 
 
 def test_no_folder_at_all(tmp_path):
-    with pytest.raises(InputError, match="there is no bundle"):
+    with pytest.raises(InputError, match="no bundle"):
         load_bundle(tmp_path / "nothing.edgecl")
 
 
 def test_a_precision_that_is_not_there_names_those_that_are(make_bundle):
-    with pytest.raises(InputError, match=r"holds no int8; choose among fp32"):
+    with pytest.raises(InputError, match=r"has no int8; choose from fp32"):
         open_session(make_bundle(), "int8")
 
 
@@ -120,11 +120,11 @@ def test_a_stranger_without_a_contract_is_refused(make_bundle, tmp_path):
 
 
 def test_an_engine_that_is_not_there_names_the_command(make_bundle, monkeypatch):
-    monkeypatch.setattr("runtime.session.on_cpu.installed_engines", lambda: ("onnxruntime",))
+    monkeypatch.setattr("runtime.session.graphs.installed_engines", lambda: ("onnxruntime",))
     bundle = make_bundle()
     with pytest.raises(InputError, match=r"openvino is not installed.*pip install"):
         open_session(bundle, engine="openvino")
-    with pytest.raises(InputError, match="no engine 'abacus'; choose among onnxruntime"):
+    with pytest.raises(InputError, match="unknown engine 'abacus'; choose from onnxruntime"):
         open_session(bundle, engine="abacus")
 
 
@@ -179,7 +179,7 @@ def test_a_strange_figure_is_refused(make_bundle, field, value):
     path = make_bundle()
     entry = json.loads((path / MANIFEST).read_text())["precisions"]["fp32"]
     rewrite(path, precisions={"fp32": entry | {field: value}})
-    with pytest.raises(InputError, match="not of the form that edgecl writes"):
+    with pytest.raises(InputError, match="is malformed"):
         load_bundle(path)
 
 
@@ -195,7 +195,7 @@ def test_a_manifest_that_points_outside_its_bundle_is_refused(make_bundle, name)
 def test_a_model_that_no_hash_covers_is_refused(make_bundle):
     path = make_bundle()
     rewrite(path, files={})
-    with pytest.raises(InputError, match=r"no hash covers 'model\.fp32\.onnx'"):
+    with pytest.raises(InputError, match=r"'model\.fp32\.onnx', the file of .*, has no hash"):
         load_bundle(path)
 
 
@@ -225,7 +225,7 @@ def test_labels_that_are_no_text_are_refused(make_bundle):
     path = make_bundle()
     contract = json.loads((path / MANIFEST).read_text())["contract"]
     rewrite(path, contract=contract | {"labels": [1, 2, 3]})
-    with pytest.raises(InputError, match="a label is not a text"):
+    with pytest.raises(InputError, match="a label is not a string"):
         load_bundle(path)
 
 
@@ -240,4 +240,4 @@ def test_what_a_terminal_would_obey_is_shown_instead(make_bundle, capfd):
 def test_a_name_that_is_not_utf8_has_a_digest(make_bundle, tmp_path):
     path = make_bundle(tmp_path / os.fsdecode(b"line\xff.edgecl"))
     rewrite(path, name=os.fsdecode(b"line\xff"))
-    assert load_bundle(path).manifest["name"] == "line\udcff"
+    assert load_bundle(path).manifest.name == "line\udcff"

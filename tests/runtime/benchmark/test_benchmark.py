@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 
@@ -11,12 +10,14 @@ import pytest
 
 from runtime.benchmark import Scenario, read_report, run_benchmark, without_raw, write_report
 from runtime.benchmark import scenario as scenario_module
+from runtime.benchmark.document import Ratio, SideAccuracy, SkippedSide
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.report import summarise
 from runtime.benchmark.scenario import turn_order
 from runtime.benchmark.sides import Side
 from runtime.benchmark.validity import judge_machine, judge_side
 from runtime.errors import InputError
+from runtime.files.document import plain
 from runtime.machine import Activity
 
 QUIET = Activity(
@@ -88,7 +89,7 @@ def test_the_sides_really_judge_in_turns(make_bundle, tmp_path, monkeypatch):
     assert len(turns) == 60
     assert all(len(set(names)) == 1 for names in turns)
     labels = ["fp32", "int8"]
-    assert [names[0] for names in turns] == [labels[i] for turns in report["order"] for i in turns]
+    assert [names[0] for names in turns] == [labels[i] for turns in report.order for i in turns]
 
 
 def test_the_report_keeps_every_frame(make_bundle, tmp_path):
@@ -97,34 +98,34 @@ def test_the_report_keeps_every_frame(make_bundle, tmp_path):
         small(make_bundle(precisions=("fp32", "fp16"))),
         progress=lambda done, total, what: told.append((done, total)),
     )
-    assert [side["precision"] for side in report["sides"]] == ["fp32", "fp16"]
-    for side in report["sides"]:
-        assert set(side["raw_ns"]) == {"preprocess", "infer", "decide", "total"}
-        raw = {step: np.array(times) for step, times in side["raw_ns"].items()}
+    assert [side.precision for side in report.sides] == ["fp32", "fp16"]
+    for side in report.sides:
+        assert set(side.raw_ns) == {"preprocess", "infer", "decide", "total"}
+        raw = {step: np.array(times) for step, times in side.raw_ns.items()}
         assert all(times.shape == (60,) for times in raw.values())
         assert (raw["total"] >= raw["preprocess"] + raw["infer"] + raw["decide"]).all()
-        assert side["steps"]["total"]["max_ms"] == pytest.approx(raw["total"].max() / 1e6)
-        assert side["accuracy"] == {"validation": 1.0, "test": 1.0}
-    assert report["sides"][0]["ratio"] == {"median": 1.0, "interval": None}
-    assert report["sides"][1]["ratio"]["interval"] is not None
-    assert report["environment"]["packages"]["onnxruntime"]
+        assert side.steps["total"].max_ms == pytest.approx(raw["total"].max() / 1e6)
+        assert side.accuracy == SideAccuracy(validation=1.0, test=1.0)
+    assert report.sides[0].ratio == Ratio(median=1.0, interval=None)
+    assert report.sides[1].ratio.interval is not None
+    assert report.environment.packages["onnxruntime"]
     assert told[-1][0] == told[-1][1]
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
     path = tmp_path / "deep" / "latency.json"
     write_report(report, path)
-    assert read_report(path) == json.loads(json.dumps(report))
+    assert read_report(path) == report
     assert max(map(len, path.read_text().splitlines())) > 200  # an array stands on one line
-    assert "raw_ns" not in without_raw(report)["sides"][0]
+    assert "raw_ns" not in plain(without_raw(report))["sides"][0]
 
 
 def test_too_few_frames_say_so_instead_of_inventing_a_tail():
     summary = summarise(np.arange(1, 101) * 1_000_000)
-    assert summary["p50_ms"] == 50
-    assert summary["p90_ms"] == 90
-    assert summary["p99_ms"] is None
-    assert summary["p99_9_interval_ms"] is None
-    assert summarise(np.arange(1, 4001) * 1000)["p99_9_ms"] == pytest.approx(3.996)
+    assert summary.p50_ms == 50
+    assert summary.p90_ms == 90
+    assert summary.p99_ms is None
+    assert summary.p99_9_interval_ms is None
+    assert summarise(np.arange(1, 4001) * 1000).p99_9_ms == pytest.approx(3.996)
 
 
 def test_frames_are_rounded_up_to_whole_turns():
@@ -147,7 +148,7 @@ def test_the_same_bundle_twice_has_two_names(make_bundle, tmp_path):
     path = make_bundle()
     other = make_bundle(tmp_path / "elsewhere" / "tiny.edgecl")
     report = run_benchmark(small(path, path, other, frames=2))
-    names = [side["name"] for side in report["sides"]]
+    names = [side.name for side in report.sides]
     assert len(set(names)) == 3
     assert names[1] == f"{names[0]} #2"
     assert names[2] == "elsewhere/tiny"
@@ -155,13 +156,13 @@ def test_the_same_bundle_twice_has_two_names(make_bundle, tmp_path):
 
 def test_what_is_not_there_is_refused_by_name(make_bundle, tmp_path):
     path = make_bundle()
-    with pytest.raises(InputError, match="holds no int8"):
+    with pytest.raises(InputError, match="has no int8"):
         run_benchmark(small(path, precisions=("int8",)))
-    with pytest.raises(InputError, match="no engine 'warp'"):
+    with pytest.raises(InputError, match="unknown engine 'warp'"):
         run_benchmark(small(path, engines=("warp",)))
     with pytest.raises(InputError, match="no bundle"):
         run_benchmark(small(tmp_path / "none.edgecl"))
-    with pytest.raises(InputError, match="no bundle was named"):
+    with pytest.raises(InputError, match="no bundle given"):
         run_benchmark(small())
 
 
@@ -176,10 +177,10 @@ def test_a_side_that_does_not_load_is_left_out_and_named(make_bundle, monkeypatc
     monkeypatch.setattr("runtime.benchmark.planning.installed_engines", lambda: ("onnxruntime",))
     path = make_bundle(precisions=("fp32", "fp16"))
     report = run_benchmark(small(path, engines=(), frames=2))
-    assert [side["precision"] for side in report["sides"]] == ["fp32"]
-    assert report["left_out"] == [
-        {"label": "tiny fp16 onnxruntime", "reason": "this engine has no fp16"}
-    ]
+    assert [side.precision for side in report.sides] == ["fp32"]
+    assert report.left_out == (
+        SkippedSide(label="tiny fp16 onnxruntime", reason="this engine has no fp16"),
+    )
     with pytest.raises(InputError, match="no fp16"):
         run_benchmark(small(path, frames=2))
     with pytest.raises(InputError, match="no engine can load"):

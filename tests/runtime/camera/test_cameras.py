@@ -12,7 +12,7 @@ import pytest
 from runtime.camera import Camera, Frame, open_camera
 from runtime.camera.device import DeviceCamera
 from runtime.camera.pacing import PacedCamera
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.image.decode import decode_gray
 
 SHAPE = (48, 64)
@@ -43,12 +43,12 @@ def packets(path: Path) -> list[np.ndarray]:
     return [packet for ok, packet in iter(capture.read, (False, None)) if ok]
 
 
-def read_all(camera: Camera) -> tuple[list[Frame], InputError | None]:
+def read_all(camera: Camera) -> tuple[list[Frame], EdgeclError | None]:
     frames: list[Frame] = []
     try:
         while (frame := camera.read()) is not None:
             frames.append(frame)
-    except InputError as error:
+    except EdgeclError as error:
         return frames, error
     finally:
         camera.close()
@@ -72,7 +72,7 @@ def test_a_video_cut_within_a_frame_is_faulty_there_and_named(tmp_path):
     start = data.index(packets(path)[12].tobytes()[:1500])
     frames, error = read_all(open_camera(str(cut(path, start + 700))))
     assert [frame.pixels is not None for frame in frames] == [True] * 12 + [False]
-    assert "cut short" in frames[-1].fault
+    assert "truncated" in frames[-1].fault
     assert str(path) in frames[-1].fault
     assert error is not None
     assert "in the middle of frame 13 of 20" in error.problem
@@ -112,14 +112,14 @@ def test_other_codecs_come_as_bgr(tmp_path):
     frames, error = read_all(open_camera(str(path)))
     assert error is None
     assert [np.asarray(frame.pixels).shape for frame in frames] == [(*SHAPE, 3)] * 9
-    with pytest.raises(InputError, match="not a video that can be read"):
+    with pytest.raises(InputError, match="not a readable video"):
         open_camera(str(cut(path, path.stat().st_size // 2)))
 
 
 def test_a_file_that_is_no_video(tmp_path):
     path = tmp_path / "notes.avi"
     path.write_text("no video at all")
-    with pytest.raises(InputError, match=r"notes\.avi is not a video"):
+    with pytest.raises(InputError, match=r"notes\.avi is not a readable video"):
         open_camera(str(path))
 
 
@@ -138,7 +138,7 @@ def test_a_folder_in_natural_order_with_broken_files_and_odd_sizes(tmp_path):
     assert shapes == [SHAPE, (31, 17), None, None, None, (100, 3)]
     faults = [frame.fault for frame in frames if frame.fault]
     assert "frame_3.png: it is not an image" in faults[0]
-    assert "frame_4.jpg: the JPEG is cut short" in faults[1]
+    assert "frame_4.jpg: the JPEG is truncated" in faults[1]
     assert "frame_5.bmp: the file is empty" in faults[2]
 
 
@@ -173,7 +173,7 @@ def test_a_camera_that_is_not_there_names_what_was_tried():
     assert "OpenCV" in caught.value.problem
     assert "video file" in caught.value.hint
     assert "--camera demo" in caught.value.hint
-    with pytest.raises(InputError, match="has a frame rate of its own"):
+    with pytest.raises(InputError, match="sets its own frame rate"):
         open_camera("97", fps=10)
 
 
@@ -240,7 +240,7 @@ def test_a_live_camera_that_stops_is_opened_again_and_said(short_pauses):
     assert "stopped after frame 2" in said[0]
     assert "is back" in said[1]
     assert error is not None
-    assert "did not come back" in error.problem
+    assert "did not recover" in error.problem
 
 
 def test_a_frame_that_the_driver_cannot_decode_is_a_fault(short_pauses):

@@ -133,7 +133,7 @@ def test_closing_ends_a_read_that_waits() -> None:
 
 @pytest.mark.parametrize("wrong", [{"fps": 0.0}, {"advance": 0}, {"frames": -1}])
 def test_what_is_not_positive_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="give a number above 0"):
+    with pytest.raises(InputError, match="use a number above 0"):
         DemoCamera(SMALL, **wrong)
 
 

@@ -73,7 +73,7 @@ def test_a_chunk_without_bytes_repeats_the_frame_before_and_cuts_nothing(places,
 def test_a_cut_file_is_told_whatever_its_header_counts(name, share, tmp_path):
     data = WHOLE[name]
     frames, ended = read_all(put(tmp_path, name, data[: int(share * len(data))]))
-    assert "the file is cut short" in ended
+    assert "the file is truncated" in ended
     assert 0 < len(frames) < 12
     assert all(frame.pixels is not None for frame in frames[:-1])
 
@@ -83,7 +83,7 @@ def test_a_file_cut_behind_a_frame_is_told_where_its_list_was_finished(tmp_path)
     start = data.index(PACKETS[8]) - 8
     frames, ended = read_all(put(tmp_path, "cut.avi", data[:start]))
     assert len(frames) == 8
-    assert "ended after 8 of 12 frames: the file is cut short" in ended
+    assert "ended after 8 of 12 frames: the file is truncated" in ended
 
 
 def test_only_the_index_is_missing(tmp_path):
@@ -134,7 +134,7 @@ def test_mp4_boxes(tmp_path):
     for share in (0.3, 0.7):
         put(tmp_path, "cut.mp4", data[: int(share * len(data))])
         assert ending_of(tmp_path / "cut.mp4").missing
-        with pytest.raises(InputError, match="is cut short"):
+        with pytest.raises(InputError, match="is truncated"):
             open_camera(str(tmp_path / "cut.mp4"))
     # With the table first, as for the web, a file opens and ends within its frames.
     media, moov = data.index(b"mdat") - 4, data.index(b"moov") - 4
@@ -150,7 +150,7 @@ def test_mp4_boxes(tmp_path):
     assert read_all(tmp_path / "first.mp4")[1] == ""
     frames, ended = read_all(put(tmp_path, "first-cut.mp4", first[: len(first) * 3 // 4]))
     assert 0 < len(frames) < 12
-    assert "the file is cut short (the box mdat ends at byte" in ended
+    assert "the file is truncated (the box mdat ends at byte" in ended
 
 
 def test_a_stream_of_jpegs_without_a_container(tmp_path):
@@ -158,7 +158,7 @@ def test_a_stream_of_jpegs_without_a_container(tmp_path):
     frames, ended = read_all(put(tmp_path, "whole.mjpeg", whole))
     assert (len(frames), ended) == (12, "")
     frames, ended = read_all(put(tmp_path, "cut.mjpeg", whole[:-300]))
-    assert "in the middle of frame 12: the file is cut short" in ended
+    assert "in the middle of frame 12: the file is truncated" in ended
     assert frames[-1].pixels is None
 
 
@@ -176,7 +176,7 @@ def test_frames_that_a_cut_may_have_spoilt_are_faults(tmp_path):
     data = path.read_bytes()
     for share in (0.5, 0.55, 0.6, 0.65):
         frames, ended = read_all(put(tmp_path, "cut.avi", data[: int(share * len(data))]))
-        assert "the file is cut short" in ended
+        assert "the file is truncated" in ended
         for frame, expected in zip(frames, whole, strict=False):
             if frame.pixels is not None:
                 np.testing.assert_array_equal(frame.pixels, expected)
@@ -216,14 +216,14 @@ def test_a_gif_and_a_transport_stream_that_end_early(tmp_path):
 
 def test_a_codec_without_a_decoder_is_named(tmp_path):
     path = put(tmp_path, "clip.avi", avi(PACKETS).replace(b"MJPG", b"AV01"))
-    with pytest.raises(InputError, match=r"no decoder for its codec AV01|is not a video"):
+    with pytest.raises(InputError, match=r"no decoder for its codec AV01|is not a readable video"):
         open_camera(str(path)).read()
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF\0\0\0\0AVI ", b"\x1aE\xdf\xa3", bytes(5000)])
 def test_what_is_no_video_at_all(data, tmp_path):
     path = put(tmp_path, "clip.avi", data)
-    with pytest.raises(InputError, match=r"not a video|is empty|no frame"):
+    with pytest.raises(InputError, match=r"not a readable video|is empty|no readable frame"):
         open_camera(str(path)).read()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import InputError
+from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing, replacing_folder, write_json, write_new, write_text
 
 
@@ -92,7 +92,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
-    with pytest.raises(InputError, match="No space left"), replacing(tmp_path / "file"):
+    with pytest.raises(EquipmentError, match="No space left"), replacing(tmp_path / "file"):
         raise OSError(28, "No space left on device")
     assert not names(tmp_path)
 
@@ -115,7 +115,7 @@ def test_the_disk_is_asked_why_a_library_could_not_write(tmp_path):
             fail_with(tmp_path / "file", "unexpected pos 64 vs 0")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    with pytest.raises(InputError, match=r"cannot write .*file: Input/output error"):
+    with pytest.raises(EquipmentError, match=r"cannot write .*file: Input/output error"):
         fail_with(tmp_path / "file", "I/O error: something (os error 5)")
     assert not names(tmp_path)
 
@@ -140,7 +140,7 @@ def test_a_new_file_that_cannot_be_finished_does_not_stay(tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(EquipmentError, match="No space left"):
         write_new(tmp_path / "a", b"half", 0o600)
     assert names(tmp_path) == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import InputError
+from runtime.errors import EquipmentError, InputError
 from runtime.files.output_folder import new_folder, own_file, own_folder
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -89,7 +89,7 @@ def test_a_second_process_is_refused_and_a_killed_one_holds_nothing(tmp_path):
     process = SPAWN.Process(target=hold, args=(path, held, leave))
     process.start()
     assert held.wait(60)
-    words = r"another process is writing .*run; name another --out"
+    words = r"another process is writing .*run; choose another --out"
     with pytest.raises(InputError, match=words), own_folder(path):
         pass
     assert path.is_dir()
@@ -126,7 +126,7 @@ def test_a_disk_without_room_is_found_before_the_work(tmp_path, monkeypatch):
 
     monkeypatch.setattr("runtime.files.output_folder.tempfile.TemporaryFile", Full)
     for place in (own_folder(tmp_path / "a"), new_folder(tmp_path / "b")):
-        with pytest.raises(InputError, match="No space left on device"), place:
+        with pytest.raises(EquipmentError, match="No space left on device"), place:
             pass
     with own_folder(tmp_path / "stream", room=0) as folder:
         assert folder.is_dir()  # a stream judges on, whatever the disk is like
@@ -146,7 +146,7 @@ def test_a_file_is_replaced_only_where_that_was_said(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("old")
     place = own_file(path, replace=False, hint="say so")
-    with pytest.raises(InputError, match="is there already; say so"), place:
+    with pytest.raises(InputError, match="already exists; say so"), place:
         pass
     with own_file(path, replace=True):
         pass

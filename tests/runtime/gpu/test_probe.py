@@ -82,7 +82,7 @@ def test_bindings_of_a_newer_cuda_than_the_drivers_are_named(tmp_path):
     newer = {"bindings": {"cuda-bindings": "13.5.0"}}
     found = judge([*DRIVER, NO_BINDINGS[0], newer, *TENSORRT], "", T4, tmp_path)
     assert missing(found) == [
-        "cuda-bindings 13.5.0 is newer than the driver, which serves CUDA 12.6"
+        "cuda-bindings 13.5.0 is newer than the driver, which supports CUDA 12.6"
     ]
     assert found.problems[0].install == "pip install 'cuda-bindings>=12.8,<13'"
     assert judge([*DRIVER, PYCUDA[0], newer, *TENSORRT], "", T4, tmp_path).ready
@@ -109,7 +109,7 @@ def test_tensorrt_for_rtx_serves_the_gpus_that_it_knows_and_newer_ones(tmp_path,
     if served:
         assert target_of(found).compute_capability == here
         return
-    line = f"does not serve compute capability {here}, only 7.5, 8.6, 12.1"
+    line = f"does not support compute capability {here}, only 7.5, 8.6, 12.1"
     assert line in missing(found)[0]
     with pytest.raises(InputError, match=re.escape(line)):
         target_of(found)
@@ -119,7 +119,7 @@ def test_no_device_is_the_first_problem(tmp_path):
     error: dict[str, Any] = {"driver_error": "libcuda.so.1: cannot open shared object file"}
     found = judge([error, *NO_BINDINGS, *NO_TENSORRT], "", NOTHING, tmp_path)
     assert missing(found) == [
-        "there is no NVIDIA device here",
+        "no NVIDIA device found",
         "TensorRT is not installed",
         "neither pycuda nor cuda-bindings can be imported",
     ]
@@ -129,7 +129,7 @@ def test_no_device_is_the_first_problem(tmp_path):
 def test_a_device_without_a_driver(tmp_path):
     error: dict[str, Any] = {"driver_error": "cuInit: unknown error (999)"}
     found = judge([error, *PYCUDA, *TENSORRT], "", T4, tmp_path)
-    assert missing(found) == ["the CUDA driver does not answer (cuInit: unknown error (999))"]
+    assert missing(found) == ["the CUDA driver does not respond (cuInit: unknown error (999))"]
     assert "nvidia-driver" in found.problems[0].install
     on_jetson = judge([error, *PYCUDA, *TENSORRT], "", JETSON, tmp_path)
     assert "nvidia-jetpack" in on_jetson.problems[0].install
@@ -149,11 +149,11 @@ def test_every_problem_says_what_brings_it_on_both(tmp_path):
 @pytest.mark.parametrize(
     ("python", "named", "hint"),
     [
-        ("python3.6", "is there for Python 3.6, this is Python", "update to JetPack 6.1"),
-        ("python3.19", "is there for Python 3.19, this is Python", "python3.19 -m venv"),
+        ("python3.6", "is installed for Python 3.6, but this is Python", "update to JetPack 6.1"),
+        ("python3.19", "is installed for Python 3.19, but this is Python", "python3.19 -m venv"),
         (
             f"python{sys.version_info.major}.{sys.version_info.minor}",
-            "a system package, which this environment does not see",
+            "a system package, which this environment cannot see",
             "--system-site-packages",
         ),
         ("python3", "a system package", "--system-site-packages"),
@@ -178,7 +178,7 @@ def test_a_tensorrt_that_is_too_old_or_broken(tmp_path):
         "absent": False,
     }
     assert missing(judge([*DRIVER, *PYCUDA, broken], "", T4, tmp_path)) == [
-        "tensorrt does not load (libnvinfer.so.10)"
+        "tensorrt cannot be loaded (libnvinfer.so.10)"
     ]
 
 
@@ -202,7 +202,7 @@ def test_it_survives_a_crash_and_keeps_what_was_told_before(monkeypatch, tmp_pat
         "os.kill(os.getpid(), 11)\n"
     )
     found = looked(monkeypatch, tmp_path, body)
-    assert missing(found) == ["looking at tensorrt killed the process (signal 11)"]
+    assert missing(found) == ["probing tensorrt killed the process (signal 11)"]
     assert found.device == "Orin"
     assert not found.ready
 
@@ -216,7 +216,7 @@ def test_it_survives_a_hang_and_half_a_line(monkeypatch, tmp_path):
         "time.sleep(60)\n"
     )
     found = looked(monkeypatch, tmp_path, body, seconds=1.0)
-    assert "looking at the CUDA driver took more than 1 s" in missing(found)
+    assert "probing the CUDA driver took more than 1 s" in missing(found)
     assert (found.cuda, found.device) == ("12.6", "")
 
 

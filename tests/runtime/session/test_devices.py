@@ -12,7 +12,7 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError, SessionLostError
 from runtime.gpu.missing import Problem
 from runtime.gpu.probe import GpuProbe
-from runtime.session import on_gpu
+from runtime.session import built
 from runtime.session.fallback import FallbackSession
 from runtime.session.opening import open_fastest, open_session
 from tests.bindings.tensorrt_double import make_plan
@@ -46,8 +46,8 @@ def bundle(make_bundle):
 @pytest.fixture
 def gpu(box, monkeypatch):
     """A box with a GPU; `gpu.engine_for` gives engines, `gpu.asked` says of what."""
-    monkeypatch.setattr(on_gpu, "has_device", lambda: True)
-    monkeypatch.setattr(on_gpu, "probe_gpu", GpuProbe)
+    monkeypatch.setattr(built, "has_device", lambda: True)
+    monkeypatch.setattr(built, "probe_gpu", GpuProbe)
     box.asked = []
 
     def engine_for(bundle, precision):
@@ -63,8 +63,8 @@ def gpu(box, monkeypatch):
 
 @pytest.fixture
 def no_tensorrt(monkeypatch):
-    monkeypatch.setattr(on_gpu, "has_device", lambda: True)
-    monkeypatch.setattr(on_gpu, "probe_gpu", lambda: GpuProbe(problems=(NO_TENSORRT,)))
+    monkeypatch.setattr(built, "has_device", lambda: True)
+    monkeypatch.setattr(built, "probe_gpu", lambda: GpuProbe(problems=(NO_TENSORRT,)))
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def no_device(monkeypatch):
     def never():
         raise AssertionError("there is no device to ask")
 
-    monkeypatch.setattr(on_gpu, "has_device", lambda: False)
-    monkeypatch.setattr(on_gpu, "probe_gpu", never)
+    monkeypatch.setattr(built, "has_device", lambda: False)
+    monkeypatch.setattr(built, "probe_gpu", never)
 
 
 def white() -> np.ndarray:
@@ -105,7 +105,7 @@ def test_auto_takes_the_processor_and_says_so_once(bundle, lacking, request):
         assert session.device.startswith("CPU")
         assert session.precision == "int8"
     assert len(said) == 1
-    assert said[0].startswith("inference on the processor: ")
+    assert said[0].startswith("running inference on the CPU: ")
 
 
 def test_gpu_measures_what_the_bundle_holds_but_fp32(bundle, gpu):
@@ -122,7 +122,7 @@ def test_a_named_precision_is_opened_alone(bundle, gpu):
     session, table = open_fastest(bundle, "fp32", device="gpu", engine_for=gpu.engine_for)
     session.close()
     assert (session.precision, gpu.asked, table) == ("fp32", ["fp32"], ())
-    with pytest.raises(InputError, match="holds no int4 for tensorrt"):
+    with pytest.raises(InputError, match="has no int4 for tensorrt"):
         open_session(bundle, "int4", device="gpu", engine_for=gpu.engine_for)
 
 
@@ -141,7 +141,7 @@ def test_auto_takes_the_gpu_with_the_processor_behind_it(bundle, gpu):
         assert session.device.startswith("CPU")
         assert session.precision == "int8"
     assert len(said) == 1
-    assert "from here on int8 on " in said[0]
+    assert "continuing with int8 on " in said[0]
 
 
 def test_gpu_has_nothing_behind_it(bundle, gpu):
@@ -157,7 +157,7 @@ def test_a_precision_that_cannot_be_built_is_left_out_with_a_line(bundle, gpu):
     session = open_session(bundle, device="gpu", engine_for=gpu.engine_for, report=said.append)
     session.close()
     assert session.precision == "int8"
-    assert said == ["fp16 is left out: fp16 cannot be built"]
+    assert said == ["fp16 is skipped: fp16 cannot be built"]
     assert gpu.driver.left == {}
 
 
@@ -166,7 +166,7 @@ def test_an_engine_that_does_not_run_is_left_out_and_closed(bundle, gpu):
     said: list[str] = []
     session = open_session(bundle, device="gpu", engine_for=gpu.engine_for, report=said.append)
     assert session.precision == "int8"
-    assert "fp16 is left out: " in said[0]
+    assert "fp16 is skipped: " in said[0]
     assert gpu.driver.left["runtime"] == 1
     session.close()
     assert gpu.driver.left == {}
@@ -181,17 +181,17 @@ def test_nothing_that_can_be_built(bundle, gpu):
         bundle, device="auto", engine_for=gpu.engine_for, report=said.append
     ) as session:
         assert session.device.startswith("CPU")
-    assert said[-1] == "inference on the processor: fp16 cannot be built"
+    assert said[-1] == "running inference on the CPU: fp16 cannot be built"
 
 
 def test_without_somebody_who_builds(bundle, gpu):
-    with pytest.raises(InputError, match="nobody is here to build"):
+    with pytest.raises(InputError, match="no engine is built for"):
         open_session(bundle, device="gpu")
 
 
 def test_a_bundle_that_holds_nothing_for_tensorrt(make_bundle, gpu):
     bundle = load_bundle(make_bundle())
-    with pytest.raises(InputError, match="holds nothing for TensorRT; export it again"):
+    with pytest.raises(InputError, match="has no precision for TensorRT; export it again"):
         open_session(bundle, device="gpu", engine_for=gpu.engine_for)
 
 
@@ -202,7 +202,7 @@ def test_a_processors_engine_decides_the_device(bundle, no_device):
         open_session(bundle, engine="onnxruntime", device="gpu")
     with pytest.raises(InputError, match="tensorrt does not run on the cpu"):
         open_session(bundle, engine="tensorrt", device="cpu")
-    with pytest.raises(InputError, match="there is no device 'npu'"):
+    with pytest.raises(InputError, match="unknown device 'npu'"):
         open_session(bundle, device="npu")
 
 
@@ -214,7 +214,7 @@ def test_a_built_engine_runs_alone(gpu):
             assert (session.engine, session.precision) == ("tensorrt", "int8")
     with pytest.raises(InputError, match="does not run on the cpu"):
         open_session(path, device="cpu")
-    with pytest.raises(InputError, match="there is no engine"):
+    with pytest.raises(InputError, match="no engine found"):
         open_session(path.with_name("gone.engine"))
     assert gpu.driver.left == {}
 
@@ -229,7 +229,7 @@ def test_a_lone_onnx_file_runs_on_the_processor(bundle, gpu):
 
 def test_a_frame_that_fails_while_it_is_measured_is_one_line(bundle, gpu):
     gpu.driver.fail["cuMemcpyHtoDAsync"] = [*[""] * 8, "CUDA_ERROR_OUT_OF_MEMORY"]
-    with pytest.raises(InputError, match=r"the model does not run: .*no memory left"):
+    with pytest.raises(InputError, match=r"the model cannot run: .*out of memory"):
         open_session(bundle, device="gpu", engine_for=gpu.engine_for)
     assert gpu.driver.left == {}
 
@@ -269,4 +269,4 @@ def test_a_processor_that_answers_otherwise_does_not_stop_the_gpu(bundle, gpu, n
             gpu.driver.lost = "CUDA_ERROR_ILLEGAL_ADDRESS"
             assert session.infer(white()).probabilities.argmax() == 2
             assert session.precision == "fp32"
-    assert any(line.startswith("nothing stands behind the GPU") for line in said) is named
+    assert any(line.startswith("no CPU fallback for the GPU") for line in said) is named

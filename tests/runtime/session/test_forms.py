@@ -55,7 +55,7 @@ def test_a_precision_that_only_one_engine_has_is_opened_in_that_one(forms):
     session, table = open_fastest(forms, "int8")
     with session:
         assert (session.precision, session.engine, list(table)) == ("int8", "openvino", [])
-    with pytest.raises(InputError, match="holds no int8"):
+    with pytest.raises(InputError, match="has no int8"):
         open_session(forms, "int8", engine="onnxruntime")
 
 

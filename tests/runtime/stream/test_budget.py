@@ -26,7 +26,7 @@ def test_units_and_steps():
         ("infer=8parsecs", "'parsecs' is not a unit"),
         ("infer=8", "unit is missing"),
         ("infer=8 MS", "'MS' is not a unit"),
-        ("think=8ms", "no step 'think'"),
+        ("think=8ms", "unknown step 'think'"),
         ("infer=8ms,infer=9ms", "'infer' is given twice"),
         ("infer=-8ms", "not above zero"),
         ("infer=0ms", "not above zero"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.camera.base import Camera, Frame
-from runtime.errors import InputError
+from runtime.errors import EquipmentError, InputError
 from runtime.session.base import Outputs, Session
 from runtime.stream.budget import Budget
 from runtime.stream.judge import FAILURES_IN_A_ROW, Rules
-from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.pipeline import SWITCH_INTERVAL_S, Pipeline, Settings
 from runtime.stream.sinks import Sink
+from runtime.stream.sinks.isolated import IsolatedSink
 from runtime.stream.verdict import Verdict
 
 CONTRACT = ModelContract(InputContract(8, 8), ("good", "bad"), ("good",))
@@ -72,6 +74,8 @@ class FakeSession(Session):
 
 
 class ListSink(Sink):
+    isolated = True
+
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
         self.changed = threading.Condition()
@@ -244,7 +248,7 @@ def test_a_frame_that_grows_late_while_it_waits_is_not_inferred():
 
     camera = FakeCamera(images(3), live=True)
     session = FakeSession(work)
-    pipeline, _ = stream(camera, session, sink=sink, every_frame=True, limits={"total": 10**7})
+    pipeline, _ = stream(camera, session, sink=sink, every_frame=True, limits={"total": 2 * 10**8})
     snapshot = ended(pipeline)
     assert sink.statuses == ["late"] * 3
     assert session.calls == 1
@@ -284,7 +288,7 @@ def test_a_model_that_only_fails_ends_the_stream_with_an_error():
 
     pipeline, sink = stream(FakeCamera(images(10_000)), FakeSession(work))
     assert pipeline.wait(PATIENCE)
-    with pytest.raises(InputError, match=f"failed on {FAILURES_IN_A_ROW} frames in a row"):
+    with pytest.raises(EquipmentError, match=f"failed on {FAILURES_IN_A_ROW} frames in a row"):
         pipeline.finish()
     assert pipeline.ledger.snapshot().balanced
     assert len(sink.verdicts) == pipeline.ledger.snapshot().captured
@@ -336,7 +340,7 @@ def test_a_camera_that_hangs_does_not_hang_the_end():
     snapshot = pipeline.finish()
     assert snapshot.captured == 2
     assert snapshot.balanced
-    assert "the camera did not answer" in pipeline.notes[0]
+    assert "the camera did not respond" in pipeline.notes[0]
     release.set()  # what it reads after the end is not counted
     assert pipeline.wait(PATIENCE)
     assert pipeline.ledger.snapshot().captured == 2
@@ -355,29 +359,77 @@ def test_a_model_that_hangs_does_not_hang_the_end():
     snapshot = pipeline.finish()
     assert snapshot.balanced
     assert set(sink.statuses) == {"fault"}
-    assert "the model did not answer" in pipeline.notes[-1]
+    assert "the model did not respond" in pipeline.notes[-1]
     count = len(sink.verdicts)
     release.set()
     assert pipeline.wait(PATIENCE)
     assert len(sink.verdicts) == count
 
 
-def test_the_interpreter_is_left_as_it_was():
-    before = sys.getswitchinterval()
-    pipeline, _ = stream(FakeCamera(images(3)), FakeSession())
+class SeesTheInterpreter(ListSink):
+    """Notes how the interpreter is tuned while the stream runs."""
+
+    def emit(self, verdict):
+        self.tuned = (
+            sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S),
+            gc.get_freeze_count() > 0,
+        )
+
+
+@pytest.mark.parametrize("own_process", [True, False])
+def test_the_interpreter_is_tuned_when_asked_and_left_as_it_was(own_process):
+    before = sys.getswitchinterval(), gc.get_freeze_count()
+    sink = SeesTheInterpreter()
+    pipeline = Pipeline(
+        FakeCamera(images(3)), FakeSession(), Settings(), [sink], own_process=own_process
+    )
+    pipeline.start()
     ended(pipeline)
-    assert sys.getswitchinterval() == before
+    assert sink.tuned == (own_process, own_process)
+    assert (sys.getswitchinterval(), gc.get_freeze_count()) == before
 
 
-def test_a_sink_that_raises_ends_the_stream_and_is_not_hidden():
-    class Broken(ListSink):
+class RaisingSink(ListSink):
+    isolated = False
+
+    def emit(self, verdict):
+        super().emit(verdict)
+        raise ValueError("a bug")
+
+    def close(self):
+        raise ValueError("another bug")
+
+
+def test_a_sink_that_raises_neither_ends_the_stream_nor_is_hidden():
+    raising, whole = RaisingSink(), ListSink()
+    pipeline = Pipeline(FakeCamera(images(50)), FakeSession(), Settings(), [raising, whole])
+    pipeline.start()
+    assert ended(pipeline).judged == 50
+    assert len(raising.verdicts) == len(whole.verdicts) == 50
+    bad, good = pipeline.sinks
+    assert (bad.lost, bad.problem) == (50, "ValueError: another bug")
+    assert (good.lost, good.problem) == (0, "")
+
+
+def test_a_sink_that_blocks_delays_no_verdict_and_is_left_behind():
+    free = threading.Event()
+
+    class Blocking(ListSink):
+        isolated = False
+
         def emit(self, verdict):
-            raise ValueError("a bug")
+            free.wait(PATIENCE)
 
-    pipeline, _ = stream(FakeCamera(images(1000)), FakeSession(), sink=Broken())
-    assert pipeline.wait(PATIENCE)
-    with pytest.raises(ValueError, match="a bug"):
-        pipeline.finish()
+    whole = ListSink()
+    blocked = IsolatedSink(Blocking(), capacity=10, close_s=0.05)
+    pipeline = Pipeline(FakeCamera(images(50)), FakeSession(), Settings(), [blocked, whole])
+    pipeline.start()
+    assert ended(pipeline).judged == 50
+    assert len(whole.verdicts) == 50
+    blocked.close()
+    assert blocked.lost == 49, "one is in the sink's hands"
+    assert "did not respond in time" in blocked.problem
+    free.set()
 
 
 def assert_waited(event: threading.Event) -> None:

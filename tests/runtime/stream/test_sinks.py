@@ -27,8 +27,8 @@ def numbers(path: Path) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr("runtime.stream.sinks.PERIOD_S", 0.001)
-    monkeypatch.setattr("runtime.stream.sinks.RETRY_S", 0.001)
+    monkeypatch.setattr("runtime.stream.sinks.json_lines.PERIOD_S", 0.001)
+    monkeypatch.setattr("runtime.stream.sinks.json_lines.RETRY_S", 0.001)
 
 
 class Disk:
@@ -111,7 +111,7 @@ def test_a_disk_that_fills_up_within_a_line_leaves_whole_lines(tmp_path):
 
 def test_an_earlier_stream_is_not_overwritten(tmp_path):
     (tmp_path / "v.jsonl").write_text("precious\n")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="already exists"):
         JsonLinesSink(tmp_path / "v.jsonl")
     assert (tmp_path / "v.jsonl").read_text() == "precious\n"
 

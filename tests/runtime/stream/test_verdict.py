@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -49,8 +50,9 @@ def test_a_verdict_line_is_json_with_utc_time():
     verdict = Verdict(
         3, 5, 1_700_000_000_123_456_789, Decision(Status.LATE, reason="why"), {"total": 9}, "a.png"
     )
-    line = json.loads(json.dumps(verdict.to_json()))
+    line = json.loads(msgspec.json.encode(verdict.line()))
     assert line == {
+        "schema": 1,
         "frame": 3,
         "captured_at": "2023-11-14T22:13:20.123457Z",
         "captured_ns": 5,

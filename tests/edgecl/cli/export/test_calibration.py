@@ -18,6 +18,7 @@ from calibration.selection import METHODS as SELECTIONS
 from edgecl.cli.export import choices as export_choices
 from edgecl.cli.shell import run as edgecl
 from runtime.artifact.bundle import load_bundle
+from runtime.files.document import plain
 from tests.edgecl.conftest import fill
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
@@ -53,16 +54,17 @@ def test_an_algorithm_that_was_named_is_used_and_none_is_compared(
     assert export(trained_run, out, "--calibration", algorithm, *ALLOWING) == 0
     assert "algorithms" not in printed(capfd)
     assert read_record(out / "calibration.json").method == algorithm
-    assert load_bundle(out).manifest["calibration"]["algorithm"] == algorithm
+    assert load_bundle(out).manifest.calibration.algorithm == algorithm
     assert algorithm in (out / "report.html").read_text()
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
-def test_a_selection_of_so_many_is_recorded_and_repeats_itself(
+def test_a_selection_of_so_many_is_recorded_and_random_repeats_itself(
     trained_run, tmp_path, capfd, selection
 ):
     names = []
-    for turn in range(2):
+    # The seed repeats each method in tests of its own; here is one through the command.
+    for turn in range(2 if selection == "random" else 1):
         out = tmp_path / f"{turn}.edgecl"
         options = ("--calibration", "minmax", "--calibration-images", 16, *ALLOWING)
         assert export(trained_run, out, "--calibration-choice", selection, *options) == 0
@@ -71,7 +73,7 @@ def test_a_selection_of_so_many_is_recorded_and_repeats_itself(
         assert len(record.files) == len(set(record.hashes)) == 16
         names.append(record.files)
         assert any("16 images are few" in note for note in printed(capfd)["notes"])
-    assert names[0] == names[1]
+    assert names[0] == names[-1]
     if selection == "stratified":
         kinds = [name.split("/")[0] for name in names[0]]
         assert sorted(kinds.count(kind) for kind in set(kinds)) == [5, 5, 6]
@@ -84,9 +86,9 @@ def test_all_that_can_be_measured_stands_in_the_manifest_the_page_and_the_json(
     options = ("--sensitivity", "--calibration-curve", "--keep-fp16", "head", *ALLOWING)
     assert export(trained_run, out, *options) == 0
     document = printed(capfd)
-    calibration = load_bundle(out).manifest["calibration"]
+    calibration = plain(load_bundle(out).manifest.calibration)
     for name in ("algorithms", "sensitivity", "curve", "kept"):
-        assert calibration[name] == document[name]
+        assert json.loads(json.dumps(calibration[name])) == document[name]
     assert {row["algorithm"] for row in document["algorithms"]} == set(METHODS)
     assert [row["chosen"] for row in document["algorithms"]].count(True) == 1
     layers = [layer.name for layer in weighted_layers(onnx.load(out / "model.fp32.onnx"))]

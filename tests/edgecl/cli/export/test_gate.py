@@ -82,7 +82,7 @@ def test_q_dq_that_tensorrt_refuses_is_named_with_its_node(
     allowing = ("--max-drop", "100", "--max-escapes", "100")
     assert export(trained_run, out, "--int8", "--calibration", "minmax", *allowing) == 1
     error = capfd.readouterr().err
-    assert "int8-tensorrt not shipped: int8-tensorrt: TensorRT does not take this Q/DQ" in error
+    assert "int8-tensorrt not shipped: int8-tensorrt: TensorRT does not support this Q/DQ" in error
     assert "zero point" in error
     # What the CPU runs is another file and ships.
     held = load_bundle(out)
@@ -125,7 +125,7 @@ def test_escapes_are_counted_by_the_labels_that_let_a_part_pass(
     captured = capfd.readouterr()
     refused = json.loads(captured.out)["refused"]["fp16"]
     assert refused["escapes"] == refused["caught"] == 12  # the 6 bars are no defects
-    assert "12 of 12 defects that FP32 caught escape" in captured.err
+    assert "12 of 12 defects caught by FP32 escape" in captured.err
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64") >= 12
     # Allowed to lose all of them, it ships.
@@ -165,4 +165,4 @@ def test_a_class_less_than_the_run_knows_is_refused(trained_run, class_folders, 
     shutil.copytree(class_folders, data)
     shutil.rmtree(data / "blob")
     assert export(trained_run, tmp_path / "b", "--data", data) == 2
-    assert "not those that" in capfd.readouterr().err
+    assert "not the ones that" in capfd.readouterr().err

@@ -8,10 +8,12 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 
+pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
-@pytest.fixture(scope="module")
-def first(trained_run, tmp_path_factory):
-    out = tmp_path_factory.mktemp("first") / "first.edgecl"
+
+@pytest.fixture
+def first(trained_run, tmp_path):
+    out = tmp_path / "first.edgecl"
     options = ["--calibration", "mse", "--calibration-images", "20", "--calibration-choice"]
     gate = ["--max-drop", "50", "--max-escapes", "100"]
     code = edgecl(
@@ -54,7 +56,7 @@ def test_images_that_are_not_at_hand_are_refused(trained_run, first, tmp_path, c
     arguments = ["--calibration-of", str(first), "--calibration-data", str(other)]
     out = tmp_path / "b.edgecl"
     assert edgecl(["export", str(trained_run), "--int8", *arguments, "--out", str(out)]) == 2
-    assert "is not among the images at hand" in capfd.readouterr().err
+    assert "is not among the given images" in capfd.readouterr().err
     assert not out.exists()
 
 
@@ -62,5 +64,5 @@ def test_what_is_no_bundle_is_refused_before_the_work(trained_run, tmp_path, cap
     arguments = ["--calibration-of", str(tmp_path / "nowhere.edgecl")]
     assert edgecl(["export", str(trained_run), "--int8", *arguments]) == 2
     captured = capfd.readouterr().err
-    assert "there is no bundle" in captured
+    assert "no bundle" in captured
     assert "exporting" not in captured

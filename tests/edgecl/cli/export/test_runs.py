@@ -10,7 +10,7 @@ import pytest
 from calibration.record import read_record
 from edgecl.cli.shell import run as edgecl
 from edgecl.exporting.job import ExportChoices, job_of_run
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.artifact.bundle import load_bundle
 from runtime.session import open_session
 
@@ -48,7 +48,7 @@ def test_every_precision_of_it_is_exported(trained, tmp_path, capfd, encoder, ch
     assert document["comparisons"]["fp32"]["max_abs_diff"] < 1e-4
     assert ("gray-input" in document.get("rewrites", ())) == rewrite
     bundle = load_bundle(out)
-    assert bundle.manifest["origin"]["channels"] == channels
+    assert bundle.manifest.origin.channels == channels
     for precision in bundle.precisions:
         with open_session(bundle, precision, engine="onnxruntime") as session:
             assert session.contract.input.shape == (32, 32)
@@ -80,4 +80,4 @@ def test_a_pretraining_alone_is_not_exported(tiny_config, tmp_path, capfd):
         replace(tiny_config, pretrain_epochs=1, pretrain_only=True), run, report=lambda *_: None
     )
     assert edgecl(["export", str(run)]) == 2
-    assert "not a finished run" in capfd.readouterr().err
+    assert "the run is not finished" in capfd.readouterr().err

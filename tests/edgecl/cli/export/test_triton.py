@@ -54,7 +54,7 @@ def test_bundle_and_repository_one_in_the_other_are_refused(
 ):
     monkeypatch.chdir(tmp_path)
     assert export(trained_run, "b.edgecl", models) == 2
-    assert "one in the other" in capfd.readouterr().err
+    assert "must not contain each other" in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

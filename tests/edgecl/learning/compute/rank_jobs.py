@@ -25,8 +25,9 @@ from edgecl.learning.contrastive.objectives import NNCLR, Objective, SimCLR
 from edgecl.learning.contrastive.support_set import SupportSet
 from edgecl.learning.loop.epochs import finetune_epoch, pretrain_epoch
 from edgecl.learning.model import Backbone, Classifier, Projector, standardise
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import EdgeclError, InputError
+from runtime.files.document import plain
 
 CPU = torch.device("cpu")
 SIDE = 16
@@ -180,7 +181,7 @@ def train(data: str, run: Path, ranks: Ranks) -> dict[str, Any]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        return train_run(run_config(data), run, report=lambda *_: None, ranks=ranks)
+        return plain(train_run(run_config(data), run, report=lambda *_: None, ranks=ranks))
     finally:
         torch.set_default_dtype(before)
 

@@ -17,7 +17,7 @@ from edgecl.learning.loop.epochs import DivergedError, pretrain_epoch
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ def test_the_simpler_format_stays_unless_another_clearly_wins(seconds, chosen):
 
 
 def test_fp16_without_a_gpu_is_refused_before_anything_is_read(tiny_config, tmp_path, monkeypatch):
-    monkeypatch.setattr("edgecl.learning.run.runner.default_device", lambda: CPU)
+    monkeypatch.setattr("edgecl.learning.runner.default_device", lambda: CPU)
     config = replace(tiny_config, autocast="fp16", data="/nowhere")
     with pytest.raises(InputError, match="fp16 needs a GPU"):
         train_run(config, tmp_path / "run", report=lambda *_: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgecl.learning.compute import collectives
 from edgecl.learning.compute.ranks import ALONE, Ranks, joined
 from runtime.errors import InputError
 from tests.edgecl.learning.compute import rank_jobs
+from tests.made_once import MadeOnce
 
 ROOT = Path(__file__).parents[4]
 pytestmark = pytest.mark.skipif(
@@ -45,13 +47,15 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def together(
-    class_folders: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[dict[str, Any]]]:
+def together(class_folders: Path, made_once: MadeOnce) -> tuple[Path, list[dict[str, Any]]]:
     """The folder in which two ranks worked, and what each of them found."""
-    out = tmp_path_factory.mktemp("ranks")
-    done = torchrun(str(Path(rank_jobs.__file__)), str(class_folders), str(out))
-    assert done.returncode == 0, done.stderr
+
+    def work(out: Path) -> None:
+        out.mkdir()
+        done = torchrun(str(Path(rank_jobs.__file__)), str(class_folders), str(out))
+        assert done.returncode == 0, done.stderr
+
+    out = made_once("ranks", work)
     return out, [torch.load(out / f"{number}.pt", weights_only=True) for number in (0, 1)]
 
 
@@ -107,7 +111,7 @@ def test_an_error_of_one_rank_is_an_error_of_all(together):
             "by_all": "rank 1 has no disk; buy one",
             "by_first": "rank 0 has no disk; buy one",
             "by_first, the other": "nothing",
-            "require_same": "rank 1 has other luck than rank 0; share it evenly",
+            "require_same": "rank 1 has different luck from rank 0; share it evenly",
             "afterwards": "[0, 0.1, None]",
         }
 
@@ -119,10 +123,8 @@ def test_dropout_differs_between_ranks_and_the_first_has_the_lone_one(together):
 
 
 @pytest.fixture(scope="module")
-def alone_run(class_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("alone") / "whole"
-    rank_jobs.train(str(class_folders), run, ALONE)
-    return run
+def alone_run(class_folders: Path, made_once: MadeOnce) -> Path:
+    return made_once("runs/alone", lambda run: rank_jobs.train(str(class_folders), run, ALONE))
 
 
 def same_run(found: Path, expected: Path) -> None:
@@ -160,8 +162,9 @@ def test_a_killed_run_goes_on_with_two_ranks_to_the_same_bytes(together):
         assert (out / "killed" / name).read_bytes() == (out / "whole" / name).read_bytes()
 
 
-def test_a_killed_run_of_two_ranks_goes_on_with_one(together, alone_run, class_folders):
-    run = together[0] / "killed for one"
+def test_a_killed_run_of_two_ranks_goes_on_with_one(together, alone_run, class_folders, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(together[0] / "killed for one", run)
     history = (run / "metrics.jsonl").read_text().splitlines()
     assert len(history) == 2, "it was to be killed in the second epoch of fine-tuning"
     rank_jobs.train(str(class_folders), run, ALONE)
@@ -187,7 +190,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(class_folders, tmp_path):
     done = torchrun("-m", "edgecl", *arguments)
     lines = [line for line in done.stderr.splitlines() if line.startswith("edgecl: ")]
     assert len(lines) == 1, done.stderr
-    assert "2 ranks cannot share a batch of 31 evenly; give --batch-size 32" in lines[0]
+    assert "a batch of 31 cannot be divided evenly among 2 ranks; use --batch-size 32" in lines[0]
     assert "exitcode: 2" in done.stderr.replace("exitcode  :", "exitcode:")
     assert not run.exists()
 

@@ -16,7 +16,7 @@ from edgecl.data.store import Selection, join, new_store, select
 from edgecl.learning.compute import residency
 from edgecl.learning.compute.residency import prepared, to_device
 from edgecl.learning.contrastive.augmentation import ZOOM, augment
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 

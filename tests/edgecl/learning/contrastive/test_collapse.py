@@ -11,8 +11,9 @@ import torch
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.collapse import chance_loss, learnt_nothing
 from edgecl.learning.contrastive.losses import nt_xent, nt_xent_across_views
+from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.pretrained import pretraining_facts
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import pretrain_run, train_run
 
 BATCH = 8
 
@@ -37,9 +38,9 @@ def test_nnclr_has_its_chance_among_the_images_of_a_batch():
 @pytest.mark.parametrize(("share", "nothing"), [(1.001, True), (0.995, True), (0.95, False)])
 def test_a_loss_at_chance_is_no_learning(share, nothing):
     config = TrainConfig(batch_size=BATCH)
-    line = {"loss": share * chance_loss(config), "seconds": 1.0, "epoch": 3}
+    line = EpochMeasures(stage="pretrain", epoch=3, loss=share * chance_loss(config), seconds=1.0)
     assert learnt_nothing(config, line) is nothing
-    notes = pretraining_facts(config, [line], images=10)["notes"]
+    notes = pretraining_facts(config, [line], images=10).notes
     assert [("learnt nothing" in note and "--pretrain-lr" in note) for note in notes] == (
         [True] if nothing else []
     )
@@ -52,21 +53,21 @@ def test_a_run_on_such_a_pretraining_says_so(taken_over, tiny_config, tmp_path, 
     config = replace(tiny_config, pretrain_epochs=1, epochs=1)
     if taken_over:
         before = tmp_path / "before"
-        train_run(replace(config, pretrain_only=True), before, report=lambda *_: None)
+        pretrain_run(replace(config, pretrain_only=True), before, report=lambda *_: None)
         # What chance is was settled there: this run's own batches say nothing of it.
         monkeypatch.setattr("edgecl.learning.contrastive.collapse.AT_CHANCE", 100.0)
         config = replace(config, pretrained=str(before), batch_size=8)
     result = train_run(config, tmp_path / "run", report=lambda *_: None)
-    assert any(note.startswith("pretraining learnt nothing") for note in result["notes"])
+    assert any(note.startswith("pretraining learnt nothing") for note in result.notes)
 
 
 def test_other_views_than_those_of_the_pretraining_are_told(tiny_config, tmp_path):
     config = replace(tiny_config, pretrain_epochs=1, epochs=1, views="crop")
     before = tmp_path / "before"
-    facts = train_run(replace(config, pretrain_only=True), before, report=lambda *_: None)
-    assert facts["views"] == "crop"
+    facts = pretrain_run(replace(config, pretrain_only=True), before, report=lambda *_: None)
+    assert facts.views == "crop"
     for views, told in (("crop", False), ("auto", True)):
         config = replace(config, pretrained=str(before), views=views)
         result = train_run(config, tmp_path / views, report=lambda *_: None)
-        assert ("pretraining saw crop views, fine-tuning zoom views" in result["notes"]) is told
-        assert result["views"] == ("zoom" if told else "crop")
+        assert ("pretraining used crop views, fine-tuning zoom views" in result.notes) is told
+        assert result.views == ("zoom" if told else "crop")

@@ -15,7 +15,7 @@ import torch
 from edgecl.learning.loop.epochs import embed, predict, predict_and_embed
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from edgecl.reporting.pages.training import training_page
 
 
@@ -29,7 +29,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_one_pass_gives_what_two_gave(trained_run, tiny_config):
-    classifier, _, _ = run_directory.load_classifier(trained_run)
+    classifier, _ = run_directory.load_classifier(trained_run)
     images = prepare(tiny_config, silent).dataset.images[:50]
     device = torch.device("cpu")
     logits, embeddings = predict_and_embed(classifier, images, device)
@@ -38,12 +38,10 @@ def test_one_pass_gives_what_two_gave(trained_run, tiny_config):
 
 
 @pytest.fixture(scope="module")
-def poor_run(tiny_config, tmp_path_factory):
+def poor_run(tiny_config, made_once):
     """A run that hardly learned anything, so that it has mistakes to show."""
-    run = tmp_path_factory.mktemp("runs") / "poor"
     config = replace(tiny_config, method="none", epochs=1, lr=1e-5)
-    train_run(config, run, report=silent)
-    return run
+    return made_once("runs/poor", lambda run: train_run(config, run, report=silent))
 
 
 def test_the_kept_mistakes_are_the_most_confident_and_their_images_are_the_models(
@@ -72,18 +70,19 @@ def test_every_tested_image_has_a_place(poor_run):
     for name in ("file", "truth", "predicted"):
         assert [row[name] for row in places] == [row[name] for row in predictions]
     result = run_directory.read_result(poor_run)
-    assert result["embedding"]["of"] == len(places) == result["counts"]["test"]
+    assert result.embedding is not None
+    assert result.embedding.of == len(places) == result.counts["test"]
     assert len({(row["x"], row["y"]) for row in places}) > len(places) // 2
 
 
 def test_the_result_has_the_calibration_of_its_predictions(poor_run):
     result = run_directory.read_result(poor_run)
     predictions = rows_of(poor_run / "predictions.csv")
-    assert sum(entry["count"] for entry in result["reliability"]) == len(predictions)
+    assert sum(entry.count for entry in result.reliability) == len(predictions)
     right = sum(row["truth"] == row["predicted"] for row in predictions)
-    assert sum(entry["right"] for entry in result["reliability"]) == right
+    assert sum(entry.right for entry in result.reliability) == right
     likelihood = [max(float(row[f"p_{row['truth']}"]), 1e-6) for row in predictions]
-    assert result["nll"] == pytest.approx(-np.mean(np.log(likelihood)), abs=1e-3)
+    assert result.nll == pytest.approx(-np.mean(np.log(likelihood)), abs=1e-3)
 
 
 def test_names_that_are_no_utf8_are_trained_tested_and_shown(

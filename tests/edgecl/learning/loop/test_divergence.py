@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from edgecl.cli.shell import run as edgecl
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study import execution
 from edgecl.study.grid import Study, cells
 from runtime.errors import InputError
-from tests.edgecl.command import finish
 
 
 def silent(*_: object) -> None:
@@ -26,8 +26,8 @@ def silent(*_: object) -> None:
 @pytest.mark.parametrize(
     ("method", "step", "words"),
     [
-        ("simclr", 10, "the weights of pretraining stopped being numbers in epoch 2, step 5 "),
-        ("none", 30, "the weights of fine-tuning stopped being numbers in epoch 3, step 10 "),
+        ("simclr", 10, "the weights of pretraining became non-finite in epoch 2, step 5 "),
+        ("none", 30, "the weights of fine-tuning became non-finite in epoch 3, step 10 "),
     ],
 )
 def test_weights_that_break_in_an_epochs_last_step(
@@ -61,11 +61,11 @@ def test_weights_that_break_in_an_epochs_last_step(
         (["--method", "none", "--lr", "1e30"], "fine-tun"),
     ],
 )
-def test_the_command_says_stage_epoch_step_and_hint(class_folders, tmp_path, choices, named):
+def test_the_command_says_stage_epoch_step_and_hint(class_folders, tmp_path, capfd, choices, named):
     quick = ["--image-size", "32x32", "--batch-size", "16", "--autocast", "off", "--epochs", "3"]
-    command = ["train", "--data", class_folders, *quick, *choices, "--out", tmp_path / "run"]
-    code, _, err = finish(*command)
-    assert code == 2
+    command = ["train", "--data", str(class_folders), *quick, *choices]
+    assert edgecl([*command, "--out", str(tmp_path / "run")]) == 2
+    err = capfd.readouterr().err
     assert "Traceback" not in err
     (line,) = (line for line in err.splitlines() if line.startswith("edgecl: "))
     assert f"of {named}" in line
@@ -91,25 +91,25 @@ def test_answers_that_are_no_numbers_are_told_by_whoever_asks(network, value):
     assert embed(network.backbone, images(), torch.device("cpu")).shape == (3, 128)
     with pytest.raises(DivergedError) as caught:
         predict(network, images(), torch.device("cpu"))
-    assert caught.value.what == "the answers"
+    assert caught.value.what == "the outputs"
 
 
 def test_the_test_part_is_looked_at_too(trained_run, tiny_config, tmp_path, monkeypatch):
     """Answers may overflow on images that nobody chose by."""
 
     def overflow(*_: object):
-        raise DivergedError(None, "the answers")
+        raise DivergedError(None, "the outputs")
 
     monkeypatch.setattr("edgecl.learning.loop.conclusion.predict_and_embed", overflow)
     config = replace(tiny_config, method="none", epochs=1)
-    with pytest.raises(InputError, match=r"the answers of fine-tuning .* after epoch 1 "):
+    with pytest.raises(InputError, match=r"the outputs of fine-tuning .* after epoch 1 "):
         train_run(config, tmp_path / "run", report=silent)
     assert not (tmp_path / "run" / "result.json").exists()
 
 
 def test_weights_from_elsewhere_that_are_no_numbers_are_named(tiny_config, tmp_path):
     first = replace(tiny_config, pretrain_only=True, pretrain_epochs=1)
-    train_run(first, tmp_path / "first", report=silent)
+    pretrain_run(first, tmp_path / "first", report=silent)
     from safetensors import safe_open
     from safetensors.torch import save_file
 
@@ -144,7 +144,7 @@ def test_a_study_goes_on_without_the_run_that_diverged(class_folders, tmp_path):
     pretrainings = [cell.name for cell in cells(study) if cell.config.pretrain_only]
     assert pretrainings
     for name in pretrainings:
-        assert "of pretraining stopped being" in reasons[name]
+        assert "of pretraining became non-finite" in reasons[name]
     assert all("\n" not in reason for reason in reasons.values())
     done = [cell for cell in cells(study) if execution.is_done(tmp_path / "study", cell)]
     assert {cell.config.method for cell in done} == {"none"}

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from edgecl.learning.compute.number_format import decide_autocast
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import batches
+from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.schedule import WARM_UP, cosine_rate, warm_up
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import preparation, run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 
@@ -29,11 +29,11 @@ def silent(*_: object) -> None:
 
 def test_a_run_learns_and_leaves_everything(trained_run, tiny_config):
     result = run_directory.read_result(trained_run)
-    assert result["accuracy"] > 0.6  # three classes: a third by chance
-    for name in ("accuracy", "macro_f1", "recall", "split", "parameters", "seconds"):
-        assert name in result
-    assert set(result["recall"]) == {"bars", "blob", "posts"}
-    assert result["counts"] == {
+    assert result.accuracy > 0.6  # three classes: a third by chance
+    assert result.split == "grouped"
+    assert result.seconds > 0
+    assert set(result.recall) == {"bars", "blob", "posts"}
+    assert result.counts == {
         "train": 84,
         "validation": 18,
         "test": 18,
@@ -50,15 +50,15 @@ def test_a_run_learns_and_leaves_everything(trained_run, tiny_config):
         rows = list(csv.DictReader(stream))
     assert len(rows) == 18
     hits = np.mean([row["truth"] == row["predicted"] for row in rows])
-    assert hits == pytest.approx(result["accuracy"])
-    config, whole = run_directory.read_config(trained_run)
-    assert config == tiny_config
-    assert whole["labels"] == ["bars", "blob", "posts"]
+    assert hits == pytest.approx(result.accuracy)
+    config = run_directory.read_config(trained_run)
+    assert config.choices == tiny_config
+    assert config.labels == ("bars", "blob", "posts")
 
 
 def test_the_saved_weights_give_the_written_predictions(trained_run, tiny_config):
-    classifier, config, _ = run_directory.load_classifier(trained_run)
-    prepared = prepare(config, silent)
+    classifier, config = run_directory.load_classifier(trained_run)
+    prepared = prepare(config.choices, silent)
     test = prepared.split.test
     with torch.no_grad():
         logits, _ = classifier(torch.from_numpy(prepared.dataset.images[test][:, None]))
@@ -94,7 +94,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(trained_run, tiny_config, tmp_
     resumed = train_run(tiny_config, run, report=silent)
     unbroken = run_directory.read_result(trained_run)
     for name in ("accuracy", "macro_f1", "recall", "confusion", "best_epoch"):
-        assert resumed[name] == unbroken[name]
+        assert getattr(resumed, name) == getattr(unbroken, name)
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
         assert (run / name).read_bytes() == (trained_run / name).read_bytes()
 
@@ -153,7 +153,7 @@ def test_resuming_on_other_images_is_refused(tiny_config, class_folders, tmp_pat
     config = json.loads((run / "config.json").read_text())
     config["choices"]["data"] = str(other)
     (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="not those that"):
+    with pytest.raises(InputError, match="not the ones that"):
         train_run(replace(tiny_config, data=str(other)), run, report=silent)
 
 
@@ -173,15 +173,15 @@ def test_training_stops_early_and_keeps_the_best(tiny_config, tmp_path, monkeypa
     losses = [
         json.loads(line)["val_loss"] for line in (run / "metrics.jsonl").read_text().splitlines()
     ]
-    assert result["best_epoch"] == int(np.argmin(losses)) + 1
-    assert len(losses) == min(30, result["best_epoch"] + 2)
+    assert result.best_epoch == int(np.argmin(losses)) + 1
+    assert len(losses) == min(30, result.best_epoch + 2)
 
 
 def test_too_few_validation_images_choose_no_epoch(tiny_config, tmp_path):
     config = replace(tiny_config, method="none", epochs=6, patience=1, lr=0.05)
     result = train_run(config, tmp_path / "run", report=silent)
-    assert result["best_epoch"] == 6
-    assert any("18 images, too few to choose" in note for note in result["notes"])
+    assert result.best_epoch == 6
+    assert any("18 images, too few to choose" in note for note in result.notes)
 
 
 def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
@@ -221,7 +221,7 @@ def test_unlabelled_copies_of_held_out_images_are_refused_or_marked(tiny_config,
 
 
 def test_fewer_images_than_a_batch_is_refused(tiny_config):
-    with pytest.raises(InputError, match="fewer than a batch of 500"):
+    with pytest.raises(InputError, match="fewer than one batch of 500"):
         prepare(replace(tiny_config, batch_size=500), silent)
 
 

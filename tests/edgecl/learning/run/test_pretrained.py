@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from edgecl.cli.train.command import command
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from runtime.errors import InputError
 from tests.edgecl.conftest import fill
 
@@ -22,12 +22,13 @@ def silent(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def pretrained_run(tiny_config, tmp_path_factory):
-    run = tmp_path_factory.mktemp("pretrained") / "run"
-    facts = train_run(replace(tiny_config, pretrain_only=True), run, report=silent)
-    assert facts["images"] == 84
-    assert facts["epochs"] == 2
-    return run
+def pretrained_run(tiny_config, made_once):
+    def make(run):
+        facts = pretrain_run(replace(tiny_config, pretrain_only=True), run, report=silent)
+        assert facts.images == 84
+        assert facts.epochs == 2
+
+    return made_once("pretrained/run", make)
 
 
 def test_a_pretraining_alone_touches_no_test_part_and_counts_as_complete(pretrained_run):
@@ -50,9 +51,10 @@ def test_taking_a_pretraining_over_is_the_same_as_doing_it(
     result = train_run(replace(tiny_config, pretrained=str(pretrained_run)), run, report=silent)
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
         assert (run / name).read_bytes() == (trained_run / name).read_bytes()
-    assert result["pretrained"]["method"] == "simclr"
-    assert result["stages"]["pretrain"] == 0
-    assert any("pretraining was taken from" in note for note in result["notes"])
+    assert result.pretrained is not None
+    assert result.pretrained.method == "simclr"
+    assert result.stages["pretrain"] == 0
+    assert any("pretraining reused from" in note for note in result.notes)
 
 
 def test_a_pretraining_that_saw_held_out_images_is_refused_or_marked(pretrained_run, tiny_config):
@@ -73,7 +75,7 @@ def test_pretraining_on_the_unlabelled_alone_fits_every_split(tiny_config, tmp_p
         pretrain_only=True,
         pretrain_epochs=1,
     )
-    assert train_run(config, tmp_path / "run", report=silent)["images"] == 20
+    assert pretrain_run(config, tmp_path / "run", report=silent).images == 20
     other = replace(tiny_config, pretrained=str(tmp_path / "run"), seed=5)
     assert not prepare(other, silent).protocol_note.startswith("leaks")
 
@@ -86,9 +88,12 @@ def test_nothing_to_pretrain_on_is_refused(tiny_config):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"encoder": "convnet"}, "encoder shufflenet, this run has convnet; change --encoder"),
-        ({"image_size": (64, 32)}, "image size 32x32, this run has 64x32; change --image-size"),
-        ({"method": "nnclr"}, "method simclr, this run has nnclr"),
+        ({"encoder": "convnet"}, "encoder shufflenet, but this run uses convnet; change --encoder"),
+        (
+            {"image_size": (64, 32)},
+            "image size 32x32, but this run uses 64x32; change --image-size",
+        ),
+        ({"method": "nnclr"}, "method simclr, but this run uses nnclr"),
     ],
 )
 def test_the_pretraining_of_another_net_is_named(pretrained_run, tiny_config, change, message):
@@ -98,7 +103,7 @@ def test_the_pretraining_of_another_net_is_named(pretrained_run, tiny_config, ch
 
 def test_no_pretraining_and_a_damaged_one_are_named(tiny_config, pretrained_run, tmp_path):
     config = replace(tiny_config, pretrained=str(tmp_path))
-    with pytest.raises(InputError, match="no pretraining was finished there"):
+    with pytest.raises(InputError, match="its pretraining was not finished"):
         prepare(config, silent)
     whole = (pretrained_run / "pretrained.safetensors").read_bytes()
     for damaged in (b"", whole[: len(whole) // 2], b"\xff" * 100):
@@ -113,7 +118,7 @@ def test_the_command_line_takes_the_method_from_the_pretraining(tiny_config, tmp
     invoke = CliRunner().invoke
     done = invoke(command, [*first, "--pretrain-only", "--out", str(tmp_path / "a")])
     assert done.exit_code == 0, done.output
-    assert "go on with: edgecl train --pretrained" in done.output
+    assert "next: edgecl train --pretrained" in done.output
     second = ["--data", tiny_config.data, "--image-size", "32x32", "--batch-size", "16"]
     second += ["--pretrained", str(tmp_path / "a"), "--epochs", "1", "--autocast", "off", "--json"]
     done = invoke(command, [*second, "--out", str(tmp_path / "b")])
@@ -131,16 +136,16 @@ def test_few_labels_are_shown_again_until_an_epoch_has_its_steps(tiny_config, tm
 
     result = train_run(config, tmp_path / "run", report=count)
     assert steps[-1] == (10, 10)
-    assert result["counts"]["train"] == 9
-    assert result["counts"]["validation"] == 3
-    assert result["counts"]["pretraining"] == 78
-    assert result["counts"]["test"] == 30
-    assert "Tested on fold 2 of 4" in result["protocol_note"]
-    assert "Labels of 10 %" in result["protocol_note"]
+    assert result.counts["train"] == 9
+    assert result.counts["validation"] == 3
+    assert result.counts["pretraining"] == 78
+    assert result.counts["test"] == 30
+    assert "Tested on fold 2 of 4" in result.protocol_note
+    assert "Labels of 10 %" in result.protocol_note
 
 
 def test_a_fold_that_is_not_there_is_refused(tiny_config, tmp_path):
     for folds, fold in ((5, 5), (1, 0), (0, 2)):
-        with pytest.raises(InputError, match=f"there is no fold {fold} of {folds}"):
+        with pytest.raises(InputError, match=f"fold {fold} of {folds} does not exist"):
             train_run(replace(tiny_config, folds=folds, fold=fold), tmp_path / "r", report=silent)
     assert np.all([not (tmp_path / "r").exists()])

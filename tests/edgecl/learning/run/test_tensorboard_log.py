@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from edgecl.cli.shell import run as edgecl
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.tensorboard_log import FOLDER, TensorBoardLog
+from edgecl.learning.runner import train_run
 from runtime.errors import InputError
 
 HISTORY = [
-    {"stage": "pretrain", "epoch": 1, "loss": 3.5, "probe_accuracy": None, "seconds": 2.0},
-    {"stage": "pretrain", "epoch": 2, "loss": 2.5, "probe_accuracy": 0.5, "seconds": 4.0},
-    {"stage": "finetune", "epoch": 1, "val_loss": 0.5, "lr": 1e-3, "seconds": 1.0},
+    EpochMeasures(stage="pretrain", epoch=1, loss=3.5, seconds=2.0),
+    EpochMeasures(stage="pretrain", epoch=2, loss=2.5, probe_accuracy=0.5, seconds=4.0),
+    EpochMeasures(stage="finetune", epoch=1, val_loss=0.5, lr=1e-3, seconds=1.0),
 ]
 
 
@@ -92,7 +93,7 @@ def test_a_resumed_run_is_logged_whole_and_as_in_metrics(tiny_config, tmp_path, 
     expected: dict[str, list[tuple[int, Any]]] = {}
     for line in lines:
         for name, value in line.items():
-            if name not in ("stage", "epoch") and value is not None:
+            if name not in ("schema", "stage", "epoch") and value is not None:
                 point = (line["epoch"], pytest.approx(value, rel=1e-6))
                 expected.setdefault(f"{line['stage']}/{name}", []).append(point)
     assert points(tmp_path) == expected
@@ -123,13 +124,13 @@ def test_without_the_package_one_line_says_so_before_any_work(
     assert len(lines) == 1
     assert "pip install 'edgecl[tensorboard]'" in lines[0]
     assert not run.exists()
-    with pytest.raises(InputError, match="needs TensorBoard, which does not load"):
+    with pytest.raises(InputError, match="needs TensorBoard, which cannot be imported"):
         TensorBoardLog(run)
 
 
 def test_nothing_of_tensorboard_is_loaded_without_the_option():
     code = (
-        "import sys; import edgecl.learning.run.runner, edgecl.learning.run.tensorboard_log, "
+        "import sys; import edgecl.learning.runner, edgecl.learning.run.tensorboard_log, "
         "edgecl.cli.train.command; sys.exit('tensorboard' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

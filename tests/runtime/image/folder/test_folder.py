@@ -141,7 +141,7 @@ def test_links_are_followed_once_and_loops_end(tmp_path):
     }
     others = {str(item.name): str(item.other) for item in walk.left_out if item.other is not None}
     assert others == {"better": "crack", "crack/again": "."}
-    assert "left out better: a folder that is taken already (as crack)" in notes_on(walk.left_out)
+    assert "skipped better: a folder that was already read (as crack)" in notes_on(walk.left_out)
 
 
 def test_a_real_place_is_preferred_and_of_two_links_the_first_is_taken(tmp_path):
@@ -167,9 +167,7 @@ def test_hidden_files_and_what_systems_leave_behind(tmp_path):
     walk = walk_images(tmp_path)
     assert names(walk) == ["a.png"]
     assert set(reasons(walk).values()) == {walking.HIDDEN}
-    assert notes_on(walk.left_out) == [
-        "left out 6 files and folders: hidden (the first is ._a.png)"
-    ]
+    assert notes_on(walk.left_out) == ["skipped 6 files and folders: hidden (first: ._a.png)"]
 
 
 def test_pipes_and_sockets_are_named_and_not_opened(tmp_path):
@@ -198,7 +196,7 @@ def test_without_permission_folders_and_files_are_named():
         assert set(reasons(walk)) == {"a", "b/into", "b/notes"}
         assert set(reasons(walk).values()) == {"Permission denied"}
         assert notes_on(walk.left_out) == [
-            "left out 3 files and folders: Permission denied (the first is a)"
+            "skipped 3 files and folders: Permission denied (first: a)"
         ]
         with pytest.raises(InputError, match=r"a cannot be used: Permission denied; .*--strict"):
             walk_images(folder, strict=True)
@@ -215,8 +213,8 @@ def test_other_files_are_counted_by_suffix(tmp_path):
     (tmp_path / "list").write_text("b")
     (tmp_path / "c.gif").write_bytes(b"GIF89a" + bytes(30))
     assert notes_on(walk_images(tmp_path).left_out) == [
-        "left out 5 files: no image (.xml: 3, .txt: 1, without suffix: 1; the first is 0.xml)",
-        "left out c.gif: GIF is not read",
+        "skipped 5 files: not an image (.xml: 3, .txt: 1, without suffix: 1; first: 0.xml)",
+        "skipped c.gif: GIF is not supported",
     ]
 
 

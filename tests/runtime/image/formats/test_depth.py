@@ -66,7 +66,7 @@ def test_a_writer_that_knows_of_no_depth_says_65535():
 
 def test_white_that_is_zero_of_a_depth_that_nothing_says():
     shallow = (4095 - deep(12)).astype(np.uint16)
-    with pytest.raises(FrameError, match="0 is white in it and its largest value is"):
+    with pytest.raises(FrameError, match="it stores white as 0 and its largest value is"):
         decode_image(tiff(shallow, 16, tags={262: 0}))
     tagged = decode_image(tiff(shallow, 16, tags={262: 0, 281: 4095}))
     np.testing.assert_allclose(tagged.astype(int), STEEL, atol=1)
@@ -117,14 +117,14 @@ def test_a_frame_is_scaled_by_the_source_then_by_what_was_given_then_by_the_cont
 
 def test_another_depth_than_the_contracts_is_an_error_and_names_both():
     preprocess = Preprocessor(InputContract(*SHAPE, bits=10))
-    with pytest.raises(FrameError, match=r"has a value of \d+.*10 bits"):
+    with pytest.raises(FrameError, match=r"has the value \d+.*10 bits"):
         prepared(deep(12), preprocess)
 
 
 def test_a_depth_that_nothing_tells_is_an_error_and_not_a_black_image():
     preprocess = Preprocessor(InputContract(*SHAPE))
     for bits in (10, 12, 14):
-        with pytest.raises(FrameError, match=rf"a camera of {bits} bits.*--bits"):
+        with pytest.raises(FrameError, match=rf"a {bits}-bit camera.*--bits"):
             prepared(deep(bits), preprocess)
     np.testing.assert_array_equal(prepared(deep(16), preprocess), deep(16) >> 8)
 

@@ -39,7 +39,7 @@ def test_cut_anywhere_it_is_refused_with_the_reason(form):
     assert decode_gray(data).shape == STEEL.shape
     end = len(data) - (2 if "tiff" not in form else len(data) // 8)
     for size in np.linspace(12, end, 9).astype(int):
-        with pytest.raises(FrameError, match=r"cut short|damaged|not an image"):
+        with pytest.raises(FrameError, match=r"truncated|damaged|not an image"):
             decode_gray(data[:size])
 
 
@@ -54,18 +54,18 @@ def test_a_thumbnails_end_is_not_the_images():
     data = with_segment(WHOLE, 0xE2, THUMBNAIL)
     np.testing.assert_array_equal(decode_gray(data), decode_gray(WHOLE))
     for share in (0.2, 0.5, 0.95):
-        with pytest.raises(FrameError, match="cut short"):
+        with pytest.raises(FrameError, match="truncated"):
             decode_gray(data[: len(data) - int(share * (len(WHOLE) - 600))])
 
 
 def test_an_end_marker_that_was_put_behind_a_cut_scan_heals_nothing():
-    with pytest.raises(FrameError, match="cut short"):
+    with pytest.raises(FrameError, match="truncated"):
         decode_gray(WHOLE[: len(WHOLE) // 2] + b"\xff\xd9")
 
 
 def test_a_cut_jpeg_before_another_whole_one_is_cut():
     """As where a network loses the end of a frame and the next one follows."""
-    with pytest.raises(FrameError, match=r"cut short|damaged"):
+    with pytest.raises(FrameError, match=r"truncated|damaged"):
         decode_gray(WHOLE[: len(WHOLE) // 2] + WHOLE)
 
 
@@ -91,7 +91,7 @@ def test_zeros_before_the_end_marker_are_a_cameras_padding():
 def test_a_flipped_bit_in_a_png_is_told():
     data = bytearray(FORMS["png"])
     data[len(data) // 2] ^= 4
-    with pytest.raises(FrameError, match="checksum of its chunk IDAT"):
+    with pytest.raises(FrameError, match="checksum in its chunk IDAT"):
         decode_gray(bytes(data))
 
 
@@ -100,7 +100,7 @@ def test_a_damaged_strip_of_a_deflated_tiff_is_told():
     data = bytearray(encoded(steel((300, 200)), "TIFF", compression="tiff_adobe_deflate"))
     assert decode_gray(bytes(data)).shape == (300, 200)
     data[400:460] = bytes(60)
-    with pytest.raises(FrameError, match="cannot be inflated"):
+    with pytest.raises(FrameError, match="cannot be decompressed"):
         decode_gray(bytes(data))
 
 

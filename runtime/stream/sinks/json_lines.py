@@ -1,39 +1,29 @@
-"""Where verdicts go."""
+"""Verdicts as lines of JSON in a file."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from runtime.errors import InputError
 from runtime.files.atomic import explained
+from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.verdict import Verdict
 
 PERIOD_S = 0.05
-"""How long a verdict may wait before it is written. Waking the writer for every frame would take
+"""Longest wait of a verdict before it is written, in seconds. Waking the writer per frame takes
 the interpreter from the judge."""
 
 RETRY_S = 1.0
 WAITING_LINES = 10_000
 _BATCH = 500
-
-
-class Sink(ABC):
-    """Takes verdicts. `emit` is called from several threads and must return at once."""
-
-    @abstractmethod
-    def emit(self, verdict: Verdict) -> None:
-        """Take a verdict. Never raises: what goes wrong later is the sink's to count."""
-
-    def close(self) -> None:  # noqa: B027 - most sinks hold nothing
-        """Finish what was taken."""
 
 
 class JsonLinesSink(Sink):
@@ -51,6 +41,9 @@ class JsonLinesSink(Sink):
     Raises:
         InputError: the file cannot be made, or one is there already.
     """
+
+    name = "jsonl"
+    isolated = True
 
     def __init__(
         self,
@@ -103,8 +96,7 @@ class JsonLinesSink(Sink):
     def _flush(self) -> bool:
         """Write all that waits; False when the disk refused."""
         while batch := self._take():
-            lines = [json.dumps(v.to_json(), ensure_ascii=False) for v in batch]
-            data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+            data = b"".join(msgspec.json.encode(verdict.line()) + b"\n" for verdict in batch)
             try:
                 self._append(data)
             except OSError as error:
@@ -136,6 +128,11 @@ class JsonLinesSink(Sink):
             self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
 
 
+def open_json_lines(request: SinkRequest) -> Sink:
+    """Open the sink of `--sink jsonl:FILE`."""
+    return JsonLinesSink(request.file("a file name, as in jsonl:verdicts.jsonl"))
+
+
 def _create(path: Path) -> int:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +140,6 @@ def _create(path: Path) -> int:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         except FileExistsError:
             raise InputError(
-                f"{path} is there already, from an earlier stream",
-                hint="name another folder with --out, or move that file away",
+                f"{path} already exists, from an earlier stream",
+                hint="choose another folder with --out, or move that file",
             ) from None

@@ -6,7 +6,6 @@ import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,18 +13,19 @@ from edgecl import __version__
 from edgecl.encoders import build_encoder
 from edgecl.encoders.weights import FoundWeights, find_weights
 from edgecl.learning.compute.allocator import keep_activations
-from edgecl.learning.compute.compilation import compile_networks
-from edgecl.learning.compute.number_format import decide_autocast
 from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
-from edgecl.learning.config import CONFIG_SCHEMA, FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.loop.compilation import compile_networks
+from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
+from edgecl.learning.run.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
-from runtime.files.atomic import write_json
+from runtime.files.document import write_document
 from runtime.machine import package_versions
 from runtime.progress import StageProgress
 
@@ -38,7 +38,7 @@ def train_run(
     source: ImageSource | None = None,
     ranks: Ranks = ALONE,
     log: EpochLog | None = None,
-) -> dict[str, Any]:
+) -> RunResult:
     """Train `config` into the folder `run`, from the start or from its checkpoint.
 
     Args:
@@ -53,7 +53,43 @@ def train_run(
     Raises:
         InputError: the data, the image size, the method or the weights cannot be used, or the
             data is not what the run began with.
+        ValueError: `config` only pretrains.
     """
+    result = _train(config, run, report, source, ranks, log)
+    if not isinstance(result, RunResult):
+        raise ValueError("a run that only pretrains has no result; use pretrain_run")
+    return result
+
+
+def pretrain_run(
+    config: TrainConfig,
+    run: Path,
+    *,
+    report: StageProgress,
+    source: ImageSource | None = None,
+    ranks: Ranks = ALONE,
+    log: EpochLog | None = None,
+) -> PretrainingFacts:
+    """Do what `train_run` does with a `config` that only pretrains.
+
+    Raises:
+        InputError: see `train_run`.
+        ValueError: `config` does more.
+    """
+    facts = _train(config, run, report, source, ranks, log)
+    if not isinstance(facts, PretrainingFacts):
+        raise ValueError("a run that does more than pretrain has a result; use train_run")
+    return facts
+
+
+def _train(
+    config: TrainConfig,
+    run: Path,
+    report: StageProgress,
+    source: ImageSource | None,
+    ranks: Ranks,
+    log: EpochLog | None,
+) -> RunResult | PretrainingFacts:
     keep_activations()
     device = default_device()
     _require_format(config, device)
@@ -63,25 +99,25 @@ def train_run(
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
         "images",
-        hint="let all ranks read the same files",
+        hint="make sure that all ranks read the same files",
     )
-    recorded: dict[str, Any] | None = None
+    recorded: RunConfig | None = None
     if ranks.by_first((run / run_directory.CONFIG).exists):
-        config, whole = run_directory.read_config(run)
-        if whole["data_digest"] != prepared.dataset.digest():
+        before = run_directory.read_config(run)
+        config = before.choices
+        if before.data_digest != prepared.dataset.digest():
             raise InputError(
-                f"the images in {config.data or 'the built-in set'} are not those that {run} "
-                f"began with",
-                hint="bring the old images back, or start a new run",
+                f"the images in {config.data or 'the built-in set'} are not the ones that "
+                f"{run} was started with",
+                hint="restore the old images, or start a new run",
             )
-        notes = whole.get("encoder_notes", [])
+        notes = before.encoder_notes
     else:
         measured = replace(config, batch_size=max(2, config.batch_size // ranks.size))
         autocast, timing = ranks.by_first(lambda: decide_autocast(measured, prepared, device))
         config = replace(config, autocast=autocast)
         notes = _encoder_notes(config, weights)
-        recorded = {**_config_json(config, prepared, device, timing), "encoder_notes": notes}
-        recorded["machine"]["ranks"] = ranks.size
+        recorded = _config_document(config, prepared, device, timing, notes, ranks.size)
     training = Training(
         config,
         replace(prepared, notes=(*notes, *prepared.notes)),
@@ -94,7 +130,7 @@ def train_run(
     uncompiled = compile_networks(training.networks, config, training.compute)
     training.prepared = replace(training.prepared, notes=(*uncompiled, *training.prepared.notes))
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
-        ranks.by_first(lambda: write_json(run / run_directory.CONFIG, recorded))
+        ranks.by_first(lambda: write_document(run / run_directory.CONFIG, recorded))
     return training.finish()
 
 
@@ -114,19 +150,19 @@ def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
     """
     if config.encoder in FROZEN_ENCODERS and config.method != "none":
         raise InputError(
-            f"{config.encoder} is never trained: it cannot be pretrained by {config.method}",
+            f"{config.encoder} is never trained, so it cannot be pretrained with {config.method}",
             hint="add --method none, or choose another encoder",
         )
     if config.pretrain_only and (config.method == "none" or config.pretrained):
         raise InputError(
-            "with --pretrain-only there must be something to pretrain, not --method none or "
-            "--pretrained",
-            hint="leave one of them out",
+            "--pretrain-only needs something to pretrain, so it cannot be combined with "
+            "--method none or --pretrained",
+            hint="use only one of them",
         )
     if config.folds == 1 or config.fold >= max(config.folds, 1):
         raise InputError(
-            f"there is no fold {config.fold} of {config.folds}",
-            hint="give --folds of 2 or more, and --fold from 0 to one less",
+            f"fold {config.fold} of {config.folds} does not exist",
+            hint="use --folds 2 or more, and --fold from 0 to one less than that",
         )
     with torch.device("meta"):
         encoder = build_encoder(
@@ -137,36 +173,42 @@ def _checked_encoder(config: TrainConfig, run: Path) -> FoundWeights | None:
     return find_weights(Path(config.weights), encoder, name=config.encoder)
 
 
-def _encoder_notes(config: TrainConfig, weights: FoundWeights | None) -> list[str]:
+def _encoder_notes(config: TrainConfig, weights: FoundWeights | None) -> tuple[str, ...]:
     notes = [weights.note] if weights is not None else []
     if config.encoder in FROZEN_ENCODERS:
         notes.append(
-            "the probabilities are softmaxed margins of a support vector machine, not calibrated"
+            "the probabilities are softmaxed margins of a support vector machine and not calibrated"
         )
         if weights is None:
-            notes.append("no --weights was given: the frozen encoder's features are random")
-    return notes
+            notes.append("no --weights given: the frozen encoder's features are random")
+    return tuple(notes)
 
 
-def _config_json(
-    config: TrainConfig, prepared: Prepared, device: torch.device, timing: dict[str, float]
-) -> dict[str, Any]:
-    return {
-        "schema": CONFIG_SCHEMA,
-        "choices": config.to_json(),
-        "labels": list(prepared.dataset.labels),
-        "data_digest": prepared.dataset.digest(),
-        "counts": prepared.counts,
-        "autocast_seconds_per_step": timing,
-        "command": sys.argv,
-        "machine": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "device": str(device),
-            "threads": torch.get_num_threads(),
-        },
-        "versions": {
+def _config_document(
+    config: TrainConfig,
+    prepared: Prepared,
+    device: torch.device,
+    timing: dict[str, float],
+    notes: tuple[str, ...],
+    ranks: int,
+) -> RunConfig:
+    return RunConfig(
+        choices=config,
+        labels=tuple(prepared.dataset.labels),
+        data_digest=prepared.dataset.digest(),
+        counts=prepared.counts,
+        autocast_seconds_per_step=timing,
+        command=tuple(sys.argv),
+        machine=TrainingMachine(
+            system=platform.platform(),
+            python=platform.python_version(),
+            device=str(device),
+            threads=torch.get_num_threads(),
+            ranks=ranks,
+        ),
+        versions={
             "edgecl": __version__,
             **package_versions(("torch", "numba", "numpy", "opencv-python", "scikit-learn")),
         },
-    }
+        encoder_notes=notes,
+    )

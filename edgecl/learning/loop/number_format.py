@@ -1,4 +1,4 @@
-"""Which number format trains a run faster, measured on its own images and first stage."""
+"""Choice of the number format that trains faster, measured on the run's images and first stage."""
 
 from __future__ import annotations
 

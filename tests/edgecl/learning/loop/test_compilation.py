@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from edgecl.learning.compute.compilation import compile_networks, run_eagerly
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.averaging import WeightAverage
+from edgecl.learning.loop.compilation import compile_networks, run_eagerly
 from edgecl.learning.loop.state import Networks
 from edgecl.learning.run.preparation import prepare
-from edgecl.learning.run.runner import train_run
+from edgecl.learning.runner import train_run
 
 COMPUTE = Compute(torch.device("cpu"), "off")
 
@@ -72,7 +72,7 @@ def test_a_compiled_run_is_the_uncompiled_one(trained_run, tiny_config, tmp_path
     compile_with(monkeypatch, "eager")
     run = tmp_path / "run"
     result = train_run(replace(tiny_config, compile=True), run, report=lambda *_: None)
-    assert not [note for note in result["notes"] if "--compile" in note]
+    assert not [note for note in result.notes if "--compile" in note]
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
         assert (run / name).read_bytes() == (trained_run / name).read_bytes()
 
@@ -83,7 +83,7 @@ def test_without_a_compiler_the_run_goes_on_and_says_so(
     compile_with(monkeypatch, broken)
     run = tmp_path / "run"
     result = train_run(replace(tiny_config, compile=True), run, report=lambda *_: None)
-    notes = [note for note in result["notes"] if note.startswith("--compile")]
+    notes = [note for note in result.notes if note.startswith("--compile")]
     assert len(notes) == 2
     assert all("trained uncompiled" in note and "no C++ compiler" in note for note in notes)
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):

@@ -1,4 +1,4 @@
-"""Which device a model is opened on, and opening it on the GPU."""
+"""Opening a model in TensorRT, whose engines are built on the device."""
 
 from __future__ import annotations
 
@@ -8,61 +8,31 @@ from pathlib import Path
 
 from runtime.artifact.bundle import Bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.gpu.probe import has_device, probe_gpu
 from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
-
-AUTO = "auto"
-CPU, GPU = "cpu", "gpu"
-DEVICES = (AUTO, CPU, GPU)
-TENSORRT = "tensorrt"
-"""The engine's name beside those of `runtime.session.ENGINES`, which run on the processor."""
+from runtime.session.spec import AUTO, TENSORRT
 
 EngineFor = Callable[[Bundle, str], Path]
-"""Gives the engine file of a bundle in a precision, built where there was none that fits."""
-
-
-def device_for(device: str, engine: str) -> str:
-    """The device, where the engine that was asked for decides it.
-
-    Args:
-        device: one of `DEVICES`.
-        engine: `auto`, `tensorrt`, or an engine of the processor.
-
-    Raises:
-        InputError: no such device, or one on which that engine does not run.
-    """
-    if device not in DEVICES:
-        raise InputError(
-            f"there is no device {device!r}", hint=f"choose among {', '.join(DEVICES)}"
-        )
-    if engine == AUTO:
-        return device
-    own = GPU if engine == TENSORRT else CPU
-    if device not in (AUTO, own):
-        raise InputError(
-            f"the engine {engine} does not run on the {device}",
-            hint=f"leave out --engine, or take --device {own}",
-        )
-    return own
+"""Function that returns the engine file of a bundle in a precision, built if none fits."""
 
 
 def why_no_gpu() -> InputError | None:
-    """What stands between this machine and TensorRT; None where nothing does.
+    """Return the error that keeps TensorRT from working here; None where nothing does.
 
     Where there is no NVIDIA device, which its files tell, nothing else is looked at.
     """
     if not has_device():
         return InputError(
-            "there is no NVIDIA device here", hint="take --device cpu, or see 'edgecl doctor'"
+            "no NVIDIA device found", hint="use --device cpu, or run 'edgecl doctor' for details"
         )
     problems = probe_gpu().problems
     if not problems:
         return None
     first = problems[0]
-    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows the rest")
+    return InputError(first.missing, hint=f"{first.install}; 'edgecl doctor' shows details")
 
 
 def is_engine(source: str | Path | Bundle) -> bool:
@@ -76,14 +46,14 @@ def gpu_precisions(bundle: Bundle, precision: str = AUTO) -> tuple[str, ...]:
     FP32 is only where it was named, or is all that there is: it was never the faster one.
 
     Raises:
-        InputError: the bundle holds nothing for TensorRT, or not that precision.
+        InputError: the bundle has nothing for TensorRT, or not that precision.
     """
     if precision != AUTO:
-        bundle.onnx_path(precision, target="tensorrt")  # refuses what is not there, by name
+        bundle.onnx_path(precision, target=TENSORRT.form)  # refuses what is not there, by name
         return (precision,)
     if not bundle.tensorrt:
         raise InputError(
-            f"{bundle.path} holds nothing for TensorRT", hint="export it again with this version"
+            f"{bundle.path} has no precision for TensorRT", hint="export it again with this version"
         )
     names = tuple(bundle.tensorrt)
     return tuple(name for name in names if name != "fp32") or names
@@ -104,21 +74,21 @@ def open_on_gpu(
     """
     if engine_for is None:
         raise InputError(
-            f"nobody is here to build an engine of {bundle.path}",
-            hint="use 'edgecl run', or open a built .engine file",
+            f"no engine is built for {bundle.path}",
+            hint="build one with 'edgecl run', or open a built .engine file",
         )
     names = gpu_precisions(bundle, precision)
     golden = read_golden(bundle)
-    refused: list[InputError] = []
+    refused: list[EdgeclError] = []
     sessions: list[Session] = []
     with ExitStack() as stack:
         for name in names:
             try:
                 session = answering(open_engine(engine_for(bundle, name), name), golden)
-            except InputError as error:
+            except EdgeclError as error:
                 refused.append(error)
                 if len(names) > 1:
-                    report(f"{name} is left out: {error.problem}")
+                    report(f"{name} is skipped: {error.problem}")
                 continue
             stack.callback(session.close)
             sessions.append(session)
@@ -134,6 +104,4 @@ def open_engine(path: Path, precision: str) -> Session:
     Raises:
         InputError: no such engine, or it does not run here.
     """
-    from runtime.session.tensorrt.session import TensorRtSession
-
-    return warmed(TensorRtSession(path, precision="" if precision == AUTO else precision))
+    return warmed(TENSORRT.open(path, precision="" if precision == AUTO else precision, threads=0))

@@ -59,7 +59,7 @@ def test_without_tensorrt_an_engine_is_refused_before_the_export_begins(box, tmp
 @pytest.mark.parametrize("option", ["--workspace", "--builder-level", "--max-batch"])
 def test_an_option_of_engines_without_an_engine_is_refused(option, tmp_path, capfd):
     assert edgecl(["export", str(tmp_path), option, "2"]) == 2
-    assert f"{option} says how engines are built" in capfd.readouterr().err
+    assert f"{option} only affects TensorRT engines" in capfd.readouterr().err
 
 
 def test_the_options_reach_the_builder():
@@ -115,7 +115,7 @@ def test_fp32_alone_is_built(box, make_bundle, rtx):
 def test_a_build_that_fails_says_that_the_bundle_is_there(box, make_bundle, rtx):
     box(probe(rtx, free_memory=2**20))
     bundle = with_tensorrt(make_bundle())
-    with pytest.raises(InputError, match="is written, but has no engine: too little memory"):
+    with pytest.raises(InputError, match="but without an engine: not enough memory"):
         build_asked(bundle.path, asked(), silent, silent)
 
 
@@ -146,12 +146,14 @@ def test_inspect_tells_engines_that_fit_from_those_that_do_not(box, make_bundle,
     assert found["fp16"]["state"] == "fits"
     assert found["fp16"]["tensorrt"] == rtx.__version__
     assert found["int8"]["state"] == "stale"
-    assert "it is for L4 (8.9), here is RTX A4000 (8.6)" in found["int8"]["reason"]
+    assert (
+        "it was built for L4 (8.9), but this machine has RTX A4000 (8.6)" in found["int8"]["reason"]
+    )
     assert edgecl(["inspect", str(bundle.path)]) == 0
     text = capfd.readouterr().out
     assert "engine fp16: TensorRT for RTX" in text
     assert "fits this machine" in text
-    assert "stale (it is for L4 (8.9)" in text
+    assert "stale (it was built for L4 (8.9)" in text
     assert "not in the manifest" not in text
 
 
@@ -171,10 +173,10 @@ def test_inspect_names_a_cut_engine_and_a_lost_sidecar(box, make_bundle, rtx, ca
     sidecar_of(lost).unlink()
     found = {engine["file"]: engine for engine in inspected(bundle, capfd)["engines"]}
     assert {engine["state"] for engine in found.values()} == {"damaged"}
-    assert "cut short" in found[str(cut)]["reason"]
+    assert "truncated" in found[str(cut)]["reason"]
     assert "has no sidecar" in found[str(lost)]["reason"]
     assert edgecl(["inspect", str(bundle.path)]) == 0
-    assert "engine damaged" in capfd.readouterr().out
+    assert "damaged engine" in capfd.readouterr().out
 
 
 def test_inspect_asks_no_gpu_where_there_are_no_engines(monkeypatch, make_bundle, capfd):

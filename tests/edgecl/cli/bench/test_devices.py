@@ -13,7 +13,7 @@ from edgecl.cli.shell import run as edgecl
 from runtime.artifact.bundle import MANIFEST, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.gpu.probe import GpuProbe
-from runtime.session import on_gpu
+from runtime.session import built
 from tests.bindings.boxes import box, driver
 from tests.bindings.tensorrt_double import make_plan
 
@@ -50,8 +50,8 @@ def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
 @pytest.fixture
 def gpu(box, workplace, monkeypatch):
     """The double's GPU, with engines already built."""
-    monkeypatch.setattr(on_gpu, "has_device", lambda: True)
-    monkeypatch.setattr(on_gpu, "probe_gpu", GpuProbe)
+    monkeypatch.setattr(built, "has_device", lambda: True)
+    monkeypatch.setattr(built, "probe_gpu", GpuProbe)
     path = box.engine(make_plan(box.version, image=[32, 48]), contract=CONTRACT, precision="int8")
     monkeypatch.setattr("export.engine.ready.ready_engine", lambda *given, **rest: path)
     box.path = path
@@ -60,7 +60,7 @@ def gpu(box, workplace, monkeypatch):
 
 @pytest.fixture
 def no_gpu(workplace, monkeypatch):
-    monkeypatch.setattr(on_gpu, "has_device", lambda: False)
+    monkeypatch.setattr(built, "has_device", lambda: False)
 
 
 def judged(capfd, *arguments: str):
@@ -73,16 +73,16 @@ def test_int8_on_a_gpu_that_is_not_there_is_one_line_and_2(no_gpu, capfd):
     code, summary, err = judged(capfd, "--precision", "int8", "--device", "gpu")
     assert (code, summary) == (2, None)
     assert err == (
-        "edgecl: --device gpu: there is no NVIDIA device here; take --device cpu, or see "
-        "'edgecl doctor'\n"
+        "edgecl: --device gpu: no NVIDIA device found; use --device cpu, or run "
+        "'edgecl doctor' for details\n"
     )
 
 
 def test_auto_without_a_gpu_says_so_once(no_gpu, capfd):
     code, summary, err = judged(capfd, "--precision", "int8")
     assert code == 0
-    assert err.count("inference on the processor: there is no NVIDIA device here") == 1
-    assert summary["notes"] == ["inference on the processor: there is no NVIDIA device here"]
+    assert err.count("running inference on the CPU: no NVIDIA device found") == 1
+    assert summary["notes"] == ["running inference on the CPU: no NVIDIA device found"]
     assert summary["device"].startswith("CPU")
 
 
@@ -113,7 +113,7 @@ def test_a_gpu_that_is_lost_hands_over_and_the_summary_says_so(gpu, capfd):
     assert summary["engine"] != "tensorrt"
     assert len(summary["notes"]) == 1
     assert "illegal memory access" in summary["notes"][0]
-    assert err.count("from here on int8 on") == 1
+    assert err.count("continuing with int8 on") == 1
 
 
 def test_a_gpu_that_is_lost_ends_a_run_that_wanted_it(gpu, capfd):
@@ -123,8 +123,8 @@ def test_a_gpu_that_is_lost_ends_a_run_that_wanted_it(gpu, capfd):
     assert summary["balanced"] is True
     assert summary["statuses"]["pass"] == 3
     assert summary["faulty"] >= 1
-    assert "TensorRT is gone" in summary["error"]
-    assert err.splitlines()[-1].startswith("edgecl: TensorRT is gone: ")
+    assert "TensorRT stopped working" in summary["error"]
+    assert err.splitlines()[-1].startswith("edgecl: TensorRT stopped working: ")
 
 
 def test_no_memory_in_the_middle_is_a_fault_and_the_stream_goes_on(gpu, capfd):
@@ -133,7 +133,7 @@ def test_no_memory_in_the_middle_is_a_fault_and_the_stream_goes_on(gpu, capfd):
     assert code == 0
     assert (summary["judged"], summary["faulty"], summary["balanced"]) == (7, 1, True)
     verdicts = map(json.loads, Path("o/verdicts.jsonl").read_text().splitlines())
-    faults = [verdict for verdict in verdicts if "no memory left" in verdict.get("reason", "")]
+    faults = [verdict for verdict in verdicts if "out of memory" in verdict.get("reason", "")]
     assert [line["status"] for line in faults] == ["fault"]
 
 
@@ -160,6 +160,6 @@ def test_bench_sets_the_gpu_beside_the_processor(gpu, capfd):
 
 def test_bench_on_a_gpu_that_is_not_there(no_gpu, capfd):
     assert edgecl(["bench", "tiny.edgecl", "--device", "gpu"]) == 2
-    assert "--device gpu: there is no NVIDIA device here" in capfd.readouterr().err
+    assert "--device gpu: no NVIDIA device found" in capfd.readouterr().err
     assert edgecl(["bench", "tiny.edgecl", "--engine", "tensorrt"]) == 2
-    assert "there is no NVIDIA device here" in capfd.readouterr().err
+    assert "no NVIDIA device found" in capfd.readouterr().err

@@ -27,7 +27,7 @@ def compile_networks(networks: Networks, config: TrainConfig, compute: Compute) 
     if not config.compile or config.encoder in FROZEN_ENCODERS:
         return ()
     if compute.ranks.size > 1:
-        return ("--compile: several ranks train uncompiled",)
+        return ("--compile: ignored with several ranks",)
     shape = (config.batch_size, 1, *config.image_size)
     images = torch.zeros(shape, dtype=torch.uint8, device=compute.device)
     trials: list[tuple[str, nn.Module, Tensor, Forward]] = [

@@ -43,8 +43,8 @@ def test_invalid_fails_only_where_that_was_asked_for(make_bundle, tmp_path):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--precision", "int4"], "holds no int4"),
-        (["--engine", "warp"], "no engine 'warp'"),
+        (["--precision", "int4"], "has no int4"),
+        (["--engine", "warp"], "unknown engine 'warp'"),
         (["--frame-size", "40"], "HEIGHTxWIDTH"),
         (["--frames", "0"], "0 is not in the range"),
     ],

@@ -1,67 +1,18 @@
-"""The engines that run on the processor, and opening a model in them."""
+"""Opening a model in engines that run its graph as it is."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
 
 from runtime.artifact.bundle import PRECISIONS, Bundle, load_bundle
-from runtime.errors import InputError
+from runtime.errors import EdgeclError, InputError
 from runtime.progress import Say
 from runtime.session.base import Session, warmed
 from runtime.session.golden import answering, read_golden
-
-AUTO = "auto"
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An inference engine that edgecl can drive.
-
-    Args:
-        package: the module whose presence means that it is installed.
-        module: where its session class lives.
-        session: the class's name.
-        install: the command that brings it.
-    """
-
-    package: str
-    module: str
-    session: str
-    install: str
-
-
-ENGINES = {
-    "onnxruntime": Engine(
-        "onnxruntime",
-        "runtime.session.onnxruntime",
-        "OnnxRuntimeSession",
-        "pip install onnxruntime",
-    ),
-    "openvino": Engine(
-        "openvino",
-        "runtime.session.openvino",
-        "OpenVinoSession",
-        "pip install 'edgecl[openvino]'",
-    ),
-}
-
-
-class _SessionClass(Protocol):
-    def __call__(self, path: Path, *, precision: str, threads: int) -> Session: ...
-
-
-def installed_engines() -> tuple[str, ...]:
-    """The names of the engines that can be imported here."""
-    return tuple(
-        name for name, engine in ENGINES.items() if importlib.util.find_spec(engine.package)
-    )
+from runtime.session.spec import AUTO, ENGINES, installed_engines
 
 
 def default_threads() -> int:
@@ -71,7 +22,7 @@ def default_threads() -> int:
     )
 
 
-def open_on_cpu(
+def open_graphs(
     source: str | Path | Bundle,
     precision: str,
     engine: str,
@@ -94,14 +45,14 @@ def open_on_cpu(
     if not (isinstance(source, Bundle) or Path(source).suffix == ".onnx"):
         source = load_bundle(Path(source))
     golden = read_golden(source) if isinstance(source, Bundle) else None
-    refused: list[InputError] = []
+    refused: list[EdgeclError] = []
     kept: list[Session] = []
     with ExitStack() as stack:
         for label, name, path in _files(source, precision, _engines(engine)):
-            session = _open_warm(name, path, precision=label, threads=count)
+            session = warmed(ENGINES[name].open(path, precision=label, threads=count))
             try:
                 answering(session, golden)
-            except InputError as error:
+            except EdgeclError as error:
                 refused.append(error)
                 continue
             stack.callback(session.close)
@@ -109,7 +60,7 @@ def open_on_cpu(
         if refused and not kept:
             raise refused[0]
         for refusal in refused:
-            report(f"left out: {refusal.problem}")
+            report(f"skipped: {refusal.problem}")
         stack.pop_all()
     return kept
 
@@ -123,12 +74,13 @@ def _files(
         if path.is_file() and path.suffix == ".onnx":
             label = _precision_of(path) if precision == AUTO else precision
             return [(label, engine, path) for engine in engines]
-        raise InputError(f"there is no model {path}", hint="make one with 'edgecl export'")
-    held = {engine: source.precisions_for(engine) for engine in engines}
+        raise InputError(f"no model found at {path}", hint="make one with 'edgecl export'")
+    forms = {engine: ENGINES[engine].form for engine in engines}
+    held = {engine: source.precisions_for(form) for engine, form in forms.items()}
     if precision != AUTO and not any(precision in found for found in held.values()):
-        source.onnx_path(precision, target=engines[0])  # says why not
+        source.onnx_path(precision, target=forms[engines[0]])  # says why not
     return [
-        (label, engine, source.onnx_path(label, target=engine))
+        (label, engine, source.onnx_path(label, target=forms[engine]))
         for engine, found in held.items()
         for label in found
         if precision in (AUTO, label)
@@ -142,14 +94,5 @@ def _precision_of(path: Path) -> str:
 def _engines(engine: str) -> tuple[str, ...]:
     if engine == AUTO:
         return installed_engines()
-    if engine not in installed_engines():
-        raise InputError(
-            f"the engine {engine} is not installed", hint=f"install it: {ENGINES[engine].install}"
-        )
+    ENGINES[engine].require()
     return (engine,)
-
-
-def _open_warm(engine: str, path: Path, *, precision: str, threads: int) -> Session:
-    entry = ENGINES[engine]
-    kind = cast(_SessionClass, getattr(importlib.import_module(entry.module), entry.session))
-    return warmed(kind(path, precision=precision, threads=threads))

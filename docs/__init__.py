@@ -1,0 +1,1 @@
+"""The documentation, and the scripts that check it, generate it and make its images."""

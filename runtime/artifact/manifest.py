@@ -1,0 +1,267 @@
+"""manifest.json: what a bundle holds, and what was measured before it shipped."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from runtime.files.document import Document, Part
+from runtime.statistics import Interval
+
+MANIFEST_SCHEMA = 1
+
+
+class Precision(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One shipped precision and what was measured of it before it shipped.
+
+    Args:
+        file: its ONNX file's name inside the bundle.
+        accuracy: share of right answers on the validation part, 0 to 1.
+        test_accuracy: the same on the test part, looked at after the gate had decided.
+        max_abs_diff: largest difference of a probability from the torch model's.
+        agreement: share of images with the torch model's label, 0 to 1.
+        bytes: the file's size.
+    """
+
+    file: str
+    accuracy: float
+    test_accuracy: float | None
+    max_abs_diff: float
+    agreement: float
+    bytes: int
+
+
+class FileEntry(Part, frozen=True, kw_only=True):
+    """A file of the bundle: its SHA-256 in hexadecimal, and its size."""
+
+    sha256: str
+    bytes: int
+
+
+class InputRecord(Part, frozen=True, kw_only=True):
+    """Input of the network; see `runtime.artifact.contract.InputContract`."""
+
+    height: int
+    width: int
+    interpolation: str
+    bits: int | None = None
+    channels: int = 1
+    dtype: str = "uint8"
+    layout: str = "NCHW"
+
+
+class ContractRecord(Part, frozen=True, kw_only=True):
+    """Labels and input; see `runtime.artifact.contract.ModelContract`."""
+
+    schema: int
+    input: InputRecord
+    labels: tuple[str, ...]
+    pass_labels: tuple[str, ...] = ()
+
+
+class ClassCounts(Part, frozen=True, kw_only=True):
+    """Recall of a class, before and after, in images; see `export.gate.comparison`."""
+
+    label: str
+    images: int
+    reference: int
+    candidate: int
+    lost: int
+    escapes: int = 0
+
+
+class EscapeRecord(Part, frozen=True, kw_only=True):
+    """A defect that the trained model caught and the artefact does not."""
+
+    row: int
+    label: str
+    reference: str
+    reference_confidence: float
+    answer: str
+    confidence: float | None
+
+
+class Measured(Part, frozen=True, kw_only=True):
+    """An artefact beside the trained model, on the validation images.
+
+    What was not measured is None; earlier versions measured less. The fields are those of
+    `export.gate.comparison.Comparison`.
+    """
+
+    accuracy: float | None = None
+    reference_accuracy: float | None = None
+    max_abs_diff: float | None = None
+    agreement: float | None = None
+    images: int | None = None
+    accuracy_interval: Interval | None = None
+    reference_interval: Interval | None = None
+    lost: int | None = None
+    gained: int | None = None
+    mcnemar_p: float | None = None
+    classes: tuple[ClassCounts, ...] = ()
+    caught: int | None = None
+    escapes: int | None = None
+    escape_rate: float | None = None
+    escape_interval: Interval | None = None
+    escaped: tuple[EscapeRecord, ...] = ()
+
+
+class Refused(Measured, frozen=True, kw_only=True):
+    """An artefact that does not ship, and why not."""
+
+    reason: str = ""
+
+
+class EngineFigures(Part, frozen=True, kw_only=True):
+    """An artefact in one engine beside the trained model."""
+
+    accuracy: float
+    agreement: float
+    max_abs_diff: float
+
+
+class Gate(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits on what a precision may lose, and what each lost.
+
+    Args:
+        max_drop: percentage points of accuracy.
+        max_escapes: per cent of the defects that the trained model caught.
+        validation_images: how many decided.
+        reference_accuracy: the trained model's, 0 to 1.
+        comparisons: by artefact, shipped or not.
+        engines: by artefact and engine.
+    """
+
+    max_drop: float | None = None
+    max_escapes: float | None = None
+    validation_images: int | None = None
+    reference_accuracy: float | None = None
+    comparisons: dict[str, Measured] = {}
+    engines: dict[str, dict[str, EngineFigures]] = {}
+
+
+class Origin(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Origin of the model.
+
+    Args:
+        run: name of the run's folder.
+        image_size: height and width in pixels.
+        channels: of the training images.
+        macs: multiply-accumulates per image.
+        data: name of the image folder.
+        data_digest: of the images, SHA-256 in hexadecimal.
+        test_accuracy: of the trained model, 0 to 1, with its 95 % interval.
+    """
+
+    run: str | None = None
+    encoder: str | None = None
+    method: str | None = None
+    image_size: tuple[int, ...] | None = None
+    channels: int | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    split: str | None = None
+    seed: int | None = None
+    data: str | None = None
+    data_digest: str | None = None
+    test_accuracy: float | None = None
+    test_accuracy_interval: Interval | None = None
+
+
+class AlgorithmTried(Part, frozen=True, kw_only=True):
+    """A calibration algorithm on part of the validation images.
+
+    Args:
+        snr_db: of the logits against FP32's; None where they are the same.
+    """
+
+    algorithm: str
+    accuracy: float
+    agreement: float
+    snr_db: float | None
+    chosen: bool
+
+
+class LayerFigures(Part, frozen=True, kw_only=True):
+    """A layer that alone is quantised; `kept` ones stay in floating point."""
+
+    layer: str
+    accuracy: float
+    agreement: float
+    snr_db: float | None
+    kept: bool
+
+
+class CurveFigures(Part, frozen=True, kw_only=True):
+    """INT8 by the number of calibration images, of several draws.
+
+    Args:
+        enough: whether it is the least number that is.
+    """
+
+    images: int
+    accuracies: tuple[float, ...]
+    agreements: tuple[float, ...] = ()
+    enough: bool = False
+
+
+class CalibrationFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Calibration of INT8; empty where there is none.
+
+    Args:
+        algorithm: that gave the ranges.
+        selection: how the images were chosen.
+        images: how many.
+        observation: key of what was observed.
+        kept: layers that stay in floating point.
+        algorithms, sensitivity, curve: what was measured on the way.
+    """
+
+    algorithm: str | None = None
+    selection: str | None = None
+    images: int | None = None
+    observation: str | None = None
+    kept: tuple[str, ...] | None = None
+    algorithms: tuple[AlgorithmTried, ...] = ()
+    sensitivity: tuple[LayerFigures, ...] = ()
+    curve: tuple[CurveFigures, ...] = ()
+
+
+class Manifest(Document, frozen=True, kw_only=True):
+    """Contents of a bundle, and what was measured of it.
+
+    Args:
+        name: the bundle's; empty in bundles that do not tell.
+        created: ISO 8601.
+        contract: labels and input.
+        files: by name, all but the manifest itself and its signature.
+        precisions: for the CPU's engines.
+        openvino: where another form suits OpenVINO better.
+        tensorrt: for TensorRT.
+        refused: by artefact, what does not ship.
+        rewrites: of the graph, by name.
+        compiled: by artefact, what compiled it on trial.
+        notes: what the user should know.
+        digest: SHA-256 over the canonical JSON of all other fields.
+    """
+
+    WHAT: ClassVar[str] = "a manifest"
+    REMEDY: ClassVar[str] = "copy the bundle again, or export it again"
+    NEWEST: ClassVar[int] = MANIFEST_SCHEMA
+
+    schema: int = MANIFEST_SCHEMA
+    name: str = ""
+    created: str = ""
+    edgecl_version: str = ""
+    contract: ContractRecord
+    files: dict[str, FileEntry]
+    precisions: dict[str, Precision]
+    openvino: dict[str, Precision] = {}
+    tensorrt: dict[str, Precision] = {}
+    refused: dict[str, Refused] = {}
+    gate: Gate = Gate()
+    rewrites: tuple[str, ...] = ()
+    compiled: dict[str, str] = {}
+    origin: Origin = Origin()
+    calibration: CalibrationFacts = CalibrationFacts()
+    notes: tuple[str, ...] = ()
+    digest: str = ""

@@ -1,0 +1,249 @@
+"""latency.json: what `edgecl bench` measured, in types."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from runtime.benchmark.validity import Finding
+from runtime.files.document import Document, Part
+from runtime.statistics import Interval
+
+
+class StepFigures(Part, frozen=True, kw_only=True):
+    """One step's durations over all frames, in milliseconds.
+
+    Args:
+        frames: how many.
+        p50_ms: and the other percentiles: None where there are too few frames for an interval.
+        p50_interval_ms: and the others': 95 %.
+    """
+
+    frames: int
+    p50_ms: float | None
+    p50_interval_ms: Interval | None
+    p90_ms: float | None
+    p90_interval_ms: Interval | None
+    p99_ms: float | None
+    p99_interval_ms: Interval | None
+    p99_9_ms: float | None
+    p99_9_interval_ms: Interval | None
+    mean_ms: float
+    min_ms: float
+    max_ms: float
+
+
+class Ratio(Part, frozen=True, kw_only=True):
+    """A side's median over that of the first side.
+
+    Args:
+        median: the ratio; 1 for the first side.
+        interval: 95 %; None for the first side, and where there are too few frames.
+    """
+
+    median: float
+    interval: Interval | None
+
+
+class SideAccuracy(Part, frozen=True, kw_only=True):
+    """Shares of right answers, 0 to 1, as the bundle's export measured them."""
+
+    validation: float | None
+    test: float | None
+
+
+class SideIdentity(Part, frozen=True, kw_only=True):
+    """Identity of a side: one bundle in one precision on one engine.
+
+    Args:
+        label: its name in the report.
+        name: of the bundle.
+        bundle: path of it.
+        digest: of its manifest; None for a lone file.
+        encoder: None where the bundle does not tell.
+        precision, engine, engine_version, device: what judged.
+        input: shape of the network's input.
+        bytes: size of the file.
+        parameters, macs: None where the bundle does not tell.
+    """
+
+    label: str
+    name: str
+    bundle: str
+    digest: str | None
+    encoder: str | None
+    precision: str
+    engine: str
+    engine_version: str
+    device: str
+    input: tuple[int, ...]
+    accuracy: SideAccuracy
+    bytes: int
+    parameters: int | None
+    macs: int | None
+
+
+class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
+    """A side and its times.
+
+    Args:
+        valid: whether its milliseconds can be quoted.
+        findings: of the rules for one side.
+        steps: figures by step, `total` among them.
+        raw_ns: nanoseconds of every frame by step, in the order of measurement.
+    """
+
+    valid: bool
+    findings: tuple[Finding, ...]
+    steps: dict[str, StepFigures]
+    ratio: Ratio
+    raw_ns: dict[str, list[int]] = {}
+
+
+class Settling(Part, frozen=True, kw_only=True):
+    """Time, and least number of frames, that a side judges uncounted before its turn."""
+
+    seconds: float
+    frames: int
+
+
+class FrameFacts(Part, frozen=True, kw_only=True):
+    """The frames that were judged: their size in pixels, and how many distinct ones."""
+
+    height: int
+    width: int
+    channels: int
+    distinct: int
+    content: str
+
+
+class ScenarioFacts(Part, frozen=True, kw_only=True):
+    """Scenario in which the times were taken.
+
+    Args:
+        frames: counted, per side.
+        rounds: each gives every side a turn.
+        block: frames per turn.
+        warmup: uncounted frames per side.
+        seed: draws the frames and the order of the turns.
+        threads: inference threads.
+    """
+
+    frames: int
+    rounds: int
+    block: int
+    settle: Settling
+    warmup: int
+    frame: FrameFacts
+    seed: int
+    threads: int
+
+
+class CpuFacts(Part, frozen=True, kw_only=True):
+    """The processor; `features` says of each instruction set whether it is there."""
+
+    model: str
+    architecture: str
+    cores: int | None
+    usable_cores: int | None
+    features: dict[str, bool]
+    governor: str | None
+
+
+class GpuFacts(Part, frozen=True, kw_only=True):
+    """The NVIDIA devices, their driver, and the release line of a Jetson."""
+
+    devices: tuple[str, ...]
+    driver: str | None
+    jetson: str | None
+
+
+class ClockFacts(Part, frozen=True, kw_only=True):
+    """The clock that stamped the steps, and what reading it takes."""
+
+    name: str
+    resolution_ns: float
+    overhead_ns: int
+
+
+class Load(Part, frozen=True, kw_only=True):
+    """Load averages over one minute."""
+
+    before: float | None
+    after: float | None
+
+
+class Frequencies(Part, frozen=True, kw_only=True):
+    """Clocks of the cores in MHz."""
+
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+class Temperatures(Part, frozen=True, kw_only=True):
+    """Degrees Celsius by thermal zone."""
+
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class Environment(Part, frozen=True, kw_only=True):
+    """The machine, and what it did meanwhile.
+
+    Args:
+        packages: versions of those that are installed.
+        thread_variables: environment variables that limit threads.
+        wall_s: seconds that the measurement took.
+        other_load_cores: CPU that other processes took; None where the machine does not tell.
+        steal_cores: CPU that the hypervisor gave to other guests; None likewise.
+    """
+
+    cpu: CpuFacts
+    memory_bytes: int | None
+    gpu: GpuFacts
+    system: str
+    python: str
+    packages: dict[str, str]
+    threads: int
+    thread_variables: dict[str, str]
+    clock: ClockFacts
+    wall_s: float
+    load: Load
+    other_load_cores: float | None
+    steal_cores: float | None
+    frequencies_mhz: Frequencies
+    temperatures_c: Temperatures
+
+
+class SkippedSide(Part, frozen=True, kw_only=True):
+    """A side that could not be opened, and why."""
+
+    label: str
+    reason: str
+
+
+class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
+    """Sides measured against each other on one machine.
+
+    Args:
+        created: ISO 8601.
+        valid: whether all sides are.
+        findings: of the rules for the machine.
+        frames_needed: how many a percentile takes.
+        sides: the first one is what the others are compared with.
+        order: per round, the sides in the order of their turns.
+    """
+
+    WHAT: ClassVar[str] = "a latency report"
+    REMEDY: ClassVar[str] = "give the latency.json that 'edgecl bench' wrote"
+
+    schema: Literal[1]
+    kind: Literal["latency"]
+    created: str
+    valid: bool
+    findings: tuple[Finding, ...]
+    scenario: ScenarioFacts
+    environment: Environment
+    frames_needed: dict[str, int]
+    sides: tuple[SideReport, ...]
+    left_out: tuple[SkippedSide, ...]
+    order: tuple[tuple[int, ...], ...] = ()

@@ -1,0 +1,72 @@
+"""The interface of a sink: what takes the verdicts of a stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import InputError
+from runtime.stream.verdict import Verdict
+
+
+class Sink(ABC):
+    """Takes verdicts.
+
+    A stream gives each sink a thread and a queue of its own: `emit` may block or raise, and
+    neither delays a verdict nor ends the stream. `emit` and `close` are called from that thread.
+
+    Attributes:
+        name: for the summary.
+        isolated: True where `emit` returns at once, never raises, and may be called from several
+            threads: such a sink gets no thread.
+        lost: verdicts that were taken and could not be delivered.
+        problem: what went wrong last; empty where nothing did.
+    """
+
+    name: str = ""
+    isolated: bool = False
+    lost: int = 0
+    problem: str = ""
+
+    @abstractmethod
+    def emit(self, verdict: Verdict) -> None:
+        """Deliver a verdict."""
+
+    def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
+        """Finish what was taken, and give back what is held. Closing twice is fine."""
+
+
+@dataclass(frozen=True)
+class SinkRequest:
+    """The argument of an opener of sinks, as `--sink NAME:TARGET` gives it.
+
+    Args:
+        name: the sink's name.
+        target: what follows the colon; empty where nothing does.
+        folder: the stream's output folder, to which relative paths belong.
+        labels: the model's class names.
+    """
+
+    name: str
+    target: str
+    folder: Path
+    labels: Sequence[str] = ()
+
+    def file(self, wanted: str) -> Path:
+        """Return the target as a path in the stream's folder.
+
+        Args:
+            wanted: what the target has to be, with an example, for the message.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self.target:
+            raise InputError(f"--sink {self.name} has no target", hint=f"pass {wanted}")
+        return self.folder / self.target
+
+
+OpenSink = Callable[[SinkRequest], Sink]
+"""Opens a sink; raises InputError where its target cannot be used."""

@@ -1,0 +1,31 @@
+"""Open sinks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.plugins import Plugins
+from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest
+from runtime.stream.sinks.isolated import isolated
+
+SINKS: Plugins[OpenSink] = Plugins(
+    "edgecl.sinks",
+    "sink",
+    {"jsonl": "runtime.stream.sinks.json_lines:open_json_lines"},
+)
+
+
+def open_sink(text: str, folder: Path, labels: Sequence[str] = ()) -> Sink:
+    """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
+
+    Args:
+        text: a name of `SINKS`, and what that sink writes to.
+        folder: the stream's output folder.
+        labels: the model's class names.
+
+    Raises:
+        InputError: there is no such sink, or its target cannot be used.
+    """
+    name, _, target = text.partition(":")
+    return isolated(SINKS[name](SinkRequest(name, target, folder, labels)))

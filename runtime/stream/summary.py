@@ -1,0 +1,246 @@
+"""summary.json: the account of a stream, also what `edgecl run --json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from runtime.camera import Camera
+from runtime.camera.outages import Outages
+from runtime.files.document import Document, Part, read_document
+from runtime.session import Candidate, Session
+from runtime.stream.latency import StepTimes
+from runtime.stream.ledger import Snapshot
+from runtime.stream.pipeline import Settings
+from runtime.stream.sinks import JsonLinesSink, Sink
+
+FILE = "summary.json"
+
+
+class StreamAccuracy(Part, frozen=True, kw_only=True):
+    """Labels against those that the camera knew.
+
+    Args:
+        right: frames that got the right label.
+        known: judged frames, in time, whose label was known.
+        share: `right` / `known`.
+    """
+
+    right: int
+    known: int
+    share: float
+
+
+class TriedCandidate(Part, frozen=True, kw_only=True):
+    """A precision on an engine that was tried, and its median time in ms."""
+
+    precision: str
+    engine: str
+    median_ms: float
+
+
+class VerdictFile(Part, frozen=True, kw_only=True):
+    """File of the verdicts.
+
+    Args:
+        file: path.
+        written: lines in it.
+        lost: verdicts that did not fit while the disk refused them.
+        problem: what the disk said; None where it took all.
+    """
+
+    file: str
+    written: int
+    lost: int
+    problem: str | None
+
+
+class SinkAccount(Part, frozen=True, kw_only=True):
+    """A further sink: verdicts that it could not deliver, and what went wrong last."""
+
+    name: str
+    lost: int
+    problem: str | None
+
+
+class StreamSummary(Document, frozen=True, kw_only=True):
+    """Summary of a stream.
+
+    Args:
+        captured: frames that the camera delivered.
+        judged: frames with a verdict other than `fault`.
+        dropped: frames that a newer one displaced.
+        faulty: frames with the verdict `fault`.
+        balanced: whether captured = judged + dropped + faulty.
+        budget_misses: judged frames that were over a limit.
+        miss_share: of the judged frames, 0 to 1.
+        misses_by_step: how often each step was over its limit.
+        statuses: verdicts by status.
+        accuracy: None where no right labels are known.
+        steps: durations by step.
+        budget_ms: limits by step.
+        unsure_below: the least confidence of a `pass` or `reject`.
+        policy: which frames were judged.
+        seconds: how long the stream ran.
+        frames_per_second: judged and faulty frames per second.
+        started: the wall clock, ISO 8601.
+        camera: its name.
+        model: path of the bundle, graph or engine.
+        labels: of the model.
+        precision, engine, engine_version, device: what judged.
+        candidates: what was tried before, the fastest first.
+        interrupted: whether Ctrl-C or SIGTERM ended it.
+        error: what ended it early; None where nothing did.
+        notes: what the user should know.
+        camera_outages: lines about the camera's outages, the middle ones left out.
+        camera_outage_lines: how many there were in all.
+        verdicts: the file of verdicts.
+        sinks: where else they went.
+    """
+
+    WHAT: ClassVar[str] = "the summary of a stream"
+    REMEDY: ClassVar[str] = "give the summary.json that 'edgecl run' wrote"
+
+    schema: Literal[1] = 1
+    captured: int
+    judged: int
+    dropped: int
+    faulty: int
+    balanced: bool
+    budget_misses: int
+    miss_share: float
+    misses_by_step: dict[str, int]
+    statuses: dict[str, int]
+    accuracy: StreamAccuracy | None
+    steps: dict[str, StepTimes]
+    budget_ms: dict[str, float]
+    unsure_below: float
+    policy: Literal["every-frame", "latest"]
+    seconds: float
+    frames_per_second: float
+    started: str
+    camera: str
+    model: str
+    labels: tuple[str, ...]
+    precision: str
+    engine: str
+    engine_version: str
+    device: str
+    candidates: tuple[TriedCandidate, ...]
+    interrupted: bool
+    error: str | None
+    notes: tuple[str, ...]
+    camera_outages: tuple[str, ...]
+    camera_outage_lines: int
+    verdicts: VerdictFile
+    sinks: tuple[SinkAccount, ...] = ()
+
+
+@dataclass(frozen=True)
+class StreamEnd:
+    """Outcome of a stream.
+
+    Args:
+        snapshot: the accounts.
+        seconds: how long it ran.
+        interrupted: whether Ctrl-C or SIGTERM ended it.
+        failure: what ended it early, if anything did.
+        notes: what had to be left behind.
+        started: the wall clock at the start.
+    """
+
+    snapshot: Snapshot
+    seconds: float
+    interrupted: bool
+    failure: BaseException | None
+    notes: Sequence[str]
+    started: datetime
+
+
+def summarise(
+    end: StreamEnd,
+    *,
+    model: Path,
+    camera: Camera,
+    session: Session,
+    settings: Settings,
+    sink: JsonLinesSink,
+    more_sinks: Sequence[Sink] = (),
+    candidates: Sequence[Candidate] = (),
+    outages: Outages | None = None,
+    remarks: Sequence[str] = (),
+) -> StreamSummary:
+    """Return the summary of a stream that ended.
+
+    Args:
+        model: as it was named.
+        candidates: what was tried before the session was opened.
+        remarks: what was said before the stream began.
+    """
+    snapshot, budget = end.snapshot, settings.rules.budget
+    outages = outages or Outages()
+    answered = snapshot.judged + snapshot.faulty
+    return StreamSummary(
+        captured=snapshot.captured,
+        judged=snapshot.judged,
+        dropped=snapshot.dropped,
+        faulty=snapshot.faulty,
+        balanced=snapshot.balanced,
+        budget_misses=snapshot.misses,
+        miss_share=snapshot.miss_share,
+        misses_by_step=dict(snapshot.misses_by_step),
+        statuses=dict(snapshot.statuses),
+        accuracy=accuracy_of(snapshot.right, snapshot.known),
+        steps={step: histogram.times() for step, histogram in snapshot.histograms.items()},
+        budget_ms=budget.to_json(),
+        unsure_below=settings.rules.unsure_below,
+        policy="every-frame" if settings.every_frame else "latest",
+        seconds=end.seconds,
+        frames_per_second=answered / end.seconds if end.seconds else 0.0,
+        started=end.started.isoformat(timespec="milliseconds"),
+        camera=camera.name,
+        model=str(model),
+        labels=tuple(session.contract.labels),
+        precision=session.precision,
+        engine=session.engine,
+        engine_version=session.version,
+        device=session.device,
+        candidates=tuple(
+            TriedCandidate(
+                precision=tried.precision, engine=tried.engine, median_ms=tried.median_ms
+            )
+            for tried in candidates
+        ),
+        interrupted=end.interrupted,
+        error=None if end.failure is None else str(end.failure),
+        notes=(*remarks, *end.notes),
+        camera_outages=tuple(outages.lines),
+        camera_outage_lines=outages.count,
+        verdicts=VerdictFile(
+            file=str(sink.path),
+            written=sink.written,
+            lost=sink.lost,
+            problem=sink.problem or None,
+        ),
+        sinks=tuple(
+            SinkAccount(name=other.name, lost=other.lost, problem=other.problem or None)
+            for other in more_sinks
+        ),
+    )
+
+
+def accuracy_of(right: int, known: int) -> StreamAccuracy | None:
+    """Return the share of right labels; None where no label was known."""
+    return StreamAccuracy(right=right, known=known, share=right / known) if known else None
+
+
+def read_summary(path: Path) -> StreamSummary:
+    """Read the summary of a stream.
+
+    Raises:
+        InputError: it cannot be read, or is no such summary.
+    """
+    return read_document(path, StreamSummary)

@@ -1,0 +1,73 @@
+"""What takes long to make is made once per session, by whichever worker of xdist is first."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import onnx
+    from torch import nn
+
+    from runtime.artifact.contract import ModelContract
+
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+GraphOf = Callable[..., "onnx.ModelProto"]
+
+
+def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:
+    """The session's folder: xdist gives each worker one of its own, inside it."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def maker(root: Path) -> MadeOnce:
+    """Return `made_once(name, make)`, which lets `make(path)` fill a path below `root` once.
+
+    Whoever comes while it is made waits; what broke off half-way is made anew. Tests read what
+    they get, and change nothing but copies of it.
+    """
+
+    def made_once(name: str, make: Callable[[Path], object]) -> Path:
+        path = root / name
+        done = path.with_name(f"{path.name}.done")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path.with_name(f"{path.name}.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                path.unlink(missing_ok=True)
+                make(path)
+                done.touch()
+        return path
+
+    return made_once
+
+
+def graph_maker(made_once: MadeOnce) -> GraphOf:
+    """Return `graph_of(classifier, contract, half=False)`: `to_onnx`, once for the same weights."""
+    import onnx
+
+    from export.stages.onnx_graph import to_onnx
+
+    def graph_of(
+        classifier: nn.Module, contract: ModelContract, *, half: bool = False
+    ) -> onnx.ModelProto:
+        key = hashlib.sha256(f"{classifier} {contract} {half}".encode())
+        for name, tensor in classifier.state_dict().items():
+            key.update(name.encode() + tensor.numpy().tobytes())
+
+        def export(path: Path) -> None:
+            onnx.save(to_onnx(classifier, contract, half=half), path)
+
+        return onnx.load(made_once(f"graphs/{key.hexdigest()}.onnx", export))
+
+    return graph_of

@@ -1,0 +1,50 @@
+"""The stream for programs: verdicts in a loop, and the same accounts."""
+
+from __future__ import annotations
+
+import pytest
+
+import edgecl
+from runtime.errors import InputError
+from runtime.stream.stream import Stream
+from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, images
+
+
+def test_verdicts_come_one_after_the_other_and_the_accounts_add_up():
+    with Stream(FakeCamera(images(7)), FakeSession()) as stream:
+        numbers = [verdict.number for verdict in stream]
+    assert numbers == list(range(7))
+    assert (stream.snapshot.captured, stream.snapshot.judged, stream.missed) == (7, 7, 0)
+
+
+def test_what_breaks_off_is_raised_after_the_verdicts_before_it():
+    seen: list[int] = []
+    camera = FakeCamera([*images(4), InputError("clip.avi ended in the middle")])
+    with Stream(camera, FakeSession()) as stream, pytest.raises(InputError, match="in the middle"):
+        seen.extend(verdict.number for verdict in stream)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_a_loop_that_is_left_ends_the_stream():
+    with Stream(FakeCamera(images(1000)), FakeSession()) as stream:
+        for _ in stream:
+            break
+    assert stream.snapshot.captured == stream.snapshot.judged + stream.snapshot.dropped
+
+
+def test_it_opens_what_it_is_given_by_name(make_bundle, tmp_path):
+    bundle = make_bundle()
+    with Stream("demo", bundle) as stream:
+        for verdict in stream:
+            assert verdict.decision.status
+            break
+    with pytest.raises(InputError, match="no such file"):
+        Stream(str(tmp_path / "nothing"), bundle)
+
+
+def test_the_package_gives_its_public_names_when_they_are_used():
+    assert edgecl.Stream is Stream
+    assert set(edgecl.__all__) <= set(dir(edgecl))
+    assert all(getattr(edgecl, name) for name in edgecl.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'Steam'"):
+        edgecl.Steam  # noqa: B018
