@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import time
@@ -93,6 +94,9 @@ def run(arguments: Sequence[str]) -> int:
         from runtime.standard_streams import silence_native_output
 
         silence_native_output()
+    else:
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("edgecl").setLevel(logging.DEBUG)
     results = Results()
     ended = _end_of(rest, results, debug=debug)
     if isinstance(ended, int):

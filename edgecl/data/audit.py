@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecl.data.audit_summary import AuditedFolder, AuditSummary, CrossClass, SharedImages
 from edgecl.data.known import fingerprints
 from edgecl.data.overlap import MIN_COMMON, SCREEN_SLACK, SIDE, THRESHOLD, Correlator, screen
 from edgecl.data.reading import read_unlabelled
@@ -90,58 +90,63 @@ class Audit:
         code = _class_codes(self.sets)
         return sum(bool(_strangers(code, link.first, link.second)) for link in self.links)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a summary for machines."""
+    def summary(
+        self, *, threshold: float, common: float, seconds: float, out: Path
+    ) -> AuditSummary:
+        """Return the summary for machines.
+
+        Args:
+            threshold, common: that the audit was made with.
+            seconds: that it took.
+            out: the table of groups.
+        """
         dataset, kinds = self.sets, Counter(link.kind for link in self.links)
         sizes = np.bincount(self.groups)
         pairs, wrong = self.cross_class_pairs, self.cross_class_links
-        return {
-            "sets": [
-                {
-                    "folder": str(folder),
-                    "images": int((dataset.set_of == number).sum()),
-                    "classes": len(
+        return AuditSummary(
+            sets=tuple(
+                AuditedFolder(
+                    folder=str(folder),
+                    images=int((dataset.set_of == number).sum()),
+                    classes=len(
                         {
                             name
                             for name, owner in zip(dataset.names, dataset.set_of, strict=True)
                             if owner == number and name
                         }
                     ),
-                }
+                )
                 for number, folder in enumerate(dataset.folders)
-            ],
-            "skipped": list(dataset.skipped),
-            "notes": list(dataset.notes),
-            "links": {kind: kinds[kind] for kind in (EXACT, COPY, OVERLAP)},
-            "groups": len(sizes),
-            "grouped_images": int(sizes[sizes > 1].sum()),
-            "largest_group": int(sizes.max()),
-            "between_sets": self._between_sets(),
-            "cross_class": {
-                "pairs": pairs,
-                "links": wrong,
-                "rate": wrong / pairs if pairs else None,
-            },
-        }
+            ),
+            skipped=tuple(dataset.skipped),
+            notes=tuple(dataset.notes),
+            links={kind: kinds[kind] for kind in (EXACT, COPY, OVERLAP)},
+            groups=len(sizes),
+            grouped_images=int(sizes[sizes > 1].sum()),
+            largest_group=int(sizes.max()),
+            between_sets=tuple(self._between_sets()),
+            cross_class=CrossClass(pairs=pairs, links=wrong, rate=wrong / pairs if pairs else None),
+            threshold=threshold,
+            common=common,
+            seconds=seconds,
+            out=str(out),
+        )
 
-    def _between_sets(self) -> list[dict[str, Any]]:
+    def _between_sets(self) -> Iterator[SharedImages]:
         members = [
             set(self.groups[self.sets.set_of == number].tolist())
             for number in range(len(self.sets.folders))
         ]
-        return [
-            {
-                "set": str(folder),
-                "other": str(other),
-                "images_with_partner": int(
-                    np.isin(self.groups[self.sets.set_of == number], list(members[position])).sum()
-                ),
-                "images": int((self.sets.set_of == number).sum()),
-            }
-            for number, folder in enumerate(self.sets.folders)
-            for position, other in enumerate(self.sets.folders)
-            if number != position
-        ]
+        for number, folder in enumerate(self.sets.folders):
+            own = self.groups[self.sets.set_of == number]
+            for position, other in enumerate(self.sets.folders):
+                if number != position:
+                    yield SharedImages(
+                        set=str(folder),
+                        other=str(other),
+                        images_with_partner=int(np.isin(own, list(members[position])).sum()),
+                        images=len(own),
+                    )
 
 
 def read_sets(folders: Sequence[Path], report: StageProgress) -> AuditedSets:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecl import __version__
 from edgecl.data.reading import read_unlabelled
 from edgecl.exporting.folding import folded_to_gray
-from edgecl.learning.run.documents import RunConfig
+from edgecl.learning.documents import RunConfig
 from edgecl.learning.run.leaks import copies_of
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.run_directory import (

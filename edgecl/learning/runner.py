@@ -16,12 +16,12 @@ from edgecl.learning.compute.allocator import keep_activations
 from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
 from edgecl.learning.loop.compilation import compile_networks
 from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import Training
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError

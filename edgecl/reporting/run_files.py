@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecl.learning.documents import MetricsLine, RunConfig, RunResult
 from edgecl.learning.evaluation.mistakes import MISTAKES, SHOWN, TABLE, image_name
-from edgecl.learning.run.documents import MetricsLine, RunConfig, RunResult
 from runtime.errors import InputError
 from runtime.files.document import parse_document, read_document
 

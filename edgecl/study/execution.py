@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgecl.learning.config import TrainConfig
@@ -16,6 +16,7 @@ from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import PRETRAINED
 from edgecl.learning.run.sources import RememberingSource
 from edgecl.learning.runner import pretrain_run, train_run
+from edgecl.study.documents import Failure
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
@@ -26,19 +27,6 @@ LOCKS = "locks"
 POLL_SECONDS = 1.0
 # May change between the parts of one study without making them another one's.
 _FREE = ("autocast", "pretrained")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that could not be finished.
-
-    Args:
-        cell: its name.
-        reason: one line.
-    """
-
-    cell: str
-    reason: str
 
 
 def begin(study: Study, folder: Path) -> None:

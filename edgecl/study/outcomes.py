@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, recall_score
 
 from edgecl.learning.contrastive.collapse import learnt_nothing
+from edgecl.learning.documents import MetricsLine, RunResult
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.documents import MetricsLine, RunResult
+from edgecl.study.documents import PretrainingSpeed
 from edgecl.study.execution import is_done
 from edgecl.study.grid import Cell, Condition
 from runtime.errors import InputError
@@ -50,28 +51,6 @@ class ConditionOutcome:
     recall: dict[str, float]
     epoch_seconds: float
     result: RunResult
-
-
-@dataclass(frozen=True)
-class PretrainingSpeed:
-    """Speed of an encoder's pretraining.
-
-    Args:
-        step_seconds: median time of a step, two views of a batch.
-        images_per_second: images, each in two views.
-        probe_accuracy, knn_accuracy: of the frozen encoder at the end, on validation parts, mean.
-        contrastive_accuracy: in the last epoch, mean.
-        runs: how many pretrainings there were.
-        learnt_nothing: how many of them ended at the loss of chance.
-    """
-
-    step_seconds: float
-    images_per_second: float
-    probe_accuracy: float
-    knn_accuracy: float
-    contrastive_accuracy: float
-    runs: int
-    learnt_nothing: int
 
 
 def collect(folder: Path, everything: Sequence[Cell]) -> list[ConditionOutcome]:

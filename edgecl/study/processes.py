@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from edgecl.study.execution import Failure, count_done, work
+from edgecl.study.documents import Failure
+from edgecl.study.execution import count_done, work
 from edgecl.study.grid import Study, cells
 from runtime.errors import EdgeclError
 from runtime.progress import StageProgress

@@ -13,22 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.learning.evaluation.metrics import bootstrap_interval
+from edgecl.study.documents import Estimate
 
 FLIPS = 10_000
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean with its 95 % interval, both shares.
-
-    Args:
-        value: the mean.
-        low, high: ends of the interval.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from dataclasses import replace as changed
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
-from edgecl.study.execution import Failure, count_done
-from edgecl.study.grid import GROUPED, NO_ARM, STUDY_SCHEMA, Condition, Study, cells
-from edgecl.study.outcomes import ConditionOutcome, PretrainingSpeed, collect, pretraining_speeds
+from edgecl.study.documents import (
+    ConditionFigures,
+    Failure,
+    Kind,
+    PretrainingSpeed,
+    StudyComparison,
+    StudySummary,
+)
+from edgecl.study.execution import count_done
+from edgecl.study.grid import GROUPED, NO_ARM, Condition, Study, cells
+from edgecl.study.outcomes import ConditionOutcome, collect, pretraining_speeds
 from edgecl.study.published import CLASSES, ROWS
 from edgecl.study.statistics import holm, mean_by_groups, paired_difference
-from runtime.files.atomic import write_json
+from runtime.files.document import write_document
 
 SUMMARY = "summary.json"
-PRETRAINING, INFLATION = "pretraining", "inflation"
+PRETRAINING: Kind = "pretraining"
+INFLATION: Kind = "inflation"
 
 
-def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> dict[str, Any]:
+def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> StudySummary:
     """Read what is done, work the figures out, and write summary.json.
 
     Returns:
@@ -34,66 +44,63 @@ def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> d
     outcomes = collect(folder, everything)
     speeds = pretraining_speeds(folder, everything)
     comparisons = list(_comparisons(outcomes))
-    adjusted = holm([entry["p"] for entry in comparisons])
-    for entry, p in zip(comparisons, adjusted, strict=True):
-        entry["p_holm"] = p
-    summary = {
-        "schema": STUDY_SCHEMA,
-        "grid": study.to_json(),
-        "done": count_done(folder, everything),
-        "total": len(everything),
-        "conditions": [_condition(outcome, speeds) for outcome in outcomes],
-        "comparisons": comparisons,
-        "failures": [asdict(failure) for failure in failures],
-    }
-    write_json(folder / SUMMARY, summary)
+    adjusted = holm([entry.p for entry in comparisons])
+    summary = StudySummary(
+        grid=study,
+        done=count_done(folder, everything),
+        total=len(everything),
+        conditions=tuple(_condition(outcome, speeds) for outcome in outcomes),
+        comparisons=tuple(
+            replace(entry, p_holm=p) for entry, p in zip(comparisons, adjusted, strict=True)
+        ),
+        failures=tuple(failures),
+    )
+    write_document(folder / SUMMARY, summary)
     return summary
 
 
 def _condition(
     outcome: ConditionOutcome, speeds: dict[tuple[str, str, str], PretrainingSpeed]
-) -> dict[str, Any]:
+) -> ConditionFigures:
     condition, result = outcome.condition, outcome.result
-    speed = speeds.get((condition.encoder, condition.method, condition.arm))
     # The paper's figures are of NEU; beside those of other classes they would mean nothing.
     is_neu = result.labels == CLASSES
-    published = ROWS.get((condition.encoder, condition.method)) if is_neu else None
     worst = min(outcome.recall, key=outcome.recall.__getitem__)
-    return {
+    return ConditionFigures(
         **asdict(condition),
-        "accuracy": asdict(mean_by_groups(outcome.right, outcome.groups)),
-        "accuracy_per_repeat": outcome.accuracy_per_repeat,
-        "macro_f1": outcome.macro_f1,
-        "recall": outcome.recall,
-        "lowest_recall": [worst, outcome.recall[worst]],
-        "images": len(outcome.files),
-        "groups": len(set(outcome.groups)),
-        "runs": outcome.runs,
-        "expected_runs": outcome.expected_runs,
-        "parameters": result.parameters,
-        "macs": result.macs,
-        "epoch_seconds": outcome.epoch_seconds,
-        "pretraining": asdict(speed) if speed else None,
-        "published": asdict(published) if published else None,
-    }
+        accuracy=mean_by_groups(outcome.right, outcome.groups),
+        accuracy_per_repeat=outcome.accuracy_per_repeat,
+        macro_f1=outcome.macro_f1,
+        recall=outcome.recall,
+        lowest_recall=(worst, outcome.recall[worst]),
+        images=len(outcome.files),
+        groups=len(set(outcome.groups)),
+        runs=outcome.runs,
+        expected_runs=outcome.expected_runs,
+        parameters=result.parameters,
+        macs=result.macs,
+        epoch_seconds=outcome.epoch_seconds,
+        pretraining=speeds.get((condition.encoder, condition.method, condition.arm)),
+        published=ROWS.get((condition.encoder, condition.method)) if is_neu else None,
+    )
 
 
-def _comparisons(outcomes: Sequence[ConditionOutcome]) -> Iterator[dict[str, Any]]:
+def _comparisons(outcomes: Sequence[ConditionOutcome]) -> Iterator[StudyComparison]:
     """Pretraining against none, and the leaky protocol against the grouped one."""
     known = {outcome.condition: outcome for outcome in outcomes}
     for condition in known:
         if condition.protocol == GROUPED and condition.arm != NO_ARM:
-            other = replace(condition, method="none", arm=NO_ARM)
+            other = changed(condition, method="none", arm=NO_ARM)
             yield from _compare(PRETRAINING, known, condition, other)
         elif condition.protocol != GROUPED:
             for arm in (NO_ARM,) if condition.arm == NO_ARM else ("clean", "in-domain"):
-                other = replace(condition, arm=arm, protocol=GROUPED)
+                other = changed(condition, arm=arm, protocol=GROUPED)
                 yield from _compare(INFLATION, known, condition, other)
 
 
 def _compare(
-    kind: str, known: dict[Condition, ConditionOutcome], first: Condition, second: Condition
-) -> Iterator[dict[str, Any]]:
+    kind: Kind, known: dict[Condition, ConditionOutcome], first: Condition, second: Condition
+) -> Iterator[StudyComparison]:
     if second not in known:
         return
     a, b = known[first], known[second]
@@ -107,11 +114,12 @@ def _compare(
     found = paired_difference(
         a.right[rows_a], b.right[rows_b], [a.groups[row] for row in rows_a.tolist()]
     )
-    yield {
-        "kind": kind,
-        "first": asdict(first),
-        "second": asdict(second),
-        "difference": asdict(found.estimate),
-        "p": found.p,
-        "images": found.images,
-    }
+    yield StudyComparison(
+        kind=kind,
+        first=first,
+        second=second,
+        difference=found.estimate,
+        p=found.p,
+        images=found.images,
+        p_holm=found.p,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera, CameraRequest, OpenCamera
 from runtime.camera.pacing import PacedCamera
@@ -21,12 +23,15 @@ CAMERAS: Plugins[OpenCamera] = Plugins(
 )
 
 
+LOG = logging.getLogger("edgecl.camera")
+
+
 def open_camera(
     source: str,
     *,
     fps: float | None = None,
     seed: int = 0,
-    report: Say = lambda text: None,
+    report: Say = LOG.warning,
 ) -> Camera:
     """Open a source of frames.
 
@@ -36,7 +41,8 @@ def open_camera(
         fps: frames per second at which `demo`, a file or a folder is played; without it `demo`
             runs at its own rate and files go as fast as they are read.
         seed: of the demo line.
-        report: is told, in one line, when a live camera is lost and when it is back.
+        report: is told, in one line, when a live camera is lost and when it is back; by default
+            the logger `edgecl.camera`.
 
     Raises:
         InputError: nothing there, or nothing that can be read as frames.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -47,6 +48,9 @@ PROBE_SECONDS = 0.4
 """Maximum run time of each candidate when the fastest is looked for, in seconds."""
 
 
+LOG = logging.getLogger("edgecl.session")
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One precision in one engine, with the median of a short measurement."""
@@ -64,7 +68,7 @@ def open_session(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
-    report: Say = lambda line: None,
+    report: Say = LOG.warning,
 ) -> Session:
     """Open a model.
 
@@ -106,7 +110,7 @@ def open_fastest(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
-    report: Say = lambda line: None,
+    report: Say = LOG.warning,
 ) -> tuple[Session, Sequence[Candidate]]:
     """Open a session like `open_session`, with the table of measured candidates.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 import threading
 import time
@@ -17,6 +18,8 @@ from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.watchdog import Watchdog
+
+LOG = logging.getLogger("edgecl.stream")
 
 LIVE_DEPTH = 32
 """Frames that may wait with `every_frame` on a live camera, for the line does not."""
@@ -118,6 +121,7 @@ class Pipeline:
             gc.collect()
             gc.freeze()  # what exists now stays: the collector need not walk it during the stream
         self._started_ns = time.monotonic_ns()
+        LOG.info("judging %s", self._camera.name)
         if self._watchdog is not None:
             self._watchdog.start()
         for thread in self._threads:
@@ -229,6 +233,7 @@ class Pipeline:
         try:
             work()
         except BaseException as error:
+            LOG.error("stream ends: %s", error)
             self._failure = self._failure or error
             self.stop()
 

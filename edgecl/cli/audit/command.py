@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -13,6 +13,9 @@ from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from edgecl.data.audit_summary import AuditSummary
 
 GROUPS = "groups.csv"
 
@@ -58,6 +61,7 @@ def command(
     Mirrored or rotated copies are not found, nor overlaps between images of different scale.
     """
     from edgecl.data.audit import audit, read_sets, write_groups
+    from runtime.files.document import plain
     from runtime.files.output_folder import own_file
 
     start = time.perf_counter()
@@ -69,47 +73,43 @@ def command(
         images = read_sets(folders, report)
         found = audit(images, report, threshold=threshold, common=common)
         write_groups(out, found)
-    summary = {
-        **found.to_json(),
-        "threshold": threshold,
-        "common": common,
-        "seconds": time.perf_counter() - start,
-        "out": str(out),
-    }
+    summary = found.summary(
+        threshold=threshold, common=common, seconds=time.perf_counter() - start, out=out
+    )
     results_are_in(out, printed=as_json)
     if as_json:
-        print_json(summary)
+        print_json(plain(summary))
     else:
         _print(summary)
 
 
-def _print(summary: dict[str, Any]) -> None:
-    links, cross = summary["links"], summary["cross_class"]
-    total = sum(part["images"] for part in summary["sets"])
-    for part in summary["sets"]:
-        classes = f", {part['classes']} classes" if part["classes"] else ", no classes"
-        click.echo(f"{part['folder']}: {part['images']} images{classes}")
-    for note in summary["notes"]:
+def _print(summary: AuditSummary) -> None:
+    links, cross = summary.links, summary.cross_class
+    total = sum(part.images for part in summary.sets)
+    for part in summary.sets:
+        classes = f", {part.classes} classes" if part.classes else ", no classes"
+        click.echo(f"{part.folder}: {part.images} images{classes}")
+    for note in summary.notes:
         click.echo(f"note: {note}")
-    for line in summary["skipped"][:5]:
+    for line in summary.skipped[:5]:
         click.echo(f"skipped {line}")
-    if len(summary["skipped"]) > 5:
-        click.echo(f"skipped {len(summary['skipped']) - 5} more, see --json")
+    if len(summary.skipped) > 5:
+        click.echo(f"skipped {len(summary.skipped) - 5} more, see --json")
     click.echo(
-        f"{summary['grouped_images']} of {total} images show the same metal as another "
-        f"one: {summary['groups']} groups, the largest with {summary['largest_group']} "
+        f"{summary.grouped_images} of {total} images show the same metal as another "
+        f"one: {summary.groups} groups, the largest with {summary.largest_group} "
         f"images ({links['exact']} exact copies, {links['copy']} near copies, "
         f"{links['overlap']} overlaps)"
     )
-    for pair in summary["between_sets"]:
-        if pair["images_with_partner"]:
+    for pair in summary.between_sets:
+        if pair.images_with_partner:
             click.echo(
-                f"{pair['images_with_partner']} of {pair['images']} images in "
-                f"{pair['set']} match an image in {pair['other']}"
+                f"{pair.images_with_partner} of {pair.images} images in "
+                f"{pair.set} match an image in {pair.other}"
             )
-    if cross["pairs"]:
+    if cross.pairs:
         click.echo(
-            f"between classes: {cross['links']} links among {cross['pairs']:,} pairs "
-            f"({cross['rate']:.1e}), an estimate of the false-match rate"
+            f"between classes: {cross.links} links among {cross.pairs:,} pairs "
+            f"({cross.rate:.1e}), an estimate of the false-match rate"
         )
-    click.echo(f"{summary['seconds']:.0f} s; groups in {summary['out']}")
+    click.echo(f"{summary.seconds:.0f} s; groups in {summary.out}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.learning.config import TrainConfig
-    from edgecl.learning.run.documents import RunResult
+    from edgecl.learning.documents import RunResult
     from runtime.benchmark.document import LatencyReport
     from runtime.progress import StageProgress
     from runtime.stream.summary import StreamSummary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,12 @@ from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb, require_effect
 from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
-from edgecl.study.grid import ARMS, Study, cells
+from edgecl.study.grid import ARMS, Condition, Study, cells
 from edgecl.study.presets import PRESETS
 from runtime.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from edgecl.study.documents import StudySummary
 
 PLAIN_WIDTH = 160
 NO_BASELINES = "none"
@@ -138,6 +141,7 @@ def command(
     from edgecl.study.execution import begin, work
     from edgecl.study.processes import work_together
     from edgecl.study.summary import summarise
+    from runtime.files.document import plain
 
     console = stderr_console()
     study = _grid(preset, choices, out)
@@ -157,14 +161,14 @@ def command(
     page = study_page(out)
     results_are_in(out, printed=as_json)
     if as_json:
-        print_json(summary)
+        print_json(plain(summary))
     else:
         _print_summary(summary)
         click.echo(f"{page}")
     if failures:
         first = failures[0]
         raise GateError(
-            f"{len(failures)} of {summary['total']} runs failed (first: {first.cell}: "
+            f"{len(failures)} of {summary.total} runs failed (first: {first.cell}: "
             f"{first.reason}); the results of the others are in {page}",
             hint="fix the cause, then run the same command again: it repeats only the failed runs",
         )
@@ -216,7 +220,7 @@ def _print_plan(study: Study, out: Path, as_json: bool) -> None:
     click.echo(f"{sum(done for _, done in everything)} of {len(everything)} runs are done")
 
 
-def _print_summary(summary: dict[str, Any]) -> None:
+def _print_summary(summary: StudySummary) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -225,42 +229,41 @@ def _print_summary(summary: dict[str, Any]) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("accuracy", "95 % interval", "macro F1", "published", "runs"):
         table.add_column(name, justify="right", no_wrap=True)
-    for entry in summary["conditions"]:
-        accuracy, published = entry["accuracy"], entry["published"]
-        f1 = entry["macro_f1"]
+    for entry in summary.conditions:
+        accuracy, published = entry.accuracy, entry.published
+        f1 = entry.macro_f1
         table.add_row(
-            entry["encoder"],
-            entry["method"],
-            entry["arm"],
-            entry["views"],
-            entry["protocol"],
-            f"{100 * entry['label_share']:g} %",
-            f"{accuracy['value']:.2%}",
-            f"{accuracy['low']:.1%} to {accuracy['high']:.1%}",
+            entry.encoder,
+            entry.method,
+            entry.arm,
+            entry.views,
+            entry.protocol,
+            f"{100 * entry.label_share:g} %",
+            f"{accuracy.value:.2%}",
+            f"{accuracy.low:.1%} to {accuracy.high:.1%}",
             "–" if f1 is None else f"{f1:.3f}",
-            f"{published['accuracy']:.2%}" if published and entry["label_share"] == 1 else "",
-            f"{entry['runs']}/{entry['expected_runs']}",
+            f"{published.accuracy:.2%}" if published and entry.label_share == 1 else "",
+            f"{entry.runs}/{entry.expected_runs}",
         )
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH  # nothing is cut in a file or a pipe
     console.print(table)
-    for entry in summary["comparisons"]:
-        first, difference = entry["first"], entry["difference"]
+    for pair in summary.comparisons:
+        first, difference = pair.first, pair.difference
         what = (
-            f"{first['method']} ({first['arm']}) against no pretraining, both in {first['views']} "
-            "views"
-            if entry["kind"] == "pretraining"
-            else f"the leaky protocol against {_grouped(entry['second'])}"
+            f"{first.method} ({first.arm}) against no pretraining, both in {first.views} views"
+            if pair.kind == "pretraining"
+            else f"the leaky protocol against {_grouped(pair.second)}"
         )
         click.echo(
-            f"{first['encoder']}, {100 * first['label_share']:g} % of the labels: {what}: "
-            f"{100 * difference['value']:+.2f} points ({100 * difference['low']:+.2f} to "
-            f"{100 * difference['high']:+.2f}), p = {entry['p']:.4f}"
+            f"{first.encoder}, {100 * first.label_share:g} % of the labels: {what}: "
+            f"{100 * difference.value:+.2f} points ({100 * difference.low:+.2f} to "
+            f"{100 * difference.high:+.2f}), p = {pair.p:.4f}"
         )
 
 
-def _grouped(second: dict[str, Any]) -> str:
-    if second["method"] == "none":
+def _grouped(second: Condition) -> str:
+    if second.method == "none":
         return "the grouped one, no pretraining"
-    return f"the grouped one, {second['method']} ({second['arm']})"
+    return f"the grouped one, {second.method} ({second.arm})"

@@ -23,7 +23,7 @@ from runtime.files.document import plain
 from runtime.files.output_folder import new_folder, own_folder
 
 if TYPE_CHECKING:
-    from edgecl.learning.run.documents import PretrainingFacts, RunResult
+    from edgecl.learning.documents import PretrainingFacts, RunResult
 
 
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.run.documents import EpochMeasures
+from edgecl.learning.documents import EpochMeasures
 
 # Of the loss of chance. Encoders without normalisation can die in the first steps and stay within
 # a thousandth of it to the end; or they begin there, and need some hundred steps to come away.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.collapse import collapse_note
+from edgecl.learning.documents import RunResult
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.evaluation.metrics import evaluate
 from edgecl.learning.evaluation.mistakes import write_mistakes
@@ -21,7 +22,6 @@ from edgecl.learning.loop.epochs import DivergedError, predict_and_embed
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.documents import RunResult
 from edgecl.learning.run.preparation import Prepared
 from runtime.errors import InputError
 from runtime.files.document import plain

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from edgecl.data.store import Selection, select
 from edgecl.learning.compute.placement import Compute
+from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_accuracy
 from edgecl.learning.evaluation.svm import fit_linear_svm
 from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
 from edgecl.learning.model import Backbone, Classifier
-from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.preparation import Prepared
 from runtime.progress import StageProgress
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.documents import EpochMeasures, JournalRecord, Stage
 from edgecl.learning.model import Backbone, Classifier, Projector
-from edgecl.learning.run.documents import EpochMeasures, JournalRecord, Stage
 from edgecl.learning.run.preparation import Prepared
 from runtime.files.document import parse_document, plain
 

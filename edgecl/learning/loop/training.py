@@ -19,6 +19,7 @@ from edgecl.learning.compute.residency import bring_closer
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import augmentation_of
 from edgecl.learning.contrastive.objectives import build_objective
+from edgecl.learning.documents import EpochMeasures, PretrainingFacts, RunResult, Stage
 from edgecl.learning.loop.averaging import WeightAverage
 from edgecl.learning.loop.compilation import run_eagerly
 from edgecl.learning.loop.conclusion import conclude, diverged
@@ -27,7 +28,6 @@ from edgecl.learning.loop.monitoring import Monitor, ticker
 from edgecl.learning.loop.schedule import cosine_rate, set_rate, warm_up
 from edgecl.learning.loop.state import FINETUNE, PRETRAIN, EpochLog, Journal, Networks
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.documents import EpochMeasures, PretrainingFacts, RunResult, Stage
 from edgecl.learning.run.preparation import Prepared
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
 from runtime.files.document import plain

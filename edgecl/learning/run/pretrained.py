@@ -18,8 +18,8 @@ from torch import Tensor
 from edgecl.data.store import Selection
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.collapse import collapse_note
+from edgecl.learning.documents import EpochMeasures, PretrainingFacts
 from edgecl.learning.model import Backbone
-from edgecl.learning.run.documents import EpochMeasures, PretrainingFacts
 from edgecl.learning.run.leaks import thumbnails
 from runtime.errors import InputError
 from runtime.files.atomic import replacing

@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.documents import EpochMeasures, MetricsLine, RunConfig, RunResult
 from edgecl.learning.model import Backbone, Classifier
-from edgecl.learning.run.documents import EpochMeasures, MetricsLine, RunConfig, RunResult
 from edgecl.learning.run.pretrained import PRETRAINED
 from runtime.errors import InputError
 from runtime.files.atomic import replacing

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgecl.learning.run.documents import EpochMeasures
+from edgecl.learning.documents import EpochMeasures
 from runtime.errors import InputError
 from runtime.files.atomic import explained, replacing
 from runtime.files.document import plain

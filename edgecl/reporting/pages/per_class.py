@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from edgecl.learning.run.documents import RunResult
+from edgecl.learning.documents import RunResult
 from edgecl.reporting.numbers import number
 from runtime.statistics import share_interval
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from edgecl.reporting.numbers import amount, number, percent, percent_range
 from edgecl.reporting.page import write_page
 from edgecl.reporting.plots.study import label_curves, other_views
-from runtime.errors import InputError
+from edgecl.study.documents import ConditionFigures, Estimate, StudyComparison, StudySummary
+from edgecl.study.grid import Condition, Study
+from runtime.files.document import read_document
 
 PAGE = "study.html"
 SUMMARY = "summary.json"
 METHOD_NAMES = {"simclr": "SimCLR", "nnclr": "NNCLR", "none": "none"}
 PUBLISHED = ("accuracy", "macro_f1", "parameters", "contrastive_accuracy")
-SummaryEntry = Mapping[str, Any]
 
 
 def study_page(folder: Path) -> Path:
@@ -31,150 +33,134 @@ def study_page(folder: Path) -> Path:
     Raises:
         InputError: there is no readable summary.json, or the folder cannot be written.
     """
-    summary = _read(folder / SUMMARY)
-    conditions: Sequence[SummaryEntry] = summary["conditions"]
-    comparisons: Sequence[SummaryEntry] = summary["comparisons"]
-    grid: SummaryEntry = summary["grid"]
-    full = [entry for entry in conditions if entry["label_share"] == 1]
-    grouped = [entry for entry in full if entry["protocol"] == "grouped"]
+    summary = read_document(folder / SUMMARY, StudySummary)
+    conditions, comparisons = summary.conditions, summary.comparisons
+    full = [entry for entry in conditions if entry.label_share == 1]
+    grouped = [entry for entry in full if entry.protocol == "grouped"]
     return write_page(
         "study.html",
         folder / PAGE,
         name=folder.absolute().name,
-        subtitle=_subtitle(grid, conditions),
-        done=summary["done"],
-        total=summary["total"],
+        subtitle=_subtitle(summary.grid, conditions),
+        done=summary.done,
+        total=summary.total,
         figures=_figures(grouped, comparisons),
         methods=[
             {
                 "title": f"Table {number}. {METHOD_NAMES[method]}, fine-tuned on all labels",
-                "rows": [_row(entry) for entry in full if entry["method"] == method],
+                "rows": [_row(entry) for entry in full if entry.method == method],
             }
             for number, method in ((2, "simclr"), (3, "nnclr"))
-            if any(entry["method"] == method for entry in full)
+            if any(entry.method == method for entry in full)
         ],
-        pretrainings=[_row(entry) for entry in full if entry["pretraining"]],
-        gains=[_gain(entry, conditions) for entry in comparisons if entry["kind"] == "pretraining"],
+        pretrainings=[_row(entry) for entry in full if entry.pretraining],
+        gains=[_gain(entry, conditions) for entry in comparisons if entry.kind == "pretraining"],
         others=sorted(
-            (_row(entry) for entry in grouped if entry["method"] == "none"),
-            key=lambda row: -row["accuracy"]["value"],
+            (_row(entry) for entry in grouped if entry.method == "none"),
+            key=lambda row: -row.accuracy["value"],
         ),
         inflation=[
-            _gain(entry, conditions) for entry in comparisons if entry["kind"] != "pretraining"
+            _gain(entry, conditions) for entry in comparisons if entry.kind != "pretraining"
         ],
         curves=label_curves(conditions),
-        few=[_row(entry) for entry in conditions if entry["label_share"] < 1],
-        failures=summary["failures"],
-        facts=_facts(grid),
+        few=[_row(entry) for entry in conditions if entry.label_share < 1],
+        failures=summary.failures,
+        facts=_facts(summary.grid),
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be read", hint="run 'edgecl study' on that folder again"
-        ) from error
-    if not isinstance(summary, dict) or "conditions" not in summary:
-        raise InputError(f"{path} is not a study summary", hint="run 'edgecl study' again")
-    return summary
-
-
-def _subtitle(grid: SummaryEntry, conditions: Sequence[SummaryEntry]) -> str:
-    data = Path(grid["data"]).name if grid["data"] else "drawn surfaces"
-    height, width = grid["image_size"]
-    images = max((entry["images"] for entry in conditions), default=0)
-    groups = max((entry["groups"] for entry in conditions), default=0)
+def _subtitle(grid: Study, conditions: Sequence[ConditionFigures]) -> str:
+    data = Path(grid.data).name if grid.data else "drawn surfaces"
+    height, width = grid.image_size
+    images = max((entry.images for entry in conditions), default=0)
+    groups = max((entry.groups for entry in conditions), default=0)
     return (
         f"{data} · {images} images in {groups} groups · {height}×{width} pixels · "
-        f"{grid['folds']} folds × {len(grid['seeds'])} seed(s) · at most "
-        f"{grid['pretrain_epochs']} + {grid['epochs']} epochs"
+        f"{grid.folds} folds × {len(grid.seeds)} seed(s) · at most "
+        f"{grid.pretrain_epochs} + {grid.epochs} epochs"
     )
 
 
 def _figures(
-    grouped: Sequence[SummaryEntry], comparisons: Sequence[SummaryEntry]
+    grouped: Sequence[ConditionFigures], comparisons: Sequence[StudyComparison]
 ) -> list[tuple[str, str, str]]:
     figures = []
     if grouped:
-        best = max(grouped, key=lambda entry: entry["accuracy"]["value"])
-        accuracy = best["accuracy"]
+        best = max(grouped, key=lambda entry: entry.accuracy.value)
+        accuracy = best.accuracy
         figures += [
             (
                 "Best, leak-free",
-                percent(accuracy["value"], 2),
-                f"{_words(best)}; 95 %: {percent_range(accuracy['low'], accuracy['high'])}",
+                percent(accuracy.value, 2),
+                f"{_words(best)}; 95 %: {percent_range(accuracy.low, accuracy.high)}",
             ),
             (
                 "Its parameters",
-                amount(best["parameters"]),
-                f"{amount(best['macs'])}MAC per image",
+                amount(best.parameters),
+                f"{amount(best.macs)}MAC per image",
             ),
             (
                 "Its lowest recall",
-                percent(best["lowest_recall"][1]),
-                str(best["lowest_recall"][0]),
+                percent(best.lowest_recall[1]),
+                str(best.lowest_recall[0]),
             ),
         ]
     for kind, name in (("pretraining", "Largest gain of pretraining"), ("inflation", "Leaks add")):
-        entries = [entry for entry in comparisons if entry["kind"] == kind]
+        entries = [entry for entry in comparisons if entry.kind == kind]
         if entries:
-            top = max(entries, key=lambda entry: entry["difference"]["value"])
+            top = max(entries, key=lambda entry: entry.difference.value)
             figures.append(
                 (
                     name,
-                    _points(top["difference"]["value"]),
-                    f"points; {_words(top['first'])}; 95 %: {_range(top['difference'])}",
+                    _points(top.difference.value),
+                    f"points; {_words(top.first)}; 95 %: {_range(top.difference)}",
                 )
             )
     return figures
 
 
-def _row(entry: SummaryEntry) -> dict[str, Any]:
+def _row(entry: ConditionFigures) -> dict[str, Any]:
     """A condition for a table."""
-    published = entry["published"] if entry["label_share"] == 1 else None
+    published = entry.published if entry.label_share == 1 else None
     return {
-        **entry,
-        "method": _joined(METHOD_NAMES.get(entry["method"]) or entry["method"], other_views(entry)),
+        **asdict(entry),
+        "method": _joined(METHOD_NAMES.get(entry.method) or entry.method, other_views(entry)),
         "views": other_views(entry),
-        "labels": f"{100 * entry['label_share']:g} %",
+        "labels": f"{100 * entry.label_share:g} %",
         "published": published or dict.fromkeys(PUBLISHED),
-        "whole": entry["runs"] == entry["expected_runs"],
-        "repeats": _spread(entry["accuracy_per_repeat"]),
+        "whole": entry.runs == entry.expected_runs,
+        "repeats": _spread(entry.accuracy_per_repeat),
     }
 
 
-def _gain(entry: SummaryEntry, conditions: Sequence[SummaryEntry]) -> dict[str, Any]:
+def _gain(entry: StudyComparison, conditions: Sequence[ConditionFigures]) -> dict[str, Any]:
     """A comparison for a table, with both sides' accuracies and the paper's difference."""
-    first, second = (_find(entry[side], conditions) for side in ("first", "second"))
-    there = [side["published"]["accuracy"] for side in (first, second) if side["published"]]
-    known = entry["first"]["label_share"] == 1 and len(there) == 2
+    first, second = (_find(side, conditions) for side in (entry.first, entry.second))
+    there = [side.published.accuracy for side in (first, second) if side.published]
+    known = entry.first.label_share == 1 and len(there) == 2
     return {
-        **entry,
+        **asdict(entry),
         "first": _row(first),
         "second": _row(second),
-        "labels": f"{100 * entry['first']['label_share']:g} %",
-        "gain": _points(entry["difference"]["value"]),
-        "range": _range(entry["difference"]),
-        "clear": entry["difference"]["low"] > 0 or entry["difference"]["high"] < 0,
+        "labels": f"{100 * entry.first.label_share:g} %",
+        "gain": _points(entry.difference.value),
+        "range": _range(entry.difference),
+        "clear": entry.difference.low > 0 or entry.difference.high < 0,
         "paper": _points(there[0] - there[1]) if known else None,
     }
 
 
-def _find(side: SummaryEntry, conditions: Sequence[SummaryEntry]) -> SummaryEntry:
-    return next(
-        entry for entry in conditions if all(entry[name] == value for name, value in side.items())
-    )
+def _find(side: Condition, conditions: Sequence[ConditionFigures]) -> ConditionFigures:
+    return next(entry for entry in conditions if entry.condition == side)
 
 
-def _words(entry: SummaryEntry) -> str:
-    method = METHOD_NAMES.get(entry["method"], entry["method"])
-    how = f"{method}, {entry['arm']}"
-    how = _joined("no pretraining", other_views(entry)) if entry["method"] == "none" else how
-    share = entry["label_share"]
+def _words(entry: ConditionFigures | Condition) -> str:
+    method = METHOD_NAMES.get(entry.method, entry.method)
+    how = f"{method}, {entry.arm}"
+    how = _joined("no pretraining", other_views(entry)) if entry.method == "none" else how
+    share = entry.label_share
     few = f", {100 * share:g} % of the labels" if share < 1 else ""
-    return f"{entry['encoder']}, {how}{few}"
+    return f"{entry.encoder}, {how}{few}"
 
 
 def _joined(*words: str) -> str:
@@ -192,15 +178,15 @@ def _points(value: float) -> str:
     return f"{100 * value:+.2f}".replace("-", "−")
 
 
-def _range(estimate: SummaryEntry) -> str:
-    return f"{_points(estimate['low'])} to {_points(estimate['high'])}"
+def _range(estimate: Estimate) -> str:
+    return f"{_points(estimate.low)} to {_points(estimate.high)}"
 
 
-def _facts(grid: SummaryEntry) -> list[tuple[str, str]]:
+def _facts(grid: Study) -> list[tuple[str, str]]:
     facts = []
-    for name, value in grid.items():
-        if value in ("", [], None):
+    for name, value in grid.to_json().items():
+        if value in ("", (), None):
             continue
-        words = ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+        words = ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
         facts.append((name.replace("_", " "), words))
     return facts

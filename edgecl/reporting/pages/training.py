@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgecl.learning.documents import EpochMeasures, RunConfig, RunResult
 from edgecl.learning.evaluation.mistakes import SHOWN
-from edgecl.learning.run.documents import EpochMeasures, RunConfig, RunResult
 from edgecl.reporting.numbers import amount, decimal, duration, number, percent
 from edgecl.reporting.page import write_page
 from edgecl.reporting.pages.mistakes import are_wide, mistake_cards, mistake_rows, mistakes_text

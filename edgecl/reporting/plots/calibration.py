@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from edgecl.learning.run.documents import ReliabilityRow, RunResult
+from edgecl.learning.documents import ReliabilityRow, RunResult
 from edgecl.reporting.numbers import decimal, number, percent
 from edgecl.reporting.plots.figure import HALF, stacked, style, to_svg
 from edgecl.reporting.plots.palette import colour

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from edgecl.learning.run.documents import EmbeddingFacts
+from edgecl.learning.documents import EmbeddingFacts
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.legend import LegendEntry, point_entries, shape

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from edgecl.learning.run.documents import EpochMeasures, RocCurve, RunResult
+from edgecl.learning.documents import EpochMeasures, RocCurve, RunResult
 from edgecl.reporting.numbers import number
 from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.legend import LegendEntry, line_entries

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Verdict
+
+LOG = logging.getLogger("edgecl.sinks")
 
 CAPACITY = 10_000
 """Verdicts that may wait for a slow sink."""
@@ -100,7 +103,10 @@ class IsolatedSink(Sink):
             return self._waiting.popleft() if self._waiting else None
 
     def _note(self, error: Exception) -> None:
-        self.problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        if problem != self.problem:  # a dead receiver would fill the log
+            LOG.warning("sink %s: %s", self.name, problem)
+        self.problem = problem
 
 
 def isolated(sink: Sink) -> Sink:

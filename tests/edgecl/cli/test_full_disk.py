@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save_file
 
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.documents import EpochMeasures
 from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
 from edgecl.learning.runner import train_run
 from runtime.errors import EquipmentError, InputError

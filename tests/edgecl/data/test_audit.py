@@ -16,12 +16,14 @@ import pytest
 
 from edgecl.cli.shell import run
 from edgecl.data.audit import Audit, audit, read_sets, write_groups
+from edgecl.data.audit_summary import AuditSummary, CrossClass
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import fingerprints, neu_groups
 from edgecl.data.overlap import Correlator, screen
 from edgecl.data.reading import read_labelled
 from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
+from runtime.files.document import parse_document, to_text
 from runtime.image.decode import decode_gray, read_gray
 
 DATA = Path(os.environ.get("EDGECL_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -44,6 +46,10 @@ def silent(*_: object) -> None:
 
 def found_in(*folders: Path) -> Audit:
     return audit(read_sets(folders, silent), silent)
+
+
+def summary_of(found: Audit) -> AuditSummary:
+    return found.summary(threshold=0.5, common=0.2, seconds=1.0, out=Path("groups.csv"))
 
 
 @pytest.fixture
@@ -77,9 +83,9 @@ def test_crops_of_a_strip_and_exact_copies_are_joined_and_strangers_are_not(stri
         *([f"strip{strip}_{number}" for number in range(3)] for strip in range(3)),
     ]
     assert len(members) == 8
-    summary = found.to_json()
-    assert summary["links"]["exact"] == 1
-    assert summary["cross_class"] == {"pairs": 9 * 6, "links": 0, "rate": 0.0}
+    summary = summary_of(found)
+    assert summary.links["exact"] == 1
+    assert summary.cross_class == CrossClass(pairs=9 * 6, links=0, rate=0.0)
 
 
 def test_the_correlation_names_the_shift():
@@ -125,10 +131,10 @@ def test_a_set_copied_at_another_size_and_encoding_is_found_between_sets(strips,
         image = read_gray(strips / "smooth" / f"alone_{number}.png")
         large = cv2.resize(image, (180, 180))
         cv2.imwrite(str(other / f"x{number}.jpg"), large, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    summary = found_in(strips, other).to_json()
-    back = [pair for pair in summary["between_sets"] if pair["set"] == str(other)]
-    assert [pair["images_with_partner"] for pair in back] == [5]
-    assert summary["links"]["copy"] == 5
+    summary = summary_of(found_in(strips, other))
+    back = [pair for pair in summary.between_sets if pair.set == str(other)]
+    assert [pair.images_with_partner for pair in back] == [5]
+    assert summary.links["copy"] == 5
 
 
 def test_the_groups_are_those_that_training_takes(strips, tmp_path):
@@ -142,9 +148,10 @@ def test_the_groups_are_those_that_training_takes(strips, tmp_path):
 def test_command(strips, tmp_path, capsys):
     out = tmp_path / "groups.csv"
     assert run(["audit", str(strips), "--out", str(out), "--json"]) == 0
-    summary = json.loads(capsys.readouterr().out)
-    assert summary["grouped_images"] == 11
-    assert summary["largest_group"] == 3
+    told = json.loads(capsys.readouterr().out)
+    summary = parse_document(told, AuditSummary, where="here")
+    assert json.loads(to_text(summary)) == told
+    assert (summary.grouped_images, summary.largest_group) == (11, 3)
     assert run(["audit", str(strips), "--out", str(out)]) == 0
     assert "11 of 15 images show the same metal" in capsys.readouterr().out
 
@@ -243,6 +250,6 @@ def test_neu_and_its_copies_in_sd_saliency(tmp_path):
     assert len(copied) >= 900 // step - 100
     assert all(group[copy] == group[original] for copy, original in copied)
     # Two links among the 153 000 pairs of a third; all 1.35 million keep to the lower rate.
-    assert found.to_json()["cross_class"]["rate"] < (1e-5 if step == 1 else 2e-5)
+    assert (summary_of(found).cross_class.rate or 0.0) < (1e-5 if step == 1 else 2e-5)
     with pytest.raises(InputError, match="given twice"):
         read_sets([tmp_path / "copies", tmp_path / "copies"], silent)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecl.learning.documents import ReliabilityRow
 from edgecl.learning.evaluation.mistakes import COLUMNS
-from edgecl.learning.run.documents import ReliabilityRow
 from edgecl.reporting.pages.training import training_page
 from edgecl.reporting.plots.calibration import leaning, reliability_bins
 

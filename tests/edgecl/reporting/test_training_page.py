@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.run.documents import RunConfig
+from edgecl.learning.documents import RunConfig
 from edgecl.reporting.numbers import amount, duration, milliseconds, percent
 from edgecl.reporting.pages.training import training_page
 from runtime.errors import InputError

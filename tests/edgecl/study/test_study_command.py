@@ -18,12 +18,14 @@ import pytest
 from edgecl.cli.shell import run
 from edgecl.learning.run import run_directory, sources
 from edgecl.study import execution
+from edgecl.study.documents import StudySummary
 from edgecl.study.execution import begin, is_done, work
 from edgecl.study.grid import Study, cells
 from edgecl.study.outcomes import collect
 from edgecl.study.processes import work_together
 from edgecl.study.summary import summarise
 from runtime.errors import EdgeclError, InputError
+from runtime.files.document import read_document, to_text
 from tests.made_once import MadeOnce
 
 
@@ -80,6 +82,7 @@ def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check
         assert entry["images"] == 280
         assert entry["runs"] == entry["expected_runs"] == 2
         assert entry["published"] is None  # the paper's figures are of NEU, not of drawn surfaces
+    assert json.loads(to_text(read_document(out / "summary.json", StudySummary))) == summary
 
 
 def test_figures_are_those_of_the_runs(finished, tiny_study):
@@ -127,10 +130,10 @@ def test_two_processes_give_the_same(tiny_study, finished, tmp_path):
     begin(study, folder)
     assert work_together(study, folder, silent, processes=2) == []
     one, two = summarise(study, folder), summarise(study, finished)
-    for mine, theirs in zip(one["conditions"], two["conditions"], strict=True):
-        assert mine["runs"] == theirs["runs"]
+    for mine, theirs in zip(one.conditions, two.conditions, strict=True):
+        assert mine.runs == theirs.runs
         # Other thread counts sum in another order.
-        assert mine["accuracy"]["value"] == pytest.approx(theirs["accuracy"]["value"], abs=0.05)
+        assert mine.accuracy.value == pytest.approx(theirs.accuracy.value, abs=0.05)
 
 
 def test_a_process_that_dies_ends_the_study_with_one_line_and_leaves_none_behind(

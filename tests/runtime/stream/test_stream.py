@@ -7,7 +7,7 @@ import pytest
 import edgecl
 from runtime.errors import InputError
 from runtime.stream.stream import Stream
-from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, images
+from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, RaisingSink, images
 
 
 def test_verdicts_come_one_after_the_other_and_the_accounts_add_up():
@@ -48,3 +48,22 @@ def test_the_package_gives_its_public_names_when_they_are_used():
     assert all(getattr(edgecl, name) for name in edgecl.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Steam'"):
         edgecl.Steam  # noqa: B018
+
+
+def test_what_goes_wrong_is_in_the_log_of_a_program(caplog):
+    camera = FakeCamera([*images(2), InputError("clip.avi ended in the middle")])
+    with caplog.at_level("INFO", logger="edgecl"), Stream(camera, FakeSession()) as stream:
+        stream.close()
+    logged = {(record.name, record.getMessage()) for record in caplog.records}
+    assert ("edgecl.stream", "judging fake") in logged
+    assert all(name.startswith("edgecl.") for name, _ in logged)
+
+
+def test_a_sink_that_fails_alike_again_and_again_is_logged_once(caplog):
+    with Stream(FakeCamera(images(9)), FakeSession(), sinks=[RaisingSink()]) as stream:
+        assert len(list(stream)) == 9
+    sinks = [record for record in caplog.records if record.name == "edgecl.sinks"]
+    assert [record.getMessage() for record in sinks] == [
+        "sink RaisingSink: ValueError: a bug",
+        "sink RaisingSink: ValueError: another bug",
+    ]

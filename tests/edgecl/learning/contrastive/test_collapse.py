@@ -11,7 +11,7 @@ import torch
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.collapse import chance_loss, learnt_nothing
 from edgecl.learning.contrastive.losses import nt_xent, nt_xent_across_views
-from edgecl.learning.run.documents import EpochMeasures
+from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.run.pretrained import pretraining_facts
 from edgecl.learning.runner import pretrain_run, train_run
 

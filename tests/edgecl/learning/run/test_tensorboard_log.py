@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgecl.cli.shell import run as edgecl
-from edgecl.learning.run.documents import EpochMeasures
+from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.run.tensorboard_log import FOLDER, TensorBoardLog
 from edgecl.learning.runner import train_run
 from runtime.errors import InputError

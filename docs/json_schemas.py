@@ -1,0 +1,60 @@
+"""Write docs/schemas/*.json from the documents' types: `python -m docs.json_schemas`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from calibration.record import CalibrationRecord
+from edgecl.data.audit_summary import AuditSummary
+from edgecl.learning.documents import JournalRecord, MetricsLine, RunConfig, RunResult
+from edgecl.study.documents import StudySummary
+from runtime.artifact.engine_file import EngineSidecar
+from runtime.artifact.manifest import Manifest
+from runtime.benchmark.document import LatencyReport
+from runtime.files.document import Document
+from runtime.stream.summary import StreamSummary
+from runtime.stream.verdict import VerdictLine
+
+FOLDER = Path(__file__).parent / "schemas"
+
+DOCUMENTS: dict[str, type[Document]] = {
+    "audit-summary": AuditSummary,
+    "calibration": CalibrationRecord,
+    "checkpoint-journal": JournalRecord,
+    "engine-sidecar": EngineSidecar,
+    "latency-report": LatencyReport,
+    "manifest": Manifest,
+    "metrics-line": MetricsLine,
+    "run-config": RunConfig,
+    "run-result": RunResult,
+    "stream-summary": StreamSummary,
+    "study-summary": StudySummary,
+    "verdict-line": VerdictLine,
+}
+"""By the name of its schema, every document that edgecl writes."""
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema_text(kind: type[Document]) -> str:
+    """Return the JSON Schema of a document."""
+    # A field with a default may be missing when read; what is written has it all the same.
+    schema = {"$schema": _DIALECT, **msgspec.json.schema(kind)}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write every schema."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, kind in DOCUMENTS.items():
+        path = FOLDER / f"{name}.json"
+        path.write_text(schema_text(kind), encoding="utf-8")
+        sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    main()
