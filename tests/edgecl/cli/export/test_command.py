@@ -10,12 +10,14 @@ import numpy as np
 import onnx
 import pytest
 
+from calibration.record import read_record
 from edgecl.cli.shell import run as edgecl
 from export.bundle import manifest
 from export.qdq.cpu import quantize_for_cpu
 from export.stages import int8_graphs
 from runtime.artifact.bundle import load_bundle
 from runtime.errors import InputError
+from runtime.files.document import to_text
 from runtime.session import open_session
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
@@ -50,6 +52,14 @@ def test_the_bundle_holds_every_precision_and_its_figures(bundle, trained_run):
     assert loaded.precisions["int8"].bytes < fp32.bytes / 2
     assert loaded.contract.labels == ("bars", "blob", "posts")
     assert loaded.manifest.origin.encoder == "shufflenet"
+
+
+def test_manifest_and_calibration_say_again_what_the_files_say(bundle):
+    for path, document in (
+        (bundle / "manifest.json", load_bundle(bundle).manifest),
+        (bundle / "calibration.json", read_record(bundle / "calibration.json")),
+    ):
+        assert json.loads(to_text(document)) == json.loads(path.read_text(encoding="utf-8"))
 
 
 def test_calibration_images_are_listed_with_hashes_and_none_is_held_out(bundle, tiny_config):
