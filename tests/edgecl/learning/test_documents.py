@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from edgecl.learning.run.documents import JournalRecord, MetricsLine, RunResult
 
+from edgecl.learning.documents import JournalRecord, MetricsLine, RunResult
 from edgecl.learning.run import run_directory
 from runtime.errors import InputError
 from runtime.files.document import parse_document, plain, to_text
