@@ -21,10 +21,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import cv2
 import numpy as np
@@ -135,9 +135,16 @@ def compare(case: Case, pairs: int, batch_size: int, threads: int) -> list[float
 class Side:
     """One side's process: it waits for its turn."""
 
-    def __init__(self, name: str, case: Case, batch_size: int, threads: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        case: Case,
+        batch_size: int,
+        threads: int,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.name = name
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), **variables}
         environment["PYTHONPATH"] = os.pathsep.join(
             part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part
         )

@@ -14,4 +14,4 @@ NotedProgress = Callable[[int, int, str], None]
 """Called with (done, total, what is being done)."""
 
 Say = Callable[[str], None]
-"""Given one line for people."""
+"""Called with one line for people."""

@@ -66,7 +66,7 @@ class JournalRecord(Document, frozen=True, kw_only=True):
     """
 
     WHAT: ClassVar[str] = "the journal of a checkpoint"
-    REMEDY: ClassVar[str] = "remove the checkpoint to start the run anew"
+    REMEDY: ClassVar[str] = "delete the checkpoint to restart the run"
     UNNUMBERED: ClassVar[bool] = True
 
     schema: Literal[1] = 1

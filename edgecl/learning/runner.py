@@ -17,10 +17,9 @@ from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
-from edgecl.learning.loop.compilation import compile_networks
 from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.state import EpochLog
-from edgecl.learning.loop.training import Training
+from edgecl.learning.loop.training import set_up, train
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource
@@ -118,7 +117,7 @@ def _train(
         config = replace(config, autocast=autocast)
         notes = _encoder_notes(config, weights)
         recorded = _config_document(config, prepared, device, timing, notes, ranks.size)
-    training = Training(
+    setup, state = set_up(
         config,
         replace(prepared, notes=(*notes, *prepared.notes)),
         run,
@@ -127,11 +126,9 @@ def _train(
         weights=weights,
         log=log,
     )
-    uncompiled = compile_networks(training.networks, config, training.compute)
-    training.prepared = replace(training.prepared, notes=(*uncompiled, *training.prepared.notes))
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
         ranks.by_first(lambda: write_document(run / run_directory.CONFIG, recorded))
-    return training.finish()
+    return train(setup, state)
 
 
 def _require_format(config: TrainConfig, device: torch.device) -> None:

@@ -89,7 +89,7 @@ def read_run(run: Path) -> RunFiles:
 def _read_result(path: Path) -> RunResult:
     if not path.is_file():
         raise InputError(
-            f"there is no {path}",
+            f"{path} not found",
             hint=f"finish the run with 'edgecl train --resume --out {path.parent}'",
         )
     return read_document(path, RunResult)

@@ -8,7 +8,7 @@ from edgecl.study.grid import STUDY_SCHEMA, Condition, Study
 from edgecl.study.published import Published
 from runtime.files.document import Document, Part
 
-Kind = Literal["pretraining", "inflation"]
+ComparisonKind = Literal["pretraining", "inflation"]
 """Pretraining against none, or the leaky protocol against the grouped one."""
 
 
@@ -98,7 +98,7 @@ class ConditionFigures(Part, frozen=True, kw_only=True):
 
     @property
     def condition(self) -> Condition:
-        """What was evaluated."""
+        """The condition that was evaluated."""
         return Condition(
             self.encoder, self.method, self.arm, self.protocol, self.label_share, self.views
         )
@@ -114,7 +114,7 @@ class StudyComparison(Part, frozen=True, kw_only=True):
         p_holm: `p`, adjusted for the number of comparisons.
     """
 
-    kind: Kind
+    kind: ComparisonKind
     first: Condition
     second: Condition
     difference: Estimate

@@ -149,7 +149,8 @@ def _speed(folder: Path, group: Sequence[Cell]) -> PretrainingSpeed:
         contrastive_accuracy=fmean(_known(line.contrastive_accuracy) for line in last),
         runs=len(group),
         learnt_nothing=sum(
-            learnt_nothing(cell.config, line) for cell, line in zip(group, last, strict=True)
+            learnt_nothing(cell.config, line.pretraining_loss)
+            for cell, line in zip(group, last, strict=True)
         ),
     )
 

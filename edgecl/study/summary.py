@@ -11,9 +11,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from edgecl.study.documents import (
+    ComparisonKind,
     ConditionFigures,
     Failure,
-    Kind,
     PretrainingSpeed,
     StudyComparison,
     StudySummary,
@@ -26,8 +26,8 @@ from edgecl.study.statistics import holm, mean_by_groups, paired_difference
 from runtime.files.document import write_document
 
 SUMMARY = "summary.json"
-PRETRAINING: Kind = "pretraining"
-INFLATION: Kind = "inflation"
+PRETRAINING: ComparisonKind = "pretraining"
+INFLATION: ComparisonKind = "inflation"
 
 
 def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> StudySummary:
@@ -99,7 +99,10 @@ def _comparisons(outcomes: Sequence[ConditionOutcome]) -> Iterator[StudyComparis
 
 
 def _compare(
-    kind: Kind, known: dict[Condition, ConditionOutcome], first: Condition, second: Condition
+    kind: ComparisonKind,
+    known: dict[Condition, ConditionOutcome],
+    first: Condition,
+    second: Condition,
 ) -> Iterator[StudyComparison]:
     if second not in known:
         return

@@ -18,7 +18,8 @@ from export.bundle.golden import write_golden
 from export.bundle.signing import write_signature
 from export.gate.comparison import Comparison
 from export.job import Job
-from export.outcome import Artefact, ExportOutcome
+from export.outcome import ExportOutcome
+from export.stages.artefact import Artefact
 from export.stages.int8 import Int8Plan
 from runtime.artifact.bundle import MANIFEST, PRECISIONS, SUFFIX, file_digest, manifest_digest
 from runtime.artifact.manifest import (

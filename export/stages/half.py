@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
-from calibration.ranges import Ranges
+from calibration.ranges import Ranges, collect_ranges
+from calibration.selection import order_stratified
 
 LARGEST = float(np.finfo(np.float16).max)
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
 MASKED = float(np.finfo(np.float32).max)
 """Stands for infinity where attention is masked; the FP16 graph has its own such number."""
+
+IMAGES_FOR_OVERFLOW = 32
 
 
 def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
@@ -36,6 +40,36 @@ def overflowing(model: onnx.ModelProto, ranges: Ranges) -> dict[str, float]:
             if ends and not (largest := float(np.max(ends))) <= LARGEST:
                 found[value.name] = largest
     return found
+
+
+def expected_ranges(
+    fp32: onnx.ModelProto, images: NDArray[np.uint8], targets: NDArray[np.int64], seed: int
+) -> Ranges:
+    """Estimate the largest values of activations, also where nothing is calibrated.
+
+    Args:
+        images: uint8, N×H×W, those that calibration may choose from.
+        targets: int64, N; -1 for an image without a label.
+    """
+    rows = order_stratified(targets, np.random.default_rng(seed))
+    return collect_ranges(fp32, images[rows[:IMAGES_FOR_OVERFLOW]])
+
+
+def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
+    """Explain why an FP16 graph may not ship whatever it answers on a CPU; empty where it may.
+
+    Args:
+        half: the FP16 graph.
+        ranges: of the FP32 graph's activations.
+    """
+    beyond = overflowing(half, ranges)
+    if not beyond:
+        return ""
+    tensor = max(beyond, key=beyond.__getitem__)
+    return (
+        f"{len(beyond)} activations exceed FP16's maximum of 65,504 ({tensor} reaches "
+        f"{beyond[tensor]:,.0f}), which gives NaN on a GPU"
+    )
 
 
 def cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import msgspec
 import onnx
 
-from calibration.cache import observation_key
-from calibration.images import require_untested
+from calibration.cache import observation_key, observe_cached
 from calibration.layers import nodes_of, weighted_layers
 from calibration.ranges import Ranges
 from calibration.record import CalibrationRecord, images_of, small_histograms
-from export.job import Job
-from export.stages.int8_lab import Int8Lab
-from export.stages.proving import Reference
+from calibration.search.curve import Curve
+from calibration.search.damage import Damage
+from calibration.search.sensitivity import LayerDamage
+from export.job import Int8Choices
+from export.stages.int8_images import CalibrationImages
+from export.stages.int8_trials import (
+    ChosenRanges,
+    KeptLayers,
+    Trials,
+    choose_ranges,
+    measure_layers,
+    search_kept_layers,
+    trace_curve,
+)
 from runtime.artifact.manifest import CalibrationFacts
 from runtime.progress import StageProgress
 
@@ -63,48 +75,111 @@ class Int8Plan:
         return msgspec.convert(found, CalibrationFacts)
 
 
-def plan_int8(
-    job: Job,
-    fp32: onnx.ModelProto,
-    half: onnx.ModelProto,
-    reference: Reference,
-    scratch: Path,
-    report: StageProgress,
-) -> Int8Plan:
-    """Choose images and ranges, and the layers to leave alone.
-
-    Args:
-        fp32: the graph that is observed, and quantised for the CPU.
-        half: the same in FP16, quantised for TensorRT.
-        reference: the trained model's answers for the validation part.
-        scratch: a folder for files that are gone afterwards.
+def require_layers(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Refuse to keep layers in floating point that the network does not have.
 
     Raises:
-        InputError: too few images to calibrate with, or no layer of a name to keep.
+        InputError: no layer of a name.
     """
-    lab = Int8Lab(job, fp32, half, reference, scratch, report)
-    lab.keep(job.int8.keep)
-    dataset, notes = lab.choose_images()
-    require_untested(dataset.files, dataset.hashes, job.test.hashes)
-    observation = lab.observe(dataset)
-    lab.choose_ranges(observation)
-    if job.int8.sensitivity or job.int8.search:
-        lab.measure_layers()
-    if job.int8.search:
-        lab.search()
-    if job.int8.curve:
-        lab.measure_curve()
-    record = CalibrationRecord(
-        method=lab.method,
-        selection=job.int8.repeated.selection if job.int8.repeated else job.int8.selection,
-        images=images_of(dataset.files, dataset.hashes),
-        ranges=dict(lab.ranges),
-        observation=observation_key(fp32, dataset.hashes),
-        histograms=small_histograms(fp32, observation),
-        note="; ".join(notes),
+    nodes_of(weighted_layers(model), names)
+
+
+def plan_int8(
+    choices: Int8Choices,
+    images: CalibrationImages,
+    trials: Trials,
+    takes: Callable[[Ranges, Collection[str]], bool],
+    report: StageProgress,
+) -> Int8Plan:
+    """Choose ranges, and the layers to leave alone.
+
+    Args:
+        images: those that calibrate, and those of the curve.
+        trials: of the FP32 graph, which is observed.
+        takes: whether the gate takes INT8 with these ranges and these layers in floating point.
+
+    Raises:
+        InputError: an activation that is not finite.
+    """
+    fp32, part = trials.fp32, images.part
+    observation = observe_cached(
+        fp32,
+        part.images,
+        part.hashes,
+        choices.cache,
+        lambda done, total: report("calibrate", done, total, "observing activations"),
     )
-    lab.details["histograms"] = _histograms(record)
-    return Int8Plan(record, tuple(lab.kept), lab.details, (*notes, *lab.notes))
+    asked = tuple(dict.fromkeys(choices.keep))
+    chosen = choose_ranges(choices.algorithm, observation, trials, asked, report)
+    kept, damages, curve = KeptLayers(asked), None, None
+    if choices.sensitivity or choices.search:
+        damages = measure_layers(trials, chosen.ranges, report)
+    if choices.search:
+        assert damages is not None
+        kept = search_kept_layers(asked, damages, partial(takes, chosen.ranges), report)
+    if images.curve is not None:
+        curve = trace_curve(trials, images.curve.images, chosen.algorithm, kept.names, report)
+    record = CalibrationRecord(
+        method=chosen.algorithm,
+        selection=images.selection,
+        images=images_of(part.files, part.hashes),
+        ranges=dict(chosen.ranges),
+        observation=observation_key(fp32, part.hashes),
+        histograms=small_histograms(fp32, observation),
+        note=images.note,
+    )
+    details = _details(chosen, damages, kept, curve, record)
+    notes = [images.note] if images.note else []
+    if not kept.holds:
+        notes.append("the gate rejects INT8 even with every weighted layer in floating point")
+    return Int8Plan(record, kept.names, details, tuple(notes))
+
+
+def _details(
+    chosen: ChosenRanges,
+    damages: Sequence[LayerDamage] | None,
+    kept: KeptLayers,
+    curve: Curve | None,
+    record: CalibrationRecord,
+) -> dict[str, Any]:
+    """Collect the measurements for the page and the terminal."""
+    details: dict[str, Any] = {}
+    if chosen.tried:
+        details["algorithms"] = [
+            {
+                "algorithm": tried.method,
+                **_figures(tried.damage),
+                "chosen": tried.method == chosen.algorithm,
+            }
+            for tried in chosen.tried
+        ]
+    if damages is not None:
+        details["sensitivity"] = [
+            {
+                "layer": entry.layer,
+                **_figures(entry.damage),
+                "kept": entry.layer in kept.names,
+            }
+            for entry in damages
+        ]
+    if curve is not None:
+        details["curve"] = [
+            {
+                "images": point.size,
+                "accuracies": [damage.accuracy for damage in point.draws],
+                "agreements": [damage.agreement for damage in point.draws],
+                "enough": point.size == curve.enough,
+            }
+            for point in curve.points
+        ]
+    details["histograms"] = _histograms(record)
+    return details
+
+
+def _figures(damage: Damage) -> dict[str, Any]:
+    # JSON has no infinity: answers that are the same have no noise to measure.
+    snr = damage.snr_db if math.isfinite(damage.snr_db) else None
+    return {"accuracy": damage.accuracy, "agreement": damage.agreement, "snr_db": snr}
 
 
 def _histograms(record: CalibrationRecord) -> list[dict[str, Any]]:

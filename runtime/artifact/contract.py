@@ -116,7 +116,7 @@ class ModelContract:
         """
         if not isinstance(value, Mapping):
             raise InputError(
-                f"{where} has no usable contract (it is not an object)",
+                f"{where} has an invalid contract (it is not an object)",
                 hint="export the model again with 'edgecl export'",
             )
         schema = value.get("schema")

@@ -234,7 +234,7 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     WHAT: ClassVar[str] = "a latency report"
-    REMEDY: ClassVar[str] = "give the latency.json that 'edgecl bench' wrote"
+    REMEDY: ClassVar[str] = "pass a latency.json written by 'edgecl bench'"
 
     schema: Literal[1]
     kind: Literal["latency"]

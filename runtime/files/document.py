@@ -164,4 +164,4 @@ def _scalar(value: Any) -> Any:
     for kind in (float, int, str):
         if isinstance(value, kind):
             return kind(value)
-    raise NotImplementedError(f"{type(value).__name__} is no JSON value")
+    raise NotImplementedError(f"{type(value).__name__} is not a JSON value")

@@ -102,7 +102,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
-    REMEDY: ClassVar[str] = "give the summary.json that 'edgecl run' wrote"
+    REMEDY: ClassVar[str] = "pass a summary.json written by 'edgecl run'"
 
     schema: Literal[1] = 1
     captured: int

@@ -62,7 +62,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
-    REMEDY: ClassVar[str] = "give a verdicts.jsonl that 'edgecl run' wrote"
+    REMEDY: ClassVar[str] = "pass a verdicts.jsonl written by 'edgecl run'"
     UNNUMBERED: ClassVar[bool] = True
 
     schema: Literal[1]

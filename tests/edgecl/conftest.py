@@ -67,11 +67,11 @@ def graphs_made_once(made_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> No
     """Spare exports what takes them longest and other tests hold: the graph of weights that an
     earlier test had, and NVIDIA's builder.
     """
-    from export import pipeline as bundling
     from export.engine.trial import CompileTrial
+    from export.stages import artefact, graphs
 
-    monkeypatch.setattr(bundling, "to_onnx", graph_maker(made_once))
-    monkeypatch.setattr(bundling, "try_compiling", lambda *_, **__: CompileTrial())
+    monkeypatch.setattr(graphs, "to_onnx", graph_maker(made_once))
+    monkeypatch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
 
 
 @pytest.fixture

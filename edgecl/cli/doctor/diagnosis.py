@@ -29,6 +29,7 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
             "numpy",
             "opencv-python",
             "simplejpeg",
+            "msgspec",
             "onnxruntime",
             "click",
             "rich",

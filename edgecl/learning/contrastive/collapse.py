@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.documents import EpochMeasures
 
 # Of the loss of chance. Encoders without normalisation can die in the first steps and stay within
 # a thousandth of it to the end; or they begin there, and need some hundred steps to come away.
@@ -24,21 +23,22 @@ def chance_loss(config: TrainConfig) -> float:
     return math.log(others)
 
 
-def learnt_nothing(config: TrainConfig, last_epoch: EpochMeasures) -> bool:
-    """Whether the last epoch of pretraining was no better than chance."""
-    return bool(last_epoch.pretraining_loss >= AT_CHANCE * chance_loss(config))
+def learnt_nothing(config: TrainConfig, loss: float) -> bool:
+    """Whether the loss of the last epoch of pretraining was no better than chance."""
+    return loss >= AT_CHANCE * chance_loss(config)
 
 
-def collapse_note(config: TrainConfig, last_epoch: EpochMeasures) -> tuple[str, ...]:
+def collapse_note(config: TrainConfig, loss: float, *, epochs: int) -> tuple[str, ...]:
     """Return a warning for readers of the results; empty where pretraining went well.
 
     Args:
-        last_epoch: of pretraining, with its number, from 1.
+        loss: of the last epoch of pretraining.
+        epochs: how many there were.
     """
-    if not learnt_nothing(config, last_epoch):
+    if not learnt_nothing(config, loss):
         return ()
     return (
-        f"pretraining learnt nothing: its loss ended at {last_epoch.pretraining_loss:.2f}, and "
+        f"pretraining learnt nothing: its loss ended at {loss:.2f}, and "
         f"chance gives {chance_loss(config):.2f}; use a lower --pretrain-lr, another "
-        f"--seed, or more than {last_epoch.epoch} --pretrain-epochs",
+        f"--seed, or more than {epochs} --pretrain-epochs",
     )

@@ -149,7 +149,9 @@ def _notes_of_pretraining(
     if prepared.pretrained is not None:
         return prepared.pretrained.facts.notes
     epochs = journal.epochs_of(PRETRAIN)
-    return collapse_note(config, epochs[-1]) if epochs else ()
+    if not epochs:
+        return ()
+    return collapse_note(config, epochs[-1].pretraining_loss, epochs=epochs[-1].epoch)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

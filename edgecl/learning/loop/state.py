@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.contrastive.objectives import Objective
 from edgecl.learning.documents import EpochMeasures, JournalRecord, Stage
+from edgecl.learning.loop.averaging import WeightAverage
 from edgecl.learning.model import Backbone, Classifier, Projector
 from edgecl.learning.run.preparation import Prepared
 from runtime.files.document import parse_document, plain
@@ -23,7 +25,7 @@ EpochLog = Callable[[Sequence[EpochMeasures]], None]
 """Called after every epoch with all epochs so far."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Networks:
     """One backbone under two heads."""
 
@@ -97,7 +99,7 @@ class Journal:
 
     @classmethod
     def of(cls, state: Mapping[str, Any], *, where: str) -> Journal:
-        """Take back what `state` gave.
+        """Restore what `state` returned.
 
         Args:
             where: the checkpoint, for errors.
@@ -119,3 +121,25 @@ class Journal:
             best_epoch=record.best_epoch,
             best=state["best"],
         )
+
+
+@dataclass
+class RunState:
+    """State of a run after a whole epoch: what its checkpoint holds beside torch's generator.
+
+    Args:
+        objective: with what pretraining remembers, such as NNCLR's support set.
+        optimizer: of the stage that is under way; None before its first epoch.
+        average: of the weights in fine-tuning; None before its first epoch.
+    """
+
+    journal: Journal
+    networks: Networks
+    objective: Objective
+    optimizer: torch.optim.Optimizer | None = None
+    average: WeightAverage | None = None
+
+
+def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
+    """Return the optimiser of a stage, before its first step."""
+    return torch.optim.Adam(module.parameters(), lr=rate, fused=True)

@@ -84,7 +84,7 @@ def pretraining_facts(
         images=images,
         seconds=sum(epoch.seconds for epoch in epochs),
         last_epoch=epochs[-1],
-        notes=collapse_note(config, epochs[-1]),
+        notes=collapse_note(config, epochs[-1].pretraining_loss, epochs=epochs[-1].epoch),
     )
 
 

@@ -98,7 +98,7 @@ def test_a_damaged_sidecar_is_one_line(engine, text):
         ({"batches": [1, 1]}, "malformed"),
         ({"batches": None}, "malformed"),
         ({"options": None}, "malformed"),
-        ({"contract": None}, "no usable contract"),
+        ({"contract": None}, "invalid contract"),
         ({"contract": {"schema": 99}}, r"abc\.json has contract schema 99"),
         ({"seconds": "long"}, "malformed"),
     ],

@@ -11,9 +11,9 @@ import onnx
 import pytest
 
 from edgecl.cli.shell import run as edgecl
-from export import pipeline as bundling
 from export.bundle import manifest
 from export.qdq.cpu import quantize_for_cpu
+from export.stages import int8_graphs
 from runtime.artifact.bundle import load_bundle
 from runtime.errors import InputError
 from runtime.session import open_session
@@ -93,10 +93,11 @@ def ruin(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(
-        bundling, "quantize_for_cpu", lambda *a, **k: ruin(quantize_for_cpu(*a, **k))
+        int8_graphs, "quantize_for_cpu", lambda *a, **k: ruin(quantize_for_cpu(*a, **k))
     )
     out = tmp_path / "refused.edgecl"
-    assert edgecl(["export", str(trained_run), "--int8", "--out", str(out)]) == 1
+    options = ["--int8", "--calibration", "minmax", "--out", str(out)]
+    assert edgecl(["export", str(trained_run), *options]) == 1
     captured = capfd.readouterr()
     assert "int8, int8-openvino not shipped: int8: accuracy fell" in one_line(captured.err)
     assert "REFUSED" in captured.out

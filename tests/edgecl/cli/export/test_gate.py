@@ -12,9 +12,9 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 from edgecl.exporting import job as export_job
-from export import pipeline as bundling
 from export import rewrites
 from export.qdq.tensorrt import quantize_for_tensorrt
+from export.stages import int8_graphs
 from runtime.artifact.bundle import load_bundle
 from runtime.session.opening import installed_engines
 
@@ -77,7 +77,7 @@ def test_q_dq_that_tensorrt_refuses_is_named_with_its_node(
                 tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(3, np.int8), zero))
         return model
 
-    monkeypatch.setattr(bundling, "quantize_for_tensorrt", unsigned)
+    monkeypatch.setattr(int8_graphs, "quantize_for_tensorrt", unsigned)
     out = tmp_path / "b.edgecl"
     allowing = ("--max-drop", "100", "--max-escapes", "100")
     assert export(trained_run, out, "--int8", "--calibration", "minmax", *allowing) == 1

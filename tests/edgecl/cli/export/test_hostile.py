@@ -10,14 +10,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
 from edgecl.cli.shell import run as edgecl
-from export import pipeline as bundling
+from export import pipeline
 from export.bundle import manifest
+from export.stages import graphs
 from runtime.artifact.bundle import load_bundle
 from runtime.files.atomic import write_json
 from runtime.files.user_cache import user_cache
@@ -244,15 +246,15 @@ def test_two_exports_to_one_place_at_once_leave_one_whole_bundle(trained_run, tm
         if path.name == "manifest.json":
             gate.wait(60)
 
-    lock, make = threading.Lock(), bundling._Export.make
+    lock, make = threading.Lock(), graphs.fp32_graph
 
-    def one_by_one(self: bundling._Export) -> None:
+    def one_by_one(*arguments: Any) -> graphs.NetworkGraph:
         with lock:
-            make(self)
+            return make(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest, "write_json", together)
-        patch.setattr(bundling._Export, "make", one_by_one)
+        patch.setattr(pipeline, "fp32_graph", one_by_one)
         for thread in exports:
             thread.start()
         for thread in exports:
@@ -267,9 +269,9 @@ import os, sys
 from pathlib import Path
 import {module}
 from edgecl.cli.shell import run
-from export import pipeline
+from export.stages import graphs
 from tests.made_once import graph_maker, maker
-pipeline.to_onnx = graph_maker(maker(Path({made!r})))
+graphs.to_onnx = graph_maker(maker(Path({made!r})))
 inner = {module}.{function}
 def ended(*arguments, **options):
     os.kill(os.getpid(), {number})
@@ -282,8 +284,8 @@ sys.exit(run(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "function", "number"),
     [
-        ("export.pipeline", "to_onnx", signal.SIGTERM),
-        ("export.pipeline", "prove", signal.SIGHUP),
+        ("export.stages.graphs", "to_onnx", signal.SIGTERM),
+        ("export.stages.artefact", "prove", signal.SIGHUP),
         ("export.bundle.manifest", "file_digest", signal.SIGINT),
     ],
 )

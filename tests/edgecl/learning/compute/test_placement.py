@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from edgecl.learning.compute.placement import Compute, choose_autocast, formats, quickest
 from edgecl.learning.contrastive.augmentation import ZOOM
 from edgecl.learning.contrastive.objectives import SimCLR
+from edgecl.learning.loop.checkpoint import save
 from edgecl.learning.loop.epochs import DivergedError, pretrain_epoch
-from edgecl.learning.loop.training import Training
+from edgecl.learning.loop.setup import TrainingSetup
+from edgecl.learning.loop.state import RunState
+from edgecl.learning.loop.training import set_up
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.runner import train_run
@@ -126,15 +129,15 @@ def test_a_run_that_is_lost_is_lost_with_a_scaler_too():
 def test_the_scale_survives_a_kill(tiny_config, tmp_path):
     prepared = prepare(tiny_config, lambda *_: None)
 
-    def training(compute: Compute) -> Training:
-        return Training(tiny_config, prepared, tmp_path, compute=compute, report=lambda *_: None)
+    def begun(compute: Compute) -> tuple[TrainingSetup, RunState]:
+        return set_up(tiny_config, prepared, tmp_path, compute=compute, report=lambda *_: None)
 
-    first = training(scaling())
-    first.compute.scaler.scale(torch.ones(1))  # makes its state
-    first.compute.scaler.update(512.0)
-    first._save()
-    again = training(scaling())
+    setup, state = begun(scaling())
+    setup.compute.scaler.scale(torch.ones(1))  # makes its state
+    setup.compute.scaler.update(512.0)
+    save(setup, state)
+    again, _ = begun(scaling())
     assert again.compute.scaler.get_scale() == 512.0
-    state = run_directory.load_checkpoint(tmp_path)
-    assert state is not None
-    assert json.loads(json.dumps(state["scaler"]))["scale"] == 512.0
+    held = run_directory.load_checkpoint(tmp_path)
+    assert held is not None
+    assert json.loads(json.dumps(held["scaler"]))["scale"] == 512.0

@@ -39,7 +39,7 @@ def test_nnclr_has_its_chance_among_the_images_of_a_batch():
 def test_a_loss_at_chance_is_no_learning(share, nothing):
     config = TrainConfig(batch_size=BATCH)
     line = EpochMeasures(stage="pretrain", epoch=3, loss=share * chance_loss(config), seconds=1.0)
-    assert learnt_nothing(config, line) is nothing
+    assert learnt_nothing(config, line.pretraining_loss) is nothing
     notes = pretraining_facts(config, [line], images=10).notes
     assert [("learnt nothing" in note and "--pretrain-lr" in note) for note in notes] == (
         [True] if nothing else []

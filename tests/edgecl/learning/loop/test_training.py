@@ -16,7 +16,7 @@ from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import batches
 from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.schedule import WARM_UP, cosine_rate, warm_up
-from edgecl.learning.loop.training import Training
+from edgecl.learning.loop.training import set_up, train
 from edgecl.learning.run import preparation, run_directory
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.runner import train_run
@@ -196,7 +196,7 @@ def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
         run = run.with_name(run.name + "_")
         compute = Compute(torch.device("cpu"), "off")
         config = replace(tiny_config, pretrain_epochs=1, epochs=1)
-        Training(config, data, run, compute=compute, report=silent).finish()
+        train(*set_up(config, data, run, compute=compute, report=silent))
         weights.append((run / "encoder.safetensors").read_bytes())
     assert weights[0] == weights[1]
 

@@ -1,0 +1,37 @@
+"""Set-up of a run: all that does not change while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecl.learning.compute.placement import Compute
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.contrastive.augmentation import Augmentation
+from edgecl.learning.loop.monitoring import Monitor
+from edgecl.learning.loop.state import EpochLog
+from edgecl.learning.run.preparation import Prepared
+from runtime.progress import StageProgress
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """Choices, data and surroundings of a run.
+
+    Args:
+        run: the run directory.
+        compute: where and with whom it computes. The scale of its gradients moves with the
+            steps, and a checkpoint holds it.
+        monitor: measures on the train and the validation part.
+        report: called with (stage, done, total, text).
+        log: takes the epochs beside metrics.jsonl.
+    """
+
+    config: TrainConfig
+    prepared: Prepared
+    run: Path
+    compute: Compute
+    monitor: Monitor
+    augmentation: Augmentation
+    report: StageProgress
+    log: EpochLog | None = None

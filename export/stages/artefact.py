@@ -1,0 +1,113 @@
+"""One file of the bundle to be: its gate, and its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export.engine.trial import CompileTrial, try_compiling
+from export.gate.answers import exported_answers
+from export.qdq.emulation import emulate
+from export.stages.proving import (
+    REFERENCE_ENGINE,
+    Proof,
+    Reference,
+    prove,
+    prove_for_tensorrt,
+    reason_of_change,
+)
+from runtime.progress import Say
+from runtime.session.opening import default_threads, installed_engines
+
+FP32, FP16, INT8 = "fp32", "fp16", "int8"
+INT8_OPENVINO = "int8-openvino"
+INT8_TENSORRT = "int8-tensorrt"
+OWN_ENGINE = {INT8_OPENVINO: "openvino"}
+"""Precisions that only one engine runs."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Graph that is to ship if it passes the gate.
+
+    Args:
+        name: as in the manifest.
+        rewrites: names of those that were applied.
+        reason: why it may not ship, whatever it answers; empty where nothing is known.
+    """
+
+    name: str
+    model: onnx.ModelProto
+    rewrites: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One file of the bundle to be, and its measurements.
+
+    Args:
+        name: as in the manifest.
+        rewrites: names of those that were applied.
+        compiled_by: what compiled it on trial; empty where nothing that could is installed, and
+            for what no GPU runs.
+        reason: why it may not ship; empty where it does.
+    """
+
+    name: str
+    path: Path
+    proof: Proof
+    rewrites: tuple[str, ...]
+    compiled_by: str
+    reason: str
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Installed engines that run it."""
+        if self.name in (*OWN_ENGINE, INT8_TENSORRT):
+            return (reference_engine(self.name),)
+        return installed_engines()
+
+    def answers(self, images: NDArray[np.uint8], engine: str) -> NDArray[np.float32]:
+        """Run it on uint8 images N×H×W, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
+        if self.name == INT8_TENSORRT:
+            found = emulate(onnx.load(self.path), images, threads=default_threads())
+            return found.probabilities
+        return exported_answers(self.path, self.name, images, engine=engine)
+
+
+def reference_engine(name: str) -> str:
+    """Return the engine whose outputs stand for an artefact."""
+    return OWN_ENGINE.get(name, REFERENCE_ENGINE)
+
+
+def judge(proposal: Proposal, reference: Reference, folder: Path, step: Say) -> Artefact:
+    """Write a graph and hold its answers for the validation part against the limits.
+
+    Args:
+        reference: the trained model's answers.
+        folder: where its file goes.
+        step: told before the images are compared.
+
+    Raises:
+        InputError: the first engine cannot load it.
+    """
+    name, model = proposal.name, proposal.model
+    path = folder / f"model.{name.replace('-', '.')}.onnx"
+    onnx.save(model, path)
+    step(f"{name}: comparing {len(reference.part)} validation images")
+    if name == INT8_TENSORRT:
+        proof = prove_for_tensorrt(model, reference)
+    else:
+        own = OWN_ENGINE.get(name)
+        proof = prove(path, name, reference, (own,) if own else None)
+    trial = CompileTrial()
+    if name in (FP16, INT8_TENSORRT):
+        trial = try_compiling(model.SerializeToString(), where=path.name)
+    change = reason_of_change(proof) if name == FP32 else ""
+    reason = proposal.reason or change or proof.reason or trial.reason
+    return Artefact(name, path, proof, proposal.rewrites, trial.builder, reason)

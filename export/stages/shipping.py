@@ -1,0 +1,58 @@
+"""Measurement of what ships on the test part, and its golden images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from export.bundle.golden import choose_golden
+from export.job import DataPart
+from export.stages.artefact import Artefact, reference_engine
+from export.stages.proving import Reference
+from runtime.artifact.bundle import Precision
+from runtime.session.golden import GoldenImages
+
+
+def shipped_precisions(artefacts: Sequence[Artefact], test: DataPart) -> dict[str, Precision]:
+    """Measure what ships on the test part, once and for the record.
+
+    Args:
+        artefacts: those that passed the gate.
+
+    Returns:
+        By artefact, its entry in the manifest.
+    """
+    return {artefact.name: _precision(artefact, test) for artefact in artefacts}
+
+
+def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> GoldenImages | None:
+    """Choose the images by which the target checks the bundle's results.
+
+    Args:
+        artefacts: those that ship.
+        reference: the trained model's answers for the validation part.
+
+    Returns:
+        None where on no image all that ships comes close to the trained model.
+    """
+    images, probabilities = reference.part.images, reference.probabilities
+    shipped = [
+        partial(artefact.answers, engine=engine)
+        for artefact in artefacts
+        for engine in artefact.engines
+    ]
+    rows = choose_golden(images, probabilities, shipped)
+    return GoldenImages(images[rows][:, None], probabilities[rows]) if rows else None
+
+
+def _precision(artefact: Artefact, test: DataPart) -> Precision:
+    comparison = artefact.proof.comparison
+    answers = artefact.answers(test.images, reference_engine(artefact.name))
+    return Precision(
+        file=artefact.path.name,
+        accuracy=comparison.accuracy,
+        test_accuracy=float((answers.argmax(1) == test.targets).mean()),
+        max_abs_diff=comparison.max_abs_diff,
+        agreement=comparison.agreement,
+        bytes=artefact.path.stat().st_size,
+    )
