@@ -57,7 +57,7 @@ def study_page(folder: Path) -> Path:
         gains=[_gain(entry, conditions) for entry in comparisons if entry.kind == "pretraining"],
         others=sorted(
             (_row(entry) for entry in grouped if entry.method == "none"),
-            key=lambda row: -row.accuracy["value"],
+            key=lambda row: -row["accuracy"].value,
         ),
         inflation=[
             _gain(entry, conditions) for entry in comparisons if entry.kind != "pretraining"
