@@ -133,7 +133,9 @@ def test_a_report_that_lacks_a_part_is_refused_and_the_part_named(tmp_path, gone
     del place[last]
     path = tmp_path / "latency.json"
     path.write_text(json.dumps(value))
-    with pytest.raises(InputError, match=f"latency.json lacks the field '.*{last}'"):
+    with pytest.raises(
+        InputError, match=f"latency.json is malformed: it lacks the field '.*{last}'"
+    ):
         latency_page(path)
 
 
