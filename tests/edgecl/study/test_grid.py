@@ -102,9 +102,9 @@ def test_all_methods_have_the_same_budget():
     ("change", "message"),
     [
         ({"unlabelled": ()}, "arm 'clean' pretrains on unlabelled sets only"),
-        ({"encoders": ("resnet",)}, "no encoder 'resnet'"),
-        ({"methods": ("none",)}, "no method 'none'"),
-        ({"arms": ("dirty",)}, "no arm 'dirty'"),
+        ({"encoders": ("resnet",)}, "unknown encoder 'resnet'"),
+        ({"methods": ("none",)}, "unknown method 'none'"),
+        ({"arms": ("dirty",)}, "unknown arm 'dirty'"),
         ({"label_shares": (0.0,)}, "label share of 0"),
     ],
 )

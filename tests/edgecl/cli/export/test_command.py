@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_nothing_behind(trained_run, tmp_path, monkeypatch, c
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(manifest, "manifest_digest", full)
-    assert edgecl(["export", str(trained_run), "--out", str(tmp_path / "b.edgecl")]) == 2
+    assert edgecl(["export", str(trained_run), "--out", str(tmp_path / "b.edgecl")]) == 3
     assert "No space left on device" in one_line(capfd.readouterr().err)
     assert not list(tmp_path.iterdir())
 
