@@ -72,7 +72,7 @@ def test_a_selection_of_so_many_is_recorded_and_random_repeats_itself(
         assert record.selection == selection
         assert len(record.files) == len(set(record.hashes)) == 16
         names.append(record.files)
-        assert any("16 images are few" in note for note in printed(capfd)["notes"])
+        assert any("16 calibration images are few" in note for note in printed(capfd)["notes"])
     assert names[0] == names[-1]
     if selection == "stratified":
         kinds = [name.split("/")[0] for name in names[0]]
@@ -162,7 +162,7 @@ def test_a_layer_that_suffers_is_found_and_left_in_float(spoilt, tmp_path, capfd
     assert load_bundle(out).precisions["int8"].agreement == 1
 
 
-@pytest.mark.parametrize(("count", "problem"), [(1, "too small"), (7, "too small"), (8, "")])
+@pytest.mark.parametrize(("count", "problem"), [(1, "too few"), (7, "too few"), (8, "")])
 def test_how_few_images_calibrate(trained_run, tmp_path, capfd, count, problem):
     out = tmp_path / "b.edgecl"
     options = ("--int8", "--calibration", "minmax", "--calibration-images", str(count), *ALLOWING)

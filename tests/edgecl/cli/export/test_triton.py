@@ -43,7 +43,7 @@ def test_a_folder_of_others_is_refused_before_the_work(trained_run, tmp_path, ca
     models = tmp_path / "models"
     (models / "theirs").mkdir(parents=True)
     assert export(trained_run, tmp_path / "b", models) == 2
-    assert "holds theirs, which edgecl did not write" in capfd.readouterr().err
+    assert "contains theirs, which edgecl did not write" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
 
 
@@ -59,7 +59,7 @@ def test_bundle_and_repository_one_in_the_other_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 2)]
+    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 3)]
 )
 def test_a_repository_that_breaks_off_leaves_the_old_one(
     trained_run, tmp_path, monkeypatch, error, code
