@@ -130,7 +130,7 @@ def test_nothing_but_broken_images_is_the_users_mistake(workplace, capsys):
     Path("broken").mkdir()
     Path("broken/notes.png").write_text("no image")
     assert run(["run", "--camera", "broken", "--engine", "onnxruntime"]) == 2
-    assert "none of 1 frames could be judged" in capsys.readouterr().err
+    assert "none of the 1 frames could be judged" in capsys.readouterr().err
 
 
 def test_misses_beyond_the_limit_end_with_1(workplace, capsys):

@@ -66,7 +66,7 @@ def test_an_odd_size_is_drawn_as_asked() -> None:
 
 
 def test_fewer_images_than_labels_are_refused() -> None:
-    with pytest.raises(InputError, match="ask for 7 or more"):
+    with pytest.raises(InputError, match="use 7 or more"):
         builtin_images(6)
 
 

@@ -204,7 +204,7 @@ def test_a_class_of_which_nothing_can_be_decoded_is_refused(parts):
     for number in range(2):
         path = make(parts, f"good/{number}.png") / "good" / f"{number}.png"
         path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(InputError, match=r"the class good .* all of its 2 images \(good/0\.png: "):
+    with pytest.raises(InputError, match=r"none of the 2 images of class good .* \(good/0\.png: "):
         read_labelled(parts, CONTRACT)
     make(parts, "good/whole.png")
     assert read_labelled(parts, CONTRACT).labels == ("crack", "good", "pits")

@@ -141,7 +141,7 @@ def test_all_labels_are_the_rows_themselves():
 def test_a_share_that_leaves_a_class_empty_is_refused_for_training_only():
     targets, groups = labelled(10, 2)
     rows = np.arange(len(targets))
-    with pytest.raises(InputError, match=r"0\.01 leaves class a without a label.*--label-share"):
+    with pytest.raises(InputError, match=r"0\.01 leaves class a without labels.*--label-share"):
         labelled_rows(rows, targets, groups, ("a", "b", "c"), share=0.01, seed=(0,), part="train")
     kept = labelled_rows(
         rows, targets, groups, ("a", "b", "c"), share=0.01, seed=(0,), part="validation"

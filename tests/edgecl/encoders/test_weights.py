@@ -214,7 +214,7 @@ def test_a_run_starts_from_the_weights_of_another(trained_run, class_folders, tm
     more = ["--weights", str(weights), "--lr", "1e-9", "--json"]
     assert edgecl(arguments(class_folders, tmp_path / "run", *more)) == 0
     result = json.loads(capfd.readouterr().out)
-    assert result["notes"][0].startswith("encoder.safetensors gave ")
+    assert result["notes"][0].startswith("encoder.safetensors provided ")
     before, after = load_file(weights), load_file(tmp_path / "run" / "encoder.safetensors")
     assert torch.allclose(before["encoder.dense.weight"], after["encoder.dense.weight"], atol=1e-6)
     weights_in_config = json.loads((tmp_path / "run" / "config.json").read_text())["choices"]

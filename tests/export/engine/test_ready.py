@@ -18,7 +18,7 @@ from export.engine.parsing import RefusedGraphError
 from export.engine.ready import ready_engine
 from runtime.artifact.bundle import load_bundle
 from runtime.artifact.engine_file import read_engine_file, sidecar_of
-from runtime.errors import InputError
+from runtime.errors import EquipmentError, InputError
 from tests.export.boxes import counting, flat_model, left_in, probe, with_tensorrt
 
 
@@ -234,7 +234,9 @@ def test_a_disk_that_fills_up_while_writing_is_one_line_and_leaves_no_engine(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(InputError, match=r"cannot write .*\.engine: No space left on device"):
+        with pytest.raises(
+            EquipmentError, match=r"cannot write .*\.engine: No space left on device"
+        ):
             ask()
     assert [name for name in left_in(bundle) if name.endswith(".engine")] == []
     ask()

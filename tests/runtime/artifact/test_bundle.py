@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, load_bundle, mani
 from runtime.artifact.contract import CONTRACT_SCHEMA, InputContract, ModelContract
 from runtime.errors import InputError
 from runtime.session import open_session
+from runtime.session.spec import OPENVINO
 
 
 def rewrite(bundle: Path, **changes: object) -> None:
@@ -120,7 +122,8 @@ def test_a_stranger_without_a_contract_is_refused(make_bundle, tmp_path):
 
 
 def test_an_engine_that_is_not_there_names_the_command(make_bundle, monkeypatch):
-    monkeypatch.setattr("runtime.session.graphs.installed_engines", lambda: ("onnxruntime",))
+    absent = replace(OPENVINO, module="a_module_that_is_not_there")
+    monkeypatch.setattr("runtime.session.spec.OPENVINO", absent)
     bundle = make_bundle()
     with pytest.raises(InputError, match=r"openvino is not installed.*pip install"):
         open_session(bundle, engine="openvino")

@@ -155,7 +155,7 @@ def test_a_video_shows_what_the_camera_sees(tmp_path: Path) -> None:
 
 
 def test_a_video_goes_into_an_avi_file_or_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"end in \.avi"):
+    with pytest.raises(InputError, match=r"ending in \.avi"):
         write_strip_video(tmp_path / "strip.mp4", 3)
 
 

@@ -172,5 +172,5 @@ def test_the_place_of_a_new_file_is_held_and_given_back(tmp_path):
 
 def test_what_is_no_file_is_never_replaced(tmp_path):
     for place in (tmp_path, Path(os.devnull)):
-        with pytest.raises(InputError, match="is no file"), own_file(place, replace=True):
+        with pytest.raises(InputError, match="is not a file"), own_file(place, replace=True):
             pass

@@ -93,7 +93,7 @@ def test_gpu_without_tensorrt_is_an_error_that_says_what_is_missing(bundle, no_t
 
 
 def test_gpu_without_a_device_is_an_error(bundle, no_device):
-    with pytest.raises(InputError, match="--device gpu: there is no NVIDIA device"):
+    with pytest.raises(InputError, match="--device gpu: no NVIDIA device"):
         open_session(bundle, "int8", device="gpu")
 
 

@@ -98,7 +98,7 @@ def test_an_encrypted_key_wants_its_password(trained_run, tmp_path, capfd, monke
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 2)]
+    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 3)]
 )
 def test_the_old_bundle_keeps_its_signature_where_signing_the_new_one_breaks_off(
     trained_run, keys, tmp_path, capfd, monkeypatch, error, code

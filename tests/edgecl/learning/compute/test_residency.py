@@ -48,7 +48,7 @@ def test_a_full_disk_is_one_clear_line(monkeypatch):
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(InputError, match=r"take 4 MiB.*No space left on device.*TMPDIR"):
+    with pytest.raises(InputError, match=r"need 4 MiB.*No space left on device.*TMPDIR"):
         new_store((4, 1024, 1024), budget=0)
 
 

@@ -126,7 +126,7 @@ def test_batch_sizes_beyond_those_kept_take_the_place_of_the_one_unused_longest(
 def test_a_batch_outside_the_profile_names_it(session, box):
     for size in (0, 5):
         batch = np.zeros((size, 1, 8, 12), np.uint8)
-        with pytest.raises(InputError, match=f"a batch of {size} is outside .* takes 1 to 4"):
+        with pytest.raises(InputError, match=f"a batch of {size} is outside .* allows 1 to 4"):
             session.infer(batch)
     assert session.batches == (1, 4)
     session.infer(images(1, 2, 3, 4))
