@@ -125,7 +125,8 @@ def test_rows_that_name_no_image_are_counted():
 def test_a_bare_name_that_fits_two_images_is_not_guessed():
     files = ["crack/1.png", "good/1.png"]
     with pytest.raises(
-        InputError, match=r"1\.png in g could be crack/1\.png or good/1\.png; .*path"
+        InputError,
+        match=r"1\.png in g is ambiguous: it could be crack/1\.png or good/1\.png; .*path",
     ):
         with_groups(images(files), {"1.png": "7"}, where="g")
     with pytest.raises(InputError, match=r"1 of 2 images have no group .* good/1\.png"):

@@ -234,9 +234,7 @@ def test_a_disk_that_fills_up_while_writing_is_one_line_and_leaves_no_engine(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(
-            EquipmentError, match=r"cannot write .*\.engine: No space left on device"
-        ):
+        with pytest.raises(EquipmentError, match=r"\.engine: No space left on device"):
             ask()
     assert [name for name in left_in(bundle) if name.endswith(".engine")] == []
     ask()
