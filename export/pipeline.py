@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from export.bundle.manifest import Page, write_bundle
 from export.gate.decision import caveat
-from export.gate.escapes import with_thumbnails
 from export.job import Job
 from export.outcome import ExportOutcome
 from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
+from export.stages.escapes import with_thumbnails
 from export.stages.graphs import NetworkGraph, fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
 from export.stages.int8 import Int8Plan, plan_int8, require_layers

@@ -18,7 +18,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibration.layers import WEIGHTED_OPS, weighted_layers
 from calibration.ranges import Ranges
-from export.stages.half import LARGEST, SMALLEST, cast_aliases
+from export.rewrites.half_precision import LARGEST, SMALLEST, cast_aliases
 from runtime.errors import InputError
 
 # The first with FP16 scales.

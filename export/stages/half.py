@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from calibration.ranges import Ranges, collect_ranges
 from calibration.selection import order_stratified
+from export.rewrites.half_precision import LARGEST, cast_aliases
 
-LARGEST = float(np.finfo(np.float16).max)
-SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
 MASKED = float(np.finfo(np.float32).max)
 """Stands for infinity where attention is masked; the FP16 graph has its own such number."""
 
@@ -70,17 +69,6 @@ def reason_of_overflow(half: onnx.ModelProto, ranges: Ranges) -> str:
         f"{len(beyond)} activations exceed FP16's maximum of 65,504 ({tensor} reaches "
         f"{beyond[tensor]:,.0f}), which gives NaN on a GPU"
     )
-
-
-def cast_aliases(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """Map every tensor beside a Cast to all that hold its values in one type or another."""
-    aliases: dict[str, list[str]] = {}
-    for node in model.graph.node:
-        if node.op_type == "Cast":
-            same = aliases.setdefault(node.input[0], [node.input[0]])
-            same.append(node.output[0])
-            aliases[node.output[0]] = same
-    return aliases
 
 
 def rounded_once(half: onnx.ModelProto, fp32: onnx.ModelProto) -> onnx.ModelProto:

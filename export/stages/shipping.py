@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from export.bundle.golden import choose_golden
 from export.job import DataPart
 from export.stages.artefact import Artefact, reference_engine
+from export.stages.golden import choose_golden
 from export.stages.proving import Reference
 from runtime.artifact.bundle import Precision
 from runtime.session.golden import GoldenImages

@@ -45,14 +45,14 @@ REPORT = "latency.json"
     type=click.IntRange(1),
     default=400,
     show_default=True,
-    help="Frames to measure per candidate. p99 needs 368, p99.9 needs 3688.",
+    help="Frames to measure per side. p99 needs 368, p99.9 needs 3688.",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(0),
     default=30,
     show_default=True,
-    help="Warm-up frames per candidate, not counted.",
+    help="Warm-up frames per side, not counted.",
 )
 @click.option(
     "--frame-size",
@@ -82,7 +82,7 @@ def command(
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
 
-    These candidates take turns in short blocks, since machines drift. Raw times of every frame
+    These sides take turns in short blocks, since machines drift. Raw times of every frame
     and step are written to latency.json, plots to latency.html. A measurement that breaks a
     rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
     """

@@ -94,7 +94,7 @@ def _figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tuple[st
             (
                 "Its accuracy",
                 f"{100 * own:.2f} %",
-                f"{gap:.2f} points below the best" if gap > 0.005 else "the best of all candidates",
+                f"{gap:.2f} points below the best" if gap > 0.005 else "the best of all sides",
             )
         )
     return figures
@@ -130,18 +130,18 @@ def _findings(report: LatencyReport) -> list[Finding]:
         for finding in side.findings:
             by_code.setdefault(finding.code, []).append((side.label, finding))
     for (label, first), *others in by_code.values():
-        also = f" (and {len(others)} more candidates like it)" if others else ""
+        also = f" (and {len(others)} more sides like it)" if others else ""
         findings.append(replace(first, text=f"{label}{also}: {first.text}"))
     return findings
 
 
 def _verdict(report: LatencyReport) -> str:
     if report.valid:
-        return "Enough frames, steady candidates, a quiet machine: the milliseconds can be quoted."
+        return "Enough frames, steady sides, a quiet machine: the milliseconds can be quoted."
     bad = sum(1 for side in report.sides if not side.valid)
     return (
-        f"{bad} of {len(report.sides)} candidates are not valid; do not quote their milliseconds. "
-        "Ratios within this report are more reliable, since the candidates took turns."
+        f"{bad} of {len(report.sides)} sides are not valid; do not quote their milliseconds. "
+        "Ratios within this report are more reliable, since the sides took turns."
     )
 
 
@@ -152,7 +152,7 @@ def _subtitle(report: LatencyReport) -> str:
             report.environment.cpu.model,
             f"{scenario.threads} thread{'s' * (scenario.threads != 1)}",
             f"frames of {scenario.frame.width}×{scenario.frame.height} pixels",
-            f"{scenario.frames} per candidate",
+            f"{scenario.frames} per side",
             report.created.replace("T", " ").removesuffix("+00:00") + " UTC",
         ]
     )
@@ -205,7 +205,7 @@ def _facts(report: LatencyReport) -> list[tuple[str, str]]:
         ("load before, after", " and ".join(f"{value:.2f}" for value in loads)),
         ("CPU used by other processes", _cores(environment.other_load_cores)),
         ("CPU used by other guests", _cores(environment.steal_cores)),
-        ("frames", f"{scenario.rounds} rounds of {scenario.block} per candidate"),
+        ("frames", f"{scenario.rounds} rounds of {scenario.block} per side"),
         ("order", f"shuffled in every round, seed {scenario.seed}"),
         ("not counted", f"{scenario.warmup} warm-up frames, and {settling}"),
         ("frame", f"{scenario.frame.content}, {scenario.frame.distinct} distinct"),

@@ -59,7 +59,7 @@ def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> M
         first.set_ylim(len(sides) - 0.45, -0.6)
         for label in first.get_yticklabels():
             label.set_color(colour("ink"))
-        return to_svg(figure, f"Latency of every frame per candidate: {', '.join(shown)}")
+        return to_svg(figure, f"Latency of every frame per side: {', '.join(shown)}")
 
 
 def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
@@ -129,7 +129,7 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
                 color=colour("faint"),
                 linewidth=0.9,
                 alpha=0.55,
-                label="a candidate" if last else None,
+                label="a side" if last else None,
             )
         common = np.median([np.median(times, axis=1) / np.median(times) for times in shown], axis=0)
         axes.plot(
@@ -137,17 +137,17 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
             common,
             color=series(0),
             linewidth=1.8,
-            label="median of the candidates",
+            label="median of the sides",
         )
         axes.axhline(1, color=colour("muted"), linewidth=0.8)
         axes.set_ylim(min(0.8, float(common.min()) * 0.95), min(3.0, max(1.3, common.max() * 1.1)))
         axes.margins(x=0.01)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}×"))
         axes.set_xlabel("round")
-        axes.set_title("median of the round relative to the candidate's own")
+        axes.set_title("median of the round relative to the side's own")
         axes.grid(True, axis="y")
         axes.legend(loc="upper right", ncols=2)
-        return to_svg(figure, "Median latency per round relative to each candidate's median")
+        return to_svg(figure, "Median latency per round relative to each side's median")
 
 
 def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:

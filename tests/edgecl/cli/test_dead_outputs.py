@@ -95,7 +95,7 @@ def test_results_that_are_in_files_are_named_where_standard_output_is_full(strea
     with open("/dev/full", "w") as full:
         code, _, err = finish(*stream, stdout=full)
         assert code == 0
-        assert err.splitlines()[-1].endswith(f"({FULL}); the results are in o")
+        assert err.splitlines()[-1].endswith(f"({FULL}); the results are in o [output-lost]")
         code, _, err = finish(*stream[:-1], "asked", "--json", stdout=full)
     assert code == 2
     assert "the results are in asked" in err.splitlines()[-1]

@@ -75,7 +75,7 @@ def test_a_folder_that_another_process_writes_is_refused_before_the_work(workpla
     err = capfd.readouterr().err
     assert err == (
         "edgecl: another process is writing busy; "
-        "choose another --out, or wait until it has finished\n"
+        "choose another --out, or wait until it has finished [input]\n"
     )
     assert not Path("busy").exists()
 
@@ -125,7 +125,7 @@ def test_an_audit_replaces_groups_only_where_they_were_named(images, capsys):
     err = capsys.readouterr().err
     assert err == (
         "edgecl: groups.csv already exists; "
-        "pass it with --out to replace it, or choose another file\n"
+        "pass it with --out to replace it, or choose another file [input]\n"
     )
     assert Path("groups.csv").read_text() == "by hand"
     assert edgecl(["audit", images, "--out", "groups.csv"]) == 0
@@ -154,6 +154,6 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(images, monkeyp
     assert [line.split(" file")[0] for line in lines] == [
         "edgecl: cannot write",
         "edgecl: cannot write",
-        "edgecl: /dev/null is no",
+        "edgecl: /dev/null is not a",
         "edgecl: cannot write",
     ]

@@ -241,7 +241,7 @@ def test_damaged_files_of_a_study_are_named(tiny_study, finished, tmp_path, caps
     victim = next(c.name for c in cells(tiny_study) if c.condition)
     (folder / victim / "predictions.csv").write_bytes(b"\xff\xfe")
     assert run(["study", "--out", str(folder)]) == 2
-    assert f"{victim}/predictions.csv cannot be read; remove" in capsys.readouterr().err
+    assert f"{victim}/predictions.csv cannot be read; delete" in capsys.readouterr().err
     (folder / "study.json").write_text("{")
     assert run(["study", "--out", str(folder)]) == 2
     assert "is not a study" in capsys.readouterr().err

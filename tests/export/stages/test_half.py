@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from calibration.ranges import collect_ranges
-from export.stages.half import LARGEST, overflowing, rounded_once
+from export.rewrites.half_precision import LARGEST
+from export.stages.half import overflowing, rounded_once
 from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 

@@ -220,7 +220,7 @@ def test_the_embedding_that_leaves_is_not_rounded(residual):
 def test_a_range_that_is_missing_is_named(residual):
     ranges = invented(residual)
     del ranges["relu_1"]
-    with pytest.raises(InputError, match=r"no range for 'relu_1', which 'conv_\d' reads"):
+    with pytest.raises(InputError, match=r"no range for 'relu_1', an input of 'conv_\d'"):
         quantize_for_tensorrt(residual, ranges)
 
 

@@ -71,11 +71,15 @@ def judged(capfd, *arguments: str):
 
 def test_int8_on_a_gpu_that_is_not_there_is_one_line_and_2(no_gpu, capfd):
     code, summary, err = judged(capfd, "--precision", "int8", "--device", "gpu")
-    assert (code, summary) == (2, None)
-    assert err == (
-        "edgecl: --device gpu: no NVIDIA device found; use --device cpu, or run "
-        "'edgecl doctor' for details\n"
+    problem, hint = (
+        "--device gpu: no NVIDIA device found",
+        "use --device cpu, or run 'edgecl doctor' for details",
     )
+    assert (code, summary["error"]) == (
+        2,
+        {"code": "input", "message": problem, "hint": hint, "exit_code": 2},
+    )
+    assert err == f"edgecl: {problem}; {hint} [input]\n"
 
 
 def test_auto_without_a_gpu_says_so_once(no_gpu, capfd):
@@ -119,7 +123,7 @@ def test_a_gpu_that_is_lost_hands_over_and_the_summary_says_so(gpu, capfd):
 def test_a_gpu_that_is_lost_ends_a_run_that_wanted_it(gpu, capfd):
     gpu.driver.fail["cuMemcpyHtoDAsync"] = [*[""] * 6, "CUDA_ERROR_ILLEGAL_ADDRESS"]
     code, summary, err = judged(capfd, "--device", "gpu")
-    assert code == 2
+    assert code == 3
     assert summary["balanced"] is True
     assert summary["statuses"]["pass"] == 3
     assert summary["faulty"] >= 1

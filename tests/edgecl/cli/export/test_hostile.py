@@ -21,7 +21,7 @@ from export import pipeline
 from export.bundle import manifest
 from export.stages import graphs
 from runtime.artifact.bundle import load_bundle
-from runtime.files.atomic import write_json
+from runtime.files.document import write_document
 from runtime.files.user_cache import user_cache
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
@@ -239,9 +239,9 @@ def test_two_exports_to_one_place_at_once_leave_one_whole_bundle(trained_run, tm
     ]
     edgecl(["export", str(trained_run), "--out", str(out)])
     # Serial up to the last step, which is where they meet: torch exports one graph at a time.
-    gate, write = threading.Barrier(2), write_json
+    gate, write = threading.Barrier(2), write_document
 
-    def together(path: Path, value: object) -> None:
+    def together(path: Path, value: Any) -> None:
         write(path, value)
         if path.name == "manifest.json":
             gate.wait(60)
@@ -253,7 +253,7 @@ def test_two_exports_to_one_place_at_once_leave_one_whole_bundle(trained_run, tm
             return make(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest, "write_json", together)
+        patch.setattr(manifest, "write_document", together)
         patch.setattr(pipeline, "fp32_graph", one_by_one)
         for thread in exports:
             thread.start()

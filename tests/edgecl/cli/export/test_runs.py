@@ -10,7 +10,7 @@ import pytest
 from calibration.record import read_record
 from edgecl.cli.shell import run as edgecl
 from edgecl.exporting.job import ExportChoices, job_of_run
-from edgecl.learning.runner import train_run
+from edgecl.learning.runner import pretrain_run, train_run
 from runtime.artifact.bundle import load_bundle
 from runtime.session import open_session
 
@@ -76,7 +76,7 @@ def test_few_labels_calibrate_with_images_whose_label_was_not_shown(trained, tmp
 
 def test_a_pretraining_alone_is_not_exported(tiny_config, tmp_path, capfd):
     run = tmp_path / "run"
-    train_run(
+    pretrain_run(
         replace(tiny_config, pretrain_epochs=1, pretrain_only=True), run, report=lambda *_: None
     )
     assert edgecl(["export", str(run)]) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.bundle.golden import MOST_BYTES, PER_CLASS, choose_golden
+from export.stages.golden import MOST_BYTES, PER_CLASS, choose_golden
 
 
 def network(count: int = 60, classes: int = 3, seed: int = 0):
