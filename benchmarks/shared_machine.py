@@ -1,12 +1,13 @@
-"""Training beside another busy process, with threads that spin while they wait and that sleep.
+"""Training beside another busy process: a thread for every core, and for every core left free.
 
-OpenMP's threads wait for one another at the end of every layer. By default they spin for some
-milliseconds first; where another process has one of the cores, the thread that is waited for may
-not run while the others burn its time. Both sides are `pretrain_epoch` with as many threads as
-there are cores, each in a process of its own; they take turns, alone and beside processes that do
-nothing but count. Run it on a machine that is otherwise idle:
+OpenMP's threads wait for one another at the end of every layer; beside a busy process most of the
+time goes into waiting. `edgecl train` measures what other processes use, epoch by epoch, and takes
+the cores that they leave. Both sides are `pretrain_epoch`, one with as many threads as there are
+cores, the other with one less for each busy process, each in a process of its own. They take turns,
+alone, beside processes that do nothing but count, and beside a training like themselves. Run it on
+a machine that is otherwise idle:
 
-    python benchmarks/shared_machine.py [--busy 1] [--rounds 5]
+    python benchmarks/shared_machine.py [--case convnet-100x100] [--rounds 5]
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,57 +25,63 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.training import Case, Side
 
-WAITING = {
-    "spinning (as OpenMP does by default)": {},
-    "sleeping (OMP_WAIT_POLICY=PASSIVE)": {"OMP_WAIT_POLICY": "PASSIVE"},
-}
+ALONE, COUNTING, TRAINING = "alone", "beside a busy process", "beside a training like itself"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--case", type=Case.parse, default="shufflenet-100x100")
-    parser.add_argument("--busy", type=int, default=1, help="processes beside it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=2, help="training steps in a turn")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
-    os.environ.pop("OMP_WAIT_POLICY", None)
     case: Case = arguments.case
-    seconds: dict[tuple[str, bool], list[float]] = {}
+    cores = len(os.sched_getaffinity(0))
+    sides = {"a thread per core": cores, "a thread per free core": max(1, cores - 1)}
+    seconds: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
-        sides = {
-            name: stack.enter_context(
-                Side("edgecl", case, arguments.batch_size, arguments.threads, variables)
-            )
-            for name, variables in WAITING.items()
+        pairs = {
+            name: [
+                stack.enter_context(Side("edgecl", case, arguments.batch_size, threads))
+                for _ in range(2)
+            ]
+            for name, threads in sides.items()
         }
-        for side in sides.values():
-            side.take_turn(arguments.steps)
+        for pair in pairs.values():
+            for side in pair:
+                side.take_turn(arguments.steps)
         for _ in range(arguments.rounds):
-            for busy in (False, True):
-                with ExitStack() as beside:
-                    for _ in range(arguments.busy if busy else 0):
-                        beside.callback(_count().kill)
-                    for name, side in sides.items():
-                        taken = side.take_turn(arguments.steps) / arguments.steps
-                        seconds.setdefault((name, busy), []).append(taken)
+            for beside in (ALONE, COUNTING, TRAINING):
+                for name, (side, other) in pairs.items():
+                    taken = _turn(side, other, beside, arguments.steps)
+                    seconds.setdefault((name, beside), []).append(taken)
     print(
-        f"{case.name}, batches of {arguments.batch_size}, {arguments.threads} thread(s), "
-        f"{len(os.sched_getaffinity(0))} cores, {arguments.rounds} rounds; median seconds a step"
+        f"{case.name}, batches of {arguments.batch_size}, {cores} cores, {arguments.rounds} "
+        "rounds; median seconds a step"
     )
-    for name in WAITING:
-        alone, beside_busy = (statistics.median(seconds[name, busy]) for busy in (False, True))
-        print(
-            f"{name}: alone {alone:.3f}, beside {arguments.busy} busy process(es) "
-            f"{beside_busy:.3f}, {beside_busy / alone:.2f}x (worst turn "
-            f"{max(seconds[name, True]) / alone:.1f}x)"
-        )
+    for beside in (ALONE, COUNTING, TRAINING):
+        many, few = (statistics.median(seconds[name, beside]) for name in sides)
+        print(f"{beside}: a thread per core {many:.3f}, one less {few:.3f}, {many / few:.2f}x")
 
 
-def _count() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+def _turn(side: Side, other: Side, beside: str, steps: int) -> float:
+    """Return the seconds a step of `side` took."""
+    if beside == COUNTING:
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            return side.take_turn(steps) / steps
+        finally:
+            busy.kill()
+            busy.wait()
+    if beside == TRAINING:
+        # Longer than the turn that is measured, so that it is never alone.
+        companion = threading.Thread(target=other.take_turn, args=(2 * steps,))
+        companion.start()
+        taken = side.take_turn(steps) / steps
+        companion.join()
+        return taken
+    return side.take_turn(steps) / steps
 
 
 if __name__ == "__main__":

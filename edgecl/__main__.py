@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    # Before torch is imported. OpenMP's threads spin while they wait for one another; beside
-    # another busy process they so take the core of the very thread that they wait for.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from edgecl.packages import HiddenPackageError, require_own_packages
 
     try:

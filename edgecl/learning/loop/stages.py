@@ -33,7 +33,7 @@ LARGEST_START = 100.0
 _NOT_DUE = {"probe_accuracy": None, "knn_accuracy": None}
 
 
-def pretrain(setup: TrainingSetup, state: RunState) -> None:
+def pretrain(setup: TrainingSetup, state: RunState, take_free_cores: Callable[[], None]) -> None:
     """Pretrain the backbone, or take over another run's, and write pretrained.safetensors.
 
     Raises:
@@ -50,6 +50,7 @@ def pretrain(setup: TrainingSetup, state: RunState) -> None:
     steps = len(images) // config.batch_size
     whole = config.pretrain_epochs * steps
     while journal.epoch < config.pretrain_epochs:
+        take_free_cores()
         start = time.perf_counter()
         rate = cosine_rate(config.pretrain_lr, journal.epoch, config.pretrain_epochs)
         set_rate(optimizer, rate)
@@ -99,7 +100,7 @@ def begin_finetuning(setup: TrainingSetup, state: RunState) -> None:
     save(setup, state)
 
 
-def finetune(setup: TrainingSetup, state: RunState) -> None:
+def finetune(setup: TrainingSetup, state: RunState, take_free_cores: Callable[[], None]) -> None:
     """Train the whole network on labelled images until it no longer gets better.
 
     Raises:
@@ -114,6 +115,7 @@ def finetune(setup: TrainingSetup, state: RunState) -> None:
     resident = bring_closer(images, setup.compute.device)
     steps = len(images) // config.batch_size
     while journal.epoch < config.epochs:
+        take_free_cores()
         if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
             break  # never where the last epoch counts as the best
         start = time.perf_counter()

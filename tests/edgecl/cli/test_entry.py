@@ -18,23 +18,3 @@ def test_a_name_that_is_no_utf8_can_be_printed_to_any_terminal():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=strict)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == rb"scratch_\udce4.png"
-
-
-def waiting(environment: dict[str, str]) -> str:
-    code = (
-        "import os\n"
-        "from edgecl.__main__ import main\n"
-        "from edgecl.cli import shell\n"
-        "shell.run = lambda _: print(os.environ['OMP_WAIT_POLICY']) or 0\n"
-        "main()\n"
-    )
-    rest = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**rest, **environment}
-    )
-    return done.stdout.strip()
-
-
-def test_threads_that_wait_sleep_unless_the_user_has_it_otherwise():
-    assert waiting({}) == "PASSIVE"
-    assert waiting({"OMP_WAIT_POLICY": "ACTIVE"}) == "ACTIVE"
