@@ -112,7 +112,7 @@ def test_an_invalid_report_says_so_first_and_what_to_try(tmp_path, check_page):
     page = check_page(latency_page(write(tmp_path, make_report(rounds=20))))
     assert page.text.index("✗ INVALID") < page.text.index("Candidates")
     assert "too few for p99" in page.text
-    assert "and 7 more candidates like it" in page.text
+    assert "and 7 more sides like it" in page.text
     assert "--frames 400" in page.text
 
 
