@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -23,10 +24,32 @@ WINDOW_S = 0.5
 """Shortest time over which the load of others is measured, in seconds."""
 
 
-def others_busy_s() -> float:
-    """Return the CPU seconds that all other processes have used since the machine started."""
-    activity = read_activity()
-    return (activity.busy_s or activity.own_s) - activity.own_s
+def others_busy_s(proc: Path = Path("/proc")) -> float:
+    """Return the CPU seconds of all processes but this one and those that it started.
+
+    torch compiles in processes of its own, which count as ours. Always 0 on a machine that does
+    not tell.
+    """
+    busy = read_activity().busy_s
+    return 0.0 if busy is None else busy - family_s(proc)
+
+
+def family_s(proc: Path = Path("/proc")) -> float:
+    """Return the CPU seconds of this process and of all that it started, ended ones included."""
+    parents: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for entry in proc.glob("[0-9]*"):
+        try:
+            # The name in brackets may hold anything; the numbers follow its last bracket.
+            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        parents[int(entry.name)] = int(fields[1])
+        seconds[int(entry.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    family = {os.getpid()}
+    while grown := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= grown
+    return sum(seconds.get(pid, 0.0) for pid in family)
 
 
 class SharedCores:

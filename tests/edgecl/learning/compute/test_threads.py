@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 import torch
 
 from edgecl.learning.compute import threads
-from edgecl.learning.compute.threads import WINDOW_S, SharedCores, others_busy_s, sharing_cores
+from edgecl.learning.compute.threads import (
+    WINDOW_S,
+    SharedCores,
+    family_s,
+    others_busy_s,
+    sharing_cores,
+)
 
 
 class Machine:
@@ -83,6 +92,19 @@ def test_what_is_settled_stays(two_threads, monkeypatch, device, settled):
         assert torch.get_num_threads() == 2
 
 
-def test_the_counter_of_others_never_falls():
-    first = others_busy_s()
-    assert others_busy_s() >= first - 0.05, "two counters, read one after the other"
+def test_processes_that_training_started_are_no_others(tmp_path):
+    mine, ticks = os.getpid(), os.sysconf("SC_CLK_TCK")
+    parents = {1: 0, mine: 1, 900001: mine, 900002: 900001, 900003: 1}
+    for pid, parent in parents.items():
+        (tmp_path / str(pid)).mkdir()
+        rest = f"S {parent} {' 0' * 9} {ticks} {ticks} {ticks} 0 20"
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (an odd) name) {rest}")
+    assert family_s(tmp_path) == 3 * 3, "this process, its child and that one's child"
+
+
+def test_this_process_is_not_among_the_others():
+    before, deadline = family_s(), time.process_time() + 0.3
+    while time.process_time() < deadline:
+        pass
+    assert family_s() - before > 0.2
+    assert others_busy_s() >= 0
