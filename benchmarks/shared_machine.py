@@ -1,11 +1,10 @@
 """Training beside another busy process: a thread for every core, and for every core left free.
 
 OpenMP's threads wait for one another at the end of every layer; beside a busy process most of the
-time goes into waiting. `edgecl train` measures what other processes use, epoch by epoch, and takes
-the cores that they leave. Both sides are `pretrain_epoch`, one with as many threads as there are
-cores, the other with one less for each busy process, each in a process of its own. They take turns,
-alone, beside processes that do nothing but count, and beside a training like themselves. Run it on
-a machine that is otherwise idle:
+time goes into waiting. `OMP_NUM_THREADS` says how many there are. Both sides are `pretrain_epoch`,
+one with as many threads as there are cores, the other with one less, each in a process of its own.
+They take turns, alone, beside a process that does nothing but count, and beside a training like
+themselves. Run it on a machine that is otherwise idle:
 
     python benchmarks/shared_machine.py [--case convnet-100x100] [--rounds 5]
 """

@@ -33,7 +33,7 @@ LARGEST_START = 100.0
 _NOT_DUE = {"probe_accuracy": None, "knn_accuracy": None}
 
 
-def pretrain(setup: TrainingSetup, state: RunState, take_free_cores: Callable[[], None]) -> None:
+def pretrain(setup: TrainingSetup, state: RunState) -> None:
     """Pretrain the backbone, or take over another run's, and write pretrained.safetensors.
 
     Raises:
@@ -50,7 +50,6 @@ def pretrain(setup: TrainingSetup, state: RunState, take_free_cores: Callable[[]
     steps = len(images) // config.batch_size
     whole = config.pretrain_epochs * steps
     while journal.epoch < config.pretrain_epochs:
-        take_free_cores()
         start = time.perf_counter()
         rate = cosine_rate(config.pretrain_lr, journal.epoch, config.pretrain_epochs)
         set_rate(optimizer, rate)
@@ -100,7 +99,7 @@ def begin_finetuning(setup: TrainingSetup, state: RunState) -> None:
     save(setup, state)
 
 
-def finetune(setup: TrainingSetup, state: RunState, take_free_cores: Callable[[], None]) -> None:
+def finetune(setup: TrainingSetup, state: RunState) -> None:
     """Train the whole network on labelled images until it no longer gets better.
 
     Raises:
@@ -115,7 +114,6 @@ def finetune(setup: TrainingSetup, state: RunState, take_free_cores: Callable[[]
     resident = bring_closer(images, setup.compute.device)
     steps = len(images) // config.batch_size
     while journal.epoch < config.epochs:
-        take_free_cores()
         if journal.best_epoch and journal.epoch - journal.best_epoch >= config.patience:
             break  # never where the last epoch counts as the best
         start = time.perf_counter()

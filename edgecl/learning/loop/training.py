@@ -10,7 +10,6 @@ import msgspec
 from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.compute.batch_norm import span_ranks
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.compute.threads import sharing_cores
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import augmentation_of
 from edgecl.learning.documents import PretrainingFacts, RunResult
@@ -83,16 +82,15 @@ def train(setup: TrainingSetup, state: RunState) -> RunResult | PretrainingFacts
             whole epoch.
     """
     config = setup.config
-    with sharing_cores(setup.compute.device) as take_free_cores:
-        if config.method != "none" and state.journal.stage == PRETRAIN:
-            pretrain(setup, state, take_free_cores)
-            begin_finetuning(setup, state)
-        if config.pretrain_only:
-            return facts_of_pretraining(setup, state.journal)
-        if config.encoder in FROZEN_ENCODERS:
-            fit_frozen(setup, state)
-        else:
-            finetune(setup, state, take_free_cores)
+    if config.method != "none" and state.journal.stage == PRETRAIN:
+        pretrain(setup, state)
+        begin_finetuning(setup, state)
+    if config.pretrain_only:
+        return facts_of_pretraining(setup, state.journal)
+    if config.encoder in FROZEN_ENCODERS:
+        fit_frozen(setup, state)
+    else:
+        finetune(setup, state)
     return _tested(setup, state)
 
 
