@@ -113,13 +113,14 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: str | Path) -> Bundle:
     """Read a bundle and verify the hash of every file in it.
 
     Raises:
         InputError: no bundle there, a newer schema, a manifest of another form, or a file that is
             missing or was changed.
     """
+    path = Path(path)
     value = _read_manifest(path)
     schema = value.get("schema")
     if not isinstance(schema, int) or schema > MANIFEST_SCHEMA:

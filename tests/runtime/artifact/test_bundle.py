@@ -244,3 +244,8 @@ def test_a_name_that_is_not_utf8_has_a_digest(make_bundle, tmp_path):
     path = make_bundle(tmp_path / os.fsdecode(b"line\xff.edgecl"))
     rewrite(path, name=os.fsdecode(b"line\xff"))
     assert load_bundle(path).manifest.name == "line\udcff"
+
+
+def test_a_bundle_may_be_named_by_text(make_bundle):
+    bundle = make_bundle()
+    assert load_bundle(str(bundle)) == load_bundle(bundle)
