@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from dataclasses import replace
@@ -15,6 +16,13 @@ from edgecl.encoders.weights import FoundWeights, find_weights
 from edgecl.learning.compute.allocator import keep_activations
 from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
+from edgecl.learning.compute.threads import (
+    SETTLED_BY,
+    OthersLoad,
+    are_settled,
+    free_threads,
+    restored_threads,
+)
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
 from edgecl.learning.loop.number_format import decide_autocast
@@ -89,8 +97,21 @@ def _train(
     ranks: Ranks,
     log: EpochLog | None,
 ) -> RunResult | PretrainingFacts:
+    with restored_threads():
+        return _train_with_threads(config, run, report, source, ranks, log)
+
+
+def _train_with_threads(
+    config: TrainConfig,
+    run: Path,
+    report: StageProgress,
+    source: ImageSource | None,
+    ranks: Ranks,
+    log: EpochLog | None,
+) -> RunResult | PretrainingFacts:
     keep_activations()
     device = default_device()
+    load = OthersLoad()
     _require_format(config, device)
     ranks.require_batch(config.batch_size)
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
@@ -111,7 +132,11 @@ def _train(
                 hint="restore the old images, or start a new run",
             )
         notes = before.encoder_notes
+        if before.machine is not None and not are_settled(device):
+            torch.set_num_threads(min(before.machine.threads, torch.get_num_threads()))
     else:
+        if not are_settled(device):
+            _leave_cores_to_others(load.cores(), report)
         measured = replace(config, batch_size=max(2, config.batch_size // ranks.size))
         autocast, timing = ranks.by_first(lambda: decide_autocast(measured, prepared, device))
         config = replace(config, autocast=autocast)
@@ -129,6 +154,20 @@ def _train(
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
         ranks.by_first(lambda: write_document(run / run_directory.CONFIG, recorded))
     return train(setup, state)
+
+
+def _leave_cores_to_others(others: float, report: StageProgress) -> None:
+    most = torch.get_num_threads()
+    threads = free_threads(most, os.cpu_count() or most, others)
+    if threads < most:
+        torch.set_num_threads(threads)
+        report(
+            "threads",
+            1,
+            1,
+            f"training with {threads} instead of {most}: other processes keep {others:.1f} cores "
+            f"busy; {SETTLED_BY} settles it",
+        )
 
 
 def _require_format(config: TrainConfig, device: torch.device) -> None:
