@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from runtime.artifact.manifest import ContractRecord
+from runtime.artifact.tiling import STRETCH, TILES, Tiling
 from runtime.errors import InputError
 
 METADATA_KEY = "edgecl"
-CONTRACT_SCHEMA = 2
-"""Schema version; 2 added `bits`, and `auto` among the interpolations."""
+CONTRACT_SCHEMA = 3
+"""Schema version; 2 added `bits`, and `auto` among the interpolations; 3 added `tiling`."""
 INTERPOLATIONS = ("auto", "linear", "area")
 BITS = range(8, 17)
 INPUT_NAME = "image"
@@ -30,8 +31,8 @@ class InputContract:
     """Input of the model: uint8 gray, N×1×`height`×`width`.
 
     A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), samples of 16 bits become
-    8, then it is stretched to the model's size with the interpolation named here. Scaling and
-    normalisation are inside the graph.
+    8. Then it is stretched to the model's size with the interpolation named here, or cut into tiles
+    of that size at its own scale. Scaling of values and normalisation are inside the graph.
 
     Args:
         height, width: in pixels.
@@ -39,12 +40,14 @@ class InputContract:
             shrinks; or `auto`: area where a side shrinks to less than half, else linear.
         bits: how many of a 16-bit sample's bits are used, as in the training set; None
             where the training images had 8 bits.
+        tiling: how an image is cut; None where it is stretched. Its tiles have the model's size.
     """
 
     height: int
     width: int
     interpolation: str = "linear"
     bits: int | None = None
+    tiling: Tiling | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -62,10 +65,17 @@ class InputContract:
                 f"{self.bits} bits per 16-bit sample is not within {BITS[0]} to {BITS[-1]}",
                 hint="use the camera's bit depth, for example 12",
             )
+        if self.tiling is not None and self.tiling.tile != self.shape:
+            raise ValueError(f"tiles of {self.tiling.tile} for a model of {self.shape}")
+
+    @property
+    def geometry(self) -> str:
+        """`stretch` or `tiles`."""
+        return STRETCH if self.tiling is None else TILES
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """(height, width) of the model's input in pixels."""
         return self.height, self.width
 
 
@@ -94,7 +104,13 @@ class ModelContract:
         """A plain dictionary that `from_json` takes back."""
         return {
             "schema": CONTRACT_SCHEMA,
-            "input": {**asdict(self.input), "channels": 1, "dtype": "uint8", "layout": "NCHW"},
+            "input": {
+                **asdict(self.input),
+                "tiling": _tiling_to_json(self.input.tiling),
+                "channels": 1,
+                "dtype": "uint8",
+                "layout": "NCHW",
+            },
             "labels": list(self.labels),
             "pass_labels": list(self.pass_labels),
         }
@@ -129,11 +145,13 @@ class ModelContract:
         try:
             size = value["input"]
             bits = size.get("bits")
+            height, width = int(size["height"]), int(size["width"])
             contract = InputContract(
-                int(size["height"]),
-                int(size["width"]),
+                height,
+                width,
                 str(size["interpolation"]),
                 None if bits is None else int(bits),
+                _tiling((height, width), size.get("tiling")),
             )
             labels, passing = value["labels"], value.get("pass_labels", [])
             if not all(isinstance(name, str) for name in (*labels, *passing)):
@@ -171,3 +189,16 @@ class ModelContract:
                 hint="export the model again with 'edgecl export'",
             ) from error
         return cls.from_json(value, where=where)
+
+
+def _tiling_to_json(tiling: Tiling | None) -> dict[str, Any] | None:
+    if tiling is None:
+        return None
+    return {"stride": list(tiling.steps), "scale": tiling.scale, "combine": tiling.combine}
+
+
+def _tiling(tile: tuple[int, int], value: Any) -> Tiling | None:
+    if value is None:
+        return None
+    down, across = value["stride"]
+    return Tiling(tile, (int(down), int(across)), float(value["scale"]), str(value["combine"]))

@@ -37,6 +37,14 @@ class FileEntry(Part, frozen=True, kw_only=True):
     bytes: int
 
 
+class TilingRecord(Part, frozen=True, kw_only=True):
+    """Cut of images into tiles; see `runtime.artifact.tiling.Tiling`."""
+
+    stride: tuple[int, int]
+    scale: float
+    combine: str
+
+
 class InputRecord(Part, frozen=True, kw_only=True):
     """Input of the network; see `runtime.artifact.contract.InputContract`."""
 
@@ -44,6 +52,7 @@ class InputRecord(Part, frozen=True, kw_only=True):
     width: int
     interpolation: str
     bits: int | None = None
+    tiling: TilingRecord | None = None
     channels: int = 1
     dtype: str = "uint8"
     layout: str = "NCHW"

@@ -1,0 +1,154 @@
+"""Tiles of an image at its own scale, and the image's answer from theirs.
+
+Stretching every image to one size changes the scale of its texture, and texture is what tells
+metal surfaces apart. With tiles a network sees an image as the camera did, or reduced by one factor
+that is the same everywhere, and large images are judged piece by piece.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.artifact.tiling import MEAN, Tiling
+
+
+def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return (height, width) of an image of `size` after scaling, at least one pixel a side."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def to_scale(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """Resize by a factor: by areas where the image shrinks, linearly where it grows.
+
+    Args:
+        image: uint8, H×W.
+
+    Returns:
+        uint8, of `scaled_size`; the image itself where nothing changes.
+    """
+    height, width = scaled_size((image.shape[0], image.shape[1]), scale)
+    if (height, width) == image.shape:
+        return image
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+
+
+def padded(image: NDArray[np.uint8], tile: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image at least as large as a tile: a smaller one is continued by reflection.
+
+    Args:
+        image: uint8, H×W; it stays in the middle.
+        tile: (height, width) in pixels.
+    """
+    missing = [max(0, side - length) for side, length in zip(tile, image.shape, strict=True)]
+    if not any(missing):
+        return image
+    (top, left) = (number // 2 for number in missing)
+    return np.asarray(
+        cv2.copyMakeBorder(
+            image, top, missing[0] - top, left, missing[1] - left, cv2.BORDER_REFLECT
+        ),
+        np.uint8,
+    )
+
+
+def starts(length: int, tile: int, stride: int) -> NDArray[np.int64]:
+    """Return where tiles start along one side: evenly, from edge to edge.
+
+    They are as few as leave no more than `stride` pixels from one to the next.
+
+    Args:
+        length: of the side, in pixels, at least `tile`.
+    """
+    count = math.ceil((length - tile) / stride) + 1
+    return np.rint(np.linspace(0, length - tile, count)).astype(np.int64)
+
+
+def places(size: tuple[int, int], tiling: Tiling) -> NDArray[np.int64]:
+    """Return where the tiles of an image lie, in pixels of the padded image at the tiles' scale.
+
+    Args:
+        size: (height, width) of the image at the tiles' scale.
+
+    Returns:
+        int64, T×2: (top, left), row by row.
+    """
+    tops, lefts = (
+        starts(max(length, tile), tile, stride)
+        for length, tile, stride in zip(size, tiling.tile, tiling.steps, strict=True)
+    )
+    return np.stack(np.meshgrid(tops, lefts, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def cut(image: NDArray[np.uint8], tiling: Tiling) -> NDArray[np.uint8]:
+    """Cut an image, at the tiles' scale already, into tiles.
+
+    Args:
+        image: uint8, H×W.
+
+    Returns:
+        uint8, T×h×w, in the order of `places`.
+    """
+    height, width = tiling.tile
+    size = (image.shape[0], image.shape[1])
+    whole = padded(image, tiling.tile)
+    corners = places(size, tiling)
+    tiles = np.empty((len(corners), height, width), np.uint8)
+    for tile, (top, left) in zip(tiles, corners, strict=True):
+        tile[:] = whole[top : top + height, left : left + width]
+    return tiles
+
+
+def worst_tile(probabilities: NDArray[np.float32], passing: Sequence[int]) -> int:
+    """Return the number of the tile that speaks most against the part.
+
+    Args:
+        probabilities: float32, T×C.
+        passing: numbers of the classes that let a part pass. Where there are none, every class is
+            a defect, and the tile that is surest of one is the worst.
+    """
+    if len(passing):
+        return int(probabilities[:, list(passing)].sum(axis=1).argmin())
+    return int(probabilities.max(axis=1).argmax())
+
+
+def combine(
+    probabilities: NDArray[np.float32], how: str, passing: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return an image's probabilities from its tiles'.
+
+    Args:
+        probabilities: float32, T×C.
+        how: `mean`, or `worst` for those of `worst_tile`.
+        passing: as for `worst_tile`.
+
+    Returns:
+        float32, C.
+    """
+    if how == MEAN and len(probabilities) > 1:
+        return np.asarray(probabilities.mean(axis=0, dtype=np.float64), np.float32)
+    return np.asarray(probabilities[worst_tile(probabilities, passing)], np.float32)
+
+
+def combine_images(
+    probabilities: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    how: str,
+    passing: Sequence[int],
+) -> NDArray[np.float32]:
+    """Return the probabilities of N images from those of all their tiles.
+
+    Args:
+        probabilities: float32, T×C, image after image.
+        counts: int64, N, how many tiles each image has.
+
+    Returns:
+        float32, N×C.
+    """
+    parts = np.split(probabilities, np.cumsum(counts)[:-1])
+    return np.stack([combine(part, how, passing) for part in parts])
