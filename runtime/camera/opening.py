@@ -18,7 +18,7 @@ CAMERAS: Plugins[OpenCamera] = Plugins(
         Kind.DEVICE: "runtime.camera.device:open_device",
         Kind.PIPELINE: "runtime.camera.device:open_device",
         Kind.ADDRESS: "runtime.camera.network.opening:open_address",
-        Kind.STORED: "runtime.camera.stored:open_stored",
+        Kind.STORED: "runtime.camera.stored.opening:open_stored",
     },
 )
 
