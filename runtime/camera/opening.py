@@ -7,6 +7,7 @@ import logging
 from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera, CameraRequest, OpenCamera
 from runtime.camera.pacing import PacedCamera
+from runtime.errors import InputError
 from runtime.plugins import Plugins
 from runtime.progress import Say
 
@@ -49,7 +50,15 @@ def open_camera(
     """
     found = sort_source(source, CAMERAS.is_added)
     request = CameraRequest(found, fps, seed, report)
-    camera = CAMERAS[found.kind](request)
+    opener = CAMERAS[found.kind]
+    try:
+        camera = opener(request)
+    except OSError as error:  # a package's opener need not know edgecl's errors
+        raise InputError(
+            f"camera {source} cannot be opened: {error.strerror or error}",
+            hint="check the source and its permissions",
+            code="camera-unavailable",
+        ) from error
     if fps is None or camera.fps == fps:
         return camera
     if camera.live:
