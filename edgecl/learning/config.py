@@ -63,6 +63,11 @@ class TrainConfig:
         temperature: of the contrastive loss.
         negatives: of SimCLR: `all` other views (the paper's text), or `cross-view` (its code).
         queue_size: embeddings in NNCLR's support set.
+        layer_decay: factor on the learning rate of fine-tuning from each part of the encoder to the
+            one before it; 1 trains all alike.
+        freeze: fine-tune the head alone.
+        self_train: let a teacher label the unlabelled images, and learn from them.
+        student_epochs: of that.
         patience: epochs without a lower validation loss before fine-tuning stops.
         autocast: `off`, `bf16`, `fp16` (on a GPU), or `auto` for what a short measurement finds
             fastest.
@@ -104,6 +109,10 @@ class TrainConfig:
     temperature: float = 0.1
     negatives: str = "all"
     queue_size: int = 10_000
+    layer_decay: float = 1.0
+    freeze: bool = False
+    self_train: bool = False
+    student_epochs: int = 40
     patience: int = 15
     autocast: str = "auto"
     compile: bool = False
@@ -113,7 +122,7 @@ class TrainConfig:
 
     @property
     def tiling(self) -> Tiling | None:
-        """How images are cut; None where they are stretched. `auto` combines by the mean.
+        """Cut of images into tiles; None where they are stretched. `auto` combines by the mean.
 
         Raises:
             InputError: the choices make no tiling.

@@ -38,6 +38,12 @@ _PRETRAINING = (
 
 TRAIN = (
     Rule(
+        ("student_epochs",),
+        _new(lambda v: not v["self_train"]),
+        "only applies to --self-train, which is not set",
+        "add --self-train, or omit this option",
+    ),
+    Rule(
         ("image_size", "interpolation", "views"),
         _new(_in_tiles),
         "only affects images that are resized, but with tiles they keep their own scale",

@@ -245,6 +245,27 @@ OPTIONS = (
         help="Number of embeddings in NNCLR's support set.",
     ),
     click.option(
+        "--layer-decay",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=DEFAULTS.layer_decay,
+        show_default=True,
+        help="Factor on the learning rate of fine-tuning from each part of the encoder to the "
+        "one before it; below 1 keeps more of pretraining.",
+    ),
+    click.option("--freeze", is_flag=True, help="Fine-tune the head alone."),
+    click.option(
+        "--self-train",
+        is_flag=True,
+        help="Let the best of several teachers label the unlabelled images, and learn from them.",
+    ),
+    click.option(
+        "--student-epochs",
+        type=click.IntRange(1),
+        default=DEFAULTS.student_epochs,
+        show_default=True,
+        help="Maximum number of epochs on the teacher's labels.",
+    ),
+    click.option(
         "--patience",
         type=click.IntRange(1),
         default=DEFAULTS.patience,

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgecl.data.pixels import select
-from edgecl.data.store import Selection
+from edgecl.data.pixels.selection import select
+from edgecl.data.pixels.store import Selection
 from edgecl.learning.compute.placement import choose_autocast
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import augment, chosen_augmentation, two_views

@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.store import Selection, gather, join
-from edgecl.data.tiled import TiledImages
+from edgecl.data.pixels.store import Selection, gather, join
+from edgecl.data.pixels.tiled import TiledImages
 from runtime.artifact.contract import InputContract
 
 Stored = NDArray[np.uint8] | TiledImages
