@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import ModelContract
 from runtime.errors import InputError
 
-
 TILES_AT_ONCE = 8
 """Tiles that a processor runs together: of 1 to 16 the quickest, since what more of them compute
 leaves its caches. `benchmarks/tiles.py` measures it."""
