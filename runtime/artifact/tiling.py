@@ -36,6 +36,8 @@ class Tiling:
     combine: str = MEAN
 
     def __post_init__(self) -> None:
+        # Said or not, it is the same cut: what is read back equals what was written.
+        object.__setattr__(self, "stride", self.stride or self.tile)
         if min(self.tile) < 1:
             raise InputError(
                 f"a tile of {self.tile[0]}x{self.tile[1]} pixels is empty",
