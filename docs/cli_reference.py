@@ -63,7 +63,8 @@ def _error_codes() -> Iterator[str]:
     yield "## Error codes\n"
     yield (
         "The last word of the line that ends a command, in brackets, and `error.code` of "
-        "`--json`.\n"
+        "`--json`. `edgecl: interrupted` has no brackets, and a stream that was stopped prints its "
+        "summary in place of an error.\n"
     )
     yield "| Code | Meaning |\n|---|---|"
     yield from (f"| `{code}` | {meaning} |" for code, meaning in CODES.items())

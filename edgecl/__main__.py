@@ -13,8 +13,12 @@ def main() -> None:
         require_own_packages()
     except HiddenPackageError as error:
         # Neither our streams nor our errors can be imported: the line is written as they would.
-        print(f"edgecl: {error} [module-hidden]", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        print(f"edgecl: {error} [{error.code}]", file=sys.stderr)  # noqa: T201
+        if "--json" in sys.argv[1:]:
+            import json
+
+            print(json.dumps({"error": error.to_json()}, indent=2, ensure_ascii=False))  # noqa: T201
+        sys.exit(error.exit_code)
     from runtime.standard_streams import guard_standard_streams
 
     guard_standard_streams()  # first of all: a file that is opened must not get descriptor 2

@@ -15,7 +15,32 @@ PACKAGES = ("runtime", "calibration", "export")
 
 
 class HiddenPackageError(ImportError):
-    """A file outside edgecl's installation hides one of its packages."""
+    """A file outside edgecl's installation hides one of its packages.
+
+    Args:
+        name: of the package.
+        path: what is in the way.
+    """
+
+    hint = (
+        "rename it, use the 'edgecl' command instead of 'python -m edgecl', or start in another "
+        "folder"
+    )
+    exit_code = 2
+    code = "module-hidden"
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.problem = f"{path} hides edgecl's package {name!r}"
+        super().__init__(f"{self.problem}; {self.hint}", name=name, path=str(path))
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return the error as an object, as `EdgeclError.to_json` would."""
+        return {
+            "code": self.code,
+            "message": self.problem,
+            "hint": self.hint,
+            "exit_code": self.exit_code,
+        }
 
 
 def require_own_packages() -> None:
@@ -25,16 +50,16 @@ def require_own_packages() -> None:
         HiddenPackageError: names the file in the way, and what to do.
     """
     home = Path(__file__).resolve().parents[1]
+    edgecl = sys.modules["edgecl"]
+    if getattr(edgecl, "__file__", None) is None:
+        # A plain folder of that name, beside an editable installation: Python joined the two.
+        others = [Path(part) for part in edgecl.__path__ if Path(part).resolve().parent != home]
+        raise HiddenPackageError("edgecl", next(iter(others), home / "edgecl"))
     for name in PACKAGES:
         found = _file_of(name)
         if found is not None and found.resolve().parents[1] != home:
             shown = found.parent if found.name == "__init__.py" else found
-            raise HiddenPackageError(
-                f"{shown} hides edgecl's package {name!r}; rename it, use the 'edgecl' "
-                "command instead of 'python -m edgecl', or start in another folder",
-                name=name,
-                path=str(found),
-            )
+            raise HiddenPackageError(name, shown)
 
 
 def _file_of(name: str) -> Path | None:

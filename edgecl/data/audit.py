@@ -176,7 +176,7 @@ def read_sets(folders: Sequence[Path], report: StageProgress) -> AuditedSets:
         files.extend(read.files)
         hashes.extend(read.hashes)
         names.extend(class_names(folder, read.files))
-        images.append(read.images)
+        images.append(read.stretched)
         skipped.extend(f"{folder / item.file}: {item.reason}" for item in read.skipped)
         notes.extend(f"{folder}: {note}" for note in read.notes)
     return AuditedSets(

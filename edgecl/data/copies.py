@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -13,22 +14,22 @@ from edgecl.data.splits import Split
 from runtime.image.folder.notes import counted, shown
 
 
-def find_copies(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return which images have identical pixels at the model's size.
+def find_copies(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
+    """Return which images have identical pixels, at the model's size or at the tiles' scale.
 
     Args:
-        images: uint8, N×H×W.
+        images: uint8, N of H×W.
 
     Returns:
         int64, N: the first row with these pixels, which is an image's own where no earlier one
         has them.
     """
-    seen: dict[bytes, int] = {}
-    first = np.empty(len(images), np.int64)
+    seen: dict[tuple[bytes, tuple[int, ...]], int] = {}
+    first: list[int] = []
     for row, image in enumerate(images):
         digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-        first[row] = seen.setdefault(digest, row)
-    return first
+        first.append(seen.setdefault((digest, image.shape), row))
+    return np.array(first, np.int64)
 
 
 def with_copies_joined(dataset: ImageSet, first: NDArray[np.int64]) -> ImageSet:

@@ -1,4 +1,4 @@
-"""Decoded images in memory, with their origin for the reports."""
+"""Decoded images, with their origin for the reports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgecl.data.pixels import Stored
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,10 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images at the model's size.
+    """Images at the model's size, or at their own scale.
 
     Args:
-        images: uint8, N×H×W.
+        images: uint8, N×H×W; or N of any size, to be cut into tiles.
         files: N names, relative to the folder they were read from.
         hashes: N SHA-256 sums of the encoded files (of the pixels, for drawn images).
         labels: the class names, sorted; empty for an unlabelled set.
@@ -36,7 +38,7 @@ class ImageSet:
             none, or each says so itself.
     """
 
-    images: NDArray[np.uint8]
+    images: Stored
     files: Sequence[str]
     hashes: Sequence[str]
     labels: tuple[str, ...] = ()
@@ -49,6 +51,17 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def stretched(self) -> NDArray[np.uint8]:
+        """The images of a set at the model's size, uint8 N×H×W.
+
+        Raises:
+            TypeError: they are at their own scale.
+        """
+        if not isinstance(self.images, np.ndarray):
+            raise TypeError("these images are at their own scale")
+        return self.images
 
     def take(self, index: NDArray[np.int64]) -> ImageSet:
         """The images at `index`, in that order."""

@@ -9,18 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecl.data.dataset import ImageSet, Skipped
-from edgecl.data.store import join, new_store
+from edgecl.data.pixels import Stored, joined
+from edgecl.data.store import new_store
+from edgecl.data.tiled import TiledStore
 from runtime.artifact.contract import InputContract
+from runtime.artifact.tiling import Tiling
 from runtime.errors import FrameError, InputError
 from runtime.image.decode import decode_image, read_encoded
-from runtime.image.depth import DEPTHS, depth_of
+from runtime.image.depth import DEPTHS, depth_of, to_8_bits
 from runtime.image.folder.class_folders import refuse_lost_labels
 from runtime.image.folder.labelled import find_labelled, find_unlabelled
 from runtime.image.folder.layouts import Layout
 from runtime.image.preprocess import Preprocessor
 from runtime.image.survey import depth_note, shallow_note, survey_depth
+from runtime.image.tiles import to_scale
 from runtime.progress import CountProgress
 
 
@@ -88,7 +93,7 @@ def read_unlabelled(
     for dataset in sets:
         sizes.update(dataset.sizes)
     return ImageSet(
-        images=join([p.images for p in sets]) if sets else np.empty((0, *contract.shape), np.uint8),
+        images=joined([p.images for p in sets], contract),
         files=[file for p in sets for file in p.files],
         hashes=[digest for p in sets for digest in p.hashes],
         skipped=[skipped for p in sets for skipped in p.skipped],
@@ -134,8 +139,7 @@ def _decode_all(
     progress: CountProgress | None,
 ) -> ImageSet:
     folder, paths = layout.root, layout.paths
-    preprocess = Preprocessor(contract)
-    images = new_store((len(paths), *contract.shape))
+    store = _store(contract, len(paths))
     files: list[str] = []
     hashes: list[str] = []
     skipped: list[Skipped] = []
@@ -156,7 +160,7 @@ def _decode_all(
             continue
         if gray.dtype == np.uint16:
             depths[_require_depth(path, int(gray.max(initial=0)), contract.bits, given)] += 1
-        preprocess(gray, images[len(files)])
+        store.add(gray)
         sizes[gray.shape[0], gray.shape[1]] += 1
         files.append(name)
         hashes.append(hashlib.sha256(data).hexdigest())
@@ -168,9 +172,10 @@ def _decode_all(
             f"({skipped[0].file}: {skipped[0].reason})",
             hint="pass a folder of JPEG, PNG, BMP or TIFF files",
         )
-    _refuse_odd_sizes(folder, sizes, strict=strict)
+    if contract.tiling is None:
+        _refuse_odd_sizes(folder, sizes, strict=strict)
     return ImageSet(
-        images=images[: len(files)],
+        images=store.images(),
         files=files,
         hashes=hashes,
         skipped=skipped,
@@ -178,6 +183,47 @@ def _decode_all(
         notes=(*layout.notes, *_depth_notes(folder, depths, contract.bits, given)),
         bits=contract.bits if depths else None,
     )
+
+
+class _StretchedStore:
+    """Room for images at the model's size, made at once."""
+
+    def __init__(self, contract: InputContract, count: int) -> None:
+        self._preprocess = Preprocessor(contract)
+        self._images = new_store((count, *contract.shape))
+        self._count = 0
+
+    def add(self, gray: NDArray[np.generic]) -> None:
+        self._preprocess(gray, self._images[self._count])
+        self._count += 1
+
+    def images(self) -> Stored:
+        return self._images[: self._count]
+
+
+class _ScaledStore:
+    """Room for images at the tiles' scale."""
+
+    def __init__(self, contract: InputContract, tiling: Tiling) -> None:
+        self._bits, self._tiling = contract.bits, tiling
+        self._store = TiledStore()
+
+    def add(self, gray: NDArray[np.generic]) -> None:
+        if gray.dtype == np.uint8:
+            pixels = gray.astype(np.uint8, copy=False)
+        else:
+            assert self._bits is not None
+            pixels = to_8_bits(gray.astype(np.uint16, copy=False), self._bits)
+        self._store.add(to_scale(pixels, self._tiling.scale))
+
+    def images(self) -> Stored:
+        return self._store.images(self._tiling)
+
+
+def _store(contract: InputContract, count: int) -> _StretchedStore | _ScaledStore:
+    if contract.tiling is None:
+        return _StretchedStore(contract, count)
+    return _ScaledStore(contract, contract.tiling)
 
 
 def _require_depth(path: Path, largest: int, bits: int | None, given: bool) -> int:

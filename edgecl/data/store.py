@@ -112,7 +112,7 @@ class Selection:
         return out
 
 
-def select(
+def gather(
     *parts: tuple[NDArray[np.uint8], NDArray[np.int64]],
 ) -> NDArray[np.uint8] | Selection:
     """Rows of one or more sets: copied into one array, or left where they are if one is on disk."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl import __version__
+from edgecl.data.pass_labels import usual_pass_labels
 from edgecl.data.reading import read_unlabelled
 from edgecl.exporting.folding import folded_to_gray
 from edgecl.learning.documents import RunConfig
@@ -29,11 +30,6 @@ from runtime.errors import InputError
 from runtime.progress import StageProgress
 
 GRAY_INPUT = "gray-input"
-
-# Labels that by their name alone let a part pass.
-USUAL_PASS_LABELS = frozenset(
-    {"clean", "good", "ok", "normal", "pass", "defect-free", "defect_free", "no_defect", "none"}
-)
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     contract = InputContract(*config.image_size, config.interpolation, bits)
     labels = prepared.dataset.labels
     candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
-    usual = tuple(name for name in labels if name.lower() in USUAL_PASS_LABELS)
+    usual = usual_pass_labels(labels)
     deployed = folded_to_gray(classifier, config)
     return Job(
         classifier=deployed,
@@ -164,12 +160,12 @@ def _candidates(
         *dataset.notes,
         *(f"skipped {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
-    return DataPart(dataset.images, unlabelled, dataset.files, dataset.hashes), notes
+    return DataPart(dataset.stretched, unlabelled, dataset.files, dataset.hashes), notes
 
 
 def _images(prepared: Prepared, rows: NDArray[np.int64]) -> DataPart:
     part = prepared.dataset.take(rows)
-    return DataPart(part.images, part.targets, part.files, part.hashes)
+    return DataPart(part.stretched, part.targets, part.files, part.hashes)
 
 
 def _require_same_data(prepared: Prepared, recorded: RunConfig, data: str, run: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from edgecl.encoders import ENCODERS
+from runtime.artifact.tiling import MEAN, STRETCH, Tiling
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ class TrainConfig:
         pretrain_on: `all` for the train part and the unlabelled images, or `unlabelled` for
             those alone.
         pretrain_only: stop before fine-tuning.
-        image_size: (height, width) in pixels.
+        image_size: (height, width) of the network's input in pixels: of whole images, or of tiles.
+        geometry: `stretch` for images resized to `image_size`, or `tiles` of it at their own scale.
+        stride: largest step from tile to tile, (vertical, horizontal); empty for the tile's size.
+        scale: factor by which every image is resized before it is cut into tiles.
+        combine: of the tiles' answers: `mean`, `worst`, or `auto` for what the validation part
+            shows to be better.
+        robust: train on images as a drifting camera would take them.
         channels: of the encoder: 1, or 3 for copies of the gray image, as in the paper.
         interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks
             to less than half.
@@ -76,6 +83,11 @@ class TrainConfig:
     pretrain_on: str = "all"
     pretrain_only: bool = False
     image_size: tuple[int, int] = (128, 128)
+    geometry: str = STRETCH
+    stride: tuple[int, ...] = ()
+    scale: float = 1.0
+    combine: str = "auto"
+    robust: bool = False
     channels: int = 1
     interpolation: str = "auto"
     bits: int = 0
@@ -98,6 +110,19 @@ class TrainConfig:
     seed: int = 0
     strict: bool = False
     allow_leak: bool = False
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """How images are cut; None where they are stretched. `auto` combines by the mean.
+
+        Raises:
+            InputError: the choices make no tiling.
+        """
+        if self.geometry == STRETCH:
+            return None
+        combine = MEAN if self.combine == "auto" else self.combine
+        stride = (self.stride[0], self.stride[-1]) if self.stride else None
+        return Tiling(self.image_size, stride, self.scale, combine)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` takes back."""

@@ -132,6 +132,21 @@ class EmbeddingFacts(Part, frozen=True, kw_only=True):
     of: int
 
 
+class TilingFacts(Part, frozen=True, kw_only=True):
+    """Cut of images into tiles; see `runtime.artifact.tiling.Tiling`.
+
+    Args:
+        combine: as it was chosen.
+        tiles_per_image: mean over the test part.
+    """
+
+    tile: tuple[int, int]
+    stride: tuple[int, int]
+    scale: float
+    combine: str
+    tiles_per_image: float
+
+
 class RunResult(Document, frozen=True, kw_only=True):
     """Result of a finished run on the test part.
 
@@ -190,6 +205,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     stages: dict[str, float]
     seconds: float
     embedding: EmbeddingFacts | None = None
+    tiling: TilingFacts | None = None
     notes: tuple[str, ...]
 
 

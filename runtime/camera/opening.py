@@ -7,6 +7,7 @@ import logging
 from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera, CameraRequest, OpenCamera
 from runtime.camera.pacing import PacedCamera
+from runtime.errors import InputError
 from runtime.plugins import Plugins
 from runtime.progress import Say
 
@@ -18,7 +19,7 @@ CAMERAS: Plugins[OpenCamera] = Plugins(
         Kind.DEVICE: "runtime.camera.device:open_device",
         Kind.PIPELINE: "runtime.camera.device:open_device",
         Kind.ADDRESS: "runtime.camera.network.opening:open_address",
-        Kind.STORED: "runtime.camera.stored:open_stored",
+        Kind.STORED: "runtime.camera.stored.opening:open_stored",
     },
 )
 
@@ -49,7 +50,15 @@ def open_camera(
     """
     found = sort_source(source, CAMERAS.is_added)
     request = CameraRequest(found, fps, seed, report)
-    camera = CAMERAS[found.kind](request)
+    opener = CAMERAS[found.kind]
+    try:
+        camera = opener(request)
+    except OSError as error:  # a package's opener need not know edgecl's errors
+        raise InputError(
+            f"camera {source} cannot be opened: {error.strerror or error}",
+            hint="check the source and its permissions",
+            code="camera-unavailable",
+        ) from error
     if fps is None or camera.fps == fps:
         return camera
     if camera.live:

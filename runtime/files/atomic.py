@@ -141,7 +141,10 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        problem = f"cannot write {path}: {error.strerror or error}"
+        reason = error.strerror or str(error)
+        if isinstance(error, FileExistsError) and error.filename == str(path.parent):
+            reason = f"{error.filename} is not a folder"
+        problem = f"cannot write {path}: {reason}"
         if error.errno in DISK_FAILURES:
             raise EquipmentError(
                 problem,

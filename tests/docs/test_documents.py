@@ -8,6 +8,7 @@ import pytest
 
 from docs import check, cli_reference
 from docs.markdown import anchor_of, read_page
+from edgecl.encoders import ENCODERS
 
 README_BYTES = 8192
 
@@ -22,6 +23,13 @@ def test_every_page_fits_the_project():
 def test_the_command_reference_is_up_to_date():
     written = cli_reference.PAGE.read_text(encoding="utf-8")
     assert written == cli_reference.reference(), "run: python -m docs.cli_reference"
+
+
+def test_the_list_of_encoders_names_every_one():
+    blocks = read_page(check.ROOT / "docs/train.md").blocks
+    (listed,) = (block for block in blocks if block.code.startswith("$ edgecl encoders"))
+    names = [line.split()[0] for line in listed.code.splitlines()[2:]]
+    assert names == [name for name in ENCODERS if not ENCODERS.is_added(name)]
 
 
 def test_the_readme_is_short_and_begins_with_the_two_commands():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from edgecl.packages import HiddenPackageError, require_own_packages
+from runtime.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +38,27 @@ def test_the_command_names_the_file(tmp_path, hiding):
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"edgecl: {tmp_path / hiding.partition('/')[0]} hides edgecl's package")
     assert line.endswith("[module-hidden]")
+
+
+def test_json_has_the_error_as_an_object(tmp_path):
+    (tmp_path / "runtime.py").touch()
+    done = start(tmp_path, "-m", "edgecl", "doctor", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert {*error} == {*InputError("x").to_json()}
+    assert (error["code"], error["exit_code"]) == ("module-hidden", done.returncode)
+    assert done.stderr == f"edgecl: {error['message']}; {error['hint']} [module-hidden]\n"
+
+
+def test_a_folder_that_joins_an_editable_installation_is_named(tmp_path, monkeypatch):
+    # setuptools' finder is asked last: a plain folder comes first, and Python joins the two.
+    joined = ModuleType("edgecl")
+    joined.__path__ = [str(tmp_path / "edgecl"), str(ROOT / "edgecl")]
+    monkeypatch.setitem(sys.modules, "edgecl", joined)
+    with pytest.raises(
+        HiddenPackageError, match="edgecl hides edgecl's package 'edgecl'"
+    ) as caught:
+        require_own_packages()
+    assert caught.value.path == str(tmp_path / "edgecl")
 
 
 def test_a_folder_without_python_is_in_nobodys_way(tmp_path):

@@ -34,6 +34,7 @@ class Log(Sink):
     def emit(self, verdict): ...
 
 def open_stack(request): return Stack(Path(request.source.target))
+def open_gone(request): raise ConnectionRefusedError(111, "Connection refused")
 def open_log(request): return Log(request.file("a file name, as in log:x.txt"))
 raise_ = 0
 """
@@ -50,7 +51,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[edgecl.cameras]\nstack = acme_plugins:open_stack\nbroken = acme_broken:x\n"
-        "demo = acme_plugins:open_stack\n[edgecl.sinks]\nlog = acme_plugins:open_log\n"
+        "demo = acme_plugins:open_stack\ngone = acme_plugins:open_gone\n"
+        "[edgecl.sinks]\nlog = acme_plugins:open_log\ngone = acme_plugins:open_gone\n"
     )
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.chdir(tmp_path)
@@ -67,9 +69,9 @@ def test_a_camera_of_a_package_is_opened_by_its_name(package):
 
 
 def test_what_exists_goes_before_a_plug_in(package):
-    (package / "stack:f.npy").write_bytes(b"")
+    (package / "stack:line.avi").write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):
-        open_camera("stack:f.npy")
+        open_camera("stack:line.avi")
 
 
 def test_a_plug_in_cannot_replace_what_is_built_in(package):
@@ -93,8 +95,18 @@ def test_a_sink_of_a_package_writes_into_the_streams_folder(package):
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(package):
-    with pytest.raises(InputError, match="unknown sink 'mqqt'; choose from jsonl, log"):
+    with pytest.raises(InputError, match=r"unknown sink 'mqqt'; choose from jsonl, .*log"):
         open_sink("mqqt:broker", package)
+
+
+def test_what_an_opener_raises_is_told_without_the_password(package):
+    with pytest.raises(
+        InputError, match=r"^--sink gone:mqtt://me:\*\*\*@broker cannot be opened: C"
+    ):
+        open_sink("gone:mqtt://me:geheim@broker", package)
+    with pytest.raises(InputError, match=r"^camera gone:x cannot be opened: Connection") as caught:
+        open_camera("gone:x")
+    assert caught.value.code == "camera-unavailable"
 
 
 def test_built_in_names_can_all_be_loaded():

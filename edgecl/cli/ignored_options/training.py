@@ -19,6 +19,13 @@ def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
     return lambda values: not values["resume"] and idle(values)
 
 
+def _in_tiles(values: Values) -> bool:
+    """Whether images are cut into tiles."""
+    if values["geometry"] is None:
+        return values["tile"] is not None
+    return bool(values["geometry"] == "tiles")
+
+
 _PRETRAINING = (
     "pretrain_epochs",
     "pretrain_lr",
@@ -30,6 +37,18 @@ _PRETRAINING = (
 )
 
 TRAIN = (
+    Rule(
+        ("image_size", "interpolation", "views"),
+        _new(_in_tiles),
+        "only affects images that are resized, but with tiles they keep their own scale",
+        "use --tile for the size of the tiles, or --geometry stretch",
+    ),
+    Rule(
+        ("tile", "stride", "scale", "combine", "robust"),
+        _new(lambda v: not _in_tiles(v)),
+        "only applies to tiles, but images are resized",
+        "add --geometry tiles, or omit this option",
+    ),
     Rule(
         ("groups",),
         _new(lambda v: v["data"] is None),

@@ -196,12 +196,15 @@ def command(
                 report=remark,
             )
         stack.enter_context(session)
+        depth = settle_depth(camera, session.contract.input, bits, remark)
+        more = []
+        for text in sinks:
+            other = open_sink(text, folder, session.contract.labels, taken=(VERDICTS, SUMMARY))
+            stack.callback(other.close)
+            more.append(other)
+        # Last of all: a file that a refused command left would be in the way of the next one.
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
-        more = [open_sink(text, folder, session.contract.labels) for text in sinks]
-        for one in more:
-            stack.callback(one.close)
-        depth = settle_depth(camera, session.contract.input, bits, remark)
         settings = Settings(
             Rules(limits, unsure_below, depth),
             every_frame=not camera.live if every_frame is None else every_frame,

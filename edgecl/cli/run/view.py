@@ -123,6 +123,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         yield Text(f"{line}, {verdicts.lost} LOST ({verdicts.problem})", style="red")
     else:
         yield Text(line)
+    for sink in summary.sinks:
+        if sink.lost:
+            yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
     for note in (*summary.camera_outages, *summary.notes):
         yield Text(note, style="yellow")
     if summary.interrupted:

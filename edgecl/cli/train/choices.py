@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from edgecl.learning.config import (
     TrainConfig,
 )
 from runtime.artifact.contract import BITS, INTERPOLATIONS
+from runtime.artifact.tiling import COMBINATIONS, GEOMETRIES, LARGEST_SCALE, STRETCH, TILES
 
 DEFAULTS = TrainConfig()
+DEFAULT_TILE = (96, 96)
 
 OPTIONS = (
     click.option(
@@ -82,7 +84,44 @@ OPTIONS = (
         type=ImageSize(),
         default="x".join(map(str, DEFAULTS.image_size)),
         show_default=True,
-        help="Size that images are resized to.",
+        help="Size that images are resized to, with --geometry stretch.",
+    ),
+    click.option(
+        "--geometry",
+        type=click.Choice(GEOMETRIES),
+        help="stretch resizes every image to --image-size; tiles cuts it at its own scale, and "
+        f"the tiles answer together.  [default: {DEFAULTS.geometry}; tiles where --tile is given]",
+    ),
+    click.option(
+        "--tile",
+        type=ImageSize(),
+        help=f"Size of the tiles.  [default: {DEFAULT_TILE[0]}x{DEFAULT_TILE[1]}]",
+    ),
+    click.option(
+        "--stride",
+        type=ImageSize(),
+        help="Largest step from one tile to the next.  [default: the tile's size]",
+    ),
+    click.option(
+        "--scale",
+        type=click.FloatRange(0, LARGEST_SCALE, min_open=True),
+        default=DEFAULTS.scale,
+        show_default=True,
+        help="Factor by which every image is resized before it is cut into tiles.",
+    ),
+    click.option(
+        "--combine",
+        type=click.Choice(["auto", *COMBINATIONS]),
+        default=DEFAULTS.combine,
+        show_default=True,
+        help="An image's answer from its tiles': mean, the worst tile (for small defects), or "
+        "auto for what the validation part shows to be better.",
+    ),
+    click.option(
+        "--robust",
+        is_flag=True,
+        help="Train on tiles as a drifting camera would take them: out of focus, noisy, "
+        "compressed, darker, askew.",
     ),
     click.option(
         "--channels",
@@ -251,3 +290,14 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         command = option(command)
     return command
+
+
+def with_geometry(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in which `--tile` and `--geometry` have become fields of `TrainConfig`."""
+    chosen = dict(options)
+    tile, stride = chosen.pop("tile", None), chosen.pop("stride", None)
+    if chosen.get("geometry") is None:
+        chosen["geometry"] = TILES if tile is not None else DEFAULTS.geometry
+    if chosen["geometry"] == STRETCH:
+        return chosen
+    return chosen | {"image_size": tile or DEFAULT_TILE, "stride": stride or ()}

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
-from edgecl.cli.train.choices import choice_options
+from edgecl.cli.train.choices import choice_options, with_geometry
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
@@ -64,7 +64,7 @@ def command(
     console = stderr_console(quiet=not ranks.first)
     chosen: dict[str, Any] = {
         name: str(value.absolute()) if isinstance(value, Path) else value
-        for name, value in choices.items()
+        for name, value in with_geometry(choices).items()
         if value is not None
     }
     chosen["unlabelled"] = tuple(str(folder.absolute()) for folder in choices["unlabelled"])
@@ -127,7 +127,9 @@ def _refuse_changes(
 ) -> None:
     """Refuse options that differ from a resumed run's choices."""
     for name, value in chosen.items():
-        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        given = {name, "tile"} if name in ("image_size", "geometry") else {name}
+        sources = {ctx.get_parameter_source(option) for option in given}
+        if ParameterSource.COMMANDLINE not in sources:
             continue
         before = getattr(config, name)
         if value != before and not (name == "autocast" and value == "auto"):

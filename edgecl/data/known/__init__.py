@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -55,18 +55,18 @@ def neu_groups(dataset: ImageSet) -> list[str] | None:
     return [table[stem][0] for stem in stems]
 
 
-def fingerprints(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def fingerprints(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint64]:
     """Return which of two neighbours is brighter, on an 8×9 thumbnail: 64 bits per image.
 
     Args:
-        images: uint8, N×H×W.
+        images: uint8, N of H×W.
 
     Returns:
         uint64, N; re-encoding or stretching an image changes few of the bits.
     """
     small = [cv2.resize(image, (9, 8), interpolation=cv2.INTER_AREA) for image in images]
     thumbnails = np.stack(small).astype(np.int16) if small else np.empty((0, 8, 9), np.int16)
-    bits = (thumbnails[:, :, 1:] > thumbnails[:, :, :-1]).reshape(len(images), 64)
+    bits = (thumbnails[:, :, 1:] > thumbnails[:, :, :-1]).reshape(len(small), 64)
     return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).reshape(-1)
 
 

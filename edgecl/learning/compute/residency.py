@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecl.data.pixels import Pixels
 from edgecl.data.store import Selection
+from edgecl.data.tiled import TiledImages
 
 # Of the GPU's free memory: the rest is for weights and activations.
 DEVICE_SHARE = 0.3
@@ -52,16 +54,16 @@ class DeviceImages:
         return self.pixels[upload(rows, self.pixels.device)]
 
 
-Images = NDArray[np.uint8] | Selection | DeviceImages
+Images = Pixels | DeviceImages
 
 
-def bring_closer(images: NDArray[np.uint8] | Selection, device: torch.device) -> Images:
+def bring_closer(images: Pixels, device: torch.device) -> Images:
     """Put the images on a GPU that has room for them; else they stay where they are.
 
     Args:
-        images: uint8, N×H×W.
+        images: uint8, N×H×W; images of any size stay where they are, and their views go there.
     """
-    if device.type != "cuda":
+    if device.type != "cuda" or isinstance(images, TiledImages):
         return images
     free, _ = torch.cuda.mem_get_info(device)
     if int(np.prod(images.shape, dtype=np.int64)) > DEVICE_SHARE * free:

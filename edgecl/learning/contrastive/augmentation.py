@@ -27,8 +27,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecl.data.tiled import TiledImages
 from edgecl.learning.compute.residency import upload
-from edgecl.learning.config import views_of
+from edgecl.learning.config import TrainConfig, views_of
+from edgecl.learning.contrastive.tile_views import TileRecipe, TileViews, view_tiles
+from runtime.artifact.tiling import TILES as TILED
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,17 @@ class Views:
     matrices: NDArray[np.float64]
     gains: NDArray[np.float32]
 
+    def take(self, rows: slice) -> Views:
+        """Return the views of some rows."""
+        return Views(self.matrices[rows], self.gains[rows])
+
 
 class Recipe(Protocol):
     """Strength of the augmentation."""
 
-    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+    def sample(
+        self, count: int, image_size: tuple[int, int], rng: np.random.Generator
+    ) -> Views | TileViews:
         """Draw the parameters of `count` views of images of `image_size` (height, width)."""
         ...
 
@@ -125,9 +134,24 @@ CROP = Augmentation(
 AUGMENTATIONS = {"zoom": ZOOM, "crop": CROP}
 
 
+TILES = Augmentation(contrastive=TileRecipe(gamma=0.4, gain=0.3), classification=TileRecipe())
+"""Views at an image's own scale."""
+
+_DRIFTING = TileRecipe(gamma=0.4, gain=0.3, share=0.35, zoom=0.1, angle=8.0)
+ROBUST = Augmentation(contrastive=_DRIFTING, classification=_DRIFTING)
+"""The same as a drifting camera would take them."""
+
+
 def augmentation_of(method: str, views: str = "auto") -> Augmentation:
-    """The views that a `TrainConfig` names."""
+    """The views of whole images: a method's own, or those asked for by name."""
     return AUGMENTATIONS[views_of(method, views)]
+
+
+def chosen_augmentation(config: TrainConfig) -> Augmentation:
+    """The views that a run's choices name."""
+    if config.geometry == TILED:
+        return ROBUST if config.robust else TILES
+    return augmentation_of(config.method, config.views)
 
 
 def _matrices(
@@ -204,7 +228,7 @@ def warp_on_device(images: Tensor, views: Views) -> Tensor:
 
 
 def two_views(
-    images: NDArray[np.uint8] | Tensor,
+    images: NDArray[np.uint8] | Tensor | TiledImages,
     recipe: Recipe,
     rng: np.random.Generator,
     device: torch.device,
@@ -217,10 +241,10 @@ def two_views(
     Returns:
         Each uint8, N×1×H×W.
     """
-    if device.type == "cpu":
+    if device.type == "cpu" or isinstance(images, TiledImages):
         return augment(images, recipe, rng, device), augment(images, recipe, rng, device)
     count, height, width = images.shape
-    first, second = (recipe.sample(count, (height, width), rng) for _ in range(2))
+    first, second = (_warps(recipe.sample(count, (height, width), rng)) for _ in range(2))
     views = Views(
         np.concatenate([first.matrices, second.matrices]),
         np.concatenate([first.gains, second.gains]),
@@ -231,7 +255,7 @@ def two_views(
 
 
 def augment(
-    images: NDArray[np.uint8] | Tensor,
+    images: NDArray[np.uint8] | Tensor | TiledImages,
     recipe: Recipe,
     rng: np.random.Generator,
     device: torch.device,
@@ -239,15 +263,25 @@ def augment(
     """One random view of each image, on `device`.
 
     Args:
-        images: uint8, N×H×W; a tensor where they are on the device already.
+        images: uint8, N×H×W; a tensor where they are on the device already; or of any size,
+            with a recipe for tiles.
 
     Returns:
-        uint8, N×1×H×W.
+        uint8, N×1×H×W, of the size of images or tiles.
     """
+    if isinstance(images, TiledImages):
+        tile_views = recipe.sample(len(images), images.tiling.tile, rng)
+        assert isinstance(tile_views, TileViews)
+        return upload(view_tiles(images, tile_views), device)
     count, height, width = images.shape
-    views = recipe.sample(count, (height, width), rng)
+    views = _warps(recipe.sample(count, (height, width), rng))
     if isinstance(images, Tensor):
         return warp_on_device(images, views)
     if device.type == "cpu":
         return torch.from_numpy(warp_on_cpu(images, views))
     return warp_on_device(upload(images, device), views)
+
+
+def _warps(views: Views | TileViews) -> Views:
+    assert isinstance(views, Views)
+    return views

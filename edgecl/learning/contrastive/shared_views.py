@@ -8,6 +8,7 @@ import numpy as np
 
 from edgecl.learning.compute.ranks import Share
 from edgecl.learning.contrastive.augmentation import Recipe, Views
+from edgecl.learning.contrastive.tile_views import TileViews
 
 
 def recipe_of(share: Share, recipe: Recipe) -> Recipe:
@@ -25,8 +26,10 @@ class _SharedRecipe:
     recipe: Recipe
     share: Share
 
-    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+    def sample(
+        self, count: int, image_size: tuple[int, int], rng: np.random.Generator
+    ) -> Views | TileViews:
         views = self.recipe.sample(self.share.count, image_size, rng)
         rows = self.share.rows
         assert count == rows.stop - rows.start
-        return Views(views.matrices[rows], views.gains[rows])
+        return views.take(rows)

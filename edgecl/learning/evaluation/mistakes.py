@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecl.data.pixels import Pixels
 from runtime.files.atomic import replacing_folder
 from runtime.image.thumbnail import thumbnail
 
@@ -50,7 +51,7 @@ def image_name(rank: int) -> str:
 def write_mistakes(
     run: Path,
     *,
-    images: NDArray[np.uint8],
+    images: Pixels,
     files: Sequence[str],
     targets: NDArray[np.int64],
     probabilities: NDArray[np.float32],
@@ -62,7 +63,7 @@ def write_mistakes(
     has no rows.
 
     Args:
-        images: uint8, N×H×W, as the network sees them.
+        images: uint8, N×H×W, as the network sees them, or of any size.
         files: N names.
         targets: int64, N.
         probabilities: float32, N×C.
@@ -77,6 +78,7 @@ def write_mistakes(
         [labels[answer] for answer in answers.tolist()],
         probabilities.max(1).tolist(),
     )[:SHOWN]
+    shown = list(images[np.array(rows, np.int64)])
     with (
         replacing_folder(run / MISTAKES) as folder,
         # Names that are not UTF-8 keep their bytes.
@@ -85,7 +87,7 @@ def write_mistakes(
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         for rank, row in enumerate(rows, start=1):
-            _, encoded = cv2.imencode(".png", thumbnail(images[row]))
+            _, encoded = cv2.imencode(".png", thumbnail(shown[rank - 1]))
             (folder / image_name(rank)).write_bytes(encoded.tobytes())
             target, answer = int(targets[row]), int(answers[row])
             writer.writerow(

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from edgecl.data.pass_labels import passing_classes
 from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.collapse import collapse_note
@@ -18,11 +19,13 @@ from edgecl.learning.documents import RunResult
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.evaluation.metrics import evaluate
 from edgecl.learning.evaluation.mistakes import write_mistakes
-from edgecl.learning.loop.epochs import DivergedError, predict_and_embed
+from edgecl.learning.loop.answers import TileAnswers, answer_tiles
+from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import Prepared
+from runtime.artifact.tiling import MEAN, WORST
 from runtime.errors import InputError
 from runtime.files.document import plain
 
@@ -44,11 +47,14 @@ def conclude(
         InputError: an output is not finite.
     """
     dataset, test = prepared.dataset, prepared.split.test
+    passing = passing_classes(dataset.labels)
     try:
-        logits, embeddings = predict_and_embed(classifier, dataset.images[test], device)
+        combine = choose_combination(config, prepared, classifier, device)
+        answers = answer_tiles(classifier, dataset.images[test], device)
     except DivergedError as error:
         raise diverged(config, run, journal, error, None) from error
-    probabilities = softmax(logits)
+    embeddings = answers.image_embeddings()
+    probabilities = softmax(answers.image_logits(combine, passing))
     files = [dataset.files[row] for row in test.tolist()]
     groups = [dataset.groups[row] for row in test.tolist()]
     evaluation = evaluate(
@@ -63,6 +69,7 @@ def conclude(
         "method": config.method,
         "views": views_of(config.method, config.views),
         "image_size": list(config.image_size),
+        "tiling": _tiling_facts(config, combine, answers),
         "channels": config.channels,
         "split": config.split,
         "seed": config.seed,
@@ -109,6 +116,48 @@ def conclude(
     )
     run_directory.write_result(run, result)
     return result
+
+
+def choose_combination(
+    config: TrainConfig, prepared: Prepared, classifier: Classifier, device: torch.device
+) -> str:
+    """Return how the tiles' answers are combined: the user's choice, or the validation part's.
+
+    The worst tile takes over from the mean only where it answers more images rightly and with a
+    lower loss, on a validation part that is large enough to choose by.
+
+    Raises:
+        DivergedError: an output is not finite.
+    """
+    if config.tiling is None or config.combine != "auto" or not prepared.can_choose:
+        return MEAN if config.combine == "auto" else config.combine
+    rows = prepared.split.validation
+    answers = answer_tiles(classifier, prepared.dataset.images[rows], device)
+    targets = torch.from_numpy(prepared.dataset.targets[rows])
+    passing = passing_classes(prepared.dataset.labels)
+
+    def quality(combine: str) -> tuple[float, float]:
+        logits = torch.from_numpy(answers.image_logits(combine, passing))
+        right = float((logits.argmax(1) == targets).float().mean())
+        return right, -float(F.cross_entropy(logits, targets))
+
+    mean, worst = quality(MEAN), quality(WORST)
+    return WORST if worst[0] > mean[0] and worst[1] > mean[1] else MEAN
+
+
+def _tiling_facts(
+    config: TrainConfig, combine: str, answers: TileAnswers
+) -> dict[str, object] | None:
+    tiling = config.tiling
+    if tiling is None:
+        return None
+    return {
+        "tile": list(tiling.tile),
+        "stride": list(tiling.steps),
+        "scale": tiling.scale,
+        "combine": combine,
+        "tiles_per_image": float(answers.counts.mean()),
+    }
 
 
 def diverged(

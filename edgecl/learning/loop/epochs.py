@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecl.data.store import Selection
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.compute.residency import Images, prepared, prepares_ahead, upload
 from edgecl.learning.contrastive.augmentation import Recipe, augment, two_views
@@ -21,11 +20,7 @@ from edgecl.learning.contrastive.shared_views import recipe_of
 from edgecl.learning.model import Classifier
 
 OnStep = Callable[[], None]
-EVALUATION_BATCH = 128
-LARGEST = 1e15
-"""Largest value of an embedding or a logit: squares of larger ones overflow float32 sums."""
-
-LOSS, WEIGHTS, EMBEDDINGS, ANSWERS = "the loss", "the weights", "the embeddings", "the outputs"
+LOSS, WEIGHTS = "the loss", "the weights"
 
 
 @dataclass(frozen=True)
@@ -159,61 +154,6 @@ def finetune_epoch(
     loss_of_epoch = _finite_mean(losses, compute)
     _require_finite(classifier, step=len(losses))
     return EpochResult(loss_of_epoch, _mean(hits))
-
-
-def embed(
-    backbone: nn.Module, images: NDArray[np.uint8] | Selection, device: torch.device
-) -> NDArray[np.float32]:
-    """Embeddings of images, float32 N×D, in evaluation mode and full precision.
-
-    Raises:
-        DivergedError: one is not finite, or nearly so.
-    """
-    return _evaluate(backbone, backbone, images, device, EMBEDDINGS)
-
-
-def predict(
-    classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
-) -> NDArray[np.float32]:
-    """Logits of images, float32 N×C, in evaluation mode and full precision.
-
-    Raises:
-        DivergedError: one is not finite, or nearly so.
-    """
-    return _evaluate(classifier, lambda batch: classifier(batch)[0], images, device, ANSWERS)
-
-
-def predict_and_embed(
-    classifier: Classifier, images: NDArray[np.uint8] | Selection, device: torch.device
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the results of `predict` and `embed` from one pass: float32 N×C and N×D."""
-    both = _evaluate(
-        classifier, lambda batch: torch.cat(classifier(batch), dim=1), images, device, ANSWERS
-    )
-    classes = classifier.head.out_features
-    return np.ascontiguousarray(both[:, :classes]), np.ascontiguousarray(both[:, classes:])
-
-
-@torch.no_grad()
-def _evaluate(
-    network: nn.Module,
-    answer: Callable[[Tensor], Tensor],
-    images: NDArray[np.uint8] | Selection,
-    device: torch.device,
-    what: str,
-) -> NDArray[np.float32]:
-    """Run `network` in evaluation mode, in batches; its mode is restored afterwards."""
-    was_training = network.training
-    network.eval()
-    parts = [
-        answer(torch.from_numpy(images[start : start + EVALUATION_BATCH])[:, None].to(device)).cpu()
-        for start in range(0, len(images), EVALUATION_BATCH)
-    ]
-    network.train(was_training)
-    answers: NDArray[np.float32] = torch.cat(parts).numpy()
-    if not (np.abs(answers) <= LARGEST).all():
-        raise DivergedError(None, what)
-    return answers
 
 
 def _require_finite(network: nn.Module, *, step: int) -> None:

@@ -11,12 +11,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from edgecl.data.store import Selection, select
+from edgecl.data.pass_labels import passing_classes
+from edgecl.data.pixels import Pixels, select
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_accuracy
 from edgecl.learning.evaluation.svm import fit_linear_svm
-from edgecl.learning.loop.epochs import LOSS, DivergedError, embed, predict
+from edgecl.learning.loop.answers import embed, predict
+from edgecl.learning.loop.epochs import LOSS, DivergedError
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run.preparation import Prepared
 from runtime.progress import StageProgress
@@ -39,6 +41,7 @@ class Monitor:
         images, targets: uint8 N×H×W and int64 N, of the train part.
         validation_images, validation_targets: likewise.
         classes: how many labels there are.
+        passing: numbers of the classes that by their names let a part pass.
         compute: where the networks live; the first of its ranks measures for all.
     """
 
@@ -49,9 +52,10 @@ class Monitor:
         self.validation_images = select((dataset.images, split.validation))
         self.validation_targets: NDArray[np.int64] = dataset.targets[split.validation]
         self.classes = len(dataset.labels)
+        self.passing = passing_classes(dataset.labels)
         self.device, self.ranks = compute.device, compute.ranks
 
-    def shown(self, fewest: int) -> tuple[NDArray[np.uint8] | Selection, NDArray[np.int64]]:
+    def shown(self, fewest: int) -> tuple[Pixels, NDArray[np.int64]]:
         """The labelled images of one epoch of fine-tuning.
 
         Args:
@@ -101,7 +105,9 @@ class Monitor:
         return self._measured(lambda: self._validate(classifier))
 
     def _validate(self, classifier: Classifier) -> tuple[float, float]:
-        logits = torch.from_numpy(predict(classifier, self.validation_images, self.device))
+        logits = torch.from_numpy(
+            predict(classifier, self.validation_images, self.device, self.passing)
+        )
         targets = torch.from_numpy(self.validation_targets)
         accuracy = (logits.argmax(1) == targets).float().mean()
         loss = float(F.cross_entropy(logits, targets))

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgecl.data.pixels import select
+from edgecl.data.store import Selection
 from edgecl.learning.compute.placement import choose_autocast
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
-from edgecl.learning.contrastive.augmentation import augment, augmentation_of, two_views
+from edgecl.learning.contrastive.augmentation import augment, chosen_augmentation, two_views
 from edgecl.learning.contrastive.objectives import build_objective
 from edgecl.learning.loop.state import Networks
 from edgecl.learning.run.preparation import Prepared
@@ -29,11 +31,11 @@ def decide_autocast(
         return config.autocast, {}
     networks = Networks.build(config, prepared, device)
     rng = np.random.default_rng(config.seed)
-    augmentation = augmentation_of(config.method, config.views)
+    augmentation = chosen_augmentation(config)
     if config.method == "none" or config.pretrained:
         rows = np.resize(prepared.split.train, config.batch_size)
-        images = prepared.dataset.images[rows]
-        view = augment(images, augmentation.classification, rng, device)
+        labelled = prepared.dataset.images[rows]
+        view = augment(labelled, augmentation.classification, rng, device)
         target = torch.from_numpy(prepared.dataset.targets[rows]).to(device)
 
         def supervised(model: nn.Module) -> Tensor:
@@ -42,7 +44,8 @@ def decide_autocast(
         return choose_autocast(networks.classifier, supervised, device)
     rows = prepared.pretraining[: config.batch_size]
     more = prepared.extra[: config.batch_size - len(rows)]
-    images = np.concatenate((prepared.dataset.images[rows], more))
+    images = select((prepared.dataset.images, rows), (more, np.arange(len(more))))
+    assert not isinstance(images, Selection)
     objective = build_objective(config, networks.backbone.embedding_size, device)
     numbers = torch.arange(len(images), device=device)
     views = torch.cat(two_views(images, augmentation.contrastive, rng, device))

@@ -11,7 +11,7 @@ from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.compute.batch_norm import span_ranks
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
-from edgecl.learning.contrastive.augmentation import augmentation_of
+from edgecl.learning.contrastive.augmentation import chosen_augmentation
 from edgecl.learning.documents import PretrainingFacts, RunResult
 from edgecl.learning.loop.checkpoint import begin_or_resume
 from edgecl.learning.loop.compilation import compile_networks, run_eagerly
@@ -61,7 +61,7 @@ def set_up(
         run,
         compute,
         Monitor(prepared, compute),
-        augmentation_of(config.method, config.views),
+        chosen_augmentation(config),
         report,
         log,
     )

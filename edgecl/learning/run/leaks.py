@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.store import Selection
+from edgecl.data.pixels import Pixels
 
 THUMBNAIL = 32
 # Re-encoded copies of one image correlate above 0.998. So do, now and then, smooth images under
@@ -20,11 +20,11 @@ SHADING_SIGMA = 2.0
 LEAK = "leaks:"
 
 
-def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
+def thumbnails(images: Pixels) -> NDArray[np.uint8]:
     """Shrink images to the thumbnails by which they are recognised, uint8 N×32×32.
 
     Args:
-        images: uint8, N×H×W.
+        images: uint8, N×H×W, or of any size.
     """
     size = (THUMBNAIL, THUMBNAIL)
     small = np.empty((len(images), *size), np.uint8)
@@ -33,7 +33,7 @@ def thumbnails(images: NDArray[np.uint8] | Selection) -> NDArray[np.uint8]:
     return small
 
 
-def copies_of(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def copies_of(images: Pixels, others: Pixels) -> NDArray[np.bool_]:
     """Return which of `images` show, re-encoded or not, the same image as one of `others`.
 
     Two images count as copies when their thumbnails correlate above `COPY_CORRELATION`, and above

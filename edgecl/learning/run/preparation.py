@@ -13,8 +13,9 @@ from edgecl.data.copies import copies_across, find_copies, under_two_labels, wit
 from edgecl.data.dataset import ImageSet, Skipped
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
+from edgecl.data.pixels import Pixels, Stored, select
 from edgecl.data.splits import Split, labelled_rows, split_images, uneven_classes
-from edgecl.data.store import Selection, select
+from edgecl.data.tiled import TiledImages
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
@@ -37,8 +38,8 @@ class Prepared:
         dataset: the labelled set.
         split: its three parts; of train and validation only what has its label.
         pretraining: int64, rows of `dataset` that pretraining may see, with or without label.
-        extra: images without labels, uint8 M×H×W; copies of held-out images only where
-            the user allowed the leak.
+        extra: images without labels, uint8 M×H×W or of any size; copies of held-out images only
+            where the user allowed the leak.
         notes: what a reader of the results must know of the data.
         protocol_note: what the split means for the figures.
         pretrained: another run's pretraining, to be taken over.
@@ -47,13 +48,13 @@ class Prepared:
     dataset: ImageSet
     split: Split
     pretraining: NDArray[np.int64]
-    extra: NDArray[np.uint8]
+    extra: Stored
     notes: tuple[str, ...]
     protocol_note: str
     pretrained: Pretrained | None = None
 
-    def pretraining_images(self) -> NDArray[np.uint8] | Selection:
-        """Return the images for pretraining, uint8 M×H×W."""
+    def pretraining_images(self) -> Pixels:
+        """Return the images for pretraining, uint8 M×H×W or of any size."""
         return select(
             (self.dataset.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
         )
@@ -126,7 +127,7 @@ def prepare(
         *(() if grouped else copies_across(dataset, whole, copies)),
         *dataset.notes,
         *skipped_notes(dataset.skipped),
-        *_sizes_note(dataset),
+        *_sizes_notes(dataset),
     ]
     pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
     extra = _extra(config, source, dataset, whole, notes, report)
@@ -159,7 +160,9 @@ def skipped_notes(skipped: Sequence[Skipped]) -> list[str]:
     return notes_on([LeftOut(PurePosixPath(item.file), item.reason) for item in skipped])
 
 
-def _sizes_note(dataset: ImageSet) -> list[str]:
+def _sizes_notes(dataset: ImageSet) -> list[str]:
+    if isinstance(dataset.images, TiledImages):
+        return tile_notes(dataset.images)
     if len(dataset.sizes) <= 1:
         return []
     (usual, _), *odd = sorted(dataset.sizes.items(), key=lambda item: -item[1])
@@ -167,6 +170,29 @@ def _sizes_note(dataset: ImageSet) -> list[str]:
     return [
         f"{count} image(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
         "stretched to the same size"
+    ]
+
+
+def tile_notes(images: TiledImages) -> list[str]:
+    """Describe images smaller than a tile.
+
+    Raises:
+        InputError: all of them are.
+    """
+    height, width = images.tiling.tile
+    small = [image.shape for image in images if image.shape[0] < height or image.shape[1] < width]
+    if not small:
+        return []
+    if len(small) == len(images):
+        tallest, widest = max(size[0] for size in small), max(size[1] for size in small)
+        raise InputError(
+            f"tiles of {height}x{width} are larger than every image (at most "
+            f"{tallest}x{widest} at scale {images.tiling.scale:g})",
+            hint="use a smaller --tile, or a larger --scale",
+        )
+    return [
+        f"{len(small)} of {len(images)} images are smaller than a tile of {height}x{width} and "
+        "were continued by reflection"
     ]
 
 
@@ -226,7 +252,7 @@ def _admit(
     notes.append(leak_note(count, len(copies), what))
 
 
-def _held_out(dataset: ImageSet, split: Split) -> NDArray[np.uint8]:
+def _held_out(dataset: ImageSet, split: Split) -> Pixels:
     return dataset.images[np.concatenate((split.validation, split.test))]
 
 
@@ -245,7 +271,7 @@ def _extra(
     split: Split,
     notes: list[str],
     report: StageProgress,
-) -> NDArray[np.uint8]:
+) -> Stored:
     what = "reading unlabelled images"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
     notes.extend(unlabelled.notes)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgecl.data.store import Selection
+from edgecl.data.pixels import Pixels
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.documents import EpochMeasures, PretrainingFacts
@@ -88,9 +88,7 @@ def pretraining_facts(
     )
 
 
-def save_pretrained(
-    run: Path, backbone: Backbone, images: NDArray[np.uint8] | Selection, facts: PretrainingFacts
-) -> None:
+def save_pretrained(run: Path, backbone: Backbone, images: Pixels, facts: PretrainingFacts) -> None:
     """Write pretrained.safetensors into a run directory.
 
     Args:

@@ -10,13 +10,18 @@ import numpy as np
 
 from edgecl.data.builtin import builtin_images
 from edgecl.data.dataset import ImageSet
+from edgecl.data.pixels import Stored
 from edgecl.data.reading import read_labelled, read_unlabelled
+from edgecl.data.tiled import TiledImages
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
+from runtime.image.tiles import to_scale
 from runtime.progress import CountProgress
 
 BUILTIN_COUNT = 1050
 BUILTIN_SEED = 0
+BUILTIN_SHAPE = (256, 256)
+"""(height, width) of the drawn surfaces where they are cut into tiles: the demo's camera has it."""
 
 
 class ImageSource:
@@ -30,7 +35,7 @@ class ImageSource:
         """
         if not config.data:
             progress(0, 1)
-            drawn = _drawn(config.image_size)
+            drawn = _drawn(_contract(config))
             progress(1, 1)
             return drawn
         return read_labelled(
@@ -72,19 +77,32 @@ class RememberingSource(ImageSource):
 
 def _form(config: TrainConfig) -> tuple[object, ...]:
     """Return a key of everything that decides how a folder's images are read."""
-    return config.image_size, config.interpolation, config.bits, config.strict
+    return (
+        config.image_size,
+        config.interpolation,
+        config.bits,
+        config.strict,
+        config.tiling,
+    )
 
 
 def _contract(config: TrainConfig) -> InputContract:
-    return InputContract(*config.image_size, config.interpolation, config.bits or None)
+    return InputContract(
+        *config.image_size, config.interpolation, config.bits or None, config.tiling
+    )
 
 
-def _drawn(image_size: tuple[int, int]) -> ImageSet:
-    """The built-in set, drawn at the model's size."""
+def _drawn(contract: InputContract) -> ImageSet:
+    """The built-in set, drawn at the model's size, or as a line's camera takes it for tiles."""
+    tiling = contract.tiling
+    image_size = BUILTIN_SHAPE if tiling is not None else contract.shape
     images, names, groups, files = builtin_images(BUILTIN_COUNT, image_size, seed=BUILTIN_SEED)
     labels = tuple(sorted(set(names)))
+    pixels: Stored = images
+    if tiling is not None:
+        pixels = TiledImages([to_scale(image, tiling.scale) for image in images], tiling)
     return ImageSet(
-        images=images,
+        images=pixels,
         files=files,
         hashes=[hashlib.sha256(image.tobytes()).hexdigest() for image in images],
         labels=labels,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.camera.base import Camera, CameraRequest
 from runtime.camera.device import DeviceCamera
 from runtime.camera.network.fetched import open_fetched
-from runtime.camera.stored import open_path
+from runtime.camera.stored.opening import open_path
 
 
 def open_address(request: CameraRequest) -> Camera:

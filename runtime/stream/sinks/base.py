@@ -47,12 +47,14 @@ class SinkRequest:
         target: what follows the colon; empty where nothing does.
         folder: the stream's output folder, to which relative paths belong.
         labels: the model's class names.
+        taken: names in the folder that belong to the stream itself.
     """
 
     name: str
     target: str
     folder: Path
     labels: Sequence[str] = ()
+    taken: Sequence[str] = ()
 
     def file(self, wanted: str) -> Path:
         """Return the target as a path in the stream's folder.
@@ -61,11 +63,18 @@ class SinkRequest:
             wanted: what the target has to be, with an example, for the message.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, it is a folder, or the stream writes that file itself.
         """
         if not self.target:
             raise InputError(f"--sink {self.name} has no target", hint=f"pass {wanted}")
-        return self.folder / self.target
+        path = self.folder / self.target
+        if path.is_dir():
+            raise InputError(f"--sink {self.name}: {path} is a folder", hint=f"pass {wanted}")
+        if path.resolve() in [(self.folder / name).resolve() for name in self.taken]:
+            raise InputError(
+                f"--sink {self.name}: the stream itself writes {path}", hint="choose another name"
+            )
+        return path
 
 
 OpenSink = Callable[[SinkRequest], Sink]

@@ -130,7 +130,7 @@ class JsonLinesSink(Sink):
 
 def open_json_lines(request: SinkRequest) -> Sink:
     """Open the sink of `--sink jsonl:FILE`."""
-    return JsonLinesSink(request.file("a file name, as in jsonl:verdicts.jsonl"))
+    return JsonLinesSink(request.file("a file name, as in jsonl:copy.jsonl"))
 
 
 def _create(path: Path) -> int:
@@ -140,6 +140,6 @@ def _create(path: Path) -> int:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         except FileExistsError:
             raise InputError(
-                f"{path} already exists, from an earlier stream",
-                hint="choose another folder with --out, or move that file",
+                f"{path} already exists, as from an earlier stream",
+                hint="choose another folder or name, or move that file",
             ) from None

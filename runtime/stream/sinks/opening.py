@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from runtime.errors import InputError
 from runtime.plugins import Plugins
 from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest
 from runtime.stream.sinks.isolated import isolated
@@ -16,16 +17,27 @@ SINKS: Plugins[OpenSink] = Plugins(
 )
 
 
-def open_sink(text: str, folder: Path, labels: Sequence[str] = ()) -> Sink:
+def open_sink(
+    text: str, folder: Path, labels: Sequence[str] = (), *, taken: Sequence[str] = ()
+) -> Sink:
     """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
 
     Args:
         text: a name of `SINKS`, and what that sink writes to.
         folder: the stream's output folder.
         labels: the model's class names.
+        taken: names in the folder that belong to the stream itself.
 
     Raises:
         InputError: there is no such sink, or its target cannot be used.
     """
     name, _, target = text.partition(":")
-    return isolated(SINKS[name](SinkRequest(name, target, folder, labels)))
+    request = SinkRequest(name, target, folder, labels, taken)
+    opener = SINKS[name]
+    try:
+        return isolated(opener(request))
+    except OSError as error:  # a package's opener need not know edgecl's errors
+        raise InputError(
+            f"--sink {text} cannot be opened: {error.strerror or error}",
+            hint="check what follows the colon",
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
+from runtime.stream.sinks import Sink
+from runtime.stream.verdict import Verdict
 
 LEVELS = {"dark": 40, "middle": 128, "bright": 215}
 
@@ -211,6 +214,43 @@ def test_interrupted_ends_with_130_and_the_whole_summary(workplace, number):
     written = [line["frame"] for line in lines(verdicts)]
     assert len(written) == summary["judged"] + summary["faulty"] == summary["verdicts"]["written"]
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("sink", "named"),
+    [
+        ("mqqt:broker", "unknown sink 'mqqt'; choose from jsonl"),
+        ("jsonl", "has no target; pass a file name, as in jsonl:copy.jsonl"),
+        ("jsonl:.", "--sink jsonl: o is a folder; pass a file name"),
+        ("jsonl:/proc/none/a.jsonl", "cannot write /proc/none/a.jsonl: No such file"),
+        ("jsonl:verdicts.jsonl", "the stream itself writes o/verdicts.jsonl"),
+        ("jsonl:../o/summary.json", "the stream itself writes o/../o/summary.json"),
+    ],
+)
+def test_a_sink_that_cannot_be_opened_is_one_line_and_the_next_try_works(
+    workplace, capsys, sink, named
+):
+    base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o"]
+    assert run([*base, "--sink", sink]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert named in last
+    assert last.endswith("[input]")
+    assert run([*base, "--sink", "jsonl:copy.jsonl"]) == 0
+    assert lines(Path("o/copy.jsonl")) == lines(Path("o/verdicts.jsonl"))
+
+
+class _FullSink(Sink):
+    name = "full"
+
+    def emit(self, verdict: Verdict) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_another_sink_loses_is_said(workplace, capsys, monkeypatch):
+    monkeypatch.setattr("runtime.stream.sinks.opening.SINKS", {"full": lambda _: _FullSink()})
+    base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o"]
+    assert run([*base, "--sink", "full"]) == 0
+    assert "sink full: 12 LOST (OSError: [Errno 28] No space" in capsys.readouterr().out
 
 
 def test_nothing_of_it_imports_torch(workplace):

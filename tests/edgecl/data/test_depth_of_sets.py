@@ -46,7 +46,7 @@ def test_a_deep_set_is_read_as_its_8_bit_twin(bits, how, tmp_path):
     found = read_labelled(write_set(tmp_path / "deep", bits, how=how), CONTRACT)
     assert found.bits == bits
     assert twin.bits is None
-    assert np.abs(found.images.astype(int) - twin.images).max() <= 1
+    assert np.abs(found.stretched.astype(int) - twin.stretched).max() <= 1
     noted = [note for note in found.notes if "read as" in note]
     assert len(noted) == (bits < 16)
 
@@ -55,7 +55,7 @@ def test_what_the_files_say_needs_no_note_and_no_contract(tmp_path):
     found = read_labelled(write_set(tmp_path / "deep", 12, how="pgm"), CONTRACT)
     assert found.bits is None
     assert not [note for note in found.notes if "bits" in note]
-    assert found.images.max() > 200
+    assert found.stretched.max() > 200
 
 
 def test_one_deeper_image_late_in_a_large_set_decides(tmp_path):
@@ -70,7 +70,7 @@ def test_a_given_depth_counts_and_a_wrong_one_is_refused(tmp_path):
     folder = write_set(tmp_path / "deep", 12)
     given = read_labelled(folder, replace(CONTRACT, bits=14))
     assert given.bits == 14
-    assert given.images.max() < 64
+    assert given.stretched.max() < 64
     with pytest.raises(InputError, match=r"not fit in the 10 bits of --bits.*use --bits 12"):
         read_labelled(folder, replace(CONTRACT, bits=10))
 
@@ -90,7 +90,7 @@ def test_two_cameras_in_one_set_are_said(tmp_path):
 def test_each_unlabelled_folder_has_a_depth_of_its_own(tmp_path):
     folders = [write_set(tmp_path / str(bits), bits) for bits in (10, 16)]
     read = read_unlabelled(folders, CONTRACT)
-    first, second = read.images[:6].astype(int), read.images[6:].astype(int)
+    first, second = read.stretched[:6].astype(int), read.stretched[6:].astype(int)
     assert np.abs(first - second).max() <= 1
 
 
@@ -107,5 +107,5 @@ def test_training_and_line_see_the_same_pixels(bits, tmp_path):
         on_line(frame.pixels, out[0, 0], bits=frame.bits)
         seen[frame.name] = out[0, 0]
     assert sorted(seen) == sorted(trained.files)
-    for file, image in zip(trained.files, trained.images, strict=True):
+    for file, image in zip(trained.files, trained.stretched, strict=True):
         np.testing.assert_array_equal(seen[file], image)

@@ -29,7 +29,7 @@ def test_class_folders(tmp_path):
     assert dataset.labels == ("clean", "pits")
     assert dataset.files == ["clean/deep/b.jpg", "pits/a.png"]
     assert dataset.targets.tolist() == [0, 1]
-    assert dataset.images.shape == (2, 16, 24)
+    assert dataset.stretched.shape == (2, 16, 24)
     assert dataset.groups == dataset.files
 
 
@@ -126,7 +126,7 @@ def test_colour_alpha_and_sixteen_bits_become_gray(tmp_path):
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "a.png"), pixels)
     dataset = read_labelled(tmp_path, CONTRACT)
-    assert dataset.images.dtype == np.uint8
+    assert dataset.stretched.dtype == np.uint8
     assert len(dataset) == 3
 
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from edgecl.data import reading, store
-from edgecl.data.store import Selection, join, new_store, select
+from edgecl.data.pixels import select
+from edgecl.data.store import Selection, join, new_store
 from edgecl.learning.compute import residency
 from edgecl.learning.compute.residency import prepared, to_device
 from edgecl.learning.contrastive.augmentation import ZOOM, augment

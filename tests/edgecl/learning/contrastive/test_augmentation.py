@@ -30,6 +30,7 @@ def smooth_images(count: int, height: int, width: int) -> np.ndarray:
 def test_opencv_and_grid_sample_give_the_same_image(size):
     images = smooth_images(16, *size)
     views = ZOOM.contrastive.sample(16, size, np.random.default_rng(1))
+    assert isinstance(views, Views)
     on_cpu = warp_on_cpu(images, views).astype(int)
     on_device = warp_on_device(torch.from_numpy(images), views).numpy().astype(int)
     # OpenCV places a pixel to a 32nd; on a smooth image that is a few gray levels at most.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgecl.learning.loop.epochs import embed, predict, predict_and_embed
+from edgecl.learning.loop.answers import embed, predict, predict_and_embed
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.runner import train_run

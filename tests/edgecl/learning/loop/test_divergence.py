@@ -10,7 +10,8 @@ import torch
 
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.loop.epochs import DivergedError, embed, predict
+from edgecl.learning.loop.answers import embed, predict
+from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run import run_directory
 from edgecl.learning.runner import pretrain_run, train_run

@@ -61,7 +61,7 @@ def test_the_saved_weights_give_the_written_predictions(trained_run, tiny_config
     prepared = prepare(config.choices, silent)
     test = prepared.split.test
     with torch.no_grad():
-        logits, _ = classifier(torch.from_numpy(prepared.dataset.images[test][:, None]))
+        logits, _ = classifier(torch.from_numpy(prepared.dataset.stretched[test][:, None]))
     expected = torch.softmax(logits, 1).numpy()
     with open(trained_run / "predictions.csv", newline="") as stream:
         written = [
@@ -188,10 +188,10 @@ def test_the_test_part_is_not_touched_before_the_end(tiny_config, tmp_path):
     prepared = prepare(tiny_config, silent)
     run = tmp_path / "run"
     # Were a test image used in training, poisoning it would change the weights.
-    poisoned = prepared.dataset.images.copy()
+    poisoned = prepared.dataset.stretched.copy()
     poisoned[prepared.split.test] = 0
     weights = []
-    for images in (prepared.dataset.images, poisoned):
+    for images in (prepared.dataset.stretched, poisoned):
         data = replace(prepared, dataset=replace(prepared.dataset, images=images))
         run = run.with_name(run.name + "_")
         compute = Compute(torch.device("cpu"), "off")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from runtime.camera.base import Camera, CameraRequest
-from runtime.camera.folder import FolderCamera
-from runtime.camera.video import VideoCamera
+from runtime.camera.stored.folder import FolderCamera
+from runtime.camera.stored.video import VideoCamera
 from runtime.errors import InputError
 from runtime.image.decode import SUFFIXES
 from runtime.image.formats.kinds import READ, SNIFFED, image_kind
