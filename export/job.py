@@ -86,17 +86,25 @@ class DataPart:
         )
 
     def one_picture_each(self) -> DataPart:
-        """Return the same images with one tile of each, drawn by the image's hash.
-
-        The same tile is drawn of an image whatever the seed, the part or the export, so that a
-        calibration can be repeated and what was observed of it be found again.
-        """
+        """Return the same images with one tile of each, `drawn_tile`."""
         if self.counts is None:
             return self
-        draws = [int(hashlib.sha256(text.encode()).hexdigest(), 16) for text in self.hashes]
-        drawn = [draw % int(count) for draw, count in zip(draws, self.counts, strict=True)]
+        drawn = [drawn_tile(text, n) for text, n in zip(self.hashes, self.counts, strict=True)]
         first = np.cumsum(self.counts) - self.counts
         return replace(self, images=self.images[first + np.array(drawn, np.int64)], counts=None)
+
+
+def drawn_tile(digest: str, count: int) -> int:
+    """Return which of an image's tiles calibrates.
+
+    The same is drawn of an image whatever the seed, the part or the export, so that a calibration
+    can be repeated and what was observed of it be found again.
+
+    Args:
+        digest: the image's hash.
+        count: how many tiles it has.
+    """
+    return int(hashlib.sha256(digest.encode()).hexdigest(), 16) % int(count)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import pytest
 
 from edgecl.cli.engine_choices import build_asked, engine_builder, options_of
 from edgecl.cli.shell import run as edgecl
-from export.engine.builder import Batches, BuildOptions
+from export.engine.builder import Batches, BuildOptions, usual_batches
 from export.engine.modules import load_tensorrt
 from export.engine.ready import ready_engine
+from runtime.artifact.contract import InputContract
 from runtime.artifact.engine_file import read_engine_file, sidecar_of
+from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from tests.export.boxes import probe, with_tensorrt
 
