@@ -73,7 +73,8 @@ class DataPart:
         taken = self.counts[rows]
         # From each image's first picture on: a running number, less where the image began.
         running = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
-        return np.repeat((np.cumsum(self.counts) - self.counts)[rows], taken) + running
+        first = (np.cumsum(self.counts) - self.counts)[rows]
+        return np.asarray(np.repeat(first, taken) + running, np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> DataPart:
         """Return the images of `rows`, in that order."""

@@ -65,3 +65,10 @@ class Tiling:
     def steps(self) -> tuple[int, int]:
         """The stride, (vertical, horizontal) in pixels."""
         return self.stride or self.tile
+
+    def describe(self) -> str:
+        """Describe the cut on one line, in the words of the options, heights first."""
+        return (
+            f"tiles {self.tile[0]}x{self.tile[1]}, stride {self.steps[0]}x{self.steps[1]}, "
+            f"scale {self.scale:g}, combine {self.combine}"
+        )

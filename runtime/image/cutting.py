@@ -106,8 +106,8 @@ class Cutter:
         count = tiles_of(size, tiling)
         if count * tiling.tile[0] * tiling.tile[1] > MOST_BYTES:
             raise FrameError(
-                f"a frame of {size[1]}x{size[0]} gives {count:,} tiles of "
-                f"{tiling.tile[1]}x{tiling.tile[0]}, more than {MOST_BYTES >> 20} MiB hold"
+                f"a frame of {size[0]}x{size[1]} gives {count:,} tiles of "
+                f"{tiling.tile[0]}x{tiling.tile[1]}, more than {MOST_BYTES >> 20} MiB hold"
             )
         missing = margins(scaled, tiling.tile)
         above, below, before, after = missing

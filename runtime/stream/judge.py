@@ -156,8 +156,8 @@ class Judge:
             return
         if self._preprocess.pads:
             self.notes.append(
-                f"frames of {shape[1]}x{shape[0]} are smaller than the tiles of "
-                f"{contract.width}x{contract.height} at the model's scale, and are continued by "
+                f"frames of {shape[0]}x{shape[1]} are smaller than the tiles of "
+                f"{contract.height}x{contract.width} at the model's scale, and are continued by "
                 "reflection"
             )
         if contract.tiling is not None or contract.interpolation != "linear":

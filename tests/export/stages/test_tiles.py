@@ -41,7 +41,8 @@ def bundle(made_once) -> Path:
     def export(path: Path) -> None:
         export_bundle(job_of_tiles(("fp16", "int8")), path, silent)
 
-    return made_once("tiles.edgecl", export)
+    path: Path = made_once("tiles.edgecl", export)
+    return path
 
 
 def test_every_precision_passes_the_gate_by_images(bundle):
@@ -99,9 +100,9 @@ def test_a_stream_finds_the_defect_and_its_tile(bundle, tmp_path):
     for verdict in verdicts:
         worst = verdict.decision.worst_tile
         assert worst is not None
-        image = cv2.imread(str(tmp_path / verdict.name), cv2.IMREAD_GRAYSCALE)
-        assert image is not None
-        seen = image[worst.top : worst.top + worst.height, worst.left : worst.left + worst.width]
+        frame = cv2.imread(str(tmp_path / verdict.name), cv2.IMREAD_GRAYSCALE)
+        assert frame is not None
+        seen = frame[worst.top : worst.top + worst.height, worst.left : worst.left + worst.width]
         level = (0.8, 0.2, 0.5)[LABELS.index(verdict.decision.label)]
         assert seen.mean() / 255 == pytest.approx(level, abs=0.02)
 

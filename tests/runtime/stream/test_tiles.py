@@ -138,7 +138,7 @@ def test_frames_smaller_than_a_tile_are_noted_once(make_bundle):
     verdicts, notes = verdicts_of(folder, [bright(96, 144), bright(20, 30), bright(10, 30)] * 2)
     assert [verdict.decision.status.value for verdict in verdicts] == ["pass"] * 6
     assert notes == [
-        "frames of 30x20 are smaller than the tiles of 48x32 at the model's scale, and are "
+        "frames of 20x30 are smaller than the tiles of 32x48 at the model's scale, and are "
         "continued by reflection"
     ]
     worst = verdicts[1].decision.worst_tile

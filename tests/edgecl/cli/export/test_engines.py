@@ -85,7 +85,7 @@ def test_the_options_reach_the_builder():
     ],
 )
 def test_engines_for_tiles_take_a_frames_tiles_together(tile, asked_for, batches):
-    contract = InputContract(*tile, tiling=Tiling(tile))
+    contract = InputContract(tile[0], tile[1], tiling=Tiling(tile))
     assert usual_batches(contract, asked_for) == batches
     options = options_of(asked(workspace=1, max_batch=asked_for), contract)
     assert options is not None
