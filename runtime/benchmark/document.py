@@ -83,6 +83,14 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     macs: int | None
     tiles: int | None = None
 
+    @property
+    def cut(self) -> str:
+        """How a frame is cut, for people; empty where it is stretched."""
+        if self.tiles is None:
+            return ""
+        size = "x".join(map(str, self.input))
+        return f"{self.tiles} tile{'s' * (self.tiles != 1)} of {size} per frame"
+
 
 class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     """A side and its times.
