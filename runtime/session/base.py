@@ -44,6 +44,7 @@ class Session(ABC):
         device: what it runs on, for example `CPU (2 threads)`.
         precision: the precision's name, as in the bundle.
         contract: labels and input of the model.
+        tiles_at_once: how many tiles of a frame are run together.
     """
 
     engine: str
@@ -51,11 +52,12 @@ class Session(ABC):
     device: str
     precision: str
     contract: ModelContract
+    tiles_at_once: int = TILES_AT_ONCE
 
     @property
     def batches(self) -> tuple[int, int]:
         """The smallest and the largest batch in which a frame's tiles are run."""
-        return 1, TILES_AT_ONCE
+        return 1, self.tiles_at_once
 
     def infer(self, batch: NDArray[np.uint8]) -> Outputs:
         """Run the model.

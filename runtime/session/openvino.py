@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import METADATA_KEY, OUTPUT_NAMES, ModelContract
 from runtime.errors import InputError
-from runtime.session.base import TILES_AT_ONCE, Outputs, Session
+from runtime.session.base import Outputs, Session
 
 
 class OpenVinoSession(Session):
@@ -50,7 +50,7 @@ class OpenVinoSession(Session):
             self._single: Any = _Fixed(self._model, self._options)
             self._tiles: Any = None
             if self.contract.input.tiling is not None:
-                self._tiles = _Fixed(self._model, self._options, TILES_AT_ONCE)
+                self._tiles = _Fixed(self._model, self._options, self.tiles_at_once)
         except RuntimeError as error:
             line = telling_line(str(error))
             raise InputError(
@@ -77,11 +77,9 @@ class OpenVinoSession(Session):
         A batch of any size would be compiled anew for each number of tiles, in the middle of the
         stream, and run slower.
         """
-        whole = len(batch) - len(batch) % TILES_AT_ONCE
-        parts = [
-            self._tiles(batch[start : start + TILES_AT_ONCE])
-            for start in range(0, whole, TILES_AT_ONCE)
-        ]
+        size = self._tiles.count
+        whole = len(batch) - len(batch) % size
+        parts = [self._tiles(batch[start : start + size]) for start in range(0, whole, size)]
         parts += [self._single(batch[place : place + 1]) for place in range(whole, len(batch))]
         return Outputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
@@ -97,6 +95,7 @@ class _Fixed:
     """
 
     def __init__(self, model: Any, options: Mapping[str, Any], count: int = 1) -> None:
+        self.count = count
         fixed = model.clone()
         shape = fixed.input(0).partial_shape
         shape[0] = count
