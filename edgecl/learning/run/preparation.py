@@ -222,7 +222,7 @@ def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Spl
 
 
 def _require_batch(config: TrainConfig, count: int) -> None:
-    if count >= config.batch_size:
+    if count >= config.pretraining_batch:
         return
     if not count:
         raise InputError(
@@ -231,7 +231,7 @@ def _require_batch(config: TrainConfig, count: int) -> None:
         )
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
-        f"the {what} has {count} images, fewer than one batch of {config.batch_size}",
+        f"the {what} has {count} images, fewer than one batch of {config.pretraining_batch}",
         hint=f"add images, or use --batch-size {max(count // 2, 2)}",
     )
 
