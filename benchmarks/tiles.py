@@ -6,7 +6,7 @@ for which the network was exported at the frame's size. Beside the ratio of time
 processor time, which other load on the machine spoils less; with one thread the two are the same on
 a machine without any. Weights are random:
 
-    python benchmarks/tiles.py [--frame 200x200] [--tile 96x96] [--at-once 1,8,9] [--json]
+    python benchmarks/tiles.py [--frame 200x200] [--tile 96x96] [--at-once 1,8,12] [--json]
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument(
         "--at-once",
         type=lambda text: [int(number) for number in text.split(",")],
-        default=[1, TILES_AT_ONCE, 9],
+        default=[1, 8, TILES_AT_ONCE],
         help="tiles in a batch, with commas",
     )
     parser.add_argument("--threads", type=int, default=default_threads())
@@ -163,7 +163,10 @@ def measure(
                 )
                 sides = [_whole(session, frame)]
                 sides += [
-                    _tiles(stack.enter_context(_open(files[0], engine, threads, count)), tiles)
+                    _tiles(
+                        stack.enter_context(_open(files[0], engine, threads, count, len(tiles))),
+                        tiles,
+                    )
                     for count in at_once
                 ]
                 for turn in range(rounds):
@@ -196,14 +199,15 @@ def _tiles(session: Session, tiles: np.ndarray) -> Side:
     return Side(name, lambda: infer_tiles(session, tiles))
 
 
-def _open(path: Path, engine: str, threads: int, at_once: int) -> Session:
-    """A session that runs other batches of tiles than edgecl does."""
+def _open(path: Path, engine: str, threads: int, at_once: int, tiles: int) -> Session:
+    """A session that runs other batches of tiles than edgecl does, set up for so many."""
     before, Session.tiles_at_once = Session.tiles_at_once, at_once
     try:
         session = open_session(path, engine=engine, threads=threads)
     finally:
         Session.tiles_at_once = before
     session.tiles_at_once = at_once
+    session.prepare(tiles)
     return session
 
 
