@@ -18,9 +18,9 @@ from export.stages.escapes import with_thumbnails
 from export.stages.graphs import fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
 from export.stages.int8 import Int8Plan
-from export.stages.int8_forms import Int8Forms
-from export.stages.int8_judged import Int8Judged, export_int8
 from export.stages.proving import Reference, reference_of
+from export.stages.remedies.forms import Int8Forms
+from export.stages.remedies.judged import Int8Judged, export_int8
 from export.stages.shipping import golden_images, shipped_precisions
 from runtime.errors import GateError
 from runtime.files.atomic import explained

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
@@ -128,19 +128,23 @@ class EngineFigures(Part, frozen=True, kw_only=True):
     max_abs_diff: float
 
 
+Outcome = Literal["ships", "helps", "fails", "no time"]
+"""Of a remedy: all of INT8 ships, more of it than before, no more of it; or the time was over."""
+
+
 class RemedyRecord(Part, frozen=True, kw_only=True):
     """A remedy that was tried on INT8 after the gate had refused it.
 
     Args:
         remedy: what was changed.
-        result: what came of it.
-        ships: whether all forms of INT8 ship with it.
+        outcome: see `Outcome`.
+        result: the same in words, with the images that were lost.
         seconds: that it took.
     """
 
     remedy: str
+    outcome: Outcome
     result: str
-    ships: bool
     seconds: float
 
 

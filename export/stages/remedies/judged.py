@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from export.job import DataPart, Job
 from export.stages.artefact import Artefact, judge
-from export.stages.deadline import Deadline
 from export.stages.int8 import Int8Parts, Int8Plan, calibrate_int8, require_layers
-from export.stages.int8_forms import Int8Forms
 from export.stages.int8_graphs import int8_graphs
 from export.stages.int8_images import choose_images
 from export.stages.int8_trials import trials_of
-from export.stages.remedies import Attempts, Remedies
+from export.stages.remedies.attempts import Attempts
+from export.stages.remedies.deadline import Deadline
+from export.stages.remedies.forms import Int8Forms
+from export.stages.remedies.seeking import Remedies
 from runtime.artifact.manifest import RemedyRecord
 from runtime.progress import Say, StageProgress
-
-MakeDeadline = Callable[[float], Deadline]
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,14 @@ def export_int8(
     if attempts.best is None:
         return replace(judged, remedies=tried)
     apart = _own_folder(forms, "remedied")
-    found = _judged(attempts.best, forms, apart.folder, lambda text: report("export", 0, 1, text))
+    found = _judged(attempts.best, forms, apart.folder, lambda text: report("remedies", 1, 1, text))
     saved = judged.refused - found.refused
     if found.refused - judged.refused or not saved:
-        return replace(judged, remedies=tried)  # refused where it is compiled on trial
-    how = tried[-1].remedy if tried[-1].ships else "the one that helps most"
+        # What answers well is refused all the same where NVIDIA's builder does not compile it.
+        why = "; ".join(each.reason for each in found.artefacts if each.reason)
+        last = RemedyRecord(remedy="the best of these", outcome="fails", result=why, seconds=0.0)
+        return replace(judged, remedies=(*tried, last))
+    how = [each.remedy for each in tried if each.outcome in ("ships", "helps")][-1]
     notes = [
         f"{each.name} ships after a remedy ({how}); at first it did not: {each.reason}"
         for each in judged.artefacts
