@@ -73,7 +73,7 @@ def verdict(comparison: Comparison, limits: Limits) -> Verdict:
         elif is_shown(loss.changes, loss.limit, loss.shown):
             refused.append(f"{loss.text}; {_chance(loss)}")
         else:
-            unproven.append(f"{loss.text}; {_chance(loss)}, so it is not shown; {_more(loss)}")
+            unproven.append(f"{loss.text}; {_chance(loss)}, so these images cannot tell; {_more(loss)}")
     return Verdict("; ".join(refused), "" if refused else "; ".join(unproven))
 
 
@@ -135,14 +135,14 @@ def _losses(comparison: Comparison, limits: Limits) -> tuple[_Loss, ...]:
 def _chance(loss: _Loss) -> str:
     chance = chance_at_limit(loss.changes, loss.limit)
     share = "under 0.1%" if chance < 0.001 else f"{chance:.1%}"
-    return f"a precision exactly at the limit does so in {share} of cases"
+    return f"a precision exactly at the limit does as badly in {share} of cases"
 
 
 def _more(loss: _Loss) -> str:
     needed = images_to_tell(loss.changes, loss.limit, loss.shown)
     if needed is None:
         return f"it takes more than {MOST_TIMES:,} times the {loss.what} to tell"
-    return f"about {needed:,} {loss.what} like these would tell"
+    return f"about {needed:,} {loss.what} like these would"
 
 
 def caveat(comparison: Comparison, limits: Limits) -> str:
