@@ -20,8 +20,8 @@ from runtime.statistics import Z95, Interval, share_interval
 
 __all__ = [
     "Comparison",
+    "GateVerdict",
     "Limits",
-    "Verdict",
     "caveat",
     "compare",
     "images_to_prove",
@@ -46,7 +46,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateVerdict:
     """Whether a precision may ship; one line each, and at most one of them.
 
     Args:
@@ -58,7 +58,7 @@ class Verdict:
     unproven: str = ""
 
 
-def verdict(comparison: Comparison, limits: Limits) -> Verdict:
+def verdict(comparison: Comparison, limits: Limits) -> GateVerdict:
     """Decide whether a precision may ship.
 
     Beyond a limit by count it is refused where that is shown: where a precision exactly at the
@@ -73,8 +73,9 @@ def verdict(comparison: Comparison, limits: Limits) -> Verdict:
         elif is_shown(loss.changes, loss.limit, loss.shown):
             refused.append(f"{loss.text}; {_chance(loss)}")
         else:
-            unproven.append(f"{loss.text}; {_chance(loss)}, so these images cannot tell; {_more(loss)}")
-    return Verdict("; ".join(refused), "" if refused else "; ".join(unproven))
+            doubt = f"{_chance(loss)}, so these images cannot tell; {_more(loss)}"
+            unproven.append(f"{loss.text}; {doubt}")
+    return GateVerdict("; ".join(refused), "" if refused else "; ".join(unproven))
 
 
 def reason_to_refuse(comparison: Comparison, limits: Limits) -> str:

@@ -74,7 +74,7 @@ def _precisions(outcome: ExportOutcome) -> Table:
 def _state(name: str, outcome: ExportOutcome) -> str:
     if name not in outcome.shipped:
         return "REFUSED"
-    return "shipped, unproven" if name in outcome.unproven else "shipped"
+    return "unproven" if name in outcome.unproven else "shipped"
 
 
 def _remedies(tried: Sequence[RemedyRecord]) -> Table:

@@ -181,7 +181,7 @@ def test_what_is_unproven_says_by_how_much_and_what_would_tell():
         "2 lost and 0 gained of 269 validation images",
         "the limit is 0.5",
         "clean lost most, 2 of 269",
-        "a precision exactly at the limit does as badly in 38.9% of cases, so these images cannot tell",
+        "exactly at the limit does as badly in 38.9% of cases, so these images cannot tell",
         "about 2,959 images like these would",
     ):
         assert part in found.unproven

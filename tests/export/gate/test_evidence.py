@@ -123,7 +123,9 @@ def test_where_the_trained_model_has_nothing_right_nothing_is_shown():
     assert Changes(0, 0).loss == 0
 
 
-@pytest.mark.parametrize("changes", [Changes(2, 245, 0, 20), Changes(1, 20), Changes(9, 240, 6, 20)])
+@pytest.mark.parametrize(
+    "changes", [Changes(2, 245, 0, 20), Changes(1, 20), Changes(9, 240, 6, 20)]
+)
 def test_so_many_images_would_tell_and_fewer_would_not(changes):
     needed = images_to_tell(changes, HALF_A_POINT, LOSS_SHOWN)
     assert needed is not None
