@@ -75,7 +75,7 @@ def export_bundle(
         if {FP16, INT8} & set(job.precisions):
             step("fp16: building the graph")
             half = half_graph(job.classifier, job.contract, fp32, job.rewrites)
-            candidates = job.candidates
+            candidates = job.candidates.one_picture_each()
             usual = expected_ranges(fp32.model, candidates.images, candidates.targets, job.seed)
             overflow = reason_of_overflow(half.model, usual)
             if FP16 in job.precisions:
@@ -89,7 +89,7 @@ def export_bundle(
         report("export", steps - 1, steps, "the test part")
         ship = [artefact for artefact in artefacts if not artefact.reason]
         refused = {artefact.name: artefact.reason for artefact in artefacts if artefact.reason}
-        shipped = shipped_precisions(ship, job.test)
+        shipped = shipped_precisions(ship, job.test, job.contract)
         golden = golden_images(ship, reference)
         plan = int8.plan if int8 else None
         unproven = {artefact.name: artefact.unproven for artefact in ship if artefact.unproven}
@@ -137,7 +137,7 @@ def _details(
     return {
         **({**plan.details, "kept": list(plan.kept)} if plan else {}),
         "escapes": {
-            artefact.name: with_thumbnails(artefact.proof.comparison, reference.part)
+            artefact.name: with_thumbnails(artefact.proof.comparison, reference)
             for artefact in artefacts
         },
         "rewrites": list(artefacts[0].rewrites),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.pixels import Stored
+from edgecl.data.pixels.selection import Stored
 
 
 @dataclass(frozen=True)

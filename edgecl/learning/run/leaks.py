@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.pixels import Pixels
+from edgecl.data.pixels.selection import ImageRows
 
 THUMBNAIL = 32
 # Re-encoded copies of one image correlate above 0.998. So do, now and then, smooth images under
@@ -20,7 +20,7 @@ SHADING_SIGMA = 2.0
 LEAK = "leaks:"
 
 
-def thumbnails(images: Pixels) -> NDArray[np.uint8]:
+def thumbnails(images: ImageRows) -> NDArray[np.uint8]:
     """Shrink images to the thumbnails by which they are recognised, uint8 N×32×32.
 
     Args:
@@ -33,7 +33,7 @@ def thumbnails(images: Pixels) -> NDArray[np.uint8]:
     return small
 
 
-def copies_of(images: Pixels, others: Pixels) -> NDArray[np.bool_]:
+def copies_of(images: ImageRows, others: ImageRows) -> NDArray[np.bool_]:
     """Return which of `images` show, re-encoded or not, the same image as one of `others`.
 
     Two images count as copies when their thumbnails correlate above `COPY_CORRELATION`, and above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,9 +11,10 @@ import pytest
 
 from calibration.record import read_record
 from edgecl.cli.shell import run as edgecl
+from export.gate.decision import verdict
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.tensorrt import quantize_for_tensorrt
-from export.stages import int8_graphs
+from export.stages import int8_graphs, proving
 from export.stages.remedies import seeking
 from export.stages.remedies.attempts import Attempts
 from runtime.artifact.bundle import load_bundle
@@ -117,7 +119,7 @@ def test_another_calibration_saves_int8_and_is_the_one_on_record(
 ):
     first = []
 
-    def clipped(model: onnx.ModelProto, ranges, **options: object) -> onnx.ModelProto:
+    def clipped(model: onnx.ModelProto, ranges, **options: Any) -> onnx.ModelProto:
         """The first ranges are a hundredth of what they should be."""
         first.append(ranges)
         if ranges == first[0]:
@@ -170,12 +172,8 @@ def test_ctrl_c_during_a_remedy_leaves_the_old_bundle(
 def test_what_ships_unproven_is_marked_wherever_it_is_shown(
     trained_run, tmp_path, capfd, monkeypatch, check_page
 ):
-    from export.stages import proving
-
-    decide = proving.verdict
-
     def doubtful(comparison, limits):
-        found = decide(comparison, limits)
+        found = verdict(comparison, limits)
         return found if comparison.max_abs_diff < 1e-4 else type(found)(unproven="2 of 269 lost")
 
     monkeypatch.setattr(proving, "verdict", doubtful)
