@@ -346,6 +346,8 @@ def chosen_fields(options: Mapping[str, Any], given: Collection[str]) -> dict[st
     geometry = geometry_of(options)
     if geometry == STRETCH or tile is not None:
         recipe.pop("image_size", None)
+    if "batch_size" in given:  # of both stages, unless pretraining has its own
+        recipe.pop("pretrain_batch_size", None)
     own = {name: value for name, value in chosen.items() if name in given or name not in recipe}
     chosen = recipe | own | {"geometry": geometry}
     if tile is not None:

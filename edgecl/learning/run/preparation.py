@@ -229,10 +229,11 @@ def _require_batch(config: TrainConfig, count: int) -> None:
             "nothing to pretrain on: --pretrain-on unlabelled needs --unlabelled",
             hint="pass folders with --unlabelled, or use --pretrain-on all",
         )
+    option = "--pretrain-batch-size" if config.pretrain_batch_size else "--batch-size"
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
         f"the {what} has {count} images, fewer than one batch of {config.pretraining_batch}",
-        hint=f"add images, or use --batch-size {max(count // 2, 2)}",
+        hint=f"add images, or use {option} {max(count // 2, 2)}",
     )
 
 
