@@ -63,7 +63,7 @@ def exceeds(changes: Changes, limit: float) -> bool:
 
 
 def chance_at_limit(changes: Changes, limit: float) -> float:
-    """How often a precision that loses exactly the limit would lose as many images or more.
+    """Return how often a precision that loses exactly the limit would lose as many or more.
 
     Exact in the images that changed sides: lost ones are drawn from those that the trained model
     has right, gained ones from those that it has wrong, each independently. Gains come at the

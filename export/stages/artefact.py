@@ -74,7 +74,7 @@ class Artefact:
 
     @property
     def unproven(self) -> str:
-        """Why it ships although it is beyond a limit by count; empty where it is not."""
+        """Reason why it counts as unproven although it ships; empty where it does not."""
         return "" if self.reason else self.proof.unproven
 
     @property

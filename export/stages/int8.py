@@ -75,7 +75,7 @@ class Int8Plan:
 
 @dataclass(frozen=True)
 class Int8Parts:
-    """What a plan for INT8 is made of; a remedy takes another of its parts.
+    """Parts of a plan for INT8; a remedy exchanges some of them.
 
     Args:
         images: those that calibrated.

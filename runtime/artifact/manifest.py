@@ -129,7 +129,7 @@ class EngineFigures(Part, frozen=True, kw_only=True):
 
 
 Outcome = Literal["ships", "helps", "fails", "no time"]
-"""Of a remedy: all of INT8 ships, more of it than before, no more of it; or the time was over."""
+"""Outcome of a remedy: all of INT8 ships, or more of it, or no more; or the time was over."""
 
 
 class RemedyRecord(Part, frozen=True, kw_only=True):

@@ -94,16 +94,17 @@ def command(
 
 def _hint(outcome: ExportOutcome) -> str:
     allow = "relax the gate with --max-drop and --max-escapes"
-    if outcome.remedies:
+    int8 = any(name.startswith("int8") for name in outcome.refused)
+    if int8 and outcome.remedies:
         seconds = sum(remedy.seconds for remedy in outcome.remedies)
-        tried = f"{len(outcome.remedies)} remedies in {seconds:.0f} s did not help"
+        tried = f"{len(outcome.remedies)} remedies in {seconds:.0f} s did not save it"
         if any(remedy.outcome == "no time" for remedy in outcome.remedies):
             return f"{tried}; give them more time with --remedy-time, or {allow}"
         return (
             f"{tried}; keep more layers in floating point with --keep-fp16 auto, train on more "
             f"images, or {allow}"
         )
-    if any(name.startswith("int8") for name in outcome.refused):
+    if int8:
         return (
             "keep sensitive layers in floating point with --keep-fp16 auto, calibrate on "
             f"more images with --calibration-images, or {allow}"

@@ -52,7 +52,7 @@ def export_int8(
     """Calibrate, quantise and judge INT8; where it is refused, look for a remedy.
 
     Args:
-        candidates: the images that calibration may choose from, one picture of each.
+        candidates: the images that calibration may choose from; of cut ones, one tile each.
         forms: the network in its forms. Files of those judged stay in their folder.
         step: told before the images are compared.
 

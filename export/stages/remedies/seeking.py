@@ -161,7 +161,7 @@ class Remedies:
         return SHIPS if self.attempts.ships(parts, deadline) else self._losses()
 
     def _losses(self) -> str:
-        """What the last plan lost."""
+        """Say what the last plan lost."""
         return "; ".join(
             f"{form} {each.lost} lost, {each.gained} gained, {each.escapes} escaped"
             for form, each in self.attempts.losses.items()

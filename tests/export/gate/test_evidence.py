@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,3 +144,38 @@ def test_many_images_with_gains_are_decided_too():
     assert not is_shown(Changes(80, 9800, 20, 200), HALF_A_POINT, LOSS_SHOWN)
     assert is_shown(Changes(100, 9800, 20, 200), HALF_A_POINT, LOSS_SHOWN)
     assert is_shown(Changes(10_000, 950_000, 4_000, 50_000), HALF_A_POINT, LOSS_SHOWN)
+
+
+def rows_of_the_page() -> list[list[str]]:
+    """The examples in the documentation: lost, gained, images, loss, chance, what happens."""
+    text = (Path(__file__).parents[3] / "docs/export.md").read_text(encoding="utf-8")
+    part = text[text.index("### When few images decide") : text.index("### Before INT8")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in part.splitlines()]
+    return [row for row in rows if row and row[0].isdigit()]
+
+
+def test_the_examples_in_the_documentation_are_what_the_rule_gives():
+    rows = rows_of_the_page()
+    assert len(rows) == 12
+    for lost, gained, images, loss, chance, state in rows:
+        is_accuracy = loss.endswith("points")
+        limit, shown = (HALF_A_POINT, LOSS_SHOWN) if is_accuracy else (ONE_PERCENT, ESCAPES_SHOWN)
+        changes = Changes(int(lost), int(images), int(gained or 0), 0)
+        assert loss.startswith(f"{100 * changes.loss:.2f} ")
+        if chance:
+            assert chance == f"{100 * chance_at_limit(changes, limit):.1f} %"
+        found = "refused" if is_shown(changes, limit, shown) else "unproven"
+        assert state == (found if exceeds(changes, limit) else "ships")
+
+
+@pytest.mark.parametrize(("wrong", "gain"), [(0, 0.0), (27, 0.1)])
+def test_a_precision_that_loses_two_points_is_refused_in_4_to_8_of_10_exports(wrong, gain):
+    rng = np.random.default_rng(2)
+    right = 269 - wrong
+    lost = rng.binomial(right, (0.02 * 269 + gain * wrong) / right, 1000).tolist()
+    gained = rng.binomial(wrong, gain, 1000).tolist()
+    found = [
+        is_shown(Changes(each, right, other, wrong), HALF_A_POINT, LOSS_SHOWN)
+        for each, other in zip(lost, gained, strict=True)
+    ]
+    assert 0.4 < np.mean(found) < 0.82
