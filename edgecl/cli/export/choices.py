@@ -44,7 +44,7 @@ OPTIONS = (
     ),
     click.option(
         "--remedy-time",
-        type=click.FloatRange(0),
+        type=click.IntRange(0, 86_400),
         metavar="SECONDS",
         default=REMEDY_SECONDS,
         show_default=True,

@@ -17,6 +17,7 @@ from export.qdq.tensorrt import quantize_for_tensorrt
 from export.stages import int8_graphs, proving
 from export.stages.remedies import seeking
 from export.stages.remedies.attempts import Attempts
+from export.stages.remedies.deadline import Deadline, OutOfTimeError
 from runtime.artifact.bundle import load_bundle
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
@@ -147,9 +148,15 @@ def test_no_time_no_remedy(trained_run, ruined, tmp_path, capfd, monkeypatch):
     assert load_bundle(out).manifest.gate.remedies == ()
 
 
-def test_when_the_time_is_over_the_error_names_the_option(trained_run, ruined, tmp_path, capfd):
+def test_when_the_time_is_over_the_error_names_the_option(
+    trained_run, ruined, tmp_path, capfd, monkeypatch
+):
+    def over(*_: object) -> None:
+        raise OutOfTimeError
+
+    monkeypatch.setattr(Deadline, "require", over)
     out = tmp_path / "b.edgecl"
-    assert export(trained_run, out, "--calibration", "minmax", "--remedy-time", 1e-6) == 1
+    assert export(trained_run, out, "--calibration", "minmax", "--remedy-time", 1) == 1
     captured = capfd.readouterr()
     assert {each["outcome"] for each in json.loads(captured.out)["remedies"]} == {"no time"}
     assert "give them more time with --remedy-time" in captured.err
