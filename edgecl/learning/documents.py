@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
+from edgecl.learning.findings import ShiftReport
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
@@ -201,6 +202,7 @@ class RunResult(Document, frozen=True, kw_only=True):
         texture_baseline: accuracy of a linear discriminant on a texture descriptor, which learnt
             from the same labels; a network must beat it.
         probe: accuracy of logistic regression on the frozen encoder, before fine-tuning.
+        shifts: test images as a drifting camera would take them.
         notes: what the user should know.
     """
 
@@ -245,6 +247,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     texture_baseline: float | None = None
     probe: float | None = None
     self_training: SelfTrainingFacts | None = None
+    shifts: ShiftReport | None = None
     notes: tuple[str, ...]
 
 

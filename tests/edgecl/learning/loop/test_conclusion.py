@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgecl.data.camera_shifts import SHIFTS
 from edgecl.learning.loop.answers import embed, predict, predict_and_embed
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
@@ -83,6 +84,16 @@ def test_the_result_has_the_calibration_of_its_predictions(poor_run):
     assert sum(entry.right for entry in result.reliability) == right
     likelihood = [max(float(row[f"p_{row['truth']}"]), 1e-6) for row in predictions]
     assert result.nll == pytest.approx(-np.mean(np.log(likelihood)), abs=1e-3)
+
+
+def test_the_result_says_what_drift_of_the_camera_costs(trained_run):
+    result = run_directory.read_result(trained_run)
+    report = result.shifts
+    assert report is not None
+    assert report.images == report.of == result.counts["test"]
+    assert report.accuracy == pytest.approx(result.accuracy)
+    assert [shift.name for shift in report.shifts] == [shift.name for shift in SHIFTS]
+    assert any(shift.accuracy != report.accuracy for shift in report.shifts)
 
 
 def test_names_that_are_no_utf8_are_trained_tested_and_shown(
