@@ -30,7 +30,7 @@ def ask_under_drift(
 
     def answer(images: ImageRows) -> NDArray[np.int64]:
         logits = answer_tiles(classifier, images, device).image_logits(combine, passing)
-        return np.argmax(logits, axis=1)
+        return np.asarray(logits.argmax(1), np.int64)
 
     return measure_shifts(
         dataset.images[test],
