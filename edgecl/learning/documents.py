@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
-from edgecl.learning.findings import ShiftReport
+from edgecl.learning.findings import ShiftReport, SuspectFacts
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
@@ -203,6 +203,7 @@ class RunResult(Document, frozen=True, kw_only=True):
             from the same labels; a network must beat it.
         probe: accuracy of logistic regression on the frozen encoder, before fine-tuning.
         shifts: test images as a drifting camera would take them.
+        suspects: labels that are probably wrong; None where there are too few images to tell.
         notes: what the user should know.
     """
 
@@ -248,6 +249,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     probe: float | None = None
     self_training: SelfTrainingFacts | None = None
     shifts: ShiftReport | None = None
+    suspects: SuspectFacts | None = None
     notes: tuple[str, ...]
 
 

@@ -50,3 +50,17 @@ class ShiftReport(Part, frozen=True, kw_only=True):
     def worst(self) -> ShiftFacts:
         """The shift with the lowest accuracy; of equal ones that with the most escapes."""
         return min(self.shifts, key=lambda shift: (shift.accuracy, -(shift.escapes or 0.0)))
+
+
+class SuspectFacts(Part, frozen=True, kw_only=True):
+    """Labels that are probably wrong, counted; the folder `suspects` has the images.
+
+    Args:
+        examined: images of the train and the validation part whose label was compared.
+        found: how many are suspected.
+        listed: how many of them the folder has, the surest first.
+    """
+
+    examined: int
+    found: int
+    listed: int

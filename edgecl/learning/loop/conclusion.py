@@ -22,7 +22,8 @@ from edgecl.learning.loop.answers import TileAnswers, answer_tiles
 from edgecl.learning.loop.divergence import diverged
 from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.loop.examinations.drift import ask_under_drift
-from edgecl.learning.loop.rivals import ask_both, frozen_accuracy, texture_accuracy
+from edgecl.learning.loop.examinations.labels import examine_labels
+from edgecl.learning.loop.rivals import ask_both, describe_parts, frozen_accuracy, texture_accuracy
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
@@ -52,6 +53,8 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         probabilities = softmax(answers.image_logits(combine, passing))
         shifts = ask_under_drift(setup, classifier, combine, probabilities.argmax(1))
         probe = frozen_accuracy(setup)
+        texture = describe_parts(setup)
+        suspects = examine_labels(setup, classifier, combine, texture[0] if texture else None)
     except DivergedError as error:
         raise diverged(config, run, journal, error, None) from error
     embeddings = answers.image_embeddings()
@@ -69,10 +72,11 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "method": config.method,
         "views": views_of(config.method, config.views),
         "image_size": list(config.image_size),
-        "texture_baseline": texture_accuracy(setup),
+        "texture_baseline": texture_accuracy(setup, *texture) if texture else None,
         "probe": probe,
         "self_training": self_training,
         "shifts": plain(shifts),
+        "suspects": plain(suspects) if suspects else None,
         "tiling": _tiling_facts(config, combine, answers),
         "channels": config.channels,
         "split": config.split,
