@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.documents import RunResult
+from edgecl.learning.documents import RunResult, SelfTrainingFacts
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.teaching import TEACHER, read_teaching
 from edgecl.learning.runner import train_run
 from edgecl.learning.teachers import choice
 from runtime.errors import InputError
+
+
+def facts_of(result: RunResult) -> SelfTrainingFacts:
+    assert result.self_training is not None
+    return result.self_training
 
 
 def silent(*_: object) -> None:
@@ -45,8 +50,7 @@ def taught(taught_config, tmp_path_factory) -> tuple[Path, RunResult]:
 
 def test_teacher_student_and_the_network_before_stand_side_by_side(taught):
     run, result = taught
-    facts = result.self_training
-    assert facts is not None
+    facts = facts_of(result)
     assert not facts.refused
     assert facts.teacher == facts.candidates[0].name
     accuracies = [candidate.accuracy for candidate in facts.candidates]
@@ -67,7 +71,7 @@ def test_labels_come_from_the_teacher_for_images_without_one(taught):
     run, result = taught
     teaching = read_teaching(run)
     assert teaching is not None
-    assert teaching.labels.shape == (result.self_training.unlabelled, 3)
+    assert teaching.labels.shape == (facts_of(result).unlabelled, 3)
     assert len(teaching.test) == result.counts["test"]
     np.testing.assert_allclose(teaching.labels.sum(axis=1), 1, rtol=1e-4)
 
@@ -95,7 +99,7 @@ def test_a_killed_run_resumes_to_the_same_numbers(taught, taught_config, tmp_pat
 def test_a_weak_teacher_teaches_nobody(taught_config, tmp_path, monkeypatch):
     monkeypatch.setattr("edgecl.learning.loop.stages.distillation.WEAKEST", 1.01)
     result = train_run(taught_config, tmp_path / "run", report=silent)
-    facts = result.self_training
+    facts = facts_of(result)
     assert "its mistakes would be learnt" in facts.refused
     assert facts.student is None
     assert facts.shipped == "fine-tuned"
@@ -106,7 +110,7 @@ def test_a_weak_teacher_teaches_nobody(taught_config, tmp_path, monkeypatch):
 def test_without_unlabelled_images_nobody_is_taught(taught_config, tmp_path):
     config = replace(taught_config, label_share=1.0, epochs=1)
     result = train_run(config, tmp_path / "run", report=silent)
-    assert result.self_training.refused == "there are no unlabelled images"
+    assert facts_of(result).refused == "there are no unlabelled images"
 
 
 def test_a_damaged_teacher_is_named(taught, taught_config, tmp_path):
@@ -120,8 +124,8 @@ def test_pretraining_offers_its_features_to_the_teacher(taught_config, tmp_path)
         taught_config, method="simclr", head="wide", pretrain_epochs=1, epochs=1, student_epochs=1
     )
     result = train_run(config, tmp_path / "run", report=silent)
-    kinds = {candidate.name for candidate in result.self_training.candidates}
-    assert len(kinds) == 3 * len(choice.MODELS) + 1
+    kinds = {candidate.name for candidate in facts_of(result).candidates}
+    assert len(kinds) == 3 * len(choice.MODELS) + 1 + (choice.NETWORK in kinds)
     assert result.probe is not None
     config = run_directory.read_config(tmp_path / "run").choices
     assert config.head == "wide"
