@@ -28,6 +28,7 @@ SLOW = frozenset(
         "tests/edgecl/cli/export/test_runs.py",
         "tests/edgecl/cli/export/test_triton.py",
         "tests/edgecl/learning/compute/test_ranks.py",
+        "tests/edgecl/learning/evaluation/test_suspects.py::test_flipped_labels_of_drawn_surfaces",
         "tests/edgecl/cli/test_signals.py",
         "tests/edgecl/learning/run/test_tensorboard_log.py",
         "tests/edgecl/learning/loop/test_training.py",
