@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from edgecl.encoders import ENCODERS
-from runtime.artifact.tiling import MEAN, STRETCH, Tiling
+from runtime.artifact.tiling import MEAN, STRETCH, TILES, Tiling
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,6 +129,11 @@ class TrainConfig:
     def pretraining_batch(self) -> int:
         """Images per step of pretraining."""
         return self.pretrain_batch_size or self.batch_size
+
+    @property
+    def views_used(self) -> str:
+        """The augmentation by name: `tiles`, or one of whole images."""
+        return views_of(self.method, self.views) if self.geometry == STRETCH else TILES
 
     @property
     def tiling(self) -> Tiling | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.pass_labels import passing_classes
 from edgecl.encoders.complexity import count_macs, count_parameters
-from edgecl.learning.config import TrainConfig, views_of
+from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.documents import RunResult
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
@@ -70,7 +70,7 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "labels": list(dataset.labels),
         "encoder": config.encoder,
         "method": config.method,
-        "views": views_of(config.method, config.views),
+        "views": config.views_used,
         "image_size": list(config.image_size),
         "texture_baseline": texture_accuracy(setup, *texture) if texture else None,
         "probe": probe,
