@@ -64,7 +64,7 @@ class Suspect:
 
     @property
     def ratio(self) -> float:
-        """How much more probable the suggested label is."""
+        """Probability of the suggested label, in that of the given one."""
         return self.suggested_probability / max(self.given_probability, _SMALLEST)
 
 
@@ -122,11 +122,12 @@ def calibrated(
 
     def at(temperature: float) -> NDArray[np.float64]:
         scaled = (logs - logs.max(1, keepdims=True)) / temperature
-        return scaled - np.log(np.exp(scaled).sum(1, keepdims=True))
+        normalised: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(1, keepdims=True))
+        return normalised
 
     place = np.arange(len(targets))
     best = max(_TEMPERATURES, key=lambda value: float(at(value)[place, targets].mean()))
-    return np.asarray(np.exp(at(best)), np.float64)
+    return np.exp(at(best))
 
 
 def write_suspects(
