@@ -23,6 +23,7 @@ SLOW = frozenset(
         "tests/edgecl/cli/export/test_engines.py",
         "tests/edgecl/cli/export/test_calibration.py",
         "tests/edgecl/cli/export/test_hostile.py",
+        "tests/edgecl/cli/export/test_remedies.py",
         "tests/edgecl/cli/export/test_repeated.py",
         "tests/edgecl/cli/export/test_runs.py",
         "tests/edgecl/cli/export/test_triton.py",
