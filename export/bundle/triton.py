@@ -5,7 +5,6 @@ Fields and their meaning: `model_config.proto` of triton-inference-server/common
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +19,10 @@ from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.artifact.tiling import MEAN
 from runtime.errors import InputError
 from runtime.files.atomic import replacing_folder
-from runtime.files.document import plain
 
 CONFIG = "config.pbtxt"
 LABELS = "labels.txt"
 VERSION = "1"
-TILING = "edgecl_input"
-"""Parameter of a model for tiles that holds the contract's input as JSON."""
 IMAGES = 8
 """Images that a server may put together, unless it is told otherwise."""
 MARK = "# Written by edgecl export --triton; the next export replaces it."
@@ -173,8 +169,8 @@ def _config(
     }
     if bundle.contract.input.tiling is not None:
         # Of no meaning to the server: clients read it with the rest of the configuration.
-        record = bundle.contract.record().input
-        config["parameters"] = [_parameter(TILING, json.dumps(plain(record), sort_keys=True))]
+        contract = bundle.contract.to_metadata()
+        config["parameters"] = [_parameter(key, text) for key, text in contract.items()]
     if max_batch > 1:
         config["dynamic_batching"] = {"max_queue_delay_microseconds": queue_delay_us}
     return config

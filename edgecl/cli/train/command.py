@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
-from edgecl.cli.train.choices import choice_options, with_geometry
+from edgecl.cli.train.choices import choice_options, chosen_fields
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
@@ -64,7 +64,7 @@ def command(
     console = stderr_console(quiet=not ranks.first)
     chosen: dict[str, Any] = {
         name: str(value.absolute()) if isinstance(value, Path) else value
-        for name, value in with_geometry(choices).items()
+        for name, value in chosen_fields(choices, _given(ctx)).items()
         if value is not None
     }
     chosen["unlabelled"] = tuple(str(folder.absolute()) for folder in choices["unlabelled"])
@@ -126,10 +126,10 @@ def _refuse_changes(
     ctx: click.Context, config: TrainConfig, chosen: dict[str, Any], run: Path
 ) -> None:
     """Refuse options that differ from a resumed run's choices."""
+    given = _given(ctx)
     for name, value in chosen.items():
-        given = {name, "tile"} if name in ("image_size", "geometry") else {name}
-        sources = {ctx.get_parameter_source(option) for option in given}
-        if ParameterSource.COMMANDLINE not in sources:
+        options = {name, "tile"} if name in ("image_size", "geometry") else {name}
+        if not options & given:
             continue
         before = getattr(config, name)
         if value != before and not (name == "autocast" and value == "auto"):
@@ -138,6 +138,13 @@ def _refuse_changes(
                 f"{option} {value} differs from the {before} that {run} was started with",
                 hint=f"omit {option}, or start a new run",
             )
+
+
+def _given(ctx: click.Context) -> set[str]:
+    """Return the names of the options on the command line."""
+    return {
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
 
 
 def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> None:
@@ -166,6 +173,8 @@ def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
         f"test accuracy {result.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%}), "
         f"macro F1 {result.macro_f1:.3f}, {result.counts['test']} images"
     )
+    for line in _rivals(result):
+        click.echo(line)
     worst = min(result.recall, key=result.recall.__getitem__)
     click.echo(f"lowest recall: {worst} {result.recall[worst]:.1%}")
     click.echo(result.protocol_note)
@@ -174,3 +183,24 @@ def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
     if len(result.notes) > 5:
         click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")
+
+
+def _rivals(result: RunResult) -> Iterator[str]:
+    """Lines on what the network is compared with."""
+    if result.texture_baseline is not None:
+        beaten = (
+            "" if result.accuracy > result.texture_baseline else ": the network does not beat it"
+        )
+        yield f"texture descriptor with LDA: {result.texture_baseline:.2%}{beaten}"
+    if result.probe is not None:
+        yield f"frozen encoder with logistic regression: {result.probe:.2%}"
+    told = result.self_training
+    if told is None:
+        return
+    if told.refused:
+        yield f"self-training refused: {told.refused}"
+    elif told.student is not None and told.teacher_accuracy is not None:
+        yield (
+            f"self-training: teacher {told.teacher_accuracy:.2%} ({told.teacher}), network before "
+            f"{told.before:.2%}, student {told.student:.2%} on {told.unlabelled} unlabelled images"
+        )

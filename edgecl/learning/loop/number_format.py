@@ -42,8 +42,8 @@ def decide_autocast(
             return F.cross_entropy(model(view)[0].float(), target)
 
         return choose_autocast(networks.classifier, supervised, device)
-    rows = prepared.pretraining[: config.batch_size]
-    more = prepared.extra[: config.batch_size - len(rows)]
+    rows = prepared.pretraining[: config.pretraining_batch]
+    more = prepared.extra[: config.pretraining_batch - len(rows)]
     images = select((prepared.dataset.images, rows), (more, np.arange(len(more))))
     assert not isinstance(images, Selection)
     objective = build_objective(config, networks.backbone.embedding_size, device)

@@ -48,7 +48,9 @@ class Networks:
         if weights is not None:
             weights.load_into(backbone.encoder)
         networks = cls(
-            backbone, Projector(backbone), Classifier(backbone, len(prepared.dataset.labels))
+            backbone,
+            Projector(backbone, config.head),
+            Classifier(backbone, len(prepared.dataset.labels)),
         )
         for network in (networks.projector, networks.classifier):
             network.to(device)

@@ -50,6 +50,7 @@ def set_up(
     """
     networks = Networks.build(config, prepared, compute.device, weights)
     span_ranks(networks.backbone, compute.ranks, compute.device)
+    span_ranks(networks.projector.projection, compute.ranks, compute.device)
     uncompiled = compile_networks(networks, config, compute)
     setup = TrainingSetup(
         config,

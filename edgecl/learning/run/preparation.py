@@ -222,17 +222,18 @@ def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Spl
 
 
 def _require_batch(config: TrainConfig, count: int) -> None:
-    if count >= config.batch_size:
+    if count >= config.pretraining_batch:
         return
     if not count:
         raise InputError(
             "nothing to pretrain on: --pretrain-on unlabelled needs --unlabelled",
             hint="pass folders with --unlabelled, or use --pretrain-on all",
         )
+    option = "--pretrain-batch-size" if config.pretrain_batch_size else "--batch-size"
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
-        f"the {what} has {count} images, fewer than one batch of {config.batch_size}",
-        hint=f"add images, or use --batch-size {max(count // 2, 2)}",
+        f"the {what} has {count} images, fewer than one batch of {config.pretraining_batch}",
+        hint=f"add images, or use {option} {max(count // 2, 2)}",
     )
 
 

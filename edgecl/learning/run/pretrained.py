@@ -78,7 +78,7 @@ def pretraining_facts(
         method=config.method,
         seed=config.seed,
         pretrain_on=config.pretrain_on,
-        batch_size=config.batch_size,
+        batch_size=config.pretraining_batch,
         views=views_of(config.method, config.views),
         epochs=len(epochs),
         images=images,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from export.bundle.triton import model_name, write_triton
+from runtime.artifact.contract import ModelContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 
@@ -131,9 +131,10 @@ def test_a_model_for_tiles_says_what_clients_do(make_bundle, tmp_path):
     assert [sample.batch_size for sample in config.model_warmup] == [1, 32]
     assert list(config.input[0].dims) == [1, 32, 48]
     (parameter,) = config.parameters
-    assert parameter.key == "edgecl_input"
-    held = json.loads(parameter.value.string_value)
-    assert held["tiling"] == {"combine": "worst", "scale": 0.5, "stride": [16, 48]}
+    assert parameter.key == "edgecl"
+    held = ModelContract.from_metadata({"edgecl": parameter.value.string_value}, where=name)
+    assert held.input.tiling == tiling
+    assert held.pass_labels == ("bright",)
     text = (tmp_path / "models" / name / "config.pbtxt").read_text()
     assert "tiles of 32x48 with steps of at most 16x48" in text
     assert "the tile with the least probability of the pass labels" in text
@@ -146,7 +147,7 @@ def test_threads_and_tiles_are_parameters_of_one_model(make_bundle, tmp_path):
         make_bundle(tiling=Tiling((32, 48))), tmp_path / "m", max_batch=9, threads=2
     )
     config = read(tmp_path / "m" / name)
-    assert [entry.key for entry in config.parameters] == ["edgecl_input", "intra_op_thread_count"]
+    assert [entry.key for entry in config.parameters] == ["edgecl", "intra_op_thread_count"]
     assert config.max_batch_size == 9
     assert (
         "the mean of its tiles' probabilities"

@@ -6,16 +6,20 @@ import time
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import ImageRows
 from edgecl.learning.compute.residency import bring_closer
 from edgecl.learning.documents import Stage
+from edgecl.learning.evaluation.probe import fit_linear_probe
+from edgecl.learning.loop.answers import embed
 from edgecl.learning.loop.checkpoint import record_epoch, save
 from edgecl.learning.loop.epochs import finetune_epoch
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.stage import epoch_rng, explained, stage_ticker
 from edgecl.learning.loop.state import FINETUNE, RunState
+from edgecl.learning.model import Classifier
 from edgecl.learning.optimisation.averaging import WeightAverage
 from edgecl.learning.optimisation.groups import classifier_optimizer
 from edgecl.learning.optimisation.schedule import cosine_rate, set_rate
@@ -34,11 +38,26 @@ def begin_finetuning(setup: TrainingSetup, state: RunState) -> None:
     """
     journal = state.journal
     journal.stage, journal.epoch, state.optimizer = FINETUNE, 0, None
+    monitor = setup.monitor
     with explained(setup, journal, 0):
-        probe = setup.monitor.fit_probe(state.networks.backbone)
-    if np.abs(probe.weight).max() <= LARGEST_START:
-        state.networks.classifier.set_head(probe.weight, probe.bias)
+        start_from_probe(
+            state.networks.classifier, monitor.images, monitor.targets, setup.compute.device
+        )
     save(setup, state)
+
+
+def start_from_probe(
+    classifier: Classifier, images: ImageRows, targets: NDArray[np.int64], device: torch.device
+) -> None:
+    """Let a classifier begin with a linear probe as its head, where the probe is sound.
+
+    Raises:
+        DivergedError: an embedding is not finite.
+    """
+    classes = classifier.head.out_features
+    probe = fit_linear_probe(embed(classifier.backbone, images, device), targets, classes)
+    if np.abs(probe.weight).max() <= LARGEST_START:
+        classifier.set_head(probe.weight, probe.bias)
 
 
 def finetune(setup: TrainingSetup, state: RunState) -> None:

@@ -32,7 +32,7 @@ def pretrain(setup: TrainingSetup, state: RunState) -> None:
     projector = networks.projector.train()
     resident = bring_closer(images, setup.compute.device)
     optimizer = state.optimizer = state.optimizer or adam(projector, config.pretrain_lr)
-    steps = len(images) // config.batch_size
+    steps = len(images) // config.pretraining_batch
     whole = config.pretrain_epochs * steps
     while journal.epoch < config.pretrain_epochs:
         start = time.perf_counter()
@@ -46,7 +46,7 @@ def pretrain(setup: TrainingSetup, state: RunState) -> None:
                 resident,
                 objective=state.objective,
                 recipe=setup.augmentation.contrastive,
-                batch_size=config.batch_size,
+                batch_size=config.pretraining_batch,
                 rng=epoch_rng(config.seed, PRETRAIN, journal.epoch, setup.compute.ranks),
                 compute=setup.compute,
                 on_step=stage_ticker(setup, journal, "pretraining", steps, whole, warm),
