@@ -16,7 +16,7 @@ from edgecl.picking.doubtful import (
     learn_and_answer,
     pick_doubtful,
 )
-from edgecl.picking.space import common_space, unit
+from edgecl.picking.space import common_space
 from edgecl.picking.typical import AreCopies, find_clusters, pick_by_cluster, typicality
 
 
@@ -83,8 +83,7 @@ def choose(
     targets = np.array([labels.index(names[row]) for row in known.tolist()], np.int64)
     rule = _few(len(known), len(labels))
     if enough_labels(targets):
-        features = np.concatenate([unit(kind) for kind in kinds], axis=1)
-        answers = learn_and_answer(features, known, targets, labels, seed=seed)
+        answers = learn_and_answer(points, known, targets, labels, seed=seed)
         rule = f"{len(known)} labelled images of {len(labels)} classes: at least {ENOUGH} per class"
     elif len(known):
         answers = None

@@ -34,13 +34,20 @@ AreCopies = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 """Called with M rows and those that were picked: which of the M show the same as one of these."""
 
 
-def find_clusters(points: NDArray[np.float32], count: int, *, seed: int) -> NDArray[np.int64]:
+def find_clusters(
+    points: NDArray[np.float32],
+    count: int,
+    *,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
+) -> NDArray[np.int64]:
     """Return each point's cluster by k-means, int64 N, numbered from 0 without gaps.
 
     Args:
         points: float32, N×D, at least one.
         count: clusters wanted; there are fewer where fewer points differ, and at most
             `MOST_CLUSTERS`.
+        weights: float64 N, how much each point counts; None for alike.
     """
     count = max(1, min(count, len(points), MOST_CLUSTERS))
     if count == 1:
@@ -53,7 +60,7 @@ def find_clusters(points: NDArray[np.float32], count: int, *, seed: int) -> NDAr
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of equal points
-        found = method.fit_predict(points)
+        found = method.fit_predict(points, sample_weight=weights)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
 
@@ -98,29 +105,35 @@ def pick_by_cluster(
     labelled: NDArray[np.bool_],
     count: int,
     are_copies: AreCopies,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Pick the best image of one cluster after the other, that with the fewest labels first.
 
-    Of clusters with as few labels the largest comes first. A picked image counts as labelled.
+    Of clusters with as few labels the one with the most images, or weight, comes first. A picked
+    image counts as labelled.
 
     Args:
         scores, clusters: float64 N and int64 N; the highest score of a cluster is taken.
         free: bool N, what may be picked.
         labelled: bool N, what covers its cluster.
         are_copies: which of some rows are copies of picked ones; they are passed over.
+        weights: float64 N, how much each image counts; None for alike.
 
     Returns:
         int64, at most `count` rows, in the order in which they were picked.
     """
     number = int(clusters.max(initial=-1)) + 1
-    sizes = np.bincount(clusters[free | labelled], minlength=number)
+    counted = free | labelled
+    sizes = np.bincount(
+        clusters[counted], None if weights is None else weights[counted], minlength=number
+    )
     covered = np.bincount(clusters[labelled], minlength=number)
     queues: list[deque[int]] = [deque() for _ in range(number)]
     rows = np.flatnonzero(free)
     for row in rows[np.argsort(-scores[rows], kind="stable")].tolist():
         queues[clusters[row]].append(row)
     waiting = [
-        (int(covered[cluster]), -int(sizes[cluster]), cluster)
+        (int(covered[cluster]), -float(sizes[cluster]), cluster)
         for cluster in range(number)
         if queues[cluster]
     ]

@@ -89,7 +89,7 @@ def pick(choices: PickChoices, report: StageProgress) -> Picked:
     if not copies.free.any():
         raise InputError(
             f"nothing is left to label: all {len(offered)} images are copies of labelled ones",
-            hint="add images, or check the folder passed with --labelled",
+            hint="add images, or check the folders of --labelled and --run",
         )
     names = list(known.names) if known is not None else []
     texture = _texture(images, report)

@@ -90,7 +90,7 @@ def command(
     start = time.perf_counter()
     with _new_place(out):
         encoder = None if run is None else load_encoder(run)
-        notes = []
+        notes: list[str] = []
         if encoder is not None and not labelled:
             labelled, notes = _labelled_of(encoder)
         choices = PickChoices(
