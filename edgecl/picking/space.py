@@ -15,6 +15,8 @@ FITTED_ON = 20_000
 """Images that the directions are found on where there are more."""
 
 _ROWS = 8192
+# Spread of rows of length 1 below which they differ by rounding alone.
+_ALIKE = 1e-5
 
 
 def unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,11 +48,11 @@ def common_space(
         centred = unit(features)
         centred -= centred.mean(axis=0)
         spread = float(np.sqrt(np.square(centred).sum(axis=1).mean()))
-        parts.append(centred / max(spread, 1e-6))
+        parts.append(centred / spread if spread > _ALIKE else np.zeros_like(centred))
     joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
     count = len(joined)
     kept = min(components, *joined.shape)
-    if not np.abs(joined).max(initial=0.0) > 1e-3:  # PCA would divide by their variance
+    if not joined.any():  # PCA would divide by their variance
         return np.zeros((count, kept), np.float32)
     rows = np.arange(count)
     if count > FITTED_ON:
