@@ -146,6 +146,15 @@ DEMO = (
     ),
 )
 
+PICK = (
+    Rule(
+        ("scale",),
+        lambda v: v["run"] is not None,
+        "sets the scale of the images, but --run has its own",
+        LEAVE_ONE,
+    ),
+)
+
 STUDY = (
     Rule(
         ("processes",),
