@@ -153,6 +153,7 @@ class Job:
             or the validation part.
         limits: what a precision may lose.
         int8: how INT8 is calibrated.
+        remedy_seconds: time for remedies where INT8 is refused; 0 for none.
         origin: where the model came from, for the manifest.
         rewrites: what was rewritten before the graph, for example `gray-input`.
         version: edgecl's.
@@ -174,6 +175,7 @@ class Job:
     origin: Origin
     version: str
     int8: Int8Choices = field(default_factory=Int8Choices)
+    remedy_seconds: float = 0.0
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from runtime.files.output_folder import new_folder, own_folder
 
 if TYPE_CHECKING:
     from edgecl.learning.documents import PretrainingFacts, RunResult
+    from edgecl.learning.findings import ShiftReport
 
 
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
@@ -177,12 +178,26 @@ def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
         click.echo(line)
     worst = min(result.recall, key=result.recall.__getitem__)
     click.echo(f"lowest recall: {worst} {result.recall[worst]:.1%}")
+    if result.shifts is not None:
+        click.echo(worst_shift_line(result.shifts))
     click.echo(result.protocol_note)
     for note in result.notes[:5]:
         click.echo(f"note: {note}")
     if len(result.notes) > 5:
         click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")
+
+
+def worst_shift_line(report: ShiftReport) -> str:
+    """Describe the shift of the camera that costs most."""
+    worst = report.worst
+    line = (
+        f"worst camera shift: {worst.name}, accuracy {worst.accuracy:.1%} (without a shift "
+        f"{report.accuracy:.1%}, {report.images} of {report.of} test images)"
+    )
+    if worst.escapes is None or report.escapes is None:
+        return line
+    return f"{line}; {worst.escapes:.1%} of the defects pass (without {report.escapes:.1%})"
 
 
 def _rivals(result: RunResult) -> Iterator[str]:

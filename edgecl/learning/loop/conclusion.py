@@ -21,7 +21,9 @@ from edgecl.learning.evaluation.mistakes import write_mistakes
 from edgecl.learning.loop.answers import TileAnswers, answer_tiles
 from edgecl.learning.loop.divergence import diverged
 from edgecl.learning.loop.epochs import DivergedError
-from edgecl.learning.loop.rivals import ask_both, frozen_accuracy, texture_accuracy
+from edgecl.learning.loop.examinations.drift import ask_under_drift
+from edgecl.learning.loop.examinations.labels import examine_labels
+from edgecl.learning.loop.rivals import ask_both, describe_parts, frozen_accuracy, texture_accuracy
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
@@ -48,11 +50,14 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         self_training = ask_both(setup, classifier, journal)
         combine = choose_combination(config, prepared, classifier, device)
         answers = answer_tiles(classifier, dataset.images[test], device)
+        probabilities = softmax(answers.image_logits(combine, passing))
+        shifts = ask_under_drift(setup, classifier, combine, probabilities.argmax(1))
         probe = frozen_accuracy(setup)
+        texture = describe_parts(setup)
+        suspects = examine_labels(setup, classifier, combine, texture[0] if texture else None)
     except DivergedError as error:
         raise diverged(config, run, journal, error, None) from error
     embeddings = answers.image_embeddings()
-    probabilities = softmax(answers.image_logits(combine, passing))
     files = [dataset.files[row] for row in test.tolist()]
     groups = [dataset.groups[row] for row in test.tolist()]
     evaluation = evaluate(
@@ -67,9 +72,11 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "method": config.method,
         "views": views_of(config.method, config.views),
         "image_size": list(config.image_size),
-        "texture_baseline": texture_accuracy(setup),
+        "texture_baseline": texture_accuracy(setup, *texture) if texture else None,
         "probe": probe,
         "self_training": self_training,
+        "shifts": plain(shifts),
+        "suspects": plain(suspects) if suspects else None,
         "tiling": _tiling_facts(config, combine, answers),
         "channels": config.channels,
         "split": config.split,
