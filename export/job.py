@@ -23,7 +23,7 @@ AUTO = "auto"
 class DataPart:
     """Images of one part of the data, as the model sees them.
 
-    Where images are stretched, each is one tile of the model's size:
+    Where images are stretched, each is one tile, the whole image:
 
         DataPart(images, targets, files, hashes)
 
@@ -55,7 +55,7 @@ class DataPart:
             raise ValueError("targets, files, hashes and counts of different lengths")
         if counts.sum() != len(self.images) or counts.min(initial=1) < 1:
             raise ValueError(
-                f"{len(self.images)} tiles for {len(counts)} images with {counts.sum()}"
+                f"{len(self.images)} tiles, but {len(counts)} images of {counts.sum()}"
             )
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class DataPart:
         """Number of tiles of each image, int64 N."""
         return np.ones(len(self.files), np.int64) if self.counts is None else self.counts
 
-    def tiles_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def tile_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the places in `images` of all tiles of the images in `rows`, in that order."""
         if self.counts is None:
             return rows
@@ -79,7 +79,7 @@ class DataPart:
     def take(self, rows: NDArray[np.int64]) -> DataPart:
         """Return the images of `rows`, in that order."""
         return DataPart(
-            self.images[self.tiles_of(rows)],
+            self.images[self.tile_rows(rows)],
             self.targets[rows],
             [self.files[row] for row in rows],
             [self.hashes[row] for row in rows],

@@ -40,5 +40,5 @@ def with_thumbnails(comparison: Comparison, reference: Reference) -> list[dict[s
 
 def _telling_tile(reference: Reference, row: int) -> int:
     """Return the place in the part's tiles of the one that shows why an image is a defect."""
-    tiles = reference.part.tiles_of(np.array([row]))
+    tiles = reference.part.tile_rows(np.array([row]))
     return int(tiles[worst_tile(reference.answers[tiles], reference.contract.passing)])

@@ -61,7 +61,7 @@ class Reference:
 
     def take(self, rows: NDArray[np.int64]) -> Reference:
         """Return the same for the images of `rows`."""
-        answers = self.answers[self.part.tiles_of(rows)]
+        answers = self.answers[self.part.tile_rows(rows)]
         return replace(self, answers=answers, part=self.part.take(rows))
 
 

@@ -1,4 +1,4 @@
-"""A frame's one answer from its tiles: the only place where they are run and combined.
+"""Answer of a frame from its tiles: the only place where they are run and combined.
 
 A frame that is stretched is a batch of one, whose answer is the frame's.
 """

@@ -220,9 +220,9 @@ def test_stretched_images_are_one_tile_each():
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ([1, 2], "2 tiles for 2 images with 3"),
+        ([1, 2], "2 tiles, but 2 images of 3"),
         ([2], "different lengths"),
-        ([0, 2], "2 tiles"),
+        ([0, 2], "2 tiles, but"),
     ],
 )
 def test_tiles_that_belong_to_no_image_are_refused(counts, words):
