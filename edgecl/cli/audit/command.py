@@ -106,7 +106,7 @@ def _print(summary: AuditSummary) -> None:
                 f"{pair.images_with_partner} of {pair.images} images in "
                 f"{pair.set} match an image in {pair.other}"
             )
-    if summary.chance.links_as_given:
+    if summary.chance.threshold is not None:
         click.echo(
             f"by chance: {summary.chance.expected_false} of {links['copy'] + links['overlap']} "
             "links, by as many among mirrored images"

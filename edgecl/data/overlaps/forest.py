@@ -22,6 +22,8 @@ LEAST = 0.88
 """Least correlation of two patches."""
 # Partners that one patch may have in a leaf: of a plain surface, everything resembles everything.
 _PARTNERS = 10
+# The bar rises by these for a patch that has more.
+_LEVELS = 1 - (1 - LEAST) * 0.75 ** np.arange(1, 16)
 _CHUNK = 1 << 18
 
 
@@ -120,10 +122,20 @@ def _match_leaf(patches: Patches, rows: NDArray[np.int32], originals: int) -> Ma
 
 
 def _best(alike: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of what is alike, a few per row."""
-    one, other = np.nonzero(alike > LEAST)
-    if len(one) <= _PARTNERS * len(alike) // 2 or alike.shape[1] <= _PARTNERS:
-        return one, other
-    best = np.argpartition(-alike, _PARTNERS, axis=1)[:, :_PARTNERS]
-    one, place = np.nonzero(np.take_along_axis(alike, best, axis=1) > LEAST)
-    return one, best[one, place]
+    """Rows and columns of what is alike: about as many per row as are wanted, the best ones."""
+    bar = np.full(len(alike), LEAST, np.float32)
+    hits = np.count_nonzero(alike > LEAST, axis=1)
+    crowded = np.flatnonzero(hits > 2 * _PARTNERS)
+    for level in _LEVELS:
+        if not len(crowded):
+            break
+        fewer = np.count_nonzero(alike[crowded] > level, axis=1)
+        enough = fewer >= _PARTNERS
+        crowded, fewer = crowded[enough], fewer[enough]
+        bar[crowded], hits[crowded] = level, fewer
+        crowded = crowded[fewer > 2 * _PARTNERS]
+    one, other = np.nonzero(alike > bar[:, None])
+    # Where all are equal, every so many.
+    rank = np.arange(len(one)) - np.searchsorted(one, one)
+    keep = (rank + one) % (1 + hits // (4 * _PARTNERS))[one] == 0
+    return one[keep], other[keep]

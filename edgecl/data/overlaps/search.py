@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from edgecl.data.overlaps.correlation import (
     MIN_COMMON,
@@ -91,8 +92,9 @@ def find_pairs(
         return image if place < number else mirrored(image, place - number)
 
     patches = describe_all(2 * number, any_image)
-
-    shifts = count(_matches(patches, number, report), patches, number, common=common)
+    # The products are small: threads that wait for one another take longer than they save.
+    with threadpool_limits(1):
+        shifts = count(_matches(patches, number, report), patches, number, common=common)
     del patches
     small = coarse(number, original)
     report("screening", 0, 1, f"{len(shifts)} shifts")
