@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
+from runtime.artifact.tiling import Tiling
 from runtime.benchmark.frames import draw_frames
 from runtime.machine import read_cpu
 from runtime.session import Session, installed_engines, open_session
@@ -245,9 +246,12 @@ def show(encoder: str, case: Mapping[str, Any]) -> None:
 
 
 def write_network(
-    encoder: str, size: tuple[int, int], folder: Path
+    encoder: str, size: tuple[int, int], folder: Path, tiling: Tiling | None = None
 ) -> tuple[int, tuple[str, ...], dict[tuple[str, str, str], Path]]:
     """Export an encoder in every form.
+
+    Args:
+        tiling: how frames are cut; None where they are stretched to `size`.
 
     Returns:
         Its multiply-accumulates, the rewrites that apply, and the files by engine, precision and
@@ -266,7 +270,7 @@ def write_network(
     torch.manual_seed(0)
     classifier = Classifier(Backbone(encoder, size), len(LABELS)).eval()
     macs = count_macs(classifier.backbone.encoder, channels=1, image_size=size)
-    exported = to_onnx(classifier, ModelContract(InputContract(*size), LABELS))
+    exported = to_onnx(classifier, ModelContract(InputContract(*size, tiling=tiling), LABELS))
     rewritten, rewrites = apply(exported)
     graphs = {AS_EXPORTED: exported} | ({REWRITTEN: rewritten} if rewrites else {})
     images = np.stack(draw_frames(*size, seed=2, count=CALIBRATION_IMAGES))

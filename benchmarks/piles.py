@@ -1,4 +1,4 @@
-"""Piles of drawn images for the audit: strips of metal, cut into crops, whose overlaps are known."""
+"""Piles of drawn images for the audit: crops of strips of metal, whose overlaps are known."""
 
 from __future__ import annotations
 
@@ -59,4 +59,5 @@ def _surface(
         slope, start = generator.uniform(-0.3, 0.3), generator.uniform(0.35, 0.65) * height
         across = down - start - slope * (right - width / 2)
         image = 120 + noise + 40 * np.exp(-(across**2) / 8)
-    return image.clip(0, 255).astype(np.uint8)
+    drawn: NDArray[np.uint8] = image.clip(0, 255).astype(np.uint8)
+    return drawn

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,28 +21,91 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class DataPart:
-    """Images of one part of the data: uint8 N×H×W, their class numbers, names and hashes.
+    """Images of one part of the data, as the model sees them.
+
+    Where images are stretched, each is one picture of the model's size:
+
+        DataPart(images, targets, files, hashes)
+
+    Where they are cut, `images` holds all their tiles, image after image and each image's in the
+    order of `runtime.image.tiles.places`:
+
+        DataPart(tiles, targets, files, hashes, counts)
 
     Args:
+        images: uint8, N×H×W; or T×h×w, all tiles.
         targets: int64, N; -1 for an image without a label.
+        files: N names.
+        hashes: N, SHA-256 of each file.
+        counts: int64, N, how many tiles each image has; None for one picture each.
+
+    Raises:
+        ValueError: lengths that do not pair, or an image without a tile.
     """
 
     images: NDArray[np.uint8]
     targets: NDArray[np.int64]
     files: Sequence[str]
     hashes: Sequence[str]
+    counts: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        counts = self.tile_counts
+        if not len(self.targets) == len(self.files) == len(self.hashes) == len(counts):
+            raise ValueError("targets, files, hashes and counts of different lengths")
+        if counts.sum() != len(self.images) or counts.min(initial=1) < 1:
+            raise ValueError(
+                f"{len(self.images)} pictures for {len(counts)} images of {counts.sum()} tiles"
+            )
 
     def __len__(self) -> int:
         return len(self.files)
 
+    @property
+    def tile_counts(self) -> NDArray[np.int64]:
+        """How many pictures each image has, int64 N."""
+        return np.ones(len(self.files), np.int64) if self.counts is None else self.counts
+
+    def pictures_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places in `images` of all pictures of the images in `rows`, in that order."""
+        if self.counts is None:
+            return rows
+        taken = self.counts[rows]
+        # From each image's first picture on: a running number, less where the image began.
+        running = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
+        first = (np.cumsum(self.counts) - self.counts)[rows]
+        return np.asarray(np.repeat(first, taken) + running, np.int64)
+
     def take(self, rows: NDArray[np.int64]) -> DataPart:
         """Return the images of `rows`, in that order."""
         return DataPart(
-            self.images[rows],
+            self.images[self.pictures_of(rows)],
             self.targets[rows],
             [self.files[row] for row in rows],
             [self.hashes[row] for row in rows],
+            None if self.counts is None else self.counts[rows],
         )
+
+    def one_picture_each(self) -> DataPart:
+        """Return the same images with one tile of each, `drawn_tile`."""
+        if self.counts is None:
+            return self
+        drawn = [drawn_tile(text, n) for text, n in zip(self.hashes, self.counts, strict=True)]
+        first = np.cumsum(self.counts) - self.counts
+        return replace(self, images=self.images[first + np.array(drawn, np.int64)], counts=None)
+
+
+def drawn_tile(digest: str, count: int) -> int:
+    """Return which of an image's tiles calibrates.
+
+    The same is drawn of an image whatever the seed, the part or the export, so that a calibration
+    can be repeated and what was observed of it be found again.
+
+    Args:
+        digest: the image's hash.
+        count: how many tiles it has.
+    """
+    return int(hashlib.sha256(digest.encode()).hexdigest(), 16) % int(count)
 
 
 @dataclass(frozen=True)
@@ -94,6 +158,9 @@ class Job:
         version: edgecl's.
         seed: of every draw.
         notes: what the user should know of the images.
+
+    Raises:
+        ValueError: tiles for a contract without a tiling.
     """
 
     classifier: nn.Module
@@ -110,3 +177,8 @@ class Job:
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts = (self.validation, self.test, self.candidates)
+        if self.contract.input.tiling is None and any(part.counts is not None for part in parts):
+            raise ValueError("tiles for a contract that stretches images")

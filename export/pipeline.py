@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from export.bundle.manifest import Page, write_bundle
 from export.gate.decision import caveat
-from export.job import Job
+from export.job import DataPart, Job
 from export.outcome import ExportOutcome
 from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
@@ -76,14 +76,14 @@ def export_bundle(
         if {FP16, INT8} & set(job.precisions):
             step("fp16: building the graph")
             half = half_graph(job.classifier, job.contract, fp32, job.rewrites)
-            candidates = job.candidates
+            candidates = job.candidates.one_picture_each()
             usual = expected_ranges(fp32.model, candidates.images, candidates.targets, job.seed)
             overflow = reason_of_overflow(half.model, usual)
             if FP16 in job.precisions:
                 artefacts.append(gate(Proposal(FP16, half.model, half.rewrites, overflow)))
             if INT8 in job.precisions:
                 step("int8: calibrating")
-                plan = _calibrated(job, fp32, half, reference, scratch, report)
+                plan = _calibrated(job, candidates, fp32, half, reference, scratch, report)
                 int8 = int8_graphs(plan, fp32, half, overflow)
                 artefacts += [gate(proposal) for proposal in int8.proposals]
                 unmade = dict(int8.refused)
@@ -91,7 +91,7 @@ def export_bundle(
         report("export", steps - 1, steps, "the test part")
         ship = [artefact for artefact in artefacts if not artefact.reason]
         refused = {artefact.name: artefact.reason for artefact in artefacts if artefact.reason}
-        shipped = shipped_precisions(ship, job.test)
+        shipped = shipped_precisions(ship, job.test, job.contract)
         golden = golden_images(ship, reference)
         outcome = ExportOutcome(
             shipped=shipped,
@@ -129,16 +129,21 @@ def _require_fp32(artefact: Artefact) -> None:
 
 def _calibrated(
     job: Job,
+    candidates: DataPart,
     fp32: NetworkGraph,
     half: NetworkGraph,
     reference: Reference,
     scratch: Path,
     report: StageProgress,
 ) -> Int8Plan:
-    """Choose images, ranges and the layers to keep in floating point."""
+    """Choose images, ranges and the layers to keep in floating point.
+
+    Args:
+        candidates: what calibration may choose from, one picture of each image.
+    """
     require_layers(fp32.model, job.int8.keep)
     images = choose_images(
-        job.int8, job.candidates, job.test, job.classifier, seed=job.seed, report=report
+        job.int8, candidates, job.test, job.classifier, seed=job.seed, report=report
     )
     trials = trials_of(fp32.model, reference, scratch, seed=job.seed)
     takes = partial(gate_takes, fp32.model, half.model, reference=reference, folder=scratch)
@@ -152,7 +157,7 @@ def _details(
     return {
         **({**plan.details, "kept": list(plan.kept)} if plan else {}),
         "escapes": {
-            artefact.name: with_thumbnails(artefact.proof.comparison, reference.part)
+            artefact.name: with_thumbnails(artefact.proof.comparison, reference)
             for artefact in artefacts
         },
         "rewrites": list(artefacts[0].rewrites),

@@ -14,6 +14,7 @@ from runtime.progress import Say, StageProgress
 if TYPE_CHECKING:
     from export.engine.builder import BuildOptions
     from runtime.artifact.bundle import Bundle
+    from runtime.artifact.contract import InputContract
 
 MIB = 2**20
 
@@ -40,7 +41,8 @@ MAX_BATCH = click.option(
     "--max-batch",
     type=click.IntRange(1),
     metavar="N",
-    help="Maximum batch size of the engines; they are tuned for single images.  [default: 1]",
+    help="Maximum batch size of the engines, which are tuned for single images, or for a "
+    "frame's tiles.  [default: 1; up to 32 tiles]",
 )
 
 
@@ -58,20 +60,21 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def options_of(values: Mapping[str, Any]) -> BuildOptions | None:
+def options_of(values: Mapping[str, Any], contract: InputContract) -> BuildOptions | None:
     """Return the build options; None where none was given, so that any engine will do.
 
     Args:
         values: of `engine_options` or `build_options`.
+        contract: of the model that the engine is for.
     """
     workspace, builder_level = values.get("workspace"), values.get("builder_level")
     largest = values.get("max_batch")
     if workspace is None and builder_level is None and largest is None:
         return None
-    from export.engine.builder import Batches, BuildOptions
+    from export.engine.builder import BuildOptions, usual_batches
 
     return BuildOptions(
-        Batches(max=largest or 1),
+        usual_batches(contract, largest),
         workspace=None if workspace is None else workspace * MIB,
         builder_level=builder_level,
     )
@@ -113,12 +116,13 @@ def build_asked(
     """
     if not values["build_engine"]:
         return []
-    from export.engine.builder import BuildOptions
+    from export.engine.builder import BuildOptions, usual_batches
     from export.engine.ready import ready_engine
     from runtime.artifact.bundle import load_bundle
 
     bundle = load_bundle(out)
-    options = options_of(values) or BuildOptions()
+    contract = bundle.contract.input
+    options = options_of(values, contract) or BuildOptions(usual_batches(contract))
     try:
         return [
             ready_engine(bundle, name, options=options, report=report, say=say)
@@ -139,11 +143,11 @@ def engine_builder(
         values: of `build_options`.
         own_only: trust only engines that this box built; for bundles whose signature was checked.
     """
-    options = options_of(values)
 
     def engine_for(bundle: Bundle, precision: str) -> Path:
         from export.engine.ready import ready_engine
 
+        options = options_of(values, bundle.contract.input)
         return ready_engine(
             bundle, precision, options=options, report=report, say=say, own_only=own_only
         )

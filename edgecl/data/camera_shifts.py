@@ -1,4 +1,4 @@
-"""What a line's camera does to images as it drifts: pure functions of one image.
+"""Drift of a line's camera: pure functions of one image.
 
 Optics go out of focus (blur), light and exposure drift (gain, gamma), sensors warm up (noise),
 links compress (JPEG), and parts lie closer, farther or askew (scale, rotation).

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.pixels import Stored
+from edgecl.data.pixels.selection import Stored
 from runtime.image.folder.notes import counted, notes_on
 from runtime.image.folder.walk import LeftOut
 

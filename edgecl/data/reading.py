@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.dataset import ImageSet, Skipped
-from edgecl.data.pixels import Stored, joined
-from edgecl.data.store import new_store
-from edgecl.data.tiled import TiledStore
+from edgecl.data.pixels.selection import Stored, joined
+from edgecl.data.pixels.store import new_store
+from edgecl.data.pixels.tiled import TiledStore
 from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import FrameError, InputError

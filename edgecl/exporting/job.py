@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl import __version__
+from edgecl.data.dataset import ImageSet
 from edgecl.data.pass_labels import usual_pass_labels
 from edgecl.data.reading import read_unlabelled
 from edgecl.exporting.folding import folded_to_gray
@@ -23,10 +24,11 @@ from edgecl.learning.run.run_directory import (
 from export.bundle.manifest import require_own_place
 from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
-from export.job import DataPart, Int8Choices, Job
+from export.job import DataPart, Int8Choices, Job, drawn_tile
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.manifest import Origin
 from runtime.errors import InputError
+from runtime.image.tiles import cut
 from runtime.progress import StageProgress
 
 GRAY_INPUT = "gray-input"
@@ -68,8 +70,11 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
     prepared = prepare(config, report)
     _require_same_data(prepared, recorded, config.data, run)
+    tiling = config.tiling
+    if tiling is not None and result.tiling is not None:
+        tiling = replace(tiling, combine=result.tiling.combine)  # `auto` was settled in training
     bits = prepared.dataset.bits
-    contract = InputContract(*config.image_size, config.interpolation, bits)
+    contract = InputContract(*config.image_size, config.interpolation, bits, tiling)
     labels = prepared.dataset.labels
     candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
     usual = usual_pass_labels(labels)
@@ -138,7 +143,7 @@ def _candidates(
         known = {prepared.dataset.hashes[row] for row in held_out}
         rows = prepared.pretraining
         rows = rows[[prepared.dataset.hashes[row] not in known for row in rows]]
-        found = _images(prepared, rows)
+        found = _calibrating(prepared.dataset.take(rows))
         # A label that fine-tuning was not shown must not show itself in the choice either.
         targets = np.where(np.isin(rows, prepared.split.train), found.targets, -1)
         return replace(found, targets=targets), ()
@@ -155,17 +160,39 @@ def _candidates(
             f"{folder})",
             hint="calibrate on other images; without --calibration-data, the train part is used",
         )
-    unlabelled = np.full(len(dataset), -1, np.int64)
+    found = _calibrating(dataset)
     notes = (
         *dataset.notes,
         *(f"skipped {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
-    return DataPart(dataset.stretched, unlabelled, dataset.files, dataset.hashes), notes
+    return replace(found, targets=np.full(len(dataset), -1, np.int64)), notes
 
 
 def _images(prepared: Prepared, rows: NDArray[np.int64]) -> DataPart:
+    """Return images to be judged: whole, or all their tiles."""
     part = prepared.dataset.take(rows)
-    return DataPart(part.stretched, part.targets, part.files, part.hashes)
+    if isinstance(part.images, np.ndarray):
+        return DataPart(part.images, part.targets, part.files, part.hashes)
+    tiles, counts = part.images.tiles(), part.images.counts()
+    return DataPart(tiles, part.targets, part.files, part.hashes, counts)
+
+
+def _calibrating(part: ImageSet) -> DataPart:
+    """Return images that may calibrate: whole, or the one tile of each that is observed.
+
+    A train part's tiles may take several times the memory of its images.
+    """
+    if isinstance(part.images, np.ndarray):
+        pictures = part.images
+    else:
+        cuts = (cut(image, part.images.tiling) for image in part.images)
+        drawn = [
+            tiles[drawn_tile(digest, len(tiles))]
+            for tiles, digest in zip(cuts, part.hashes, strict=True)
+        ]
+        pictures = np.stack(drawn) if drawn else np.empty((0, *part.images.tiling.tile), np.uint8)
+    targets = part.targets if len(part.targets) else np.full(len(part), -1, np.int64)
+    return DataPart(pictures, targets, part.files, part.hashes)
 
 
 def _require_same_data(prepared: Prepared, recorded: RunConfig, data: str, run: Path) -> None:

@@ -20,6 +20,7 @@ ENCODER_NAMES = tuple(ENCODERS)
 FROZEN_ENCODERS = ("resnet101-svm",)
 METHODS = ("simclr", "nnclr", "none")
 NEGATIVES = ("all", "cross-view")
+HEADS = ("paper", "wide")
 VIEWS = ("auto", "zoom", "crop")
 AUTOCAST = ("auto", "off", "bf16", "fp16")
 PRETRAIN_ON = ("all", "unlabelled")
@@ -57,12 +58,19 @@ class TrainConfig:
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
+        head: projection head: `paper`, or `wide` with batch norm.
         pretrain_epochs, epochs: upper bounds; fine-tuning stops early.
         batch_size: images per step.
+        pretrain_batch_size: likewise in pretraining; 0 for the same.
         pretrain_lr, lr: Adam's learning rate at the start of each stage, annealed by a cosine.
         temperature: of the contrastive loss.
         negatives: of SimCLR: `all` other views (the paper's text), or `cross-view` (its code).
         queue_size: embeddings in NNCLR's support set.
+        layer_decay: factor on the learning rate of fine-tuning from each part of the encoder to the
+            one before it; 1 trains all alike.
+        freeze: fine-tune the head alone.
+        self_train: let a teacher label the unlabelled images, and learn from them.
+        student_epochs: of that.
         patience: epochs without a lower validation loss before fine-tuning stops.
         autocast: `off`, `bf16`, `fp16` (on a GPU), or `auto` for what a short measurement finds
             fastest.
@@ -96,14 +104,20 @@ class TrainConfig:
     fold: int = 0
     label_share: float = 1.0
     label_draw: int = 0
+    head: str = "paper"
     pretrain_epochs: int = 40
     epochs: int = 40
     batch_size: int = 32
+    pretrain_batch_size: int = 0
     pretrain_lr: float = 1e-3
     lr: float = 5e-4
     temperature: float = 0.1
     negatives: str = "all"
     queue_size: int = 10_000
+    layer_decay: float = 1.0
+    freeze: bool = False
+    self_train: bool = False
+    student_epochs: int = 40
     patience: int = 15
     autocast: str = "auto"
     compile: bool = False
@@ -112,8 +126,13 @@ class TrainConfig:
     allow_leak: bool = False
 
     @property
+    def pretraining_batch(self) -> int:
+        """Images per step of pretraining."""
+        return self.pretrain_batch_size or self.batch_size
+
+    @property
     def tiling(self) -> Tiling | None:
-        """How images are cut; None where they are stretched. `auto` combines by the mean.
+        """Cut of images into tiles; None where they are stretched. `auto` combines by the mean.
 
         Raises:
             InputError: the choices make no tiling.

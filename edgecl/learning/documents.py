@@ -8,14 +8,14 @@ from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
-Stage = Literal["pretrain", "finetune"]
+Stage = Literal["pretrain", "finetune", "distill"]
 
 
 class EpochMeasures(Part, frozen=True, kw_only=True):
     """One epoch; what was not measured in it is None.
 
     Args:
-        stage: `pretrain` or `finetune`.
+        stage: `pretrain`, `finetune` or `distill`.
         epoch: its number in the stage, from 1.
         loss, contrastive_accuracy: of pretraining.
         probe_accuracy, knn_accuracy: of the frozen encoder on the validation part.
@@ -147,6 +147,39 @@ class TilingFacts(Part, frozen=True, kw_only=True):
     tiles_per_image: float
 
 
+class CandidateAccuracy(Part, frozen=True, kw_only=True):
+    """A possible teacher, and its accuracy on labelled images that it did not learn from."""
+
+    name: str
+    accuracy: float
+
+
+class SelfTrainingFacts(Part, frozen=True, kw_only=True):
+    """Self-training: the teacher, and what teacher and student reach on the test part.
+
+    Args:
+        candidates: the best first.
+        measured_on: the labelled images that the candidates were compared on, in words.
+        teacher: the chosen one; empty where there was no choice.
+        refused: why nobody was taught; empty where the student was.
+        unlabelled: images that the teacher labelled.
+        teacher_accuracy: on the test part, 0 to 1; None where there is no teacher.
+        before: accuracy of the network that only saw labels.
+        student: accuracy of the student; None where nobody was taught.
+        shipped: `student`, or `fine-tuned` where the validation part says that it is better.
+    """
+
+    candidates: tuple[CandidateAccuracy, ...]
+    measured_on: str
+    teacher: str
+    refused: str
+    unlabelled: int
+    teacher_accuracy: float | None
+    before: float
+    student: float | None
+    shipped: str
+
+
 class RunResult(Document, frozen=True, kw_only=True):
     """Result of a finished run on the test part.
 
@@ -165,6 +198,9 @@ class RunResult(Document, frozen=True, kw_only=True):
         ece, brier, nll: how far confidences can be trusted.
         reliability: the bins that `ece` is taken over.
         pretrained: the pretraining that was taken over, if one was.
+        texture_baseline: accuracy of a linear discriminant on a texture descriptor, which learnt
+            from the same labels; a network must beat it.
+        probe: accuracy of logistic regression on the frozen encoder, before fine-tuning.
         notes: what the user should know.
     """
 
@@ -206,6 +242,9 @@ class RunResult(Document, frozen=True, kw_only=True):
     seconds: float
     embedding: EmbeddingFacts | None = None
     tiling: TilingFacts | None = None
+    texture_baseline: float | None = None
+    probe: float | None = None
+    self_training: SelfTrainingFacts | None = None
     notes: tuple[str, ...]
 
 

@@ -50,14 +50,35 @@ def standardise(images: Tensor) -> Tensor:
     return centred / torch.sqrt(variance + NOISE_VARIANCE)
 
 
-class Projector(nn.Module):
-    """Backbone and projection head: Dense D, ReLU, Dense D (Zabin et al. 2023, with D = 128)."""
+WIDE = 512
+"""Units of the hidden layer of the `wide` projection head."""
 
-    def __init__(self, backbone: Backbone) -> None:
+
+class Projector(nn.Module):
+    """Backbone and projection head, which maps D numbers to D.
+
+    Args:
+        head: `paper` for Dense D, ReLU, Dense D (Zabin et al. 2023, with D = 128); `wide` for a
+            hidden layer of 512 units with batch norm (Chen et al., "Big Self-Supervised Models
+            are Strong Semi-Supervised Learners", NeurIPS 2020).
+    """
+
+    def __init__(self, backbone: Backbone, head: str = "paper") -> None:
         super().__init__()
         size = backbone.embedding_size
         self.backbone = backbone
-        self.projection = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
+        if head == "wide":
+            self.projection = nn.Sequential(
+                nn.Linear(size, WIDE, bias=False),
+                # As a map of one pixel, so that several ranks share its statistics like all others.
+                nn.Unflatten(1, (WIDE, 1, 1)),
+                nn.BatchNorm2d(WIDE),
+                nn.Flatten(),
+                nn.ReLU(),
+                nn.Linear(WIDE, size),
+            )
+        else:
+            self.projection = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
 
     def forward(self, images: Tensor) -> Tensor:
         """Project uint8 N×1×H×W images to N×D."""

@@ -113,7 +113,8 @@ def _train_with_threads(
     device = default_device()
     load = OthersLoad()
     _require_format(config, device)
-    ranks.require_batch(config.batch_size)
+    for size in {config.batch_size, config.pretraining_batch}:
+        ranks.require_batch(size)
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     prepared = ranks.by_all(lambda: prepare(config, report, source))
     ranks.require_same(
@@ -137,7 +138,11 @@ def _train_with_threads(
     else:
         if not are_settled(device):
             _leave_cores_to_others(load.cores(), report)
-        measured = replace(config, batch_size=max(2, config.batch_size // ranks.size))
+        measured = replace(
+            config,
+            batch_size=max(2, config.batch_size // ranks.size),
+            pretrain_batch_size=max(2, config.pretraining_batch // ranks.size),
+        )
         autocast, timing = ranks.by_first(lambda: decide_autocast(measured, prepared, device))
         config = replace(config, autocast=autocast)
         notes = _encoder_notes(config, weights)

@@ -13,14 +13,18 @@ from typing import Any
 
 import onnx
 
+from export.engine.builder import usual_batches
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
+from runtime.artifact.tiling import MEAN
 from runtime.errors import InputError
 from runtime.files.atomic import replacing_folder
 
 CONFIG = "config.pbtxt"
 LABELS = "labels.txt"
 VERSION = "1"
+IMAGES = 8
+"""Images that a server may put together, unless it is told otherwise."""
 MARK = "# Written by edgecl export --triton; the next export replaces it."
 
 
@@ -36,7 +40,7 @@ def write_triton(
     *,
     precisions: Sequence[str] | None = None,
     plans: Mapping[str, Path] | None = None,
-    max_batch: int = 8,
+    max_batch: int | None = None,
     queue_delay_us: int = 0,
     instances: int = 1,
     threads: int = 0,
@@ -52,7 +56,8 @@ def write_triton(
         precisions: of the bundle; None for all that it holds.
         plans: engine files by precision. They must have been built on the server's GPU by the
             server's TensorRT, for batches up to `max_batch`.
-        max_batch: images that the server may put together; 1 for no batching.
+        max_batch: images, or tiles, of one request and of those that the server may put together;
+            1 for no batching. None for 8 images, or as many tiles as an engine is built for.
         queue_delay_us: microseconds that an image may wait for others.
         instances: of each model.
         threads: inside one operator of onnxruntime; 0 for its own choice.
@@ -65,7 +70,7 @@ def write_triton(
             a label that Triton's label file cannot hold, or a folder `out` with other things.
     """
     for value, least, what in (
-        (max_batch, 1, "largest batch"),
+        (1 if max_batch is None else max_batch, 1, "largest batch"),
         (queue_delay_us, 0, "queue delay"),
         (instances, 1, "number of instances"),
         (threads, 0, "number of threads"),
@@ -73,6 +78,9 @@ def write_triton(
         if value < least:
             raise InputError(f"{what} {value} is too small", hint=f"use {least} or more")
     bundle = load_bundle(bundle_path)
+    tiling = bundle.contract.input.tiling
+    if max_batch is None:
+        max_batch = IMAGES if tiling is None else usual_batches(bundle.contract.input).max
     chosen = list(bundle.precisions) if precisions is None else list(precisions)
     labels = _label_file(bundle)
     name = model_name(bundle.name)
@@ -84,9 +92,9 @@ def write_triton(
         title = model_name(f"{name}_{precision}")
         config = _config(title, bundle, _widths(path), platform="onnxruntime_onnx", **shared)
         if threads:
-            config["parameters"] = [
-                {"key": "intra_op_thread_count", "value": {"string_value": str(threads)}}
-            ]
+            config.setdefault("parameters", []).append(
+                _parameter("intra_op_thread_count", str(threads))
+            )
         models[title] = path, "model.onnx", config
     for precision, plan in (plans or {}).items():
         if not plan.is_file():
@@ -101,7 +109,7 @@ def write_triton(
             version.mkdir(parents=True)
             shutil.copyfile(source, version / file)
             (folder / title / LABELS).write_text(labels, encoding="utf-8")
-            text = "\n".join([MARK, *_lines(config), ""])
+            text = "\n".join([MARK, *_remarks(bundle), *_lines(config), ""])
             (folder / title / CONFIG).write_text(text, encoding="utf-8")
     return list(models)
 
@@ -159,9 +167,45 @@ def _config(
             for batch in sorted({1, max_batch})
         ],
     }
+    if bundle.contract.input.tiling is not None:
+        # Of no meaning to the server: clients read it with the rest of the configuration.
+        contract = bundle.contract.to_metadata()
+        config["parameters"] = [_parameter(key, text) for key, text in contract.items()]
     if max_batch > 1:
         config["dynamic_batching"] = {"max_queue_delay_microseconds": queue_delay_us}
     return config
+
+
+def _parameter(key: str, text: str) -> dict[str, Any]:
+    return {"key": key, "value": {"string_value": text}}
+
+
+def _remarks(bundle: Bundle) -> list[str]:
+    """Lines that tell whoever reads the configuration what a client does with tiles."""
+    tiling = bundle.contract.input.tiling
+    if tiling is None:
+        return []
+    combined = (
+        "the mean of its tiles' probabilities"
+        if tiling.combine == MEAN
+        else "those of the tile with the least probability of the pass labels, or, if there are "
+        "none, the largest probability of any label"
+    )
+    passing = ", ".join(map(repr, bundle.contract.pass_labels)) or "none"
+    return [
+        "#",
+        "# This model takes tiles, not whole images. A client",
+        "# 1. turns a frame gray (BT.601) and reduces it to 8 bits,",
+        f"# 2. resizes it by the scale {tiling.scale:g} (by areas below 1, linearly above),",
+        "# 3. continues it by reflection where it is smaller than a tile,",
+        f"# 4. cuts it, edge to edge and evenly, into tiles of {tiling.tile[0]}x{tiling.tile[1]} "
+        f"with steps of at most {tiling.steps[0]}x{tiling.steps[1]} (down x across),",
+        "# 5. sends them as one batch, or in several of at most max_batch_size,",
+        f"# 6. takes as the frame's probabilities {combined}.",
+        f"# Pass labels: {passing}. The function cut in runtime/image/tiles.py does 3 and 4, "
+        "combine does 6.",
+        "#",
+    ]
 
 
 def _widths(path: Path) -> dict[str, int]:

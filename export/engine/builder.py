@@ -14,6 +14,7 @@ from export.engine.modules import (
 )
 from export.engine.parsing import parse
 from export.engine.progress import build_monitor, interruptible, silent
+from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
 from runtime.progress import StageProgress
 from runtime.session.tensorrt.log import LogLine, recording
@@ -40,6 +41,25 @@ class Batches:
                 f"batch sizes {self.min}, {self.opt}, {self.max} are out of order",
                 hint="use 1 ≤ min ≤ opt ≤ max",
             )
+
+
+TILES, TUNED_TILES = 32, 16
+"""Largest batch of tiles that an engine is built for, and the one that it is tuned for …"""
+TILE_PIXELS = TILES * 128 * 128
+"""… where tiles are no larger than this together, for the memory of a small GPU."""
+
+
+def usual_batches(contract: InputContract, largest: int | None = None) -> Batches:
+    """Return the profile of a model's engine: single images, or a frame's tiles together.
+
+    Args:
+        largest: asked for by the user.
+    """
+    if contract.tiling is None:
+        return Batches(max=largest or 1)
+    fitting = max(1, TILE_PIXELS // (contract.height * contract.width))
+    most = largest or min(TILES, fitting)
+    return Batches(opt=min(TUNED_TILES, most), max=most)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from export.engine.builder import BuildOptions, build_engine
+from export.engine.builder import BuildOptions, build_engine, usual_batches
 from export.engine.cache import (
     Found,
     Wanted,
@@ -55,7 +55,7 @@ def ready_engine(
     Args:
         bundle: as `load_bundle` verified it.
         options: how to build; None takes an engine that was built in any way, and builds with
-            TensorRT's own limits, for single images, where there is none.
+            TensorRT's own limits and `usual_batches`, where there is none.
         trt: the TensorRT module; None for the one that the probe found.
         probe: what `runtime.gpu.probe.probe_gpu` found; None to ask it.
         report: called with (stage, done, total, text) as the build goes on.
@@ -103,8 +103,9 @@ def _build(
     trt: Any, model: bytes, path: Path, folder: Path, wanted: Wanted, report: StageProgress
 ) -> EngineFile:
     target = wanted.target
-    options = _for_rtx(wanted.options or BuildOptions(), target)
     contract = wanted.contract
+    usual = BuildOptions(usual_batches(contract.input))
+    options = _for_rtx(wanted.options or usual, target)
     key = engine_key(wanted.precision, wanted.onnx_sha256, target, options)
     limited = preflight(target, len(model), contract.input.shape, options)
     _require_disk(folder, len(model))

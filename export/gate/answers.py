@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from runtime.artifact.contract import ModelContract
+from runtime.image.tiles import combine_images
 from runtime.session.base import Outputs
 from runtime.session.opening import default_threads, open_session
 
@@ -21,7 +23,7 @@ def trained_answers(classifier: nn.Module, images: NDArray[np.uint8]) -> Outputs
 
     Args:
         classifier: maps uint8 N×1×H×W to (logits, embedding).
-        images: uint8, N×H×W.
+        images: uint8, N×H×W; tiles are images of their own here.
     """
     probabilities, embeddings = [], []
     with torch.no_grad():
@@ -30,6 +32,21 @@ def trained_answers(classifier: nn.Module, images: NDArray[np.uint8]) -> Outputs
             probabilities.append(torch.softmax(logits.float(), dim=1).numpy())
             embeddings.append(embedding.float().numpy())
     return Outputs(np.concatenate(probabilities), np.concatenate(embeddings))
+
+
+def image_probabilities(
+    probabilities: NDArray[np.float32], counts: NDArray[np.int64], contract: ModelContract
+) -> NDArray[np.float32]:
+    """Return the images' probabilities, float32 N×C, from those of their pictures, as on the line.
+
+    Args:
+        probabilities: float32, T×C, of all tiles, image after image; N×C of stretched images.
+        counts: int64, N, how many pictures each image has.
+    """
+    tiling = contract.input.tiling
+    if tiling is None:
+        return probabilities
+    return combine_images(probabilities, counts, tiling.combine, contract.passing)
 
 
 def exported_answers(

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from export.gate.comparison import Comparison
 from export.gate.thumbnails import MOST, thumbnails
-from export.job import DataPart
+from export.stages.proving import Reference
+from runtime.image.tiles import worst_tile
 
 
-def with_thumbnails(comparison: Comparison, dataset: DataPart) -> list[dict[str, Any]]:
+def with_thumbnails(comparison: Comparison, reference: Reference) -> list[dict[str, Any]]:
     """The first escapes of a comparison as plain JSON, with small images.
 
+    Of an image that was cut the tile is shown that spoke most against the part in the trained
+    network: there it saw the defect.
+
     Args:
-        images: those that were compared.
+        reference: the trained model's answers for the images that were compared.
     """
+    part = reference.part
     shown = comparison.escaped[:MOST]
-    small = thumbnails(dataset.images, [escape.row for escape in shown])
+    small = thumbnails(part.images, [_telling_picture(reference, escape.row) for escape in shown])
     return [
         {
-            "file": dataset.files[escape.row],
+            "file": part.files[escape.row],
             "label": escape.label,
             "reference": escape.reference,
             "reference_confidence": escape.reference_confidence,
@@ -29,3 +36,9 @@ def with_thumbnails(comparison: Comparison, dataset: DataPart) -> list[dict[str,
         }
         for escape, image in zip(shown, small, strict=True)
     ]
+
+
+def _telling_picture(reference: Reference, row: int) -> int:
+    """Return the place in the part's pictures of the one that shows why an image is a defect."""
+    pictures = reference.part.pictures_of(np.array([row]))
+    return int(pictures[worst_tile(reference.answers[pictures], reference.contract.passing)])

@@ -46,7 +46,7 @@ class Trials:
     folder: Path
 
     def answers(self, ranges: Ranges, kept: Collection[str]) -> NDArray[np.float32]:
-        """Run the CPU's form, float32 N×C: both forms share the ranges.
+        """Run the CPU's form on the images, float32 N×C: both forms share the ranges.
 
         Args:
             ranges: by tensor of the FP32 graph.
@@ -54,7 +54,8 @@ class Trials:
         """
         nodes = nodes_of(weighted_layers(self.fp32), list(kept))
         model = quantize_for_cpu(self.fp32, ranges, keep=nodes)
-        return model_answers(model, self.reference.part.images, self.folder)
+        answers = model_answers(model, self.reference.part.images, self.folder)
+        return self.reference.of_images(answers)
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,7 @@ def trials_of(fp32: onnx.ModelProto, reference: Reference, folder: Path, *, seed
     part = reference.part
     if len(part) > MOST_TRIAL_IMAGES:
         rows = select_stratified(part.targets, MOST_TRIAL_IMAGES, np.random.default_rng(seed))
-        reference = Reference(
-            reference.probabilities[rows], part.take(rows), reference.contract, reference.limits
-        )
+        reference = reference.take(rows)
     return Trials(fp32, reference, folder)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from torch import nn
 
-from export.gate.answers import exported_answers, trained_answers
+from export.gate.answers import exported_answers, image_probabilities, trained_answers
 from export.gate.comparison import Comparison, compare
 from export.gate.decision import Limits, reason_to_refuse
 from export.job import DataPart
@@ -31,23 +32,37 @@ class Reference:
     """The trained model's answers for the validation part.
 
     Args:
-        probabilities: float32, N×C.
+        answers: float32, T×C, for every picture of the part.
     """
 
-    probabilities: NDArray[np.float32]
+    answers: NDArray[np.float32]
     part: DataPart
     contract: ModelContract
     limits: Limits
 
-    def against(self, candidate: NDArray[np.float32]) -> Comparison:
-        """Compare the answers of a candidate, float32 N×C."""
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Its answers for the images, float32 N×C."""
+        return self.of_images(self.answers)
+
+    def of_images(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the answers for the part's images, N×C, from those for its pictures, T×C."""
+        return image_probabilities(answers, self.part.tile_counts, self.contract)
+
+    def against(self, answers: NDArray[np.float32]) -> Comparison:
+        """Compare the answers of a candidate for every picture, float32 T×C, image by image."""
         return compare(
             self.probabilities,
-            candidate,
+            self.of_images(answers),
             self.part.targets,
             labels=self.contract.labels,
             pass_labels=self.contract.pass_labels,
         )
+
+    def take(self, rows: NDArray[np.int64]) -> Reference:
+        """Return the same for the images of `rows`."""
+        answers = self.answers[self.part.pictures_of(rows)]
+        return replace(self, answers=answers, part=self.part.take(rows))
 
 
 def reference_of(
@@ -61,15 +76,16 @@ def reference_of(
     Raises:
         InputError: an output is NaN or infinite.
     """
-    probabilities = trained_answers(trained, part.images).probabilities
-    wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
+    answers = trained_answers(trained, part.images).probabilities
+    wrong = int((~np.isfinite(answers).all(axis=1)).sum())
     if wrong:
+        what = "validation images" if part.counts is None else "tiles of the validation images"
         raise InputError(
             f"the trained network outputs NaN or infinite values for {wrong} of "
-            f"{len(probabilities)} validation images",
+            f"{len(answers)} {what}",
             hint="its weights are damaged or training diverged; train it again",
         )
-    return Reference(probabilities, part, contract, limits)
+    return Reference(answers, part, contract, limits)
 
 
 @dataclass(frozen=True)

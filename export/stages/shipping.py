@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from export.gate.answers import image_probabilities
 from export.job import DataPart
 from export.stages.artefact import Artefact, reference_engine
 from export.stages.golden import choose_golden
 from export.stages.proving import Reference
 from runtime.artifact.bundle import Precision
+from runtime.artifact.contract import ModelContract
 from runtime.session.golden import GoldenImages
 
 
-def shipped_precisions(artefacts: Sequence[Artefact], test: DataPart) -> dict[str, Precision]:
+def shipped_precisions(
+    artefacts: Sequence[Artefact], test: DataPart, contract: ModelContract
+) -> dict[str, Precision]:
     """Measure what ships on the test part, once and for the record.
 
     Args:
@@ -22,11 +26,14 @@ def shipped_precisions(artefacts: Sequence[Artefact], test: DataPart) -> dict[st
     Returns:
         By artefact, its entry in the manifest.
     """
-    return {artefact.name: _precision(artefact, test) for artefact in artefacts}
+    return {artefact.name: _precision(artefact, test, contract) for artefact in artefacts}
 
 
 def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> GoldenImages | None:
     """Choose the images by which the target checks the bundle's results.
+
+    Of images that are cut they are single tiles: what a kernel gets wrong shows in a tile as well
+    as in all of them, and tiles of many images say more than all tiles of one.
 
     Args:
         artefacts: those that ship.
@@ -35,7 +42,7 @@ def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> Golden
     Returns:
         None where on no image all that ships comes close to the trained model.
     """
-    images, probabilities = reference.part.images, reference.probabilities
+    images, probabilities = reference.part.images, reference.answers
     shipped = [
         partial(artefact.answers, engine=engine)
         for artefact in artefacts
@@ -45,9 +52,11 @@ def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> Golden
     return GoldenImages(images[rows][:, None], probabilities[rows]) if rows else None
 
 
-def _precision(artefact: Artefact, test: DataPart) -> Precision:
+def _precision(artefact: Artefact, test: DataPart, contract: ModelContract) -> Precision:
     comparison = artefact.proof.comparison
-    answers = artefact.answers(test.images, reference_engine(artefact.name))
+    answers = image_probabilities(
+        artefact.answers(test.images, reference_engine(artefact.name)), test.tile_counts, contract
+    )
     return Precision(
         file=artefact.path.name,
         accuracy=comparison.accuracy,

@@ -100,6 +100,11 @@ class ModelContract:
                 hint=f"choose from {', '.join(self.labels)}",
             )
 
+    @property
+    def passing(self) -> tuple[int, ...]:
+        """Numbers of the classes that let a part pass."""
+        return tuple(number for number, name in enumerate(self.labels) if name in self.pass_labels)
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` takes back."""
         return {

@@ -36,6 +36,8 @@ class Tiling:
     combine: str = MEAN
 
     def __post_init__(self) -> None:
+        # Said or not, it is the same cut: what is read back equals what was written.
+        object.__setattr__(self, "stride", self.stride or self.tile)
         if min(self.tile) < 1:
             raise InputError(
                 f"a tile of {self.tile[0]}x{self.tile[1]} pixels is empty",
@@ -63,3 +65,10 @@ class Tiling:
     def steps(self) -> tuple[int, int]:
         """The stride, (vertical, horizontal) in pixels."""
         return self.stride or self.tile
+
+    def describe(self) -> str:
+        """Describe the cut on one line, in the words of the options, heights first."""
+        return (
+            f"tiles {self.tile[0]}x{self.tile[1]}, stride {self.steps[0]}x{self.steps[1]}, "
+            f"scale {self.scale:g}, combine {self.combine}"
+        )

@@ -62,6 +62,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
         encoder: None where the bundle does not tell.
         precision, engine, engine_version, device: what judged.
         input: shape of the network's input.
+        tiles: of that shape per frame; None where frames are stretched to it.
         bytes: size of the file.
         parameters, macs: None where the bundle does not tell.
     """
@@ -80,6 +81,15 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     bytes: int
     parameters: int | None
     macs: int | None
+    tiles: int | None = None
+
+    @property
+    def cut(self) -> str:
+        """How a frame is cut, for people; empty where it is stretched."""
+        if self.tiles is None:
+            return ""
+        size = "x".join(map(str, self.input))
+        return f"{self.tiles} tile{'s' * (self.tiles != 1)} of {size} per frame"
 
 
 class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):

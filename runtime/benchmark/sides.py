@@ -12,6 +12,7 @@ from runtime.benchmark.planning import Plan
 from runtime.image.preprocess import Preprocessor
 from runtime.session.base import Session
 from runtime.session.opening import EngineFor, open_session
+from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.verdict import decide
 
 TOTAL = "total"
@@ -44,21 +45,23 @@ class Side:
             engine_for=engine_for,
         )
         self._preprocess = Preprocessor(self.session.contract.input)
-        self._batch = self._preprocess.allocate()
+        self._tiles = 1
 
     def judge(self, frame: NDArray[np.uint8]) -> tuple[str, dict[str, int]]:
-        """Judge one frame.
+        """Judge one frame, whole: with all its tiles where the model takes tiles.
 
         Returns:
             The status, and nanoseconds per step, `total` among them.
         """
         start = time.perf_counter_ns()
-        self._preprocess(frame, self._batch[0, 0])
+        batch = self._preprocess.prepare(frame)
         prepared = time.perf_counter_ns()
-        outputs, inside = self.session.infer_timed(self._batch)
+        outputs, inside = infer_tiles(self.session, batch)
         answered = time.perf_counter_ns()
-        decision = decide(outputs.probabilities[0], self.session.contract, UNSURE_BELOW)
+        answer = image_answer(outputs, self.session.contract)
+        decision = decide(answer.probabilities, self.session.contract, UNSURE_BELOW)
         end = time.perf_counter_ns()
+        self._tiles = len(batch)
         times = {"preprocess": prepared - start, **inside, "decide": end - answered}
         times[TOTAL] = end - start
         return decision.status, times
@@ -78,6 +81,7 @@ class Side:
             engine_version=self.session.version,
             device=self.session.device,
             input=tuple(self.session.contract.input.shape),
+            tiles=self._tiles if self.session.contract.input.tiling is not None else None,
             accuracy=SideAccuracy(validation=precision.accuracy, test=precision.test_accuracy),
             bytes=precision.bytes,
             parameters=origin.parameters,

@@ -21,12 +21,15 @@ def depth_of(largest: int) -> int:
     return next(bits for bits in DEPTHS if largest < 1 << bits)
 
 
-def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
+def to_8_bits(
+    samples: NDArray[np.uint16], bits: int, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """The upper eight of the used bits.
 
     Args:
         samples: uint16, of any shape.
         bits: how many of the 16 are used, 8 to 16.
+        out: uint8, of that shape, to be written to; a new array when None.
 
     Raises:
         FrameError: a sample is too large for `bits`.
@@ -37,7 +40,11 @@ def to_8_bits(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
             f"it has the value {largest}, but {bits} bits end at {(1 << bits) - 1}: its "
             f"depth is not the expected {bits} bits"
         )
-    return np.right_shift(samples, bits - 8).astype(np.uint8)
+    if out is None:
+        out = np.empty(samples.shape, np.uint8)
+    # Shifted and narrowed a few thousand samples at a time: no second frame in memory.
+    np.right_shift(samples, bits - 8, out=out, dtype=np.uint16, casting="unsafe")
+    return out
 
 
 def scaled_to_8_bits(samples: NDArray[np.generic], maxval: int) -> NDArray[np.uint8]:

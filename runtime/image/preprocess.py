@@ -1,4 +1,8 @@
-"""Frame → gray → 8 bits → resize, into buffers made once. The rest is inside the model's graph."""
+"""Frame → gray → 8 bits → the model's size, into buffers made once.
+
+A frame is stretched to one image, or cut into tiles at its own scale. The rest is inside the
+model's graph.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import InputContract
 from runtime.errors import FrameError
+from runtime.image.cutting import Cutter, Place
 from runtime.image.depth import DEPTHS, depth_of, to_8_bits
 
 MOST_SHRINK = 2.0
@@ -34,10 +39,10 @@ def interpolation_for(frame: tuple[int, int], contract: InputContract) -> str:
 
 
 class Preprocessor:
-    """Turns camera frames into the model's input.
+    """Turns camera frames into the model's input: stretched to one image, or cut into tiles.
 
-    The gray buffer is kept between frames and made anew only when the frame's size changes.
-    An instance serves one thread.
+    Buffers are kept between frames and made anew only when the frame's size changes. An instance
+    serves one thread.
 
     Args:
         contract: what the model takes.
@@ -48,6 +53,44 @@ class Preprocessor:
         self._contract = contract
         self._bits = contract.bits if bits is None else bits
         self._gray: NDArray[np.generic] = np.empty((0, 0), np.uint8)
+        self._eight: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._cutter = None if contract.tiling is None else Cutter(contract.tiling)
+        self._batch = self.allocate() if self._cutter is None else None
+
+    def prepare(self, frame: NDArray[np.generic], *, bits: int | None = None) -> NDArray[np.uint8]:
+        """Return all that the model has to see of a frame.
+
+        Args:
+            frame: H×W or H×W×1 (gray), H×W×3 (BGR) or H×W×4 (BGRA); uint8 or uint16.
+            bits: how many bits of uint16 are used, where the source knows; it goes before
+                the contract, for either gives the same 8-bit image.
+
+        Returns:
+            uint8, T×1×height×width: one image where frames are stretched, else the frame's tiles,
+            row by row. It is the preprocessor's own buffer, which the next frame overwrites.
+
+        Raises:
+            FrameError: the frame has another number of axes, channels or another dtype, a value
+                too large for its depth, a depth that nothing tells, or too many tiles.
+        """
+        if self._cutter is not None:
+            return self._cutter(self._to_gray(frame, bits))
+        assert self._batch is not None
+        self(frame, self._batch[0, 0], bits=bits)
+        return self._batch
+
+    @property
+    def pads(self) -> bool:
+        """Whether the last frame was smaller than a tile, and was continued by reflection."""
+        return self._cutter is not None and self._cutter.pads
+
+    def place(self, tile: int) -> Place | None:
+        """Return where a tile of the last frame lies in it; None where frames are stretched.
+
+        Args:
+            tile: its number in the batch, from 0.
+        """
+        return None if self._cutter is None else self._cutter.place(tile)
 
     def allocate(self, batch: int = 1) -> NDArray[np.uint8]:
         """A buffer for `batch` images: uint8, N×1×H×W."""
@@ -56,18 +99,19 @@ class Preprocessor:
     def __call__(
         self, frame: NDArray[np.generic], out: NDArray[np.uint8], *, bits: int | None = None
     ) -> None:
-        """Write `frame` into `out`.
+        """Write `frame`, stretched, into a buffer of the caller's: for sets of images.
 
         Args:
-            frame: H×W or H×W×1 (gray), H×W×3 (BGR) or H×W×4 (BGRA); uint8 or uint16.
+            frame: as for `prepare`.
             out: uint8, `contract.height`×`contract.width`, contiguous.
-            bits: how many bits of uint16 are used, where the source knows; it goes before
-                the contract, for either gives the same 8-bit image.
+            bits: as for `prepare`.
 
         Raises:
-            FrameError: the frame has another number of axes, channels or another dtype, a value
-                too large for its depth, or a depth that nothing tells.
+            FrameError: as for `prepare`.
+            ValueError: the contract cuts frames into tiles.
         """
+        if self._cutter is not None:
+            raise ValueError("this contract cuts frames into tiles: use prepare")
         pixels = self._to_gray(frame, bits)
         height, width = self._contract.shape
         if pixels.shape == (height, width):
@@ -93,7 +137,10 @@ class Preprocessor:
         gray = self._without_colour(frame)
         if gray.dtype == np.uint8:
             return gray.astype(np.uint8, copy=False)
-        return to_8_bits(gray.astype(np.uint16, copy=False), bits or self._depth(gray))
+        if self._eight.shape != gray.shape:
+            self._eight = np.empty(gray.shape, np.uint8)
+        samples = gray.astype(np.uint16, copy=False)
+        return to_8_bits(samples, bits or self._depth(gray), self._eight)
 
     def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
         if frame.size == 0 or frame.ndim not in (2, 3):

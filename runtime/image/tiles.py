@@ -22,11 +22,14 @@ def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def to_scale(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def to_scale(
+    image: NDArray[np.uint8], scale: float, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Resize by a factor: by areas where the image shrinks, linearly where it grows.
 
     Args:
         image: uint8, H×W.
+        out: uint8, of `scaled_size`, to be written to; a new array when None.
 
     Returns:
         uint8, of `scaled_size`; the image itself where nothing changes.
@@ -35,26 +38,39 @@ def to_scale(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     if (height, width) == image.shape:
         return image
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+    resized = cv2.resize(image, (width, height), dst=out, interpolation=method)
+    return np.asarray(resized, np.uint8)
 
 
-def padded(image: NDArray[np.uint8], tile: tuple[int, int]) -> NDArray[np.uint8]:
+def margins(size: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return what an image lacks of a tile, in pixels: top, bottom, left, right.
+
+    Args:
+        size: (height, width) of the image at the tiles' scale.
+        tile: (height, width) in pixels.
+    """
+    down, across = (max(0, side - length) for side, length in zip(tile, size, strict=True))
+    return down // 2, down - down // 2, across // 2, across - across // 2
+
+
+def padded(
+    image: NDArray[np.uint8], tile: tuple[int, int], out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Return an image at least as large as a tile: a smaller one is continued by reflection.
 
     Args:
         image: uint8, H×W; it stays in the middle.
         tile: (height, width) in pixels.
+        out: uint8, of the size with its margins, to be written to; a new array when None.
+
+    Returns:
+        uint8; the image itself where nothing is missing.
     """
-    missing = [max(0, side - length) for side, length in zip(tile, image.shape, strict=True)]
+    missing = margins((image.shape[0], image.shape[1]), tile)
     if not any(missing):
         return image
-    (top, left) = (number // 2 for number in missing)
-    return np.asarray(
-        cv2.copyMakeBorder(
-            image, top, missing[0] - top, left, missing[1] - left, cv2.BORDER_REFLECT
-        ),
-        np.uint8,
-    )
+    whole = cv2.copyMakeBorder(image, *missing, cv2.BORDER_REFLECT, dst=out)
+    return np.asarray(whole, np.uint8)
 
 
 def starts(length: int, tile: int, stride: int) -> NDArray[np.int64]:
@@ -107,11 +123,16 @@ def cut(image: NDArray[np.uint8], tiling: Tiling) -> NDArray[np.uint8]:
 def worst_tile(probabilities: NDArray[np.float32], passing: Sequence[int]) -> int:
     """Return the number of the tile that speaks most against the part.
 
+    A tile without finite probabilities is worse than any other.
+
     Args:
         probabilities: float32, T×C.
         passing: numbers of the classes that let a part pass. Where there are none, every class is
             a defect, and the tile that is surest of one is the worst.
     """
+    unusable = ~np.isfinite(probabilities).all(axis=1)
+    if unusable.any():
+        return int(unusable.argmax())
     if len(passing):
         return int(probabilities[:, list(passing)].sum(axis=1).argmin())
     return int(probabilities.max(axis=1).argmax())

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import ModelContract
 from runtime.errors import InputError
 
+TILES_AT_ONCE = 8
+"""Tiles that a processor runs together: of 1 to 16 the quickest, since what more of them compute
+leaves its caches. `benchmarks/tiles.py` measures it."""
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -40,6 +44,7 @@ class Session(ABC):
         device: what it runs on, for example `CPU (2 threads)`.
         precision: the precision's name, as in the bundle.
         contract: labels and input of the model.
+        tiles_at_once: how many tiles of a frame are run together.
     """
 
     engine: str
@@ -47,6 +52,12 @@ class Session(ABC):
     device: str
     precision: str
     contract: ModelContract
+    tiles_at_once: int = TILES_AT_ONCE
+
+    @property
+    def batches(self) -> tuple[int, int]:
+        """The smallest and the largest batch in which a frame's tiles are run."""
+        return 1, self.tiles_at_once
 
     def infer(self, batch: NDArray[np.uint8]) -> Outputs:
         """Run the model.
@@ -82,10 +93,15 @@ class Session(ABC):
         return outputs, {"infer": time.perf_counter_ns() - start}
 
     def warm_up(self, runs: int = 3) -> None:
-        """Run on a black image, so that the first frame does not pay for lazy set-up."""
-        batch = np.zeros((1, 1, *self.contract.input.shape), np.uint8)
-        for _ in range(runs):
-            self.infer(batch)
+        """Run on black images, so that the first frame does not pay for lazy set-up.
+
+        A model for tiles runs on single ones and on the largest batch of them.
+        """
+        smallest, largest = self.batches
+        for count in {smallest, largest} if self.contract.input.tiling else {smallest}:
+            batch = np.zeros((count, 1, *self.contract.input.shape), np.uint8)
+            for _ in range(runs):
+                self.infer(batch)
 
     def describe(self) -> str:
         """Describe the session on one line: precision, engine, version and device."""

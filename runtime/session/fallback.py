@@ -40,6 +40,11 @@ class FallbackSession(Session):
             return getattr(self.active, name)
         raise AttributeError(name)
 
+    @property
+    def batches(self) -> tuple[int, int]:
+        """The smallest and the largest batch of the active session."""
+        return self.active.batches
+
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
         """Run the active session, with its own steps."""
         try:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import FrameError, InputError
+from runtime.session.tiles import infer_tiles
 
 if TYPE_CHECKING:
     from runtime.artifact.bundle import Bundle
@@ -31,10 +32,10 @@ IMAGES, PROBABILITIES = "images", "probabilities"
 
 @dataclass(frozen=True)
 class GoldenImages:
-    """Images on which the trained network was sure.
+    """Images, or tiles of images, on which the trained network was sure.
 
     Args:
-        images: uint8, N×1×H×W.
+        images: uint8, N×1×H×W, of the model's size.
         probabilities: float32, N×C, its answers.
     """
 
@@ -74,11 +75,16 @@ def read_golden(bundle: Bundle) -> GoldenImages | None:
 def changes(session: Session, golden: GoldenImages) -> NDArray[np.float64]:
     """The largest change of a probability of each golden image, float64 N; infinite for NaN.
 
+    They are run as the line runs images: one by one, and tiles in batches too, for which an engine
+    may have other kernels.
+
     Raises:
         FrameError: the session did not answer.
     """
-    answers = np.concatenate([session.infer(image[None]).probabilities for image in golden.images])
-    found = np.abs(answers.astype(np.float64) - golden.probabilities).max(axis=1)
+    rounds = [np.concatenate([session.infer(image[None]).probabilities for image in golden.images])]
+    if session.contract.input.tiling is not None:
+        rounds.append(infer_tiles(session, golden.images)[0].probabilities)
+    found = np.abs(np.stack(rounds).astype(np.float64) - golden.probabilities).max(axis=(0, 2))
     return np.where(np.isfinite(found), found, np.inf)
 
 

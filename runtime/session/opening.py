@@ -14,7 +14,7 @@ import numpy as np
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.errors import EdgeclError, FrameError, InputError
 from runtime.progress import Say
-from runtime.session.base import Session
+from runtime.session.base import TILES_AT_ONCE, Session
 from runtime.session.built import EngineFor, is_engine, open_engine, open_on_gpu, why_no_gpu
 from runtime.session.fallback import FallbackSession
 from runtime.session.graphs import default_threads, open_graphs
@@ -29,6 +29,7 @@ from runtime.session.spec import (
     installed_engines,
     runs_graphs,
 )
+from runtime.session.tiles import infer_tiles
 
 __all__ = [
     "AUTO",
@@ -53,7 +54,7 @@ LOG = logging.getLogger("edgecl.session")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One precision in one engine, with the median of a short measurement."""
+    """One precision in one engine, with the median of a short measurement, per image or tile."""
 
     precision: str
     engine: str
@@ -212,14 +213,18 @@ def _fastest(sessions: Sequence[Session]) -> tuple[Session, Sequence[Candidate]]
 
 
 def _probe(sessions: Sequence[Session]) -> list[float]:
-    """Median milliseconds of each session, run in turn, since machines drift."""
-    height, width = sessions[0].contract.input.shape
-    image = np.random.default_rng(0).integers(0, 256, (1, 1, height, width), np.uint8)
+    """Median milliseconds of each session, run in turn, since machines drift.
+
+    Tiles are run together, as on the line; the time is that of one.
+    """
+    contract = sessions[0].contract.input
+    count = 1 if contract.tiling is None else TILES_AT_ONCE
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, *contract.shape), np.uint8)
     times: list[list[int]] = [[] for _ in sessions]
     deadline = time.perf_counter() + PROBE_SECONDS * len(sessions)
     while len(times[0]) < 5 or (time.perf_counter() < deadline and len(times[0]) < 200):
         for session, taken in zip(sessions, times, strict=True):
             start = time.perf_counter_ns()
-            session.infer(image)
+            infer_tiles(session, images)
             taken.append(time.perf_counter_ns() - start)
-    return [float(np.median(taken)) / 1e6 for taken in times]
+    return [float(np.median(taken)) / 1e6 / count for taken in times]

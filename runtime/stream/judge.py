@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
-from runtime.session.base import Session
+from runtime.session.base import Outputs, Session
+from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budget
 from runtime.stream.handover import Ticket
 from runtime.stream.ledger import Ledger
 from runtime.stream.sinks.base import Sink
-from runtime.stream.verdict import Decision, Status, Verdict, decide
+from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
 
 FAILURES_IN_A_ROW = 100
 """Number of frames on which the model failed after which the stream ends: it will not recover."""
@@ -57,7 +58,6 @@ class Judge:
         self._rules = rules
         self._clock = clock
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
-        self._batch = self._preprocess.allocate()
         self._failures = 0
         self._preparing = False
         self._shape: tuple[int, ...] = ()
@@ -114,19 +114,17 @@ class Judge:
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
         frame = ticket.frame
         assert frame.pixels is not None
-        if frame.pixels.shape != self._shape:
-            self._look_at_size(frame.pixels.shape)
         start = self._clock()
         self._preparing = True
-        self._preprocess(frame.pixels, self._batch[0, 0], bits=frame.bits)
+        batch = self._preprocess.prepare(frame.pixels, bits=frame.bits)
         self._preparing = False
         steps[PREPROCESS] = self._clock() - start
-        outputs, engine_steps = self._session.infer_timed(self._batch)
+        if frame.pixels.shape != self._shape:
+            self._look_at_size(frame.pixels.shape)
+        outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
         start = self._clock()
-        decision = decide(
-            outputs.probabilities[0], self._session.contract, self._rules.unsure_below
-        )
+        decision = self._decide(outputs)
         now = self._clock()
         steps[DECIDE] = now - start
         if (
@@ -137,11 +135,32 @@ class Judge:
             return self._late(decision)
         return decision
 
+    def _decide(self, outputs: Outputs) -> Decision:
+        contract = self._session.contract
+        answer = image_answer(outputs, contract)
+        decision = decide(answer.probabilities, contract, self._rules.unsure_below)
+        if answer.worst is None or decision.status is Status.FAULT:
+            return decision
+        place = self._preprocess.place(answer.worst)
+        return replace(decision, worst_tile=worst_tile_of(answer, place, contract))
+
     def _look_at_size(self, shape: tuple[int, ...]) -> None:
-        """Say once that frames are much larger than the model's, where that loses thin lines."""
+        """Say once where the size of frames costs accuracy.
+
+        Frames that are stretched may shrink so much that thin lines are lost; those that are cut
+        may be smaller than a tile.
+        """
         self._shape = shape
         contract = self._session.contract.input
-        if len(shape) < 2 or contract.interpolation != "linear" or self.notes:
+        if self.notes:
+            return
+        if self._preprocess.pads:
+            self.notes.append(
+                f"frames of {shape[0]}x{shape[1]} are smaller than the tiles of "
+                f"{contract.height}x{contract.width} at the model's scale, and are continued by "
+                "reflection"
+            )
+        if contract.tiling is not None or contract.interpolation != "linear":
             return
         shrink = shrink_of((shape[0], shape[1]), contract.shape)
         if shrink > MOST_SHRINK:
@@ -156,7 +175,7 @@ class Judge:
         reason = f"no verdict within {limit_ms:g} ms"
         if decision is None:
             return Decision(Status.LATE, reason=reason)
-        return Decision(Status.LATE, decision.label, decision.confidence, reason)
+        return replace(decision, status=Status.LATE, reason=reason)
 
     def _settle(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         if ticket.claim():

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import ModelContract
-from runtime.files.document import Document, read_lines
+from runtime.files.document import Document, Part, read_lines
+from runtime.image.cutting import Place
+from runtime.session.tiles import ImageAnswer
 
 
 class Status(str, Enum):
@@ -29,6 +31,23 @@ class Status(str, Enum):
     FAULT = "fault"
 
 
+class WorstTile(Part, frozen=True, kw_only=True):
+    """The tile that speaks most against a part.
+
+    Args:
+        left, top, width, height: what it shows of the frame, in pixels of the frame.
+        label: its most probable label.
+        confidence: that label's probability, 0 to 1.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    label: str
+    confidence: float
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Decision from the model's output.
@@ -37,12 +56,14 @@ class Decision:
         label: the most probable label; empty where there is no usable answer.
         confidence: its probability, 0 to 1.
         reason: why there is no usable answer; empty otherwise.
+        worst_tile: where frames are cut into tiles and there is an answer.
     """
 
     status: Status
     label: str = ""
     confidence: float = 0.0
     reason: str = ""
+    worst_tile: WorstTile | None = None
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,6 +80,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         reason: why there is no usable answer.
         name: the file that the frame came from.
         truth: the right label where the camera knows it.
+        worst_tile: of a frame that was cut into tiles.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -76,6 +98,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     name: str = ""
     truth: str = ""
+    worst_tile: WorstTile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +139,7 @@ class Verdict:
             reason=_writable(self.decision.reason),
             name=_writable(self.name),
             truth=_writable(self.truth),
+            worst_tile=self.decision.worst_tile,
         )
 
 
@@ -146,6 +170,27 @@ def decide(
     else:
         status = Status.PASS if label in contract.pass_labels else Status.REJECT
     return Decision(status, label, confidence)
+
+
+def worst_tile_of(
+    answer: ImageAnswer, place: Place | None, contract: ModelContract
+) -> WorstTile | None:
+    """Return the worst tile as a verdict names it; None for a stretched frame.
+
+    Args:
+        place: of that tile.
+    """
+    if place is None:
+        return None
+    best = int(answer.worst_probabilities.argmax())
+    return WorstTile(
+        left=place.left,
+        top=place.top,
+        width=place.width,
+        height=place.height,
+        label=contract.labels[best],
+        confidence=round(float(answer.worst_probabilities[best]), 6),
+    )
 
 
 def _writable(text: str) -> str:

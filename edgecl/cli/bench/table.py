@@ -33,6 +33,9 @@ def print_summary(report: LatencyReport, console: Console | None = None) -> None
         # Text, not markup: a bundle may be called [red].
         table.add_row(*(Text(cell) for cell in (side.label, *cells, trust)))
     console.print(table)
+    cuts = dict.fromkeys((side.name, side.cut) for side in report.sides if side.cut)
+    for name, cut in cuts:
+        console.print(Text(f"{name}: {cut}"), soft_wrap=True)
     for line in finding_lines(report):
         console.print(Text(line), soft_wrap=True)
 

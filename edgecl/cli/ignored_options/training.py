@@ -21,14 +21,16 @@ def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
 
 def _in_tiles(values: Values) -> bool:
     """Whether images are cut into tiles."""
-    if values["geometry"] is None:
-        return values["tile"] is not None
-    return bool(values["geometry"] == "tiles")
+    from edgecl.cli.train.choices import geometry_of
+
+    return geometry_of(values) == "tiles"
 
 
 _PRETRAINING = (
     "pretrain_epochs",
     "pretrain_lr",
+    "pretrain_batch_size",
+    "head",
     "temperature",
     "negatives",
     "queue_size",
@@ -37,6 +39,12 @@ _PRETRAINING = (
 )
 
 TRAIN = (
+    Rule(
+        ("student_epochs",),
+        _new(lambda v: not v["self_train"]),
+        "only applies to --self-train, which is not set",
+        "add --self-train, or omit this option",
+    ),
     Rule(
         ("image_size", "interpolation", "views"),
         _new(_in_tiles),

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from edgecl.cli.inspect.inspection import Inspection
 from edgecl.reporting.artefacts import ArtefactFigures, artefacts
-from runtime.artifact.manifest import CalibrationFacts, Gate, Measured, Origin
+from runtime.artifact.manifest import CalibrationFacts, Gate, InputRecord, Measured, Origin
+from runtime.artifact.tiling import Tiling
 
 
 def print_inspection(found: Inspection) -> None:
@@ -46,8 +47,7 @@ def _lines(found: Inspection) -> list[str]:
         f"made {manifest.created or 'at an unknown time'} by edgecl "
         f"{manifest.edgecl_version or 'of an unknown version'}{_origin(manifest.origin)}",
         f"signature: {_signature(found.signature)}",
-        f"input {size.height}x{size.width} gray uint8, {size.interpolation} "
-        f"interpolation{_depth(size.bits)}",
+        f"input {size.height}x{size.width} gray uint8, {_geometry(size)}{_depth(size.bits)}",
         f"labels: {', '.join(contract.labels)}",
         f"pass labels: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
         _gate(manifest.gate),
@@ -55,6 +55,15 @@ def _lines(found: Inspection) -> list[str]:
         f"rewrites: {', '.join(rewrites)}" if rewrites else "",
     ]
     return [line for line in lines if line]
+
+
+def _geometry(size: InputRecord) -> str:
+    """Describe how frames become the input."""
+    tiling = size.tiling
+    if tiling is None:
+        return f"{size.interpolation} interpolation"
+    shape = (size.height, size.width)
+    return Tiling(shape, tiling.stride, tiling.scale, tiling.combine).describe()
 
 
 def _depth(bits: int | None) -> str:

@@ -54,13 +54,16 @@ class InspectionStream:
 
     def opening_line(self) -> str:
         """Describe the chosen session, the reason, and what it will judge."""
+        tiling = self.session.contract.input.tiling
         line = f"{self.model.name}: {self.session.describe()}"
         if self.candidates:
             best, *others = self.candidates
-            line += f", {best.median_ms:.2f} ms"
+            line += f", {best.median_ms:.2f} ms" + (" per tile" if tiling else "")
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
         policy = "every frame" if self.settings.every_frame else "the latest frame"
+        if tiling:
+            line += f"\n{tiling.describe()}"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
     def summary(self, outcome: StreamEnd) -> StreamSummary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,18 @@ from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.learning.config import (
     AUTOCAST,
     ENCODER_NAMES,
+    HEADS,
     METHODS,
     NEGATIVES,
     PRETRAIN_ON,
     VIEWS,
     TrainConfig,
 )
+from edgecl.learning.recipes import LINE, RECIPES
 from runtime.artifact.contract import BITS, INTERPOLATIONS
 from runtime.artifact.tiling import COMBINATIONS, GEOMETRIES, LARGEST_SCALE, STRETCH, TILES
 
 DEFAULTS = TrainConfig()
-DEFAULT_TILE = (96, 96)
 
 OPTIONS = (
     click.option(
@@ -55,6 +56,14 @@ OPTIONS = (
         help="Initial encoder weights: a safetensors file, or a torch or torchvision state dict.",
     ),
     click.option(
+        "--recipe",
+        type=click.Choice(tuple(RECIPES)),
+        default=LINE,
+        show_default=True,
+        help="Choices that belong together: line (tiles at the images' own scale, wide projection "
+        "head), or paper (Zabin et al. 2023). Every other option goes before it.",
+    ),
+    click.option(
         "--method",
         type=click.Choice(METHODS),
         default=DEFAULTS.method,
@@ -82,20 +91,20 @@ OPTIONS = (
     click.option(
         "--image-size",
         type=ImageSize(),
-        default="x".join(map(str, DEFAULTS.image_size)),
-        show_default=True,
-        help="Size that images are resized to, with --geometry stretch.",
+        help="Size that images are resized to, with --geometry stretch.  "
+        f"[default: {'x'.join(map(str, DEFAULTS.image_size))}]",
     ),
     click.option(
         "--geometry",
         type=click.Choice(GEOMETRIES),
         help="stretch resizes every image to --image-size; tiles cuts it at its own scale, and "
-        f"the tiles answer together.  [default: {DEFAULTS.geometry}; tiles where --tile is given]",
+        "the tiles answer together.  [default: stretch where --image-size is given, else the "
+        "recipe's]",
     ),
     click.option(
         "--tile",
         type=ImageSize(),
-        help=f"Size of the tiles.  [default: {DEFAULT_TILE[0]}x{DEFAULT_TILE[1]}]",
+        help=f"Size of the tiles.  [default: {'x'.join(map(str, RECIPES[LINE]['image_size']))}]",
     ),
     click.option(
         "--stride",
@@ -201,6 +210,19 @@ OPTIONS = (
         help="Images per batch, over all ranks.",
     ),
     click.option(
+        "--pretrain-batch-size",
+        type=click.IntRange(2),
+        help="Images per batch of pretraining, over all ranks.  [default: the recipe's, or that "
+        "of --batch-size]",
+    ),
+    click.option(
+        "--head",
+        type=click.Choice(HEADS),
+        default=DEFAULTS.head,
+        help="Projection head of pretraining: that of the paper, or wide, with batch norm.  "
+        "[default: the recipe's]",
+    ),
+    click.option(
         "--pretrain-lr",
         type=click.FloatRange(0, min_open=True),
         default=DEFAULTS.pretrain_lr,
@@ -211,15 +233,13 @@ OPTIONS = (
         "--lr",
         type=click.FloatRange(0, min_open=True),
         default=DEFAULTS.lr,
-        show_default=True,
-        help="Learning rate of fine-tuning.",
+        help="Learning rate of fine-tuning.  [default: the recipe's]",
     ),
     click.option(
         "--temperature",
         type=click.FloatRange(0, min_open=True),
         default=DEFAULTS.temperature,
-        show_default=True,
-        help="Temperature of the contrastive loss.",
+        help="Temperature of the contrastive loss.  [default: the recipe's]",
     ),
     click.option(
         "--negatives",
@@ -243,6 +263,27 @@ OPTIONS = (
         default=DEFAULTS.queue_size,
         show_default=True,
         help="Number of embeddings in NNCLR's support set.",
+    ),
+    click.option(
+        "--layer-decay",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=DEFAULTS.layer_decay,
+        show_default=True,
+        help="Factor on the learning rate of fine-tuning from each part of the encoder to the "
+        "one before it; below 1 keeps more of pretraining.",
+    ),
+    click.option("--freeze", is_flag=True, help="Fine-tune the head alone."),
+    click.option(
+        "--self-train",
+        is_flag=True,
+        help="Let the best of several teachers label the unlabelled images, and learn from them.",
+    ),
+    click.option(
+        "--student-epochs",
+        type=click.IntRange(1),
+        default=DEFAULTS.student_epochs,
+        show_default=True,
+        help="Maximum number of epochs on the teacher's labels.",
     ),
     click.option(
         "--patience",
@@ -292,12 +333,34 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def with_geometry(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options in which `--tile` and `--geometry` have become fields of `TrainConfig`."""
-    chosen = dict(options)
+def chosen_fields(options: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:
+    """Return the fields of `TrainConfig` that options mean: the recipe's, and over it the user's.
+
+    Args:
+        options: values by name.
+        given: names of those on the command line.
+    """
+    chosen = {name: value for name, value in options.items() if value is not None}
     tile, stride = chosen.pop("tile", None), chosen.pop("stride", None)
-    if chosen.get("geometry") is None:
-        chosen["geometry"] = TILES if tile is not None else DEFAULTS.geometry
-    if chosen["geometry"] == STRETCH:
-        return chosen
-    return chosen | {"image_size": tile or DEFAULT_TILE, "stride": stride or ()}
+    recipe = dict(RECIPES[chosen.pop("recipe")])
+    geometry = geometry_of(options)
+    if geometry == STRETCH or tile is not None:
+        recipe.pop("image_size", None)
+    if "batch_size" in given:  # of both stages, unless pretraining has its own
+        recipe.pop("pretrain_batch_size", None)
+    own = {name: value for name, value in chosen.items() if name in given or name not in recipe}
+    chosen = recipe | own | {"geometry": geometry}
+    if tile is not None:
+        chosen["image_size"] = tile
+    return chosen | {"stride": stride or ()}
+
+
+def geometry_of(options: Mapping[str, Any]) -> str:
+    """Return `stretch` or `tiles`: as asked for, as a given size implies, or the recipe's."""
+    if options["geometry"] is not None:
+        return str(options["geometry"])
+    if options["tile"] is not None:
+        return TILES
+    if options["image_size"] is not None:
+        return STRETCH
+    return str(RECIPES[options["recipe"]]["geometry"])

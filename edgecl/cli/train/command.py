@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
-from edgecl.cli.train.choices import choice_options, with_geometry
+from edgecl.cli.train.choices import choice_options, chosen_fields
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
 from runtime.errors import InputError
@@ -64,7 +64,7 @@ def command(
     console = stderr_console(quiet=not ranks.first)
     chosen: dict[str, Any] = {
         name: str(value.absolute()) if isinstance(value, Path) else value
-        for name, value in with_geometry(choices).items()
+        for name, value in chosen_fields(choices, _given(ctx)).items()
         if value is not None
     }
     chosen["unlabelled"] = tuple(str(folder.absolute()) for folder in choices["unlabelled"])
@@ -126,10 +126,10 @@ def _refuse_changes(
     ctx: click.Context, config: TrainConfig, chosen: dict[str, Any], run: Path
 ) -> None:
     """Refuse options that differ from a resumed run's choices."""
+    given = _given(ctx)
     for name, value in chosen.items():
-        given = {name, "tile"} if name in ("image_size", "geometry") else {name}
-        sources = {ctx.get_parameter_source(option) for option in given}
-        if ParameterSource.COMMANDLINE not in sources:
+        options = {name, "tile"} if name in ("image_size", "geometry") else {name}
+        if not options & given:
             continue
         before = getattr(config, name)
         if value != before and not (name == "autocast" and value == "auto"):
@@ -138,6 +138,13 @@ def _refuse_changes(
                 f"{option} {value} differs from the {before} that {run} was started with",
                 hint=f"omit {option}, or start a new run",
             )
+
+
+def _given(ctx: click.Context) -> set[str]:
+    """Return the names of the options on the command line."""
+    return {
+        name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
 
 
 def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> None:

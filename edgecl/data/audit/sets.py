@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edgecl.data.dataset import skipped_notes
 from edgecl.data.overlaps.correlation import SIDE
+from edgecl.data.pixels.store import join
 from edgecl.data.reading import read_unlabelled
-from edgecl.data.store import join
 from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
 from runtime.image.folder.labelled import class_names

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecl.data.pixels import Pixels
-from edgecl.data.store import Selection
-from edgecl.data.tiled import TiledImages
+from edgecl.data.pixels.selection import ImageRows
+from edgecl.data.pixels.store import Selection
+from edgecl.data.pixels.tiled import TiledImages
 
 # Of the GPU's free memory: the rest is for weights and activations.
 DEVICE_SHARE = 0.3
@@ -54,10 +54,10 @@ class DeviceImages:
         return self.pixels[upload(rows, self.pixels.device)]
 
 
-Images = Pixels | DeviceImages
+Images = ImageRows | DeviceImages
 
 
-def bring_closer(images: Pixels, device: torch.device) -> Images:
+def bring_closer(images: ImageRows, device: torch.device) -> Images:
     """Put the images on a GPU that has room for them; else they stay where they are.
 
     Args:

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecl.data.tiled import TiledImages
+from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.compute.residency import upload
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.tile_views import TileRecipe, TileViews, view_tiles

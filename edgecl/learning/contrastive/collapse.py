@@ -17,9 +17,9 @@ def chance_loss(config: TrainConfig) -> float:
     Each view has its positive among 2N − 1 others (NT-Xent over all views), or among the N of the
     other view (from view to view, and NNCLR).
     """
-    others = config.batch_size
+    others = config.pretraining_batch
     if config.method == "simclr" and config.negatives == "all":
-        others = 2 * config.batch_size - 1
+        others = 2 * config.pretraining_batch - 1
     return math.log(others)
 
 

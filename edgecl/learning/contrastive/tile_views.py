@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.camera_shifts import blurred, compressed, exposed, noisy
-from edgecl.data.tiled import TiledImages
+from edgecl.data.pixels.tiled import TiledImages
 from runtime.image.tiles import padded
 
 ORIENTATIONS = 8

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.pixels import Pixels
+from edgecl.data.pixels.selection import ImageRows
 from runtime.files.atomic import replacing_folder
 from runtime.image.thumbnail import thumbnail
 
@@ -51,7 +51,7 @@ def image_name(rank: int) -> str:
 def write_mistakes(
     run: Path,
     *,
-    images: Pixels,
+    images: ImageRows,
     files: Sequence[str],
     targets: NDArray[np.int64],
     probabilities: NDArray[np.float32],

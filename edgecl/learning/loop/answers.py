@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecl.data.pixels import Pixels
-from edgecl.data.tiled import TiledImages
+from edgecl.data.pixels.selection import ImageRows
+from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.model import Classifier
 from runtime.artifact.tiling import MEAN
@@ -57,7 +57,7 @@ class TileAnswers:
         return _means(self.embeddings, self.counts)
 
 
-def embed(backbone: nn.Module, images: Pixels, device: torch.device) -> NDArray[np.float32]:
+def embed(backbone: nn.Module, images: ImageRows, device: torch.device) -> NDArray[np.float32]:
     """Embeddings of images, float32 N×D, in evaluation mode and full precision.
 
     Raises:
@@ -67,7 +67,7 @@ def embed(backbone: nn.Module, images: Pixels, device: torch.device) -> NDArray[
 
 
 def predict(
-    classifier: Classifier, images: Pixels, device: torch.device, passing: Sequence[int] = ()
+    classifier: Classifier, images: ImageRows, device: torch.device, passing: Sequence[int] = ()
 ) -> NDArray[np.float32]:
     """Logits of images, float32 N×C, in evaluation mode and full precision.
 
@@ -83,7 +83,7 @@ def predict(
     return TileAnswers(logits, logits, counts).image_logits(combination(images), passing)
 
 
-def answer_tiles(classifier: Classifier, images: Pixels, device: torch.device) -> TileAnswers:
+def answer_tiles(classifier: Classifier, images: ImageRows, device: torch.device) -> TileAnswers:
     """Return what the classifier says of every tile, or of every whole image, in one pass.
 
     Raises:
@@ -99,14 +99,14 @@ def answer_tiles(classifier: Classifier, images: Pixels, device: torch.device) -
 
 
 def predict_and_embed(
-    classifier: Classifier, images: Pixels, device: torch.device, passing: Sequence[int] = ()
+    classifier: Classifier, images: ImageRows, device: torch.device, passing: Sequence[int] = ()
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the results of `predict` and `embed` from one pass: float32 N×C and N×D."""
     answers = answer_tiles(classifier, images, device)
     return answers.image_logits(combination(images), passing), answers.image_embeddings()
 
 
-def combination(images: Pixels) -> str:
+def combination(images: ImageRows) -> str:
     """Return how the answers to the tiles of these images are combined."""
     return images.tiling.combine if isinstance(images, TiledImages) else MEAN
 
@@ -119,7 +119,7 @@ def _means(rows: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.f
     return (sums / counts[:, None]).astype(np.float32)
 
 
-def _batches(images: Pixels) -> Iterator[NDArray[np.uint8]]:
+def _batches(images: ImageRows) -> Iterator[NDArray[np.uint8]]:
     """Yield uint8 B×H×W: whole images, or all tiles of some."""
     if isinstance(images, TiledImages):
         for part in images.batches(EVALUATION_BATCH):
@@ -133,7 +133,7 @@ def _batches(images: Pixels) -> Iterator[NDArray[np.uint8]]:
 def _evaluate(
     network: nn.Module,
     answer: Callable[[Tensor], Tensor],
-    images: Pixels,
+    images: ImageRows,
     device: torch.device,
     what: str,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

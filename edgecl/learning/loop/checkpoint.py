@@ -10,9 +10,10 @@ import torch
 
 from edgecl.learning.contrastive.objectives import build_objective
 from edgecl.learning.documents import EpochMeasures, Stage
-from edgecl.learning.loop.averaging import WeightAverage
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import PRETRAIN, Journal, Networks, RunState, adam
+from edgecl.learning.optimisation.averaging import WeightAverage
+from edgecl.learning.optimisation.groups import classifier_optimizer
 from edgecl.learning.run import run_directory
 
 
@@ -56,7 +57,7 @@ def record_epoch(
         start: when it began, by `time.perf_counter`.
     """
     journal, seconds = state.journal, time.perf_counter() - start
-    journal.seconds[stage] += seconds
+    journal.seconds[stage] = journal.seconds.get(stage, 0.0) + seconds
     journal.history.append(
         EpochMeasures(stage=stage, epoch=journal.epoch, seconds=seconds, **metrics)
     )
@@ -103,7 +104,7 @@ def _resumed(setup: TrainingSetup, fresh: RunState, held: Mapping[str, Any]) -> 
         optimizer = (
             adam(networks.projector, config.pretrain_lr)
             if pretraining
-            else adam(networks.classifier, config.lr)
+            else classifier_optimizer(networks.classifier, config)
         )
         optimizer.load_state_dict(held["optimizer"])
     average = None

@@ -35,7 +35,8 @@ def compile_networks(networks: Networks, config: TrainConfig, compute: Compute) 
     ]
     if config.method != "none" and not config.pretrained:
         # Both views of a batch go through in one pass.
-        both = torch.cat((images, images))
+        both = torch.zeros((2 * config.pretraining_batch, *shape[1:]), dtype=torch.uint8)
+        both = both.to(compute.device)
         trials.insert(
             0, ("projector", networks.projector, both, lambda module, batch: module(batch))
         )

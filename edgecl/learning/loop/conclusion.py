@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -20,25 +19,20 @@ from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embed
 from edgecl.learning.evaluation.metrics import evaluate
 from edgecl.learning.evaluation.mistakes import write_mistakes
 from edgecl.learning.loop.answers import TileAnswers, answer_tiles
+from edgecl.learning.loop.divergence import diverged
 from edgecl.learning.loop.epochs import DivergedError
+from edgecl.learning.loop.rivals import ask_both, frozen_accuracy, texture_accuracy
+from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import Prepared
 from runtime.artifact.tiling import MEAN, WORST
-from runtime.errors import InputError
 from runtime.files.document import plain
 
 
-def conclude(
-    config: TrainConfig,
-    prepared: Prepared,
-    run: Path,
-    classifier: Classifier,
-    journal: Journal,
-    device: torch.device,
-) -> RunResult:
-    """Test the classifier and write weights, predictions and result.
+def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> RunResult:
+    """Test the classifier and its rivals, and write weights, predictions and result.
 
     Returns:
         What result.json holds.
@@ -46,11 +40,15 @@ def conclude(
     Raises:
         InputError: an output is not finite.
     """
+    config, prepared, run = setup.config, setup.prepared, setup.run
+    device = setup.compute.device
     dataset, test = prepared.dataset, prepared.split.test
     passing = passing_classes(dataset.labels)
     try:
+        self_training = ask_both(setup, classifier, journal)
         combine = choose_combination(config, prepared, classifier, device)
         answers = answer_tiles(classifier, dataset.images[test], device)
+        probe = frozen_accuracy(setup)
     except DivergedError as error:
         raise diverged(config, run, journal, error, None) from error
     embeddings = answers.image_embeddings()
@@ -62,13 +60,16 @@ def conclude(
     )
     layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
-    found = {
+    found: dict[str, object] = {
         **evaluation.to_json(),
         "labels": list(dataset.labels),
         "encoder": config.encoder,
         "method": config.method,
         "views": views_of(config.method, config.views),
         "image_size": list(config.image_size),
+        "texture_baseline": texture_accuracy(setup),
+        "probe": probe,
+        "self_training": self_training,
         "tiling": _tiling_facts(config, combine, answers),
         "channels": config.channels,
         "split": config.split,
@@ -158,37 +159,6 @@ def _tiling_facts(
         "combine": combine,
         "tiles_per_image": float(answers.counts.mean()),
     }
-
-
-def diverged(
-    config: TrainConfig, run: Path, journal: Journal, error: DivergedError, steps: int | None
-) -> InputError:
-    """Return the error for values that were not finite.
-
-    Args:
-        journal: of the last whole epoch.
-        error: what was found, in the epoch after that one.
-        steps: what that epoch has; 0 where it has not begun, None after all of them.
-    """
-    epoch = journal.best_epoch or journal.epoch if steps is None else journal.epoch + bool(steps)
-    pretraining = journal.stage == PRETRAIN
-    option, rate = (
-        ("--pretrain-lr", config.pretrain_lr) if pretraining or not epoch else ("--lr", config.lr)
-    )
-    name = "pretraining" if pretraining else "fine-tuning"
-    kept = run / run_directory.CHECKPOINT
-    state = f"{kept} holds the last good epoch" if kept.exists() else "no epoch was completed"
-    hint = f"start a new run with {option} below {rate:g}"
-    if config.autocast != "off":
-        hint += ", or with --autocast off"
-    if not epoch:
-        when = "before its first step"
-        given = config.pretrained or config.weights
-        hint = f"start from other weights than those of {given}" if given else hint
-    else:
-        step = error.step or steps
-        when = f"in epoch {epoch}, step {step}" if step else f"after epoch {epoch}"
-    return InputError(f"{error.what} of {name} became non-finite {when} ({state})", hint=hint)
 
 
 def _notes_of_pretraining(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ def finetune_epoch(
     classifier: Classifier,
     optimizer: torch.optim.Optimizer,
     images: Images,
-    targets: NDArray[np.int64],
+    targets: NDArray[Any],
     *,
     recipe: Recipe,
     batch_size: int,
@@ -123,7 +124,7 @@ def finetune_epoch(
 
     Args:
         images: uint8, N×H×W.
-        targets: int64, N.
+        targets: class numbers, int64 N, or probabilities, float32 N×C.
 
     Raises:
         DivergedError: a loss or a weight is not finite; the weights are lost.
@@ -149,7 +150,8 @@ def finetune_epoch(
         compute.ranks.average_gradients(classifier)
         compute.step(optimizer)
         losses.append(loss.detach())
-        hits.append((logits.argmax(1) == target).float().mean())
+        answer = target if target.ndim == 1 else target.argmax(1)
+        hits.append((logits.argmax(1) == answer).float().mean())
         on_step()
     loss_of_epoch = _finite_mean(losses, compute)
     _require_finite(classifier, step=len(losses))

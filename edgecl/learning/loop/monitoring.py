@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from edgecl.data.pass_labels import passing_classes
-from edgecl.data.pixels import Pixels, select
+from edgecl.data.pixels.selection import ImageRows, select
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.evaluation.probe import LinearProbe, fit_linear_probe, knn_accuracy
@@ -55,7 +55,7 @@ class Monitor:
         self.passing = passing_classes(dataset.labels)
         self.device, self.ranks = compute.device, compute.ranks
 
-    def shown(self, fewest: int) -> tuple[Pixels, NDArray[np.int64]]:
+    def shown(self, fewest: int) -> tuple[ImageRows, NDArray[np.int64]]:
         """The labelled images of one epoch of fine-tuning.
 
         Args:

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgecl.data.pixels import select
-from edgecl.data.store import Selection
+from edgecl.data.pixels.selection import select
+from edgecl.data.pixels.store import Selection
 from edgecl.learning.compute.placement import choose_autocast
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import augment, chosen_augmentation, two_views
@@ -42,8 +42,8 @@ def decide_autocast(
             return F.cross_entropy(model(view)[0].float(), target)
 
         return choose_autocast(networks.classifier, supervised, device)
-    rows = prepared.pretraining[: config.batch_size]
-    more = prepared.extra[: config.batch_size - len(rows)]
+    rows = prepared.pretraining[: config.pretraining_batch]
+    more = prepared.extra[: config.pretraining_batch - len(rows)]
     images = select((prepared.dataset.images, rows), (more, np.arange(len(more))))
     assert not isinstance(images, Selection)
     objective = build_objective(config, networks.backbone.embedding_size, device)

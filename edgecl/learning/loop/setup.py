@@ -10,7 +10,9 @@ from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.augmentation import Augmentation
 from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.state import EpochLog
+from edgecl.learning.model import Backbone
 from edgecl.learning.run.preparation import Prepared
+from edgecl.learning.run.pretrained import read_pretrained
 from runtime.progress import StageProgress
 
 
@@ -35,3 +37,13 @@ class TrainingSetup:
     augmentation: Augmentation
     report: StageProgress
     log: EpochLog | None = None
+
+    def frozen_backbone(self) -> Backbone | None:
+        """Return the encoder as pretraining left it; None where there was none."""
+        config = self.config
+        if config.method == "none":
+            return None
+        pretrained = self.prepared.pretrained or read_pretrained(self.run, config)
+        backbone = Backbone(config.encoder, config.image_size, config.channels)
+        backbone.load_state_dict(pretrained.weights)
+        return backbone.to(self.compute.device).eval()

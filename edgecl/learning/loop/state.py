@@ -13,13 +13,14 @@ from edgecl.encoders.weights import FoundWeights
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.objectives import Objective
 from edgecl.learning.documents import EpochMeasures, JournalRecord, Stage
-from edgecl.learning.loop.averaging import WeightAverage
 from edgecl.learning.model import Backbone, Classifier, Projector
+from edgecl.learning.optimisation.averaging import WeightAverage
 from edgecl.learning.run.preparation import Prepared
 from runtime.files.document import parse_document, plain
 
 PRETRAIN: Stage = "pretrain"
 FINETUNE: Stage = "finetune"
+DISTILL: Stage = "distill"
 
 EpochLog = Callable[[Sequence[EpochMeasures]], None]
 """Called after every epoch with all epochs so far."""
@@ -47,7 +48,9 @@ class Networks:
         if weights is not None:
             weights.load_into(backbone.encoder)
         networks = cls(
-            backbone, Projector(backbone), Classifier(backbone, len(prepared.dataset.labels))
+            backbone,
+            Projector(backbone, config.head),
+            Classifier(backbone, len(prepared.dataset.labels)),
         )
         for network in (networks.projector, networks.classifier):
             network.to(device)
@@ -141,5 +144,5 @@ class RunState:
 
 
 def adam(module: nn.Module, rate: float) -> torch.optim.Optimizer:
-    """Return the optimiser of a stage, before its first step."""
+    """Return the optimiser of pretraining, before its first step."""
     return torch.optim.Adam(module.parameters(), lr=rate, fused=True)

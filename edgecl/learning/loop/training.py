@@ -18,14 +18,10 @@ from edgecl.learning.loop.compilation import compile_networks, run_eagerly
 from edgecl.learning.loop.conclusion import conclude
 from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.setup import TrainingSetup
-from edgecl.learning.loop.stages import (
-    begin_finetuning,
-    facts_of_pretraining,
-    finetune,
-    fit_frozen,
-    pretrain,
-)
-from edgecl.learning.loop.state import PRETRAIN, EpochLog, Networks, RunState
+from edgecl.learning.loop.stages.distillation import distill
+from edgecl.learning.loop.stages.finetuning import begin_finetuning, finetune, fit_frozen
+from edgecl.learning.loop.stages.pretraining import facts_of_pretraining, pretrain
+from edgecl.learning.loop.state import DISTILL, PRETRAIN, EpochLog, Networks, RunState
 from edgecl.learning.run.preparation import Prepared
 from runtime.files.document import plain
 from runtime.progress import StageProgress
@@ -54,6 +50,7 @@ def set_up(
     """
     networks = Networks.build(config, prepared, compute.device, weights)
     span_ranks(networks.backbone, compute.ranks, compute.device)
+    span_ranks(networks.projector.projection, compute.ranks, compute.device)
     uncompiled = compile_networks(networks, config, compute)
     setup = TrainingSetup(
         config,
@@ -89,8 +86,10 @@ def train(setup: TrainingSetup, state: RunState) -> RunResult | PretrainingFacts
         return facts_of_pretraining(setup, state.journal)
     if config.encoder in FROZEN_ENCODERS:
         fit_frozen(setup, state)
-    else:
+    elif state.journal.stage != DISTILL:
         finetune(setup, state)
+    if config.self_train:
+        distill(setup, state)
     return _tested(setup, state)
 
 
@@ -101,9 +100,6 @@ def _tested(setup: TrainingSetup, state: RunState) -> RunResult:
     if journal.best is not None:
         classifier.load_state_dict(journal.best)
     setup.report("testing", 0, 1, "the test part, once")
-    config, prepared, device = setup.config, setup.prepared, setup.compute.device
-    told = setup.compute.ranks.by_first(
-        lambda: plain(conclude(config, prepared, setup.run, classifier, journal, device))
-    )
+    told = setup.compute.ranks.by_first(lambda: plain(conclude(setup, classifier, journal)))
     setup.report("testing", 1, 1, "done")
     return msgspec.convert(told, RunResult)

@@ -12,9 +12,9 @@ from edgecl.data.copies import copies_across, find_copies, under_two_labels, wit
 from edgecl.data.dataset import ImageSet, skipped_notes
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
-from edgecl.data.pixels import Pixels, Stored, select
+from edgecl.data.pixels.selection import ImageRows, Stored, select
+from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.splits import Split, labelled_rows, split_images, uneven_classes
-from edgecl.data.tiled import TiledImages
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
@@ -48,7 +48,7 @@ class Prepared:
     protocol_note: str
     pretrained: Pretrained | None = None
 
-    def pretraining_images(self) -> Pixels:
+    def pretraining_images(self) -> ImageRows:
         """Return the images for pretraining, uint8 M×H×W or of any size."""
         return select(
             (self.dataset.images, self.pretraining), (self.extra, np.arange(len(self.extra)))
@@ -210,17 +210,18 @@ def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Spl
 
 
 def _require_batch(config: TrainConfig, count: int) -> None:
-    if count >= config.batch_size:
+    if count >= config.pretraining_batch:
         return
     if not count:
         raise InputError(
             "nothing to pretrain on: --pretrain-on unlabelled needs --unlabelled",
             hint="pass folders with --unlabelled, or use --pretrain-on all",
         )
+    option = "--pretrain-batch-size" if config.pretrain_batch_size else "--batch-size"
     what = "train part" if config.pretrain_on == "all" else "unlabelled set"
     raise InputError(
-        f"the {what} has {count} images, fewer than one batch of {config.batch_size}",
-        hint=f"add images, or use --batch-size {max(count // 2, 2)}",
+        f"the {what} has {count} images, fewer than one batch of {config.pretraining_batch}",
+        hint=f"add images, or use {option} {max(count // 2, 2)}",
     )
 
 
@@ -240,7 +241,7 @@ def _admit(
     notes.append(leak_note(count, len(copies), what))
 
 
-def _held_out(dataset: ImageSet, split: Split) -> Pixels:
+def _held_out(dataset: ImageSet, split: Split) -> ImageRows:
     return dataset.images[np.concatenate((split.validation, split.test))]
 
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgecl.data.pixels import Pixels
+from edgecl.data.pixels.selection import ImageRows
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.documents import EpochMeasures, PretrainingFacts
@@ -78,7 +78,7 @@ def pretraining_facts(
         method=config.method,
         seed=config.seed,
         pretrain_on=config.pretrain_on,
-        batch_size=config.batch_size,
+        batch_size=config.pretraining_batch,
         views=views_of(config.method, config.views),
         epochs=len(epochs),
         images=images,
@@ -88,7 +88,9 @@ def pretraining_facts(
     )
 
 
-def save_pretrained(run: Path, backbone: Backbone, images: Pixels, facts: PretrainingFacts) -> None:
+def save_pretrained(
+    run: Path, backbone: Backbone, images: ImageRows, facts: PretrainingFacts
+) -> None:
     """Write pretrained.safetensors into a run directory.
 
     Args:

@@ -10,9 +10,9 @@ import numpy as np
 
 from edgecl.data.builtin import builtin_images
 from edgecl.data.dataset import ImageSet
-from edgecl.data.pixels import Stored
+from edgecl.data.pixels.selection import Stored
+from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_labelled, read_unlabelled
-from edgecl.data.tiled import TiledImages
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
 from runtime.image.tiles import to_scale

@@ -209,10 +209,16 @@ def _facts(report: LatencyReport) -> list[tuple[str, str]]:
         ("order", f"shuffled in every round, seed {scenario.seed}"),
         ("not counted", f"{scenario.warmup} warm-up frames, and {settling}"),
         ("frame", f"{scenario.frame.content}, {scenario.frame.distinct} distinct"),
+        ("tiles", _cuts(report.sides)),
         ("clock", f"{clock.name}, {clock.overhead_ns} ns per call"),
         ("duration", duration(environment.wall_s)),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _cuts(sides: Sequence[SideReport]) -> str:
+    """How each bundle's frames are cut; empty where none are."""
+    return ", ".join(dict.fromkeys(f"{side.name}: {side.cut}" for side in sides if side.cut))
 
 
 def _cores(cores: float | None) -> str:

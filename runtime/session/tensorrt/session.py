@@ -108,15 +108,13 @@ class TensorRtSession(Session):
         return self._run(batch, timed=False)[0]
 
     def warm_up(self, runs: int = 3) -> None:
-        """Run on black images, in the smallest batch that the engine takes.
+        """Run on black images; see `Session.warm_up`.
 
         Raises:
             InputError: the engine does not run.
         """
-        batch = np.zeros((self._layout.batches[0], 1, *self.contract.input.shape), np.uint8)
         try:
-            for _ in range(runs):
-                self.infer(batch)
+            super().warm_up(runs)
         except FrameError as error:
             raise InputError(
                 f"{self._path} cannot run: {error}", hint="run 'edgecl doctor' for details"

@@ -13,6 +13,8 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 
 from export.bundle.triton import model_name, write_triton
+from runtime.artifact.contract import ModelContract
+from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 
 # The part of model_config.proto that is used, with its numbers: field → (number, type, repeated).
@@ -119,6 +121,47 @@ def test_every_precision_becomes_a_model(make_bundle, tmp_path):
         assert (folder / "labels.txt").read_text() == "dark\nmiddle\nbright\n"
         source = bundle / f"model.{name.removeprefix('tiny_')}.onnx"
         assert (folder / "1" / "model.onnx").read_bytes() == source.read_bytes()
+
+
+def test_a_model_for_tiles_says_what_clients_do(make_bundle, tmp_path):
+    tiling = Tiling((32, 48), (16, 48), 0.5, "worst")
+    (name,) = write_triton(make_bundle(tiling=tiling), tmp_path / "models")
+    config = read(tmp_path / "models" / name)
+    assert config.max_batch_size == 32
+    assert [sample.batch_size for sample in config.model_warmup] == [1, 32]
+    assert list(config.input[0].dims) == [1, 32, 48]
+    (parameter,) = config.parameters
+    assert parameter.key == "edgecl"
+    held = ModelContract.from_metadata({"edgecl": parameter.value.string_value}, where=name)
+    assert held.input.tiling == tiling
+    assert held.pass_labels == ("bright",)
+    text = (tmp_path / "models" / name / "config.pbtxt").read_text()
+    assert "tiles of 32x48 with steps of at most 16x48" in text
+    assert "the tile with the least probability of the pass labels" in text
+    assert "Pass labels: 'bright'." in text
+    write_triton(make_bundle(tmp_path / "again.edgecl"), tmp_path / "models")  # its own folder
+
+
+def test_threads_and_tiles_are_parameters_of_one_model(make_bundle, tmp_path):
+    (name,) = write_triton(
+        make_bundle(tiling=Tiling((32, 48))), tmp_path / "m", max_batch=9, threads=2
+    )
+    config = read(tmp_path / "m" / name)
+    assert [entry.key for entry in config.parameters] == ["edgecl", "intra_op_thread_count"]
+    assert config.max_batch_size == 9
+    assert (
+        "the mean of its tiles' probabilities"
+        in (tmp_path / "m" / name / "config.pbtxt").read_text()
+    )
+
+
+def test_a_label_cannot_break_out_of_a_remark(make_bundle, tmp_path):
+    labels = ("dark\nmax_batch_size: 7", "bright")
+    with pytest.raises(InputError, match="label"):
+        write_triton(
+            make_bundle(labels=labels, pass_labels=labels[:1], tiling=Tiling((32, 48))),
+            tmp_path / "m",
+        )
 
 
 def test_some_precisions_one_image_at_a_time(make_bundle, tmp_path):

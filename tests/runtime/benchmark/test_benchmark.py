@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from runtime.artifact.tiling import Tiling
 from runtime.benchmark import Scenario, read_report, run_benchmark, without_raw, write_report
 from runtime.benchmark import scenario as scenario_module
 from runtime.benchmark.document import Ratio, SideAccuracy, SkippedSide
@@ -19,6 +20,7 @@ from runtime.benchmark.validity import judge_machine, judge_side
 from runtime.errors import InputError
 from runtime.files.document import plain
 from runtime.machine import Activity
+from runtime.session.base import Session
 
 QUIET = Activity(
     busy_s=100.0,
@@ -117,6 +119,30 @@ def test_the_report_keeps_every_frame(make_bundle, tmp_path):
     assert read_report(path) == report
     assert max(map(len, path.read_text().splitlines())) > 200  # an array stands on one line
     assert "raw_ns" not in plain(without_raw(report))["sides"][0]
+
+
+def test_a_frame_is_judged_with_all_its_tiles(make_bundle, tmp_path, monkeypatch):
+    seen: list[int] = []
+    real = Session.infer
+
+    def spy(self, batch):
+        seen.append(len(batch))
+        return real(self, batch)
+
+    tiled = make_bundle(tmp_path / "tiled.edgecl", tiling=Tiling((16, 24), (16, 12)))
+    monkeypatch.setattr(Session, "infer", spy)
+    report = run_benchmark(small(tiled, make_bundle(), frames=2, warmup=1, frame_size=(40, 60)))
+    cut, stretched = report.sides
+    assert (cut.tiles, cut.input, cut.cut) == (12, (16, 24), "12 tiles of 16x24 per frame")
+    assert (stretched.tiles, stretched.cut) == (None, "")
+    # Eight at once, then the other four, frame after frame.
+    assert [seen[place - 1] for place, count in enumerate(seen) if count == 4] == [8] * seen.count(
+        4
+    )
+    assert seen.count(4) >= 3
+    assert "tiles" not in plain(stretched)
+    write_report(report, tmp_path / "latency.json")
+    assert read_report(tmp_path / "latency.json").sides[0].tiles == 12
 
 
 def test_too_few_frames_say_so_instead_of_inventing_a_tail():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from runtime.artifact.bundle import MANIFEST, file_digest, load_bundle, manifest_digest
+from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import FrameError, InputError
 from runtime.session.golden import GOLDEN, LARGEST_CHANGE, GoldenImages, changes, read_golden
 from runtime.session.opening import open_fastest, open_session
@@ -146,6 +147,7 @@ class Answering:
     """A session that answers what it is told."""
 
     precision, engine, version, device = "int8", "tensorrt", "11", "GPU"
+    contract = ModelContract(InputContract(*SHAPE), ("a", "b"))
 
     def __init__(self, *answers) -> None:
         self.answers = list(answers)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from edgecl.cli.shell import run as edgecl
+from runtime.artifact.tiling import Tiling
 
 FEW = ["--frames", "6", "--warmup", "1", "--frame-size", "40x60", "--engine", "onnxruntime"]
 
@@ -24,6 +25,14 @@ def test_it_writes_the_report_and_the_page(make_bundle, tmp_path, capfd):
     assert captured.out.strip().endswith(str(out / "latency.html"))
     assert "int8" in captured.out
     assert "too few for p99" in captured.out
+
+
+def test_the_tiles_of_a_frame_are_named_in_table_and_page(make_bundle, tmp_path, capfd):
+    out = tmp_path / "out"
+    bundle = make_bundle(tiling=Tiling((20, 20)))
+    assert edgecl(["bench", str(bundle), "--out", str(out), *FEW]) == 0
+    assert "tiny: 6 tiles of 20x20 per frame" in capfd.readouterr().out
+    assert "tiny: 6 tiles of 20x20 per frame" in (out / "latency.html").read_text()
 
 
 def test_json_is_one_object_on_standard_output(make_bundle, tmp_path, capfd):

@@ -10,10 +10,12 @@ import pytest
 
 from edgecl.cli.engine_choices import build_asked, engine_builder, options_of
 from edgecl.cli.shell import run as edgecl
-from export.engine.builder import Batches, BuildOptions
+from export.engine.builder import Batches, BuildOptions, usual_batches
 from export.engine.modules import load_tensorrt
 from export.engine.ready import ready_engine
+from runtime.artifact.contract import InputContract
 from runtime.artifact.engine_file import read_engine_file, sidecar_of
+from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from tests.export.boxes import probe, with_tensorrt
 
@@ -63,12 +65,31 @@ def test_an_option_of_engines_without_an_engine_is_refused(option, tmp_path, cap
 
 
 def test_the_options_reach_the_builder():
-    assert options_of(asked()) is None
-    assert options_of({"workspace": 64, "builder_level": None}) == BuildOptions(
+    stretched = InputContract(32, 48)
+    assert options_of(asked(), stretched) is None
+    assert options_of({"workspace": 64, "builder_level": None}, stretched) == BuildOptions(
         workspace=64 * 2**20
     )
-    everything = options_of(asked(workspace=1, builder_level=5, max_batch=8))
+    everything = options_of(asked(workspace=1, builder_level=5, max_batch=8), stretched)
     assert everything == BuildOptions(Batches(1, 1, 8), workspace=2**20, builder_level=5)
+
+
+@pytest.mark.parametrize(
+    ("tile", "asked_for", "batches"),
+    [
+        ((96, 96), None, Batches(1, 16, 32)),
+        ((256, 256), None, Batches(1, 8, 8)),
+        ((2048, 2048), None, Batches(1, 1, 1)),
+        ((96, 96), 64, Batches(1, 16, 64)),
+        ((96, 96), 4, Batches(1, 4, 4)),
+    ],
+)
+def test_engines_for_tiles_take_a_frames_tiles_together(tile, asked_for, batches):
+    contract = InputContract(tile[0], tile[1], tiling=Tiling(tile))
+    assert usual_batches(contract, asked_for) == batches
+    options = options_of(asked(workspace=1, max_batch=asked_for), contract)
+    assert options is not None
+    assert options.batches == batches
 
 
 def test_all_precisions_but_fp32_are_built_into_the_bundle(box, make_bundle, rtx):

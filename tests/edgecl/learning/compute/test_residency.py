@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from edgecl.data import reading, store
-from edgecl.data.pixels import select
-from edgecl.data.store import Selection, join, new_store
+from edgecl.data import reading
+from edgecl.data.pixels import store
+from edgecl.data.pixels.selection import select
+from edgecl.data.pixels.store import Selection, join, new_store
 from edgecl.learning.compute import residency
 from edgecl.learning.compute.residency import prepared, to_device
 from edgecl.learning.contrastive.augmentation import ZOOM, augment
@@ -58,6 +59,7 @@ def test_selected_rows_are_the_same_from_memory_and_from_disk(images):
     copied = select((images, rows), (images, more))
     left = select((on_disk(images), rows), (images, more))
     assert isinstance(left, Selection)
+    assert isinstance(copied, np.ndarray)
     assert left.shape == copied.shape
     np.testing.assert_array_equal(left[:], copied)
     np.testing.assert_array_equal(left[2:5], copied[2:5])

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.loop.averaging import WeightAverage
 from edgecl.learning.loop.compilation import compile_networks, run_eagerly
 from edgecl.learning.loop.state import Networks
+from edgecl.learning.optimisation.averaging import WeightAverage
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.runner import train_run
 

@@ -101,7 +101,7 @@ def test_the_test_part_is_looked_at_too(trained_run, tiny_config, tmp_path, monk
     def overflow(*_: object):
         raise DivergedError(None, "the outputs")
 
-    monkeypatch.setattr("edgecl.learning.loop.conclusion.predict_and_embed", overflow)
+    monkeypatch.setattr("edgecl.learning.loop.conclusion.answer_tiles", overflow)
     config = replace(tiny_config, method="none", epochs=1)
     with pytest.raises(InputError, match=r"the outputs of fine-tuning .* after epoch 1 "):
         train_run(config, tmp_path / "run", report=silent)

@@ -15,8 +15,8 @@ import torch
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.loop.epochs import batches
 from edgecl.learning.loop.number_format import decide_autocast
-from edgecl.learning.loop.schedule import WARM_UP, cosine_rate, warm_up
 from edgecl.learning.loop.training import set_up, train
+from edgecl.learning.optimisation.schedule import WARM_UP, cosine_rate, warm_up
 from edgecl.learning.run import preparation, run_directory
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.runner import train_run

@@ -11,7 +11,7 @@ from typing import IO, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.store import MEMORY_SHARE, free_memory
+from edgecl.data.pixels.store import MEMORY_SHARE, free_memory
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from runtime.image.tiles import cut, places

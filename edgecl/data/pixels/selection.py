@@ -1,4 +1,4 @@
-"""Pixels of a set: at the model's size, or at their own scale."""
+"""ImageRows of a set: at the model's size, or at their own scale."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecl.data.store import Selection, gather, join
-from edgecl.data.tiled import TiledImages
+from edgecl.data.pixels.store import Selection, gather, join
+from edgecl.data.pixels.tiled import TiledImages
 from runtime.artifact.contract import InputContract
 
 Stored = NDArray[np.uint8] | TiledImages
 """A whole set: uint8 N×H×W, or images of any size."""
 
-Pixels = Stored | Selection
+ImageRows = Stored | Selection
 """A set or rows of several."""
 
 
-def select(*parts: tuple[Stored, NDArray[np.int64]]) -> Pixels:
+def select(*parts: tuple[Stored, NDArray[np.int64]]) -> ImageRows:
     """Rows of one or more sets of one geometry.
 
     Arrays are copied into one, or left where they are if one is on disk; images of any size are

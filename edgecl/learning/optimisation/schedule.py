@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import torch
 
+SCALE = "scale"
+"""Key of a parameter group's factor on the learning rate."""
+
 # Steps in which the rate of pretraining rises, and the largest share of all its steps.
 WARM_UP, WARM_SHARE = 200, 0.1
 
@@ -26,9 +29,9 @@ def warmed_up(rate: float, step: int, steps: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of the next steps."""
+    """Set the learning rate of the next steps; groups with a scale of their own keep it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(SCALE, 1.0)
 
 
 def warm_up(

@@ -1,0 +1,137 @@
+"""Rivals of the trained network on the test part: simpler ones, its teacher, and its earlier self.
+
+A network that a descriptor without learning beats is not worth its arithmetic, and a student that
+does not beat its teacher only made it smaller. So each result stands beside theirs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from edgecl.data.pixels.selection import select
+from edgecl.learning.documents import CandidateAccuracy, SelfTrainingFacts
+from edgecl.learning.evaluation.probe import fit_linear_probe
+from edgecl.learning.evaluation.texture import describe_texture
+from edgecl.learning.loop.answers import embed, predict
+from edgecl.learning.loop.setup import TrainingSetup
+from edgecl.learning.loop.state import Journal
+from edgecl.learning.model import Classifier
+from edgecl.learning.run.teaching import read_teaching
+from edgecl.learning.teachers.classical import fit_discriminant
+
+MOST_DESCRIBED = 20_000
+"""Images beyond which the descriptor, some hundred a second, is left out."""
+
+STUDENT, FINE_TUNED = "student", "fine-tuned"
+
+
+def texture_accuracy(setup: TrainingSetup) -> float | None:
+    """Return the test accuracy of a linear discriminant on the texture descriptor.
+
+    Returns:
+        0 to 1; None where there are more images than `MOST_DESCRIBED`, or labels of one class.
+    """
+    dataset, split = setup.prepared.dataset, setup.prepared.split
+    targets = dataset.targets[split.train]
+    asked = len(split.train) + len(split.test)
+    if asked > MOST_DESCRIBED or len(np.unique(targets)) < 2:
+        return None
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        setup.report("baseline", done, asked, "a texture descriptor")
+
+    images = select((dataset.images, split.train), (dataset.images, split.test))
+    features = describe_texture(images, tick)
+    model = fit_discriminant(features[: len(targets)], targets)
+    found = model.classes_[model.predict_proba(features[len(targets) :]).argmax(1)]
+    return float((found == dataset.targets[split.test]).mean())
+
+
+def frozen_accuracy(setup: TrainingSetup) -> float | None:
+    """Return the test accuracy of logistic regression on the encoder as pretraining left it.
+
+    Returns:
+        0 to 1; None where nothing was pretrained.
+
+    Raises:
+        DivergedError: an embedding is not finite.
+    """
+    backbone = setup.frozen_backbone()
+    if backbone is None:
+        return None
+    dataset, split, device = setup.prepared.dataset, setup.prepared.split, setup.compute.device
+    known = embed(backbone, dataset.images[split.train], device)
+    probe = fit_linear_probe(known, dataset.targets[split.train], len(dataset.labels))
+    held_out = embed(backbone, dataset.images[split.test], device)
+    return probe.accuracy(held_out, dataset.targets[split.test])
+
+
+def ask_both(
+    setup: TrainingSetup, classifier: Classifier, journal: Journal
+) -> SelfTrainingFacts | None:
+    """Compare teacher, student and the network before; leave the better of the last two.
+
+    The validation part decides between these, where it is large enough; else the student stays.
+
+    Args:
+        classifier: the student, or the fine-tuned network where nobody was taught; its weights
+            are those of the better one afterwards.
+
+    Returns:
+        None for a run without self-training.
+
+    Raises:
+        DivergedError: an output is not finite.
+    """
+    teaching = read_teaching(setup.run) if setup.config.self_train else None
+    if teaching is None:
+        return None
+    dataset, test = setup.prepared.dataset, setup.prepared.split.test
+    targets = dataset.targets[test]
+    monitor, device = setup.monitor, setup.compute.device
+
+    def accuracy() -> float:
+        logits = predict(classifier, dataset.images[test], device, monitor.passing)
+        return float((logits.argmax(1) == targets).mean())
+
+    student = None if teaching.refused else accuracy()
+    after = {key: value.clone() for key, value in classifier.state_dict().items()}
+    kept = _validation_loss(setup, classifier)
+    classifier.load_state_dict(dict(teaching.before))
+    before = accuracy()
+    shipped = FINE_TUNED if student is None else STUDENT
+    if student is not None and setup.prepared.can_choose:
+        shipped = STUDENT if kept <= _validation_loss(setup, classifier) else FINE_TUNED
+    if shipped == STUDENT:
+        classifier.load_state_dict(after)
+    found = teaching.test.argmax(1) == targets if len(teaching.test) else None
+    return SelfTrainingFacts(
+        candidates=tuple(
+            CandidateAccuracy(name=candidate.name, accuracy=candidate.accuracy)
+            for candidate in teaching.candidates
+        ),
+        measured_on=teaching.measured_on,
+        teacher=teaching.candidates[0].name if teaching.candidates else "",
+        refused=teaching.refused,
+        unlabelled=len(teaching.labels),
+        teacher_accuracy=None if found is None else float(found.mean()),
+        before=before,
+        student=student,
+        shipped=shipped,
+    )
+
+
+def _validation_loss(setup: TrainingSetup, classifier: Classifier) -> tuple[float, float]:
+    """Return the share of wrong answers on the validation part, and the loss."""
+    monitor = setup.monitor
+    logits = torch.from_numpy(
+        predict(classifier, monitor.validation_images, setup.compute.device, monitor.passing)
+    )
+    targets = torch.from_numpy(monitor.validation_targets)
+    wrong = float((logits.argmax(1) != targets).float().mean())
+    return wrong, float(F.cross_entropy(logits, targets))
