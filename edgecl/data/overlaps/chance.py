@@ -1,4 +1,4 @@
-"""How much of what a search found is chance, measured on the set itself, and what is left.
+"""Share of chance in what a search found, measured on the set itself, and what is left.
 
 An image and the mirror image of another one are never the same metal. What the search finds among
 these is chance, and among the images themselves chance finds as much. So an image's links count
@@ -22,7 +22,7 @@ STEP, LAST = 0.01, (0.995, 0.999)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LinksAboveChance:
     """Links above chance.
 
     Args:
@@ -39,7 +39,7 @@ class Verdict:
     given_expected_false: int
 
 
-def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) -> Verdict:
+def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) -> LinksAboveChance:
     """Choose the lowest threshold at which few of the links are false.
 
     Args:
@@ -57,9 +57,9 @@ def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) ->
             break
         if false <= FALSE_SHARE * len(links):
             order = np.argsort(-links.correlation, kind="stable")
-            return Verdict(links.take(order), step, false, *given)
+            return LinksAboveChance(links.take(order), step, false, *given)
     none = real.take(np.empty(0, np.int64))
-    return Verdict(none, None, 0, *(given or (0, 0)))
+    return LinksAboveChance(none, None, 0, *(given or (0, 0)))
 
 
 def steps(threshold: float) -> list[float]:
@@ -82,7 +82,7 @@ def _beyond(pairs: Pairs, limit: NDArray[np.float32]) -> Pairs:
 
 
 def _expected_false(chance: Pairs, images: int) -> int:
-    """How many links chance makes beyond the limits that chance sets.
+    """Number of links that chance makes beyond the limits that chance sets.
 
     The limits come from one half of the mirrored pairs, what passes them from the other, and the
     other way round. So each limit knows half of what it knows for the images' own links, and the

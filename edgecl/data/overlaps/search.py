@@ -55,7 +55,7 @@ class Pairs:
         return len(self.first)
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Pairs:
-        """Those at `rows`."""
+        """Return those at `rows`."""
         return Pairs(*(values[rows] for values in vars(self).values()))
 
 
