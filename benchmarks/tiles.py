@@ -2,10 +2,11 @@
 
 The tiles are run one by one, in the batches that edgecl runs them in, and in others. All take
 turns in short blocks, since machines drift, and each round gives ratios to the frame as one image,
-for which the network was exported at the frame's size. Weights are random. Run it alone on the
-machine:
+for which the network was exported at the frame's size. Beside the ratio of times stands that of
+processor time, which other load on the machine spoils less; with one thread the two are the same on
+a machine without any. Weights are random:
 
-    python benchmarks/tiles.py [--frame 200x200] [--tile 96x96] [--at-once 1,8,9] [--json]
+    python benchmarks/tiles.py [--frame 200x200] [--tile 96x96] [--at-once 1,8,12] [--json]
 """
 
 from __future__ import annotations
@@ -47,21 +48,24 @@ class Side:
         name: of the way.
         run: runs the frame once.
         blocks: median milliseconds of each block.
+        cpu_blocks: milliseconds of processor time of a run, mean of each block.
     """
 
     name: str
     run: Callable[[], object]
     blocks: list[float] = field(default_factory=list)
+    cpu_blocks: list[float] = field(default_factory=list)
 
     def take_turn(self, runs: int) -> None:
         """Let others come to rest, run once unmeasured, then `runs` times."""
         time.sleep(SETTLE_SECONDS)
         self.run()
-        times = []
+        times, cpu = [], time.process_time_ns()
         for _ in range(runs):
             start = time.perf_counter_ns()
             self.run()
             times.append(time.perf_counter_ns() - start)
+        self.cpu_blocks.append((time.process_time_ns() - cpu) / runs / 1e6)
         self.blocks.append(statistics.median(times) / 1e6)
 
 
@@ -74,6 +78,8 @@ class Row:
         median_ms: of its blocks, for the whole frame.
         ratio: its time over that of the frame as one image, median of the rounds.
         low, high: tenth and ninetieth percentile of the rounds.
+        cpu_ms: processor time, median of its blocks.
+        cpu_ratio, cpu_low, cpu_high: the ratios of processor time.
     """
 
     engine: str
@@ -83,6 +89,10 @@ class Row:
     ratio: float
     low: float
     high: float
+    cpu_ms: float
+    cpu_ratio: float
+    cpu_low: float
+    cpu_high: float
 
 
 def main() -> None:
@@ -94,7 +104,7 @@ def main() -> None:
     parser.add_argument(
         "--at-once",
         type=lambda text: [int(number) for number in text.split(",")],
-        default=[1, TILES_AT_ONCE, 9],
+        default=[1, 8, TILES_AT_ONCE],
         help="tiles in a batch, with commas",
     )
     parser.add_argument("--threads", type=int, default=default_threads())
@@ -153,7 +163,10 @@ def measure(
                 )
                 sides = [_whole(session, frame)]
                 sides += [
-                    _tiles(stack.enter_context(_open(files[0], engine, threads, count)), tiles)
+                    _tiles(
+                        stack.enter_context(_open(files[0], engine, threads, count, len(tiles))),
+                        tiles,
+                    )
                     for count in at_once
                 ]
                 for turn in range(rounds):
@@ -170,7 +183,8 @@ def show(encoder: str, rows: Sequence[Row]) -> None:
     for row in rows:
         print(
             f"  {row.engine:12s}{row.precision:5s}{row.way:24s}{row.median_ms:9.3f} ms "
-            f"{row.ratio:6.2f}x ({row.low:.2f} to {row.high:.2f})",
+            f"{row.ratio:6.2f}x ({row.low:.2f} to {row.high:.2f}); processor {row.cpu_ms:.3f} ms, "
+            f"{row.cpu_ratio:.2f}x ({row.cpu_low:.2f} to {row.cpu_high:.2f})",
             flush=True,
         )
 
@@ -185,21 +199,35 @@ def _tiles(session: Session, tiles: np.ndarray) -> Side:
     return Side(name, lambda: infer_tiles(session, tiles))
 
 
-def _open(path: Path, engine: str, threads: int, at_once: int) -> Session:
-    """A session that runs other batches of tiles than edgecl does."""
+def _open(path: Path, engine: str, threads: int, at_once: int, tiles: int) -> Session:
+    """A session that runs other batches of tiles than edgecl does, set up for so many."""
     before, Session.tiles_at_once = Session.tiles_at_once, at_once
     try:
         session = open_session(path, engine=engine, threads=threads)
     finally:
         Session.tiles_at_once = before
     session.tiles_at_once = at_once
+    session.prepare(tiles)
     return session
 
 
 def _row(engine: str, precision: str, side: Side, reference: Side) -> Row:
-    ratios = np.array(side.blocks) / np.array(reference.blocks)
+    return Row(
+        engine,
+        precision,
+        side.name,
+        statistics.median(side.blocks),
+        *_ratios(side.blocks, reference.blocks),
+        statistics.median(side.cpu_blocks),
+        *_ratios(side.cpu_blocks, reference.cpu_blocks),
+    )
+
+
+def _ratios(blocks: Sequence[float], reference: Sequence[float]) -> tuple[float, float, float]:
+    """Median, tenth and ninetieth percentile of the rounds' ratios."""
+    ratios = np.array(blocks) / np.array(reference)
     low, middle, high = (float(value) for value in np.percentile(ratios, (10, 50, 90)))
-    return Row(engine, precision, side.name, statistics.median(side.blocks), middle, low, high)
+    return middle, low, high
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import msgspec
 from calibration.record import CalibrationRecord
 from edgecl.data.audit.summary import AuditSummary
 from edgecl.learning.documents import JournalRecord, MetricsLine, RunConfig, RunResult
+from edgecl.picking.documents import PickSummary
 from edgecl.study.documents import StudySummary
 from runtime.artifact.engine_file import EngineSidecar
 from runtime.artifact.manifest import Manifest
@@ -29,6 +30,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "latency-report": LatencyReport,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
+    "pick-summary": PickSummary,
     "run-config": RunConfig,
     "run-result": RunResult,
     "stream-summary": StreamSummary,

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from export.bundle.manifest import Page, write_bundle
 from export.gate.decision import caveat
-from export.job import DataPart, Job
+from export.job import Job
 from export.outcome import ExportOutcome
 from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
-from export.stages.graphs import NetworkGraph, fp32_graph, half_graph
+from export.stages.graphs import fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
-from export.stages.int8 import Int8Plan, plan_int8, require_layers
-from export.stages.int8_graphs import int8_graphs
-from export.stages.int8_images import choose_images
-from export.stages.int8_trials import gate_takes, trials_of
+from export.stages.int8 import Int8Plan
 from export.stages.proving import Reference, reference_of
+from export.stages.remedies.forms import Int8Forms
+from export.stages.remedies.judged import Int8Judged, export_int8
 from export.stages.shipping import golden_images, shipped_precisions
 from runtime.errors import GateError
 from runtime.files.atomic import explained
@@ -72,39 +71,43 @@ def export_bundle(
         artefacts = [gate(Proposal(FP32, fp32.model, fp32.rewrites))]
         _require_fp32(artefacts[0])
 
-        plan, unmade = None, {}
+        int8: Int8Judged | None = None
         if {FP16, INT8} & set(job.precisions):
             step("fp16: building the graph")
             half = half_graph(job.classifier, job.contract, fp32, job.rewrites)
-            candidates = job.candidates.one_picture_each()
+            candidates = job.candidates.one_tile_each()
             usual = expected_ranges(fp32.model, candidates.images, candidates.targets, job.seed)
             overflow = reason_of_overflow(half.model, usual)
             if FP16 in job.precisions:
                 artefacts.append(gate(Proposal(FP16, half.model, half.rewrites, overflow)))
             if INT8 in job.precisions:
                 step("int8: calibrating")
-                plan = _calibrated(job, candidates, fp32, half, reference, scratch, report)
-                int8 = int8_graphs(plan, fp32, half, overflow)
-                artefacts += [gate(proposal) for proposal in int8.proposals]
-                unmade = dict(int8.refused)
+                forms = Int8Forms(fp32, half, overflow, reference, scratch)
+                int8 = export_int8(job, candidates, forms, step, report)
+                artefacts += int8.artefacts
 
         report("export", steps - 1, steps, "the test part")
         ship = [artefact for artefact in artefacts if not artefact.reason]
         refused = {artefact.name: artefact.reason for artefact in artefacts if artefact.reason}
         shipped = shipped_precisions(ship, job.test, job.contract)
         golden = golden_images(ship, reference)
+        plan = int8.plan if int8 else None
+        unproven = {artefact.name: artefact.unproven for artefact in ship if artefact.unproven}
         outcome = ExportOutcome(
             shipped=shipped,
-            refused={**refused, **unmade},
+            refused={**refused, **(int8.unmade if int8 else {})},
             comparisons={artefact.name: artefact.proof.comparison for artefact in artefacts},
             details=_details(artefacts, plan, reference),
             notes=(
                 *job.notes,
-                *(plan.notes if plan else ()),
+                *((*int8.plan.notes, *int8.notes) if int8 else ()),
+                *(f"{name} is unproven: {reason}" for name, reason in unproven.items()),
                 *_caveats(artefacts, reference),
                 *((_NO_GOLDEN,) if golden is None else ()),
             ),
             golden=golden,
+            unproven=unproven,
+            remedies=int8.remedies if int8 else (),
         )
         write_bundle(
             job, outcome, {artefact.name: artefact for artefact in artefacts}, plan, out, page, key
@@ -125,29 +128,6 @@ def _require_fp32(artefact: Artefact) -> None:
             f"the exported FP32 graph fails the gate, so nothing was written: {artefact.reason}",
             hint="please report this: it is a bug in the export",
         )
-
-
-def _calibrated(
-    job: Job,
-    candidates: DataPart,
-    fp32: NetworkGraph,
-    half: NetworkGraph,
-    reference: Reference,
-    scratch: Path,
-    report: StageProgress,
-) -> Int8Plan:
-    """Choose images, ranges and the layers to keep in floating point.
-
-    Args:
-        candidates: what calibration may choose from, one picture of each image.
-    """
-    require_layers(fp32.model, job.int8.keep)
-    images = choose_images(
-        job.int8, candidates, job.test, job.classifier, seed=job.seed, report=report
-    )
-    trials = trials_of(fp32.model, reference, scratch, seed=job.seed)
-    takes = partial(gate_takes, fp32.model, half.model, reference=reference, folder=scratch)
-    return plan_int8(job.int8, images, trials, takes, report)
 
 
 def _details(

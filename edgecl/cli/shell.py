@@ -23,6 +23,7 @@ from runtime.errors import EdgeclError
 VERBS = {
     "train": "Train an encoder and evaluate it on a held-out test part.",
     "audit": "Find copies and overlaps within and between image sets; write groups.csv.",
+    "pick": "Choose which unlabelled images to label next.",
     "study": "Run a grid of training runs and compare its tables with the paper's.",
     "export": "Export a trained run to a bundle; reject precisions that lose accuracy.",
     "run": "Judge camera frames within a latency budget.",

@@ -42,6 +42,7 @@ class ExportChoices:
         precisions: beside `fp32`, which is always exported.
         limits: what a precision may lose.
         int8: how INT8 is calibrated.
+        remedy_seconds: time for remedies where INT8 is refused; 0 for none.
         pass_labels: the labels that let a part pass; empty for those usual by name.
         data: where the run's images lie now, if they were moved.
         calibration_data: a folder of images to calibrate on instead of the train part.
@@ -50,6 +51,7 @@ class ExportChoices:
     precisions: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
     int8: Int8Choices = field(default_factory=Int8Choices)
+    remedy_seconds: float = 0.0
     pass_labels: tuple[str, ...] = ()
     data: Path | None = None
     calibration_data: Path | None = None
@@ -90,6 +92,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
         notes=notes,
         limits=choices.limits,
         int8=choices.int8,
+        remedy_seconds=choices.remedy_seconds,
         rewrites=(GRAY_INPUT,) if deployed is not classifier else (),
         seed=config.seed,
         origin=Origin(
@@ -183,16 +186,16 @@ def _calibrating(part: ImageSet) -> DataPart:
     A train part's tiles may take several times the memory of its images.
     """
     if isinstance(part.images, np.ndarray):
-        pictures = part.images
+        chosen = part.images
     else:
         cuts = (cut(image, part.images.tiling) for image in part.images)
         drawn = [
             tiles[drawn_tile(digest, len(tiles))]
             for tiles, digest in zip(cuts, part.hashes, strict=True)
         ]
-        pictures = np.stack(drawn) if drawn else np.empty((0, *part.images.tiling.tile), np.uint8)
+        chosen = np.stack(drawn) if drawn else np.empty((0, *part.images.tiling.tile), np.uint8)
     targets = part.targets if len(part.targets) else np.full(len(part), -1, np.int64)
-    return DataPart(pictures, targets, part.files, part.hashes)
+    return DataPart(chosen, targets, part.files, part.hashes)
 
 
 def _require_same_data(prepared: Prepared, recorded: RunConfig, data: str, run: Path) -> None:

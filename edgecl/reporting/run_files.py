@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgecl.learning.documents import MetricsLine, RunConfig, RunResult
 from edgecl.learning.evaluation.mistakes import MISTAKES, SHOWN, TABLE, image_name
+from edgecl.learning.evaluation.suspects import MOST_LISTED, SUSPECTS, SUSPECTS_TABLE
 from runtime.errors import InputError
 from runtime.files.document import parse_document, read_document
 
@@ -19,11 +20,11 @@ _LARGEST_IMAGE = 1_000_000
 
 
 @dataclass(frozen=True)
-class KeptMistake:
-    """One of the most confident mistakes, as the run kept it.
+class KeptImage:
+    """A small image that the run kept, and what it says of it.
 
     Args:
-        row: its row of mistakes.csv.
+        row: its row of the folder's table.
         image: a PNG; None where it is not there or damaged.
     """
 
@@ -42,6 +43,7 @@ class RunFiles:
         predictions: the rows of predictions.csv.
         embedding: the rows of embedding.csv.
         mistakes: the most confident first; None for a run that kept no images of them.
+        suspects: images whose labels are probably wrong, likewise.
         found: the names of the files that were read.
         problems: what could not be read, in words, for the page's notes.
     """
@@ -51,7 +53,8 @@ class RunFiles:
     metrics: Sequence[MetricsLine]
     predictions: Sequence[Mapping[str, str]]
     embedding: Sequence[Mapping[str, str]]
-    mistakes: Sequence[KeptMistake] | None
+    mistakes: Sequence[KeptImage] | None
+    suspects: Sequence[KeptImage] | None
     found: Sequence[str]
     problems: Sequence[str]
 
@@ -73,6 +76,7 @@ def read_run(run: Path) -> RunFiles:
         "predictions.csv",
         "embedding.csv",
         f"{MISTAKES}/{TABLE}",
+        f"{SUSPECTS}/{SUSPECTS_TABLE}",
     )
     return RunFiles(
         result=result,
@@ -80,7 +84,8 @@ def read_run(run: Path) -> RunFiles:
         metrics=metrics,
         predictions=_rows(run / "predictions.csv", problems),
         embedding=_rows(run / "embedding.csv", problems),
-        mistakes=_mistakes(run / MISTAKES, problems),
+        mistakes=_kept(run / MISTAKES, TABLE, SHOWN, problems),
+        suspects=_kept(run / SUSPECTS, SUSPECTS_TABLE, MOST_LISTED, problems),
         found=[name for name in names if (run / name).is_file()],
         problems=problems,
     )
@@ -139,15 +144,14 @@ def _rows(path: Path, problems: list[str]) -> list[Mapping[str, str]]:
         return []
 
 
-def _mistakes(folder: Path, problems: list[str]) -> list[KeptMistake] | None:
-    if not (folder / TABLE).is_file():
+def _kept(folder: Path, table: str, most: int, problems: list[str]) -> list[KeptImage] | None:
+    if not (folder / table).is_file():
         return None
-    rows = _rows(folder / TABLE, problems)[:SHOWN]
+    rows = _rows(folder / table, problems)[:most]
     kept = [
-        KeptMistake(row, _image(folder / image_name(rank)))
-        for rank, row in enumerate(rows, start=1)
+        KeptImage(row, _image(folder / image_name(rank))) for rank, row in enumerate(rows, start=1)
     ]
-    missing = sum(mistake.image is None for mistake in kept)
+    missing = sum(entry.image is None for entry in kept)
     if missing:
         problems.append(f"{folder.name}: {missing} image(s) missing or damaged.")
     return kept

@@ -144,6 +144,9 @@ def _manifest(
         gate=Gate(
             max_drop=job.limits.max_drop,
             max_escapes=job.limits.max_escapes,
+            strict=job.limits.strict,
+            unproven=dict(outcome.unproven),
+            remedies=tuple(outcome.remedies),
             validation_images=len(job.validation),
             reference_accuracy=outcome.comparisons["fp32"].reference_accuracy,
             comparisons=measured,

@@ -72,6 +72,16 @@ class Artefact:
             return (reference_engine(self.name),)
         return installed_engines()
 
+    @property
+    def unproven(self) -> str:
+        """Reason why it counts as unproven although it ships; empty where it does not."""
+        return "" if self.reason else self.proof.unproven
+
+    @property
+    def lost_too_much(self) -> bool:
+        """Whether its answers alone keep it from shipping, which another calibration may change."""
+        return bool(self.reason) and self.proof.loads and self.reason == self.proof.reason
+
     def answers(self, images: NDArray[np.uint8], engine: str) -> NDArray[np.float32]:
         """Run it on uint8 images N×H×W, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
         if self.name == INT8_TENSORRT:
@@ -97,17 +107,33 @@ def judge(proposal: Proposal, reference: Reference, folder: Path, step: Say) -> 
         InputError: the first engine cannot load it.
     """
     name, model = proposal.name, proposal.model
-    path = folder / f"model.{name.replace('-', '.')}.onnx"
-    onnx.save(model, path)
     step(f"{name}: comparing {len(reference.part)} validation images")
-    if name == INT8_TENSORRT:
-        proof = prove_for_tensorrt(model, reference)
-    else:
-        own = OWN_ENGINE.get(name)
-        proof = prove(path, name, reference, (own,) if own else None)
+    path, proof = prove_proposal(proposal, reference, folder)
     trial = CompileTrial()
     if name in (FP16, INT8_TENSORRT):
         trial = try_compiling(model.SerializeToString(), where=path.name)
     change = reason_of_change(proof) if name == FP32 else ""
     reason = proposal.reason or change or proof.reason or trial.reason
     return Artefact(name, path, proof, proposal.rewrites, trial.builder, reason)
+
+
+def prove_proposal(proposal: Proposal, reference: Reference, folder: Path) -> tuple[Path, Proof]:
+    """Write a graph and compare its answers in each engine that is to run it.
+
+    Args:
+        reference: the trained model's answers.
+        folder: where its file goes.
+
+    Returns:
+        Its file, and how it was decided.
+
+    Raises:
+        InputError: the first engine cannot load it.
+    """
+    name, model = proposal.name, proposal.model
+    path = folder / f"model.{name.replace('-', '.')}.onnx"
+    onnx.save(model, path)
+    if name == INT8_TENSORRT:
+        return path, prove_for_tensorrt(model, reference)
+    own = OWN_ENGINE.get(name)
+    return path, prove(path, name, reference, (own,) if own else None)

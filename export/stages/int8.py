@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import onnx
 
 from calibration.cache import observation_key, observe_cached
 from calibration.layers import nodes_of, weighted_layers
+from calibration.observation import Observation
 from calibration.ranges import Ranges
 from calibration.record import CalibrationRecord, images_of, small_histograms
 from calibration.search.curve import Curve
@@ -54,10 +56,6 @@ class Int8Plan:
         """Ranges by tensor of the FP32 graph."""
         return self.record.ranges
 
-    def nodes_of(self, model: onnx.ModelProto) -> list[str]:
-        """The nodes of the layers kept, in one of the network's graphs."""
-        return nodes_of(weighted_layers(model), self.kept)
-
     def summary(self) -> CalibrationFacts:
         """Return the calibration's part of the manifest."""
         found: dict[str, Any] = {
@@ -75,6 +73,49 @@ class Int8Plan:
         return msgspec.convert(found, CalibrationFacts)
 
 
+@dataclass(frozen=True)
+class Int8Parts:
+    """Parts of a plan for INT8; a remedy exchanges some of them.
+
+    Args:
+        images: those that calibrated.
+        observation: of the FP32 graph on them.
+        chosen: ranges, and the algorithm that gave them.
+        kept: layers that stay in floating point.
+        damages: of each layer, the most damaged first; None where that was not measured.
+        curve: accuracy by the number of images; None where that was not measured.
+    """
+
+    images: CalibrationImages
+    observation: Observation
+    chosen: ChosenRanges
+    kept: KeptLayers
+    damages: tuple[LayerDamage, ...] | None = None
+    curve: Curve | None = None
+
+    def plan(self, fp32: onnx.ModelProto) -> Int8Plan:
+        """Return the plan, and what it says of itself.
+
+        Args:
+            fp32: the graph that was observed.
+        """
+        part, note = self.images.part, self.images.note
+        record = CalibrationRecord(
+            method=self.chosen.algorithm,
+            selection=self.images.selection,
+            images=images_of(part.files, part.hashes),
+            ranges=dict(self.chosen.ranges),
+            observation=observation_key(fp32, part.hashes),
+            histograms=small_histograms(fp32, self.observation),
+            note=note,
+        )
+        details = _details(self.chosen, self.damages, self.kept, self.curve, record)
+        notes = [note] if note else []
+        if not self.kept.holds:
+            notes.append("no choice of layers in floating point brings INT8 within the limits")
+        return Int8Plan(record, self.kept.names, details, tuple(notes))
+
+
 def require_layers(model: onnx.ModelProto, names: Sequence[str]) -> None:
     """Refuse to keep layers in floating point that the network does not have.
 
@@ -84,31 +125,45 @@ def require_layers(model: onnx.ModelProto, names: Sequence[str]) -> None:
     nodes_of(weighted_layers(model), names)
 
 
-def plan_int8(
+def observed(
+    fp32: onnx.ModelProto, images: CalibrationImages, cache: Path | None, report: StageProgress
+) -> Observation:
+    """Observe the activations of the FP32 graph on calibration images.
+
+    Args:
+        cache: folder for what was observed; None to keep nothing.
+
+    Raises:
+        InputError: an activation that is not finite.
+    """
+    return observe_cached(
+        fp32,
+        images.part.images,
+        images.part.hashes,
+        cache,
+        lambda done, total: report("calibrate", done, total, "observing activations"),
+    )
+
+
+def calibrate_int8(
     choices: Int8Choices,
     images: CalibrationImages,
     trials: Trials,
     takes: Callable[[Ranges, Collection[str]], bool],
     report: StageProgress,
-) -> Int8Plan:
+) -> Int8Parts:
     """Choose ranges, and the layers to leave alone.
 
     Args:
         images: those that calibrate, and those of the curve.
         trials: of the FP32 graph, which is observed.
-        takes: whether the gate takes INT8 with these ranges and these layers in floating point.
+        takes: whether INT8 is within the limits with these ranges and these layers in floating
+            point.
 
     Raises:
         InputError: an activation that is not finite.
     """
-    fp32, part = trials.fp32, images.part
-    observation = observe_cached(
-        fp32,
-        part.images,
-        part.hashes,
-        choices.cache,
-        lambda done, total: report("calibrate", done, total, "observing activations"),
-    )
+    observation = observed(trials.fp32, images, choices.cache, report)
     asked = tuple(dict.fromkeys(choices.keep))
     chosen = choose_ranges(choices.algorithm, observation, trials, asked, report)
     kept, damages, curve = KeptLayers(asked), None, None
@@ -119,20 +174,7 @@ def plan_int8(
         kept = search_kept_layers(asked, damages, partial(takes, chosen.ranges), report)
     if images.curve is not None:
         curve = trace_curve(trials, images.curve.images, chosen.algorithm, kept.names, report)
-    record = CalibrationRecord(
-        method=chosen.algorithm,
-        selection=images.selection,
-        images=images_of(part.files, part.hashes),
-        ranges=dict(chosen.ranges),
-        observation=observation_key(fp32, part.hashes),
-        histograms=small_histograms(fp32, observation),
-        note=images.note,
-    )
-    details = _details(chosen, damages, kept, curve, record)
-    notes = [images.note] if images.note else []
-    if not kept.holds:
-        notes.append("the gate rejects INT8 even with every weighted layer in floating point")
-    return Int8Plan(record, kept.names, details, tuple(notes))
+    return Int8Parts(images, observation, chosen, kept, damages, curve)
 
 
 def _details(

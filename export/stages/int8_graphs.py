@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from calibration.layers import nodes_of, weighted_layers
+from calibration.ranges import Ranges
 from export.qdq.cpu import quantize_for_cpu
 from export.qdq.lint import require_clean
 from export.qdq.tensorrt import quantize_for_tensorrt
 from export.stages.artefact import INT8, INT8_OPENVINO, INT8_TENSORRT, OWN_ENGINE, Proposal
 from export.stages.graphs import NetworkGraph
-from export.stages.int8 import Int8Plan
 from runtime.errors import InputError
 from runtime.session.opening import installed_engines
 
 
 @dataclass(frozen=True)
 class Int8Graphs:
-    """Graphs that a plan for INT8 gives.
+    """INT8 graphs of a network.
 
     Args:
         proposals: the graphs, to be put to the gate.
@@ -29,23 +30,30 @@ class Int8Graphs:
 
 
 def int8_graphs(
-    plan: Int8Plan, fp32: NetworkGraph, half: NetworkGraph, overflow: str
+    ranges: Ranges,
+    kept: Collection[str],
+    fp32: NetworkGraph,
+    half: NetworkGraph,
+    overflow: str,
 ) -> Int8Graphs:
-    """Quantise a network as planned.
+    """Quantise a network.
 
     Args:
+        ranges: by tensor of the FP32 graph.
+        kept: layers in floating point.
         fp32: quantised for the CPU.
         half: the same in FP16, quantised for TensorRT.
         overflow: why what computes in FP16 may not ship; empty where it may.
     """
-    nodes = plan.nodes_of(fp32.model)
-    cpu = quantize_for_cpu(fp32.model, plan.ranges, keep=nodes)
+    nodes = nodes_of(weighted_layers(fp32.model), list(kept))
+    cpu = quantize_for_cpu(fp32.model, ranges, keep=nodes)
     proposals = [Proposal(INT8, cpu, fp32.rewrites)]
-    openvino = quantize_for_cpu(fp32.model, plan.ranges, keep=nodes, engine="openvino")
+    openvino = quantize_for_cpu(fp32.model, ranges, keep=nodes, engine="openvino")
     if openvino != cpu and OWN_ENGINE[INT8_OPENVINO] in installed_engines():
         proposals.append(Proposal(INT8_OPENVINO, openvino, fp32.rewrites))
     try:
-        tensorrt = quantize_for_tensorrt(half.model, plan.ranges, keep=plan.nodes_of(half.model))
+        nodes = nodes_of(weighted_layers(half.model), list(kept))
+        tensorrt = quantize_for_tensorrt(half.model, ranges, keep=nodes)
         require_clean(tensorrt)
     except InputError as error:  # values beyond FP16, or what TensorRT would not take
         return Int8Graphs(tuple(proposals), {INT8_TENSORRT: overflow or error.problem})

@@ -18,14 +18,10 @@ from calibration.search.curve import BLOCK, Curve, measure_curve
 from calibration.search.sensitivity import LayerDamage, fewest_in_float, measure_sensitivity
 from calibration.selection import select_stratified
 from export.gate.answers import model_answers
-from export.gate.decision import reason_to_refuse
 from export.job import AUTO
-from export.qdq.cpu import CpuEngine, quantize_for_cpu
-from export.qdq.emulation import emulate
-from export.qdq.tensorrt import quantize_for_tensorrt
+from export.qdq.cpu import quantize_for_cpu
 from export.stages.proving import Reference
 from runtime.progress import StageProgress
-from runtime.session.opening import default_threads, installed_engines
 
 MOST_TRIAL_IMAGES = 1000
 """Number of validation images for trials of layers and algorithms; the gate takes all."""
@@ -79,7 +75,7 @@ class KeptLayers:
 
     Args:
         names: those that the user asked for first.
-        holds: whether the gate takes INT8 with them, as far as that was looked at.
+        holds: whether INT8 is within the limits with them, as far as that was looked at.
     """
 
     names: tuple[str, ...]
@@ -151,7 +147,7 @@ def search_kept_layers(
     Args:
         asked: layers that stay in any case.
         damages: of all layers, the most damaged first.
-        passes: whether the gate takes INT8 with these layers in floating point.
+        passes: whether INT8 is within the limits with these layers in floating point.
 
     Returns:
         Those asked for alone where nothing would help, even all layers in floating point.
@@ -167,39 +163,6 @@ def search_kept_layers(
 
     found = fewest_in_float(order, satisfies)
     return KeptLayers((*asked, *found.layers) if found.holds else asked, found.holds)
-
-
-def gate_takes(
-    fp32: onnx.ModelProto,
-    half: onnx.ModelProto,
-    ranges: Ranges,
-    kept: Collection[str],
-    *,
-    reference: Reference,
-    folder: Path,
-) -> bool:
-    """Whether every form of INT8 passes the gate on all validation images.
-
-    Args:
-        fp32: the graph that is quantised for the CPU.
-        half: the same in FP16, quantised for TensorRT.
-        kept: layers in floating point.
-        folder: for files that are gone afterwards.
-    """
-
-    def allows(answers: NDArray[np.float32]) -> bool:
-        return not reason_to_refuse(reference.against(answers), reference.limits)
-
-    images = reference.part.images
-    nodes = nodes_of(weighted_layers(fp32), list(kept))
-    for engine in installed_engines():
-        form: CpuEngine = "openvino" if engine == "openvino" else "onnxruntime"
-        cpu = quantize_for_cpu(fp32, ranges, keep=nodes, engine=form)
-        if not allows(model_answers(cpu, images, folder, engine=engine)):
-            return False
-    nodes = nodes_of(weighted_layers(half), list(kept))
-    tensorrt = quantize_for_tensorrt(half, ranges, keep=nodes)
-    return allows(emulate(tensorrt, images, threads=default_threads()).probabilities)
 
 
 def trace_curve(

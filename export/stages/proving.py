@@ -14,7 +14,7 @@ from torch import nn
 
 from export.gate.answers import exported_answers, image_probabilities, trained_answers
 from export.gate.comparison import Comparison, compare
-from export.gate.decision import Limits, reason_to_refuse
+from export.gate.decision import Limits, verdict
 from export.job import DataPart
 from export.qdq.emulation import emulate
 from runtime.artifact.contract import ModelContract
@@ -32,7 +32,7 @@ class Reference:
     """The trained model's answers for the validation part.
 
     Args:
-        answers: float32, T×C, for every picture of the part.
+        answers: float32, T×C, for every tile of the part.
     """
 
     answers: NDArray[np.float32]
@@ -46,11 +46,11 @@ class Reference:
         return self.of_images(self.answers)
 
     def of_images(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the answers for the part's images, N×C, from those for its pictures, T×C."""
+        """Return the answers for the part's images, N×C, from those for its tiles, T×C."""
         return image_probabilities(answers, self.part.tile_counts, self.contract)
 
     def against(self, answers: NDArray[np.float32]) -> Comparison:
-        """Compare the answers of a candidate for every picture, float32 T×C, image by image."""
+        """Compare the answers of a candidate for every tile, float32 T×C, image by image."""
         return compare(
             self.probabilities,
             self.of_images(answers),
@@ -61,7 +61,7 @@ class Reference:
 
     def take(self, rows: NDArray[np.int64]) -> Reference:
         """Return the same for the images of `rows`."""
-        answers = self.answers[self.part.pictures_of(rows)]
+        answers = self.answers[self.part.tile_rows(rows)]
         return replace(self, answers=answers, part=self.part.take(rows))
 
 
@@ -93,14 +93,19 @@ class Proof:
     """Result of proving an artefact.
 
     Args:
-        comparison: in the engine that decided: the first that fails, else onnxruntime.
+        comparison: in the engine that decided: the first that fails, else the first in which it
+            is unproven, else onnxruntime.
         reason: why it may not ship; empty where it may.
+        unproven: why it ships although it is beyond a limit by count; empty where it is not.
         engines: by engine, its comparison.
+        loads: whether every engine could load it.
     """
 
     comparison: Comparison
     reason: str
+    unproven: str = ""
     engines: Mapping[str, Comparison] = field(default_factory=dict)
+    loads: bool = True
 
 
 def prove(
@@ -112,31 +117,39 @@ def prove(
         engines: those that will run it; all that are installed when None.
     """
     found: dict[str, Comparison] = {}
-    decided: Proof | None = None
     for engine in engines or installed_engines():
         try:
             answers = exported_answers(path, precision, reference.part.images, engine=engine)
         except EdgeclError as error:
-            if decided is None:
+            if not found:
                 raise
             # The line may have that engine: what it cannot load must not ship as if it could.
-            return Proof(decided.comparison, f"in {engine}: {error.problem}", found)
-        comparison = found[engine] = reference.against(answers)
-        reason = reason_to_refuse(comparison, reference.limits)
-        if reason and engine != REFERENCE_ENGINE:
-            reason = f"in {engine}: {reason}"
-        if decided is None or (reason and not decided.reason):
-            decided = Proof(comparison, reason)
-    assert decided is not None
-    return Proof(decided.comparison, decided.reason, found)
+            reason = f"in {engine}: {error.problem}"
+            return replace(_decided(found, reference.limits), reason=reason, loads=False)
+        found[engine] = reference.against(answers)
+    return _decided(found, reference.limits)
 
 
 def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
     """Prove a graph that only TensorRT will run, with each Q/DQ pair computed as it stands."""
     answers = emulate(model, reference.part.images, threads=default_threads())
-    comparison = reference.against(answers.probabilities)
-    reason = reason_to_refuse(comparison, reference.limits)
-    return Proof(comparison, reason, {EMULATED: comparison})
+    return _decided({EMULATED: reference.against(answers.probabilities)}, reference.limits)
+
+
+def _decided(found: Mapping[str, Comparison], limits: Limits) -> Proof:
+    """Hold an artefact's comparison in each engine against the limits."""
+    verdicts = {engine: verdict(comparison, limits) for engine, comparison in found.items()}
+    refused = [engine for engine, each in verdicts.items() if each.refused]
+    unproven = [engine for engine, each in verdicts.items() if each.unproven]
+    engine = next(iter((*refused, *unproven, *found)))
+    where = "" if engine in (REFERENCE_ENGINE, EMULATED) else f"in {engine}: "
+    decided = verdicts[engine]
+    return Proof(
+        found[engine],
+        f"{where}{decided.refused}" if decided.refused else "",
+        f"{where}{decided.unproven}" if decided.unproven else "",
+        found,
+    )
 
 
 def reason_of_change(proof: Proof) -> str:

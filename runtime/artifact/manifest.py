@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
@@ -128,12 +128,35 @@ class EngineFigures(Part, frozen=True, kw_only=True):
     max_abs_diff: float
 
 
+Outcome = Literal["ships", "helps", "fails", "no time"]
+"""Outcome of a remedy: all of INT8 ships, or more of it, or no more; or the time was over."""
+
+
+class RemedyRecord(Part, frozen=True, kw_only=True):
+    """A remedy that was tried on INT8 after the gate had refused it.
+
+    Args:
+        remedy: what was changed.
+        outcome: see `Outcome`.
+        result: the same in words, with the images that were lost.
+        seconds: that it took.
+    """
+
+    remedy: str
+    outcome: Outcome
+    result: str
+    seconds: float
+
+
 class Gate(Part, frozen=True, kw_only=True, omit_defaults=True):
     """Limits on what a precision may lose, and what each lost.
 
     Args:
         max_drop: percentage points of accuracy.
         max_escapes: per cent of the defects that the trained model caught.
+        strict: what is beyond a limit by count was refused, also where the images could not tell.
+        unproven: by artefact that ships beyond a limit by count, why it does.
+        remedies: those tried, in order.
         validation_images: how many decided.
         reference_accuracy: the trained model's, 0 to 1.
         comparisons: by artefact, shipped or not.
@@ -142,6 +165,9 @@ class Gate(Part, frozen=True, kw_only=True, omit_defaults=True):
 
     max_drop: float | None = None
     max_escapes: float | None = None
+    strict: bool = False
+    unproven: dict[str, str] = {}
+    remedies: tuple[RemedyRecord, ...] = ()
     validation_images: int | None = None
     reference_accuracy: float | None = None
     comparisons: dict[str, Measured] = {}

@@ -45,7 +45,7 @@ class Side:
             engine_for=engine_for,
         )
         self._preprocess = Preprocessor(self.session.contract.input)
-        self._tiles = 1
+        self._tiles = 0
 
     def judge(self, frame: NDArray[np.uint8]) -> tuple[str, dict[str, int]]:
         """Judge one frame, whole: with all its tiles where the model takes tiles.
@@ -56,12 +56,14 @@ class Side:
         start = time.perf_counter_ns()
         batch = self._preprocess.prepare(frame)
         prepared = time.perf_counter_ns()
+        if len(batch) != self._tiles:  # in the warm-up
+            self._tiles = len(batch)
+            self.session.prepare(self._tiles)
         outputs, inside = infer_tiles(self.session, batch)
         answered = time.perf_counter_ns()
         answer = image_answer(outputs, self.session.contract)
         decision = decide(answer.probabilities, self.session.contract, UNSURE_BELOW)
         end = time.perf_counter_ns()
-        self._tiles = len(batch)
         times = {"preprocess": prepared - start, **inside, "decide": end - answered}
         times[TOTAL] = end - start
         return decision.status, times

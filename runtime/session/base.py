@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import ModelContract
 from runtime.errors import InputError
 
-TILES_AT_ONCE = 8
-"""Tiles that a processor runs together: of 1 to 16 the quickest, since what more of them compute
-leaves its caches. `benchmarks/tiles.py` measures it."""
+TILES_AT_ONCE = 12
+"""Most tiles that a processor runs together. From 8 on, more of them gain nothing, and what they
+compute leaves its caches; `benchmarks/tiles.py` measures it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,12 @@ class Session(ABC):
     def batches(self) -> tuple[int, int]:
         """The smallest and the largest batch in which a frame's tiles are run."""
         return 1, self.tiles_at_once
+
+    def prepare(self, tiles: int) -> None:  # noqa: B027 - most engines take any batch as it comes
+        """Set up for frames of so many tiles, as soon as their size is known.
+
+        It may take half a second, and is not called for sizes that come and go.
+        """
 
     def infer(self, batch: NDArray[np.uint8]) -> Outputs:
         """Run the model.
@@ -123,6 +129,13 @@ class Session(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def batch_sizes(count: int, largest: int) -> list[int]:
+    """Return the sizes of as few batches as hold `count` tiles, as even as can be."""
+    batches = -(-count // largest)
+    size, larger = divmod(count, batches)
+    return [size + 1] * larger + [size] * (batches - larger)
 
 
 def warmed(session: Session) -> Session:

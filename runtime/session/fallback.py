@@ -45,6 +45,11 @@ class FallbackSession(Session):
         """The smallest and the largest batch of the active session."""
         return self.active.batches
 
+    def prepare(self, tiles: int) -> None:
+        """Set up both: the second must not begin to once it is needed."""
+        self._second.prepare(tiles)
+        self.active.prepare(tiles)
+
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
         """Run the active session, with its own steps."""
         try:

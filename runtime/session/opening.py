@@ -14,7 +14,7 @@ import numpy as np
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.errors import EdgeclError, FrameError, InputError
 from runtime.progress import Say
-from runtime.session.base import TILES_AT_ONCE, Session
+from runtime.session.base import Session
 from runtime.session.built import EngineFor, is_engine, open_engine, open_on_gpu, why_no_gpu
 from runtime.session.fallback import FallbackSession
 from runtime.session.graphs import default_threads, open_graphs
@@ -47,6 +47,9 @@ __all__ = [
 
 PROBE_SECONDS = 0.4
 """Maximum run time of each candidate when the fastest is looked for, in seconds."""
+
+PROBE_TILES = 8
+"""Tiles that a candidate for tiles is measured on, together."""
 
 
 LOG = logging.getLogger("edgecl.session")
@@ -218,7 +221,7 @@ def _probe(sessions: Sequence[Session]) -> list[float]:
     Tiles are run together, as on the line; the time is that of one.
     """
     contract = sessions[0].contract.input
-    count = 1 if contract.tiling is None else TILES_AT_ONCE
+    count = 1 if contract.tiling is None else PROBE_TILES
     images = np.random.default_rng(0).integers(0, 256, (count, 1, *contract.shape), np.uint8)
     times: list[list[int]] = [[] for _ in sessions]
     deadline = time.perf_counter() + PROBE_SECONDS * len(sessions)

@@ -1,4 +1,4 @@
-"""From a frame's tiles to the frame's one answer: the only place where they are run and combined.
+"""Answer of a frame from its tiles: the only place where they are run and combined.
 
 A frame that is stretched is a batch of one, whose answer is the frame's.
 """
@@ -15,7 +15,7 @@ from runtime.artifact.contract import ModelContract
 from runtime.artifact.tiling import WORST
 from runtime.errors import FrameError
 from runtime.image.tiles import combine, worst_tile
-from runtime.session.base import Outputs, Session
+from runtime.session.base import Outputs, Session, batch_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def infer_tiles(session: Session, tiles: NDArray[np.uint8]) -> tuple[Outputs, di
     while done < len(tiles):
         # Asked each time: a session that falls back on another has other batches from then on.
         smallest, largest = session.batches
-        batch = tiles[done : done + largest]
-        count = len(batch)
+        count = batch_sizes(len(tiles) - done, largest)[0]
+        batch = tiles[done : done + count]
         if count < smallest:
             batch = np.resize(batch, (smallest, *batch.shape[1:]))  # repeats what is there
         outputs, taken = session.infer_timed(batch)

@@ -20,6 +20,10 @@ FAILURES_IN_A_ROW = 100
 """Number of frames on which the model failed after which the stream ends: it will not recover."""
 
 
+FEW_ALIKE = 3
+"""Frames of a new size in a row after which a session sets up for it."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """Rules that frames are judged by.
@@ -61,6 +65,7 @@ class Judge:
         self._failures = 0
         self._preparing = False
         self._shape: tuple[int, ...] = ()
+        self._alike = 0
         self.notes: list[str] = []
 
     def judge(self, ticket: Ticket) -> None:
@@ -119,8 +124,7 @@ class Judge:
         batch = self._preprocess.prepare(frame.pixels, bits=frame.bits)
         self._preparing = False
         steps[PREPROCESS] = self._clock() - start
-        if frame.pixels.shape != self._shape:
-            self._look_at_size(frame.pixels.shape)
+        self._look_at_size(frame.pixels.shape, len(batch))
         outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
         start = self._clock()
@@ -144,13 +148,26 @@ class Judge:
         place = self._preprocess.place(answer.worst)
         return replace(decision, worst_tile=worst_tile_of(answer, place, contract))
 
-    def _look_at_size(self, shape: tuple[int, ...]) -> None:
+    def _look_at_size(self, shape: tuple[int, ...], tiles: int) -> None:
+        """Let the session set up for frames of a size; say what it costs in accuracy.
+
+        The first size is the line's, most likely. Another has to come a few times in a row: a
+        folder may hold images of all sizes.
+        """
+        first = not self._shape
+        if shape != self._shape:
+            self._shape, self._alike = shape, FEW_ALIKE - 1 if first else 0
+            self._note_size(shape)
+        self._alike += 1
+        if self._alike == FEW_ALIKE:
+            self._session.prepare(tiles)
+
+    def _note_size(self, shape: tuple[int, ...]) -> None:
         """Say once where the size of frames costs accuracy.
 
         Frames that are stretched may shrink so much that thin lines are lost; those that are cut
         may be smaller than a tile.
         """
-        self._shape = shape
         contract = self._session.contract.input
         if self.notes:
             return

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ALGORITHMS = ("auto", "minmax", "percentile", "mse", "entropy")
 SELECTIONS = ("stratified", "random", "coverage")
 SEARCH = "auto"
+REMEDY_SECONDS = 120
 
 OPTIONS = (
     click.option("--fp32", is_flag=True, help="Export FP32 only. FP32 is in every bundle."),
@@ -35,6 +36,20 @@ OPTIONS = (
         default=1.0,
         show_default=True,
         help="Maximum share of the defects caught by FP32 that a precision may miss, in percent.",
+    ),
+    click.option(
+        "--strict-gate",
+        is_flag=True,
+        help="Refuse what is beyond a limit by count, even if so few images cannot tell.",
+    ),
+    click.option(
+        "--remedy-time",
+        type=click.IntRange(0, 86_400),
+        metavar="SECONDS",
+        default=REMEDY_SECONDS,
+        show_default=True,
+        help="Time to look for a calibration or layers to keep that make refused INT8 ship; "
+        "0 for none.",
     ),
     click.option(
         "--calibration",
@@ -121,7 +136,8 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
         algorithm = record.method
     return ExportChoices(
         precisions=[name for name in ("fp16", "int8") if options[name]],
-        limits=Limits(options["max_drop"], options["max_escapes"]),
+        limits=Limits(options["max_drop"], options["max_escapes"], options["strict_gate"]),
+        remedy_seconds=options["remedy_time"],
         int8=Int8Choices(
             algorithm=algorithm,
             selection=options["calibration_choice"],

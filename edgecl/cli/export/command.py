@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +44,10 @@ def command(
 ) -> int:
     """Export a trained RUN (by default the newest) to a bundle of ONNX models.
 
-    Compare every precision with the trained model on the validation part. A precision that
-    loses more than --max-drop points of accuracy, or misses more than --max-escapes percent of
-    the defects, is not shipped, and the exit code is 1.
+    Compare every precision with the trained model on the validation part. A precision that is
+    shown to lose more than --max-drop points of accuracy, or to miss more than --max-escapes
+    percent of the defects, is not shipped, and the exit code is 1. Before INT8 is refused, other
+    calibrations and layers in floating point are tried for --remedy-time.
     """
     from edgecl.exporting.job import job_of_run, require_place
     from edgecl.learning.run.run_directory import newest_run
@@ -87,14 +87,24 @@ def command(
         name, reason = next(iter(outcome.refused.items()))
         raise GateError(
             f"{', '.join(outcome.refused)} not shipped: {name}: {reason}",
-            hint=_hint(outcome.refused),
+            hint=_hint(outcome),
         )
     return 0
 
 
-def _hint(refused: Collection[str]) -> str:
+def _hint(outcome: ExportOutcome) -> str:
     allow = "relax the gate with --max-drop and --max-escapes"
-    if any(name.startswith("int8") for name in refused):
+    int8 = any(name.startswith("int8") for name in outcome.refused)
+    if int8 and outcome.remedies:
+        seconds = sum(remedy.seconds for remedy in outcome.remedies)
+        tried = f"{len(outcome.remedies)} remedies in {seconds:.0f} s did not save it"
+        if any(remedy.outcome == "no time" for remedy in outcome.remedies):
+            return f"{tried}; give them more time with --remedy-time, or {allow}"
+        return (
+            f"{tried}; keep more layers in floating point with --keep-fp16 auto, train on more "
+            f"images, or {allow}"
+        )
+    if int8:
         return (
             "keep sensitive layers in floating point with --keep-fp16 auto, calibrate on "
             f"more images with --calibration-images, or {allow}"
@@ -140,6 +150,8 @@ def _document(outcome: ExportOutcome, out: Path) -> dict[str, Any]:
             for name, reason in outcome.refused.items()
         },
         "comparisons": {name: plain(measured_of(found)) for name, found in comparisons.items()},
+        "unproven": outcome.unproven,
+        "remedies": [plain(remedy) for remedy in outcome.remedies],
         **{
             name: outcome.details[name]
             for name in ("algorithms", "sensitivity", "curve", "kept", "rewrites")

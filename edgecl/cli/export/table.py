@@ -14,6 +14,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from export.gate.comparison import Comparison
     from export.outcome import ExportOutcome
+    from runtime.artifact.manifest import RemedyRecord
 
 LISTED = 8
 """Layers and escapes that are listed; the page has all."""
@@ -26,6 +27,8 @@ def print_outcome(outcome: ExportOutcome, out: Path) -> None:
     for name, comparison in outcome.comparisons.items():
         for line in _losses(name, comparison):
             console.print(Text(line))
+    if outcome.remedies:
+        console.print(_remedies(outcome.remedies))
     details = outcome.details
     if details.get("algorithms"):
         console.print(_algorithms(details["algorithms"]))
@@ -63,8 +66,24 @@ def _precisions(outcome: ExportOutcome) -> Table:
             f"{comparison.agreement:.2%}",
             f"{comparison.escapes}/{comparison.caught}",
             f"{shipped.bytes / 1e6:.2f}" if shipped else "–",
-            "shipped" if shipped else "REFUSED",
+            _state(name, outcome),
         )
+    return table
+
+
+def _state(name: str, outcome: ExportOutcome) -> str:
+    if name not in outcome.shipped:
+        return "REFUSED"
+    return "unproven" if name in outcome.unproven else "shipped"
+
+
+def _remedies(tried: Sequence[RemedyRecord]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("remedy")
+    table.add_column("seconds", justify="right")
+    table.add_column("")
+    for remedy in tried:
+        table.add_row(Text(remedy.remedy), f"{remedy.seconds:.1f}", Text(remedy.result))
     return table
 
 

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 
 from edgecl.cli.ignored_options.inference import BENCH, EXPORT, RUN
 from edgecl.cli.ignored_options.rule import Rule, Values
-from edgecl.cli.ignored_options.training import DEMO, STUDY, STUDY_GRID, TRAIN, TRAIN_NOTES
+from edgecl.cli.ignored_options.training import (
+    DEMO,
+    PICK,
+    STUDY,
+    STUDY_GRID,
+    TRAIN,
+    TRAIN_NOTES,
+)
 
 __all__ = ["NOTES", "REFUSALS", "STUDY_GRID", "Rule", "Values"]
 
@@ -20,6 +27,7 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
     "run": RUN,
     "bench": BENCH,
     "demo": DEMO,
+    "pick": PICK,
     "study": STUDY,
 }
 

@@ -26,6 +26,10 @@ def print_inspection(found: Inspection) -> None:
     for name, entry in figures.items():
         if not entry.shipped:
             console.print(_plain(f"refused at export: {name} ({entry.reason})"))
+    for name, reason in found.manifest.gate.unproven.items():
+        console.print(_plain(f"unproven at export: {name} ({reason})"))
+    for remedy in found.manifest.gate.remedies:
+        console.print(_plain(f"remedy at export: {remedy.remedy} ({remedy.result})"))
     for name, file in found.manifest.files.items():
         console.print(_plain(f"{file.sha256[:16]}…  {file.bytes:>12,}  {name}"))
     for engine in found.engines:
@@ -88,7 +92,8 @@ def _gate(gate: Gate) -> str:
         return ""
     images = gate.validation_images
     return f"gate: at most {' and '.join(limits)}" + (
-        f", on {images} validation images" if images else ""
+        f"{', by count' if gate.strict else ''}"
+        f"{f', on {images} validation images' if images else ''}"
     )
 
 

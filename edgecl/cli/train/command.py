@@ -24,6 +24,7 @@ from runtime.files.output_folder import new_folder, own_folder
 
 if TYPE_CHECKING:
     from edgecl.learning.documents import PretrainingFacts, RunResult
+    from edgecl.learning.findings import ShiftReport
 
 
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
@@ -173,11 +174,48 @@ def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
         f"test accuracy {result.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%}), "
         f"macro F1 {result.macro_f1:.3f}, {result.counts['test']} images"
     )
+    for line in _rivals(result):
+        click.echo(line)
     worst = min(result.recall, key=result.recall.__getitem__)
     click.echo(f"lowest recall: {worst} {result.recall[worst]:.1%}")
+    if result.shifts is not None:
+        click.echo(worst_shift_line(result.shifts))
     click.echo(result.protocol_note)
     for note in result.notes[:5]:
         click.echo(f"note: {note}")
     if len(result.notes) > 5:
         click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")
+
+
+def worst_shift_line(report: ShiftReport) -> str:
+    """Describe the shift of the camera that costs most."""
+    worst = report.worst
+    line = (
+        f"worst camera shift: {worst.name}, accuracy {worst.accuracy:.1%} (without a shift "
+        f"{report.accuracy:.1%}, {report.images} of {report.of} test images)"
+    )
+    if worst.escapes is None or report.escapes is None:
+        return line
+    return f"{line}; {worst.escapes:.1%} of the defects pass (without {report.escapes:.1%})"
+
+
+def _rivals(result: RunResult) -> Iterator[str]:
+    """Lines on what the network is compared with."""
+    if result.texture_baseline is not None:
+        beaten = (
+            "" if result.accuracy > result.texture_baseline else ": the network does not beat it"
+        )
+        yield f"texture descriptor with LDA: {result.texture_baseline:.2%}{beaten}"
+    if result.probe is not None:
+        yield f"frozen encoder with logistic regression: {result.probe:.2%}"
+    told = result.self_training
+    if told is None:
+        return
+    if told.refused:
+        yield f"self-training refused: {told.refused}"
+    elif told.student is not None and told.teacher_accuracy is not None:
+        yield (
+            f"self-training: teacher {told.teacher_accuracy:.2%} ({told.teacher}), network before "
+            f"{told.before:.2%}, student {told.student:.2%} on {told.unlabelled} unlabelled images"
+        )

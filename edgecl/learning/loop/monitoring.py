@@ -61,17 +61,7 @@ class Monitor:
         Args:
             fewest: where there are fewer, they come again, each time in another view.
         """
-        times = math.ceil(fewest / len(self.images))
-        if times <= 1:
-            return self.images, self.targets
-        rows = np.tile(np.arange(len(self.images)), times)
-        return self.images[rows], self.targets[rows]
-
-    def fit_probe(self, backbone: Backbone) -> LinearProbe:
-        """A linear probe on the frozen encoder."""
-        return fit_linear_probe(
-            embed(backbone, self.images, self.device), self.targets, self.classes
-        )
+        return repeated(self.images, self.targets, fewest)
 
     def fit_svm(self, backbone: Backbone) -> tuple[LinearProbe, float]:
         """A support vector machine on the frozen encoder, and its accuracy on the train part."""
@@ -128,6 +118,17 @@ class Monitor:
         if diverged:
             raise DivergedError(None, diverged)
         return cast(T, found)
+
+
+def repeated(
+    images: ImageRows, targets: NDArray[np.int64], fewest: int
+) -> tuple[ImageRows, NDArray[np.int64]]:
+    """Return images and class numbers as often as it takes to have `fewest`."""
+    times = math.ceil(fewest / len(images))
+    if times <= 1:
+        return images, targets
+    rows = np.tile(np.arange(len(images)), times)
+    return images[rows], targets[rows]
 
 
 def ticker(

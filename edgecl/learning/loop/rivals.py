@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import select
 from edgecl.learning.documents import CandidateAccuracy, SelfTrainingFacts
@@ -27,16 +28,17 @@ MOST_DESCRIBED = 20_000
 STUDENT, FINE_TUNED = "student", "fine-tuned"
 
 
-def texture_accuracy(setup: TrainingSetup) -> float | None:
-    """Return the test accuracy of a linear discriminant on the texture descriptor.
+def describe_parts(
+    setup: TrainingSetup,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Return texture descriptors of the train and of the test part, float32 N×D and M×D.
 
     Returns:
-        0 to 1; None where there are more images than `MOST_DESCRIBED`, or labels of one class.
+        None where there are more images than `MOST_DESCRIBED`, or labels of one class.
     """
     dataset, split = setup.prepared.dataset, setup.prepared.split
-    targets = dataset.targets[split.train]
     asked = len(split.train) + len(split.test)
-    if asked > MOST_DESCRIBED or len(np.unique(targets)) < 2:
+    if asked > MOST_DESCRIBED or len(np.unique(dataset.targets[split.train])) < 2:
         return None
     done = 0
 
@@ -47,8 +49,20 @@ def texture_accuracy(setup: TrainingSetup) -> float | None:
 
     images = select((dataset.images, split.train), (dataset.images, split.test))
     features = describe_texture(images, tick)
-    model = fit_discriminant(features[: len(targets)], targets)
-    found = model.classes_[model.predict_proba(features[len(targets) :]).argmax(1)]
+    return features[: len(split.train)], features[len(split.train) :]
+
+
+def texture_accuracy(
+    setup: TrainingSetup, train: NDArray[np.float32], test: NDArray[np.float32]
+) -> float:
+    """Return the test accuracy of a linear discriminant on the texture descriptor, 0 to 1.
+
+    Args:
+        train, test: as `describe_parts` gives them.
+    """
+    dataset, split = setup.prepared.dataset, setup.prepared.split
+    model = fit_discriminant(train, dataset.targets[split.train])
+    found = model.classes_[model.predict_proba(test).argmax(1)]
     return float((found == dataset.targets[split.test]).mean())
 
 

@@ -161,6 +161,21 @@ def _sizes_notes(dataset: ImageSet) -> list[str]:
     ]
 
 
+def _scale_notes(dataset: ImageSet, unlabelled: ImageSet) -> list[str]:
+    """Point to unlabelled images that may not have the scale of the labelled ones."""
+    if not isinstance(dataset.images, TiledImages) or not dataset.sizes:
+        return []
+    (usual, other) = (
+        max(found.sizes, key=found.sizes.__getitem__) for found in (dataset, unlabelled)
+    )
+    if usual == other:
+        return []
+    return [
+        f"the unlabelled images are usually {other[0]}x{other[1]}, the labelled ones "
+        f"{usual[0]}x{usual[1]}: in tiles both must show the surface at the same scale"
+    ]
+
+
 def tile_notes(images: TiledImages) -> list[str]:
     """Describe images smaller than a tile.
 
@@ -267,6 +282,7 @@ def _extra(
     notes.extend(skipped_notes(unlabelled.skipped))
     if not len(unlabelled):
         return unlabelled.images
+    notes.extend(_scale_notes(dataset, unlabelled))
     copies = copies_of(unlabelled.images, _held_out(dataset, split))
     first = f"first: {unlabelled.files[int(copies.argmax())]}"
     _admit(copies, "unlabelled images", first, config, notes)

@@ -26,16 +26,17 @@ MODELS: Mapping[str, Fit] = {
     "linear discriminant": fit_discriminant,
     "logistic regression": fit_regression,
 }
+NETWORK = "fine-tuned network"
 SELF_TRAINED = ", self-trained"
 
 
 @dataclass(frozen=True)
 class TeacherCandidate:
-    """A possible teacher: one kind of features, and the model on them.
+    """A possible teacher: one kind of features, and the model on them; or the network itself.
 
     Args:
-        features: a key of the features.
-        model: a key of `MODELS`.
+        features: a key of the features; empty for the fine-tuned network.
+        model: a key of `MODELS`, or `NETWORK`.
         self_trained: whether its own answers are learnt from in turn.
         accuracy: share of right answers out of fold, 0 to 1.
     """
@@ -48,6 +49,8 @@ class TeacherCandidate:
     @property
     def name(self) -> str:
         """Name for people."""
+        if self.model == NETWORK:
+            return NETWORK
         return f"{self.model} on {self.features}{SELF_TRAINED if self.self_trained else ''}"
 
 

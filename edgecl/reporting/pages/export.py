@@ -72,6 +72,8 @@ def render_export(manifest: Manifest, details: Mapping[str, Any]) -> str:
         refused={n: _sentence(entry.reason) for n, entry in found.items() if entry.reason},
         shipped=[name for name, entry in found.items() if entry.shipped],
         limits=_limits(manifest.gate),
+        unproven={n: _sentence(reason) for n, reason in manifest.gate.unproven.items()},
+        remedies=manifest.gate.remedies,
         figures=_figures(found, reference),
         rows=[reference, *(_row(name, entry) for name, entry in found.items())],
         engines=_engines(manifest.gate),
@@ -87,9 +89,16 @@ def render_export(manifest: Manifest, details: Mapping[str, Any]) -> str:
         histograms=range_histograms(details.get("histograms") or []),
         rewrites=details.get("rewrites") or manifest.rewrites,
         kept=details.get("kept") or manifest.calibration.kept or [],
-        notes=[_sentence(note) for note in details.get("notes") or manifest.notes],
+        notes=_notes(manifest, details),
         facts=_facts(manifest),
     )
+
+
+def _notes(manifest: Manifest, details: Mapping[str, Any]) -> list[str]:
+    """Sentences for what the page does not say elsewhere."""
+    told = {f"{name} is unproven: {why}" for name, why in manifest.gate.unproven.items()}
+    notes = details.get("notes") or manifest.notes
+    return [_sentence(note) for note in notes if note not in told]
 
 
 def _reference(gate: Gate, found: Mapping[str, ArtefactFigures]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecl.learning.evaluation.mistakes import most_confident_mistakes
 from edgecl.reporting.numbers import number
-from edgecl.reporting.run_files import KeptMistake, png_size
+from edgecl.reporting.run_files import KeptImage, png_size
 
 _WIDE = 2.0
 """Ratio of width to height from which images get a wider place."""
@@ -17,7 +17,7 @@ _WIDE = 2.0
 
 def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """All misclassified images of predictions.csv, the most confident first."""
-    confidence = [_share(row, "confidence") for row in predictions]
+    confidence = [share_of(row, "confidence") for row in predictions]
     order = most_confident_mistakes(
         [row.get("truth") or "" for row in predictions],
         [row.get("predicted") or "" for row in predictions],
@@ -26,13 +26,13 @@ def mistake_rows(predictions: Sequence[Mapping[str, str]]) -> list[dict[str, Any
     return [_row(predictions[index]) for index in order]
 
 
-def mistake_cards(kept: Sequence[KeptMistake]) -> list[dict[str, Any]]:
+def mistake_cards(kept: Sequence[KeptImage]) -> list[dict[str, Any]]:
     """A card per kept mistake: its row, and the image as a data URI with its size in pixels."""
     return [
         {
             **_row(mistake.row),
             "rank": rank,
-            "truth_probability": _share(mistake.row, "truth_probability"),
+            "truth_probability": share_of(mistake.row, "truth_probability"),
             "image": image_of(mistake.image),
         }
         for rank, mistake in enumerate(kept, start=1)
@@ -58,11 +58,12 @@ def _row(row: Mapping[str, str]) -> dict[str, Any]:
         "file": row.get("file") or "–",
         "truth": row.get("truth") or "–",
         "predicted": row.get("predicted") or "–",
-        "confidence": _share(row, "confidence"),
+        "confidence": share_of(row, "confidence"),
     }
 
 
-def _share(row: Mapping[str, str], name: str) -> float | None:
+def share_of(row: Mapping[str, str], name: str) -> float | None:
+    """A number of a table's row; None where it is missing or none."""
     try:
         return number(float(row.get(name) or "nan"))
     except ValueError:

@@ -12,6 +12,8 @@ from edgecl.reporting.numbers import amount, decimal, duration, number, percent
 from edgecl.reporting.page import write_page
 from edgecl.reporting.pages.mistakes import are_wide, mistake_cards, mistake_rows, mistakes_text
 from edgecl.reporting.pages.per_class import class_rows, confusion_table
+from edgecl.reporting.pages.shifts import shifts_text
+from edgecl.reporting.pages.suspects import suspect_cards, suspects_text
 from edgecl.reporting.plots import training as plots
 from edgecl.reporting.plots.calibration import (
     FEW,
@@ -54,6 +56,7 @@ def training_page(run: Path) -> Path:
     curves = plots.roc_curves(result)
     wrong = mistake_rows(files.predictions)
     cards = mistake_cards(files.mistakes or ())
+    suspects = suspect_cards(files.suspects or ()) if result.suspects else []
     ranks = {card["file"]: card["rank"] for card in cards}
     bins = reliability_bins(result.reliability)
     labels = result.labels
@@ -86,6 +89,11 @@ def training_page(run: Path) -> Path:
         embedding=embedding_plot(points, labels, ranks),
         embedding_legend=embedding_legend(points, labels),
         embedding_text=embedding_text(result.embedding, points, numbered),
+        shifts=plots.shift_plot(result.shifts) if result.shifts else None,
+        shifts_text=shifts_text(result.shifts) if result.shifts else "",
+        suspects=suspects,
+        suspects_wide=are_wide(suspects),
+        suspects_text=suspects_text(result.suspects) if result.suspects else "",
         finetune=plots.finetune_plots(finetune, best),
         finetune_text=_finetune_text(finetune, best),
         pretrain=plots.pretrain_plots(pretrain),

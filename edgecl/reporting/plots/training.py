@@ -1,7 +1,8 @@
-"""The curves of a training run."""
+"""The curves of a training run, and its bars under camera shifts."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
@@ -9,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edgecl.learning.documents import EpochMeasures, RocCurve, RunResult
-from edgecl.reporting.numbers import number
-from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
+from edgecl.learning.findings import ShiftReport
+from edgecl.reporting.numbers import number, percent
+from edgecl.reporting.plots.figure import HALF, WIDE, panels, style, to_svg
 from edgecl.reporting.plots.legend import LegendEntry, line_entries
 from edgecl.reporting.plots.palette import colour, dash, series
 
@@ -103,6 +105,51 @@ def roc_legend(curves: Curves, auc: Mapping[str, float | None]) -> list[LegendEn
     return line_entries(
         (label, f"{area:.4f}" if area is not None else "") for label, area in areas.items()
     )
+
+
+def shift_plot(report: ShiftReport) -> Markup:
+    """Accuracy per camera shift, and beside it the escapes where they are known.
+
+    A dashed line marks what the same images reach without a shift, which is the first bar.
+    """
+    places, place = [0.0], 0.0
+    for before, shift in itertools.pairwise((None, *report.shifts)):
+        place -= 1.0 if before is not None and shift and before.kind == shift.kind else 1.5
+        places.append(place)
+    names = ["no shift", *(shift.name for shift in report.shifts)]
+    columns = [("accuracy", series(0), [shift.accuracy for shift in report.shifts])]
+    unshifted = [report.accuracy]
+    escapes = [shift.escapes for shift in report.shifts if shift.escapes is not None]
+    if report.escapes is not None and len(escapes) == len(report.shifts):
+        columns.append(("defects that pass", series(1), escapes))
+        unshifted.append(report.escapes)
+    width = HALF + (WIDE - HALF) * 0.75 * (len(columns) - 1)
+    with style():
+        figure, panes = panels(len(columns), width=width, height=4.3, sharey=True)
+        for axes, (title, hue, values), without in zip(panes, columns, unshifted, strict=True):
+            shares = [without, *values]
+            axes.barh(places, shares, height=0.72, color=hue, alpha=0.75, linewidth=0)
+            axes.axvline(without, color=colour("ink"), linewidth=0.9, linestyle=(0, (4, 3)))
+            for y, share in zip(places, shares, strict=True):
+                axes.annotate(
+                    percent(share),
+                    (1, y),
+                    xycoords=("axes fraction", "data"),
+                    ha="right",
+                    va="center",
+                    fontsize=7.5,
+                    color=colour("muted"),
+                )
+            axes.set_title(title)
+            axes.set_xlim(0, max(0.05, 1.2 * max(shares)))  # room for the numbers
+            axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+            axes.xaxis.set_major_formatter(
+                FuncFormatter(lambda value, _: f"{100 * value:g} %" if value <= 1 else "")
+            )
+            axes.grid(True, axis="x")
+        panes[0].set_yticks(places, names)
+        panes[0].margins(y=0.02)
+        return to_svg(figure, "Accuracy under each camera shift, beside that without a shift")
 
 
 def _lowest_found(curves: Curves) -> float:

@@ -10,8 +10,11 @@ import sys
 import time
 
 import pytest
+from msgspec import structs
 
 from edgecl.cli.shell import run as edgecl
+from edgecl.cli.train.command import worst_shift_line
+from edgecl.learning.findings import ShiftFacts, ShiftReport
 
 
 def arguments(data, out, *more: str) -> list[str]:
@@ -33,6 +36,26 @@ def test_a_run_prints_its_result(class_folders, tmp_path, capfd):
     assert result["run"] == str(tmp_path / "run")
     assert 0 <= result["accuracy"] <= 1
     assert any("without --groups" in note for note in [result["protocol_note"]])
+
+
+def test_the_worst_camera_shift_is_one_line():
+    shifts = tuple(
+        ShiftFacts(name=name, kind="blur", amount=1, accuracy=accuracy, escapes=escapes)
+        for name, accuracy, escapes in (("a", 0.7, 0.1), ("b", 0.5, 0.1), ("c", 0.5, 0.25))
+    )
+    report = ShiftReport(
+        images=300,
+        of=412,
+        shifted="images at the model's size",
+        accuracy=0.9,
+        escapes=0.02,
+        shifts=shifts,
+    )
+    line = worst_shift_line(report)
+    assert "\n" not in line
+    for text in ("c, accuracy 50.0%", "90.0%", "300 of 412", "25.0% of the defects", "2.0%"):
+        assert text in line
+    assert "defects" not in worst_shift_line(structs.replace(report, escapes=None))
 
 
 @pytest.mark.parametrize(

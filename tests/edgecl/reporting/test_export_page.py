@@ -322,6 +322,31 @@ def test_engines_stand_beside_each_other_where_there_are_two(tmp_path, check_pag
     assert "openvino93.21 %" in text
 
 
+def test_remedies_stand_on_the_page_with_what_came_of_them(tmp_path, check_page):
+    manifest, details = material()
+    assert "Remedies" not in rendered(manifest, details)
+    manifest["gate"]["remedies"] = [
+        {"remedy": "mse calibration", "outcome": "fails", "result": "int8 2 lost", "seconds": 5.06},
+        {"remedy": HOSTILE, "outcome": "ships", "result": "ships", "seconds": 61.0},
+    ]
+    text = " ".join(page_of(check_page, tmp_path, manifest, details).text.split())
+    assert "mse calibrationint8 2 lost5.1" in text
+    assert f"{HOSTILE}✓ ships61.0" in text
+
+
+def test_what_is_unproven_is_said_once(tmp_path, check_page):
+    manifest, details = material()
+    manifest["gate"]["unproven"] = {"fp32": "2 of 269 lost"}
+    manifest["notes"] = ["fp32 is unproven: 2 of 269 lost", "another note"]
+    del manifest["refused"]
+    page = page_of(check_page, tmp_path, manifest, {**details, "notes": []})
+    text = " ".join(page.text.split())
+    assert "Shipped: fp32." in text
+    assert "Unproven: fp32." in text
+    assert text.count("2 of 269 lost") == 1
+    assert "another note." in text
+
+
 def test_notes_of_the_manifest_do_too(tmp_path, check_page):
     manifest, details = material()
     page = page_of(

@@ -8,10 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from edgecl.data.camera_shifts import SHIFTS
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.documents import RunConfig
+from edgecl.learning.evaluation.suspects import Suspect, write_suspects
 from edgecl.reporting.numbers import amount, duration, milliseconds, percent
 from edgecl.reporting.pages.training import training_page
 from runtime.errors import InputError
@@ -259,3 +262,69 @@ def test_numbers_for_people():
         "1.26 M",
         "22.6 G",
     ]
+
+
+def shifted(**changes: Any) -> dict[str, Any]:
+    """A result with the camera's shifts; some have other figures."""
+    shifts = [
+        {"name": shift.name, "kind": shift.kind, "amount": shift.amount}
+        | {"accuracy": 0.85, "escapes": 0.1}
+        | changes.get(shift.kind, {})
+        for shift in SHIFTS
+    ]
+    report = {"images": 15, "of": 20, "shifted": "images at the tiles' scale"}
+    return {**RESULT, "shifts": {**report, "accuracy": 0.9, "escapes": 0.05, "shifts": shifts}}
+
+
+def test_camera_shifts_are_drawn_and_the_worst_is_named(tmp_path, check_page):
+    result = shifted(rotation={"accuracy": 0.415, "escapes": 0.365})
+    page = check_page(training_page(write_run(tmp_path / "run", result)))
+    assert all(shift.name in page.text for shift in SHIFTS)
+    for text in ("15 of the 20 test images", "the tiles' scale", "under rotation 5°", "36.5 %"):
+        assert text in page.text
+    assert page.text.count("41.5 %") == 3
+    assert "defects that pass" in page.text
+    assert page.tags.count("svg") == 6
+
+
+def test_without_pass_labels_only_accuracy_is_drawn(tmp_path, check_page):
+    result = shifted(**{shift.kind: {"accuracy": 0.8, "escapes": None} for shift in SHIFTS})
+    result["shifts"]["escapes"] = None
+    page = check_page(training_page(write_run(tmp_path / "run", result)))
+    assert "When the camera drifts" in page.text
+    assert "pass" not in page.text[page.text.index("When the camera drifts") :]
+    page = check_page(training_page(write_run(tmp_path / "old")))
+    assert "When the camera drifts" not in page.text
+
+
+def test_suspected_labels_are_cards_that_say_what_they_are_and_are_not_fetched(
+    tmp_path, check_page
+):
+    result = {**RESULT, "suspects": {"examined": 80, "found": 30, "listed": 2}}
+    run = write_run(tmp_path / "run", result)
+    pixels = np.zeros((20, 30), np.uint8)
+    suspects = [
+        Suspect(row, part, 0, 1, 0.012, 0.971) for row, part in ((0, "train"), (1, "validation"))
+    ]
+    files, labels = ("a.png", f"{HOSTILE}.png"), ("crazing", HOSTILE)
+    write_suspects(run, suspects, images=np.stack([pixels] * 2), files=files, labels=labels)
+    page = check_page(training_page(run))
+    for text in (
+        "30 of 80 labels",
+        "surest 2",
+        "a.png",
+        "1.2 %",
+        "97.1 %",
+        "(validation)",
+        HOSTILE,
+    ):
+        assert text in page.text
+    assert page.tags.count("img") == 2
+
+
+def test_where_no_label_is_suspected_the_page_says_so(tmp_path, check_page):
+    result = {**RESULT, "suspects": {"examined": 80, "found": 0, "listed": 0}}
+    page = check_page(training_page(write_run(tmp_path / "run", result)))
+    assert "None of 80 labels" in page.text
+    page = check_page(training_page(write_run(tmp_path / "old")))
+    assert "Suspected labels" not in page.text

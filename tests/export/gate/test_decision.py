@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.gate.comparison import LISTED, compare
-from export.gate.decision import Limits, caveat, images_to_prove, reason_to_refuse
+from export.gate.decision import Limits, caveat, images_to_prove, reason_to_refuse, verdict
 from runtime.statistics import share_interval
 
 LABELS = ("clean", "pit", "scratch")
@@ -134,18 +134,85 @@ def test_the_surest_escapes_are_listed_and_all_are_counted():
     assert len(json.dumps(asdict(comparison))) < 20_000
 
 
+def lossy(wrong: int, images: int = 200):
+    """A precision that loses so many of the images, all of one class that passes."""
+    candidate = answers([1] * wrong + [0] * (images - wrong))
+    return compare(answers([0] * images), candidate, np.zeros(images, np.int64), labels=LABELS)
+
+
 @pytest.mark.parametrize(
     ("wrong", "limit", "refused"), [(0, 0.0, False), (1, 0.5, False), (2, 0.5, True)]
 )
-def test_a_drop_beyond_the_limit_is_refused(wrong, limit, refused):
-    targets = np.zeros(200, np.int64)
-    candidate = answers([1] * wrong + [0] * (200 - wrong))
-    found = compare(answers([0] * 200), candidate, targets)
-    reason = reason_to_refuse(found, Limits(limit, max_escapes=100))
+def test_by_count_what_is_beyond_the_limit_is_refused(wrong, limit, refused):
+    reason = reason_to_refuse(lossy(wrong), Limits(limit, max_escapes=100, strict=True))
     assert bool(reason) == refused
     if refused:
         assert "1.00 points" in reason
         assert "200 validation images" in reason
+        assert "of cases" not in reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "images", "state"),
+    [
+        (0, 269, "ships"),
+        (1, 269, "ships"),
+        (2, 269, "unproven"),
+        (4, 269, "refused"),
+        (20, 269, "refused"),
+        (1, 20, "unproven"),
+        (2, 20, "refused"),
+        (50, 10_000, "ships"),
+        (60, 10_000, "unproven"),
+        (65, 10_000, "refused"),
+    ],
+)
+def test_what_few_images_cannot_tell_from_the_limit_ships_as_unproven(wrong, images, state):
+    found = verdict(lossy(wrong, images), Limits(0.5, max_escapes=100))
+    assert (bool(found.refused), bool(found.unproven)) == (state == "refused", state == "unproven")
+    strictly = verdict(lossy(wrong, images), Limits(0.5, max_escapes=100, strict=True))
+    assert (bool(strictly.refused), strictly.unproven) == (state != "ships", "")
+
+
+def test_what_is_unproven_says_by_how_much_and_what_would_tell():
+    found = verdict(lossy(2, 269), Limits(0.5, max_escapes=100))
+    for part in (
+        "accuracy fell by 0.74 points",
+        "2 lost and 0 gained of 269 validation images",
+        "the limit is 0.5",
+        "clean lost most, 2 of 269",
+        "exactly at the limit does as badly in 38.9% of cases, so these images cannot tell",
+        "about 2,959 images like these would",
+    ):
+        assert part in found.unproven
+    assert "\n" not in found.unproven
+
+
+def test_the_chance_stands_beside_what_is_refused():
+    reason = reason_to_refuse(lossy(4, 269), Limits(0.5, max_escapes=100))
+    assert "a precision exactly at the limit does as badly in 4.7% of cases" in reason
+    reason = reason_to_refuse(lossy(20, 269), Limits(0.5, max_escapes=100))
+    assert "in under 0.1% of cases" in reason
+
+
+def test_escapes_are_refused_where_accuracy_would_have_the_doubt():
+    # One of 30 defects: 3.3 %. Of accuracy, one image of 30 would be unproven.
+    comparison = judged([1] * 30, [0] + [1] * 29, [1] * 30)
+    assert verdict(comparison, Limits(0.5, 100)).unproven
+    reason = reason_to_refuse(comparison, Limits(100, 1))
+    assert "1 of 30 defects caught by FP32 escape" in reason
+    # What escapes is refused, whatever the doubt about the accuracy.
+    both = verdict(comparison, Limits(0.5, 1))
+    assert both.refused == reason
+    assert both.unproven == ""
+
+
+def test_one_escape_of_a_number_that_cannot_show_one_percent_is_unproven():
+    comparison = judged([1] * 80, [0] + [1] * 79, [1] * 80)
+    found = verdict(comparison, Limits(100, 1))
+    assert "1 of 80 defects caught by FP32 escape" in found.unproven
+    assert "about 160 caught defects like these would" in found.unproven
+    assert verdict(comparison, Limits(100, 0)).refused
 
 
 def test_the_reason_names_the_class_the_images_and_the_interval():
@@ -165,7 +232,7 @@ def test_gains_do_not_pay_for_escapes():
     comparison = judged([1] * 49 + [0], [1] * 48 + [0, 1], [1] * 50)
     assert comparison.drop == 0
     assert reason_to_refuse(comparison, Limits(0.5, 3)) == ""
-    reason = reason_to_refuse(comparison, Limits(0.5, 2))
+    reason = reason_to_refuse(comparison, Limits(0.5, 1))
     assert "1 of 49" in reason
     assert "accuracy fell" not in reason
 

@@ -58,11 +58,12 @@ class Limited(Session):
 @pytest.mark.parametrize(
     ("limits", "count", "sizes"),
     [
-        ((1, 4), 9, [4, 4, 1]),
+        ((1, 4), 9, [3, 3, 3]),
+        ((1, 4), 10, [4, 3, 3]),
         ((1, 4), 4, [4]),
         ((1, 4), 1, [1]),
         ((1, 1), 3, [1, 1, 1]),
-        ((2, 4), 5, [4, 2]),
+        ((2, 4), 5, [3, 2]),
         ((3, 3), 1, [3]),
         ((3, 3), 7, [3, 3, 3]),
     ],
@@ -82,7 +83,7 @@ def test_a_session_that_is_lost_amid_a_frame_leaves_the_rest_to_the_next():
     said: list[str] = []
     first, second = Limited(1, 4, lost_after=1), Limited(1, 8)
     outputs, steps = infer_tiles(FallbackSession(first, second, said.append), tiles(9))
-    assert (first.sizes, second.sizes) == ([4], [4, 1])
+    assert (first.sizes, second.sizes) == ([3], [3, 3])
     np.testing.assert_array_equal(
         outputs.embedding, infer_tiles(Limited(1, 9), tiles(9))[0].embedding
     )
@@ -152,17 +153,38 @@ def test_a_stretched_image_answers_for_itself():
     np.testing.assert_array_equal(found.probabilities, row(ROWS[1]))
 
 
-@pytest.mark.parametrize("count", [1, 3, TILES_AT_ONCE, TILES_AT_ONCE + 1, 3 * TILES_AT_ONCE])
+@pytest.mark.parametrize("count", [1, 3, 8, TILES_AT_ONCE, TILES_AT_ONCE + 1, 3 * TILES_AT_ONCE])
 def test_every_engine_gives_each_tile_the_answer_that_it_gives_it_alone(count, make_bundle):
     folder = make_bundle(tiling=TILING)
     for engine in installed_engines():
         with open_session(folder, engine=engine, threads=1) as session:
-            together, steps = infer_tiles(session, tiles(count))
             alone = [session.infer(tile[None]) for tile in tiles(count)]
+            together, steps = infer_tiles(session, tiles(count))
+            session.prepare(count)
+            prepared, _ = infer_tiles(session, tiles(count))
             assert list(steps) == ["infer"]
         for name in ("probabilities", "embedding"):
             expected = np.concatenate([getattr(outputs, name) for outputs in alone])
-            np.testing.assert_allclose(getattr(together, name), expected, rtol=1e-6, atol=1e-7)
+            for outputs in (together, prepared):
+                np.testing.assert_allclose(getattr(outputs, name), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.skipif("openvino" not in installed_engines(), reason="OpenVINO is an extra")
+def test_openvino_compiles_for_a_frames_own_batches_and_lets_go_of_earlier_ones(
+    make_bundle, tmp_path
+):
+    from runtime.session.openvino import WHOLE, OpenVinoSession
+
+    with open_session(make_bundle(tiling=TILING), engine="openvino") as session:
+        assert isinstance(session, OpenVinoSession)
+        for count, sizes in ((9, {9}), (30, {10}), (25, {8, 9}), (1, set())):
+            session.prepare(count)
+            assert set(session._fixed) == {1, WHOLE} | sizes
+            assert len(infer_tiles(session, tiles(count))[0].probabilities) == count
+    with open_session(make_bundle(tmp_path / "stretched.edgecl"), engine="openvino") as stretched:
+        assert isinstance(stretched, OpenVinoSession)
+        stretched.prepare(1)
+        assert set(stretched._fixed) == {1}
 
 
 def test_a_session_answers_a_batch_of_any_size(make_bundle):
@@ -196,6 +218,7 @@ def test_tensorrt_takes_nothing_more_once_it_has_run_a_frames_tiles(box):
     path = box.engine(make_plan(box.version, batches=[1, 2, 4]), contract=CONTRACT)
     with TensorRtSession(path, precision="fp16") as session:
         session.warm_up()
+        infer_tiles(session, tiles(9))
         box.driver.calls.clear()
-        infer_tiles(session, tiles(9))  # 4, 4 and 1: all were warmed up
+        infer_tiles(session, tiles(9))
         assert not {"cuMemAlloc", "cuMemHostAlloc", "context made"} & set(box.driver.calls)

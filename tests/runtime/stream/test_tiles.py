@@ -166,7 +166,7 @@ def test_a_frame_of_many_tiles_that_is_late_has_one_verdict_on_time():
     sink = ListSink()
 
     def work(call: int) -> None:
-        if call == 3:  # amid the second frame's five batches
+        if call == 3:  # amid the second frame's four batches
             sink.wait_for(2)
 
     frames = [np.zeros((8, 8), np.uint8), np.zeros((8, 320), np.uint8)]
@@ -177,7 +177,7 @@ def test_a_frame_of_many_tiles_that_is_late_has_one_verdict_on_time():
     assert late.status == "late"
     assert (late.label, late.worst_tile) == ("", None)
     assert sorted(sink.numbers) == [0, 1]
-    assert session.calls == 6
+    assert session.calls == 5
     assert snapshot.histograms["infer"].count == 2
     assert snapshot.balanced
 
@@ -198,6 +198,23 @@ def test_an_answer_that_comes_too_late_still_names_its_tile():
     (verdict,) = sink.verdicts
     assert (verdict.decision.status, verdict.decision.label) == ("late", "good")
     assert verdict.decision.worst_tile is not None
+
+
+def test_a_session_sets_up_for_the_lines_size_and_for_another_that_stays():
+    class Noting(TileSession):
+        prepared: list[int]
+
+        def prepare(self, tiles):
+            self.prepared.append(tiles)
+
+    session = Noting()
+    session.prepared = []
+    line, other, third = (np.zeros((8, 8 * count), np.uint8) for count in (3, 5, 7))
+    frames = [line, line, other, line, third, third, third, third, line, line, line]
+    pipeline, sink = stream(FakeCamera(frames), session)
+    ended(pipeline)
+    assert set(sink.statuses) == {"pass"}
+    assert session.prepared == [3, 7, 3]
 
 
 def test_a_model_that_fails_on_tiles_ends_no_stream():

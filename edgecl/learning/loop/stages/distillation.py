@@ -8,23 +8,31 @@ whatever answers best for labelled images that it did not see may teach.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import ImageRows, select
 from edgecl.learning.evaluation.texture import describe_texture
-from edgecl.learning.loop.answers import embed
+from edgecl.learning.loop.answers import embed, predict
 from edgecl.learning.loop.checkpoint import save
 from edgecl.learning.loop.setup import TrainingSetup
+from edgecl.learning.loop.stages.cross_validation import network_accuracy
 from edgecl.learning.loop.stages.finetuning import fit_classifier
-from edgecl.learning.loop.state import DISTILL, RunState
+from edgecl.learning.loop.stages.stage import explained
+from edgecl.learning.loop.state import DISTILL, Journal, RunState
 from edgecl.learning.run.teaching import Teaching, read_teaching, save_teaching
 from edgecl.learning.teachers.choice import (
     MODELS,
+    NETWORK,
     WEAKEST,
     TeacherCandidate,
     compare_candidates,
+    grouped_folds,
 )
 from edgecl.learning.teachers.classical import answers, self_trained
+
+GOOD_ENOUGH = 0.95
+"""Out-of-fold accuracy from which on networks are not trained for the comparison."""
 
 TEXTURE = "the texture descriptor"
 FROZEN = "the frozen encoder"
@@ -92,25 +100,41 @@ def _taught(setup: TrainingSetup, state: RunState) -> Teaching:
         classes=classes,
         seed=config.seed,
     )
+    candidates = _with_network(setup, candidates, targets, known)
     measured_on = f"{first} labelled images, out of fold by groups"
     refused = _refusal(candidates, last - first)
     nothing = np.empty((0, classes), np.float32)
     if not candidates:
         return Teaching((), measured_on, refused, nothing, nothing, before)
     teacher = candidates[0]
-    fit, found = MODELS[teacher.model], features[teacher.features]
-    more = found[first:last] if teacher.self_trained else found[:0]
-    model = self_trained(fit, found[:first], targets, more)
     setup.report("teacher", 1, 1, f"{teacher.name}: {teacher.accuracy:.1%} right out of fold")
-    labels = nothing if refused else answers(model, found[first:last], classes)
-    return Teaching(
-        tuple(candidates),
-        measured_on,
-        refused,
-        labels,
-        answers(model, found[last:], classes),
-        before,
-    )
+    if teacher.model == NETWORK:
+        device, passing = setup.compute.device, setup.monitor.passing
+        logits = predict(classifier, asked[np.arange(first, len(asked))], device, passing)
+        said = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+    else:
+        fit, found = MODELS[teacher.model], features[teacher.features]
+        more = found[first:last] if teacher.self_trained else found[:0]
+        said = answers(self_trained(fit, found[:first], targets, more), found[first:], classes)
+    labels = nothing if refused else said[: last - first]
+    return Teaching(tuple(candidates), measured_on, refused, labels, said[last - first :], before)
+
+
+def _with_network(
+    setup: TrainingSetup,
+    candidates: list[TeacherCandidate],
+    targets: NDArray[np.int64],
+    known: NDArray[np.int64],
+) -> list[TeacherCandidate]:
+    """Add the fine-tuned network, where the others leave room for a better teacher."""
+    if not candidates or candidates[0].accuracy >= GOOD_ENOUGH or setup.config.freeze:
+        return candidates
+    groups = [setup.prepared.dataset.groups[row] for row in known.tolist()]
+    folds = grouped_folds(targets, groups, setup.config.seed)
+    with explained(setup, Journal(stage=DISTILL), 0):
+        accuracy = network_accuracy(setup, folds)
+    network = TeacherCandidate("", NETWORK, False, accuracy)
+    return sorted([*candidates, network], key=lambda candidate: -candidate.accuracy)
 
 
 def _refusal(candidates: list[TeacherCandidate], unlabelled: int) -> str:

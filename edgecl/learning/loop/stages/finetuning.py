@@ -6,17 +6,22 @@ import time
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import ImageRows
 from edgecl.learning.compute.residency import bring_closer
 from edgecl.learning.documents import Stage
+from edgecl.learning.evaluation.probe import fit_linear_probe
+from edgecl.learning.loop.answers import embed
 from edgecl.learning.loop.checkpoint import record_epoch, save
 from edgecl.learning.loop.epochs import finetune_epoch
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.stage import epoch_rng, explained, stage_ticker
 from edgecl.learning.loop.state import FINETUNE, RunState
+from edgecl.learning.model import Classifier
 from edgecl.learning.optimisation.averaging import WeightAverage
+from edgecl.learning.optimisation.balance import balanced_rows
 from edgecl.learning.optimisation.groups import classifier_optimizer
 from edgecl.learning.optimisation.schedule import cosine_rate, set_rate
 
@@ -34,11 +39,26 @@ def begin_finetuning(setup: TrainingSetup, state: RunState) -> None:
     """
     journal = state.journal
     journal.stage, journal.epoch, state.optimizer = FINETUNE, 0, None
+    monitor = setup.monitor
     with explained(setup, journal, 0):
-        probe = setup.monitor.fit_probe(state.networks.backbone)
-    if np.abs(probe.weight).max() <= LARGEST_START:
-        state.networks.classifier.set_head(probe.weight, probe.bias)
+        start_from_probe(
+            state.networks.classifier, monitor.images, monitor.targets, setup.compute.device
+        )
     save(setup, state)
+
+
+def start_from_probe(
+    classifier: Classifier, images: ImageRows, targets: NDArray[np.int64], device: torch.device
+) -> None:
+    """Let a classifier begin with a linear probe as its head, where the probe is sound.
+
+    Raises:
+        DivergedError: an embedding is not finite.
+    """
+    classes = classifier.head.out_features
+    probe = fit_linear_probe(embed(classifier.backbone, images, device), targets, classes)
+    if np.abs(probe.weight).max() <= LARGEST_START:
+        classifier.set_head(probe.weight, probe.bias)
 
 
 def finetune(setup: TrainingSetup, state: RunState) -> None:
@@ -49,7 +69,8 @@ def finetune(setup: TrainingSetup, state: RunState) -> None:
     """
     state.journal.stage = FINETUNE
     images, targets = setup.monitor.shown(FEWEST_STEPS * setup.config.batch_size)
-    fit_classifier(setup, state, FINETUNE, "fine-tuning", images, targets, setup.config.epochs)
+    epochs, balanced = setup.config.epochs, setup.balance.balanced
+    fit_classifier(setup, state, FINETUNE, "fine-tuning", images, targets, epochs, balanced)
 
 
 def fit_classifier(
@@ -60,6 +81,7 @@ def fit_classifier(
     images: ImageRows,
     targets: NDArray[Any],
     epochs: int,
+    balanced: bool = False,
 ) -> None:
     """Train the classifier on from the state's last whole epoch, and keep the best average.
 
@@ -68,6 +90,7 @@ def fit_classifier(
         images: N of them.
         targets: class numbers, int64 N, or probabilities, float32 N×C.
         epochs: of the stage, at most.
+        balanced: show all classes equally often; `targets` are numbers then.
 
     Raises:
         InputError: a value is not finite.
@@ -85,6 +108,7 @@ def fit_classifier(
         rate = cosine_rate(config.lr, journal.epoch, epochs)
         set_rate(optimizer, rate)
         tick = stage_ticker(setup, journal, name, steps, epochs * steps, average.update)
+        rng = epoch_rng(config.seed, stage, journal.epoch, setup.compute.ranks)
         with explained(setup, journal, steps):
             result = finetune_epoch(
                 classifier,
@@ -93,9 +117,10 @@ def fit_classifier(
                 targets,
                 recipe=setup.augmentation.classification,
                 batch_size=config.batch_size,
-                rng=epoch_rng(config.seed, stage, journal.epoch, setup.compute.ranks),
+                rng=rng,
                 compute=setup.compute,
                 on_step=tick,
+                shown=balanced_rows(targets, len(targets), rng) if balanced else None,
             )
             loss, accuracy = setup.monitor.validate(average.model)
         journal.epoch += 1

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from edgecl.data.camera_shifts import SHIFTS
 from edgecl.learning.loop.answers import embed, predict, predict_and_embed
+from edgecl.learning.loop.examinations import labels
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.runner import train_run
@@ -83,6 +85,46 @@ def test_the_result_has_the_calibration_of_its_predictions(poor_run):
     assert sum(entry.right for entry in result.reliability) == right
     likelihood = [max(float(row[f"p_{row['truth']}"]), 1e-6) for row in predictions]
     assert result.nll == pytest.approx(-np.mean(np.log(likelihood)), abs=1e-3)
+
+
+def test_the_result_says_what_drift_of_the_camera_costs(trained_run):
+    result = run_directory.read_result(trained_run)
+    report = result.shifts
+    assert report is not None
+    assert report.images == report.of == result.counts["test"]
+    assert report.accuracy == pytest.approx(result.accuracy)
+    assert [shift.name for shift in report.shifts] == [shift.name for shift in SHIFTS]
+    assert any(shift.accuracy != report.accuracy for shift in report.shifts)
+
+
+def test_images_in_a_wrong_folder_are_suspected(tiny_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "FEWEST_EXAMINED", 60)
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    for kind, sigma in (("coarse", 2.0), ("fine", 0.6)):
+        (data / kind).mkdir(parents=True)
+        for number in range(60):
+            image = cv2.GaussianBlur(rng.normal(0, 1, (40, 40)), (0, 0), sigma)
+            pixels = (120 + 30 * image / image.std()).clip(0, 255).astype(np.uint8)
+            cv2.imwrite(str(data / kind / f"{kind}_{number}.png"), pixels)
+    moved = {f"fine/moved_{number}.png" for number in (5, 17, 31, 44)}
+    for name in moved:
+        (data / name.replace("fine/moved", "coarse/coarse")).rename(data / name)
+    config = replace(tiny_config, data=str(data), method="none", epochs=1)
+    result = train_run(config, tmp_path / "run", report=silent)
+    kept = rows_of(tmp_path / "run" / "suspects" / "suspects.csv")
+    tested = {row["file"] for row in rows_of(tmp_path / "run" / "predictions.csv")}
+    assert result.suspects is not None
+    assert result.suspects.examined == result.counts["train"]  # too few to validate
+    assert len(kept) == result.suspects.listed <= result.suspects.found
+    assert {row["file"] for row in kept} <= moved - tested
+    assert kept
+    assert {(row["given"], row["suggested"]) for row in kept} == {("fine", "coarse")}
+
+
+def test_few_labels_accuse_nobody(trained_run):
+    result = run_directory.read_result(trained_run)
+    assert result.suspects is None
+    assert not (trained_run / "suspects").exists()
 
 
 def test_names_that_are_no_utf8_are_trained_tested_and_shown(

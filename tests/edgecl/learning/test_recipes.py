@@ -1,0 +1,67 @@
+"""Recipes fill in what the user leaves open."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecl.cli.train.choices import chosen_fields, geometry_of
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.recipes import RECIPES
+
+OPEN = {
+    "recipe": "line",
+    "geometry": None,
+    "tile": None,
+    "stride": None,
+    "image_size": None,
+    "head": "paper",
+    "lr": 5e-4,
+    "batch_size": 32,
+    "pretrain_batch_size": None,
+}
+
+
+def chosen(**given: object) -> TrainConfig:
+    return TrainConfig(**chosen_fields({**OPEN, **given}, set(given)))
+
+
+def test_every_field_of_a_recipe_is_a_choice():
+    for recipe in RECIPES.values():
+        TrainConfig(**recipe)
+
+
+def test_the_line_recipe_looks_at_tiles():
+    config = chosen()
+    assert config.geometry == "tiles"
+    assert config.image_size == RECIPES["line"]["image_size"]
+    assert config.head == "wide"
+    assert config.lr == RECIPES["line"]["lr"]
+    assert config.tiling is not None
+
+
+def test_the_papers_recipe_stretches():
+    config = chosen(recipe="paper")
+    assert (config.geometry, config.head, config.image_size) == ("stretch", "paper", (128, 128))
+    assert config.tiling is None
+
+
+@pytest.mark.parametrize(
+    ("given", "geometry", "size"),
+    [
+        ({"image_size": (64, 80)}, "stretch", (64, 80)),
+        ({"tile": (64, 80)}, "tiles", (64, 80)),
+        ({"recipe": "paper", "tile": (64, 80)}, "tiles", (64, 80)),
+        ({"geometry": "stretch"}, "stretch", (128, 128)),
+    ],
+)
+def test_a_size_says_what_is_meant_by_it(given, geometry, size):
+    assert geometry_of({**OPEN, **given}) == geometry
+    config = chosen(**given)
+    assert (config.geometry, config.image_size) == (geometry, size)
+
+
+def test_what_the_user_gives_goes_before_the_recipe():
+    config = chosen(lr=0.1, head="paper", batch_size=16)
+    assert (config.lr, config.head, config.batch_size) == (0.1, "paper", 16)
+    assert config.pretraining_batch == 16
+    assert chosen(pretrain_batch_size=48).pretraining_batch == 48
