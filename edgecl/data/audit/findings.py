@@ -26,13 +26,11 @@ from edgecl.data.audit.summary import (
 from edgecl.data.overlaps.chance import above_chance, steps
 from edgecl.data.overlaps.correlation import MIN_COMMON, THRESHOLD
 from edgecl.data.overlaps.joining import join, loosen
-from edgecl.data.overlaps.search import find_pairs
-from runtime.image.folder.notes import counted
+from edgecl.data.overlaps.search import Pairs, find_pairs
+from runtime.image.folder.notes import counted, shown
 from runtime.progress import StageProgress
 
 EXACT, COPY, OVERLAP = "exact", "copy", "overlap"
-# A copy that was encoded or resized anew stays above this, without a shift.
-COPY_CORRELATION = 0.98
 
 
 @dataclass(frozen=True)
@@ -158,14 +156,15 @@ def audit(
         dataset.images, np.flatnonzero(distinct), report, threshold=threshold, common=common
     )
     verdict = above_chance(real, mirrored, count, threshold)
-    kept = loosen(verdict.links, real, mirrored, count, steps(verdict.threshold or threshold))
+    kept = loosen(verdict.links, real, verdict.chance, count, steps(verdict.threshold or threshold))
     pairs = kept.links
-    for one, other, correlation, down, right in zip(
-        *(values.tolist() for values in vars(pairs).values()), strict=True
-    ):
-        still = max(abs(down), abs(right)) <= 1
-        kind = COPY if still and correlation >= COPY_CORRELATION else OVERLAP
-        links.append(Link(one, other, kind, correlation))
+    ends = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+    links += [
+        Link(*pair, COPY if copy else OVERLAP, correlation)
+        for pair, copy, correlation in zip(
+            ends, pairs.copies.tolist(), pairs.correlation.tolist(), strict=True
+        )
+    ]
     groups = join(
         np.concatenate((first[~distinct], pairs.first)),
         np.concatenate((np.flatnonzero(~distinct), pairs.second)),
@@ -179,6 +178,7 @@ def audit(
         loosened_groups=kept.loosened,
         loosened_images=kept.images,
         largest_loosened=kept.largest,
+        mirrored_copies=len(verdict.mirrored_copies),
     )
     return Audit(
         dataset,
@@ -186,7 +186,10 @@ def audit(
         groups,
         count_strangers(class_codes(dataset), dataset.set_of),
         chance,
-        tuple(_chance_notes(chance, threshold, len(verdict.links))),
+        (
+            *_chance_notes(chance, threshold, len(verdict.links)),
+            *_mirrored_notes(dataset, verdict.mirrored_copies),
+        ),
     )
 
 
@@ -197,10 +200,7 @@ def _chance_notes(chance: Chance, given: float, links: int) -> Iterator[str]:
     )
     if chance.threshold is None:
         if chance.links_as_given:
-            yield (
-                f"no threshold tells these images from chance ({at_given}): only equal files "
-                "are grouped"
-            )
+            yield (f"no threshold tells overlaps from chance ({at_given}): only copies are grouped")
     elif chance.threshold > given:
         yield (
             f"the threshold rose to {chance.threshold:g} ({at_given}; at {chance.threshold:g}, "
@@ -211,4 +211,13 @@ def _chance_notes(chance: Chance, given: float, links: int) -> Iterator[str]:
             f"{counted(chance.loosened_groups, 'group')} (the largest of "
             f"{chance.largest_loosened} images) matched mirrored images too, so weak links were "
             "given up"
+        )
+
+
+def _mirrored_notes(dataset: AuditedSets, found: Pairs) -> Iterator[str]:
+    if len(found):
+        one, other = (shown(dataset.files[int(end[0])]) for end in (found.first, found.second))
+        yield (
+            f"{counted(len(found), 'pair')} of images are mirror images of each other and were not "
+            f"grouped (first: {one} and {other})"
         )

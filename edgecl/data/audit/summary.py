@@ -42,14 +42,14 @@ class Chance(Part, frozen=True, kw_only=True):
     """Links that chance makes, by how many it makes with mirrored images.
 
     Args:
-        threshold: from which on links count; None where none tells links from chance, or where
-            nothing was found.
+        threshold: from which on links count; None where none tells overlaps from chance.
         expected_false: links at this threshold that are to be expected by chance.
         links_as_given, expected_false_as_given: links at the threshold that was asked for, and
             how many of them are to be expected by chance.
         loosened_groups: that matched mirrored images too, so that weak links were given up.
         loosened_images: images in them.
         largest_loosened: images in the largest of them.
+        mirrored_copies: pairs of an image and a mirrored copy of it, which are not grouped.
     """
 
     threshold: float | None
@@ -59,6 +59,7 @@ class Chance(Part, frozen=True, kw_only=True):
     loosened_groups: int
     loosened_images: int
     largest_loosened: int
+    mirrored_copies: int
 
 
 class AuditSummary(Document, frozen=True, kw_only=True):

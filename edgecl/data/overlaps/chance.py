@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from edgecl.data.overlaps.search import Pairs
 
@@ -21,15 +22,21 @@ STEP, LAST = 0.01, (0.995, 0.999)
 """Steps by which the threshold rises, and the last two."""
 
 
+# Mirrored copies that an image may have: of each way to mirror it, one. More are chance.
+_MIRRORED_COPIES = 3
+
+
 @dataclass(frozen=True)
 class LinksAboveChance:
     """Links above chance.
 
     Args:
-        links: the pairs that count, strongest first; none where no threshold separates.
-        threshold: from which on they count; None where none separates, or nothing was found.
+        links: the pairs that count, strongest first; copies alone where no threshold separates.
+        threshold: from which on they count; None where none separates.
         expected_false: how many of `links` are to be expected by chance.
         given_links, given_expected_false: the same at the threshold that was asked for.
+        chance: the pairs with mirrored images that are chance.
+        mirrored_copies: those that are not: an image and a mirrored copy of it.
     """
 
     links: Pairs
@@ -37,6 +44,8 @@ class LinksAboveChance:
     expected_false: int
     given_links: int
     given_expected_false: int
+    chance: Pairs
+    mirrored_copies: Pairs
 
 
 def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) -> LinksAboveChance:
@@ -46,20 +55,22 @@ def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) ->
         real, mirrored: as `find_pairs` gives them at `threshold`.
         images: number of rows that they refer to.
     """
+    twins = _mirrored_copies(mirrored, images)
+    twin_pairs = mirrored.take(twins)
+    chance = mirrored.take(~(twins | _overlap_copies(mirrored, real, twin_pairs, images)))
     given: tuple[int, int] | None = None
     for step in steps(threshold):
-        chance = mirrored.take(mirrored.correlation >= step)
-        limit = _strongest_of(chance, images)
-        links = _beyond(real.take(real.correlation >= step), limit)
-        false = _expected_false(chance, images)
+        above = chance.take(chance.correlation >= step)
+        links = _beyond(real.take(real.correlation >= step), above, images)
+        false = _expected_false(above, images)
         given = given or (len(links), false)
-        if not len(links):
+        if step > threshold and bool(links.copies.all()):
             break
         if false <= FALSE_SHARE * len(links):
             order = np.argsort(-links.correlation, kind="stable")
-            return LinksAboveChance(links.take(order), step, false, *given)
-    none = real.take(np.empty(0, np.int64))
-    return LinksAboveChance(none, None, 0, *(given or (0, 0)))
+            return LinksAboveChance(links.take(order), step, false, *given, chance, twin_pairs)
+    copies = _beyond(real.take(real.copies), chance, images)
+    return LinksAboveChance(copies, None, 0, *(given or (0, 0)), chance, twin_pairs)
 
 
 def steps(threshold: float) -> list[float]:
@@ -77,8 +88,40 @@ def _strongest_of(pairs: Pairs, images: int) -> NDArray[np.float32]:
     return best
 
 
-def _beyond(pairs: Pairs, limit: NDArray[np.float32]) -> Pairs:
-    return pairs.take(pairs.correlation > np.maximum(limit[pairs.first], limit[pairs.second]))
+def _beyond(pairs: Pairs, chance: Pairs, images: int) -> Pairs:
+    """Those that are stronger than what chance gives either image; copies, in place."""
+    anywhere = _strongest_of(chance, images)
+    in_place = _strongest_of(chance.take(chance.copies), images)
+    limit = np.where(
+        pairs.copies,
+        np.maximum(in_place[pairs.first], in_place[pairs.second]),
+        np.maximum(anywhere[pairs.first], anywhere[pairs.second]),
+    )
+    return pairs.take(pairs.correlation > limit)
+
+
+def _mirrored_copies(mirrored: Pairs, images: int) -> NDArray[np.bool_]:
+    """Which pairs are an image and a mirrored copy of it, bool M."""
+    alike = mirrored.copies
+    ends = np.concatenate((mirrored.first[alike], mirrored.second[alike]))
+    count = np.bincount(ends, minlength=images)
+    most = np.maximum(count[mirrored.first], count[mirrored.second])
+    few: NDArray[np.bool_] = alike & (most <= _MIRRORED_COPIES)
+    return few
+
+
+def _overlap_copies(mirrored: Pairs, real: Pairs, twins: Pairs, images: int) -> NDArray[np.bool_]:
+    """Which pairs match because the mirrored copy of one overlaps the other, bool M."""
+    one, copy = _graph(real, images), _graph(twins, images)
+    explained = (one @ copy + copy @ one).tocoo()
+    keys = explained.row.astype(np.int64) * images + explained.col
+    return np.isin(mirrored.first * images + mirrored.second, keys)
+
+
+def _graph(pairs: Pairs, images: int) -> csr_matrix:
+    """N×N: 1 for each pair, either way round."""
+    ends = np.concatenate((pairs.first, pairs.second)), np.concatenate((pairs.second, pairs.first))
+    return csr_matrix((np.ones(len(ends[0]), np.int32), ends), shape=(images, images))
 
 
 def _expected_false(chance: Pairs, images: int) -> int:
@@ -89,8 +132,5 @@ def _expected_false(chance: Pairs, images: int) -> int:
     number is rather too high.
     """
     half = (chance.first * 2_654_435_761 + chance.second * 40_503 >> 7) % 2
-    total = 0
-    for side in (0, 1):
-        limit = _strongest_of(chance.take(half != side), images)
-        total += len(_beyond(chance.take(half == side), limit))
-    return total
+    sides = chance.take(half == 0), chance.take(half == 1)
+    return sum(len(_beyond(one, other, images)) for one, other in (sides, sides[::-1]))

@@ -22,6 +22,8 @@ MIN_COMMON = 0.35
 """Minimum common area, as a share of an image."""
 THRESHOLD = 0.90
 """Minimum correlation of the common area for two images of one piece of metal."""
+COPY = 0.98
+"""Correlation above which a copy stays, without a shift, that was encoded or resized anew."""
 
 # Deviation of the Gaussian that is taken off, as a share of the side.
 _BLUR = 0.08

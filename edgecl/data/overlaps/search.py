@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from edgecl.data.overlaps.correlation import (
+    COPY,
     MIN_COMMON,
     THRESHOLD,
     coarse,
@@ -53,6 +54,13 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    @property
+    def copies(self) -> NDArray[np.bool_]:
+        """Which of them match as wholes, in place, as only copies do; bool M."""
+        still = np.maximum(np.abs(self.down), np.abs(self.right)) <= 1
+        found: NDArray[np.bool_] = still & (self.correlation >= COPY)
+        return found
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Pairs:
         """Return those at `rows`."""

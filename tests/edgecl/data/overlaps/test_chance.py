@@ -10,15 +10,15 @@ from edgecl.data.overlaps.joining import join, loosen
 from edgecl.data.overlaps.search import Pairs
 
 
-def pairs(*rows: tuple[int, int, float]) -> Pairs:
+def pairs(*rows: tuple[int, int, float], shift: int = 20) -> Pairs:
     first, second, correlation = zip(*rows, strict=True) if rows else ((), (), ())
-    still = np.zeros(len(rows), np.int16)
+    shifts = np.full(len(rows), shift, np.int16)
     return Pairs(
         np.array(first, np.int64),
         np.array(second, np.int64),
         np.array(correlation, np.float32),
-        still,
-        still,
+        shifts,
+        shifts,
     )
 
 
@@ -65,6 +65,40 @@ def test_where_chance_makes_as_much_no_threshold_separates():
     assert not len(found.links)
     assert found.given_links > 0
     assert found.given_expected_false > 0.05 * found.given_links
+
+
+def test_copies_in_place_stand_against_chance_in_place_alone():
+    copies = pairs((0, 1, 0.985), (2, 3, 0.985), (4, 5, 0.985), shift=0)
+    shifted = pairs((0, 7, 0.99), (1, 9, 0.99))
+    assert len(above_chance(copies, shifted, 20, 0.9).links) == 3
+    # An image that matches four mirrored ones in place matches whatever is there.
+    still = pairs(*((4, other, 0.99) for other in range(10, 14)), shift=0)
+    found = above_chance(copies, still, 20, 0.9)
+    assert found.links.first.tolist() == [0, 2]
+    assert not len(found.mirrored_copies)
+
+
+def test_mirrored_copies_are_no_chance():
+    twins = pairs((0, 1, 0.995), (2, 3, 0.995), (4, 5, 0.995), shift=0)
+    found = above_chance(pairs((0, 9, 0.92)), twins, 20, 0.9)
+    assert len(found.mirrored_copies) == 3
+    assert not len(found.chance)
+    assert (found.threshold, len(found.links)) == (0.9, 1)
+
+
+def test_what_overlaps_a_mirrored_copy_is_no_chance():
+    twins = [(row, row + 10, 0.995) for row in range(4)]
+    real = pairs((0, 1, 0.94), (2, 3, 0.94), (10, 11, 0.94))
+    both = [pairs(*twins, shift=0), pairs((0, 11, 0.94), (1, 10, 0.93), (5, 6, 0.96))]
+    mirrored = Pairs(*map(np.concatenate, zip(*(vars(one).values() for one in both), strict=True)))
+    found = above_chance(real, mirrored, 20, 0.9)
+    assert len(found.mirrored_copies) == 4
+    assert found.chance.first.tolist() == [5]
+
+
+def test_a_set_with_copies_only_and_one_with_nothing_keep_the_threshold():
+    assert above_chance(pairs((0, 1, 0.99), shift=0), pairs(), 2, 0.9).threshold == 0.9
+    assert above_chance(pairs(), pairs(), 2, 0.9).threshold == 0.9
 
 
 def test_the_steps_rise_from_what_was_asked_for_to_the_last():

@@ -68,7 +68,21 @@ def test_images_that_all_look_alike_are_not_grouped_and_the_summary_says_why(tmp
     assert told["largest_group"] == 1
     assert told["chance"]["threshold"] is None
     assert told["chance"]["links_as_given"] < 20 * told["chance"]["expected_false_as_given"]
-    assert "no threshold tells these images from chance" in told["notes"][-1]
+    assert "no threshold tells overlaps from chance" in told["notes"][-1]
+
+
+def test_mirrored_copies_are_told_of_and_do_not_pass_for_chance(tmp_path):
+    strips = draw_pile(tmp_path, 120)
+    for number, strip in enumerate(strips):
+        for name in strip:
+            image = cv2.imread(str(tmp_path / name), cv2.IMREAD_GRAYSCALE)
+            path = tmp_path / f"{Path(name).with_suffix('')}_flipped.jpg"
+            cv2.imwrite(str(path), cv2.flip(image, number % 3 - 1))
+    found, pairs, together, mixed = grouped(tmp_path, strips)
+    assert together == pairs > 0
+    assert not mixed
+    assert found.chance.mirrored_copies >= 30  # a third of them, those mirrored in the same way
+    assert "are mirror images of each other" in found.notes[-1]
 
 
 def test_copies_are_looked_for_in_bounded_memory():
