@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
 MOST_CLUSTERS = 500
-"""As in the paper: beyond so many labels, clusters that have the fewest come first."""
+"""The paper's limit; beyond so many labels, clusters with the fewest come first."""
 
 NEIGHBOURS = 20
 MOST_COMPARED = 5000
