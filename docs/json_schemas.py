@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from calibration.record import CalibrationRecord
-from edgecl.data.audit_summary import AuditSummary
+from edgecl.data.audit.summary import AuditSummary
 from edgecl.learning.documents import JournalRecord, MetricsLine, RunConfig, RunResult
 from edgecl.picking.documents import PickSummary
 from edgecl.study.documents import StudySummary

@@ -23,7 +23,7 @@ AUTO = "auto"
 class DataPart:
     """Images of one part of the data, as the model sees them.
 
-    Where images are stretched, each is one picture of the model's size:
+    Where images are stretched, each is one tile, the whole image:
 
         DataPart(images, targets, files, hashes)
 
@@ -37,7 +37,7 @@ class DataPart:
         targets: int64, N; -1 for an image without a label.
         files: N names.
         hashes: N, SHA-256 of each file.
-        counts: int64, N, how many tiles each image has; None for one picture each.
+        counts: int64, N, how many tiles each image has; None for one tile each.
 
     Raises:
         ValueError: lengths that do not pair, or an image without a tile.
@@ -55,7 +55,7 @@ class DataPart:
             raise ValueError("targets, files, hashes and counts of different lengths")
         if counts.sum() != len(self.images) or counts.min(initial=1) < 1:
             raise ValueError(
-                f"{len(self.images)} pictures for {len(counts)} images of {counts.sum()} tiles"
+                f"{len(self.images)} tiles, but {len(counts)} images of {counts.sum()}"
             )
 
     def __len__(self) -> int:
@@ -63,15 +63,15 @@ class DataPart:
 
     @property
     def tile_counts(self) -> NDArray[np.int64]:
-        """How many pictures each image has, int64 N."""
+        """Number of tiles of each image, int64 N."""
         return np.ones(len(self.files), np.int64) if self.counts is None else self.counts
 
-    def pictures_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the places in `images` of all pictures of the images in `rows`, in that order."""
+    def tile_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places in `images` of all tiles of the images in `rows`, in that order."""
         if self.counts is None:
             return rows
         taken = self.counts[rows]
-        # From each image's first picture on: a running number, less where the image began.
+        # From each image's first tile on: a running number, less where the image began.
         running = np.arange(taken.sum()) - np.repeat(np.cumsum(taken) - taken, taken)
         first = (np.cumsum(self.counts) - self.counts)[rows]
         return np.asarray(np.repeat(first, taken) + running, np.int64)
@@ -79,14 +79,14 @@ class DataPart:
     def take(self, rows: NDArray[np.int64]) -> DataPart:
         """Return the images of `rows`, in that order."""
         return DataPart(
-            self.images[self.pictures_of(rows)],
+            self.images[self.tile_rows(rows)],
             self.targets[rows],
             [self.files[row] for row in rows],
             [self.hashes[row] for row in rows],
             None if self.counts is None else self.counts[rows],
         )
 
-    def one_picture_each(self) -> DataPart:
+    def one_tile_each(self) -> DataPart:
         """Return the same images with one tile of each, `drawn_tile`."""
         if self.counts is None:
             return self

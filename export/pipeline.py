@@ -75,7 +75,7 @@ def export_bundle(
         if {FP16, INT8} & set(job.precisions):
             step("fp16: building the graph")
             half = half_graph(job.classifier, job.contract, fp32, job.rewrites)
-            candidates = job.candidates.one_picture_each()
+            candidates = job.candidates.one_tile_each()
             usual = expected_ranges(fp32.model, candidates.images, candidates.targets, job.seed)
             overflow = reason_of_overflow(half.model, usual)
             if FP16 in job.precisions:

@@ -13,6 +13,7 @@ SLOW = frozenset(
         "tests/docs/test_worked_examples.py::test_the_encoder",
         "tests/edgecl/study/test_study_command.py",
         "tests/edgecl/data/test_audit.py::test_neu_and_its_copies_in_sd_saliency",
+        "tests/edgecl/data/overlaps/test_piles.py::test_a_pile_gives_its_overlaps_and_joins_no_strangers",
         "tests/edgecl/encoders/test_channels.py",
         "tests/edgecl/encoders/test_comparison_encoders.py",
         "tests/edgecl/learning/loop/test_compilation.py",

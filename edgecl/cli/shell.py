@@ -41,7 +41,7 @@ FIRST_SPEAKS_S = 10.0
 
 # The package that each import belongs to, for the line that says what to install.
 _TRAIN_PACKAGES = frozenset(
-    {"torch", "onnx", "onnxscript", "sklearn", "safetensors", "sympy", "scipy"}
+    {"torch", "onnx", "onnxscript", "sklearn", "safetensors", "sympy", "scipy", "threadpoolctl"}
 )
 
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import Stored
+from runtime.image.folder.notes import counted, notes_on
+from runtime.image.folder.walk import LeftOut
+
+MOST_SKIPPED = 3
+"""Files, or kinds of reasons, that are named one by one."""
+
+# A damaged file's reason has byte counts of its own.
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -82,3 +92,21 @@ class ImageSet:
         )
         # Names that are not UTF-8 count with their own bytes.
         return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def skipped_notes(skipped: Sequence[Skipped]) -> list[str]:
+    """One note for each file, or for each kind of reason where many are skipped."""
+    if len(skipped) <= MOST_SKIPPED:
+        return [f"skipped {item.file}: {item.reason}" for item in skipped]
+    kinds: dict[str, list[LeftOut]] = {}
+    for item in skipped:
+        same = kinds.setdefault(_NUMBER.sub("#", item.reason), [])
+        reason = same[0].reason if same else item.reason
+        same.append(LeftOut(PurePosixPath(item.file), reason))
+    ordered = sorted(kinds.values(), key=len, reverse=True)
+    named, others = ordered[:MOST_SKIPPED], ordered[MOST_SKIPPED:]
+    notes = [note for items in named for note in notes_on(items)]
+    if others:
+        rest = sum(map(len, others))
+        notes.append(f"skipped {counted(rest, 'more file')} for {len(others)} other reasons")
+    return notes

@@ -73,16 +73,21 @@ def split_images(
     units = np.asarray(groups) if grouped else rows.astype(str)
     # Beside a fold, training and validation need a group each; with two folds, in both turns.
     needed = max(folds + 1, MIN_GROUPS_PER_CLASS + (folds == 2))
-    for number, label in enumerate(labels):
-        count = len(np.unique(units[targets == number]))
-        if count < needed:
-            what = "group(s)" if grouped else "image(s)"
-            wanted = f"{folds} folds" if folds else "a train, validation and test part"
-            hint = f"use at least {needed} of each class"
-            raise InputError(
-                f"class {label} has {count} {what}: too few for {wanted}",
-                hint=f"{hint}, or fewer --folds" if folds else hint,
-            )
+    what = "group(s)" if grouped else "image(s)"
+    counts = [len(np.unique(units[targets == number])) for number in range(len(labels))]
+    small = [
+        f"class {label} has {count} {what}"
+        for label, count in zip(labels, counts, strict=True)
+        if count < needed
+    ]
+    if small:
+        wanted = f"{folds} folds" if folds else "a train, validation and test part"
+        more = f" and {len(small) - _MOST_NAMES} more" if len(small) > _MOST_NAMES else ""
+        hint = f"use at least {needed} of each class, or take these images out of the set"
+        raise InputError(
+            f"{', '.join(small[:_MOST_NAMES])}{more}: too few for {wanted}",
+            hint=f"{hint}, or fewer --folds" if folds else hint,
+        )
 
     def cut(of: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
         kind = StratifiedGroupKFold if grouped else StratifiedKFold

@@ -186,16 +186,16 @@ def _calibrating(part: ImageSet) -> DataPart:
     A train part's tiles may take several times the memory of its images.
     """
     if isinstance(part.images, np.ndarray):
-        pictures = part.images
+        chosen = part.images
     else:
         cuts = (cut(image, part.images.tiling) for image in part.images)
         drawn = [
             tiles[drawn_tile(digest, len(tiles))]
             for tiles, digest in zip(cuts, part.hashes, strict=True)
         ]
-        pictures = np.stack(drawn) if drawn else np.empty((0, *part.images.tiling.tile), np.uint8)
+        chosen = np.stack(drawn) if drawn else np.empty((0, *part.images.tiling.tile), np.uint8)
     targets = part.targets if len(part.targets) else np.full(len(part), -1, np.int64)
-    return DataPart(pictures, targets, part.files, part.hashes)
+    return DataPart(chosen, targets, part.files, part.hashes)
 
 
 def _require_same_data(prepared: Prepared, recorded: RunConfig, data: str, run: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from edgecl.encoders import ENCODERS
-from runtime.artifact.tiling import MEAN, STRETCH, Tiling
+from runtime.artifact.tiling import MEAN, STRETCH, TILES, Tiling
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ NEGATIVES = ("all", "cross-view")
 HEADS = ("paper", "wide")
 VIEWS = ("auto", "zoom", "crop")
 AUTOCAST = ("auto", "off", "bf16", "fp16")
+BALANCE = ("auto", "off", "on")
 PRETRAIN_ON = ("all", "unlabelled")
 CONFIG_SCHEMA = 1
 _OF_ANOTHER = "update edgecl, or train again with this version"
@@ -68,6 +69,8 @@ class TrainConfig:
         queue_size: embeddings in NNCLR's support set.
         layer_decay: factor on the learning rate of fine-tuning from each part of the encoder to the
             one before it; 1 trains all alike.
+        balance: show all classes equally often in fine-tuning: `on`, `off`, or `auto` where the
+            largest has more than three times the labelled train images of the smallest.
         freeze: fine-tune the head alone.
         self_train: let a teacher label the unlabelled images, and learn from them.
         student_epochs: of that.
@@ -115,6 +118,7 @@ class TrainConfig:
     negatives: str = "all"
     queue_size: int = 10_000
     layer_decay: float = 1.0
+    balance: str = "auto"
     freeze: bool = False
     self_train: bool = False
     student_epochs: int = 40
@@ -129,6 +133,11 @@ class TrainConfig:
     def pretraining_batch(self) -> int:
         """Images per step of pretraining."""
         return self.pretrain_batch_size or self.batch_size
+
+    @property
+    def views_used(self) -> str:
+        """The augmentation by name: `tiles`, or one of whole images."""
+        return views_of(self.method, self.views) if self.geometry == STRETCH else TILES
 
     @property
     def tiling(self) -> Tiling | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from edgecl.learning.config import CONFIG_SCHEMA, TrainConfig
-from edgecl.learning.findings import ShiftReport, SuspectFacts
+from edgecl.learning.findings import BalanceFacts, ShiftReport, SuspectFacts
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
@@ -202,6 +202,7 @@ class RunResult(Document, frozen=True, kw_only=True):
         texture_baseline: accuracy of a linear discriminant on a texture descriptor, which learnt
             from the same labels; a network must beat it.
         probe: accuracy of logistic regression on the frozen encoder, before fine-tuning.
+        balance: sizes of the classes, and whether fine-tuning showed them equally often.
         shifts: test images as a drifting camera would take them.
         suspects: labels that are probably wrong; None where there are too few images to tell.
         notes: what the user should know.
@@ -248,6 +249,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     texture_baseline: float | None = None
     probe: float | None = None
     self_training: SelfTrainingFacts | None = None
+    balance: BalanceFacts | None = None
     shifts: ShiftReport | None = None
     suspects: SuspectFacts | None = None
     notes: tuple[str, ...]

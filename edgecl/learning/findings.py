@@ -64,3 +64,17 @@ class SuspectFacts(Part, frozen=True, kw_only=True):
     examined: int
     found: int
     listed: int
+
+
+class BalanceFacts(Part, frozen=True, kw_only=True):
+    """Sizes of the classes in fine-tuning, which a frozen encoder does without.
+
+    Args:
+        balanced: whether an epoch showed all classes equally often.
+        ratio: labelled train images of the largest class to those of the smallest.
+        images: labelled train images by label.
+    """
+
+    balanced: bool
+    ratio: float
+    images: dict[str, int]

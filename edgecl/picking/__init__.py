@@ -1,1 +1,1 @@
-"""Choice of the images to label next: typical ones first, then those that a model doubts."""
+"""Images to label next: typical ones first, then those that a model doubts."""

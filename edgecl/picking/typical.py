@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
 MOST_CLUSTERS = 500
-"""The paper's limit; beyond so many labels, clusters with the fewest come first."""
+"""Number of labels, as in the paper: beyond it, clusters that have the fewest come first."""
 
 NEIGHBOURS = 20
 MOST_COMPARED = 5000

@@ -14,6 +14,7 @@ from edgecl.learning.config import (
     known_values,
     views_of,
 )
+from edgecl.learning.recipes import LINE, RECIPES
 from runtime.errors import InputError
 
 CLEAN, IN_DOMAIN, PAPER = "clean", "in-domain", "paper"
@@ -45,7 +46,10 @@ class Study:
         folds: test parts per seed.
         label_shares: of the labels that fine-tuning sees, each in (0, 1].
         draws: how often a share below 1 is drawn.
-        image_size: (height, width) in pixels.
+        image_size: (height, width) in pixels, where images are stretched.
+        tile: (height, width) of tiles, with the choices of the `line` recipe; empty to stretch.
+        scale: factor on images before they are cut into tiles.
+        self_train: let a teacher label what has no label, in every run.
         channels, interpolation, pretrain_epochs, epochs, batch_size, pretrain_lr, rate,
             patience, queue_size, autocast: as in `TrainConfig`.
     """
@@ -63,6 +67,9 @@ class Study:
     label_shares: tuple[float, ...] = (1.0,)
     draws: int = 1
     image_size: tuple[int, int] = (128, 128)
+    tile: tuple[int, ...] = ()
+    scale: float = 1.0
+    self_train: bool = False
     channels: int = 1
     interpolation: str = "auto"
     pretrain_epochs: int = 40
@@ -172,7 +179,8 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
         groups=study.groups,
         encoder=encoder,
         method="none",
-        image_size=study.image_size,
+        self_train=study.self_train,
+        **_geometry(study),
         channels=study.channels,
         interpolation=study.interpolation,
         folds=study.folds,
@@ -210,11 +218,21 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
                 yield from _evaluations(study, at, arm, shares, needs=pretraining.name)
 
 
+def _geometry(study: Study) -> dict[str, Any]:
+    """Return what decides how the images are looked at, as fields of `TrainConfig`."""
+    if not study.tile:
+        return {"image_size": study.image_size}
+    line = {name: value for name, value in RECIPES[LINE].items() if name != "lr"}
+    return line | {"image_size": study.tile, "scale": study.scale}
+
+
 def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:
     """Views to train in without pretraining: SimCLR's, and those of the methods beside it.
 
     Under the leaky protocol, where only the protocols are compared, the first will do.
     """
+    if study.tile:
+        return ("auto",)
     more = {views_of(method) for method in study.methods} - {views_of("none")}
     return ("auto", *(sorted(more) if protocol == GROUPED else ()))
 
@@ -244,7 +262,7 @@ def _evaluations(
     for share in shares:
         for draw in range(study.draws if share < 1 else 1):
             config = replace(at, label_share=share, label_draw=draw)
-            views = views_of(at.method, at.views)
+            views = at.views_used
             condition = Condition(at.encoder, at.method, arm, at.split, share, views)
             parts = [at.encoder, at.method]
             parts += [views] if at.views != "auto" else []

@@ -37,11 +37,11 @@ def trained_answers(classifier: nn.Module, images: NDArray[np.uint8]) -> Outputs
 def image_probabilities(
     probabilities: NDArray[np.float32], counts: NDArray[np.int64], contract: ModelContract
 ) -> NDArray[np.float32]:
-    """Return the images' probabilities, float32 N×C, from those of their pictures, as on the line.
+    """Return the images' probabilities, float32 N×C, from those of their tiles, as on the line.
 
     Args:
         probabilities: float32, T×C, of all tiles, image after image; N×C of stretched images.
-        counts: int64, N, how many pictures each image has.
+        counts: int64, N, how many tiles each image has.
     """
     tiling = contract.input.tiling
     if tiling is None:

@@ -23,7 +23,7 @@ def with_thumbnails(comparison: Comparison, reference: Reference) -> list[dict[s
     """
     part = reference.part
     shown = comparison.escaped[:MOST]
-    small = thumbnails(part.images, [_telling_picture(reference, escape.row) for escape in shown])
+    small = thumbnails(part.images, [_telling_tile(reference, escape.row) for escape in shown])
     return [
         {
             "file": part.files[escape.row],
@@ -38,7 +38,7 @@ def with_thumbnails(comparison: Comparison, reference: Reference) -> list[dict[s
     ]
 
 
-def _telling_picture(reference: Reference, row: int) -> int:
-    """Return the place in the part's pictures of the one that shows why an image is a defect."""
-    pictures = reference.part.pictures_of(np.array([row]))
-    return int(pictures[worst_tile(reference.answers[pictures], reference.contract.passing)])
+def _telling_tile(reference: Reference, row: int) -> int:
+    """Return the place in the part's tiles of the one that shows why an image is a defect."""
+    tiles = reference.part.tile_rows(np.array([row]))
+    return int(tiles[worst_tile(reference.answers[tiles], reference.contract.passing)])

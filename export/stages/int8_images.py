@@ -49,7 +49,7 @@ def choose_images(
     """Take those of an earlier calibration, or choose as the user asked.
 
     Args:
-        candidates: the images to choose from, one picture of each.
+        candidates: the images to choose from, one tile of each.
         test: the part that must not be among them.
         classifier: what is exported; its embeddings spread the images where coverage is asked for.
 

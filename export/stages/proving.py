@@ -32,7 +32,7 @@ class Reference:
     """The trained model's answers for the validation part.
 
     Args:
-        answers: float32, T×C, for every picture of the part.
+        answers: float32, T×C, for every tile of the part.
     """
 
     answers: NDArray[np.float32]
@@ -46,11 +46,11 @@ class Reference:
         return self.of_images(self.answers)
 
     def of_images(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the answers for the part's images, N×C, from those for its pictures, T×C."""
+        """Return the answers for the part's images, N×C, from those for its tiles, T×C."""
         return image_probabilities(answers, self.part.tile_counts, self.contract)
 
     def against(self, answers: NDArray[np.float32]) -> Comparison:
-        """Compare the answers of a candidate for every picture, float32 T×C, image by image."""
+        """Compare the answers of a candidate for every tile, float32 T×C, image by image."""
         return compare(
             self.probabilities,
             self.of_images(answers),
@@ -61,7 +61,7 @@ class Reference:
 
     def take(self, rows: NDArray[np.int64]) -> Reference:
         """Return the same for the images of `rows`."""
-        answers = self.answers[self.part.pictures_of(rows)]
+        answers = self.answers[self.part.tile_rows(rows)]
         return replace(self, answers=answers, part=self.part.take(rows))
 
 

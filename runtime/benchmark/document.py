@@ -85,7 +85,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
 
     @property
     def cut(self) -> str:
-        """How a frame is cut, for people; empty where it is stretched."""
+        """Cut of a frame, for people; empty where it is stretched."""
         if self.tiles is None:
             return ""
         size = "x".join(map(str, self.input))

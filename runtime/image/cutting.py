@@ -18,7 +18,7 @@ memory of the box, and its tiles many seconds."""
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tile lies in its frame, in pixels of the frame as it came.
+    """Place of a tile in its frame, in pixels of the frame as it came.
 
     Args:
         left, top: of its upper left corner.

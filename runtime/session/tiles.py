@@ -1,4 +1,4 @@
-"""From a frame's tiles to the frame's one answer: the only place where they are run and combined.
+"""Answer of a frame from its tiles: the only place where they are run and combined.
 
 A frame that is stretched is a batch of one, whose answer is the frame's.
 """

@@ -15,7 +15,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from edgecl.data.audit_summary import AuditSummary
+    from edgecl.data.audit.summary import AuditSummary
 
 GROUPS = "groups.csv"
 
@@ -35,7 +35,7 @@ GROUPS = "groups.csv"
     type=click.FloatRange(0.5, 1.0),
     default=0.90,
     show_default=True,
-    help="Minimum correlation of the shared area.",
+    help="Minimum correlation of the shared area; raised where chance reaches it.",
 )
 @click.option(
     "--common",
@@ -57,10 +57,13 @@ def command(
 ) -> None:
     """Find exact copies, near copies and shifted overlapping crops within and between sets.
 
-    Compare every image with every other at every shift that leaves enough in common.
-    Mirrored or rotated copies are not found, nor overlaps between images of different scale.
+    Links count above what the same search finds among mirrored images, which is chance: the
+    threshold rises where it must. Mirrored or rotated copies are not found, nor overlaps between
+    images of different scale.
     """
-    from edgecl.data.audit import audit, read_sets, write_groups
+    from edgecl.data.audit.findings import audit
+    from edgecl.data.audit.sets import read_sets
+    from edgecl.data.audit.table import write_groups
     from runtime.files.document import plain
     from runtime.files.output_folder import own_file
 
@@ -91,10 +94,6 @@ def _print(summary: AuditSummary) -> None:
         click.echo(f"{part.folder}: {part.images} images{classes}")
     for note in summary.notes:
         click.echo(f"note: {note}")
-    for line in summary.skipped[:5]:
-        click.echo(f"skipped {line}")
-    if len(summary.skipped) > 5:
-        click.echo(f"skipped {len(summary.skipped) - 5} more, see --json")
     click.echo(
         f"{summary.grouped_images} of {total} images show the same metal as another "
         f"one: {summary.groups} groups, the largest with {summary.largest_group} "
@@ -107,6 +106,11 @@ def _print(summary: AuditSummary) -> None:
                 f"{pair.images_with_partner} of {pair.images} images in "
                 f"{pair.set} match an image in {pair.other}"
             )
+    if summary.chance.threshold is not None:
+        click.echo(
+            f"by chance: {summary.chance.expected_false} of {links['copy'] + links['overlap']} "
+            "links, by as many among mirrored images"
+        )
     if cross.pairs:
         click.echo(
             f"between classes: {cross.links} links among {cross.pairs:,} pairs "

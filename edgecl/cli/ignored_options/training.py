@@ -118,13 +118,13 @@ TRAIN = (
         "use --method nnclr, or omit this option",
     ),
     Rule(
-        ("lr", "epochs", "patience"),
+        ("lr", "epochs", "patience", "balance"),
         _new(lambda v: bool(v["pretrain_only"])),
         "only affects fine-tuning, but --pretrain-only stops before it",
         LEAVE_ONE,
     ),
     Rule(
-        ("lr", "epochs", "patience", "batch_size", "views", "compile"),
+        ("lr", "epochs", "patience", "batch_size", "views", "compile", "balance"),
         _new(_frozen),
         "only affects training the encoder, but this encoder is not trained",
         "choose another --encoder, or omit this option",

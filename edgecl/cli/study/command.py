@@ -16,6 +16,7 @@ from edgecl.cli.verb import Verb, require_effect
 from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Condition, Study, cells
 from edgecl.study.presets import PRESETS
+from runtime.artifact.tiling import LARGEST_SCALE
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
@@ -94,6 +95,22 @@ NO_BASELINES = "none"
     "--draws", type=click.IntRange(1), help="Number of draws for each label share below 1."
 )
 @click.option("--image-size", type=ImageSize(), help="Size that images are resized to.")
+@click.option(
+    "--tile",
+    type=ImageSize(),
+    help="Cut images into tiles of this size at their own scale, by the line recipe.",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, LARGEST_SCALE, min_open=True),
+    help="Factor by which images are resized before they are cut into tiles.",
+)
+@click.option(
+    "--self-train",
+    is_flag=True,
+    default=None,
+    help="Let a teacher label what has no label, in every run.",
+)
 @click.option("--pretrain-epochs", type=click.IntRange(1), help="Number of pretraining epochs.")
 @click.option("--epochs", type=click.IntRange(1), help="Maximum number of fine-tuning epochs.")
 @click.option("--lr", type=click.FloatRange(0, min_open=True), help="Learning rate of fine-tuning.")

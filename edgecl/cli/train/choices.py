@@ -11,6 +11,7 @@ import click
 from edgecl.cli.options import FOLDER, ImageSize
 from edgecl.learning.config import (
     AUTOCAST,
+    BALANCE,
     ENCODER_NAMES,
     HEADS,
     METHODS,
@@ -271,6 +272,14 @@ OPTIONS = (
         show_default=True,
         help="Factor on the learning rate of fine-tuning from each part of the encoder to the "
         "one before it; below 1 keeps more of pretraining.",
+    ),
+    click.option(
+        "--balance",
+        type=click.Choice(BALANCE),
+        default=DEFAULTS.balance,
+        show_default=True,
+        help="Show all classes equally often in fine-tuning; auto does where the largest has more "
+        "than three times the images of the smallest.",
     ),
     click.option("--freeze", is_flag=True, help="Fine-tune the head alone."),
     click.option(

@@ -64,7 +64,7 @@ class Suspect:
 
     @property
     def ratio(self) -> float:
-        """How much more probable the suggested label is."""
+        """Factor by which the suggested label is more probable."""
         return self.suggested_probability / max(self.given_probability, _SMALLEST)
 
 
@@ -122,7 +122,7 @@ def calibrated(
 
     def at(temperature: float) -> NDArray[np.float64]:
         scaled = (logs - logs.max(1, keepdims=True)) / temperature
-        return scaled - np.log(np.exp(scaled).sum(1, keepdims=True))
+        return np.asarray(scaled - np.log(np.exp(scaled).sum(1, keepdims=True)))
 
     place = np.arange(len(targets))
     best = max(_TEMPERATURES, key=lambda value: float(at(value)[place, targets].mean()))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.pass_labels import passing_classes
 from edgecl.encoders.complexity import count_macs, count_parameters
-from edgecl.learning.config import TrainConfig, views_of
+from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.documents import RunResult
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
@@ -27,6 +27,7 @@ from edgecl.learning.loop.rivals import ask_both, describe_parts, frozen_accurac
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
+from edgecl.learning.optimisation.balance import balance_notes
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.preparation import Prepared
 from runtime.artifact.tiling import MEAN, WORST
@@ -65,16 +66,18 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
     )
     layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
+    trained = config.encoder not in FROZEN_ENCODERS
     found: dict[str, object] = {
         **evaluation.to_json(),
         "labels": list(dataset.labels),
         "encoder": config.encoder,
         "method": config.method,
-        "views": views_of(config.method, config.views),
+        "views": config.views_used,
         "image_size": list(config.image_size),
         "texture_baseline": texture_accuracy(setup, *texture) if texture else None,
         "probe": probe,
         "self_training": self_training,
+        "balance": plain(setup.balance) if trained else None,
         "shifts": plain(shifts),
         "suspects": plain(suspects) if suspects else None,
         "tiling": _tiling_facts(config, combine, answers),
@@ -94,7 +97,11 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "stages": dict(journal.seconds),
         "seconds": sum(journal.seconds.values()),
         "embedding": layout.to_json(),
-        "notes": [*prepared.notes, *_notes_of_pretraining(config, prepared, journal)],
+        "notes": [
+            *prepared.notes,
+            *balance_notes(setup.balance, trained),
+            *_notes_of_pretraining(config, prepared, journal),
+        ],
     }
     result = msgspec.convert(found, RunResult)
     run_directory.save_weights(run, classifier)

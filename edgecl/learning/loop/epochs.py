@@ -119,12 +119,14 @@ def finetune_epoch(
     rng: np.random.Generator,
     compute: Compute,
     on_step: OnStep,
+    shown: NDArray[np.int64] | None = None,
 ) -> EpochResult:
     """One epoch of cross-entropy on labelled images; the whole network is trained.
 
     Args:
         images: uint8, N×H×W.
         targets: class numbers, int64 N, or probabilities, float32 N×C.
+        shown: int64 M, the rows that the epoch shows, in any order; None for each once.
 
     Raises:
         DivergedError: a loss or a weight is not finite; the weights are lost.
@@ -137,7 +139,10 @@ def finetune_epoch(
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     # A last batch of one or two images would upset batch norm; it is left to the next shuffle.
-    order = batches(len(images), batch_size, rng, whole_only=len(images) >= batch_size)
+    count = len(images) if shown is None else len(shown)
+    order = batches(count, batch_size, rng, whole_only=count >= batch_size)
+    if shown is not None:
+        order = (shown[places] for places in order)
     ahead = prepares_ahead(images, compute.device)
     for rows, view in prepared(order, view_of, ahead=ahead):
         share = compute.ranks.share(len(rows))

@@ -8,9 +8,11 @@ from pathlib import Path
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.augmentation import Augmentation
+from edgecl.learning.findings import BalanceFacts
 from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.model import Backbone
+from edgecl.learning.optimisation.balance import balance_of
 from edgecl.learning.run.preparation import Prepared
 from edgecl.learning.run.pretrained import read_pretrained
 from runtime.progress import StageProgress
@@ -37,6 +39,12 @@ class TrainingSetup:
     augmentation: Augmentation
     report: StageProgress
     log: EpochLog | None = None
+
+    @property
+    def balance(self) -> BalanceFacts:
+        """Sizes of the classes, and whether fine-tuning shows them equally often."""
+        labels = self.prepared.dataset.labels
+        return balance_of(self.config.balance, self.monitor.targets, labels)
 
     def frozen_backbone(self) -> Backbone | None:
         """Return the encoder as pretraining left it; None where there was none."""

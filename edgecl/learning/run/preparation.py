@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.copies import copies_across, find_copies, under_two_labels, with_copies_joined
-from edgecl.data.dataset import ImageSet, Skipped
+from edgecl.data.dataset import ImageSet, skipped_notes
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
 from edgecl.data.pixels.selection import ImageRows, Stored, select
@@ -21,13 +20,11 @@ from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
-from runtime.image.folder.notes import notes_on
-from runtime.image.folder.walk import LeftOut
 from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50
-# More files that could not be decoded than these are told of by reason, not one by one.
-MOST_SKIPPED = 3
+WITHOUT_GROUPS = "but without --groups"
+"""Words of a protocol's note that a page looks for."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +148,6 @@ def prepare(
         pretrained,
     )
     return found if found.can_choose else replace(found, notes=(*notes, _cannot_choose(found)))
-
-
-def skipped_notes(skipped: Sequence[Skipped]) -> list[str]:
-    """Notes on files that could not be decoded: one for each, or for each reason where many are."""
-    if len(skipped) <= MOST_SKIPPED:
-        return [f"skipped {item.file}: {item.reason}" for item in skipped]
-    return notes_on([LeftOut(PurePosixPath(item.file), item.reason) for item in skipped])
 
 
 def _sizes_notes(dataset: ImageSet) -> list[str]:
@@ -321,7 +311,7 @@ def _protocol(config: TrainConfig, *, grouped: bool) -> str:
         )
     if config.data and not grouped:
         return (
-            "grouped, but without --groups: every image counts as its own group. If images "
+            f"grouped, {WITHOUT_GROUPS}: every image counts as its own group. If images "
             "overlap or show the same strip, these figures leak: 'edgecl audit' finds "
             "overlaps and writes the groups."
         )

@@ -56,7 +56,7 @@ class Pretrained:
             f"epochs on {self.facts.images} images"
         ]
         # Files from before there was a choice have the method's own.
-        before, now = self.facts.views or views_of(method), views_of(method, config.views)
+        before, now = self.facts.views or views_of(method), config.views_used
         if before != now:
             notes.append(f"pretraining used {before} views, fine-tuning {now} views")
         return notes
@@ -79,7 +79,7 @@ def pretraining_facts(
         seed=config.seed,
         pretrain_on=config.pretrain_on,
         batch_size=config.pretraining_batch,
-        views=views_of(config.method, config.views),
+        views=config.views_used,
         epochs=len(epochs),
         images=images,
         seconds=sum(epoch.seconds for epoch in epochs),

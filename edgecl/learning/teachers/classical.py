@@ -43,7 +43,9 @@ def fit_discriminant(features: NDArray[np.float32], targets: NDArray[np.int64]) 
         targets: int64, N, at least two classes.
     """
     model: Model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-    model.fit(features.astype(np.float64), targets)  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a class with one image
+        model.fit(features.astype(np.float64), targets)  # type: ignore[attr-defined]
     return model
 
 

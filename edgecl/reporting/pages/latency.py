@@ -217,7 +217,7 @@ def _facts(report: LatencyReport) -> list[tuple[str, str]]:
 
 
 def _cuts(sides: Sequence[SideReport]) -> str:
-    """How each bundle's frames are cut; empty where none are."""
+    """Describe how each bundle's frames are cut; empty where none are."""
     return ", ".join(dict.fromkeys(f"{side.name}: {side.cut}" for side in sides if side.cut))
 
 

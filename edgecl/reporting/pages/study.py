@@ -71,11 +71,12 @@ def study_page(folder: Path) -> Path:
 
 def _subtitle(grid: Study, conditions: Sequence[ConditionFigures]) -> str:
     data = Path(grid.data).name if grid.data else "drawn surfaces"
-    height, width = grid.image_size
+    height, width = grid.tile or grid.image_size
+    what = "pixels in tiles" if grid.tile else "pixels"
     images = max((entry.images for entry in conditions), default=0)
     groups = max((entry.groups for entry in conditions), default=0)
     return (
-        f"{data} · {images} images in {groups} groups · {height}×{width} pixels · "
+        f"{data} · {images} images in {groups} groups · {height}×{width} {what} · "
         f"{grid.folds} folds × {len(grid.seeds)} seed(s) · at most "
         f"{grid.pretrain_epochs} + {grid.epochs} epochs"
     )

@@ -19,7 +19,8 @@ def small(monkeypatch):
         (
             demo,
             {
-                "IMAGE_SIZE": (32, 32),
+                "TILE": (32, 32),
+                "FRAME_SHAPE": (64, 64),
                 "PRETRAIN_EPOCHS": 1,
                 "EPOCHS": 1,
                 "MAX_DROP": 100.0,
@@ -28,7 +29,7 @@ def small(monkeypatch):
                 "BENCH_FRAMES": 10,
             },
         ),
-        (sources, {"BUILTIN_COUNT": 140}),
+        (sources, {"BUILTIN_COUNT": 140, "BUILTIN_SHAPE": (64, 64)}),
     ):
         for name, value in values.items():
             monkeypatch.setattr(module, name, value)

@@ -143,7 +143,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(images, monkeyp
         raise AssertionError("it was measured all the same")
 
     monkeypatch.setattr("runtime.benchmark.run_benchmark", worked)
-    monkeypatch.setattr("edgecl.data.audit.read_sets", worked)
+    monkeypatch.setattr("edgecl.data.audit.sets.read_sets", worked)
     monkeypatch.setattr("edgecl.learning.runner.train_run", worked)
     Path("file").write_text("in the way")
     assert edgecl(["bench", "tiny.edgecl", "--out", "file/o"]) == 2

@@ -95,8 +95,22 @@ def test_folds_test_every_image_once_and_keep_the_shares(protocol):
 
 def test_a_class_with_fewer_groups_than_folds_is_named():
     targets, groups = labelled(5, 2)
-    with pytest.raises(InputError, match=r"class a has 5 group\(s\): too few for 5 folds; .*folds"):
+    with pytest.raises(
+        InputError, match=r"class a has 5 group\(s\).*: too few for 5 folds; .*folds"
+    ):
         split_images("grouped", targets, groups, ("a", "b", "c"), seed=0, folds=5, fold=0)
+
+
+@pytest.mark.parametrize("protocol", ["grouped", "paper"])
+def test_every_class_with_too_few_images_is_named_and_none_is_split_away(protocol):
+    targets = np.repeat(np.arange(4), (30, 1, 40, 2))
+    groups = [str(row) for row in range(73)]
+    with pytest.raises(InputError) as caught:
+        split_images(protocol, targets, groups, ("ok", "burr", "dent", "rust"), seed=0)
+    problem = str(caught.value)
+    assert "class burr has 1 " in problem
+    assert "class rust has 2 " in problem
+    assert "class ok" not in problem
 
 
 def test_a_part_that_big_groups_leave_without_a_class_is_named():

@@ -123,3 +123,18 @@ def test_the_presets_are_grids():
     for name, preset in PRESETS.items():
         grid = cells(replace(preset, unlabelled=("/steel",)))
         assert len(grid) > 10, name
+
+
+def test_a_study_in_tiles_has_one_baseline_in_the_same_views():
+    study = Study(tile=(32, 48), scale=0.5, self_train=True, arms=("in-domain",), folds=2, lr=3e-3)
+    configs = [cell.config for cell in cells(study)]
+    assert {config.geometry for config in configs} == {"tiles"}
+    assert {config.image_size for config in configs} == {(32, 48)}
+    assert {(config.scale, config.self_train, config.head) for config in configs} == {
+        (0.5, True, "wide")
+    }
+    assert {config.lr for config in configs} == {3e-3}
+    views = {
+        (cell.condition.method, cell.condition.views) for cell in cells(study) if cell.condition
+    }
+    assert views == {("none", "tiles"), ("simclr", "tiles"), ("nnclr", "tiles")}

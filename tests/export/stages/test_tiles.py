@@ -139,10 +139,10 @@ def reference(how: str = "worst") -> Reference:
     return Reference(answers, part, contract, Limits())
 
 
-def turned(picture: int, probabilities: list[float]) -> np.ndarray:
-    """The reference's answers, with another for one picture."""
+def turned(tile: int, probabilities: list[float]) -> np.ndarray:
+    """The reference's answers, with another for one tile."""
     answers = reference().answers.copy()
-    answers[picture] = probabilities
+    answers[tile] = probabilities
     return answers
 
 
@@ -199,7 +199,7 @@ def test_parts_take_the_tiles_of_their_images():
 
 def test_one_tile_of_an_image_is_drawn_by_its_hash():
     part = part_of(frames(60, 1, ((96, 144),)), "part")
-    drawn = part.one_picture_each()
+    drawn = part.one_tile_each()
     assert (len(drawn), len(drawn.images), drawn.counts) == (60, 60, None)
     places = [
         next(place for place in range(9) if (part.images[9 * row + place] == image).all())
@@ -207,22 +207,22 @@ def test_one_tile_of_an_image_is_drawn_by_its_hash():
     ]
     assert set(places) == set(range(9))
     rows = np.array([59, 3, 17])
-    np.testing.assert_array_equal(part.take(rows).one_picture_each().images, drawn.images[rows])
+    np.testing.assert_array_equal(part.take(rows).one_tile_each().images, drawn.images[rows])
 
 
-def test_stretched_images_are_one_picture_each():
+def test_stretched_images_are_one_tile_each():
     part = DataPart(np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int64), ["a", "b"], ["1", "2"])
     assert part.tile_counts.tolist() == [1, 1]
-    assert part.one_picture_each() is part
+    assert part.one_tile_each() is part
     assert part.take(np.array([1])).counts is None
 
 
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ([1, 2], "2 pictures for 2 images of 3 tiles"),
+        ([1, 2], "2 tiles, but 2 images of 3"),
         ([2], "different lengths"),
-        ([0, 2], "2 pictures"),
+        ([0, 2], "2 tiles, but"),
     ],
 )
 def test_tiles_that_belong_to_no_image_are_refused(counts, words):

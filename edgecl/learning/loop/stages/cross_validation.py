@@ -17,6 +17,7 @@ from edgecl.learning.loop.stages.finetuning import FEWEST_STEPS, start_from_prob
 from edgecl.learning.loop.state import Networks
 from edgecl.learning.model import Classifier
 from edgecl.learning.optimisation.averaging import WeightAverage
+from edgecl.learning.optimisation.balance import balanced_rows
 from edgecl.learning.optimisation.groups import classifier_optimizer
 from edgecl.learning.optimisation.schedule import cosine_rate, set_rate
 
@@ -57,7 +58,9 @@ def _trained(
     resident = bring_closer(shown, compute.device)
     optimizer = classifier_optimizer(classifier.train(), config)
     average = WeightAverage(classifier)
+    balanced = setup.balance.balanced
     for epoch in range(config.epochs):
+        rng = np.random.default_rng([config.seed, 4, number, epoch])
         set_rate(optimizer, cosine_rate(config.lr, epoch, config.epochs))
         finetune_epoch(
             classifier,
@@ -66,8 +69,9 @@ def _trained(
             labels,
             recipe=setup.augmentation.classification,
             batch_size=config.batch_size,
-            rng=np.random.default_rng([config.seed, 4, number, epoch]),
+            rng=rng,
             compute=compute,
             on_step=average.update,
+            shown=balanced_rows(labels, len(labels), rng) if balanced else None,
         )
     return average.model

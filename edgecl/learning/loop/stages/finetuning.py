@@ -21,6 +21,7 @@ from edgecl.learning.loop.stages.stage import epoch_rng, explained, stage_ticker
 from edgecl.learning.loop.state import FINETUNE, RunState
 from edgecl.learning.model import Classifier
 from edgecl.learning.optimisation.averaging import WeightAverage
+from edgecl.learning.optimisation.balance import balanced_rows
 from edgecl.learning.optimisation.groups import classifier_optimizer
 from edgecl.learning.optimisation.schedule import cosine_rate, set_rate
 
@@ -68,7 +69,8 @@ def finetune(setup: TrainingSetup, state: RunState) -> None:
     """
     state.journal.stage = FINETUNE
     images, targets = setup.monitor.shown(FEWEST_STEPS * setup.config.batch_size)
-    fit_classifier(setup, state, FINETUNE, "fine-tuning", images, targets, setup.config.epochs)
+    epochs, balanced = setup.config.epochs, setup.balance.balanced
+    fit_classifier(setup, state, FINETUNE, "fine-tuning", images, targets, epochs, balanced)
 
 
 def fit_classifier(
@@ -79,6 +81,7 @@ def fit_classifier(
     images: ImageRows,
     targets: NDArray[Any],
     epochs: int,
+    balanced: bool = False,
 ) -> None:
     """Train the classifier on from the state's last whole epoch, and keep the best average.
 
@@ -87,6 +90,7 @@ def fit_classifier(
         images: N of them.
         targets: class numbers, int64 N, or probabilities, float32 N×C.
         epochs: of the stage, at most.
+        balanced: show all classes equally often; `targets` are numbers then.
 
     Raises:
         InputError: a value is not finite.
@@ -104,6 +108,7 @@ def fit_classifier(
         rate = cosine_rate(config.lr, journal.epoch, epochs)
         set_rate(optimizer, rate)
         tick = stage_ticker(setup, journal, name, steps, epochs * steps, average.update)
+        rng = epoch_rng(config.seed, stage, journal.epoch, setup.compute.ranks)
         with explained(setup, journal, steps):
             result = finetune_epoch(
                 classifier,
@@ -112,9 +117,10 @@ def fit_classifier(
                 targets,
                 recipe=setup.augmentation.classification,
                 batch_size=config.batch_size,
-                rng=epoch_rng(config.seed, stage, journal.epoch, setup.compute.ranks),
+                rng=rng,
                 compute=setup.compute,
                 on_step=tick,
+                shown=balanced_rows(targets, len(targets), rng) if balanced else None,
             )
             loss, accuracy = setup.monitor.validate(average.model)
         journal.epoch += 1

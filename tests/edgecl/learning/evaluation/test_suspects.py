@@ -33,7 +33,7 @@ def answers_of(truth: np.ndarray, rng: np.random.Generator, sharp: float = 4.0) 
     logits = rng.normal(0, 1, (len(truth), CLASSES))
     logits[np.arange(len(truth)), truth] += 6
     shares = np.exp(sharp * (logits - logits.max(1, keepdims=True)))
-    return (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)
 
 
 def flipped(

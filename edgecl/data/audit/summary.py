@@ -38,11 +38,34 @@ class CrossClass(Part, frozen=True, kw_only=True):
     rate: float | None
 
 
+class Chance(Part, frozen=True, kw_only=True):
+    """Links that chance makes, by how many it makes with mirrored images.
+
+    Args:
+        threshold: from which on links count; None where none tells links from chance, or where
+            nothing was found.
+        expected_false: links at this threshold that are to be expected by chance.
+        links_as_given, expected_false_as_given: links at the threshold that was asked for, and
+            how many of them are to be expected by chance.
+        loosened_groups: that matched mirrored images too, so that weak links were given up.
+        loosened_images: images in them.
+        largest_loosened: images in the largest of them.
+    """
+
+    threshold: float | None
+    expected_false: int
+    links_as_given: int
+    expected_false_as_given: int
+    loosened_groups: int
+    loosened_images: int
+    largest_loosened: int
+
+
 class AuditSummary(Document, frozen=True, kw_only=True):
     """Findings of an audit.
 
     Args:
-        skipped: files that could not be read, and why.
+        skipped: files that could not be read; a note says why.
         links: pairs of images that show the same metal, by kind.
         groups: of images that are linked; an image without a link is one of its own.
         grouped_images: images in groups of more than one.
@@ -57,7 +80,7 @@ class AuditSummary(Document, frozen=True, kw_only=True):
 
     schema: Literal[1] = 1
     sets: tuple[AuditedFolder, ...]
-    skipped: tuple[str, ...]
+    skipped: int
     notes: tuple[str, ...]
     links: dict[str, int]
     groups: int
@@ -65,6 +88,7 @@ class AuditSummary(Document, frozen=True, kw_only=True):
     largest_group: int
     between_sets: tuple[SharedImages, ...]
     cross_class: CrossClass
+    chance: Chance
     threshold: float
     common: float
     seconds: float

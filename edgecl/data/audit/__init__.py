@@ -1,0 +1,1 @@
+"""Audit of image sets: which images show the same piece of metal, and what follows."""
