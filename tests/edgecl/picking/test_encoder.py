@@ -93,7 +93,9 @@ def test_a_pretraining_alone_gives_its_encoder(tmp_path):
     config = TrainConfig(image_size=(32, 32), geometry="stretch", pretrain_only=True)
     torch.manual_seed(0)
     backbone = Backbone(config.encoder, config.image_size).eval()
-    epoch = EpochMeasures(stage="pretrain", epoch=1, seconds=1.0, loss=1.0, contrastive_accuracy=0.5)
+    epoch = EpochMeasures(
+        stage="pretrain", epoch=1, seconds=1.0, loss=1.0, contrastive_accuracy=0.5
+    )
     facts = pretraining_facts(config, [epoch], images=2)
     save_pretrained(tmp_path, backbone, np.zeros((2, 32, 32), np.uint8), facts)
     write_document(tmp_path / CONFIG, RunConfig(choices=config, labels=("a", "b"), data_digest="0"))
