@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.copies import find_copies
+from edgecl.data.dataset import skipped_notes
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_unlabelled
 from edgecl.learning.run.leaks import copies_of, thumbnails
-from edgecl.learning.run.preparation import skipped_notes
 from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError

@@ -86,6 +86,6 @@ def loosen(
 
 
 def _touching(pairs: Pairs, group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many ends of pairs lie in each group."""
+    """Count how many ends of pairs lie in each group."""
     ends = np.concatenate((group[pairs.first], group[pairs.second]))
     return np.bincount(ends, minlength=int(group.max()) + 1)

@@ -1,4 +1,4 @@
-"""From patches that look alike to shifts of pairs of images, the best few for each image."""
+"""Shifts of pairs of images from patches that look alike, the best few for each image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Shifts:
         return len(self.first)
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Shifts:
-        """Those at `rows`."""
+        """Return those at `rows`."""
         return Shifts(*(values[rows] for values in vars(self).values()))
 
 
