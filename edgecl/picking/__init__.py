@@ -1,1 +1,1 @@
-"""Which unlabelled images to label next: typical ones first, then those that a model doubts."""
+"""Images to label next: typical ones first, then those that a model doubts."""

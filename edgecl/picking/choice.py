@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgecl.picking.documents import DOUBTFUL, TYPICAL
 from edgecl.picking.doubtful import (
     ENOUGH,
-    Answers,
+    ModelAnswers,
     enough_labels,
     learn_and_answer,
     pick_doubtful,
@@ -21,7 +21,7 @@ from edgecl.picking.typical import AreCopies, find_clusters, pick_by_cluster, ty
 
 
 @dataclass(frozen=True)
-class Choice:
+class PickedRows:
     """Images that were chosen.
 
     Args:
@@ -53,9 +53,9 @@ def choose(
     free: NDArray[np.bool_],
     count: int,
     are_copies: AreCopies,
-    answers: Answers | None = None,
+    answers: ModelAnswers | None = None,
     seed: int = 0,
-) -> Choice:
+) -> PickedRows:
     """Choose images: typical ones while labels are few, then those that a model doubts.
 
     From `ENOUGH` labelled images per class on, a model learns from these and its margins decide.
@@ -99,11 +99,11 @@ def choose(
             are_copies=are_copies,
         )
         reasons = _typical_reasons(rows, clusters, covering, told_apart)
-        return Choice(rows, reasons, TYPICAL, rule, clusters, typical)
+        return PickedRows(rows, reasons, TYPICAL, rule, clusters, typical)
     margins = answers.margins()
     rows = pick_doubtful(points, margins, free=free, count=count, are_copies=are_copies, seed=seed)
     reasons = ["{} or {}".format(*answers.between(row)) for row in rows.tolist()]
-    return Choice(rows, reasons, DOUBTFUL, rule, clusters, typical, margins, answers.model)
+    return PickedRows(rows, reasons, DOUBTFUL, rule, clusters, typical, margins, answers.model)
 
 
 def _few(known: int, classes: int) -> str:

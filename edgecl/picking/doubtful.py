@@ -33,8 +33,8 @@ _SURE = 1e-6
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Answers of a model to all images.
+class ModelAnswers:
+    """ModelAnswers of a model to all images.
 
     Args:
         model: its name.
@@ -74,7 +74,7 @@ def learn_and_answer(
     labels: tuple[str, ...],
     *,
     seed: int,
-) -> Answers:
+) -> ModelAnswers:
     """Fit logistic regression to the labelled images, and ask it for all.
 
     Args:
@@ -90,7 +90,7 @@ def learn_and_answer(
     asked = out_of_fold(_fit, known, targets, folds, classes)
     accuracy = float((asked.argmax(1) == targets).mean())
     name = f"logistic regression on the labelled images, {accuracy:.1%} right out of fold"
-    return Answers(name, labels, answers(_fit(known, targets), points, classes))
+    return ModelAnswers(name, labels, answers(_fit(known, targets), points, classes))
 
 
 def _fit(points: NDArray[np.float32], targets: NDArray[np.int64]) -> Model:

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
 MOST_CLUSTERS = 500
-"""As in the paper: beyond so many labels, clusters that have the fewest come first."""
+"""Number of labels, as in the paper: beyond it, clusters that have the fewest come first."""
 
 NEIGHBOURS = 20
 MOST_COMPARED = 5000
@@ -26,6 +26,9 @@ MOST_COMPARED = 5000
 
 WHOLE_PASSES = 20_000
 """Images up to which k-means looks at all of them in every pass."""
+
+STARTS = 10
+"""Starts of k-means, the best of which is taken: one alone varied more from seed to seed."""
 
 _NEAREST = 1e-6
 _AT_ONCE = 32
@@ -54,7 +57,7 @@ def find_clusters(
         return np.zeros(len(points), np.int64)
     few = len(points) <= WHOLE_PASSES
     method = (
-        KMeans(count, n_init=1, random_state=seed)
+        KMeans(count, n_init=STARTS, random_state=seed)
         if few
         else MiniBatchKMeans(count, n_init=3, batch_size=4096, random_state=seed)
     )

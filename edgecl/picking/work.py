@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.evaluation.texture import describe_texture
-from edgecl.picking.choice import Choice, choose
+from edgecl.picking.choice import PickedRows, choose
 from edgecl.picking.documents import PickedImage
-from edgecl.picking.doubtful import Answers
+from edgecl.picking.doubtful import ModelAnswers
 from edgecl.picking.encoder import RunEncoder
 from edgecl.picking.pool import Copies, Pool, read_pool
 from runtime.errors import InputError
@@ -67,7 +67,7 @@ class Picked:
     rows: Sequence[PickedImage]
     images: Sequence[NDArray[np.uint8]]
     paths: Sequence[Path]
-    choice: Choice
+    choice: PickedRows
     offered: int
     labelled: int
     classes: int
@@ -161,14 +161,14 @@ def _texture(images: TiledImages, report: StageProgress) -> NDArray[np.float32]:
 
 def _encoded(
     encoder: RunEncoder, images: TiledImages, report: StageProgress
-) -> tuple[NDArray[np.float32], Answers | None]:
+) -> tuple[NDArray[np.float32], ModelAnswers | None]:
     """Return embeddings, float32 N×D, and the answers of a finished run."""
     embeddings, probabilities = encoder.describe(
         images, lambda done: report("encoder", done, len(images), str(encoder.run))
     )
     if probabilities is None:
         return embeddings, None
-    return embeddings, Answers(f"the network of {encoder.run}", encoder.labels, probabilities)
+    return embeddings, ModelAnswers(f"the network of {encoder.run}", encoder.labels, probabilities)
 
 
 def _notes(choices: PickChoices, known: Pool | None, offered: Pool, found: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Removal of what chance has found, by how much it finds on the set itself.
+"""Share of chance in what a search found, measured on the set itself, and what is left.
 
 An image and the mirror image of another one are never the same metal. What the search finds among
 these is chance, and among the images themselves chance finds as much. So an image's links count
@@ -27,7 +27,7 @@ _MIRRORED_COPIES = 3
 
 
 @dataclass(frozen=True)
-class AboveChance:
+class LinksAboveChance:
     """Links above chance.
 
     Args:
@@ -48,7 +48,7 @@ class AboveChance:
     mirrored_copies: Pairs
 
 
-def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) -> AboveChance:
+def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) -> LinksAboveChance:
     """Choose the lowest threshold at which few of the links are false.
 
     Args:
@@ -68,9 +68,9 @@ def above_chance(real: Pairs, mirrored: Pairs, images: int, threshold: float) ->
             break
         if false <= FALSE_SHARE * len(links):
             order = np.argsort(-links.correlation, kind="stable")
-            return AboveChance(links.take(order), step, false, *given, chance, twin_pairs)
+            return LinksAboveChance(links.take(order), step, false, *given, chance, twin_pairs)
     copies = _beyond(real.take(real.copies), chance, images)
-    return AboveChance(copies, None, 0, *(given or (0, 0)), chance, twin_pairs)
+    return LinksAboveChance(copies, None, 0, *(given or (0, 0)), chance, twin_pairs)
 
 
 def steps(threshold: float) -> list[float]:
@@ -89,7 +89,7 @@ def _strongest_of(pairs: Pairs, images: int) -> NDArray[np.float32]:
 
 
 def _beyond(pairs: Pairs, chance: Pairs, images: int) -> Pairs:
-    """Take the pairs that are stronger than what chance gives either image; copies, in place."""
+    """Those that are stronger than what chance gives either image; copies, in place."""
     anywhere = _strongest_of(chance, images)
     in_place = _strongest_of(chance.take(chance.copies), images)
     limit = np.where(
@@ -101,7 +101,7 @@ def _beyond(pairs: Pairs, chance: Pairs, images: int) -> Pairs:
 
 
 def _mirrored_copies(mirrored: Pairs, images: int) -> NDArray[np.bool_]:
-    """Return which pairs are an image and a mirrored copy of it, bool M."""
+    """Which pairs are an image and a mirrored copy of it, bool M."""
     alike = mirrored.copies
     ends = np.concatenate((mirrored.first[alike], mirrored.second[alike]))
     count = np.bincount(ends, minlength=images)
@@ -111,7 +111,7 @@ def _mirrored_copies(mirrored: Pairs, images: int) -> NDArray[np.bool_]:
 
 
 def _overlap_copies(mirrored: Pairs, real: Pairs, twins: Pairs, images: int) -> NDArray[np.bool_]:
-    """Return which pairs match because the mirrored copy of one overlaps the other, bool M."""
+    """Which pairs match because the mirrored copy of one overlaps the other, bool M."""
     one, copy = _graph(real, images), _graph(twins, images)
     explained = (one @ copy + copy @ one).tocoo()
     keys = explained.row.astype(np.int64) * images + explained.col
@@ -125,7 +125,7 @@ def _graph(pairs: Pairs, images: int) -> csr_matrix:
 
 
 def _expected_false(chance: Pairs, images: int) -> int:
-    """Estimate how many links chance makes beyond the limits that chance sets.
+    """Number of links that chance makes beyond the limits that chance sets.
 
     The limits come from one half of the mirrored pairs, what passes them from the other, and the
     other way round. So each limit knows half of what it knows for the images' own links, and the

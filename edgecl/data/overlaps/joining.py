@@ -86,6 +86,6 @@ def loosen(
 
 
 def _touching(pairs: Pairs, group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count how many ends of pairs lie in each group."""
+    """Number of ends of pairs in each group."""
     ends = np.concatenate((group[pairs.first], group[pairs.second]))
     return np.bincount(ends, minlength=int(group.max()) + 1)

@@ -23,6 +23,8 @@ from runtime.errors import InputError
 from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50
+WITHOUT_GROUPS = "but without --groups"
+"""Words of a protocol's note that a page looks for."""
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,7 @@ def _protocol(config: TrainConfig, *, grouped: bool) -> str:
         )
     if config.data and not grouped:
         return (
-            "grouped, but without --groups: every image counts as its own group. If images "
+            f"grouped, {WITHOUT_GROUPS}: every image counts as its own group. If images "
             "overlap or show the same strip, these figures leak: 'edgecl audit' finds "
             "overlaps and writes the groups."
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecl.reporting.artefacts import ArtefactFigures
 from edgecl.reporting.numbers import number
-from edgecl.reporting.pages.mistakes import are_wide, image_of
+from edgecl.reporting.pages.sections.mistakes import are_wide, image_of
 from edgecl.reporting.run_files import png_size
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -8,12 +8,19 @@ from typing import Any
 
 from edgecl.learning.documents import EpochMeasures, RunConfig, RunResult
 from edgecl.learning.evaluation.mistakes import SHOWN
+from edgecl.learning.run.preparation import WITHOUT_GROUPS
 from edgecl.reporting.numbers import amount, decimal, duration, number, percent
 from edgecl.reporting.page import write_page
-from edgecl.reporting.pages.mistakes import are_wide, mistake_cards, mistake_rows, mistakes_text
-from edgecl.reporting.pages.per_class import class_rows, confusion_table
-from edgecl.reporting.pages.shifts import shifts_text
-from edgecl.reporting.pages.suspects import suspect_cards, suspects_text
+from edgecl.reporting.pages.sections.mistakes import (
+    are_wide,
+    mistake_cards,
+    mistake_rows,
+    mistakes_text,
+)
+from edgecl.reporting.pages.sections.per_class import class_rows, confusion_table
+from edgecl.reporting.pages.sections.rivals import rivals_of, rivals_text
+from edgecl.reporting.pages.sections.shifts import shifts_text
+from edgecl.reporting.pages.sections.suspects import suspect_cards, suspects_text
 from edgecl.reporting.plots import training as plots
 from edgecl.reporting.plots.calibration import (
     FEW,
@@ -67,7 +74,7 @@ def training_page(run: Path) -> Path:
         run / PAGE,
         name=run.absolute().name,
         subtitle=_subtitle(result),
-        protocol=_protocol(result, files.config),
+        protocol=_protocol(result),
         figures=_figures(result, classes),
         classes=classes,
         scale_start=scale_start,
@@ -75,6 +82,8 @@ def training_page(run: Path) -> Path:
         confusion=confusion_table(result),
         roc=plots.roc_plot(curves),
         roc_legend=plots.roc_legend(curves, result.auc),
+        rivals=rivals_of(result),
+        rivals_text=rivals_text(result),
         cards=cards,
         wide=are_wide(cards),
         mistakes=wrong[:SHOWN],
@@ -129,17 +138,13 @@ def _figures(result: RunResult, classes: Sequence[Mapping[str, Any]]) -> list[tu
     return figures
 
 
-def _protocol(result: RunResult, config: RunConfig | None) -> dict[str, Any]:
+def _protocol(result: RunResult) -> dict[str, Any]:
     split, note = result.split, result.protocol_note
     title, mark = {
         "paper": ("Paper's protocol: it leaks.", "✗"),
         "grouped": ("Grouped split.", "✓"),
     }.get(split, (f"Split: {split}.", "✓"))
-    counts = result.counts
-    images = sum(counts.get(part, 0) for part in ("train", "validation", "test"))
-    alone = counts.get("groups", images) >= images  # every image is its own group
-    choices = config.choices if config else None
-    if split == "grouped" and choices and choices.data and not choices.groups and alone:
+    if split == "grouped" and WITHOUT_GROUPS in note:
         title, mark = "Grouped split without groups: it may leak.", "✗"
     if note.startswith("leaks:"):
         title, mark = "Pretrained on held-out images: it leaks.", "✗"
@@ -152,7 +157,7 @@ def _subtitle(result: RunResult) -> str:
     parts = [
         result.encoder,
         "no pretraining" if none else f"pretrained by {result.method}",
-        f"{height}×{width} pixels",
+        f"{height}×{width} pixels" + (" in tiles" if result.tiling is not None else ""),
     ]
     names = ("train", "validation", "test")
     if all(name in result.counts for name in names):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecl.picking.choice import choose
-from edgecl.picking.doubtful import ENOUGH, Answers
+from edgecl.picking.doubtful import ENOUGH, ModelAnswers
 
 
 def no_copies(rows, picked):
@@ -32,10 +32,10 @@ def chosen(count=60, names=(), wanted=6, **options):
     )
 
 
-def answers(count: int = 60) -> Answers:
+def answers(count: int = 60) -> ModelAnswers:
     shares = np.full((count, 2), 0.5, np.float32)
     shares[: count // 2] = (0.99, 0.01)
-    return Answers("the network of runs/x", ("bad", "good"), shares)
+    return ModelAnswers("the network of runs/x", ("bad", "good"), shares)
 
 
 def test_without_labels_one_typical_image_of_each_kind_is_chosen():

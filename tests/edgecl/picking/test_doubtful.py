@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 
-from edgecl.picking.doubtful import ENOUGH, Answers, enough_labels, learn_and_answer, pick_doubtful
+from edgecl.picking.doubtful import (
+    ENOUGH,
+    ModelAnswers,
+    enough_labels,
+    learn_and_answer,
+    pick_doubtful,
+)
 
 
 def test_a_margin_is_between_the_two_most_probable_classes():
     shares = np.array([[0.2, 0.7, 0.1], [0.4, 0.2, 0.4]], np.float32)
-    found = Answers("model", ("a", "b", "c"), shares)
+    found = ModelAnswers("model", ("a", "b", "c"), shares)
     np.testing.assert_allclose(found.margins(), [0.5, 0], atol=1e-6)
     assert found.between(0) == ("b", "a")
     assert found.between(1) == ("a", "c")

@@ -8,12 +8,16 @@ import torch
 
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.documents import EpochMeasures, RunConfig
 from edgecl.learning.loop.answers import embed
 from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
+from edgecl.learning.run.run_directory import CONFIG
 from edgecl.picking.encoder import RunEncoder, load_encoder
 from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
+from runtime.files.document import write_document
 from runtime.image.preprocess import Preprocessor
 from tests.edgecl.conftest import draw
 
@@ -83,3 +87,21 @@ def test_weights_that_give_no_numbers_are_refused():
 def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="is not a run"):
         load_encoder(tmp_path)
+
+
+def test_a_pretraining_alone_gives_its_encoder(tmp_path):
+    config = TrainConfig(image_size=(32, 32), geometry="stretch", pretrain_only=True)
+    torch.manual_seed(0)
+    backbone = Backbone(config.encoder, config.image_size).eval()
+    epoch = EpochMeasures(
+        stage="pretrain", epoch=1, seconds=1.0, loss=1.0, contrastive_accuracy=0.5
+    )
+    facts = pretraining_facts(config, [epoch], images=2)
+    save_pretrained(tmp_path, backbone, np.zeros((2, 32, 32), np.uint8), facts)
+    write_document(tmp_path / CONFIG, RunConfig(choices=config, labels=("a", "b"), data_digest="0"))
+    encoder = load_encoder(tmp_path)
+    several = images((32, 32), (50, 60))
+    found, shares = encoder.describe(several, lambda _: None)
+    assert shares is None
+    expected, _ = RunEncoder(tmp_path, config, (), backbone).describe(several, lambda _: None)
+    np.testing.assert_array_equal(found, expected)

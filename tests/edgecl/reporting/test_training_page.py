@@ -159,17 +159,14 @@ def test_the_papers_protocol_is_called_what_it_is(tmp_path, check_page):
 
 
 @pytest.mark.parametrize(
-    ("choices", "groups", "leaks"),
+    ("note", "leaks"),
     [
-        ({"data": "images", "groups": ""}, 30, True),  # every image its own group
-        ({"data": "neu", "groups": ""}, 12, False),  # a known set brings its groups
-        ({"data": "neu", "groups": "neu.csv"}, 30, False),
-        ({"data": "", "groups": ""}, 30, False),  # drawn surfaces know their strips
+        ("grouped, but without --groups: every image counts as its own group.", True),
+        ("grouped: no overlap group is in two parts of the split.", False),
     ],
 )
-def test_a_grouped_split_without_groups_gets_no_tick(tmp_path, check_page, choices, groups, leaks):
-    counts = {"train": 20, "validation": 5, "test": 5, "groups": groups, "unlabelled": 0}
-    run = write_run(tmp_path, {**RESULT, "counts": counts}, config=config_of(**choices))
+def test_a_grouped_split_without_groups_gets_no_tick(tmp_path, check_page, note, leaks):
+    run = write_run(tmp_path, {**RESULT, "protocol_note": note})
     assert ("may leak" in check_page(training_page(run)).text) == leaks
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgecl.learning.findings import SuspectFacts
-from edgecl.reporting.pages.mistakes import image_of, share_of
+from edgecl.reporting.pages.sections.mistakes import image_of, share_of
 from edgecl.reporting.run_files import KeptImage
 
 
