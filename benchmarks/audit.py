@@ -31,27 +31,35 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--kind", choices=KINDS, default="rough")
     arguments = parser.parse_args()
-    print(f"{'images':>8} {'seconds':>8} {'MiB':>6} {'found':>12} {'strangers joined':>17}")
+    print(
+        f"{'images':>8} {'seconds':>8} {'CPU s':>6} {'MiB':>6} {'found':>12} "
+        f"{'strangers joined':>17}"
+    )
     for count in arguments.images:
         with tempfile.TemporaryDirectory() as place:
             folder, table = Path(place) / "pile", Path(place) / "groups.csv"
             strips = draw_pile(folder, count, kind=arguments.kind)
-            seconds, peak = _audit(folder, table)
+            seconds, busy, peak = _audit(folder, table)
             found, known, wrong = _compare(table, strips)
         shown = f"{found}/{known}"
-        print(f"{count:8} {seconds:8.0f} {peak / 2**20:6.0f} {shown:>12} {wrong:17}", flush=True)
+        print(
+            f"{count:8} {seconds:8.0f} {busy:6.0f} {peak / 2**20:6.0f} {shown:>12} {wrong:17}",
+            flush=True,
+        )
 
 
-def _audit(folder: Path, table: Path) -> tuple[float, int]:
-    """Return seconds, and bytes of memory at the peak."""
+def _audit(folder: Path, table: Path) -> tuple[float, float, int]:
+    """Return seconds, those in which it computed, and bytes of memory at the peak."""
     command = [sys.executable, "-m", "edgecl", "audit", str(folder), "--out", str(table)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit("the audit failed")
-    return time.perf_counter() - start, usage.ru_maxrss << 10
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss << 10
 
 
 def _compare(table: Path, strips: list[list[str]]) -> tuple[int, int, int]:

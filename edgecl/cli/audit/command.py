@@ -108,8 +108,8 @@ def _print(summary: AuditSummary) -> None:
             )
     if summary.chance.threshold is not None:
         click.echo(
-            f"by chance: {summary.chance.expected_false} of {links['copy'] + links['overlap']} "
-            "links, by as many among mirrored images"
+            f"expected by chance: {summary.chance.expected_false} of "
+            f"{links['copy'] + links['overlap']} links, as mirrored images show"
         )
     if cross.pairs:
         click.echo(

@@ -1,7 +1,7 @@
 """Overlap groups of public sets that ship with edgecl, and the recognition of such a set.
 
-neu.csv is what `edgecl audit` writes for the NEU surface defect database. It holds names, groups
-and 64-bit fingerprints, no images.
+neu.csv is what `edgecl audit` wrote for the NEU surface defect database when it compared all pairs;
+results refer to these groups. It holds names, groups and 64-bit fingerprints, no images.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def _strongest_of(pairs: Pairs, images: int) -> NDArray[np.float32]:
 
 
 def _beyond(pairs: Pairs, chance: Pairs, images: int) -> Pairs:
-    """Those that are stronger than what chance gives either image; copies, in place."""
+    """Take the pairs that are stronger than what chance gives either image; copies, in place."""
     anywhere = _strongest_of(chance, images)
     in_place = _strongest_of(chance.take(chance.copies), images)
     limit = np.where(
@@ -101,7 +101,7 @@ def _beyond(pairs: Pairs, chance: Pairs, images: int) -> Pairs:
 
 
 def _mirrored_copies(mirrored: Pairs, images: int) -> NDArray[np.bool_]:
-    """Which pairs are an image and a mirrored copy of it, bool M."""
+    """Return which pairs are an image and a mirrored copy of it, bool M."""
     alike = mirrored.copies
     ends = np.concatenate((mirrored.first[alike], mirrored.second[alike]))
     count = np.bincount(ends, minlength=images)
@@ -111,7 +111,7 @@ def _mirrored_copies(mirrored: Pairs, images: int) -> NDArray[np.bool_]:
 
 
 def _overlap_copies(mirrored: Pairs, real: Pairs, twins: Pairs, images: int) -> NDArray[np.bool_]:
-    """Which pairs match because the mirrored copy of one overlaps the other, bool M."""
+    """Return which pairs match because the mirrored copy of one overlaps the other, bool M."""
     one, copy = _graph(real, images), _graph(twins, images)
     explained = (one @ copy + copy @ one).tocoo()
     keys = explained.row.astype(np.int64) * images + explained.col

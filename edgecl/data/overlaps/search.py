@@ -57,7 +57,7 @@ class Pairs:
 
     @property
     def copies(self) -> NDArray[np.bool_]:
-        """Which of them match as wholes, in place, as only copies do; bool M."""
+        """Tell which of them match as wholes, in place, as only copies do; bool M."""
         still = np.maximum(np.abs(self.down), np.abs(self.right)) <= 1
         found: NDArray[np.bool_] = still & (self.correlation >= COPY)
         return found
@@ -132,7 +132,7 @@ def _matches(patches: Patches, originals: int, report: StageProgress) -> Iterato
 
 
 def _promising(shifts: Shifts, score: NDArray[np.float32], least: float, originals: int) -> Shifts:
-    """The best shift of each pair, of the best pairs of each image."""
+    """Select the best shift of each pair, of the best pairs of each image."""
     keep = np.flatnonzero(score >= least)
     pair = shifts.first[keep] * 2 * originals + shifts.second[keep]
     order = np.lexsort((-score[keep], pair))
