@@ -16,6 +16,8 @@ SLOW = frozenset(
         "tests/edgecl/data/overlaps/test_piles.py::test_a_pile_gives_its_overlaps_and_joins_no_strangers",
         "tests/edgecl/encoders/test_channels.py",
         "tests/edgecl/encoders/test_comparison_encoders.py",
+        "tests/edgecl/learning/loop/stages/test_distillation.py::test_a_killed_run_resumes_to_the_same_numbers",
+        "tests/edgecl/learning/loop/stages/test_distillation.py::test_pretraining_offers_its_features_to_the_teacher",
         "tests/edgecl/learning/loop/test_compilation.py",
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",
