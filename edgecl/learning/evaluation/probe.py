@@ -35,10 +35,14 @@ class LinearProbe:
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
 
+    def predict(self, embeddings: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the classes of N×D embeddings, int64 N."""
+        found: NDArray[np.int64] = (embeddings @ self.weight.T + self.bias).argmax(1)
+        return found
+
     def accuracy(self, embeddings: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
         """Share of right answers on N×D embeddings, 0 to 1."""
-        answers = (embeddings @ self.weight.T + self.bias).argmax(1)
-        return float((answers == targets).mean())
+        return float((self.predict(embeddings) == targets).mean())
 
 
 def fit_linear_probe(

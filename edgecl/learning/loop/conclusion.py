@@ -23,7 +23,14 @@ from edgecl.learning.loop.divergence import diverged
 from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.loop.examinations.drift import ask_under_drift
 from edgecl.learning.loop.examinations.labels import examine_labels
-from edgecl.learning.loop.rivals import ask_both, describe_parts, frozen_accuracy, texture_accuracy
+from edgecl.learning.loop.rivals import (
+    FROZEN,
+    TEXTURE,
+    ask_both,
+    ask_frozen,
+    ask_texture,
+    describe_parts,
+)
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
@@ -48,13 +55,17 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
     dataset, test = prepared.dataset, prepared.split.test
     passing = passing_classes(dataset.labels)
     try:
-        self_training = ask_both(setup, classifier, journal)
+        self_training, rivals = ask_both(setup, classifier, journal)
         combine = choose_combination(config, prepared, classifier, device)
         answers = answer_tiles(classifier, dataset.images[test], device)
         probabilities = softmax(answers.image_logits(combine, passing))
         shifts = ask_under_drift(setup, classifier, combine, probabilities.argmax(1))
-        probe = frozen_accuracy(setup)
+        frozen = ask_frozen(setup)
+        if frozen is not None:
+            rivals[FROZEN] = frozen
         texture = describe_parts(setup)
+        if texture:
+            rivals[TEXTURE] = ask_texture(setup, *texture)
         suspects = examine_labels(setup, classifier, combine, texture[0] if texture else None)
     except DivergedError as error:
         raise diverged(config, run, journal, error, None) from error
@@ -67,6 +78,7 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
     layout = map_embeddings(embeddings, seed=config.seed)
     encoder = classifier.backbone.encoder
     trained = config.encoder not in FROZEN_ENCODERS
+    right = {name: float((said == dataset.targets[test]).mean()) for name, said in rivals.items()}
     found: dict[str, object] = {
         **evaluation.to_json(),
         "labels": list(dataset.labels),
@@ -74,8 +86,8 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "method": config.method,
         "views": config.views_used,
         "image_size": list(config.image_size),
-        "texture_baseline": texture_accuracy(setup, *texture) if texture else None,
-        "probe": probe,
+        "texture_baseline": right.get(TEXTURE),
+        "probe": right.get(FROZEN),
         "self_training": self_training,
         "balance": plain(setup.balance) if trained else None,
         "shifts": plain(shifts),
@@ -112,6 +124,9 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         targets=dataset.targets[test],
         probabilities=probabilities,
         labels=dataset.labels,
+    )
+    run_directory.write_rivals(
+        run, files=files, targets=dataset.targets[test], answers=rivals, labels=dataset.labels
     )
     write_embedding(
         run,

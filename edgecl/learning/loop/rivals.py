@@ -25,7 +25,8 @@ from edgecl.learning.teachers.classical import fit_discriminant
 MOST_DESCRIBED = 20_000
 """Images beyond which the descriptor, some hundred a second, is left out."""
 
-STUDENT, FINE_TUNED = "student", "fine-tuned"
+STUDENT, FINE_TUNED, TEACHER = "student", "fine-tuned", "teacher"
+TEXTURE, FROZEN = "texture", "frozen"
 
 
 def describe_parts(
@@ -52,25 +53,25 @@ def describe_parts(
     return features[: len(split.train)], features[len(split.train) :]
 
 
-def texture_accuracy(
+def ask_texture(
     setup: TrainingSetup, train: NDArray[np.float32], test: NDArray[np.float32]
-) -> float:
-    """Return the test accuracy of a linear discriminant on the texture descriptor, 0 to 1.
+) -> NDArray[np.int64]:
+    """Return a linear discriminant's classes of the test part, on the descriptor, int64 M.
 
     Args:
         train, test: as `describe_parts` gives them.
     """
     dataset, split = setup.prepared.dataset, setup.prepared.split
     model = fit_discriminant(train, dataset.targets[split.train])
-    found = model.classes_[model.predict_proba(test).argmax(1)]
-    return float((found == dataset.targets[split.test]).mean())
+    found: NDArray[np.int64] = model.classes_[model.predict_proba(test).argmax(1)]
+    return found
 
 
-def frozen_accuracy(setup: TrainingSetup) -> float | None:
-    """Return the test accuracy of logistic regression on the encoder as pretraining left it.
+def ask_frozen(setup: TrainingSetup) -> NDArray[np.int64] | None:
+    """Return the test part's classes by logistic regression on the encoder as pretrained, int64 M.
 
     Returns:
-        0 to 1; None where nothing was pretrained.
+        None where nothing was pretrained.
 
     Raises:
         DivergedError: an embedding is not finite.
@@ -82,12 +83,12 @@ def frozen_accuracy(setup: TrainingSetup) -> float | None:
     known = embed(backbone, dataset.images[split.train], device)
     probe = fit_linear_probe(known, dataset.targets[split.train], len(dataset.labels))
     held_out = embed(backbone, dataset.images[split.test], device)
-    return probe.accuracy(held_out, dataset.targets[split.test])
+    return probe.predict(held_out)
 
 
 def ask_both(
     setup: TrainingSetup, classifier: Classifier, journal: Journal
-) -> SelfTrainingFacts | None:
+) -> tuple[SelfTrainingFacts | None, dict[str, NDArray[np.int64]]]:
     """Compare teacher, student and the network before; leave the better of the last two.
 
     The validation part decides between these, where it is large enough; else the student stays.
@@ -97,34 +98,41 @@ def ask_both(
             are those of the better one afterwards.
 
     Returns:
-        None for a run without self-training.
+        What came of it, and the classes that each found for the test part, int64 M, by name;
+        None and nothing for a run without self-training.
 
     Raises:
         DivergedError: an output is not finite.
     """
     teaching = read_teaching(setup.run) if setup.config.self_train else None
     if teaching is None:
-        return None
+        return None, {}
     dataset, test = setup.prepared.dataset, setup.prepared.split.test
     targets = dataset.targets[test]
     monitor, device = setup.monitor, setup.compute.device
 
-    def accuracy() -> float:
-        logits = predict(classifier, dataset.images[test], device, monitor.passing)
-        return float((logits.argmax(1) == targets).mean())
+    found: dict[str, NDArray[np.int64]] = {}
 
-    student = None if teaching.refused else accuracy()
+    def accuracy(name: str) -> float:
+        logits = predict(classifier, dataset.images[test], device, monitor.passing)
+        found[name] = logits.argmax(1)
+        return float((found[name] == targets).mean())
+
+    student = None if teaching.refused else accuracy(STUDENT)
     after = {key: value.clone() for key, value in classifier.state_dict().items()}
     kept = _validation_loss(setup, classifier)
     classifier.load_state_dict(dict(teaching.before))
-    before = accuracy()
+    before = accuracy(FINE_TUNED)
     shipped = FINE_TUNED if student is None else STUDENT
     if student is not None and setup.prepared.can_choose:
         shipped = STUDENT if kept <= _validation_loss(setup, classifier) else FINE_TUNED
     if shipped == STUDENT:
         classifier.load_state_dict(after)
-    found = teaching.test.argmax(1) == targets if len(teaching.test) else None
-    return SelfTrainingFacts(
+    teacher = None
+    if len(teaching.test):
+        found[TEACHER] = teaching.test.argmax(1)
+        teacher = float((found[TEACHER] == targets).mean())
+    facts = SelfTrainingFacts(
         candidates=tuple(
             CandidateAccuracy(name=candidate.name, accuracy=candidate.accuracy)
             for candidate in teaching.candidates
@@ -133,11 +141,12 @@ def ask_both(
         teacher=teaching.candidates[0].name if teaching.candidates else "",
         refused=teaching.refused,
         unlabelled=len(teaching.labels),
-        teacher_accuracy=None if found is None else float(found.mean()),
+        teacher_accuracy=teacher,
         before=before,
         student=student,
         shipped=shipped,
     )
+    return facts, found
 
 
 def _validation_loss(setup: TrainingSetup, classifier: Classifier) -> tuple[float, float]:

@@ -27,6 +27,7 @@ CONFIG = "config.json"
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
 PREDICTIONS = "predictions.csv"
+RIVALS = "rivals.csv"
 RESULT = "result.json"
 ENCODER = "encoder.safetensors"
 CLASSIFIER = "classifier.safetensors"
@@ -134,6 +135,26 @@ def write_predictions(
                     *shares,
                 ]
             )
+
+
+def write_rivals(
+    run: Path,
+    *,
+    files: Sequence[str],
+    targets: NDArray[np.int64],
+    answers: Mapping[str, NDArray[np.int64]],
+    labels: Sequence[str],
+) -> None:
+    """Write rivals.csv: one row per tested image, with the class that each rival found."""
+    with (
+        replacing(run / RIVALS) as path,
+        open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+    ):
+        writer = csv.writer(stream)
+        writer.writerow(["file", "truth", *answers])
+        for row, file in enumerate(files):
+            found = (labels[int(said[row])] for said in answers.values())
+            writer.writerow([file, labels[int(targets[row])], *found])
 
 
 def write_result(run: Path, result: RunResult) -> None:
