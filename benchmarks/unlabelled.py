@@ -74,7 +74,7 @@ def main() -> None:
     tasks = _tasks(arguments)
     arguments.out.mkdir(parents=True, exist_ok=True)
     if not arguments.show:
-        _work_together(tasks, arguments.out, arguments.processes)
+        _work_together(tasks, arguments.out, arguments.pretrain_epochs, arguments.processes)
     _print_table(arguments, tasks)
 
 
@@ -166,20 +166,21 @@ _AS_MANY_STEPS = -1
 _LONGER = -2
 
 
-def _work_together(tasks: list[Task], out: Path, processes: int) -> None:
+def _work_together(tasks: list[Task], out: Path, own_epochs: int, processes: int) -> None:
     """Let several processes share the tasks."""
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_work, args=(tasks, out)) for _ in range(processes)]
+    workers = [
+        context.Process(target=_work, args=(tasks, out, own_epochs)) for _ in range(processes)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
 
 
-def _work(tasks: list[Task], out: Path) -> None:
+def _work(tasks: list[Task], out: Path, own_epochs: int) -> None:
     source = RememberingSource()
-    own_epochs = max((t.config.pretrain_epochs for t in tasks if t.config.pretrain_only), default=0)
     failed: set[str] = set()
     while left := [t for t in tasks if t.name not in failed and not _done(t, out)]:
         moved = False
@@ -244,47 +245,57 @@ def _claimed(path: Path) -> Iterator[bool]:
 
 
 def _print_table(arguments: argparse.Namespace, tasks: list[Task]) -> None:
-    """Print each arm's accuracy by who answered, and its lead over the labels alone."""
+    """Print each arm's accuracy by who answered, and leads over others on the same draws."""
     found: dict[tuple[float, str, str], _Answers] = defaultdict(_Answers)
     for task in tasks:
         if not task.config.pretrain_only and _done(task, arguments.out):
             arm = task.name.partition("-")[0]
             for who, right in _right(arguments.out / task.name).items():
-                found[task.config.label_share, arm, who].add(right)
+                found[task.config.label_share, arm, who].add(task.config.label_draw, right)
     for (share, arm, who), answers in found.items():
-        files = sorted(answers.right)
-        groups = [answers.groups[file] for file in files]
-        shares = answers.shares(files)
-        said = mean_by_groups(shares, groups)
-        line = f"{share:g}  {arm:7} {who:11} {answers.runs:3} runs  {_percent(said)}"
-        base = found.get((share, REFERENCE, "network"))
-        if base is not None and sorted(base.right) == files and base is not answers:
-            lead = paired_difference(shares, base.shares(files), groups)
-            line += (
-                f"  {100 * lead.estimate.value:+.2f} ({100 * lead.estimate.low:.2f} to "
-                f"{100 * lead.estimate.high:.2f}), p {lead.p:.4f}"
-            )
-        print(line, flush=True)
+        said = mean_by_groups(*answers.shares(answers))
+        print(f"{share:g}  {arm:7} {who:11} {answers.runs:3} runs  {_percent(said)}", flush=True)
+        rivals = dict.fromkeys(
+            ((REFERENCE, "network"), ("other", "network"), (arm, "network"), (arm, "teacher"))
+        )
+        for rival in rivals:
+            other = found.get((share, *rival))
+            if other is None or rival == (arm, who):
+                continue
+            ours, groups = answers.shares(other)
+            theirs, _ = other.shares(answers)
+            if len(ours):
+                lead = paired_difference(ours, theirs, groups)
+                low, high = 100 * lead.estimate.low, 100 * lead.estimate.high
+                print(
+                    f"      over {' '.join(rival):16} {100 * lead.estimate.value:+.2f} "
+                    f"({low:.2f} to {high:.2f}), p {lead.p:.4f}",
+                    flush=True,
+                )
 
 
 class _Answers:
-    """Right answers per image, over folds and draws."""
+    """Right answers per image and draw of labels."""
 
     def __init__(self) -> None:
-        self.right: dict[str, list[bool]] = defaultdict(list)
+        self.right: dict[tuple[str, int], bool] = {}
         self.groups: dict[str, str] = {}
         self.runs = 0
 
-    def add(self, rows: dict[str, tuple[str, bool]]) -> None:
+    def add(self, draw: int, rows: dict[str, tuple[str, bool]]) -> None:
         """Count another run's answers: group and whether it was right, by file."""
         self.runs += 1
         for file, (group, right) in rows.items():
-            self.right[file].append(right)
+            self.right[file, draw] = right
             self.groups[file] = group
 
-    def shares(self, files: list[str]) -> NDArray[np.float64]:
-        """Share of right answers per image, float64 N."""
-        return np.array([np.mean(self.right[file]) for file in files])
+    def shares(self, also: _Answers) -> tuple[NDArray[np.float64], list[str]]:
+        """Share of right answers per image over the draws that both have, and its group."""
+        right = defaultdict(list)
+        for file, draw in sorted(self.right.keys() & also.right.keys()):
+            right[file].append(self.right[file, draw])
+        means = np.array([np.mean(values) for values in right.values()])
+        return means, [self.groups[file] for file in right]
 
 
 def _right(run: Path) -> dict[str, dict[str, tuple[str, bool]]]:

@@ -29,7 +29,7 @@ from runtime.progress import StageProgress
 # A pair at the threshold reaches at least this much less on coarse pixels.
 COARSE_SLACK = 0.20
 # Pairs of an image that are measured, among originals and among mirrored images.
-_MEASURED = 6
+_MEASURED = 10
 _CACHED = 2000
 # What a correlation may gain at a shift that no patch proposed.
 _NEAR = 0.10
