@@ -74,6 +74,16 @@ def test_copies_are_found_through_noise_and_not_among_strangers():
     assert copies_of(strangers, originals[:0]).tolist() == [False] * 4
 
 
+def test_stripes_of_a_line_camera_make_no_copies():
+    rng = np.random.default_rng(0)
+    # Columns differ in gain, and light falls off to the sides: the same in all images.
+    stripes = rng.normal(0, 12, 96) + 60 * np.sin(np.linspace(0, np.pi, 96))
+    noise = rng.normal(0, 6, (40, 96, 96))
+    images = np.clip(110 + stripes + noise, 0, 255).astype(np.uint8)
+    assert not copies_of(images[:20], images[20:]).any()
+    assert copies_of(images[:20], images).all()
+
+
 @pytest.mark.parametrize("protocol", ["grouped", "paper"])
 def test_folds_test_every_image_once_and_keep_the_shares(protocol):
     targets, groups = labelled(40, 3)
