@@ -81,6 +81,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", required=True)
+    parser.add_argument("--groups", default="", help="of overlapping images, from edgecl audit")
     parser.add_argument("--other", action="append", default=[], help="images of other steel")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--encoder", default="shufflenet")
@@ -111,6 +112,7 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
         TrainConfig(),
         **RECIPES[LINE],
         data=str(Path(arguments.data).absolute()),
+        groups=arguments.groups,
         encoder=arguments.encoder,
         folds=5,
         epochs=arguments.epochs,
@@ -171,7 +173,8 @@ def _work_together(tasks: list[Task], out: Path, own_epochs: int, processes: int
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_work, args=(tasks, out, own_epochs)) for _ in range(processes)
+        context.Process(target=_work, args=(tasks, out, own_epochs), daemon=True)
+        for _ in range(processes)
     ]
     for worker in workers:
         worker.start()
