@@ -18,6 +18,8 @@ SLOW = frozenset(
         "tests/edgecl/encoders/test_comparison_encoders.py",
         "tests/edgecl/learning/loop/stages/test_distillation.py::test_a_killed_run_resumes_to_the_same_numbers",
         "tests/edgecl/learning/loop/stages/test_distillation.py::test_pretraining_offers_its_features_to_the_teacher",
+        "tests/edgecl/learning/loop/stages/test_tuning.py::test_the_ways_are_really_compared",
+        "tests/edgecl/learning/loop/stages/test_tuning.py::test_a_resumed_run_does_not_choose_again",
         "tests/edgecl/learning/loop/test_compilation.py",
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",
