@@ -71,6 +71,9 @@ class Camera(ABC):
         notes: what a reader of the results must know of what the source holds.
         fps: frames per second that the camera itself keeps, as it was asked to; None where it
             keeps none.
+        reconnects: True where a camera that is lost is opened again.
+        losses: how often its stream broke or ended.
+        stalls: how often it sent nothing for too long, while its connection stood.
     """
 
     name: str
@@ -78,6 +81,14 @@ class Camera(ABC):
     images: Sequence[Path] = ()
     notes: Sequence[str] = ()
     fps: float | None = None
+    reconnects: bool = False
+    losses: int = 0
+    stalls: int = 0
+
+    @property
+    def seconds_lost(self) -> float:
+        """Return the seconds without frames in all outages."""
+        return 0.0
 
     @abstractmethod
     def read(self) -> Frame | None:
@@ -88,7 +99,7 @@ class Camera(ABC):
 
         Raises:
             InputError: a file breaks off.
-            EquipmentError: a camera is gone for good.
+            EquipmentError: a camera is gone for good, or was not back in time.
         """
 
     def close(self) -> None:  # noqa: B027 - most cameras have nothing to free
@@ -116,12 +127,14 @@ class CameraRequest:
             what is stored is played at that rate.
         seed: of what is drawn.
         report: is told, in one line, when a live camera is lost and when it is back.
+        give_up_after: seconds after which a lost camera ends the stream; None for never.
     """
 
     source: CameraSource
     fps: float | None = None
     seed: int = 0
     report: Callable[[str], None] = lambda text: None
+    give_up_after: float | None = None
 
     def refuse_fps(self) -> None:
         """Refuse a frame rate, for cameras that have one of their own.

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.address import device_node
-from runtime.camera.network.diagnosis import StreamFault, diagnose
+from runtime.camera.live.feed import StreamFault
+from runtime.camera.network.diagnosis import diagnose
+from runtime.camera.network.rtsp import over_tcp
 from runtime.secrets import redact
 
 READ_TIMEOUT_MS = 5000
@@ -58,13 +60,12 @@ class Capture:
 
 
 def open_capture(source: int | str) -> Capture:
-    """Open a device by its number or node, an address, or a GStreamer pipeline."""
+    """Open a device by its number or node, or an address."""
     if isinstance(source, str) and redact(source) != source:
         _keep_natives_from_saying_it()
-    if isinstance(source, str) and " ! " in source:
-        capture = Capture(cv2.VideoCapture(source, cv2.CAP_GSTREAMER))
-    elif isinstance(source, str) and "://" in source:
-        capture = _open_address(source)
+    if isinstance(source, str) and "://" in source:
+        with over_tcp(source):
+            capture = _open_address(source)
     else:
         capture = _open_device(source)
     # Frames that wait in the driver are old by the time they are judged.
@@ -82,17 +83,6 @@ def encoded_jpeg(frame: NDArray[np.generic]) -> bytes | None:
 
 def why_not(source: int | str) -> StreamFault:
     """Explain why a source cannot be opened, with a hint."""
-    if isinstance(source, str) and " ! " in source:
-        if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
-            return StreamFault(
-                "this OpenCV is built without GStreamer, like pip's",
-                "pass the camera's device or address, or install the system's OpenCV "
-                "(python3-opencv; included in JetPack)",
-            )
-        return StreamFault(
-            "OpenCV's GStreamer backend could not open it",
-            "try the pipeline with gst-launch-1.0; it must end in appsink",
-        )
     if isinstance(source, str) and "://" in source:
         return diagnose(source)
     return _why_no_device(source)

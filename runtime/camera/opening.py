@@ -17,7 +17,8 @@ CAMERAS: Plugins[OpenCamera] = Plugins(
     {
         Kind.DEMO: "runtime.camera.demo:open_demo",
         Kind.DEVICE: "runtime.camera.device:open_device",
-        Kind.PIPELINE: "runtime.camera.device:open_device",
+        Kind.PIPELINE: "runtime.camera.gstreamer:open_pipeline",
+        Kind.CSI: "runtime.camera.csi:open_csi",
         Kind.ADDRESS: "runtime.camera.network.opening:open_address",
         Kind.STORED: "runtime.camera.stored.opening:open_stored",
     },
@@ -33,6 +34,7 @@ def open_camera(
     fps: float | None = None,
     seed: int = 0,
     report: Say = LOG.warning,
+    give_up_after: float | None = None,
 ) -> Camera:
     """Open a source of frames.
 
@@ -44,12 +46,14 @@ def open_camera(
         seed: of the demo line.
         report: is told, in one line, when a live camera is lost and when it is back; by default
             the logger `edgecl.camera`.
+        give_up_after: seconds after which a lost camera ends the stream with EquipmentError; by
+            default it is opened again for ever.
 
     Raises:
         InputError: nothing there, or nothing that can be read as frames.
     """
     found = sort_source(source, CAMERAS.is_added)
-    request = CameraRequest(found, fps, seed, report)
+    request = CameraRequest(found, fps, seed, report, give_up_after)
     opener = CAMERAS[found.kind]
     try:
         camera = opener(request)
@@ -59,6 +63,12 @@ def open_camera(
             hint="check the source and its permissions",
             code="camera-unavailable",
         ) from error
+    if give_up_after is not None and not camera.reconnects:
+        camera.close()
+        raise InputError(
+            f"camera {source} is never opened again, so there is nothing to give up",
+            hint="leave out --give-up-after, or pass a live camera",
+        )
     if fps is None or camera.fps == fps:
         return camera
     if camera.live:

@@ -12,10 +12,10 @@ import re
 import socket
 import ssl
 import urllib.error
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from runtime.camera.address import encoding_hint, looks_unencoded
+from runtime.camera.live.feed import StreamFault
 from runtime.camera.network.web import TIMEOUT_S, ask_http
 
 _PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322, "rtmp": 1935, "rtmps": 443}
@@ -36,36 +36,23 @@ _STATUSES = {
 }
 
 
-@dataclass(frozen=True)
-class StreamFault:
-    """Problem of a stream, and its remedy.
-
-    Args:
-        problem: a sentence without its end, which follows "camera ADDRESS: ".
-        hint: an instruction.
-    """
-
-    problem: str
-    hint: str
-
-
 def diagnose(address: str) -> StreamFault:
     """Find out why the stream at `address` cannot be opened. It takes some seconds at most."""
     parts = urlsplit(address)
     scheme, host = parts.scheme.lower(), parts.hostname or ""
-    where = f"{host}:{parts.port or _PORTS.get(scheme, 0)}"
+    where = _where(parts)
     try:
         if scheme in ("http", "https"):
             with ask_http(address) as answer:
-                return _of_status(answer.status, answer.content, parts)
+                return explain_status(answer.status, answer.content, address)
         if scheme in ("rtsp", "rtsps"):
-            return _of_status(_ask_rtsp(parts), "", parts)
+            return explain_status(_ask_rtsp(parts), "", address)
         if scheme in _CONNECTED:
             socket.create_connection((host, _port(parts)), TIMEOUT_S).close()
     except urllib.error.URLError as error:
-        return _of_failure(error.reason, host, where, address)
+        return explain_failure(error.reason, address)
     except (OSError, ValueError) as error:
-        return _of_failure(error, host, where, address)
+        return explain_failure(error, address)
     if scheme in _CONNECTED:
         return _no_video(f"{where} responds, but sends")
     return StreamFault(
@@ -74,7 +61,9 @@ def diagnose(address: str) -> StreamFault:
     )
 
 
-def _of_status(status: int, content: str, parts: SplitResult) -> StreamFault:
+def explain_status(status: int, content: str, address: str) -> StreamFault:
+    """Explain what a server answered in place of a stream."""
+    parts = urlsplit(address)
     where = f"{parts.hostname}"
     if status == 401:
         given = parts.username is not None
@@ -103,7 +92,10 @@ def _no_video(what: str) -> StreamFault:
     )
 
 
-def _of_failure(error: object, host: str, where: str, address: str) -> StreamFault:
+def explain_failure(error: object, address: str) -> StreamFault:
+    """Explain why a server could not be asked."""
+    parts = urlsplit(address)
+    host, where = parts.hostname or "", _where(parts)
     hint = f"; {encoding_hint()}" if looks_unencoded(address) else ""
     if isinstance(error, socket.gaierror):
         return StreamFault(
@@ -130,6 +122,10 @@ def _of_failure(error: object, host: str, where: str, address: str) -> StreamFau
             f"{where} cannot be reached: {error.strerror}", "check the network of this machine"
         )
     return StreamFault(f"{where} does not respond like such a server", f"check the address{hint}")
+
+
+def _where(parts: SplitResult) -> str:
+    return f"{parts.hostname or ''}:{_port(parts)}"
 
 
 def _port(parts: SplitResult) -> int:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from runtime.camera.base import Camera, Frame
-from runtime.camera.network.web import Answer, ask_http
+from runtime.camera.network.web import Answer
 from runtime.errors import InputError
 from runtime.secrets import redact
 
@@ -65,34 +65,18 @@ class FetchedCamera(Camera):
 
 
 def open_fetched(
-    address: str, open_stored: Callable[[Path, str], Camera]
-) -> tuple[Camera | None, bool]:
+    address: str, answer: Answer, open_stored: Callable[[Path, str], Camera]
+) -> Camera:
     """Fetch the file at a web address and open it.
 
     Args:
         address: of http or https.
+        answer: of its server, which named a length. It stays the caller's to close.
         open_stored: opens a file under the name that messages are to have.
-
-    Returns:
-        The camera; None where the address is of a live stream, or cannot be asked: opening it as
-        one will say why. And whether what is opened so may be a file all the same, of which the
-        server names no length.
 
     Raises:
         InputError: there is no room for the file, or it is none that can be read.
     """
-    try:
-        with ask_http(address) as answer:
-            if answer.status != 200 or answer.content == "text/html":
-                return None, False
-            if answer.length is None:
-                return None, not answer.live
-            return _fetch(address, answer, open_stored), False
-    except (OSError, ValueError):
-        return None, False
-
-
-def _fetch(address: str, answer: Answer, open_stored: Callable[[Path, str], Camera]) -> Camera:
     name = f"camera {redact(address)}"
     length = answer.length or 0
     folder = tempfile.TemporaryDirectory(prefix="edgecl-fetched-")

@@ -6,6 +6,8 @@ over, and its end is never taken for the image's.
 
 from __future__ import annotations
 
+import re
+
 from runtime.errors import FrameError
 from runtime.image.formats.exif import exif_orientation
 from runtime.image.formats.facts import Facts, cut_short, require_size
@@ -15,6 +17,8 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 # Start of frame: 0xC0 to 0xCF but for DHT, JPG and DAC.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+# In a scan, 0xFF stands before a stuffed zero, a restart marker, or the marker that ends it.
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def inspect_jpeg(data: bytes) -> Facts:
@@ -50,6 +54,31 @@ def inspect_jpeg(data: bytes) -> Facts:
         elif marker == _APP1 and segment[:6] == b"Exif\0\0":
             orientation = exif_orientation(segment[6:])
         at += 2 + length
+
+
+def jpeg_end(data: bytes) -> int | None:
+    """Find where a JPEG ends, after its end marker; None where that is not in `data`."""
+    if data[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 2 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == _EOI:
+            return at + 2
+        if marker == 0xFF:
+            at += 1
+        elif marker in _ALONE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            if marker == _SOS:
+                after = _AFTER_SCAN.search(data, at)
+                if after is None:
+                    return None
+                at = after.start()
+    return None
 
 
 def _require_frame(marker: int, segment: bytes) -> None:

@@ -217,8 +217,8 @@ def drivers(*made: FakeDriver):
 
 @pytest.fixture
 def short_pauses(monkeypatch):
-    monkeypatch.setattr("runtime.camera.device.FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("runtime.camera.device.LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("runtime.camera.live.backoff.LONGEST_PAUSE_S", 0.001)
 
 
 def test_a_live_camera_that_stops_is_opened_again_and_said(short_pauses):
@@ -230,7 +230,7 @@ def test_a_live_camera_that_stops_is_opened_again_and_said(short_pauses):
         FakeDriver(2),
     )
     camera = DeviceCamera(
-        0, report=said.append, opener=drivers(first, dead, mute, second), patience_s=0.2
+        0, report=said.append, opener=drivers(first, dead, mute, second), give_up_after=0.2
     )
     frames, error = read_all(camera)
     assert [frame.number for frame in frames] == [0, 1, 2, 3, 4]
@@ -244,7 +244,7 @@ def test_a_live_camera_that_stops_is_opened_again_and_said(short_pauses):
 
 
 def test_a_frame_that_the_driver_cannot_decode_is_a_fault(short_pauses):
-    camera = DeviceCamera(0, opener=drivers(FakeDriver(1, decodes=False)), patience_s=0.01)
+    camera = DeviceCamera(0, opener=drivers(FakeDriver(1, decodes=False)), give_up_after=0.01)
     frames, _ = read_all(camera)
     assert frames[0].pixels is None
     assert "cannot be decoded" in frames[0].fault
@@ -253,7 +253,7 @@ def test_a_frame_that_the_driver_cannot_decode_is_a_fault(short_pauses):
 def test_closing_ends_the_wait_for_a_lost_camera():
     lost = threading.Event()
     camera = DeviceCamera(
-        0, opener=drivers(FakeDriver(0)), patience_s=600, report=lambda _: lost.set()
+        0, opener=drivers(FakeDriver(0)), report=lambda _: lost.set()
     )
     answers: list[Frame | None] = []
     reader = threading.Thread(target=lambda: answers.append(camera.read()))

@@ -49,7 +49,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def short_pauses(monkeypatch) -> None:
-    monkeypatch.setattr("runtime.camera.device.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
 
 
 def why(address: str) -> str:
@@ -260,8 +260,8 @@ def _md5(text: str) -> str:
 def test_a_pause_is_counted_from_the_last_frame_on(monkeypatch):
     """A stall that the read waits for, before it gives up, is part of the time without frames."""
     now = [100.0]
-    monkeypatch.setattr("runtime.camera.device.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("runtime.camera.device.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("runtime.camera.live.camera.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
 
     class Driver:
         def __init__(self, frames: int) -> None:
