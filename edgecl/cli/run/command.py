@@ -99,6 +99,12 @@ VERDICTS = "verdicts.jsonl"
     help="Frame rate of the demo line, or at which files are played.",
 )
 @click.option(
+    "--give-up-after",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="End with code 3 when a lost camera is not back by then.  [default: try for ever]",
+)
+@click.option(
     "--bits",
     type=click.IntRange(BITS[0], BITS[-1]),
     help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, "
@@ -129,6 +135,7 @@ def command(
     max_misses: float,
     unsure_below: float,
     fps: float | None,
+    give_up_after: float | None,
     bits: int | None,
     sinks: tuple[str, ...],
     out: Path | None,
@@ -180,7 +187,9 @@ def command(
         started = f"{datetime.now():%Y%m%d-%H%M%S}"
         place = own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
         folder = stack.enter_context(place)
-        camera = stack.enter_context(open_camera(source, fps=fps, report=report_outage))
+        camera = stack.enter_context(
+            open_camera(source, fps=fps, report=report_outage, give_up_after=give_up_after)
+        )
         for note in camera.notes:
             remark(note)
         threads = threads or max(1, default_threads() - 1)

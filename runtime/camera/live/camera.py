@@ -170,7 +170,9 @@ class LiveCamera(Camera):
             away = time.monotonic() - self._heard
             self._seconds_lost += away
             self._away = False
-            self._report(f"{self.name} is back after {away:.1f} s without frames")
+            outages = self.losses + self.stalls
+            count = f" (outage {outages}, {self._seconds_lost:.1f} s in all)" * (outages > 1)
+            self._report(f"{self.name} is back after {away:.1f} s without frames{count}")
             return arrival
         return None
 

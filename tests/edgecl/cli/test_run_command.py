@@ -18,6 +18,7 @@ import pytest
 from edgecl.cli.shell import run
 from runtime.stream.sinks import Sink
 from runtime.stream.verdict import Verdict
+from tests.runtime.camera.network.raw_server import HEAD, misbehaving, part
 
 LEVELS = {"dark": 40, "middle": 128, "bright": 215}
 
@@ -136,6 +137,27 @@ def test_nothing_but_broken_images_is_the_users_mistake(workplace, capsys):
     assert "none of the 1 frames could be judged" in capsys.readouterr().err
 
 
+def test_a_camera_that_is_not_back_in_time_ends_with_3_and_the_summary(workplace, capsys):
+    jpeg = cv2.imencode(".jpg", np.full((40, 60), 215, np.uint8))[1].tobytes()
+    busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+    with misbehaving(
+        lambda link: link.sendall(HEAD + part(jpeg) * 3), lambda link: link.sendall(busy)
+    ) as server:
+        camera = f"http://admin:geheim@{server.at}/stream"
+        code = run(
+            ["run", "--camera", camera, "--every-frame", "--give-up-after", "0.3"]
+            + ["--engine", "onnxruntime", "--out", "o", "--json"]
+        )
+    assert code == 3
+    out, err = capsys.readouterr()
+    assert "did not recover within 0.3 s" in err
+    assert "[camera-lost]" in err
+    assert "geheim" not in out + err
+    summary = json.loads(Path("o/summary.json").read_text())
+    assert summary["judged"] == 3
+    assert "is still away: 127.0.0.1 is busy (503)" in summary["camera_outages"][1]
+
+
 def test_misses_beyond_the_limit_end_with_1(workplace, capsys):
     base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--budget", "decide=1us"]
     assert run([*base, "--max-misses", "0.5"]) == 1
@@ -153,6 +175,8 @@ def test_misses_beyond_the_limit_end_with_1(workplace, capsys):
         (["--camera", "parts", "--precision", "int8"], "has no int8"),
         (["--camera", "parts", "--engine", "abacus"], "unknown engine 'abacus'"),
         (["--camera", "parts", "--model", "gone.edgecl"], "no bundle found at gone.edgecl"),
+        (["--camera", "parts", "--give-up-after", "5"], "is never opened again"),
+        (["--camera", "0", "--give-up-after", "0"], "--give-up-after"),
         (["--camera", "parts", "--out", "tiny.edgecl/manifest.json/x"], "cannot write"),
         (["--camera", "parts", "--out", "/proc/edgecl"], "cannot write /proc/edgecl"),
         ([], "Missing option '--camera'"),

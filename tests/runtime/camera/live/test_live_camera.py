@@ -103,6 +103,8 @@ def test_losses_and_stalls_are_counted_apart():
     assert said[3].startswith("camera 1 is back after")
     assert said[4] == "camera 1 stalled after frame 2 (no data); opening it again"
     assert said[5].startswith("camera 1 is back after")
+    assert said[5].endswith(" s in all)")
+    assert "(outage 2, " in said[5]
     assert len(said) == 6
     camera.close()
 
