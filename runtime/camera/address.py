@@ -28,6 +28,8 @@ class Kind:
     PIPELINE = "pipeline"
     CSI = "csi"
     STORED = "stored"
+    ARAVIS = "aravis"
+    GENTL = "gentl"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class CameraSource:
         text: as it was given.
         path: of a file, a folder, or a device's node.
         index: of a video device that was named by its number.
-        target: what follows `NAME:` for a kind that a package adds, and for `csi:`.
+        target: what follows `NAME:` for a kind that a package adds, and for `csi:`,
+            `aravis:` and `gentl:`.
     """
 
     kind: str
@@ -55,8 +58,8 @@ def sort_source(text: str, is_added: Callable[[str], bool] = lambda name: False)
     Args:
         text: the index of a video device, `/dev/videoN` or another name of a device's node, a
             stream's address, a GStreamer pipeline (with ` ! ` in it), a Jetson's camera
-            (`csi:0`), a file, a folder, `demo`, or `NAME[:TARGET]` for a kind of camera that an
-            installed package adds.
+            (`csi:0`), a GenICam camera (`aravis:ID`, `gentl:PRODUCER.cti`), a file, a folder,
+            `demo`, or `NAME[:TARGET]` for a kind of camera that an installed package adds.
         is_added: tells whether a package adds a kind of that name.
 
     Raises:
@@ -84,8 +87,8 @@ def sort_source(text: str, is_added: Callable[[str], bool] = lambda name: False)
     if " ! " in text:
         return CameraSource(Kind.PIPELINE, text)
     name, _, target = text.partition(":")
-    if name == Kind.CSI:
-        return CameraSource(Kind.CSI, text, target=target)
+    if name in (Kind.CSI, Kind.ARAVIS, Kind.GENTL):
+        return CameraSource(name, text, target=target)
     if is_added(name):
         return CameraSource(name, text, target=target)
     if text.startswith("/dev/"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +74,7 @@ class Camera(ABC):
         reconnects: True where a camera that is lost is opened again.
         losses: how often its stream broke or ended.
         stalls: how often it sent nothing for too long, while its connection stood.
+        trigger: what frames wait for, as it was asked to; None where they come by themselves.
     """
 
     name: str
@@ -84,6 +85,22 @@ class Camera(ABC):
     reconnects: bool = False
     losses: int = 0
     stalls: int = 0
+    trigger: str | None = None
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Return the camera's settings by feature, where it tells them."""
+        return {}
+
+    @property
+    def statistics(self) -> Mapping[str, int]:
+        """Return what camera and driver count, by name; also after the camera was closed."""
+        return {}
+
+    @property
+    def link(self) -> Mapping[str, str | int]:
+        """Return facts of the connection, such as `packet_size`, where the camera tells them."""
+        return {}
 
     @property
     def seconds_lost(self) -> float:
@@ -128,6 +145,8 @@ class CameraRequest:
         seed: of what is drawn.
         report: is told, in one line, when a live camera is lost and when it is back.
         give_up_after: seconds after which a lost camera ends the stream; None for never.
+        trigger: what frames wait for: `software`, `line` or `external`; a camera that takes it
+            sets its `trigger`.
     """
 
     source: CameraSource
@@ -135,6 +154,7 @@ class CameraRequest:
     seed: int = 0
     report: Callable[[str], None] = lambda text: None
     give_up_after: float | None = None
+    trigger: str | None = None
 
     def refuse_fps(self) -> None:
         """Refuse a frame rate, for cameras that have one of their own.

@@ -21,6 +21,8 @@ CAMERAS: Plugins[OpenCamera] = Plugins(
         Kind.CSI: "runtime.camera.csi:open_csi",
         Kind.ADDRESS: "runtime.camera.network.opening:open_address",
         Kind.STORED: "runtime.camera.stored.opening:open_stored",
+        Kind.ARAVIS: "runtime.camera.genicam.aravis:open_aravis",
+        Kind.GENTL: "runtime.camera.genicam.gentl:open_gentl",
     },
 )
 
@@ -35,6 +37,7 @@ def open_camera(
     seed: int = 0,
     report: Say = LOG.warning,
     give_up_after: float | None = None,
+    trigger: str | None = None,
 ) -> Camera:
     """Open a source of frames.
 
@@ -48,12 +51,14 @@ def open_camera(
             the logger `edgecl.camera`.
         give_up_after: seconds after which a lost camera ends the stream with EquipmentError; by
             default it is opened again for ever.
+        trigger: what frames wait for: `software`, `line` or `external`; without one, cameras run
+            freely.
 
     Raises:
         InputError: nothing there, or nothing that can be read as frames.
     """
     found = sort_source(source, CAMERAS.is_added)
-    request = CameraRequest(found, fps, seed, report, give_up_after)
+    request = CameraRequest(found, fps, seed, report, give_up_after, trigger)
     opener = CAMERAS[found.kind]
     try:
         camera = opener(request)
@@ -68,6 +73,12 @@ def open_camera(
         raise InputError(
             f"camera {source} is never opened again, so there is nothing to give up",
             hint="leave out --give-up-after, or pass a live camera",
+        )
+    if trigger is not None and camera.trigger != trigger:
+        camera.close()
+        raise InputError(
+            f"camera {source} has no triggered mode",
+            hint="leave out --trigger, or pass an aravis: or gentl: camera",
         )
     if fps is None or camera.fps == fps:
         return camera

@@ -97,6 +97,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         notes: what the user should know.
         camera_outages: lines about the camera's outages, the middle ones left out.
         camera_outage_lines: how many there were in all.
+        camera_statistics: counts of camera and driver by name; empty where it has none.
         verdicts: the file of verdicts.
         sinks: where else they went.
     """
@@ -135,6 +136,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     camera_outages: tuple[str, ...]
     camera_outage_lines: int
+    camera_statistics: dict[str, int] = {}
     verdicts: VerdictFile
     sinks: tuple[SinkAccount, ...] = ()
 
@@ -219,6 +221,7 @@ def summarise(
         notes=(*remarks, *end.notes),
         camera_outages=tuple(outages.lines),
         camera_outage_lines=outages.count,
+        camera_statistics=dict(camera.statistics),
         verdicts=VerdictFile(
             file=str(sink.path),
             written=sink.written,

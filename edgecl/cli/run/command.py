@@ -96,13 +96,19 @@ VERDICTS = "verdicts.jsonl"
 @click.option(
     "--fps",
     type=click.FloatRange(0, min_open=True),
-    help="Frame rate of the demo line, or at which files are played.",
+    help="Frame rate of the demo line or a GenICam camera, or at which files are played.",
 )
 @click.option(
     "--give-up-after",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
     help="End with code 3 when a lost camera is not back by then.  [default: try for ever]",
+)
+@click.option(
+    "--trigger",
+    type=click.Choice(["software", "line", "external"]),
+    help="What each frame of a GenICam camera waits for: edgecl, at --fps; a line of the camera; "
+    "or what the camera is set to.  [default: cameras run freely]",
 )
 @click.option(
     "--bits",
@@ -136,6 +142,7 @@ def command(
     unsure_below: float,
     fps: float | None,
     give_up_after: float | None,
+    trigger: str | None,
     bits: int | None,
     sinks: tuple[str, ...],
     out: Path | None,
@@ -188,7 +195,9 @@ def command(
         place = own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
         folder = stack.enter_context(place)
         camera = stack.enter_context(
-            open_camera(source, fps=fps, report=report_outage, give_up_after=give_up_after)
+            open_camera(
+                source, fps=fps, report=report_outage, give_up_after=give_up_after, trigger=trigger
+            )
         )
         for note in camera.notes:
             remark(note)

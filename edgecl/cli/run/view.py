@@ -126,6 +126,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     for sink in summary.sinks:
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
+    counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]
+    if counts:
+        yield Text(f"camera: {' · '.join(counts)}")
     for note in (*summary.camera_outages, *summary.notes):
         yield Text(note, style="yellow")
     if summary.interrupted:
