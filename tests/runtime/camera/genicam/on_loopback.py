@@ -86,6 +86,14 @@ def test_frames_come_with_the_settings_that_were_asked_for(start_fake):
     assert camera.statistics["completed_buffers"] >= 5  # it is closed, and the summary comes now
 
 
+def test_a_frame_is_a_copy_that_no_later_one_overwrites(start_fake):
+    """Through all buffers, and more."""
+    start_fake()
+    with open_camera(f"{AT}?Width=64&Height=64", fps=100) as camera:
+        images = [frame.pixels for frame in take(camera, 40) if frame.pixels is not None]
+    assert len({image.tobytes() for image in images}) == 40
+
+
 @pytest.mark.parametrize(("name", "axes"), [("Mono8", 2), ("BayerRG8", 2), ("RGB8", 3)])
 def test_eight_bit_formats(name, axes, start_fake):
     start_fake()
