@@ -38,6 +38,7 @@ SLOW = frozenset(
         "tests/edgecl/learning/run/test_tensorboard_log.py",
         "tests/edgecl/learning/loop/test_training.py",
         "tests/edgecl/cli/test_two_at_once.py",
+        "tests/runtime/camera/network/test_rtsp.py::test_a_server_that_stalls_and_one_that_dies_are_back",
         "tests/export/rewrites/test_all_encoders.py",
         "tests/export/engine/test_processes.py",
         "tests/export/stages/test_real_images.py",
