@@ -1,5 +1,7 @@
 """GStreamer's RTSP server, run with the system's Python: it prints its port and serves /live.
 
+The transport of each viewer is printed too.
+
     /usr/bin/python3 rtsp_server.py CODEC TRANSPORT [PORT]
 
 CODEC is jpeg or h264, TRANSPORT tcp, udp or any.
@@ -25,6 +27,12 @@ LOWER = GstRtsp.RTSPLowerTrans
 TRANSPORTS = {"tcp": LOWER.TCP, "udp": LOWER.UDP, "any": LOWER.TCP | LOWER.UDP}
 
 
+def _asked(_: object, context: Any) -> None:
+    """Print the transport that a viewer asks for."""
+    _, transport = context.request.get_header(GstRtsp.RTSPHeaderField.TRANSPORT, 0)
+    print(transport, flush=True)  # noqa: T201 - for who started it
+
+
 def main(codec: str, transport: str, port: str = "0") -> None:
     """Serve until killed."""
     Gst.init(None)
@@ -38,6 +46,7 @@ def main(codec: str, transport: str, port: str = "0") -> None:
     )
     factory.set_shared(True)
     factory.set_protocols(TRANSPORTS[transport])
+    server.connect("client-connected", lambda _, client: client.connect("setup-request", _asked))
     server.get_mount_points().add_factory("/live", factory)
     server.attach(None)
     print(server.get_bound_port(), flush=True)  # noqa: T201 - the port, for who started it

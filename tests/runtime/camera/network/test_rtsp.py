@@ -73,19 +73,21 @@ def take(camera: Camera, count: int) -> None:
         assert frame.pixels.shape[:2] == (96, 128)
 
 
-@pytest.mark.parametrize("codec", ["jpeg", "h264"])
-def test_a_camera_that_speaks_tcp_alone_is_read(start, codec):
-    _, port = start(codec, "tcp")
+@pytest.mark.parametrize(("codec", "offers"), [("jpeg", "tcp"), ("h264", "any")])
+def test_a_camera_is_asked_for_tcp(start, codec, offers):
+    process, port = start(codec, offers)
     with open_camera(f"rtsp://127.0.0.1:{port}/live") as camera:
         take(camera, 3)
         assert VARIABLE not in os.environ
+    assert "RTP/AVP/TCP;" in process.stdout.readline()
 
 
 def test_options_of_the_user_win(start, monkeypatch):
-    _, port = start("h264", "tcp")
+    process, port = start("h264", "any")
     monkeypatch.setenv(VARIABLE, "rtsp_transport;udp")
-    with pytest.raises(InputError):
-        open_camera(f"rtsp://127.0.0.1:{port}/live")
+    with open_camera(f"rtsp://127.0.0.1:{port}/live") as camera:
+        take(camera, 1)
+    assert "RTP/AVP/UDP;" in process.stdout.readline()
     assert os.environ[VARIABLE] == "rtsp_transport;udp"
 
 
