@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from runtime.camera import Camera, open_camera
+from runtime.camera.capture import open_capture
 from runtime.camera.network import rtsp
 from runtime.camera.network.rtsp import TCP, VARIABLE, over_tcp
 from runtime.errors import InputError
@@ -73,13 +74,16 @@ def take(camera: Camera, count: int) -> None:
         assert frame.pixels.shape[:2] == (96, 128)
 
 
-@pytest.mark.parametrize(("codec", "offers"), [("jpeg", "tcp"), ("h264", "any")])
-def test_a_camera_is_asked_for_tcp(start, codec, offers):
+@pytest.mark.parametrize(
+    ("codec", "offers", "taken"),
+    [("jpeg", "tcp", "TCP"), ("h264", "any", "TCP"), ("h264", "udp", "UDP")],
+)
+def test_a_camera_is_asked_for_tcp_first(start, codec, offers, taken):
     process, port = start(codec, offers)
     with open_camera(f"rtsp://127.0.0.1:{port}/live") as camera:
         take(camera, 3)
         assert VARIABLE not in os.environ
-    assert "RTP/AVP/TCP;" in process.stdout.readline()
+    assert f"RTP/AVP/{taken};" in process.stdout.readline()
 
 
 def test_options_of_the_user_win(start, monkeypatch):
@@ -131,6 +135,28 @@ def test_a_server_that_stalls_and_one_that_dies_are_back(start):
         thread.join(60)
         take(camera, 2)
         assert (camera.losses, camera.stalls) == (1, 1)
+
+
+def test_the_option_is_there_while_an_address_is_opened(monkeypatch):
+    seen: list[str | None] = []
+
+    class Capture:
+        def __init__(self, *_: object) -> None:
+            seen.append(os.environ.get(VARIABLE))
+
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+            return False
+
+        def release(self) -> None:
+            """Nothing is held."""
+
+        def set(self, *_: object) -> None:
+            """Nothing is kept."""
+
+    monkeypatch.setattr("runtime.camera.capture.cv2.VideoCapture", Capture)
+    for address in ("rtsp://camera/1", "http://camera/1"):
+        open_capture(address)
+    assert seen == [TCP, None]
 
 
 def test_the_variable_is_set_for_rtsp_alone_and_taken_back(monkeypatch):
