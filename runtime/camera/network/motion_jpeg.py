@@ -32,9 +32,7 @@ class MotionJpegFeed(Feed):
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._parts = PartReader(
-            lambda: bytes(answer.body.read1(_BLOCK)), largest=LARGEST_PART
-        )
+        self._parts = PartReader(lambda: bytes(answer.body.read1(_BLOCK)), largest=LARGEST_PART)
         self._part = Part(b"")
 
     def grab(self) -> None:

@@ -41,7 +41,11 @@ def in_blocks(data: bytes, size: int) -> list[bytes]:
 
 
 def stream(
-    images: list[bytes], *, delimiter: bytes = b"--frame", length: bool = True, line: bytes = b"\r\n"
+    images: list[bytes],
+    *,
+    delimiter: bytes = b"--frame",
+    length: bool = True,
+    line: bytes = b"\r\n",
 ) -> bytes:
     sent = b""
     for image in images:
