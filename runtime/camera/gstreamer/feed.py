@@ -72,7 +72,7 @@ class GStreamerFeed(Feed):
         sample, self._sample = self._sample, None
         buffer, caps = sample.get_buffer(), sample.get_caps()
         if buffer.has_flags(self._library.Gst.BufferFlags.CORRUPTED):
-            raise FrameError("GStreamer reports the frame as damaged")
+            raise FrameError("the pipeline reports the frame as damaged")
         data = buffer.extract_dup(0, buffer.get_size())
         if caps.get_structure(0).get_name() == _JPEG:
             return decode_gray(data)
@@ -139,7 +139,7 @@ class GStreamerFeed(Feed):
                 raise FeedLost(f"no frame for {limit_s:g} s", stalled=True)
 
     def _error(self, wait_ns: int = 0) -> str:
-        """What an element reported, in one line. Other messages are taken off the bus too."""
+        """Take all messages off the bus; return the error that an element reported, in one line."""
         kinds = self._library.Gst.MessageType
         message = self._pipeline.get_bus().timed_pop_filtered(wait_ns, kinds.ERROR)
         if message is None:
