@@ -84,7 +84,7 @@ class Feed(ABC):
         """Decode the frame that was grabbed: H×W gray or H×W×3 BGR.
 
         Raises:
-            FrameError: it is damaged, or is no image.
+            FrameError: it is damaged, or is not an image.
         """
 
     @abstractmethod
