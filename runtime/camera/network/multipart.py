@@ -34,7 +34,7 @@ class Part:
     Args:
         data: its body, as much of it as came.
         content: its type, in lower case; empty where none was named.
-        fault: why the body is of no use; empty where it may be.
+        fault: why there is no body to decode; empty where there is.
     """
 
     data: bytes
