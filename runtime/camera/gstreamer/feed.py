@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from runtime.camera.gstreamer.library import Library, gstreamer
-from runtime.camera.gstreamer.pixels import FORMATS, Layout, pixels_of
-from runtime.camera.live.feed import CannotOpen, Feed, FeedEnded, FeedLost, Pixels, StreamFault
+from runtime.camera.gstreamer.pixels import FORMATS, RawLayout, pixels_of
+from runtime.camera.live.feed import CannotOpen, Feed, FeedEnded, FeedLost, FramePixels, StreamFault
 from runtime.errors import FrameError
 from runtime.image.decode import decode_gray
 
@@ -67,7 +67,7 @@ class GStreamerFeed(Feed):
         if self._sample is None:
             self._sample = self._pull(READ_TIMEOUT_S)
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> FramePixels:
         """Copy the sample's pixels, or decode its JPEG."""
         sample, self._sample = self._sample, None
         buffer, caps = sample.get_buffer(), sample.get_caps()
@@ -150,12 +150,12 @@ class GStreamerFeed(Feed):
         reason = _one_line(error) + (f" ({more[:_LONGEST_REASON]})" if more else "")
         return f"its element {message.src.get_name()} failed: {reason}"
 
-    def _layout(self, buffer: Any, caps: Any) -> Layout:
+    def _layout(self, buffer: Any, caps: Any) -> RawLayout:
         video = self._library.GstVideo
         info = video.VideoInfo.new_from_caps(caps)
         meta = video.buffer_get_video_meta(buffer)
         place = info if meta is None else meta
-        return Layout(
+        return RawLayout(
             info.finfo.name,
             info.width,
             info.height,

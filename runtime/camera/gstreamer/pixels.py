@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.camera.live.feed import Pixels
+from runtime.camera.live.feed import FramePixels
 from runtime.errors import FrameError
 
 FORMATS = ("GRAY8", "GRAY16_LE", "I420", "NV12", "YUY2", "UYVY", "BGR", "BGRx", "BGRA")
@@ -32,7 +32,7 @@ _TO_FULL = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype
 
 
 @dataclass(frozen=True)
-class Layout:
+class RawLayout:
     """Place of the pixels in a buffer.
 
     Args:
@@ -51,7 +51,7 @@ class Layout:
     limited: bool = False
 
 
-def pixels_of(data: bytes, layout: Layout) -> Pixels:
+def pixels_of(data: bytes, layout: RawLayout) -> FramePixels:
     """Return the pixels of a buffer: H×W gray, uint8 or uint16; H×W×3 uint8 of BGR.
 
     Raises:

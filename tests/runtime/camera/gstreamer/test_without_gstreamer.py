@@ -11,7 +11,7 @@ import pytest
 from runtime.camera import open_camera
 from runtime.camera.gstreamer.csi import csi_pipeline
 from runtime.camera.gstreamer.library import gstreamer
-from runtime.camera.gstreamer.pixels import Layout, pixels_of
+from runtime.camera.gstreamer.pixels import RawLayout, pixels_of
 from runtime.errors import FrameError, InputError
 
 
@@ -93,24 +93,24 @@ def test_a_frame_rate_is_the_pipelines():
 def test_rows_are_read_by_their_stride():
     rows = np.arange(5 * 16, dtype=np.uint8).reshape(5, 16)
     data = b"head" + rows.tobytes()
-    gray = pixels_of(data, Layout("GRAY8", 7, 5, 16, 4))
+    gray = pixels_of(data, RawLayout("GRAY8", 7, 5, 16, 4))
     np.testing.assert_array_equal(gray, rows[:, :7])
-    np.testing.assert_array_equal(pixels_of(data, Layout("UYVY", 4, 5, 16, 4)), rows[:, 1:8:2])
-    np.testing.assert_array_equal(pixels_of(data, Layout("YUY2", 4, 5, 16, 4)), rows[:, :8:2])
-    bgr = pixels_of(data, Layout("BGRx", 3, 5, 16, 4))
+    np.testing.assert_array_equal(pixels_of(data, RawLayout("UYVY", 4, 5, 16, 4)), rows[:, 1:8:2])
+    np.testing.assert_array_equal(pixels_of(data, RawLayout("YUY2", 4, 5, 16, 4)), rows[:, :8:2])
+    bgr = pixels_of(data, RawLayout("BGRx", 3, 5, 16, 4))
     np.testing.assert_array_equal(bgr, rows[:, :12].reshape(5, 3, 4)[:, :, :3])
-    deep = pixels_of(data, Layout("GRAY16_LE", 3, 5, 16, 4))
+    deep = pixels_of(data, RawLayout("GRAY16_LE", 3, 5, 16, 4))
     np.testing.assert_array_equal(deep, rows[:, :6].copy().view("<u2"))
 
 
 def test_luma_of_video_is_spread_to_that_of_images():
     luma = np.array([[0, 16, 126, 235, 255]], np.uint8)
-    layout = Layout("I420", 5, 1, 5, limited=True)
+    layout = RawLayout("I420", 5, 1, 5, limited=True)
     np.testing.assert_array_equal(pixels_of(luma.tobytes(), layout), [[0, 0, 128, 255, 255]])
-    gray = Layout("GRAY8", 5, 1, 5, limited=True)
+    gray = RawLayout("GRAY8", 5, 1, 5, limited=True)
     np.testing.assert_array_equal(pixels_of(luma.tobytes(), gray), luma)
 
 
 def test_a_buffer_that_is_too_short_is_a_fault():
     with pytest.raises(FrameError, match="has 79 of 80 bytes"):
-        pixels_of(bytes(79), Layout("GRAY8", 16, 5, 16))
+        pixels_of(bytes(79), RawLayout("GRAY8", 16, 5, 16))
