@@ -118,6 +118,18 @@ def test_a_server_that_closes_is_lost_and_back():
     assert not any("geheim" in line for line in said)
 
 
+def test_a_hundred_losses_leave_neither_threads_nor_descriptors():
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with (
+        misbehaving(send(HEAD, part(JPEGS[0]))) as server,
+        open_camera(f"http://{server.at}/") as camera,
+    ):
+        take(camera, 101)
+        assert camera.losses == 100
+        assert len([one for one in threading.enumerate() if one.name == "camera"]) == 1
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4  # the server's last ones
+
+
 def test_a_server_that_stalls_within_a_part_is_a_fault_and_then_stalled():
     said: list[str] = []
     half = part(JPEGS[1])[: len(JPEGS[1]) // 2]
