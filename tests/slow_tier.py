@@ -9,6 +9,7 @@ from __future__ import annotations
 SLOW = frozenset(
     {
         "tests/benchmarks/test_inference.py",
+        "tests/benchmarks/test_tiles.py",
         "tests/benchmarks/test_training.py",
         "tests/docs/test_worked_examples.py::test_the_encoder",
         "tests/edgecl/study/test_study_command.py",
@@ -18,6 +19,8 @@ SLOW = frozenset(
         "tests/edgecl/encoders/test_comparison_encoders.py",
         "tests/edgecl/learning/loop/stages/test_distillation.py::test_a_killed_run_resumes_to_the_same_numbers",
         "tests/edgecl/learning/loop/stages/test_distillation.py::test_pretraining_offers_its_features_to_the_teacher",
+        "tests/edgecl/learning/loop/stages/test_distillation.py::test_a_weak_teacher_teaches_nobody",
+        "tests/edgecl/learning/loop/stages/test_distillation.py::test_without_unlabelled_images_nobody_is_taught",
         "tests/edgecl/learning/loop/stages/test_tuning.py::test_the_ways_are_really_compared",
         "tests/edgecl/learning/loop/stages/test_tuning.py::test_a_resumed_run_does_not_choose_again",
         "tests/edgecl/learning/loop/test_compilation.py",
@@ -31,6 +34,8 @@ SLOW = frozenset(
         "tests/edgecl/cli/export/test_remedies.py",
         "tests/edgecl/cli/export/test_repeated.py",
         "tests/edgecl/cli/export/test_runs.py",
+        "tests/edgecl/cli/export/test_command.py::test_a_precision_that_lost_accuracy_is_refused",
+        "tests/edgecl/cli/export/test_tiles.py",
         "tests/edgecl/cli/export/test_triton.py",
         "tests/edgecl/learning/compute/test_ranks.py",
         "tests/edgecl/learning/evaluation/test_suspects.py::test_flipped_labels_of_drawn_surfaces",
@@ -38,6 +43,7 @@ SLOW = frozenset(
         "tests/edgecl/learning/run/test_tensorboard_log.py",
         "tests/edgecl/learning/loop/test_training.py",
         "tests/edgecl/cli/test_two_at_once.py",
+        "tests/runtime/camera/network/test_rtsp.py::test_a_server_that_stalls_and_one_that_dies_are_back",
         "tests/export/rewrites/test_all_encoders.py",
         "tests/export/engine/test_processes.py",
         "tests/export/stages/test_real_images.py",

@@ -11,7 +11,7 @@ import cv2
 from runtime.camera.base import Camera, CameraRequest, as_pixels
 from runtime.camera.capture import READ_TIMEOUT_MS, encoded_jpeg, open_capture, why_not
 from runtime.camera.live.camera import LiveCamera
-from runtime.camera.live.feed import CannotOpen, Feed, FeedLost, Pixels
+from runtime.camera.live.feed import CannotOpen, Feed, FeedLost, FramePixels
 from runtime.errors import FrameError
 from runtime.image.decode import decode_gray
 from runtime.progress import Say
@@ -83,7 +83,7 @@ class OpenCVFeed(Feed):
             raise FeedLost(f"no frame for {waited:.1f} s", stalled=True)
         raise FeedLost("its stream ended")
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> FramePixels:
         """Decode the frame, or take it as the driver decoded it."""
         try:
             ok, frame = self._capture.retrieve()

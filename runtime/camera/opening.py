@@ -17,8 +17,8 @@ CAMERAS: Plugins[OpenCamera] = Plugins(
     {
         Kind.DEMO: "runtime.camera.demo:open_demo",
         Kind.DEVICE: "runtime.camera.device:open_device",
-        Kind.PIPELINE: "runtime.camera.gstreamer:open_pipeline",
-        Kind.CSI: "runtime.camera.csi:open_csi",
+        Kind.PIPELINE: "runtime.camera.gstreamer.opening:open_pipeline",
+        Kind.CSI: "runtime.camera.gstreamer.opening:open_csi",
         Kind.ADDRESS: "runtime.camera.network.opening:open_address",
         Kind.STORED: "runtime.camera.stored.opening:open_stored",
         Kind.ARAVIS: "runtime.camera.genicam.aravis:open_aravis",

@@ -65,7 +65,7 @@ class LiveCamera(Camera):
     ) -> None:
         self.name = name
         self._open_feed = open_feed
-        self._report = lambda text: report(redact(text))
+        self._say = report
         self._give_up_after = give_up_after
         self._may_end = may_end
         self._read_limit_s = read_limit_s
@@ -102,6 +102,7 @@ class LiveCamera(Camera):
         Its budget starts when the driver has it, before decoding.
 
         Raises:
+            InputError: a stored source broke off.
             EquipmentError: the camera was lost and did not come back in time.
         """
         if self._closed.is_set():
@@ -110,9 +111,16 @@ class LiveCamera(Camera):
             try:
                 frame = self._frame(self._reader.take(self._read_limit_s))
             except FeedLost as lost:
+                if not self.live:
+                    raise InputError(
+                        f"{self.name} broke off {self._after()} ({lost})",
+                        hint="check its files and elements",
+                    ) from None
                 back = self._recover(lost)
-                frame = None if back is None else self._frame(back)
-                if frame is None or self._has_come_round(frame):
+                if back is None:
+                    return None
+                frame = self._frame(back)
+                if self._has_come_round(frame):
                     return None
         except FeedEnded:
             return None
@@ -127,6 +135,9 @@ class LiveCamera(Camera):
             reader = self._reader
         reader.end_wait()
         reader.leave(1.0)
+
+    def _report(self, text: str) -> None:
+        self._say(redact(text))
 
     def _frame(self, arrival: Arrival) -> Frame:
         number = self._number

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+FramePixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Feed(ABC):
         """
 
     @abstractmethod
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> FramePixels:
         """Decode the frame that was grabbed: H×W gray or H×W×3 BGR.
 
         Raises:
-            FrameError: it is damaged, or is no image.
+            FrameError: it is damaged, or is not an image.
         """
 
     @abstractmethod

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from runtime.camera.live.feed import Feed, FeedEnded, FeedLost, OpenFeed, Pixels
+from runtime.camera.live.feed import Feed, FeedEnded, FeedLost, FramePixels, OpenFeed
 from runtime.errors import FrameError
 
 
@@ -20,7 +20,7 @@ from runtime.errors import FrameError
 class Arrival:
     """One frame as it arrived; see `runtime.camera.base.Frame`."""
 
-    pixels: Pixels | None
+    pixels: FramePixels | None
     fault: str
     start_ns: int
     ready_ns: int

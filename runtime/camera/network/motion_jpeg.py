@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from runtime.camera.base import Camera, CameraRequest
 from runtime.camera.live.camera import LiveCamera
-from runtime.camera.live.feed import CannotOpen, Feed, Pixels, StreamFault
+from runtime.camera.live.feed import CannotOpen, Feed, FramePixels, StreamFault
 from runtime.camera.network.diagnosis import explain_failure, explain_status
-from runtime.camera.network.multipart import LARGEST_PART, Part, PartReader
+from runtime.camera.network.multipart import LARGEST_PART, PartReader, StreamPart
 from runtime.camera.network.web import Answer, ask
 from runtime.errors import FrameError
 from runtime.image.decode import decode_gray
@@ -32,16 +32,14 @@ class MotionJpegFeed(Feed):
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._parts = PartReader(
-            lambda: bytes(answer.body.read1(_BLOCK)), largest=LARGEST_PART
-        )
-        self._part = Part(b"")
+        self._parts = PartReader(lambda: bytes(answer.body.read1(_BLOCK)), largest=LARGEST_PART)
+        self._part = StreamPart(b"")
 
     def grab(self) -> None:
         """Wait for the last byte of the next part."""
         self._part = self._parts.next()
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> FramePixels:
         """Decode the part: uint8 gray, H×W."""
         part = self._part
         if part.fault:

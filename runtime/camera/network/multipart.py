@@ -28,13 +28,13 @@ _LONG_ENOUGH = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class StreamPart:
     """One part.
 
     Args:
         data: its body, as much of it as came.
         content: its type, in lower case; empty where none was named.
-        fault: why the body is of no use; empty where it may be.
+        fault: why there is no body to decode; empty where there is.
     """
 
     data: bytes
@@ -71,7 +71,7 @@ class PartReader:
         self._due: float | None = None
         self._over: FeedLost | None = None
 
-    def next(self) -> Part:
+    def next(self) -> StreamPart:
         """Wait for the next part. One that breaks off is given as far as it came.
 
         Raises:
@@ -97,7 +97,7 @@ class PartReader:
             fault = "" if data else f"the connection was lost before the image ({lost})"
         if self._over is not None:
             self._buffer.clear()
-        return Part(data, content, fault)
+        return StreamPart(data, content, fault)
 
     def _more(self) -> None:
         if self._due is not None and self._clock() > self._due:
@@ -183,7 +183,7 @@ class PartReader:
 
 
 class _TooLarge(Exception):  # noqa: N818 - an outcome
-    """Part or head without a bound."""
+    """StreamPart or head without a bound."""
 
 
 def _length(head: dict[str, str]) -> int | None:

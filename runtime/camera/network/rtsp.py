@@ -1,6 +1,6 @@
-"""RTSP over TCP, unless the user says otherwise.
+"""RTSP over TCP, unless the user or the camera wants it otherwise.
 
-FFmpeg asks for UDP first, which cameras may refuse and networks may lose. OpenCV takes FFmpeg's
+FFmpeg asks for UDP first, whose packets networks may block or lose. OpenCV takes FFmpeg's
 options only from a variable of the process, and reads it while it opens an address.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-TCP = "rtsp_transport;tcp"
+TCP = "rtsp_flags;prefer_tcp"
+"""TCP first, and UDP where a camera refuses it. Some versions of OpenCV ask for it themselves."""
 
 
 class _Setting:

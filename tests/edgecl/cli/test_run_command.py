@@ -144,10 +144,8 @@ def test_a_camera_that_is_not_back_in_time_ends_with_3_and_the_summary(workplace
         lambda link: link.sendall(HEAD + part(jpeg) * 3), lambda link: link.sendall(busy)
     ) as server:
         camera = f"http://admin:geheim@{server.at}/stream"
-        code = run(
-            ["run", "--camera", camera, "--every-frame", "--give-up-after", "0.3"]
-            + ["--engine", "onnxruntime", "--out", "o", "--json"]
-        )
+        options = ["--every-frame", "--give-up-after", "0.3", "--engine", "onnxruntime"]
+        code = run(["run", "--camera", camera, *options, "--out", "o", "--json"])
     assert code == 3
     out, err = capsys.readouterr()
     assert "did not recover within 0.3 s" in err

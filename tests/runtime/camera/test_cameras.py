@@ -252,9 +252,7 @@ def test_a_frame_that_the_driver_cannot_decode_is_a_fault(short_pauses):
 
 def test_closing_ends_the_wait_for_a_lost_camera():
     lost = threading.Event()
-    camera = DeviceCamera(
-        0, opener=drivers(FakeDriver(0)), report=lambda _: lost.set()
-    )
+    camera = DeviceCamera(0, opener=drivers(FakeDriver(0)), report=lambda _: lost.set())
     answers: list[Frame | None] = []
     reader = threading.Thread(target=lambda: answers.append(camera.read()))
     reader.start()

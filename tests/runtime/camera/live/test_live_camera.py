@@ -19,7 +19,7 @@ from runtime.camera.live.feed import (
     Feed,
     FeedEnded,
     FeedLost,
-    Pixels,
+    FramePixels,
     StreamFault,
 )
 from runtime.errors import EquipmentError, FrameError, InputError
@@ -47,7 +47,7 @@ class Script(Feed):
         if callable(self._step):
             self._step()
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> FramePixels:
         if self._step == "damaged":
             raise FrameError("it is damaged")
         return np.full((4, 6), 7, np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.camera.live.feed import FeedLost
-from runtime.camera.network.multipart import LONGEST_HEAD, Part, PartReader
+from runtime.camera.network.multipart import LONGEST_HEAD, PartReader, StreamPart
 from runtime.image.formats.jpeg import jpeg_end
 
 
@@ -41,7 +41,11 @@ def in_blocks(data: bytes, size: int) -> list[bytes]:
 
 
 def stream(
-    images: list[bytes], *, delimiter: bytes = b"--frame", length: bool = True, line: bytes = b"\r\n"
+    images: list[bytes],
+    *,
+    delimiter: bytes = b"--frame",
+    length: bool = True,
+    line: bytes = b"\r\n",
 ) -> bytes:
     sent = b""
     for image in images:
@@ -51,7 +55,7 @@ def stream(
     return sent
 
 
-def read_all(reader: PartReader) -> tuple[list[Part], FeedLost]:
+def read_all(reader: PartReader) -> tuple[list[StreamPart], FeedLost]:
     parts = []
     while True:
         try:
