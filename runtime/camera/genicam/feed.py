@@ -9,7 +9,7 @@ from runtime.camera.genicam.device import Delivery, Device, SettingError
 from runtime.camera.genicam.formats import format_of, image_of
 from runtime.camera.genicam.frame_ids import FrameIds
 from runtime.camera.genicam.tally import Tally
-from runtime.camera.live.feed import Feed, FeedLost, Pixels
+from runtime.camera.live.feed import Feed, FeedLost, FramePixels
 from runtime.errors import FrameError
 
 SOFTWARE, LINE, EXTERNAL = "software", "line", "external"
@@ -80,7 +80,7 @@ class GenicamFeed(Feed):
         else:
             self._wait_for_next()
 
-    def retrieve(self) -> Pixels:
+    def retrieve(self) -> FramePixels:
         """Return the frame's pixels.
 
         Raises:

@@ -88,6 +88,7 @@ class GentlDevice(Device):
             genapi.GenericException,
             gentl.GenericException,
         )
+        self._refusals = (AttributeError, *self._errors)
         self._core = core
         self._producer = producer.resolve()
         self._acquirer: Any = None
@@ -262,7 +263,7 @@ class GentlDevice(Device):
     def _explained(self, problem: str) -> Any:
         try:
             yield
-        except (AttributeError, *self._errors) as error:
+        except self._refusals as error:
             words = str(error).partition(" : ")[0]  # what follows names a line of their source
             raise SettingError(f"{problem} ({words})") from error
 
