@@ -16,6 +16,7 @@ from edgecl.study.documents import StudySummary
 from runtime.artifact.engine_file import EngineSidecar
 from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
+from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
@@ -25,6 +26,7 @@ FOLDER = Path(__file__).parent / "schemas"
 DOCUMENTS: dict[str, type[Document]] = {
     "audit-summary": AuditSummary,
     "calibration": CalibrationRecord,
+    "camera-report": CameraReport,
     "checkpoint-journal": JournalRecord,
     "engine-sidecar": EngineSidecar,
     "latency-report": LatencyReport,

@@ -28,6 +28,7 @@ VERBS = {
     "export": "Export a trained run to a bundle; reject precisions that lose accuracy.",
     "run": "Judge camera frames within a latency budget.",
     "bench": "Compare the latency of bundles and write a report.",
+    "camera": "Show and measure a camera, and record from it.",
     "inspect": "Show a bundle's contents and verify its files.",
     "keys": "Make a key pair for signing and verifying bundles.",
     "encoders": "List the encoders with their parameters and multiply-accumulates.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgecl.cli.ignored_options.inference import BENCH, EXPORT, RUN
+from edgecl.cli.ignored_options.inference import BENCH, CAMERA, EXPORT, RUN
 from edgecl.cli.ignored_options.rule import Rule, Values
 from edgecl.cli.ignored_options.training import (
     DEMO,
@@ -26,6 +26,7 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
     "export": EXPORT,
     "run": RUN,
     "bench": BENCH,
+    "camera": CAMERA,
     "demo": DEMO,
     "pick": PICK,
     "study": STUDY,

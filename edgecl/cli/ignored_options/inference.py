@@ -1,4 +1,4 @@
-"""Ignored options of `export`, `run` and `bench`."""
+"""Ignored options of `export`, `run`, `bench` and `camera`."""
 
 from __future__ import annotations
 
@@ -115,4 +115,13 @@ BENCH = (
         f"{_BUILDS} this runs on the CPU",
     ),
     Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+)
+
+CAMERA = (
+    Rule(
+        ("out",),
+        lambda v: v["record"] is None,
+        "is the folder for recorded frames, but none are recorded",
+        "add --record, or omit this option",
+    ),
 )

@@ -155,6 +155,10 @@ class AravisDevice(Device):
     def start(self) -> None:
         """Make a stream with buffers, and begin."""
         with self._explained("the camera does not begin to deliver"):
+            if self._camera.is_gv_device():
+                # The largest packet that passes, as every stream's first step.
+                adjustment = self._aravis.GvPacketSizeAdjustment.ONCE
+                self._camera.gv_set_packet_size_adjustment(adjustment)
             size = self._camera.get_payload()
             self._stream = self._camera.create_stream(None, None)
             if self._stream is None:

@@ -221,6 +221,21 @@ def test_the_summary_of_a_stream_has_the_statistics(
     assert summary["camera_statistics"]["missing_packets"] > 0
 
 
+def test_the_network_of_a_camera_is_examined(start_fake, tmp_path, monkeypatch, capfd):
+    start_fake(0.003)
+    monkeypatch.chdir(tmp_path)
+    target = f"{AT}?Width=256&Height=256&PixelFormat=Mono16"
+    assert run(["camera", target, "--seconds", "1", "--record", "3", "--out", "out", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["bits"] == 16
+    assert found["settings"]["Width"] == "256"
+    assert found["recording"]["images"] == 3
+    findings = {finding["name"]: finding for finding in found["network"]}
+    assert findings["packet size"]["value"] == "1400 bytes pass"
+    assert findings["missing"]["state"] == "poor"
+    assert findings["missing"]["next_step"]
+
+
 def test_numbers_of_pixel_formats_are_aravis_s():
     aravis, _ = load_aravis()
     names = {

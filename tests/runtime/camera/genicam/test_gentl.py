@@ -80,7 +80,7 @@ def test_what_cannot_be_opened_is_told(behind, options, words, producer):
 def test_a_file_that_is_not_a_producer_is_told(producer, tmp_path, capfd):
     file = tmp_path / "bad.cti"
     file.write_text("not a library")
-    with pytest.raises(InputError, match="bad.cti cannot be used"):
+    with pytest.raises(InputError, match=r"bad\.cti cannot be used"):
         open_camera(f"gentl:{file}")
     assert capfd.readouterr().err == ""
 
