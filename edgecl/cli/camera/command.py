@@ -140,13 +140,17 @@ def network_of(camera: Camera, found: Measurement) -> list[Finding] | None:
     """Examine the network of a GigE Vision camera; None for any other."""
     from runtime.camera.examination.document import frame_rate
     from runtime.camera.examination.network import Traffic, examine_network, host_of
+    from runtime.camera.genicam.formats import BY_NAME
 
     address = camera.link.get("host_address")
     if not isinstance(address, str):
         return None
     pixels = None if found.last is None else found.last.pixels
-    size = 0 if pixels is None else pixels.nbytes
-    traffic = Traffic(size, frame_rate(found) or 0.0, camera.statistics)
+    sent = 0
+    if pixels is not None:
+        form = BY_NAME.get(camera.settings.get("PixelFormat", ""))
+        sent = form.bytes_of(*pixels.shape[:2]) if form else pixels.nbytes
+    traffic = Traffic(sent, frame_rate(found) or 0.0, camera.statistics)
     return examine_network(host_of(address), camera.link, traffic)
 
 

@@ -100,6 +100,10 @@ class PixelFormat:
     channels: int = 1
     convert: int | None = None
 
+    def bytes_of(self, height: int, width: int) -> int:
+        """Return the bytes of an image without padding."""
+        return -(-height * width * self.channels * self.packing.size // self.packing.samples)
+
 
 def _bayer(depth: str, bits: int, packing: Packing, **values: int) -> list[PixelFormat]:
     codes = {
@@ -180,12 +184,10 @@ def image_of(
     """
     raw = np.frombuffer(data, np.uint8)
     packing, samples = pixel_format.packing, width * pixel_format.channels
-    line = -(-samples * packing.size // packing.samples) if padding else 0
-    needed = (
-        height * (line + padding) - padding
-        if padding
-        else -(-height * samples * packing.size // packing.samples)
-    )
+    line = pixel_format.bytes_of(1, width)
+    needed = pixel_format.bytes_of(height, width)
+    if padding:
+        needed = height * (line + padding) - padding
     if height < 1 or width < 1 or raw.size < needed:
         raise FrameError(f"its {raw.size} bytes are too few for {width}×{height} pixels")
     if padding:

@@ -110,3 +110,4 @@ def test_a_value_names_one_format():
         packing = known.packing
         bits = 8 * packing.size * known.channels / packing.samples
         assert (known.value >> 16) & 0xFF == bits, known.name
+        assert known.bytes_of(4, 10) * 8 == 40 * bits
