@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import pytest
 
@@ -73,10 +74,17 @@ class Scripted(Device):
         self.closed = True
 
 
+CAMERAS: list[GenicamCamera] = []
+
+
 @pytest.fixture(autouse=True)
-def short_times(monkeypatch) -> None:
+def short_times(monkeypatch) -> Iterator[None]:
+    """Losses are found soon, and no camera's thread is left behind."""
     monkeypatch.setattr("runtime.camera.genicam.setup.FRAME_LIMIT_S", 0.05)
     monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
+    yield
+    while CAMERAS:
+        CAMERAS.pop().close()
 
 
 def opened(*devices: Scripted, said: list[str] | None = None, **options) -> GenicamCamera:
@@ -85,7 +93,8 @@ def opened(*devices: Scripted, said: list[str] | None = None, **options) -> Geni
     source = CameraSource("aravis", "aravis:test")
     report = (lambda text: None) if said is None else said.append
     request = CameraRequest(source, report=report, **options)
-    return GenicamCamera(request, waiting.popleft, wanted)
+    CAMERAS.append(GenicamCamera(request, waiting.popleft, wanted))
+    return CAMERAS[-1]
 
 
 def take(camera: GenicamCamera, count: int) -> list[Frame]:
