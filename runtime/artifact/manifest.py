@@ -261,6 +261,34 @@ class CalibrationFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
     curve: tuple[CurveFigures, ...] = ()
 
 
+class Quantiles(Part, frozen=True, kw_only=True):
+    """Quantiles of a quantity over images: 1, 5, 50, 95 and 99 %."""
+
+    q01: float
+    q05: float
+    q50: float
+    q95: float
+    q99: float
+
+
+class SceneRecord(Part, frozen=True, kw_only=True):
+    """Light and focus of the training images, as the model sees them; see `runtime.health`.
+
+    Args:
+        images: how many were measured.
+        level: mean brightness, as a share of white.
+        sharpness: fine structures beside coarse ones.
+        black, saturated: share of pixels at either end of the scale, of which 1 % of the images
+            have more.
+    """
+
+    images: int
+    level: Quantiles
+    sharpness: Quantiles
+    black: float
+    saturated: float
+
+
 class Manifest(Document, frozen=True, kw_only=True):
     """Contents of a bundle, and what was measured of it.
 
@@ -275,6 +303,7 @@ class Manifest(Document, frozen=True, kw_only=True):
         refused: by artefact, what does not ship.
         rewrites: of the graph, by name.
         compiled: by artefact, what compiled it on trial.
+        scene: light and focus that the model was trained on; None in bundles that do not tell.
         notes: what the user should know.
         digest: SHA-256 over the canonical JSON of all other fields.
     """
@@ -298,5 +327,6 @@ class Manifest(Document, frozen=True, kw_only=True):
     compiled: dict[str, str] = {}
     origin: Origin = Origin()
     calibration: CalibrationFacts = CalibrationFacts()
+    scene: SceneRecord | None = None
     notes: tuple[str, ...] = ()
     digest: str = ""
