@@ -262,12 +262,10 @@ class CalibrationFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Quantiles(Part, frozen=True, kw_only=True):
-    """Quantiles of a quantity over images: 1, 5, 50, 95 and 99 %."""
+    """Quantiles of a quantity over images: 1, 50 and 99 %."""
 
     q01: float
-    q05: float
     q50: float
-    q95: float
     q99: float
 
 

@@ -69,8 +69,8 @@ class HealthLimits:
             black_above=_towards_one(scene.black),
             saturated_above=_towards_one(scene.saturated),
             least_sharpness=scene.sharpness.q50 * OUT_OF_FOCUS,
-            least_level=scene.level.q05,
-            most_level=scene.level.q95,
+            least_level=scene.level.q01,
+            most_level=scene.level.q99,
         )
 
 

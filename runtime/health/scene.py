@@ -35,5 +35,5 @@ def scene_of(images: NDArray[np.uint8]) -> SceneRecord | None:
 
 
 def _quantiles(values: Sequence[float]) -> Quantiles:
-    q01, q05, q50, q95, q99 = np.quantile(values, [0.01, 0.05, 0.5, 0.95, 0.99]).tolist()
-    return Quantiles(q01=q01, q05=q05, q50=q50, q95=q95, q99=q99)
+    q01, q50, q99 = np.quantile(values, [0.01, 0.5, 0.99]).tolist()
+    return Quantiles(q01=q01, q50=q50, q99=q99)

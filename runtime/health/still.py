@@ -27,7 +27,7 @@ class Still:
 
     def __init__(self, samples: NDArray[np.float32]) -> None:
         self._samples = samples
-        self._texture = _square_mean(cv2.subtract(samples, _smoothed(samples)))
+        self._texture: float | None = None  # found when asked for, which is seldom while metal runs
 
     def shows_the_same(
         self, samples: NDArray[np.float32], *, structure: float, share: float
@@ -49,11 +49,17 @@ class Still:
         cells = np.ascontiguousarray(local[CELL // 2 :: CELL, CELL // 2 :: CELL])
         if cells.size and _square_mean(cells) * CELL**2 > structure * energy:
             return False
-        return _square_mean(cv2.subtract(change, local)) <= 2 * share * self._texture
+        if self._texture is None:
+            self._texture = _fine_energy(self._samples, _smoothed(self._samples))
+        return _fine_energy(change, local) <= 2 * share * self._texture
 
 
 def _smoothed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(samples, (CELL, CELL)), np.float32)
+
+
+def _fine_energy(samples: NDArray[np.float32], smoothed: NDArray[np.float32]) -> float:
+    return _square_mean(cv2.subtract(samples, smoothed))
 
 
 def _square_mean(samples: NDArray[np.generic]) -> float:

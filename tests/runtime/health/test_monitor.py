@@ -143,7 +143,7 @@ def test_dark_and_bright_are_relative_to_what_the_model_saw():
 
 def _scene(*, level: tuple[float, float], black: float, saturated: float) -> SceneRecord:
     low, high = level
-    spread = Quantiles(q01=low, q05=low, q50=(low + high) / 2, q95=high, q99=high)
+    spread = Quantiles(q01=low, q50=(low + high) / 2, q99=high)
     return SceneRecord(images=9, level=spread, sharpness=spread, black=black, saturated=saturated)
 
 
