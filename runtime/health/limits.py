@@ -13,6 +13,10 @@ extreme, their 1 or 99 % quantile, to the end of the scale."""
 OUT_OF_FOCUS = 0.6
 """Share of the usual sharpness below which frames are defocused."""
 
+LIGHT_MARGIN = 0.1
+"""Share by which the mean of many frames may be beyond the training images' 1 or 99 % quantile. Frames
+of one coil are equally bright, and that coil may be the darkest of the training set."""
+
 OWN_LIGHT = 1 / 3
 """Share that must be left of the stream's own first brightness, and of its distance to white, where
 no bundle tells. Wide, since one coil may be twice as bright as the next."""
@@ -69,8 +73,8 @@ class HealthLimits:
             black_above=_towards_one(scene.black),
             saturated_above=_towards_one(scene.saturated),
             least_sharpness=scene.sharpness.q50 * OUT_OF_FOCUS,
-            least_level=scene.level.q01,
-            most_level=scene.level.q99,
+            least_level=scene.level.q01 * (1 - LIGHT_MARGIN),
+            most_level=scene.level.q99 * (1 + LIGHT_MARGIN),
         )
 
 
