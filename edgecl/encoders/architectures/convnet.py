@@ -11,6 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import after_valid_conv, require_size
+from edgecl.encoders.architectures.initialisation import begin_like_keras
 
 EMBEDDING_SIZE = 128
 CHANNELS = 128
@@ -43,6 +44,7 @@ class ConvNet(nn.Module):
             width = after_valid_conv(width, kernel=3, stride=2)
         self.features = nn.Sequential(*layers)
         self.dense = nn.Linear(CHANNELS * height * width, EMBEDDING_SIZE)
+        begin_like_keras(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed N×C×H×W float images as N×128."""

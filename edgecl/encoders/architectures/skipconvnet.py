@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import require_size
+from edgecl.encoders.architectures.initialisation import begin_like_keras
 
 EMBEDDING_SIZE = 128
 CHANNELS = 128
@@ -50,6 +51,7 @@ class SkipConvNet(nn.Module):
             nn.Dropout(DROPOUT),
             nn.Linear(EMBEDDING_SIZE, EMBEDDING_SIZE),
         )
+        begin_like_keras(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed N×C×H×W float images as N×128."""

@@ -125,3 +125,16 @@ def test_channel_shuffle_keeps_the_layout_and_gives_the_same_in_both():
     assert last.is_contiguous(memory_format=torch.channels_last)
     assert shuffle_channels(x).is_contiguous()
     assert torch.equal(last, shuffle_channels(x))
+
+
+@pytest.mark.parametrize("name", ["convnet", "skipconvnet"])
+def test_the_papers_encoders_begin_as_in_keras(name):
+    torch.manual_seed(0)
+    encoder = build_encoder(name, channels=1, image_size=(96, 96))
+    for layer in encoder.modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            assert layer.bias is not None
+            assert not layer.bias.any()
+            pixels = layer.weight[0, 0].numel()
+            fans = pixels * (layer.weight.shape[0] + layer.weight.shape[1])
+            assert float(layer.weight.detach().var()) * fans / 2 == pytest.approx(1, abs=0.1)
