@@ -14,8 +14,8 @@ OUT_OF_FOCUS = 0.6
 """Share of the usual sharpness below which frames are defocused."""
 
 LIGHT_MARGIN = 0.1
-"""Share by which the mean of many frames may be beyond the training images' 1 or 99 % quantile. Frames
-of one coil are equally bright, and that coil may be the darkest of the training set."""
+"""Share by which the mean of many frames may be beyond the training images' 1 or 99 % quantile.
+Frames of one coil are equally bright, and that coil may be the darkest of the training set."""
 
 OWN_LIGHT = 1 / 3
 """Share that must be left of the stream's own first brightness, and of its distance to white, where

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from runtime.health.clock import ClockWatch
 from runtime.health.faults import HealthFault
 from runtime.health.limits import HealthLimits
-from runtime.health.statistics import FrameStatistics, measure
+from runtime.health.statistics import (
+    BLACK_UP_TO,
+    SATURATED_FROM,
+    WHITE,
+    FrameStatistics,
+    measure,
+)
 from runtime.health.still import Still
 
 REMEMBERED = 4
@@ -112,12 +118,15 @@ class HealthMonitor:
         )
 
     def _light(self, found: FrameStatistics) -> Finding | None:
-        limits = self._limits
-        if found.mean < limits.dark_below or found.black > limits.black_above:
-            words = f"mean brightness {found.mean:.1%}, {found.black:.1%} of the pixels black"
+        limits, mean = self._limits, found.mean
+        # The share of pixels at an end is counted only where the mean leaves room for it.
+        black = found.black if mean <= _most_mean(limits.black_above) else 0.0
+        if mean < limits.dark_below or black > limits.black_above:
+            words = f"mean brightness {mean:.1%}, {found.black:.1%} of the pixels black"
             return Finding(HealthFault.DARK, words)
-        if found.mean > limits.bright_above or found.saturated > limits.saturated_above:
-            words = f"mean brightness {found.mean:.1%}, {found.saturated:.1%} saturated"
+        saturated = found.saturated if mean >= _least_mean(limits.saturated_above) else 0.0
+        if mean > limits.bright_above or saturated > limits.saturated_above:
+            words = f"mean brightness {mean:.1%}, {found.saturated:.1%} of the pixels saturated"
             return Finding(HealthFault.BRIGHT, words)
         return None
 
@@ -130,11 +139,11 @@ class HealthMonitor:
         return None
 
     def _standstill(self, found: FrameStatistics, at_ns: int) -> Finding | None:
-        limits, samples = self._limits, found.samples
+        limits = self._limits
         if self._still is None or not self._still.shows_the_same(
-            samples, structure=limits.still_structure, share=limits.still_share
+            found, structure=limits.still_structure, share=limits.still_share
         ):
-            self._still, self._still_since_ns, self._still_frames = Still(samples), at_ns, 1
+            self._still, self._still_since_ns, self._still_frames = Still(found), at_ns, 1
             return None
         self._still_frames += 1
         seconds = (at_ns - self._still_since_ns) / 1e9
@@ -145,6 +154,16 @@ class HealthMonitor:
         since = f" in {seconds:.1f} s" if self._source.live else ""
         words = f"nothing but noise has changed over {self._still_frames} frames{since}"
         return Finding(HealthFault.FROZEN, words)
+
+
+def _most_mean(black: float) -> float:
+    """The highest mean of a frame with that share of black pixels, as a share of white."""
+    return 1 - black * (1 - BLACK_UP_TO / WHITE)
+
+
+def _least_mean(saturated: float) -> float:
+    """The lowest mean of a frame with that share of saturated pixels."""
+    return saturated * SATURATED_FROM / WHITE
 
 
 def _named(form: tuple[tuple[int, ...], str]) -> str:

@@ -14,10 +14,16 @@ SAMPLES = 16_384
 """Pixels that are looked at, about; of a smaller frame all."""
 
 WHITE = 255.0
-_BLACK_UP_TO = 4.0
-_SATURATED_FROM = 251.0
+BLACK_UP_TO = 4.0
+SATURATED_FROM = 251.0
+"""Levels at the ends of the scale, of 0 to 255."""
+
 _SHARP_FROM = 16
 _NO_STRUCTURE = 0.1  # in levels
+
+
+CELL = 8
+"""Samples a side over which local means are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +34,28 @@ class FrameStatistics:
         shape: of the frame.
         dtype: of its samples, in words.
         samples: float32, h×w, gray: the grid that was looked at, on the scale 0 to 255.
+        cells: float32, h/8×w/8, means of `samples` over `CELL` a side; as `samples` for a frame
+            that is smaller than a cell.
         key: CRC of the grid as it was delivered.
         mean: of `samples`, as a share of white, 0 to 1.
-        black: share of samples at the lower end of the scale, 0 to 1.
-        saturated: share at its upper end.
     """
 
     shape: tuple[int, ...]
     dtype: str
     samples: NDArray[np.float32]
+    cells: NDArray[np.float32]
     key: int
     mean: float
-    black: float
-    saturated: float
+
+    @property
+    def black(self) -> float:
+        """Share of samples at the lower end of the scale, 0 to 1."""
+        return np.count_nonzero(self.samples <= BLACK_UP_TO) / self.samples.size
+
+    @property
+    def saturated(self) -> float:
+        """Share of samples at the upper end of the scale, 0 to 1."""
+        return np.count_nonzero(self.samples >= SATURATED_FROM) / self.samples.size
 
 
 def measure(pixels: NDArray[np.generic], *, bits: int | None = None) -> FrameStatistics:
@@ -55,22 +70,22 @@ def measure(pixels: NDArray[np.generic], *, bits: int | None = None) -> FrameSta
     """
     if pixels.size == 0 or pixels.ndim not in (2, 3):
         raise ValueError(f"a frame of shape {pixels.shape} is not an image")
-    step = _step(pixels.shape[0], pixels.shape[1])
-    grid = _grid(pixels, step)
+    grid = _grid(pixels)
     gray = _gray(grid)
-    white = WHITE if gray.dtype == np.uint8 else float((1 << (bits or 16)) - 1)
     samples = gray.astype(np.float32)
-    if white != WHITE:
-        samples *= WHITE / white
-    count = samples.size
+    if gray.dtype != np.uint8:
+        samples *= WHITE / ((1 << (bits or 16)) - 1)
+    height, width = gray.shape
+    cells = samples
+    if min(height, width) >= CELL:
+        cells = cv2.resize(samples, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
     return FrameStatistics(
         shape=pixels.shape,
         dtype=str(pixels.dtype),
         samples=samples,
+        cells=np.asarray(cells, np.float32),
         key=zlib.crc32(grid.data),
         mean=cv2.mean(samples)[0] / WHITE,
-        black=cv2.countNonZero(cv2.compare(samples, _BLACK_UP_TO, cv2.CMP_LE)) / count,
-        saturated=cv2.countNonZero(cv2.compare(samples, _SATURATED_FROM, cv2.CMP_GE)) / count,
     )
 
 
@@ -101,18 +116,23 @@ def sharpness(image: NDArray[np.uint8]) -> float:
     return fine / coarse if coarse > _NO_STRUCTURE else 1.0
 
 
-def _step(height: int, width: int) -> int:
-    """The grid's distance, odd, so that it does not meet the same pixels of all JPEG blocks."""
-    step = max(1, math.ceil(math.sqrt(height * width / SAMPLES)))
-    return min(step | 1, height, width) if step > 1 else 1
+def _grid(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A grid of pixels, contiguous: whole cells, and all of a frame smaller than one.
 
-
-def _grid(pixels: NDArray[np.generic], step: int) -> NDArray[np.generic]:
-    """Every `step`-th pixel of every `step`-th row, contiguous."""
+    Its distance is odd, so that it does not meet the same pixels of all JPEG blocks.
+    """
+    height, width = pixels.shape[:2]
+    step = math.ceil(math.sqrt(height * width / SAMPLES)) | 1
+    step = max(1, min(step, height // CELL, width // CELL))
+    rows, columns = (_whole(-(-side // step)) * step for side in (height, width))
     if pixels.ndim == 2:
-        return np.ascontiguousarray(pixels[::step, ::step])
+        return np.ascontiguousarray(pixels[:rows:step, :columns:step])
     # Whole pixels are quicker to pick in one go than by NumPy's strides of three bytes.
-    return pixels[::step].take(np.arange(0, pixels.shape[1], step), axis=1)
+    return pixels[:rows:step].take(np.arange(0, min(columns, width), step), axis=1)
+
+
+def _whole(samples: int) -> int:
+    return samples // CELL * CELL or samples
 
 
 def _halved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
