@@ -1,4 +1,4 @@
-"""What is wrong with a camera's frames, one after the other."""
+"""Judgement of a camera's frames by their health, one after the other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REMEMBERED = 4
 
 @dataclass(frozen=True)
 class Source:
-    """What may be expected of a source of frames.
+    """Expectations of a source of frames.
 
     Args:
         sequence: frames follow each other and have one size: a camera or a video. False for
@@ -39,7 +39,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """A fault, and what shows it in words."""
 
     fault: HealthFault
@@ -72,10 +72,10 @@ class HealthMonitor:
 
     def examine(
         self, pixels: NDArray[np.generic], at_ns: int, *, bits: int | None = None
-    ) -> Finding | None:
+    ) -> HealthFinding | None:
         """Return the first fault of a frame, in the order of `OF_A_FRAME`; None for a good one.
 
-        A frame that is no image is nobody's fault here: whoever judges it says what it is.
+        A frame that is not an image is nobody's fault here: whoever judges it says what it is.
 
         Args:
             pixels: as a camera delivers them, uint8 or uint16.
@@ -94,7 +94,7 @@ class HealthMonitor:
             or (self._standstill(found, at_ns) if sequence else None)
         )
 
-    def examine_clock(self, device_ns: int | None, at_ns: int) -> Finding | None:
+    def examine_clock(self, device_ns: int | None, at_ns: int) -> HealthFinding | None:
         """Return what is wrong with a frame's timestamp; None where it has none, or a good one.
 
         Args:
@@ -102,9 +102,9 @@ class HealthMonitor:
             at_ns: monotonic nanoseconds when the frame was at hand.
         """
         wrong = "" if device_ns is None else self._clock.wrong(device_ns, at_ns)
-        return Finding(HealthFault.CLOCK, wrong) if wrong else None
+        return HealthFinding(HealthFault.CLOCK, wrong) if wrong else None
 
-    def _other_size(self, found: FrameStatistics) -> Finding | None:
+    def _other_size(self, found: FrameStatistics) -> HealthFinding | None:
         """Compare with the form that first came twice in a row, until then with the last one."""
         form = (found.shape, found.dtype)
         before, self._before = self._before, form
@@ -113,32 +113,34 @@ class HealthMonitor:
         expected = self._form or before
         if expected is None or form == expected:
             return None
-        return Finding(
+        return HealthFinding(
             HealthFault.SIZE_CHANGED, f"the frame is {_named(form)}, not {_named(expected)}"
         )
 
-    def _light(self, found: FrameStatistics) -> Finding | None:
+    def _light(self, found: FrameStatistics) -> HealthFinding | None:
         limits, mean = self._limits, found.mean
         # The share of pixels at an end is counted only where the mean leaves room for it.
         black = found.black if mean <= _most_mean(limits.black_above) else 0.0
         if mean < limits.dark_below or black > limits.black_above:
             words = f"mean brightness {mean:.1%}, {found.black:.1%} of the pixels black"
-            return Finding(HealthFault.DARK, words)
+            return HealthFinding(HealthFault.DARK, words)
         saturated = found.saturated if mean >= _least_mean(limits.saturated_above) else 0.0
         if mean > limits.bright_above or saturated > limits.saturated_above:
             words = f"mean brightness {mean:.1%}, {found.saturated:.1%} of the pixels saturated"
-            return Finding(HealthFault.BRIGHT, words)
+            return HealthFinding(HealthFault.BRIGHT, words)
         return None
 
-    def _repetition(self, found: FrameStatistics, pixels: NDArray[np.generic]) -> Finding | None:
+    def _repetition(
+        self, found: FrameStatistics, pixels: NDArray[np.generic]
+    ) -> HealthFinding | None:
         for back, (key, earlier) in enumerate(reversed(self._recent), 1):
             if key == found.key and np.array_equal(earlier, pixels):
                 which = "the frame before" if back == 1 else f"the frame {back} before"
-                return Finding(HealthFault.REPEATED, f"every pixel is that of {which}")
+                return HealthFinding(HealthFault.REPEATED, f"every pixel is that of {which}")
         self._recent.append((found.key, pixels))
         return None
 
-    def _standstill(self, found: FrameStatistics, at_ns: int) -> Finding | None:
+    def _standstill(self, found: FrameStatistics, at_ns: int) -> HealthFinding | None:
         limits = self._limits
         if self._still is None or not self._still.shows_the_same(
             found, structure=limits.still_structure, share=limits.still_share
@@ -153,7 +155,7 @@ class HealthMonitor:
             return None
         since = f" in {seconds:.1f} s" if self._source.live else ""
         words = f"nothing but noise has changed over {self._still_frames} frames{since}"
-        return Finding(HealthFault.FROZEN, words)
+        return HealthFinding(HealthFault.FROZEN, words)
 
 
 def _most_mean(black: float) -> float:

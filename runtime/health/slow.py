@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from runtime.health.faults import HealthFault
 from runtime.health.limits import OUT_OF_FOCUS, OWN_LIGHT, HealthLimits
-from runtime.health.monitor import Finding
+from runtime.health.monitor import HealthFinding
 from runtime.health.statistics import level, sharpness
 
 
@@ -32,7 +32,7 @@ class SlowMonitor:
         self._frames = 0
         self._good: dict[HealthFault, int] = {}
 
-    def look(self, image: NDArray[np.uint8]) -> list[Finding]:
+    def look(self, image: NDArray[np.uint8]) -> list[HealthFinding]:
         """Return the faults that begin with this image; most images are not even measured.
 
         Args:
@@ -48,14 +48,14 @@ class SlowMonitor:
             return []
         return [finding for finding in (self._focus(), self._light()) if finding is not None]
 
-    def _focus(self) -> Finding | None:
+    def _focus(self) -> HealthFinding | None:
         mean = sum(self._sharpness) / len(self._sharpness)
         if self._least_sharpness is None:
             self._least_sharpness = mean * OUT_OF_FOCUS
         words = f"mean sharpness {mean:.2f}, at least {self._least_sharpness:.2f} is usual"
         return self._begins(HealthFault.DEFOCUSED, mean < self._least_sharpness, words)
 
-    def _light(self) -> Finding | None:
+    def _light(self) -> HealthFinding | None:
         mean = sum(self._level) / len(self._level)
         least, most = self._levels
         if least is None or most is None:
@@ -64,9 +64,9 @@ class SlowMonitor:
         words = f"mean brightness {mean:.1%}, usual are {least:.1%} to {most:.1%}"
         return self._begins(HealthFault.DRIFTING_LIGHT, not least <= mean <= most, words)
 
-    def _begins(self, fault: HealthFault, wrong: bool, words: str) -> Finding | None:
+    def _begins(self, fault: HealthFault, wrong: bool, words: str) -> HealthFinding | None:
         """Return a fault that was not there before, or was over for a whole window."""
         good = self._good.get(fault, self._limits.slow_window)
         self._good[fault] = 0 if wrong else good + 1
         begins = wrong and good >= self._limits.slow_window
-        return Finding(fault, words) if begins else None
+        return HealthFinding(fault, words) if begins else None

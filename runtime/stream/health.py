@@ -11,8 +11,8 @@ from runtime.camera.base import Camera, Frame
 from runtime.health import (
     OF_A_FRAME,
     OF_A_STREAM,
-    Finding,
     HealthFault,
+    HealthFinding,
     HealthLimits,
     HealthMonitor,
     SlowMonitor,
@@ -53,7 +53,7 @@ class StreamHealth:
         if late is not None:
             self._tell(late)
         if frame.pixels is None:
-            finding: Finding | None = Finding(HealthFault.DAMAGED, frame.fault)
+            finding: HealthFinding | None = HealthFinding(HealthFault.DAMAGED, frame.fault)
         else:
             bits = frame.bits or self._bits
             finding = self._monitor.examine(frame.pixels, frame.start_ns, bits=bits)
@@ -70,13 +70,13 @@ class StreamHealth:
     def overrun(self) -> None:
         """Count a frame that came before there was time for it."""
         words = "frames come faster than they are judged"
-        self._tell(Finding(HealthFault.OVERRUN, words))
+        self._tell(HealthFinding(HealthFault.OVERRUN, words))
 
     def notes(self) -> list[str]:
         """Return what a reader of the summary has to know: each fault of the stream once."""
         return [f"{fault}: {words}" for fault, words in self._told.items()]
 
-    def _tell(self, finding: Finding) -> None:
+    def _tell(self, finding: HealthFinding) -> None:
         self._ledger.count_health(finding.fault.value)
         self._told.setdefault(finding.fault, finding.words)
 
