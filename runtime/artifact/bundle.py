@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.artifact.contract import ModelContract
-from runtime.artifact.manifest import MANIFEST_SCHEMA, Manifest, Precision, SceneRecord
+from runtime.artifact.manifest import MANIFEST_SCHEMA, Manifest, Precision
+from runtime.artifact.scene import SceneRecord
 from runtime.errors import InputError
 from runtime.files.document import malformed, parse_document
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runtime.artifact.manifest import SceneRecord
+from runtime.artifact.scene import SceneRecord
 
 TOWARDS_THE_END = 0.25
 """Dark or bright is a frame that has come three quarters of the way from the training images'

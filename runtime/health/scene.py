@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.artifact.manifest import Quantiles, SceneRecord
+from runtime.artifact.scene import Quantiles, SceneRecord
 from runtime.health.statistics import level, measure, sharpness
 
 MOST_IMAGES = 2_000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.artifact.manifest import Quantiles, SceneRecord
+from runtime.artifact.scene import Quantiles, SceneRecord
 from runtime.camera.demo import DemoCamera
 from runtime.health import HealthLimits, HealthMonitor, Source
 
