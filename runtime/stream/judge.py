@@ -204,8 +204,9 @@ class Judge:
         if ticket.claim():
             self._emit(ticket, steps, decision)
             return
-        # The watchdog was quicker and has counted the capture step and the miss.
-        del steps[CAPTURE]
+        # The watchdog was quicker and has counted the steps of the arrival, and the miss.
+        for step in _arrival_steps(ticket):
+            del steps[step]
         self._add_late_steps(steps)
 
     def _add_late_steps(self, steps: dict[str, int]) -> None:

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.camera import open_camera
+from runtime.camera import Frame, open_camera
 from runtime.health import OF_A_FRAME, OF_A_STREAM, HealthLimits
+from runtime.stream.handover import Ticket
+from runtime.stream.judge import Judge, Rules
+from runtime.stream.ledger import Ledger
 from runtime.stream.pipeline import Pipeline, Settings
 from tests.faults.line import (
     SHAPE,
@@ -147,6 +150,23 @@ def test_frames_that_come_faster_than_they_are_judged_are_an_overrun():
 class _Endless(list[Any]):
     def __len__(self) -> int:
         return 1 << 30
+
+
+def test_the_time_of_a_late_frames_check_is_counted_once():
+    ledger = Ledger(("good", "bad"))
+
+    class Late(QuickSession):
+        def _infer(self, batch):
+            judge.expire(ticket)  # as the watchdog does, while the model is at work
+            return super()._infer(batch)
+
+    judge = Judge(Late(), ledger, [], Rules())
+    frame = Frame(0, good_frames(1)[0], 10, 20)
+    ticket = Ticket(frame, 30, checked_ns=25)
+    judge.judge(ticket)
+    histograms = ledger.snapshot().histograms
+    assert (histograms["health"].count, histograms["capture"].count) == (1, 1)
+    assert histograms["health"].maximum == 5
 
 
 def test_without_health_nobody_looks():
