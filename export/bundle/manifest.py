@@ -172,6 +172,7 @@ def _manifest(
         origin=job.origin,
         calibration=calibration,
         scene=scene_of(job.candidates.images),
+        confidence=job.confidence,
         notes=tuple(outcome.notes),
     )
 
