@@ -49,9 +49,9 @@ class StreamHealth:
 
         So a frame at fault is one that could not be decoded, to all who come after.
         """
-        late = self._monitor.examine_clock(frame.device_ns, frame.start_ns)
-        if late is not None:
-            self._tell(late)
+        jump = self._monitor.examine_clock(frame.device_ns, frame.start_ns)
+        if jump is not None:
+            self._tell(jump)
         if frame.pixels is None:
             finding: HealthFinding | None = HealthFinding(HealthFault.DAMAGED, frame.fault)
         else:
