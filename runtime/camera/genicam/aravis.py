@@ -243,6 +243,7 @@ class AravisDevice(Device):
             buffer.get_image_width(),
             buffer.get_image_padding().x_padding,
             buffer.get_frame_id(),
+            device_ns=buffer.get_timestamp() or None,
         )
 
     def _read_link(self) -> dict[str, str | int]:

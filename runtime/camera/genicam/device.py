@@ -21,6 +21,7 @@ class Delivery:
         padding: bytes behind each line.
         frame_id: as the camera counts; None where it does not.
         problem: why there is no whole image; empty otherwise.
+        device_ns: nanoseconds of the camera's own clock; None where it gives no time.
     """
 
     data: bytes | NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Delivery:
     padding: int = 0
     frame_id: int | None = None
     problem: str = ""
+    device_ns: int | None = None
 
 
 class Device(ABC):

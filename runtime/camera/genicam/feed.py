@@ -9,7 +9,7 @@ from runtime.camera.genicam.device import Delivery, Device, SettingError
 from runtime.camera.genicam.formats import format_of, image_of
 from runtime.camera.genicam.frame_ids import FrameIds
 from runtime.camera.genicam.tally import Tally
-from runtime.camera.live.feed import Feed, FeedLost, FramePixels
+from runtime.camera.live.feed import Feed, FeedLost, FramePixels, MissedTrigger
 from runtime.errors import FrameError
 
 SOFTWARE, LINE, EXTERNAL = "software", "line", "external"
@@ -28,7 +28,6 @@ MISSED_IN_A_ROW = 3
 """Software triggers without a frame after which the camera is opened again."""
 
 _SLICE_S = 0.2
-_MISSED_FAULT = "missed-trigger: {}"
 
 
 class GenicamFeed(Feed):
@@ -79,16 +78,18 @@ class GenicamFeed(Feed):
             self._fire()
         else:
             self._wait_for_next()
+        self.device_ns = None if self._delivery is None else self._delivery.device_ns
 
     def retrieve(self) -> FramePixels:
         """Return the frame's pixels.
 
         Raises:
-            FrameError: it is not whole, or there was none to a trigger.
+            FrameError: it is not whole.
+            MissedTrigger: there was none to a trigger.
         """
         delivery = self._delivery
         if delivery is None:
-            raise FrameError(_MISSED_FAULT.format("no frame came"))
+            raise MissedTrigger("no frame came to its trigger")
         if delivery.problem:
             self._tally.count(INCOMPLETE)
             raise FrameError(delivery.problem)

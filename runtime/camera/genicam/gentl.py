@@ -244,6 +244,7 @@ class GentlDevice(Device):
             self._info(buffer, "width") or self._nodes.Width.value,
             self._info(buffer, "padding_x") or 0,
             frame_id,
+            device_ns=self._info(buffer, "timestamp_ns"),
         )
 
     def _complete(self, buffer: Any) -> bool:

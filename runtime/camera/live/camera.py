@@ -151,6 +151,8 @@ class LiveCamera(Camera):
             arrival.ready_ns,
             fault=fault,
             bits=arrival.bits,
+            device_ns=arrival.device_ns,
+            missed=arrival.missed,
         )
 
     def _recover(self, lost: FeedLost) -> Arrival | None:

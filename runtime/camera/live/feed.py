@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import FrameError
+
 FramePixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
@@ -55,6 +57,10 @@ class FeedLost(Exception):  # noqa: N818 - an outcome, as CannotOpen is
         self.stalled = stalled
 
 
+class MissedTrigger(FrameError):  # noqa: N818 - an outcome, as FeedLost is
+    """Absence of a frame that a trigger should have brought."""
+
+
 class FeedEnded(Exception):  # noqa: N818 - no error at all
     """End of a source that is not live."""
 
@@ -64,10 +70,12 @@ class Feed(ABC):
 
     Attributes:
         bits: how many bits of uint16 pixels are used, where the source says so.
+        device_ns: when the camera took the frame; see `runtime.camera.base.Frame`.
         live: True where a frame that nobody takes in time is lost.
     """
 
     bits: int | None = None
+    device_ns: int | None = None
     live: bool = True
 
     @abstractmethod

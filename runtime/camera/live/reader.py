@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from runtime.camera.live.feed import Feed, FeedEnded, FeedLost, FramePixels, OpenFeed
+from runtime.camera.live.feed import Feed, FeedEnded, FeedLost, FramePixels, MissedTrigger, OpenFeed
 from runtime.errors import FrameError
 
 
@@ -25,6 +25,8 @@ class Arrival:
     start_ns: int
     ready_ns: int
     bits: int | None
+    device_ns: int | None
+    missed: bool
 
 
 class Reader:
@@ -113,9 +115,10 @@ class Reader:
 def _arrival(feed: Feed) -> Arrival:
     feed.grab()
     start_ns = time.monotonic_ns()
-    pixels, fault = None, ""
+    pixels, fault, missed = None, "", False
     try:
         pixels = feed.retrieve()
     except FrameError as error:
-        fault = str(error)
-    return Arrival(pixels, fault, start_ns, time.monotonic_ns(), feed.bits)
+        fault, missed = str(error), isinstance(error, MissedTrigger)
+    ready_ns = time.monotonic_ns()
+    return Arrival(pixels, fault, start_ns, ready_ns, feed.bits, feed.device_ns, missed)

@@ -83,6 +83,7 @@ def test_frames_come_with_the_settings_that_were_asked_for(start_fake):
         assert frame.pixels.dtype == np.uint16
         assert frame.pixels.max() > 4096
         assert frame.bits == 16
+        assert frame.device_ns is not None
     assert camera.statistics["completed_buffers"] >= 5  # it is closed, and the summary comes now
 
 
@@ -217,8 +218,26 @@ def test_the_summary_of_a_stream_has_the_statistics(
     summary = json.loads(capfd.readouterr().out)
     assert summary["balanced"]
     assert summary["faulty"] > 0
-    assert summary["camera_statistics"]["incomplete_frames"] == summary["faulty"]
+    assert summary["camera_statistics"]["incomplete_frames"] == summary["health"]["damaged"]
     assert summary["camera_statistics"]["missing_packets"] > 0
+
+
+def test_a_missed_trigger_is_a_fault_with_a_name(
+    start_fake, make_bundle, tmp_path, monkeypatch, capfd
+):
+    """The camera stops in the middle, and is killed while its trigger waits."""
+    monkeypatch.setattr("runtime.camera.genicam.setup.FRAME_LIMIT_S", 0.5)
+    fake = start_fake()
+    monkeypatch.chdir(tmp_path)
+    make_bundle(tmp_path / "tiny.edgecl")
+    threading.Timer(1.5, fake.kill).start()
+    options = ["--trigger", "software", "--fps", "20", "--give-up-after", "0.5", "--json"]
+    assert run(["run", "--camera", f"{AT}?Width=64&Height=64", "--every-frame", *options]) == 3
+    summary = json.loads(capfd.readouterr().out)
+    counts = summary["camera_statistics"]
+    assert summary["balanced"]
+    assert summary["health"]["missed-trigger"] == counts["missed_triggers"] <= 1
+    assert counts["triggers"] == summary["captured"]
 
 
 def test_the_network_of_a_camera_is_examined(start_fake, tmp_path, monkeypatch, capfd):
