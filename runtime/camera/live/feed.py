@@ -65,8 +65,10 @@ class Feed(ABC):
     Attributes:
         bits: how many bits of uint16 pixels are used, where the source says so.
         live: True where a frame that nobody takes in time is lost.
+        overtaken: frames that this connection passed over, since too many waited to be taken.
     """
 
+    overtaken: int = 0
     bits: int | None = None
     live: bool = True
 

@@ -25,6 +25,7 @@ class Arrival:
     start_ns: int
     ready_ns: int
     bits: int | None
+    overtaken: int = 0
 
 
 class Reader:
@@ -118,4 +119,4 @@ def _arrival(feed: Feed) -> Arrival:
         pixels = feed.retrieve()
     except FrameError as error:
         fault = str(error)
-    return Arrival(pixels, fault, start_ns, time.monotonic_ns(), feed.bits)
+    return Arrival(pixels, fault, start_ns, time.monotonic_ns(), feed.bits, feed.overtaken)
