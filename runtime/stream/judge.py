@@ -10,8 +10,9 @@ from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
-from runtime.stream.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE, TOTAL, Budget
+from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE, TOTAL, Budget
 from runtime.stream.handover import Ticket
+from runtime.stream.health import StreamHealth
 from runtime.stream.ledger import Ledger
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
@@ -46,6 +47,7 @@ class Judge:
 
     Args:
         clock: monotonic nanoseconds.
+        health: looks at what the model sees; None to look at nothing.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Judge:
         sinks: Sequence[Sink],
         rules: Rules,
         clock: Callable[[], int] = time.monotonic_ns,
+        health: StreamHealth | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
         self._rules = rules
         self._clock = clock
+        self._health = health
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._failures = 0
         self._preparing = False
@@ -78,12 +82,9 @@ class Judge:
         frame = ticket.frame
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
-            self._add_late_steps({QUEUE: self._clock() - frame.ready_ns})
+            self._add_late_steps({QUEUE: self._waited(ticket)})
             return
-        steps = {
-            CAPTURE: frame.ready_ns - frame.start_ns,
-            QUEUE: self._clock() - frame.ready_ns,
-        }
+        steps = {**_arrival_steps(ticket), QUEUE: self._waited(ticket)}
         if frame.pixels is None:
             self._settle(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
             return
@@ -104,7 +105,7 @@ class Judge:
         if not ticket.claim():
             return
         frame = ticket.frame
-        steps = {CAPTURE: frame.ready_ns - frame.start_ns}
+        steps = _arrival_steps(ticket)
         if frame.pixels is None:
             self._emit(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
         else:
@@ -116,6 +117,9 @@ class Judge:
             reason = "the stream was stopped before the model finished"
             self._emit(ticket, {}, Decision(Status.FAULT, reason=reason))
 
+    def _waited(self, ticket: Ticket) -> int:
+        return self._clock() - (ticket.checked_ns or ticket.frame.ready_ns)
+
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
         frame = ticket.frame
         assert frame.pixels is not None
@@ -124,6 +128,8 @@ class Judge:
         batch = self._preprocess.prepare(frame.pixels, bits=frame.bits)
         self._preparing = False
         steps[PREPROCESS] = self._clock() - start
+        if self._health is not None:
+            self._health.look(batch)
         self._look_at_size(frame.pixels.shape, len(batch))
         outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
@@ -198,8 +204,9 @@ class Judge:
         if ticket.claim():
             self._emit(ticket, steps, decision)
             return
-        # The watchdog was quicker and has counted the capture step and the miss.
-        del steps[CAPTURE]
+        # The watchdog was quicker and has counted the steps of the arrival, and the miss.
+        for step in _arrival_steps(ticket):
+            del steps[step]
         self._add_late_steps(steps)
 
     def _add_late_steps(self, steps: dict[str, int]) -> None:
@@ -238,3 +245,12 @@ class Judge:
             hint="check the bundle with 'edgecl inspect', or choose another --engine",
             code="model-failing",
         )
+
+
+def _arrival_steps(ticket: Ticket) -> dict[str, int]:
+    """Nanoseconds of what was done to a frame before it waited."""
+    frame = ticket.frame
+    steps = {CAPTURE: frame.ready_ns - frame.start_ns}
+    if ticket.checked_ns is not None:
+        steps[HEALTH] = ticket.checked_ns - frame.ready_ns
+    return steps

@@ -12,6 +12,7 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
+from runtime.stream.health import with_outages
 from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Settings
@@ -79,6 +80,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         miss_share: of the judged frames, 0 to 1.
         misses_by_step: how often each step was over its limit.
         statuses: verdicts by status.
+        health: faults of the frames by name, where somebody looked, and outages of a camera that
+            is opened again.
         accuracy: None where no right labels are known.
         steps: durations by step.
         budget_ms: limits by step.
@@ -114,6 +117,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     miss_share: float
     misses_by_step: dict[str, int]
     statuses: dict[str, int]
+    health: dict[str, int] = {}
     accuracy: StreamAccuracy | None
     steps: dict[str, StepTimes]
     budget_ms: dict[str, float]
@@ -193,6 +197,7 @@ def summarise(
         miss_share=snapshot.miss_share,
         misses_by_step=dict(snapshot.misses_by_step),
         statuses=dict(snapshot.statuses),
+        health=with_outages(snapshot.health, camera),
         accuracy=accuracy_of(snapshot.right, snapshot.known),
         steps={step: histogram.times() for step, histogram in snapshot.histograms.items()},
         budget_ms=budget.to_json(),

@@ -111,6 +111,14 @@ VERDICTS = "verdicts.jsonl"
     "from training, or from the values in a folder]",
 )
 @click.option(
+    "--health",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Look for dark, bright, repeated, frozen and damaged frames, and for slow changes of the "
+    "camera.",
+)
+@click.option(
     "--sink",
     "sinks",
     multiple=True,
@@ -137,6 +145,7 @@ def command(
     fps: float | None,
     give_up_after: float | None,
     bits: int | None,
+    health: str,
     sinks: tuple[str, ...],
     out: Path | None,
     as_json: bool,
@@ -151,12 +160,14 @@ def command(
     from edgecl.cli.progress import reporting
     from edgecl.cli.run.stream import InspectionStream
     from edgecl.cli.run.view import print_summary
+    from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
+    from runtime.health import HealthLimits
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import Budget, parse_budget
     from runtime.stream.judge import Rules
@@ -218,6 +229,7 @@ def command(
             Rules(limits, unsure_below, depth),
             every_frame=not camera.live if every_frame is None else every_frame,
             frames=frames,
+            health=HealthLimits().learnt(scene_beside(model)) if health == "on" else None,
         )
         stream = InspectionStream(
             model, camera, session, candidates, settings, sink, outages, remarks, more
