@@ -21,6 +21,7 @@ class HealthFault(str, Enum):
     OVERRUN = "overrun"
     DEFOCUSED = "defocused"
     DRIFTING_LIGHT = "drifting-light"
+    # Outages, which the camera counts itself.
     LOST = "lost"
     STALLED = "stalled"
 
@@ -42,6 +43,3 @@ OF_A_STREAM = (
     HealthFault.DRIFTING_LIGHT,
 )
 """Faults that change no verdict. `clock` and `overrun` count frames, the others beginnings."""
-
-OF_A_CONNECTION = (HealthFault.LOST, HealthFault.STALLED)
-"""Outages of a camera that is opened again, counted by the camera itself."""
