@@ -36,7 +36,7 @@ def script() -> list[str]:
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch) -> None:
     monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 0.6)
     # The server sends without a pause, and every image counts.
     monkeypatch.setattr("runtime.camera.network.motion_jpeg.MOST_WAITING", FRAMES)
 

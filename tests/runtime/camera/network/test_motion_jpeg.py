@@ -23,7 +23,7 @@ from tests.runtime.camera.network.test_multipart import JPEGS
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch) -> None:
     monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 0.6)
 
 
 def take(camera: Camera, count: int) -> list[Frame]:
