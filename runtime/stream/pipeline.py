@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from runtime.camera.base import Camera
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
-from runtime.stream.judge import Judge, Rules
+from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
+from runtime.stream.rules import Rules
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.watchdog import Watchdog
@@ -68,6 +69,11 @@ class Pipeline:
         own_process: tune the interpreter for latency while the stream runs: threads take turns
             sooner, and the garbage collector leaves alone what exists at the start. For a process
             whose job is this stream.
+        late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
+            `emit` has to return at once.
+
+    Raises:
+        InputError: a rule names a label that the model has not.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Pipeline:
         *,
         grace_s: float = GRACE_S,
         own_process: bool = False,
+        late_sink: Sink | None = None,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
         self.notes: list[str] = []
@@ -92,7 +99,7 @@ class Pipeline:
             if isinstance(sink, IsolatedSink) and sink is not given
         ]
         self._own_process = own_process
-        self._judge = Judge(session, self.ledger, self.sinks, settings.rules)
+        self._judge = Judge(session, self.ledger, self.sinks, settings.rules, late_sink=late_sink)
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (

@@ -18,8 +18,9 @@ from runtime.camera.base import Camera, Frame
 from runtime.errors import EquipmentError, InputError
 from runtime.session.base import Outputs, Session
 from runtime.stream.budget import Budget
-from runtime.stream.judge import FAILURES_IN_A_ROW, Rules
+from runtime.stream.judge import FAILURES_IN_A_ROW
 from runtime.stream.pipeline import SWITCH_INTERVAL_S, Pipeline, Settings
+from runtime.stream.rules import Rules
 from runtime.stream.sinks import Sink
 from runtime.stream.sinks.isolated import IsolatedSink
 from runtime.stream.verdict import Verdict
