@@ -81,7 +81,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
                 hint="keep one of them",
             ) from None
         found = _PLACE.search(str(error))
-        line_number = found["line"] if found and found["line"] else text.count("\n") + 1
+        line_number = found["line"] if found and found["line"] else text.rstrip().count("\n") + 1
         reason = _PLACE.sub("", str(error))
         raise InputError(
             f"{path}:{line_number}: not valid TOML ({reason})",
@@ -217,17 +217,11 @@ def _kind(value: Any) -> str:
 
 def _nearest(key: KeyPath) -> str:
     """The known key that is most like an unknown one; the same name in another table goes first."""
-    known = {".".join(path): path[-1] for path in _all_keys()}
-    for whole, last in known.items():
-        if last == key[-1]:
-            return whole
-    close = difflib.get_close_matches(".".join(key), known, 1, 0.7)
-    if close:
-        return close[0]
-    ends = difflib.get_close_matches(key[-1], known.values(), 1, 0.7)
-    return next((whole for whole, last in known.items() if ends and last == ends[0]), "")
+    known = {".".join(path): path[-1] for path in _all_keys() if len(path) >= len(key)}
+    close = difflib.get_close_matches(key[-1], known.values(), 1)
+    return next((whole for whole, last in known.items() if close and last == close[0]), "")
 
 
 def _all_keys() -> Iterator[KeyPath]:
-    yield from KEYS.values()
     yield from ((table,) for table in tables())
+    yield from (path for path in KEYS.values() if len(path) > 1)
