@@ -84,21 +84,23 @@ def realtime_terms(
         yield granted
 
 
+def take_precedence() -> None:
+    """Put the calling thread above the others, where the process has the scheduling class.
+
+    Threads of one priority wait for one another, up to 100 ms on a core that they share.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        if os.sched_getscheduler(0) == os.SCHED_RR:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY + 1))
+
+
 @contextmanager
 def _bound(cpus: tuple[int, ...], granted: Granted, report: Say) -> Iterator[None]:
     before = os.sched_getaffinity(0)
     missing = sorted(set(cpus) - set(range(os.cpu_count() or 1)))
-    reason = f"this machine has no core {missing[0]}" if missing else ""
-    if not missing:
-        try:
-            _each_thread(lambda thread: os.sched_setaffinity(thread, cpus))
-            # The kernel leaves out in silence what a container may not use.
-            held = tuple(sorted(os.sched_getaffinity(0)))
-        except OSError as error:
-            reason, held = error.strerror or str(error), ()
-        if held and held != cpus:
-            _each_thread(lambda thread: os.sched_setaffinity(thread, before))
-            reason = f"only {', '.join(map(str, held))} of them may be used"
+    reason = f"this machine has no core {missing[0]}" if missing else _bind(cpus, before)
     if reason:
         report(f"note: --cpus {','.join(map(str, cpus))} was refused ({reason})")
         yield
@@ -107,8 +109,21 @@ def _bound(cpus: tuple[int, ...], granted: Granted, report: Say) -> Iterator[Non
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            _each_thread(lambda thread: os.sched_setaffinity(thread, before))
+        _each_thread(lambda thread: os.sched_setaffinity(thread, before), quiet=True)
+
+
+def _bind(cpus: tuple[int, ...], before: set[int]) -> str:
+    """Bind all threads; where that is refused, say why and leave them as they were."""
+    try:
+        _each_thread(lambda thread: os.sched_setaffinity(thread, cpus))
+        # The kernel leaves out in silence what a container may not use.
+        held = tuple(sorted(os.sched_getaffinity(0)))
+        reason = "" if held == cpus else f"only {', '.join(map(str, held))} of them may be used"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        _each_thread(lambda thread: os.sched_setaffinity(thread, before), quiet=True)
+    return reason
 
 
 @contextmanager

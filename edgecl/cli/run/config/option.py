@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgecl.cli.options import ANY_PATH
+from edgecl.cli.results import Results
 from edgecl.cli.verb import PLACES
 
 
@@ -17,6 +18,8 @@ def _load(context: click.Context, option: click.Parameter, path: Path | None) ->
         config = load_config(path, context)
         context.default_map = {**(context.default_map or {}), **config.values}
         context.meta[PLACES] = config.places
+        if isinstance(context.obj, Results):
+            context.obj.json_asked = bool(config.values.get("as_json"))
     return path
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from edgecl.cli.run.command import command
-from edgecl.cli.run.config import loading
 from edgecl.cli.shell import run
 
 FILE = """
@@ -257,5 +256,8 @@ def test_no_password_in_a_message(workplace, capsys):
     assert "hunter2" not in told
 
 
-def test_the_parser_is_the_one_that_python_has():
-    assert loading.tomllib.__name__ in ("tomllib", "tomli")
+def test_a_file_asks_for_json_errors_too(workplace, capsys):
+    path = write("[output]\njson = true\n[camera]\ncamera = 'gone.avi'\n")
+    assert run(["run", "--config", path]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["message"].startswith("line/line.toml:4: camera.camera: camera ")
