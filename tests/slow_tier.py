@@ -9,6 +9,7 @@ from __future__ import annotations
 SLOW = frozenset(
     {
         "tests/benchmarks/test_inference.py",
+        "tests/benchmarks/test_tiles.py",
         "tests/benchmarks/test_training.py",
         "tests/docs/test_worked_examples.py::test_the_encoder",
         "tests/edgecl/study/test_study_command.py",
@@ -18,6 +19,10 @@ SLOW = frozenset(
         "tests/edgecl/encoders/test_comparison_encoders.py",
         "tests/edgecl/learning/loop/stages/test_distillation.py::test_a_killed_run_resumes_to_the_same_numbers",
         "tests/edgecl/learning/loop/stages/test_distillation.py::test_pretraining_offers_its_features_to_the_teacher",
+        "tests/edgecl/learning/loop/stages/test_distillation.py::test_a_weak_teacher_teaches_nobody",
+        "tests/edgecl/learning/loop/stages/test_distillation.py::test_without_unlabelled_images_nobody_is_taught",
+        "tests/edgecl/learning/loop/stages/test_tuning.py::test_the_ways_are_really_compared",
+        "tests/edgecl/learning/loop/stages/test_tuning.py::test_a_resumed_run_does_not_choose_again",
         "tests/edgecl/learning/loop/test_compilation.py",
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",
@@ -29,6 +34,8 @@ SLOW = frozenset(
         "tests/edgecl/cli/export/test_remedies.py",
         "tests/edgecl/cli/export/test_repeated.py",
         "tests/edgecl/cli/export/test_runs.py",
+        "tests/edgecl/cli/export/test_command.py::test_a_precision_that_lost_accuracy_is_refused",
+        "tests/edgecl/cli/export/test_tiles.py",
         "tests/edgecl/cli/export/test_triton.py",
         "tests/edgecl/learning/compute/test_ranks.py",
         "tests/edgecl/learning/evaluation/test_suspects.py::test_flipped_labels_of_drawn_surfaces",

@@ -72,6 +72,7 @@ class TrainConfig:
         balance: show all classes equally often in fine-tuning: `on`, `off`, or `auto` where the
             largest has more than three times the labelled train images of the smallest.
         freeze: fine-tune the head alone.
+        choose_tuning: choose between these and all layers at one rate, out of fold.
         self_train: let a teacher label the unlabelled images, and learn from them.
         student_epochs: of that.
         patience: epochs without a lower validation loss before fine-tuning stops.
@@ -120,6 +121,7 @@ class TrainConfig:
     layer_decay: float = 1.0
     balance: str = "auto"
     freeze: bool = False
+    choose_tuning: bool = False
     self_train: bool = False
     student_epochs: int = 40
     patience: int = 15

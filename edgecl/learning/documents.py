@@ -181,6 +181,20 @@ class SelfTrainingFacts(Part, frozen=True, kw_only=True):
     shipped: str
 
 
+class TuningFacts(Part, frozen=True, kw_only=True):
+    """Ways to fine-tune that were compared.
+
+    Args:
+        chosen: the best one; empty where there were too few labelled images to compare.
+        candidates: all of them.
+        measured_on: the images that they were compared on, in words.
+    """
+
+    chosen: str
+    candidates: tuple[CandidateAccuracy, ...]
+    measured_on: str
+
+
 class RunResult(Document, frozen=True, kw_only=True):
     """Result of a finished run on the test part.
 
@@ -202,6 +216,7 @@ class RunResult(Document, frozen=True, kw_only=True):
         texture_baseline: accuracy of a linear discriminant on a texture descriptor, which learnt
             from the same labels; a network must beat it.
         probe: accuracy of logistic regression on the frozen encoder, before fine-tuning.
+        tuning: how fine-tuning treats the pretrained encoder, where a comparison chose it.
         balance: sizes of the classes, and whether fine-tuning showed them equally often.
         shifts: test images as a drifting camera would take them.
         suspects: labels that are probably wrong; None where there are too few images to tell.
@@ -249,6 +264,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     texture_baseline: float | None = None
     probe: float | None = None
     self_training: SelfTrainingFacts | None = None
+    tuning: TuningFacts | None = None
     balance: BalanceFacts | None = None
     shifts: ShiftReport | None = None
     suspects: SuspectFacts | None = None

@@ -283,6 +283,12 @@ OPTIONS = (
     ),
     click.option("--freeze", is_flag=True, help="Fine-tune the head alone."),
     click.option(
+        "--choose-tuning",
+        is_flag=True,
+        help="Choose by cross-validation on the labelled images between fine-tuning all layers "
+        "alike, a layer decay of 0.5, and the head alone.",
+    ),
+    click.option(
         "--self-train",
         is_flag=True,
         help="Let the best of several teachers label the unlabelled images, and learn from them.",

@@ -209,6 +209,9 @@ def _rivals(result: RunResult) -> Iterator[str]:
         yield f"texture descriptor with LDA: {result.texture_baseline:.2%}{beaten}"
     if result.probe is not None:
         yield f"frozen encoder with logistic regression: {result.probe:.2%}"
+    if result.tuning is not None and result.tuning.chosen:
+        compared = ", ".join(f"{one.name} {one.accuracy:.1%}" for one in result.tuning.candidates)
+        yield f"fine-tuned: {result.tuning.chosen} (out of fold: {compared})"
     told = result.self_training
     if told is None:
         return

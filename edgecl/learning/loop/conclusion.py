@@ -32,6 +32,7 @@ from edgecl.learning.loop.rivals import (
     describe_parts,
 )
 from edgecl.learning.loop.setup import TrainingSetup
+from edgecl.learning.loop.stages.tuning import read_tuning
 from edgecl.learning.loop.state import PRETRAIN, Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.optimisation.balance import balance_notes
@@ -89,6 +90,7 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "texture_baseline": right.get(TEXTURE),
         "probe": right.get(FROZEN),
         "self_training": self_training,
+        "tuning": read_tuning(setup),
         "balance": plain(setup.balance) if trained else None,
         "shifts": plain(shifts),
         "suspects": plain(suspects) if suspects else None,

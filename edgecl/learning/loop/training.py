@@ -21,6 +21,7 @@ from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.distillation import distill
 from edgecl.learning.loop.stages.finetuning import begin_finetuning, finetune, fit_frozen
 from edgecl.learning.loop.stages.pretraining import facts_of_pretraining, pretrain
+from edgecl.learning.loop.stages.tuning import choose_tuning
 from edgecl.learning.loop.state import DISTILL, PRETRAIN, EpochLog, Networks, RunState
 from edgecl.learning.run.preparation import Prepared
 from runtime.files.document import plain
@@ -86,8 +87,9 @@ def train(setup: TrainingSetup, state: RunState) -> RunResult | PretrainingFacts
         return facts_of_pretraining(setup, state.journal)
     if config.encoder in FROZEN_ENCODERS:
         fit_frozen(setup, state)
-    elif state.journal.stage != DISTILL:
-        finetune(setup, state)
+        return _tested(setup, state)
+    if state.journal.stage != DISTILL:
+        finetune(choose_tuning(setup), state)
     if config.self_train:
         distill(setup, state)
     return _tested(setup, state)

@@ -24,8 +24,8 @@ def classifier_optimizer(classifier: Classifier, config: TrainConfig) -> torch.o
         config: `freeze` leaves the encoder as it is, `layer_decay` is the factor from one part of
             the encoder to the one before it.
     """
+    classifier.backbone.requires_grad_(not config.freeze)
     if config.freeze:
-        classifier.backbone.requires_grad_(False)
         return _adam([(classifier.head, 1.0)], config.lr)
     if config.layer_decay == 1:
         return torch.optim.Adam(classifier.parameters(), lr=config.lr, fused=True)

@@ -133,6 +133,7 @@ def test_the_papers_encoders_begin_as_in_keras(name):
     encoder = build_encoder(name, channels=1, image_size=(96, 96))
     for layer in encoder.modules():
         if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            assert layer.bias is not None
             assert not layer.bias.any()
             pixels = layer.weight[0, 0].numel()
             fans = pixels * (layer.weight.shape[0] + layer.weight.shape[1])

@@ -1,4 +1,4 @@
-"""The fine-tuned network as a teacher: its answers to labelled images of groups it did not see."""
+"""Fine-tuned networks asked about labelled images of groups that they did not see."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ from edgecl.learning.optimisation.schedule import cosine_rate, set_rate
 
 
 def network_accuracy(
-    setup: TrainingSetup, folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
+    setup: TrainingSetup,
+    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    *,
+    stage: str,
+    what: str,
 ) -> float:
     """Return the share of right answers out of fold, 0 to 1, of networks trained like this run's.
 
     Args:
         folds: rows of the labelled train images, (fitted on, asked).
+        stage, what: for the progress.
 
     Raises:
         DivergedError: a value is not finite.
@@ -36,7 +41,7 @@ def network_accuracy(
     images, targets = setup.monitor.images, setup.monitor.targets
     right = 0
     for number, (known, asked) in enumerate(folds):
-        setup.report("teacher", number, len(folds), "the fine-tuned network, out of fold")
+        setup.report(stage, number, len(folds), f"{what}, out of fold")
         classifier = _trained(setup, images[known], targets[known], number)
         logits = predict(classifier, images[asked], setup.compute.device, setup.monitor.passing)
         right += int((logits.argmax(1) == targets[asked]).sum())

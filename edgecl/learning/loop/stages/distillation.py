@@ -132,7 +132,7 @@ def _with_network(
     groups = [setup.prepared.dataset.groups[row] for row in known.tolist()]
     folds = grouped_folds(targets, groups, setup.config.seed)
     with explained(setup, Journal(stage=DISTILL), 0):
-        accuracy = network_accuracy(setup, folds)
+        accuracy = network_accuracy(setup, folds, stage="teacher", what="the fine-tuned network")
     network = TeacherCandidate("", NETWORK, False, accuracy)
     return sorted([*candidates, network], key=lambda candidate: -candidate.accuracy)
 
