@@ -112,7 +112,7 @@ def parse_debounce(text: str) -> Debounce:
     if not 1 <= needed <= window <= MOST_FRAMES:
         raise InputError(
             f"{text!r} is not N of M frames",
-            hint=f"N is at least 1, and M from N to {MOST_FRAMES}",
+            hint=f"use 1 or more for N, and N to {MOST_FRAMES} for M",
         )
     return Debounce(needed, window)
 
@@ -124,7 +124,7 @@ def parse_threshold(text: str) -> tuple[str, float]:
         The label, empty for all, and the threshold.
 
     Raises:
-        InputError: it is no number from 0 to 1.
+        InputError: it is not a number from 0 to 1.
     """
     label, equals, number = text.rpartition("=")
     try:

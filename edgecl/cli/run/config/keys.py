@@ -35,7 +35,7 @@ KEYS: Mapping[str, KeyPath] = {
     "realtime": ("machine", "realtime"),
     "cpus": ("machine", "cpus"),
 }
-"""By the option's parameter: its table and its key, which is the option without dashes.
+"""Table and key of each option, by its parameter; the key is the option without dashes.
 
 `budget` is a table of its own, from step to time."""
 

@@ -185,7 +185,8 @@ class _Reader:
         return f"{self._path}:{line or 1}: {'.'.join(key)}"
 
     def _fail(self, key: KeyPath, problem: str, hint: str) -> NoReturn:
-        raise InputError(f"{self._place(key)}: {problem}", hint=hint)
+        colon = "" if problem.startswith("is ") else ":"
+        raise InputError(f"{self._place(key)}{colon} {problem}", hint=hint)
 
 
 def _wanted(option: click.Option) -> tuple[Callable[[Any], bool], str, str]:
