@@ -22,7 +22,7 @@ def small(monkeypatch):
                 "TILE": (32, 32),
                 "FRAME_SHAPE": (64, 64),
                 "PRETRAIN_EPOCHS": 1,
-                "EPOCHS": 1,
+                "EPOCHS": {"convnet": 1, "shufflenet": 1},
                 "MAX_DROP": 100.0,
                 "FRAMES": 30,
                 "FRAMES_PER_SECOND": 200,
