@@ -14,7 +14,7 @@ from runtime.stream.verdict import Decision, Status
 UNSURE_BELOW = 0.5
 
 ON_LATE = (Status.LATE, Status.REJECT, Status.PASS, Status.UNSURE)
-"""What may go out where there is no verdict by the deadline; the first is the default."""
+"""Statuses that may go out where there is no verdict by the deadline; the first by default."""
 
 MOST_FRAMES = 1000
 """Longest window of the debounce rule, in frames."""

@@ -45,10 +45,10 @@ def test_it_runs(tmp_path, monkeypatch, make_bundle, capsys):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     # The page's camera is none of this machine's, and its deadline none for a machine at work.
-    given = ["--camera", "../parts", "--every-frame", "--budget", "total=100s"]
+    given = ["--camera", "../parts", "--every-frame", "--budget", "total=100s", "--out", "o"]
     assert run(["run", "--config", "../line.toml", *given]) == 0
     capsys.readouterr()
-    out = tmp_path / "streams" / "line-1"
+    out = Path("o")
     lines = [json.loads(line) for line in (out / "verdicts.jsonl").read_text().splitlines()]
     assert [line["status"] for line in lines] == ["pass", "pass", "pass", "reject"]
     assert lines[2]["answer"] == "reject"

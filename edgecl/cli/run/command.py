@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from edgecl.cli.run.options import STREAMS, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
 from edgecl.cli.verb import Verb, naming_place
 from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from runtime.stream.rules import Rules
 
 LATE = "late.jsonl"
 
@@ -31,17 +34,21 @@ def command(context: click.Context, /, **values: Any) -> int:
     Capture runs in parallel with inference. Ctrl-C ends the stream and prints its summary; a
     second Ctrl-C ends it at once.
     """
-    if values.pop("print_config"):
+    printed = values.pop("print_config")
+    choices = RunChoices(**values)
+    rules = choices.rules(context)
+    if printed:
         click.echo(config_text(values), nl=False)
         return 0
-    return judge_frames(RunChoices(**values), context)
+    return judge_frames(choices, rules, context)
 
 
-def judge_frames(choices: RunChoices, context: click.Context) -> int:
+def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> int:
     """Run one stream from its choices to its exit code.
 
     Args:
         choices: values of all options.
+        rules: as the choices say.
         context: of the command, which knows where each value was given.
 
     Raises:
@@ -64,7 +71,6 @@ def judge_frames(choices: RunChoices, context: click.Context) -> int:
     from runtime.stream.sinks import JsonLinesSink, open_sink
     from runtime.stream.summary import FILE as SUMMARY
 
-    rules = choices.rules(context)
     model = choices.model or newest_bundle()
     with naming_place(context, "verify_key", "model"):
         trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-KeyPath = tuple[str, ...]
+from edgecl.cli.run.config.keys import KeyPath
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")

@@ -63,7 +63,7 @@ def _read(path: Path) -> str:
             f"--config {path} cannot be read: {error.strerror or error}", hint="pass a TOML file"
         ) from error
     try:
-        return data.decode().replace("\r\n", "\n")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from None

@@ -6,16 +6,18 @@ import os
 import re
 from pathlib import Path
 
-_NO_FILE = re.compile(r"\d{1,4}|[A-Za-z][A-Za-z0-9+.-]*:.*|.* ! .*|demo|\s*", re.DOTALL)
+_NEVER = re.compile(r"\d{1,4}|demo|\s*")
+_UNLESS_THERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.*|.* ! .*", re.DOTALL)
 
 
 def source_beside(text: str, folder: Path) -> str:
     """The camera, with the path of a file or folder below `folder`.
 
-    Indexes, addresses, pipelines, `demo` and `NAME:TARGET` stay as they are, unless there is a file
-    of that name.
+    An index, `demo` and the empty text stay as they are; so do addresses, pipelines and
+    `NAME:TARGET`, unless there is a file of that name.
     """
+    if _NEVER.fullmatch(text):
+        return text
     path = folder / text
-    if text != "demo" and text.strip() and os.path.lexists(path):
-        return str(path)
-    return text if _NO_FILE.fullmatch(text) else str(path)
+    is_file = os.path.lexists(path) or not _UNLESS_THERE.fullmatch(text)
+    return str(path) if is_file else text

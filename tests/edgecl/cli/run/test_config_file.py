@@ -244,6 +244,37 @@ def test_windows_lines_and_an_index_without_quotes(workplace, capsys):
     assert params("--config", write("[camera]\r\ncamera = 97\r\n"))["source"] == "97"
 
 
+def test_a_mark_at_the_start_as_editors_on_windows_write_it(workplace):
+    assert params("--config", write("\ufeff[camera]\ncamera = 'demo'\n"))["source"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("parts", "line/parts"),
+        ("./parts", "line/parts"),
+        ("gone.avi", "line/gone.avi"),
+        ("/dev/video0", "/dev/video0"),
+        ("0", "0"),
+        ("demo", "demo"),
+        ("", ""),
+        ("http://h/p", "http://h/p"),
+        ("numpy:frames.npy", "numpy:frames.npy"),
+        ("a:b.png", "line/a:b.png"),
+        ("videotestsrc ! appsink", "videotestsrc ! appsink"),
+    ],
+)
+def test_a_camera_that_is_a_file_belongs_to_the_files_folder(workplace, text, taken):
+    for name in ("0", "demo", "a:b.png"):
+        Path("line", name).touch()
+    assert params("--config", write(f"[camera]\ncamera = '{text}'\n"))["source"] == taken
+
+
+def test_rules_are_checked_before_they_are_printed(workplace, capsys):
+    twice = ["--unsure-below", "0.1", "--unsure-below", "0.2"]
+    assert "given twice" in refusal(capsys, "--camera", "demo", *twice, "--print-config")
+
+
 def test_a_name_that_is_not_utf_8_is_refused_in_print(workplace, capsys):
     told = refusal(capsys, "--camera", "demo", "--out", "o\udcff", "--print-config")
     assert "not UTF-8" in told
