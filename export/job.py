@@ -14,7 +14,7 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
-from runtime.artifact.manifest import Origin
+from runtime.artifact.manifest import ConfidenceFacts, Origin
 
 AUTO = "auto"
 
@@ -155,6 +155,7 @@ class Job:
         int8: how INT8 is calibrated.
         remedy_seconds: time for remedies where INT8 is refused; 0 for none.
         origin: where the model came from, for the manifest.
+        confidence: how its confidences were corrected; None where they are as trained.
         rewrites: what was rewritten before the graph, for example `gray-input`.
         version: edgecl's.
         seed: of every draw.
@@ -175,6 +176,7 @@ class Job:
     origin: Origin
     version: str
     int8: Int8Choices = field(default_factory=Int8Choices)
+    confidence: ConfidenceFacts | None = None
     remedy_seconds: float = 0.0
     rewrites: tuple[str, ...] = ()
     seed: int = 0

@@ -7,14 +7,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgecl import __version__
 from edgecl.data.dataset import ImageSet
 from edgecl.data.pass_labels import usual_pass_labels
 from edgecl.data.reading import read_unlabelled
+from edgecl.exporting.confidence import (
+    FEWEST,
+    describe,
+    fit_temperature,
+    with_temperature,
+)
 from edgecl.exporting.folding import folded_to_gray
 from edgecl.learning.documents import RunConfig
+from edgecl.learning.loop.answers import answer_tiles
+from edgecl.learning.model import Classifier
 from edgecl.learning.run.leaks import copies_of
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.run_directory import (
@@ -26,7 +35,8 @@ from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
 from export.job import DataPart, Int8Choices, Job, drawn_tile
 from runtime.artifact.contract import InputContract, ModelContract
-from runtime.artifact.manifest import Origin
+from runtime.artifact.manifest import ConfidenceFacts, Origin
+from runtime.artifact.tiling import MEAN
 from runtime.errors import InputError
 from runtime.image.tiles import cut
 from runtime.progress import StageProgress
@@ -43,6 +53,7 @@ class ExportChoices:
         limits: what a precision may lose.
         int8: how INT8 is calibrated.
         remedy_seconds: time for remedies where INT8 is refused; 0 for none.
+        as_confident_as_trained: leave the network's confidences as they are.
         pass_labels: the labels that let a part pass; empty for those usual by name.
         data: where the run's images lie now, if they were moved.
         calibration_data: a folder of images to calibrate on instead of the train part.
@@ -52,6 +63,7 @@ class ExportChoices:
     limits: Limits = field(default_factory=Limits)
     int8: Int8Choices = field(default_factory=Int8Choices)
     remedy_seconds: float = 0.0
+    as_confident_as_trained: bool = False
     pass_labels: tuple[str, ...] = ()
     data: Path | None = None
     calibration_data: Path | None = None
@@ -78,18 +90,22 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     bits = prepared.dataset.bits
     contract = InputContract(*config.image_size, config.interpolation, bits, tiling)
     labels = prepared.dataset.labels
-    candidates, notes = _candidates(prepared, choices.calibration_data, contract, report)
-    usual = usual_pass_labels(labels)
+    candidates, found = _candidates(prepared, choices.calibration_data, contract, report)
+    model = ModelContract(contract, labels, choices.pass_labels or usual_pass_labels(labels))
+    confidence, notes = None, [*found]
+    if not choices.as_confident_as_trained:
+        classifier, confidence = _calibrated(classifier, prepared, model, notes)
     deployed = folded_to_gray(classifier, config)
     return Job(
         classifier=deployed,
         trained=classifier,
-        contract=ModelContract(contract, labels, choices.pass_labels or usual),
+        contract=model,
         precisions=choices.precisions,
         validation=_images(prepared, prepared.split.validation),
         test=_images(prepared, prepared.split.test),
         candidates=candidates,
-        notes=notes,
+        notes=tuple(notes),
+        confidence=confidence,
         limits=choices.limits,
         int8=choices.int8,
         remedy_seconds=choices.remedy_seconds,
@@ -169,6 +185,30 @@ def _candidates(
         *(f"skipped {item.file} of {folder}: {item.reason}" for item in dataset.skipped),
     )
     return replace(found, targets=np.full(len(dataset), -1, np.int64)), notes
+
+
+def _calibrated(
+    classifier: Classifier, prepared: Prepared, contract: ModelContract, notes: list[str]
+) -> tuple[Classifier, ConfidenceFacts | None]:
+    """Return the network whose confidences are shares of right answers, and what that changed."""
+    dataset, split = prepared.dataset, prepared.split
+    if len(split.validation) < FEWEST:
+        notes.append(
+            f"confidences are as trained: {len(split.validation)} validation images are too few "
+            f"to correct them (at least {FEWEST})"
+        )
+        return classifier, None
+    cpu = torch.device("cpu")
+    validation, test = (
+        (answer_tiles(classifier, dataset.images[rows], cpu), dataset.targets[rows])
+        for rows in (split.validation, split.test)
+    )
+    tiling = contract.input.tiling
+    combine = MEAN if tiling is None else tiling.combine
+    passing = tuple(contract.labels.index(name) for name in contract.pass_labels)
+    temperature = fit_temperature(*validation, combine, passing)
+    facts = describe(temperature, validation, test, combine, passing)
+    return with_temperature(classifier, temperature), facts
 
 
 def _images(prepared: Prepared, rows: NDArray[np.int64]) -> DataPart:

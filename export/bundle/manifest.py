@@ -170,6 +170,7 @@ def _manifest(
         },
         origin=job.origin,
         calibration=calibration,
+        confidence=job.confidence,
         notes=tuple(outcome.notes),
     )
 

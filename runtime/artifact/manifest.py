@@ -261,6 +261,35 @@ class CalibrationFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
     curve: tuple[CurveFigures, ...] = ()
 
 
+class ConfidenceFacts(Part, frozen=True, kw_only=True):
+    """Temperature by which the network's outputs were divided, and what it changed.
+
+    Errors are expected calibration errors, 0 to 1: how far confidences are from shares of right
+    answers.
+
+    Args:
+        temperature: above 1 where the network was too sure of itself.
+        images: of the validation part, to which it was fitted.
+        error_before, error_after: on the validation part.
+        test_error_before, test_error_after: on the test part, looked at afterwards.
+    """
+
+    temperature: float
+    images: int
+    error_before: float
+    error_after: float
+    test_error_before: float
+    test_error_after: float
+
+    def describe(self) -> str:
+        """Return it in words."""
+        return (
+            f"temperature {self.temperature:.2f}, fitted to {self.images} validation images; "
+            f"calibration error {self.error_before:.1%} to {self.error_after:.1%} there, "
+            f"{self.test_error_before:.1%} to {self.test_error_after:.1%} on the test part"
+        )
+
+
 class Manifest(Document, frozen=True, kw_only=True):
     """Contents of a bundle, and what was measured of it.
 
@@ -275,6 +304,7 @@ class Manifest(Document, frozen=True, kw_only=True):
         refused: by artefact, what does not ship.
         rewrites: of the graph, by name.
         compiled: by artefact, what compiled it on trial.
+        confidence: of the answers; None where it is as trained.
         notes: what the user should know.
         digest: SHA-256 over the canonical JSON of all other fields.
     """
@@ -298,5 +328,6 @@ class Manifest(Document, frozen=True, kw_only=True):
     compiled: dict[str, str] = {}
     origin: Origin = Origin()
     calibration: CalibrationFacts = CalibrationFacts()
+    confidence: ConfidenceFacts | None = None
     notes: tuple[str, ...] = ()
     digest: str = ""

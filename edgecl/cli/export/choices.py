@@ -109,6 +109,12 @@ OPTIONS = (
         help="Label of a good part. Repeatable.  [default: labels named clean, ok and the like]",
     ),
     click.option(
+        "--keep-confidence",
+        is_flag=True,
+        help="Leave confidences as trained. By default a temperature, fitted to the validation "
+        "part, makes them shares of right answers.",
+    ),
+    click.option(
         "--data", type=FOLDER, help="New location of the run's images, if they were moved."
     ),
 )
@@ -149,6 +155,7 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
             cache=user_cache("calibration"),
             repeated=record,
         ),
+        as_confident_as_trained=options["keep_confidence"],
         pass_labels=options["pass_labels"],
         data=options["data"],
         calibration_data=options["calibration_data"],

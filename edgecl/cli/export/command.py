@@ -54,6 +54,7 @@ def command(
     from edgecl.reporting.pages.export import render_export
     from export.bundle.signing import PASSWORD_VARIABLE, load_signing_key
     from export.pipeline import export_bundle
+    from runtime.files.document import plain
 
     # A key that cannot sign is found out before the work, not after it.
     private = load_signing_key(key, os.environ.get(PASSWORD_VARIABLE)) if key else None
@@ -75,9 +76,16 @@ def command(
         engines = build_asked(out, options, report, lambda line: console.print(line, markup=False))
     for note in _notes(job.contract.pass_labels, outcome):
         console.print(f"note: {note}", markup=False)
+    if job.confidence is not None:
+        console.print(f"confidence: {job.confidence.describe()}", markup=False)
     results_are_in(out, printed=as_json)
     if as_json:
-        document = {**_document(outcome, out), "engines": list(map(str, engines))}
+        confidence = plain(job.confidence) if job.confidence else None
+        document = {
+            **_document(outcome, out),
+            "confidence": confidence,
+            "engines": list(map(str, engines)),
+        }
         print_json(document)
     else:
         from edgecl.cli.export.table import print_outcome

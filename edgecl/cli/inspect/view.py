@@ -56,6 +56,7 @@ def _lines(found: Inspection) -> list[str]:
         f"pass labels: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
         _gate(manifest.gate),
         _calibration(manifest.calibration),
+        f"confidence: {manifest.confidence.describe()}" if manifest.confidence else "",
         f"rewrites: {', '.join(rewrites)}" if rewrites else "",
     ]
     return [line for line in lines if line]

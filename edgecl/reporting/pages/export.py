@@ -248,6 +248,8 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
     counts = (("parameters", origin.parameters), ("macs", origin.macs))
     facts += [(name, amount(count)) for name, count in counts if count]
     facts += [(f"calibration {name}", _plain(getattr(calibration, name))) for name in _CALIBRATION]
+    if manifest.confidence is not None:
+        facts.append(("confidence", manifest.confidence.describe()))
     facts += [
         ("edgecl", manifest.edgecl_version),
         ("made", manifest.created.replace("T", " ")),
