@@ -57,7 +57,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from rich.console import Console
 
     from edgecl.cli.progress import reporting
-    from edgecl.cli.run.stream import InspectionStream
+    from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera import open_camera
@@ -132,9 +132,11 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             stack.callback(other.close)
             more.append(other)
         # Last of all: a file that a refused command left would be in the way of the next one.
+        late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
+        if late_sink is not None:
+            stack.callback(close_late, late_sink)
         sink = JsonLinesSink(folder / VERDICTS)
         stack.callback(sink.close)
-        late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
         write_config(folder / CONFIG, choices.values(model), say)
         settings = Settings(
             replace(rules, bits=depth),

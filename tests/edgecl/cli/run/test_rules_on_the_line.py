@@ -105,6 +105,16 @@ def test_no_file_of_late_answers_where_there_are_none(base, capsys):
     ]
 
 
+def test_an_earlier_streams_file_is_refused_and_nothing_is_left_beside_it(base, capsys):
+    Path("o").mkdir()
+    for name in ("late.jsonl", "verdicts.jsonl"):
+        Path("o", name).touch()
+        assert run([*base, "--budget", "total=1s"]) == 2
+        assert f"o/{name} already exists" in capsys.readouterr().err
+        assert [path.name for path in Path("o").iterdir()] == [name]
+        Path("o", name).unlink()
+
+
 def test_late_parts_that_pass_are_a_note(base, capsys):
     summary, _ = judged(capsys, [*base, "--budget", "total=100s", "--on-late", "pass"])
     assert "note: --on-late pass lets parts go that were not judged in time" in summary["notes"]
