@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.benchmark.frames import draw_frames
 from runtime.camera import open_camera
+from runtime.health import HealthLimits
 from runtime.session import Session, open_session
 from runtime.session.opening import default_threads
-from runtime.stream.budget import DECIDE, EMIT, PREPROCESS, QUEUE
+from runtime.stream.budget import DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.sinks import JsonLinesSink
@@ -36,7 +37,7 @@ HD = (1080, 1920)
 LINE_CAMERA = (256, 1600)
 MODEL_SHAPE = (128, 800)
 LABELS = tuple(f"class_{number}" for number in range(6))
-OWN_STEPS = (QUEUE, PREPROCESS, DECIDE, EMIT)
+OWN_STEPS = (HEALTH, QUEUE, PREPROCESS, DECIDE, EMIT)
 
 
 def main() -> None:
@@ -130,7 +131,7 @@ def run_pipeline(video: Path, session: Session, folder: Path) -> tuple[float, Sn
     verdicts.unlink(missing_ok=True)
     with open_camera(str(video)) as camera:
         sink = JsonLinesSink(verdicts)
-        pipeline = Pipeline(camera, session, Settings(), [sink])
+        pipeline = Pipeline(camera, session, Settings(health=HealthLimits()), [sink])
         pipeline.start()
         pipeline.wait()
         snapshot = pipeline.finish()

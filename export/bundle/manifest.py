@@ -35,6 +35,7 @@ from runtime.artifact.manifest import (
 from runtime.errors import InputError
 from runtime.files.atomic import explained, replacing_folder
 from runtime.files.document import plain, write_document
+from runtime.health.scene import scene_of
 from runtime.session.golden import GOLDEN
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def _manifest(
         },
         origin=job.origin,
         calibration=calibration,
+        scene=scene_of(job.candidates.images),
         confidence=job.confidence,
         notes=tuple(outcome.notes),
     )

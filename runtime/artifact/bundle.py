@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.artifact.contract import ModelContract
 from runtime.artifact.manifest import MANIFEST_SCHEMA, Manifest, Precision
+from runtime.artifact.scene import SceneRecord
 from runtime.errors import InputError
 from runtime.files.document import malformed, parse_document
 
@@ -27,6 +28,7 @@ __all__ = [
     "file_digest",
     "load_bundle",
     "manifest_digest",
+    "scene_beside",
 ]
 
 SUFFIX = ".edgecl"
@@ -148,6 +150,22 @@ def load_bundle(path: str | Path) -> Bundle:
         tensorrt=manifest.tensorrt,
         openvino=manifest.openvino,
     )
+
+
+def scene_beside(source: str | Path) -> SceneRecord | None:
+    """Return the light and focus that a model was trained on; None where nothing tells.
+
+    Args:
+        source: a bundle, or a file of one.
+    """
+    path = Path(source)
+    folder = path if path.is_dir() else path.parent
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        return parse_document(_read_manifest(folder), Manifest, where=str(folder)).scene
+    except InputError:  # a manifest of something else that lies beside a lone file
+        return None
 
 
 def _require_files(manifest: Manifest, where: str) -> None:

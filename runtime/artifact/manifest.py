@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from runtime.artifact.scene import SceneRecord
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
@@ -304,6 +305,7 @@ class Manifest(Document, frozen=True, kw_only=True):
         refused: by artefact, what does not ship.
         rewrites: of the graph, by name.
         compiled: by artefact, what compiled it on trial.
+        scene: light and focus that the model was trained on; None in bundles that do not tell.
         confidence: of the answers; None where it is as trained.
         notes: what the user should know.
         digest: SHA-256 over the canonical JSON of all other fields.
@@ -328,6 +330,7 @@ class Manifest(Document, frozen=True, kw_only=True):
     compiled: dict[str, str] = {}
     origin: Origin = Origin()
     calibration: CalibrationFacts = CalibrationFacts()
+    scene: SceneRecord | None = None
     confidence: ConfidenceFacts | None = None
     notes: tuple[str, ...] = ()
     digest: str = ""

@@ -33,6 +33,8 @@ class Frame:
         name: the file it came from, where there is one.
         truth: the label that a demo camera or a class folder knows; empty otherwise.
         bits: how many bits of uint16 pixels are used, where the source says so.
+        device_ns: when the camera took it, in nanoseconds of the camera's own clock; None where it
+            gives no time.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Frame:
     name: str = ""
     truth: str = ""
     bits: int | None = None
+    device_ns: int | None = None
 
 
 def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -78,6 +81,11 @@ class Camera(ABC):
     images: Sequence[Path] = ()
     notes: Sequence[str] = ()
     fps: float | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether frames were recorded before; also those of a file that is played at a rate."""
+        return not self.live
 
     @abstractmethod
     def read(self) -> Frame | None:

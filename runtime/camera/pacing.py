@@ -38,6 +38,11 @@ class PacedCamera(Camera):
         self._due_ns: float | None = None
         self._closed = threading.Event()
 
+    @property
+    def stored(self) -> bool:
+        """It is, though a reader that comes late gets no second chance."""
+        return self._camera.stored
+
     def read(self) -> Frame | None:
         """Wait for the tick, then read."""
         now = time.monotonic_ns()

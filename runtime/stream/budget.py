@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from runtime.errors import InputError
 
-CAPTURE, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
+CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
     "capture",
+    "health",
     "queue",
     "preprocess",
     "upload",
@@ -19,8 +20,8 @@ CAPTURE, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
     "emit",
     "total",
 )
-STEPS = (CAPTURE, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
-"""A frame's steps in order. `queue` is the wait between capture and preprocess; `total` runs from
+STEPS = (CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
+"""A frame's steps in order. `queue` is the wait before preprocess; `total` runs from
 the capture's start to the verdict. An engine that shares the host's memory has no `upload` and
 no `download`."""
 

@@ -17,12 +17,16 @@ class Ticket:
     Args:
         frame: the frame.
         deadline_ns: monotonic nanoseconds by which its verdict has to be out; None for never.
+        checked_ns: monotonic nanoseconds when its health was known; None where nobody looked.
     """
 
-    __slots__ = ("_open", "deadline_ns", "frame", "settled")
+    __slots__ = ("_open", "checked_ns", "deadline_ns", "frame", "settled")
 
-    def __init__(self, frame: Frame, deadline_ns: int | None) -> None:
+    def __init__(
+        self, frame: Frame, deadline_ns: int | None, checked_ns: int | None = None
+    ) -> None:
         self.frame = frame
+        self.checked_ns = checked_ns
         self.deadline_ns = deadline_ns
         self.settled = False
         self._open = threading.Lock()
@@ -53,6 +57,12 @@ class Handover:
         lock = threading.Lock()
         self._filled = threading.Condition(lock)
         self._emptied = threading.Condition(lock)
+
+    @property
+    def full(self) -> bool:
+        """Whether the capture thread would have to wait."""
+        with self._emptied:
+            return not self._newest and len(self._waiting) >= self._depth
 
     def wait_for_room(self) -> bool:
         """Wait until a frame may be read; False when no more are to be read.

@@ -10,8 +10,9 @@ from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
-from runtime.stream.budget import CAPTURE, DECIDE, EMIT, PREPROCESS, QUEUE
+from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
+from runtime.stream.health import StreamHealth
 from runtime.stream.ledger import Ledger
 from runtime.stream.rules import Rules, debounced
 from runtime.stream.sinks.base import Sink
@@ -32,6 +33,7 @@ class Judge:
 
     Args:
         clock: monotonic nanoseconds.
+        health: looks at what the model sees; None to look at nothing.
         late_sink: takes the answers that came after the frame's verdict had to go out.
 
     Raises:
@@ -47,6 +49,7 @@ class Judge:
         clock: Callable[[], int] = time.monotonic_ns,
         *,
         late_sink: Sink | None = None,
+        health: StreamHealth | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -56,6 +59,7 @@ class Judge:
         self._contract = rules.applied_to(session.contract)
         self._recent: tuple[bool, ...] = ()  # of the judge's thread alone
         self._clock = clock
+        self._health = health
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._failures = 0
         self._preparing = False
@@ -73,13 +77,10 @@ class Judge:
         frame = ticket.frame
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
-            self._add_late_steps({QUEUE: self._clock() - frame.ready_ns})
+            self._add_late_steps({QUEUE: self._waited(ticket)})
             self._debounced(Decision(Status.LATE))
             return
-        steps = {
-            CAPTURE: frame.ready_ns - frame.start_ns,
-            QUEUE: self._clock() - frame.ready_ns,
-        }
+        steps = {**_arrival_steps(ticket), QUEUE: self._waited(ticket)}
         if frame.pixels is None:
             decision = Decision(Status.FAULT, reason=frame.fault)
             self._settle(ticket, steps, self._debounced(decision))
@@ -102,7 +103,7 @@ class Judge:
         if not ticket.claim():
             return
         frame = ticket.frame
-        steps = {CAPTURE: frame.ready_ns - frame.start_ns}
+        steps = _arrival_steps(ticket)
         if frame.pixels is None:
             self._emit(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
         else:
@@ -114,6 +115,9 @@ class Judge:
             reason = "the stream was stopped before the model finished"
             self._emit(ticket, {}, Decision(Status.FAULT, reason=reason))
 
+    def _waited(self, ticket: Ticket) -> int:
+        return self._clock() - (ticket.checked_ns or ticket.frame.ready_ns)
+
     def _infer(self, ticket: Ticket, steps: dict[str, int]) -> Decision:
         frame = ticket.frame
         assert frame.pixels is not None
@@ -122,6 +126,8 @@ class Judge:
         batch = self._preprocess.prepare(frame.pixels, bits=frame.bits)
         self._preparing = False
         steps[PREPROCESS] = self._clock() - start
+        if self._health is not None:
+            self._health.look(batch)
         self._look_at_size(frame.pixels.shape, len(batch))
         outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
@@ -201,12 +207,13 @@ class Judge:
             fault = decision.status is Status.FAULT
             self._emit(ticket, steps, self._late(decision) if is_late and not fault else decision)
             return
-        # The watchdog was quicker and has counted the capture step and the miss.
+        # The watchdog was quicker and has counted the steps of the arrival, and the miss.
         late = Verdict.of(ticket.frame, self._clock(), replace(decision, late=True), steps)
         self._ledger.add_late_answer(decision.status)
         if self._late_sink is not None:
             self._late_sink.emit(late)
-        del steps[CAPTURE]
+        for step in _arrival_steps(ticket):
+            del steps[step]
         self._add_late_steps(steps)
 
     def _add_late_steps(self, steps: dict[str, int]) -> None:
@@ -236,3 +243,12 @@ class Judge:
             hint="check the bundle with 'edgecl inspect', or choose another --engine",
             code="model-failing",
         )
+
+
+def _arrival_steps(ticket: Ticket) -> dict[str, int]:
+    """Nanoseconds of what was done to a frame before it waited."""
+    frame = ticket.frame
+    steps = {CAPTURE: frame.ready_ns - frame.start_ns}
+    if ticket.checked_ns is not None:
+        steps[HEALTH] = ticket.checked_ns - frame.ready_ns
+    return steps

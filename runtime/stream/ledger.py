@@ -29,6 +29,7 @@ class Snapshot:
         histograms: durations by step.
         known: judged frames, in time, whose right label the camera knew.
         right: how many of those got it.
+        health: health faults by name; empty where nobody looked.
         last: the latest verdict.
     """
 
@@ -42,6 +43,7 @@ class Snapshot:
     histograms: Mapping[str, LatencyHistogram]
     known: int
     right: int
+    health: Mapping[str, int]
     last: Verdict | None
     late: int = 0
     late_answers: Mapping[str, int] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Ledger:
         self._misses_by_step: dict[str, int] = {}
         self._statuses = {status.value: 0 for status in Status}
         self._histograms: dict[str, LatencyHistogram] = {}
+        self._health: dict[str, int] = {}
         self._last: Verdict | None = None
 
     def accept(self) -> bool:
@@ -88,6 +91,11 @@ class Ledger:
         """Count a frame that was displaced."""
         with self._lock:
             self._dropped += 1
+
+    def count_health(self, fault: str, frames: int = 1) -> None:
+        """Count a health fault; with 0 frames, say that it is looked for."""
+        with self._lock:
+            self._health[fault] = self._health.get(fault, 0) + frames
 
     def settle(self, verdict: Verdict, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:
         """Count a verdict.
@@ -147,6 +155,7 @@ class Ledger:
                 },
                 known=self._known,
                 right=self._right,
+                health=dict(self._health),
                 last=self._last,
                 late=self._late,
                 late_answers=dict(self._late_answers),

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from runtime.camera.base import Camera
+from runtime.health import HealthLimits
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
+from runtime.stream.health import StreamHealth
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
@@ -46,11 +48,13 @@ class Settings:
         rules: what frames are held to.
         every_frame: judge all frames, the camera waits; False: the newest frame wins.
         frames: end after this many captured frames; None for never.
+        health: beyond which limits a frame is at fault; None to look at no frame's health.
     """
 
     rules: Rules = field(default_factory=Rules)
     every_frame: bool = True
     frames: int | None = None
+    health: HealthLimits | None = None
 
 
 class Pipeline:
@@ -99,7 +103,15 @@ class Pipeline:
             if isinstance(sink, IsolatedSink) and sink is not given
         ]
         self._own_process = own_process
-        self._judge = Judge(session, self.ledger, self.sinks, settings.rules, late_sink=late_sink)
+        self._health = _health(settings, camera, session, self.ledger)
+        self._judge = Judge(
+            session,
+            self.ledger,
+            self.sinks,
+            settings.rules,
+            late_sink=late_sink,
+            health=self._health,
+        )
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (
@@ -170,7 +182,8 @@ class Pipeline:
         if self._watchdog is not None:
             self._watchdog.close()
         self._ended_ns = self._ended_ns or time.monotonic_ns()
-        self.notes += [note for note in self._judge.notes if note not in self.notes]
+        told = [*self._judge.notes, *(self._health.notes() if self._health else ())]
+        self.notes += [note for note in told if note not in self.notes]
         for sink in self._isolated:
             sink.close()
         if self._own_process:
@@ -203,8 +216,11 @@ class Pipeline:
     def _capture_frames(self) -> None:
         limit = self._settings.frames
         captured = 0
+        health = self._health
         try:
             while limit is None or captured < limit:
+                if health is not None and self._camera.live and self._handover.full:
+                    health.overrun()
                 if not self._handover.wait_for_room():
                     return
                 frame = self._camera.read()
@@ -212,10 +228,15 @@ class Pipeline:
                     return
                 captured += 1
                 deadline = None if self._budget_ns is None else frame.start_ns + self._budget_ns
-                ticket = Ticket(frame, deadline)
+                checked = None
+                if health is not None:
+                    frame, checked = health.check(frame), time.monotonic_ns()
+                ticket = Ticket(frame, deadline, checked)
                 for displaced in self._handover.put(ticket):
                     if displaced.claim():
                         self.ledger.drop()
+                        if health is not None:
+                            health.overrun()
                 if self._watchdog is not None:
                     self._watchdog.watch(ticket)
         finally:
@@ -249,3 +270,12 @@ def _handover(settings: Settings, camera: Camera) -> Handover:
     if not settings.every_frame:
         return Handover(depth=BROKEN_DEPTH, newest=True)
     return Handover(depth=LIVE_DEPTH if camera.live else 1, newest=False)
+
+
+def _health(
+    settings: Settings, camera: Camera, session: Session, ledger: Ledger
+) -> StreamHealth | None:
+    if settings.health is None:
+        return None
+    bits = settings.rules.bits or session.contract.input.bits
+    return StreamHealth(settings.health, camera, ledger, bits)

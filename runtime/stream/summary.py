@@ -93,6 +93,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         miss_share: of the judged frames, 0 to 1.
         misses_by_step: how often each step was over its limit.
         statuses: verdicts by status.
+        health: faults of the frames by name; empty where nobody looked.
         accuracy: None where no right labels are known.
         steps: durations by step.
         budget_ms: limits by step.
@@ -136,6 +137,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     miss_share: float
     misses_by_step: dict[str, int]
     statuses: dict[str, int]
+    health: dict[str, int] = {}
     accuracy: StreamAccuracy | None
     steps: dict[str, StepTimes]
     budget_ms: dict[str, float]
@@ -225,6 +227,7 @@ def summarise(
         miss_share=snapshot.miss_share,
         misses_by_step=dict(snapshot.misses_by_step),
         statuses=dict(snapshot.statuses),
+        health=dict(snapshot.health),
         accuracy=accuracy_of(snapshot.right, snapshot.known),
         steps={step: histogram.times() for step, histogram in snapshot.histograms.items()},
         budget_ms=rules.budget.to_json(),

@@ -27,6 +27,7 @@ class RunChoices:
     frames: int | None
     fps: float | None
     bits: int | None
+    health: str
     model: Path | None
     verify_key: Path | None
     precision: str

@@ -59,12 +59,14 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from edgecl.cli.progress import reporting
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
+    from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
+    from runtime.health import HealthLimits
     from runtime.realtime import realtime_terms
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.pipeline import Settings
@@ -142,6 +144,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             replace(rules, bits=depth),
             every_frame=not camera.live if choices.every_frame is None else choices.every_frame,
             frames=choices.frames,
+            health=HealthLimits().learnt(scene_beside(model)) if choices.health == "on" else None,
         )
         stream = InspectionStream(
             model,

@@ -129,6 +129,14 @@ camera_options = _group(
         help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, "
         "from training, or from the values in a folder]",
     ),
+    click.option(
+        "--health",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        show_default=True,
+        help="Look for dark, bright, repeated, frozen and damaged frames, and for slow changes of "
+        "the camera.",
+    ),
 )
 
 rule_options = _group(

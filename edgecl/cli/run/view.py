@@ -81,7 +81,8 @@ def live_text(snapshot: Snapshot, seconds: float, budget: Budget) -> Text:
             cells += [f"{limit / 1e6:g}", str(snapshot.misses_by_step.get(step, 0))]
         over = limit is not None and histogram.last > limit
         lines.append(Text(_row(step, cells), style="magenta" if over else ""))
-    lines += [_counts(snapshot, seconds), _statuses(snapshot.statuses), _last(snapshot.last)]
+    lines += [_counts(snapshot, seconds), _statuses(snapshot.statuses)]
+    lines += [*_health(snapshot.health), _last(snapshot.last)]
     text = Text("\n", no_wrap=True, overflow="crop").join(lines)
     text.no_wrap, text.overflow = True, "crop"
     return text
@@ -112,6 +113,7 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         f" · {summary.frames_per_second:.1f} frames/s over {summary.seconds:.1f} s"
     )
     yield _statuses(summary.statuses)
+    yield from _health(summary.health)
     if summary.budget_ms:
         yield Text(f"budget misses {summary.budget_misses} ({summary.miss_share:.2%})")
     if summary.late:
@@ -163,6 +165,13 @@ def _statuses(statuses: Mapping[str, int]) -> Text:
         Text(f"{status} {count}", style=_COLOURS[status] if count else "dim")
         for status, count in statuses.items()
     )
+
+
+def _health(faults: Mapping[str, int]) -> Iterator[Text]:
+    """A line with the faults that were found; none where none was."""
+    found = [f"{name} {count}" for name, count in faults.items() if count]
+    if found:
+        yield Text(f"health: {' · '.join(found)}", style="bright_red")
 
 
 def _last(verdict: Verdict | None) -> Text:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
+from runtime.artifact.bundle import manifest_digest
 from runtime.stream.sinks import Sink
 from runtime.stream.verdict import Verdict
 
@@ -127,6 +128,45 @@ def test_a_text_file_named_png_and_a_truncated_jpeg_are_faults(workplace, capsys
     assert {line["name"] for line in faults} == {"notes.png", "half.jpg"}
     assert all(line["reason"] for line in faults)
     assert "judged 12 + dropped 0 + faulty 2" in capsys.readouterr().out
+
+
+def test_a_dark_image_is_a_fault_with_a_name_and_is_judged_without_health(workplace, capsys):
+    cv2.imwrite("parts/dark/off.png", np.zeros((40, 60), np.uint8))
+    base = ["run", "--camera", "parts", "--engine", "onnxruntime"]
+    assert run([*base, "--out", "on"]) == 0
+    told = capsys.readouterr().out
+    assert "judged 12 + dropped 0 + faulty 1" in told
+    assert "health: dark 1" in told
+    (fault,) = [line for line in lines(Path("on/verdicts.jsonl")) if line["status"] == "fault"]
+    assert fault["name"] == "dark/off.png"
+    assert fault["reason"] == "dark: mean brightness 0.0%, 100.0% of the pixels black"
+    assert "health" in fault["steps_ns"]
+    health = json.loads(Path("on/summary.json").read_text())["health"]
+    assert {name: count for name, count in health.items() if count} == {"dark": 1}
+    assert run([*base, "--health", "off", "--out", "off", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["judged"], summary["faulty"], summary["health"]) == (13, 0, {})
+
+
+def test_dark_is_relative_to_what_the_bundle_was_trained_on(workplace, capsys):
+    teach(Path("tiny.edgecl/manifest.json"), level=0.6)
+    assert run(["run", "--camera", "parts", "--engine", "onnxruntime", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["health"]["dark"] == 0  # 40 of 255 is more than a quarter of 0.6
+    teach(Path("tiny.edgecl/manifest.json"), level=0.7)
+    assert run(["run", "--camera", "parts", "--engine", "onnxruntime", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["health"]["dark"] == summary["faulty"] == 4
+
+
+def teach(path: Path, *, level: float) -> None:
+    """Write into a manifest that all training images had this mean brightness."""
+    manifest = json.loads(path.read_text())
+    spread = dict.fromkeys(("q01", "q50", "q99"), level)
+    scene = {"images": 9, "level": spread, "sharpness": spread, "black": 0.0, "saturated": 0.0}
+    manifest["scene"] = scene
+    manifest["digest"] = manifest_digest(manifest)
+    path.write_text(json.dumps(manifest))
 
 
 def test_nothing_but_broken_images_is_the_users_mistake(workplace, capsys):

@@ -20,9 +20,10 @@ from export.job import DataPart, Int8Choices
 from export.pipeline import export_bundle
 from export.stages.escapes import with_thumbnails
 from export.stages.proving import Reference
-from runtime.artifact.bundle import load_bundle
+from runtime.artifact.bundle import load_bundle, scene_beside
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.tiling import Tiling
+from runtime.health.scene import scene_of
 from runtime.image.tiles import combine_images
 from runtime.session.golden import read_golden
 from runtime.session.opening import installed_engines, open_session
@@ -56,6 +57,13 @@ def test_every_precision_passes_the_gate_by_images(bundle):
         assert (measured.escapes, measured.caught) == (0, 20)
     for entry in manifest.precisions.values():
         assert entry.test_accuracy == 1
+
+
+def test_the_manifest_tells_the_light_and_focus_of_what_was_trained_on(bundle):
+    scene = load_bundle(bundle).manifest.scene
+    assert scene == scene_of(job_of_tiles(()).candidates.images)
+    assert scene is not None
+    assert scene == scene_beside(bundle) == scene_beside(bundle / "model.fp32.onnx")
 
 
 def test_the_contract_and_each_graph_say_how_frames_are_cut(bundle):

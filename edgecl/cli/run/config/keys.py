@@ -13,6 +13,7 @@ KEYS: Mapping[str, KeyPath] = {
     "source": ("camera", "camera"),
     "fps": ("camera", "fps"),
     "bits": ("camera", "bits"),
+    "health": ("camera", "health"),
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
     "model": ("model", "model"),
