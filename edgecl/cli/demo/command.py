@@ -192,15 +192,15 @@ def _stream(
 
     from msgspec.structs import replace
 
-    from edgecl.cli.run.command import VERDICTS
+    from edgecl.cli.run.options import VERDICTS
     from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video
     from runtime.files.document import write_document
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.budget import parse_budget
-    from runtime.stream.judge import Rules
     from runtime.stream.pipeline import Settings
+    from runtime.stream.rules import Rules
     from runtime.stream.sinks import JsonLinesSink
     from runtime.stream.summary import FILE as SUMMARY
     from runtime.stream.summary import accuracy_of
