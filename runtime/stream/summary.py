@@ -67,6 +67,20 @@ class SinkAccount(Part, frozen=True, kw_only=True):
     problem: str | None
 
 
+class Realtime(Part, frozen=True, kw_only=True):
+    """Grants of the operating system to a stream.
+
+    Args:
+        memory_locked: whether no page of the process leaves memory.
+        scheduling: class and priority; None where it stayed the usual one.
+        cpus: cores that the process was bound to; None where it was not.
+    """
+
+    memory_locked: bool
+    scheduling: str | None
+    cpus: tuple[int, ...] | None
+
+
 class StreamSummary(Document, frozen=True, kw_only=True):
     """Summary of a stream.
 
@@ -86,6 +100,14 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         steps: durations by step.
         budget_ms: limits by step.
         unsure_below: the least confidence of a `pass` or `reject`.
+        unsure_below_of: the same by label, for those with a threshold of their own.
+        pass_labels: labels that let a part pass.
+        debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
+        held_back: rejects that went out as `pass` by that rule.
+        on_late: status that goes out where there is no verdict by the deadline.
+        late: frames of which it went out.
+        late_answers: answers that came after it, by the status that they would have had.
+        realtime: what the operating system granted; None without `--realtime` and `--cpus`.
         policy: which frames were judged.
         seconds: how long the stream ran.
         frames_per_second: judged and faulty frames per second.
@@ -141,6 +163,14 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     camera_outage_lines: int
     verdicts: VerdictFile
     sinks: tuple[SinkAccount, ...] = ()
+    unsure_below_of: dict[str, float] = {}
+    pass_labels: tuple[str, ...] = ()
+    debounce: str | None = None
+    held_back: int = 0
+    on_late: str = "late"
+    late: int = 0
+    late_answers: dict[str, int] = {}
+    realtime: Realtime | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +206,7 @@ def summarise(
     candidates: Sequence[Candidate] = (),
     outages: Outages | None = None,
     remarks: Sequence[str] = (),
+    realtime: Realtime | None = None,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -183,8 +214,9 @@ def summarise(
         model: as it was named.
         candidates: what was tried before the session was opened.
         remarks: what was said before the stream began.
+        realtime: what the operating system granted.
     """
-    snapshot, budget = end.snapshot, settings.rules.budget
+    snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
     answered = snapshot.judged + snapshot.faulty
     return StreamSummary(
@@ -200,8 +232,16 @@ def summarise(
         health=with_outages(snapshot.health, camera),
         accuracy=accuracy_of(snapshot.right, snapshot.known),
         steps={step: histogram.times() for step, histogram in snapshot.histograms.items()},
-        budget_ms=budget.to_json(),
-        unsure_below=settings.rules.unsure_below,
+        budget_ms=rules.budget.to_json(),
+        unsure_below=rules.unsure_below,
+        unsure_below_of=dict(rules.unsure_below_of),
+        pass_labels=rules.applied_to(session.contract).pass_labels,
+        debounce=str(rules.debounce) if rules.debounce else None,
+        held_back=snapshot.held_back,
+        on_late=rules.on_late.value,
+        late=snapshot.late,
+        late_answers=dict(snapshot.late_answers),
+        realtime=realtime,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,
