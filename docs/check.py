@@ -17,6 +17,7 @@ import click
 
 from docs.markdown import Block, Page, read_page
 from edgecl.cli.shell import VERBS, edgecl
+from runtime.errors import EdgeclError
 
 ROOT = Path(__file__).parent.parent
 
@@ -166,12 +167,17 @@ def _problems_of_edgecl(words: list[str]) -> Iterator[str]:
     if command is None:
         yield f"edgecl has no verb {words[0]}"
         return
+    if "--config" in words:
+        at = words.index("--config")
+        words[at : at + 2] = ["--camera", "demo"]  # what the file, which is not here, would give
     try:
         command.make_context(words[0], words[1:], parent=root)
     except click.exceptions.Exit:
         pass
     except click.ClickException as error:
         yield f"edgecl {' '.join(words)}: {error.format_message()}"
+    except EdgeclError as error:
+        yield f"edgecl {' '.join(words)}: {error.problem}"
 
 
 def _problems_of_inline(text: str) -> Iterator[str]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+
+from runtime.errors import InputError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 ANY_PATH = click.Path(path_type=Path)
@@ -17,6 +21,39 @@ DEVICE = click.option(
     show_default=True,
     help="gpu requires TensorRT; auto falls back to the CPU where TensorRT does not work.",
 )
+
+
+class Checked(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.5
+    """A text that is parsed later, and already checked where it is given.
+
+    Args:
+        name: of the form.
+        check: raises InputError where the text is not of that form.
+        prefix: what goes before its message; the option by default.
+    """
+
+    def __init__(
+        self, name: str, check: Callable[[str], object], *, prefix: str | None = None
+    ) -> None:
+        self.name = name
+        self.check = check
+        self._prefix = prefix
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text, and return it as it is.
+
+        Raises:
+            InputError: it is not of the form.
+        """
+        try:
+            self.check(str(value))
+        except InputError as error:
+            prefix = self._prefix
+            if prefix is None and param is not None:
+                prefix = f"{max(param.opts, key=len)} "
+            raise InputError(f"{prefix or ''}{error.problem}", hint=error.hint) from error
+        return str(value)
+
 
 _SIZE = re.compile(r"^(\d+)x(\d+)$", re.IGNORECASE)
 

@@ -18,11 +18,13 @@ class Results:
         place: the file or folder that holds all of it; None while standard output is all there is.
         printed: standard output is what was asked for all the same, as with `--json`.
         has_json: the one JSON document of this command is on standard output.
+        json_asked: a configuration file asks for it, as `--json` does.
     """
 
     place: Path | None = None
     printed: bool = True
     has_json: bool = False
+    json_asked: bool = False
 
 
 def results_are_in(place: Path, *, printed: bool = False) -> None:

@@ -105,7 +105,7 @@ def run(arguments: Sequence[str]) -> int:
         return _seen(ended, results)
     if not debug or isinstance(ended, _EndError):
         _tell(ended, ended.exit_code)
-    if "--json" in rest and not results.has_json and _is_first_rank():
+    if ("--json" in rest or results.json_asked) and not results.has_json and _is_first_rank():
         print_json({"error": ended.to_json()})
     return _seen(ended.exit_code, results)
 

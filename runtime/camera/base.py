@@ -79,6 +79,7 @@ class Camera(ABC):
         reconnects: True where a camera that is lost is opened again.
         losses: how often its stream broke or ended.
         stalls: how often it sent nothing for too long, while its connection stood.
+        overtaken: frames passed over before they were read, since too many waited.
         trigger: what frames wait for, as it was asked to; None where they come by themselves.
     """
 
@@ -90,6 +91,7 @@ class Camera(ABC):
     reconnects: bool = False
     losses: int = 0
     stalls: int = 0
+    overtaken: int = 0
     trigger: str | None = None
 
     @property

@@ -22,6 +22,9 @@ class HealthFault(str, Enum):
     OVERRUN = "overrun"
     DEFOCUSED = "defocused"
     DRIFTING_LIGHT = "drifting-light"
+    # Outages, which the camera counts itself.
+    LOST = "lost"
+    STALLED = "stalled"
 
 
 OF_A_FRAME = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -80,6 +81,17 @@ class StreamHealth:
     def _tell(self, finding: HealthFinding) -> None:
         self._ledger.count_health(finding.fault.value)
         self._told.setdefault(finding.fault, finding.words)
+
+
+def with_outages(counted: Mapping[str, int], camera: Camera) -> dict[str, int]:
+    """Add to the counted faults what a camera counts itself: its outages and the frames it left."""
+    faults = dict(counted)
+    overrun = HealthFault.OVERRUN.value
+    if overrun in faults:
+        faults[overrun] += camera.overtaken
+    if camera.reconnects:
+        faults |= {HealthFault.LOST.value: camera.losses, HealthFault.STALLED.value: camera.stalls}
+    return faults
 
 
 def source_of(camera: Camera) -> Source:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
-from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE, TOTAL, Budget
+from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth
 from runtime.stream.ledger import Ledger
+from runtime.stream.rules import Rules, debounced
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
 
@@ -25,21 +26,6 @@ FEW_ALIKE = 3
 """Frames of a new size in a row after which a session sets up for it."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Rules that frames are judged by.
-
-    Args:
-        budget: limits per step and for the whole.
-        unsure_below: a confidence below this is `unsure`.
-        bits: how many bits of 16-bit frames are used, in place of the contract's.
-    """
-
-    budget: Budget = field(default_factory=Budget)
-    unsure_below: float = 0.5
-    bits: int | None = None
-
-
 class Judge:
     """Judges frames, one at a time, and gives each its one verdict.
 
@@ -48,6 +34,10 @@ class Judge:
     Args:
         clock: monotonic nanoseconds.
         health: looks at what the model sees; None to look at nothing.
+        late_sink: takes the answers that came after the frame's verdict had to go out.
+
+    Raises:
+        InputError: a rule names a label that the model has not.
     """
 
     def __init__(
@@ -57,12 +47,17 @@ class Judge:
         sinks: Sequence[Sink],
         rules: Rules,
         clock: Callable[[], int] = time.monotonic_ns,
+        *,
+        late_sink: Sink | None = None,
         health: StreamHealth | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
+        self._late_sink = late_sink
         self._rules = rules
+        self._contract = rules.applied_to(session.contract)
+        self._recent: tuple[bool, ...] = ()  # of the judge's thread alone
         self._clock = clock
         self._health = health
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
@@ -83,25 +78,28 @@ class Judge:
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
             self._add_late_steps({QUEUE: self._waited(ticket)})
+            self._debounced(Decision(Status.LATE))
             return
         steps = {**_arrival_steps(ticket), QUEUE: self._waited(ticket)}
         if frame.pixels is None:
-            self._settle(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
+            decision = Decision(Status.FAULT, reason=frame.fault)
+            self._settle(ticket, steps, self._debounced(decision))
             return
         try:
             decision = self._infer(ticket, steps)
         except Exception as error:  # an engine may raise anything, and the line goes on
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
-            self._settle(ticket, steps, Decision(Status.FAULT, reason=reason))
+            decision = Decision(Status.FAULT, reason=reason)
+            self._settle(ticket, steps, self._debounced(decision))
             if isinstance(error, SessionLostError):
                 raise  # the frame has its verdict, and no other frame can have a better one
             self._count_failure(reason)
             return
         self._failures = 0
-        self._settle(ticket, steps, decision)
+        self._settle(ticket, steps, self._debounced(decision))
 
     def expire(self, ticket: Ticket) -> None:
-        """Say `late` about a frame whose deadline is there, if nothing was said yet."""
+        """Send the fail-safe status of a frame whose deadline is there, if nothing was said yet."""
         if not ticket.claim():
             return
         frame = ticket.frame
@@ -135,20 +133,13 @@ class Judge:
         steps |= engine_steps
         start = self._clock()
         decision = self._decide(outputs)
-        now = self._clock()
-        steps[DECIDE] = now - start
-        if (
-            ticket.deadline_ns is not None
-            and now > ticket.deadline_ns
-            and decision.status is not Status.FAULT
-        ):
-            return self._late(decision)
+        steps[DECIDE] = self._clock() - start
         return decision
 
     def _decide(self, outputs: Outputs) -> Decision:
-        contract = self._session.contract
+        contract, rules = self._contract, self._rules
         answer = image_answer(outputs, contract)
-        decision = decide(answer.probabilities, contract, self._rules.unsure_below)
+        decision = decide(answer.probabilities, contract, rules.unsure_below, rules.unsure_below_of)
         if answer.worst is None or decision.status is Status.FAULT:
             return decision
         place = self._preprocess.place(answer.worst)
@@ -193,18 +184,34 @@ class Judge:
                 "area"
             )
 
+    def _debounced(self, decision: Decision) -> Decision:
+        """Note a frame's answer among the recent ones, and hold a lone reject back."""
+        if self._rules.debounce is None:
+            return decision
+        decision, self._recent = debounced(decision, self._recent, self._rules.debounce)
+        return decision
+
     def _late(self, decision: Decision | None = None) -> Decision:
+        """The fail-safe decision; the answer that is there by now stays in it."""
         limit_ms = (self._rules.budget.total or 0) / 1e6
         reason = f"no verdict within {limit_ms:g} ms"
+        status = self._rules.on_late
         if decision is None:
-            return Decision(Status.LATE, reason=reason)
-        return replace(decision, status=Status.LATE, reason=reason)
+            return Decision(status, reason=reason, late=True)
+        answer = decision.answer or decision.status
+        return replace(decision, status=status, reason=reason, late=True, answer=answer)
 
     def _settle(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
+        is_late = ticket.deadline_ns is not None and self._clock() > ticket.deadline_ns
         if ticket.claim():
-            self._emit(ticket, steps, decision)
+            fault = decision.status is Status.FAULT
+            self._emit(ticket, steps, self._late(decision) if is_late and not fault else decision)
             return
         # The watchdog was quicker and has counted the steps of the arrival, and the miss.
+        late = Verdict.of(ticket.frame, self._clock(), replace(decision, late=True), steps)
+        self._ledger.add_late_answer(decision.status)
+        if self._late_sink is not None:
+            self._late_sink.emit(late)
         for step in _arrival_steps(ticket):
             del steps[step]
         self._add_late_steps(steps)
@@ -215,16 +222,7 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        total = start - frame.start_ns
-        verdict = Verdict(
-            number=frame.number,
-            captured_ns=frame.start_ns,
-            wall_ns=time.time_ns() - total,
-            decision=decision,
-            steps={**steps, TOTAL: total},
-            name=frame.name,
-            truth=frame.truth,
-        )
+        verdict = Verdict.of(frame, start, decision, steps)
         for sink in self._sinks:
             sink.emit(verdict)
         times = {**verdict.steps, EMIT: self._clock() - start}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runtime.stream.budget import STEPS
 from runtime.stream.latency import LatencyHistogram
@@ -18,6 +18,9 @@ class Snapshot:
     Args:
         captured: frames that the camera delivered, broken ones included.
         judged: frames with a verdict other than `fault`; late ones count.
+        late: judged frames without a verdict by their deadline, whatever status went out.
+        late_answers: answers that came after the fail-safe status, by their status.
+        held_back: rejects that the debounce rule let pass.
         dropped: frames that a newer one displaced before their turn.
         faulty: frames with the verdict `fault`.
         misses: judged frames of which a step or the total was over its limit, once per frame.
@@ -42,6 +45,9 @@ class Snapshot:
     right: int
     health: Mapping[str, int]
     last: Verdict | None
+    late: int = 0
+    late_answers: Mapping[str, int] = field(default_factory=dict)
+    held_back: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -66,7 +72,8 @@ class Ledger:
         self._lock = threading.Lock()
         self._open = True
         self._captured = self._judged = self._dropped = self._faulty = 0
-        self._misses = self._known = self._right = 0
+        self._misses = self._known = self._right = self._late = self._held_back = 0
+        self._late_answers: dict[str, int] = {}
         self._misses_by_step: dict[str, int] = {}
         self._statuses = {status.value: 0 for status in Status}
         self._histograms: dict[str, LatencyHistogram] = {}
@@ -106,9 +113,11 @@ class Ledger:
                 self._faulty += 1
             else:
                 self._judged += 1
-                if exceeded or decision.status is Status.LATE:
+                self._late += decision.late
+                self._held_back += not decision.late and decision.answer is Status.REJECT
+                if exceeded or decision.late:
                     self._misses += 1
-                if verdict.truth in self._labels and decision.status is not Status.LATE:
+                if verdict.truth in self._labels and not decision.late:
                     self._known += 1
                     self._right += decision.label == verdict.truth
             self._record(steps, exceeded)
@@ -117,6 +126,11 @@ class Ledger:
         """Count the step times of a frame that already had its verdict when they were known."""
         with self._lock:
             self._record(steps, exceeded)
+
+    def add_late_answer(self, status: Status) -> None:
+        """Count an answer that came after the frame's verdict."""
+        with self._lock:
+            self._late_answers[status.value] = self._late_answers.get(status.value, 0) + 1
 
     def close(self) -> None:
         """Accept no more frames: a camera that answers after the end is not counted."""
@@ -143,6 +157,9 @@ class Ledger:
                 right=self._right,
                 health=dict(self._health),
                 last=self._last,
+                late=self._late,
+                late_answers=dict(self._late_answers),
+                held_back=self._held_back,
             )
 
     def _record(self, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:

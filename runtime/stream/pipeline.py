@@ -15,8 +15,9 @@ from runtime.health import HealthLimits
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.health import StreamHealth
-from runtime.stream.judge import Judge, Rules
+from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
+from runtime.stream.rules import Rules
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.watchdog import Watchdog
@@ -72,6 +73,11 @@ class Pipeline:
         own_process: tune the interpreter for latency while the stream runs: threads take turns
             sooner, and the garbage collector leaves alone what exists at the start. For a process
             whose job is this stream.
+        late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
+            `emit` has to return at once.
+
+    Raises:
+        InputError: a rule names a label that the model has not.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class Pipeline:
         *,
         grace_s: float = GRACE_S,
         own_process: bool = False,
+        late_sink: Sink | None = None,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
         self.notes: list[str] = []
@@ -97,7 +104,14 @@ class Pipeline:
         ]
         self._own_process = own_process
         self._health = _health(settings, camera, session, self.ledger)
-        self._judge = Judge(session, self.ledger, self.sinks, settings.rules, health=self._health)
+        self._judge = Judge(
+            session,
+            self.ledger,
+            self.sinks,
+            settings.rules,
+            late_sink=late_sink,
+            health=self._health,
+        )
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (

@@ -12,6 +12,7 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
+from runtime.stream.health import with_outages
 from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Settings
@@ -66,6 +67,20 @@ class SinkAccount(Part, frozen=True, kw_only=True):
     problem: str | None
 
 
+class Realtime(Part, frozen=True, kw_only=True):
+    """Grants of the operating system to a stream.
+
+    Args:
+        memory_locked: whether no page of the process leaves memory.
+        scheduling: class and priority; None where it stayed the usual one.
+        cpus: cores that the process was bound to; None where it was not.
+    """
+
+    memory_locked: bool
+    scheduling: str | None
+    cpus: tuple[int, ...] | None
+
+
 class StreamSummary(Document, frozen=True, kw_only=True):
     """Summary of a stream.
 
@@ -79,11 +94,20 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         miss_share: of the judged frames, 0 to 1.
         misses_by_step: how often each step was over its limit.
         statuses: verdicts by status.
-        health: faults of the frames by name; empty where nobody looked.
+        health: faults of the frames by name, where somebody looked, and outages of a camera that
+            is opened again.
         accuracy: None where no right labels are known.
         steps: durations by step.
         budget_ms: limits by step.
         unsure_below: the least confidence of a `pass` or `reject`.
+        unsure_below_of: the same by label, for those with a threshold of their own.
+        pass_labels: labels that let a part pass.
+        debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
+        held_back: rejects that went out as `pass` by that rule.
+        on_late: status that goes out where there is no verdict by the deadline.
+        late: frames of which it went out.
+        late_answers: answers that came after it, by the status that they would have had.
+        realtime: what the operating system granted; None without `--realtime` and `--cpus`.
         policy: which frames were judged.
         seconds: how long the stream ran.
         frames_per_second: judged and faulty frames per second.
@@ -141,6 +165,14 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     camera_statistics: dict[str, int] = {}
     verdicts: VerdictFile
     sinks: tuple[SinkAccount, ...] = ()
+    unsure_below_of: dict[str, float] = {}
+    pass_labels: tuple[str, ...] = ()
+    debounce: str | None = None
+    held_back: int = 0
+    on_late: str = "late"
+    late: int = 0
+    late_answers: dict[str, int] = {}
+    realtime: Realtime | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +208,7 @@ def summarise(
     candidates: Sequence[Candidate] = (),
     outages: Outages | None = None,
     remarks: Sequence[str] = (),
+    realtime: Realtime | None = None,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -183,8 +216,9 @@ def summarise(
         model: as it was named.
         candidates: what was tried before the session was opened.
         remarks: what was said before the stream began.
+        realtime: what the operating system granted.
     """
-    snapshot, budget = end.snapshot, settings.rules.budget
+    snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
     answered = snapshot.judged + snapshot.faulty
     return StreamSummary(
@@ -197,11 +231,19 @@ def summarise(
         miss_share=snapshot.miss_share,
         misses_by_step=dict(snapshot.misses_by_step),
         statuses=dict(snapshot.statuses),
-        health=dict(snapshot.health),
+        health=with_outages(snapshot.health, camera),
         accuracy=accuracy_of(snapshot.right, snapshot.known),
         steps={step: histogram.times() for step, histogram in snapshot.histograms.items()},
-        budget_ms=budget.to_json(),
-        unsure_below=settings.rules.unsure_below,
+        budget_ms=rules.budget.to_json(),
+        unsure_below=rules.unsure_below,
+        unsure_below_of=dict(rules.unsure_below_of),
+        pass_labels=rules.applied_to(session.contract).pass_labels,
+        debounce=str(rules.debounce) if rules.debounce else None,
+        held_back=snapshot.held_back,
+        on_late=rules.on_late.value,
+        late=snapshot.late,
+        late_answers=dict(snapshot.late_answers),
+        realtime=realtime,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,

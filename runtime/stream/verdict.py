@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import ModelContract
+from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
+from runtime.stream.budget import TOTAL
 
 
 class Status(str, Enum):
@@ -57,6 +61,9 @@ class Decision:
         confidence: its probability, 0 to 1.
         reason: why there is no usable answer; empty otherwise.
         worst_tile: where frames are cut into tiles and there is an answer.
+        late: whether there was no verdict by the deadline.
+        answer: the status that the model's answer has by itself, where `status` is another one:
+            a reject that was held back, or an answer that came too late.
     """
 
     status: Status
@@ -64,6 +71,8 @@ class Decision:
     confidence: float = 0.0
     reason: str = ""
     worst_tile: WorstTile | None = None
+    late: bool = False
+    answer: Status | None = None
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,10 +86,12 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         label: the most probable label; None where there is no usable answer.
         confidence: its probability, 0 to 1; None likewise.
         steps_ns: nanoseconds by step.
-        reason: why there is no usable answer.
+        reason: why there is no usable answer, or why another status went out.
         name: the file that the frame came from.
         truth: the right label where the camera knows it.
         worst_tile: of a frame that was cut into tiles.
+        late: whether there was no verdict by the deadline, so that a fail-safe status went out.
+        answer: the status that the model's answer has by itself, where `status` is another one.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -99,6 +110,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     truth: str = ""
     worst_tile: WorstTile | None = None
+    late: bool = False
+    answer: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,7 @@ class Verdict:
         number: the frame's number.
         captured_ns: monotonic nanoseconds when its capture started.
         wall_ns: the same moment by the wall clock, nanoseconds since 1970.
-        decision: what is said; a `late` one may carry the label that came too late.
+        decision: what is said; a late one may carry the label that came too late.
         steps: nanoseconds by step, as far as the frame came; `total` is always there and ends
             where the verdict is handed to the sinks.
         name: the file that the frame came from, if any.
@@ -123,6 +136,25 @@ class Verdict:
     steps: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     truth: str = ""
+
+    @classmethod
+    def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
+        """The verdict on a frame that goes out now.
+
+        Args:
+            now_ns: monotonic nanoseconds.
+            steps: without `total`, which is added.
+        """
+        total = now_ns - frame.start_ns
+        return cls(
+            number=frame.number,
+            captured_ns=frame.start_ns,
+            wall_ns=time.time_ns() - total,
+            decision=decision,
+            steps={**steps, TOTAL: total},
+            name=frame.name,
+            truth=frame.truth,
+        )
 
     def line(self) -> VerdictLine:
         """The line of `verdicts.jsonl`."""
@@ -140,17 +172,23 @@ class Verdict:
             name=_writable(self.name),
             truth=_writable(self.truth),
             worst_tile=self.decision.worst_tile,
+            late=self.decision.late,
+            answer=self.decision.answer,
         )
 
 
 def decide(
-    probabilities: NDArray[np.float32], contract: ModelContract, unsure_below: float
+    probabilities: NDArray[np.float32],
+    contract: ModelContract,
+    unsure_below: float,
+    unsure_below_of: Mapping[str, float] = MappingProxyType({}),
 ) -> Decision:
     """Turn a frame's probabilities into a decision.
 
     Args:
         probabilities: one per label of the contract.
-        unsure_below: a confidence below this is `unsure`, whatever the label.
+        unsure_below: a confidence below this is `unsure`.
+        unsure_below_of: the same by label, for those with a threshold of their own.
 
     Returns:
         `pass`, `reject` or `unsure`; `fault` where the probabilities are no such thing.
@@ -165,7 +203,7 @@ def decide(
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     label = contract.labels[best]
-    if confidence < unsure_below:
+    if confidence < unsure_below_of.get(label, unsure_below):
         status = Status.UNSURE
     else:
         status = Status.PASS if label in contract.pass_labels else Status.REJECT

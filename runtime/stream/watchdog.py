@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from runtime.realtime import take_precedence
 from runtime.stream.handover import Ticket
 
 LEAD_NS = 500_000
@@ -56,6 +57,7 @@ class Watchdog:
             self._thread.join()
 
     def _watch(self) -> None:
+        take_precedence()
         while (ticket := self._next_due()) is not None:
             self._expire(ticket)
 

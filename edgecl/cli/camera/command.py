@@ -41,8 +41,8 @@ RECORDINGS = "recordings"
 @click.option(
     "--trigger",
     type=click.Choice(["software", "line", "external"]),
-    help="What each frame of a GenICam camera waits for: edgecl, at --fps; a line of the camera; "
-    "or what the camera is set to.  [default: cameras run freely]",
+    help="What each frame of a GenICam camera waits for: edgecl, at --fps; a line of the "
+    "camera; or what the camera is set to.  [default: cameras run freely]",
 )
 @click.option(
     "--bits",

@@ -90,6 +90,12 @@ RUN = (
         "add --budget, or omit this option",
     ),
     Rule(
+        ("on_late",),
+        lambda v: "total" not in (v["budget"] or ""),
+        "speaks at the deadline of a total budget, but none is set",
+        "add --budget total=TIME, or omit this option",
+    ),
+    Rule(
         _BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
         f"{_BUILDS} those are built from bundles",

@@ -16,7 +16,7 @@ from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.sinks import JsonLinesSink, Sink
-from runtime.stream.summary import StreamEnd, StreamSummary, summarise
+from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
 
@@ -34,11 +34,20 @@ class InspectionStream:
     outages: Outages = field(default_factory=Outages)
     remarks: list[str] = field(default_factory=list)
     more_sinks: Sequence[Sink] = ()
+    late_sink: JsonLinesSink | None = None
+    realtime: Realtime | None = None
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         sinks = [self.sink, *self.more_sinks]
-        pipeline = Pipeline(self.camera, self.session, self.settings, sinks, own_process=True)
+        pipeline = Pipeline(
+            self.camera,
+            self.session,
+            self.settings,
+            sinks,
+            own_process=True,
+            late_sink=self.late_sink,
+        )
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
@@ -48,6 +57,8 @@ class InspectionStream:
             snapshot = pipeline.close()
             for sink in sinks:
                 sink.close()
+            if self.late_sink is not None:
+                close_late(self.late_sink)
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
@@ -79,4 +90,12 @@ class InspectionStream:
             candidates=self.candidates,
             outages=self.outages,
             remarks=self.remarks,
+            realtime=self.realtime,
         )
+
+
+def close_late(sink: JsonLinesSink) -> None:
+    """Close the file of late answers, and remove it where there was none."""
+    sink.close()
+    if not sink.written and not sink.lost:
+        sink.path.unlink(missing_ok=True)

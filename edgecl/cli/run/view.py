@@ -116,6 +116,12 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     yield from _health(summary.health)
     if summary.budget_ms:
         yield Text(f"budget misses {summary.budget_misses} ({summary.miss_share:.2%})")
+    if summary.late:
+        answers = ", ".join(f"{status} {count}" for status, count in summary.late_answers.items())
+        line = f"late {summary.late}, sent as {summary.on_late}"
+        yield Text(f"{line}; answers that came later: {answers}" if answers else line)
+    if summary.held_back:
+        yield Text(f"rejects held back {summary.held_back} (--debounce {summary.debounce})")
     accuracy = summary.accuracy
     if accuracy:
         yield Text(f"correct {accuracy.right} of {accuracy.known} ({accuracy.share:.2%})")

@@ -44,7 +44,7 @@ class LiveCamera(Camera):
             its first frame has come to its end.
 
     Attributes:
-        losses, stalls, seconds_lost: see `Camera`.
+        losses, stalls, overtaken, seconds_lost: see `Camera`.
 
     Raises:
         InputError: it cannot be opened.
@@ -76,6 +76,7 @@ class LiveCamera(Camera):
         self._heard = time.monotonic()
         self._seconds_lost = 0.0
         self._away = False
+        self._counted = 0  # of the present connection's overtaken frames
         self._first: bytes | None = None
         self._reader = Reader(open_feed)
         try:
@@ -143,6 +144,11 @@ class LiveCamera(Camera):
         number = self._number
         self._number += 1
         self._heard = time.monotonic()
+        if arrival.overtaken > self._counted:
+            if not self.overtaken:
+                self._report(f"{self.name} sends frames faster than they are taken; some are lost")
+            self.overtaken += arrival.overtaken - self._counted
+        self._counted = arrival.overtaken
         fault = arrival.fault and f"{self.name}, frame {number}: {arrival.fault}"
         return Frame(
             number,

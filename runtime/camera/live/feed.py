@@ -72,8 +72,10 @@ class Feed(ABC):
         bits: how many bits of uint16 pixels are used, where the source says so.
         device_ns: when the camera took the frame; see `runtime.camera.base.Frame`.
         live: True where a frame that nobody takes in time is lost.
+        overtaken: frames that this connection passed over, since too many waited to be taken.
     """
 
+    overtaken: int = 0
     bits: int | None = None
     device_ns: int | None = None
     live: bool = True

@@ -25,8 +25,9 @@ class Arrival:
     start_ns: int
     ready_ns: int
     bits: int | None
-    device_ns: int | None
-    missed: bool
+    overtaken: int = 0
+    device_ns: int | None = None
+    missed: bool = False
 
 
 class Reader:
@@ -120,5 +121,13 @@ def _arrival(feed: Feed) -> Arrival:
         pixels = feed.retrieve()
     except FrameError as error:
         fault, missed = str(error), isinstance(error, MissedTrigger)
-    ready_ns = time.monotonic_ns()
-    return Arrival(pixels, fault, start_ns, ready_ns, feed.bits, feed.device_ns, missed)
+    return Arrival(
+        pixels,
+        fault,
+        start_ns,
+        time.monotonic_ns(),
+        feed.bits,
+        overtaken=feed.overtaken,
+        device_ns=feed.device_ns,
+        missed=missed,
+    )

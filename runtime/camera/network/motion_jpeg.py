@@ -19,6 +19,9 @@ from runtime.errors import FrameError
 from runtime.image.decode import decode_gray
 from runtime.secrets import redact
 
+MOST_WAITING = 32
+"""Images that may wait in a connection; beyond it all but the newest are passed over."""
+
 _BLOCK = 1 << 16
 _JPEG = b"\xff\xd8"
 
@@ -32,11 +35,15 @@ class MotionJpegFeed(Feed):
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._parts = PartReader(lambda: bytes(answer.body.read1(_BLOCK)), largest=LARGEST_PART)
+        self._parts = PartReader(
+            lambda: bytes(answer.body.read1(_BLOCK)), largest=LARGEST_PART, ready=answer.ready
+        )
         self._part = StreamPart(b"")
 
     def grab(self) -> None:
-        """Wait for the last byte of the next part."""
+        """Wait for the last byte of the next part, or of the newest where too many wait."""
+        self._parts.pass_over(MOST_WAITING)
+        self.overtaken = self._parts.overtaken
         self._part = self._parts.next()
 
     def retrieve(self) -> FramePixels:

@@ -51,6 +51,10 @@ class PartReader:
         largest: bytes of a part at which the stream is given up.
         limit_s: seconds that a part may take, from its head on.
         clock: monotonic seconds.
+        ready: tells whether `receive` would return at once.
+
+    Attributes:
+        overtaken: parts that were passed over.
     """
 
     def __init__(
@@ -60,7 +64,10 @@ class PartReader:
         largest: int = LARGEST_PART,
         limit_s: float = PART_LIMIT_S,
         clock: Callable[[], float] = time.monotonic,
+        ready: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.overtaken = 0
+        self._ready = ready
         self._receive = receive
         self._largest = largest
         self._limit_s = limit_s
@@ -70,6 +77,7 @@ class PartReader:
         self._mark = b""
         self._due: float | None = None
         self._over: FeedLost | None = None
+        self._broken: FeedLost | None = None
 
     def next(self) -> StreamPart:
         """Wait for the next part. One that breaks off is given as far as it came.
@@ -99,7 +107,25 @@ class PartReader:
             self._buffer.clear()
         return StreamPart(data, content, fault)
 
+    def pass_over(self, most: int) -> None:
+        """Go on with the newest part where more than `most` have come and wait.
+
+        A reader that is too slow would see each image later than the one before, until the
+        buffers between it and the camera are full.
+        """
+        try:
+            while self._over is None and self._ready() and len(self._buffer) < self._largest:
+                self._more()
+        except FeedLost as lost:
+            self._broken = lost  # what came before is still to be read
+        waiting = self._buffer.count(self._mark) if self._mark else 0
+        if waiting > most:
+            del self._buffer[: self._buffer.rfind(self._mark)]
+            self.overtaken += waiting - 1
+
     def _more(self) -> None:
+        if self._broken is not None:
+            raise self._broken
         if self._due is not None and self._clock() > self._due:
             raise FeedLost(f"an image took longer than {self._limit_s:g} s", stalled=True)
         try:

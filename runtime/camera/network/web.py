@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import select
 import socket
 import urllib.error
 import urllib.request
@@ -43,6 +44,14 @@ class Answer:
     def in_parts(self) -> bool:
         """Return whether the body is a sequence of images, one part each."""
         return self.status == 200 and self.content.startswith("multipart/")
+
+    def ready(self) -> bool:
+        """Return whether there is something to read at once."""
+        if self.link is None or self.link.fileno() < 0:
+            return False
+        waiter = select.poll()
+        waiter.register(self.link, select.POLLIN)
+        return bool(waiter.poll(0))
 
     def shut(self) -> None:
         """End a read in another thread."""

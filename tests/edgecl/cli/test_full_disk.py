@@ -118,3 +118,4 @@ def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, s
     assert "judged 60" in out
     assert "60 LOST (No space left on device)" in out
     assert "note: the summary was not written" in err
+    assert "note: the configuration was not written" in err

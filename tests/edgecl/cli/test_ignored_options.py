@@ -124,7 +124,7 @@ RUN = ("run", "--camera", "demo", "--model")
             "--method",
         ),
         ((*RUN, "tiny.edgecl", "--budget", "total=1s", "--max-misses", "nan"), "--max-misses nan"),
-        ((*RUN, "tiny.edgecl", "--unsure-below", "nan"), "--unsure-below nan"),
+        ((*RUN, "tiny.edgecl", "--unsure-below", "nan"), "--unsure-below 'nan'"),
         ((*RUN, "tiny.edgecl", "--fps", "inf"), "--fps inf"),
         (("train", "--lr", "nan"), "--lr nan"),
         (("train", "--temperature", "inf"), "--temperature inf"),

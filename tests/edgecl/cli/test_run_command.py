@@ -192,8 +192,10 @@ def test_a_camera_that_is_not_back_in_time_ends_with_3_and_the_summary(workplace
     assert "[camera-lost]" in err
     assert "geheim" not in out + err
     summary = json.loads(Path("o/summary.json").read_text())
-    assert summary["judged"] == 3
+    assert summary["captured"] == 3
+    assert summary["balanced"] is True
     assert "is still away: 127.0.0.1 is busy (503)" in summary["camera_outages"][1]
+    assert (summary["health"]["lost"], summary["health"]["stalled"]) == (1, 0)
 
 
 def test_misses_beyond_the_limit_end_with_1(workplace, capsys):

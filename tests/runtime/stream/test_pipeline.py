@@ -18,8 +18,9 @@ from runtime.camera.base import Camera, Frame
 from runtime.errors import EquipmentError, InputError
 from runtime.session.base import Outputs, Session
 from runtime.stream.budget import Budget
-from runtime.stream.judge import FAILURES_IN_A_ROW, Rules
+from runtime.stream.judge import FAILURES_IN_A_ROW
 from runtime.stream.pipeline import SWITCH_INTERVAL_S, Pipeline, Settings
+from runtime.stream.rules import Rules
 from runtime.stream.sinks import Sink
 from runtime.stream.sinks.isolated import IsolatedSink
 from runtime.stream.verdict import Verdict
@@ -111,8 +112,17 @@ def stream(
     **settings: Any,
 ) -> tuple[Pipeline, ListSink]:
     sink = sink or ListSink()
-    rules = Rules(Budget(settings.pop("limits", {})), 0.5)
-    pipeline = Pipeline(camera, session, Settings(rules, **settings), [sink], grace_s=grace_s)
+    budget = Budget(settings.pop("limits", {}))
+    given = {name: settings.pop(name) for name in ("debounce", "on_late") if name in settings}
+    late_sink = settings.pop("late_sink", None)
+    pipeline = Pipeline(
+        camera,
+        session,
+        Settings(Rules(budget, 0.5, **given), **settings),
+        [sink],
+        grace_s=grace_s,
+        late_sink=late_sink,
+    )
     pipeline.start()
     return pipeline, sink
 

@@ -122,7 +122,7 @@ def test_an_element_that_fails_in_what_is_stored_ends_it():
 
 
 def test_a_pipeline_without_frames_has_stalled(monkeypatch):
-    monkeypatch.setattr("runtime.camera.gstreamer.feed.READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("runtime.camera.gstreamer.feed.READ_TIMEOUT_S", 0.6)
     with open_camera(f"{LIVE} ! video/x-raw,framerate=1/60 ! appsink") as camera:
         assert camera.read() is not None
         assert camera.read() is not None
@@ -167,8 +167,8 @@ def test_a_pipeline_that_cannot_run_is_one_line(pipeline, words):
 
 
 def test_a_pipeline_that_never_gives_a_frame_is_one_line(monkeypatch):
-    monkeypatch.setattr("runtime.camera.gstreamer.feed.OPEN_TIMEOUT_S", 0.3)
-    assert "no frame for 0.3 s" in refusal(f"{LIVE} ! valve drop=true ! appsink")
+    monkeypatch.setattr("runtime.camera.gstreamer.feed.OPEN_TIMEOUT_S", 0.6)
+    assert "no frame for 0.6 s" in refusal(f"{LIVE} ! valve drop=true ! appsink")
 
 
 def test_a_jetson_camera_elsewhere_is_told_of_jetpack():

@@ -128,12 +128,12 @@ def test_a_lost_camera_is_opened_again_for_ever():
 
 
 def test_giving_up_is_equipment_and_its_seconds_go_on_counting():
-    camera = LiveCamera("camera 1", connections(Script("frame")), give_up_after=0.05)
+    camera = LiveCamera("camera 1", connections(Script("frame")), give_up_after=0.3)
     camera.read()
     with pytest.raises(EquipmentError, match="stopped after frame 0 and did not recover"):
         camera.read()
     first = camera.seconds_lost
-    assert 0.05 <= first <= camera.seconds_lost
+    assert 0.3 <= first <= camera.seconds_lost
     camera.close()
 
 
@@ -145,11 +145,11 @@ def test_a_read_that_never_returns_is_replaced_and_closes_what_it_holds_when_it_
         "camera 1",
         connections(stuck, Script("frame", "frame")),
         report=said.append,
-        read_limit_s=0.05,
+        read_limit_s=0.5,
     )
     assert faults(camera, 3) == [False] * 3
     assert (camera.losses, camera.stalls) == (0, 1)
-    assert "a read did not return within 0.05 s" in said[0]
+    assert "a read did not return within 0.5 s" in said[0]
     assert not stuck.closed.is_set()
     gate.set()
     assert stuck.closed.wait(10)
@@ -174,7 +174,7 @@ def test_threads_that_hang_are_bounded_and_one_that_comes_back_is_replaced():
         opened.append(waiting.pop(0))
         return opened[-1]
 
-    camera = LiveCamera("camera 1", open_feed, report=report, read_limit_s=0.02)
+    camera = LiveCamera("camera 1", open_feed, report=report, read_limit_s=0.4)
     assert faults(camera, 2) == [False, False]
     told = [line for line in said if f"{MOST_ABANDONED} reads of its driver never returned" in line]
     assert len(told) == 1
@@ -183,14 +183,14 @@ def test_threads_that_hang_are_bounded_and_one_that_comes_back_is_replaced():
 
 
 def test_an_opening_that_never_returns_is_left_behind(monkeypatch):
-    monkeypatch.setattr("runtime.camera.live.camera.OPEN_LIMIT_S", 0.05)
+    monkeypatch.setattr("runtime.camera.live.camera.OPEN_LIMIT_S", 0.5)
     gate = threading.Event()
 
     def hang() -> Feed:
         gate.wait()
         return Script("frame")
 
-    with pytest.raises(InputError, match=r"did not open within 0\.05 s"):
+    with pytest.raises(InputError, match=r"did not open within 0\.5 s"):
         LiveCamera("camera 1", hang)
     ways = iter([lambda: Script("frame"), hang, lambda: Script("frame")])
     camera = LiveCamera("camera 1", lambda: next(ways)())

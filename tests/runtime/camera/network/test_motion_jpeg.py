@@ -23,7 +23,7 @@ from tests.runtime.camera.network.test_multipart import JPEGS
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch) -> None:
     monkeypatch.setattr("runtime.camera.live.backoff.FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 0.6)
 
 
 def take(camera: Camera, count: int) -> list[Frame]:
@@ -128,6 +128,30 @@ def test_a_hundred_losses_leave_neither_threads_nor_descriptors():
         assert camera.losses == 100
         assert len([one for one in threading.enumerate() if one.name == "camera"]) == 1
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4  # the server's last ones
+
+
+def test_a_slow_reader_gets_the_newest_image_and_is_told():
+    sent, gone = threading.Event(), threading.Event()
+    said: list[str] = []
+
+    def many(link: socket.socket) -> None:
+        link.sendall(HEAD + part(JPEGS[0]))
+        link.sendall(b"".join(part(image) for image in [JPEGS[1]] * 40 + [JPEGS[2]]))
+        sent.set()
+        gone.wait(10)
+
+    with (
+        misbehaving(many) as server,
+        open_camera(f"http://{server.at}/", report=said.append) as (camera),
+    ):
+        take(camera, 1)
+        assert sent.wait(10)
+        (newest,) = take(camera, 1)
+        gone.set()
+        np.testing.assert_array_equal(newest.pixels, decode_gray(JPEGS[2]))
+        assert newest.number == 1
+        assert camera.overtaken == 40
+    assert said[0].endswith("sends frames faster than they are taken; some are lost")
 
 
 def test_a_server_that_stalls_within_a_part_is_a_fault_and_then_stalled():

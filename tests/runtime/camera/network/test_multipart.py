@@ -215,3 +215,38 @@ def test_a_part_that_trickles_in_has_a_time_limit():
     with pytest.raises(FeedLost, match="longer than 5 s") as caught:
         reader.next()
     assert caught.value.stalled
+
+
+@pytest.mark.parametrize("delimiter", [b"--frame", b"--b"])
+def test_parts_that_wait_are_passed_over_when_they_are_too_many(delimiter):
+    blocks = in_blocks(stream(JPEGS * 4, delimiter=delimiter), 700)
+    reader = PartReader(lambda: blocks.pop(0) if blocks else b"", ready=lambda: bool(blocks))
+    assert reader.next().data == JPEGS[0]
+    reader.pass_over(20)
+    assert reader.next().data == JPEGS[1]
+    reader.pass_over(9)
+    assert reader.overtaken == 9
+    parts, lost = read_all(reader)
+    assert [part.data for part in parts] == [JPEGS[2]]
+    assert "closed" in str(lost)
+
+
+def test_a_break_behind_parts_that_wait_comes_after_them():
+    waiting: list[bytes | Exception] = [stream(JPEGS), TimeoutError()]
+
+    def receive() -> bytes:
+        block = waiting.pop(0)
+        if isinstance(block, Exception):
+            raise block
+        return block
+
+    reader = PartReader(receive, ready=lambda: True)
+    reader.pass_over(8)
+    parts, lost = read_all(reader)
+    assert [part.data for part in parts] == JPEGS
+    assert lost.stalled
+
+
+def test_what_is_taken_in_advance_is_bounded():
+    reader = PartReader(endless(b"w" * 4096, (1 << 20) + 4096), largest=1 << 20, ready=lambda: True)
+    reader.pass_over(8)

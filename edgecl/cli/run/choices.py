@@ -1,0 +1,128 @@
+"""Choices of `edgecl run`: the values of its options, and the parts that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecl.cli.verb import flag_of, naming_place
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from runtime.realtime import Granted
+    from runtime.stream.rules import Rules
+    from runtime.stream.summary import Realtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunChoices:
+    """Values of the options, as they were given or by default; each is named as its parameter."""
+
+    source: str
+    every_frame: bool | None
+    frames: int | None
+    fps: float | None
+    give_up_after: float | None
+    trigger: str | None
+    bits: int | None
+    health: str
+    model: Path | None
+    verify_key: Path | None
+    precision: str
+    engine: str
+    device: str
+    workspace: int | None
+    builder_level: int | None
+    threads: int | None
+    budget: str | None
+    max_misses: float
+    on_late: str
+    pass_labels: tuple[str, ...]
+    unsure_below: tuple[str, ...]
+    debounce: str | None
+    sinks: tuple[str, ...]
+    out: Path | None
+    as_json: bool
+    realtime: bool
+    cpus: str | None
+
+    def values(self, model: Path) -> Mapping[str, Any]:
+        """The values by parameter.
+
+        Args:
+            model: that was taken where none was named.
+        """
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {**values, "model": model}
+
+    def building(self) -> Mapping[str, Any]:
+        """The options about building engines."""
+        return {"workspace": self.workspace, "builder_level": self.builder_level}
+
+    def cores(self) -> tuple[int, ...] | None:
+        """Cores to run on; None for all."""
+        from runtime.realtime import parse_cpus
+
+        return None if self.cpus is None else parse_cpus(self.cpus)
+
+    def rules(self, context: click.Context) -> Rules:
+        """The rules that frames are judged by.
+
+        Raises:
+            InputError: a confidence is given twice.
+        """
+        from runtime.stream.budget import Budget, parse_budget
+        from runtime.stream.rules import Rules, parse_debounce, parse_thresholds
+        from runtime.stream.verdict import Status
+
+        with naming_place(context, "budget"):
+            budget = parse_budget(self.budget) if self.budget is not None else Budget()
+        unsure_below, unsure_below_of = parse_thresholds(self.unsure_below)
+        return Rules(
+            budget,
+            unsure_below,
+            None,
+            unsure_below_of,
+            self.pass_labels,
+            None if self.debounce is None else parse_debounce(self.debounce),
+            Status(self.on_late),
+        )
+
+    def require_labels(self, labels: Sequence[str], context: click.Context) -> None:
+        """Refuse rules for labels that the model has not.
+
+        Raises:
+            InputError: as for a configuration that belongs to another bundle.
+        """
+        named = [("pass_labels", label) for label in self.pass_labels]
+        named += [
+            ("unsure_below", text.rpartition("=")[0]) for text in self.unsure_below if "=" in text
+        ]
+        for name, label in named:
+            if label not in labels:
+                raise InputError(
+                    f"{flag_of(context, name, label)}: the model has no label {label!r}",
+                    hint=f"choose from {', '.join(labels)}, or pass the bundle that this is for",
+                )
+
+    def remarks(self) -> list[str]:
+        """Notes on choices that are allowed and dangerous."""
+        if self.on_late == "pass":
+            return ["note: --on-late pass lets parts go that were not judged in time"]
+        return []
+
+    def terms(self, granted: Granted) -> Realtime | None:
+        """The operating system's grants as the summary has them; None where none was asked for."""
+        from runtime.stream.summary import Realtime
+
+        if not self.realtime and self.cpus is None:
+            return None
+        return Realtime(
+            memory_locked=granted.memory_locked,
+            scheduling=granted.scheduling,
+            cpus=granted.cpus,
+        )

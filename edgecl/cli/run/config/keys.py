@@ -1,0 +1,62 @@
+"""Keys of `edgecl run --config`: one table, from each option to its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KeyPath = tuple[str, ...]
+
+GLOBAL = "*"
+"""Key of the threshold that holds for every label without its own."""
+
+KEYS: Mapping[str, KeyPath] = {
+    "source": ("camera", "camera"),
+    "fps": ("camera", "fps"),
+    "give_up_after": ("camera", "give-up-after"),
+    "trigger": ("camera", "trigger"),
+    "bits": ("camera", "bits"),
+    "health": ("camera", "health"),
+    "every_frame": ("camera", "every-frame"),
+    "frames": ("camera", "frames"),
+    "model": ("model", "model"),
+    "verify_key": ("model", "verify-key"),
+    "precision": ("model", "precision"),
+    "engine": ("model", "engine"),
+    "device": ("model", "device"),
+    "workspace": ("model", "workspace"),
+    "builder_level": ("model", "builder-level"),
+    "threads": ("model", "threads"),
+    "budget": ("budget",),
+    "max_misses": ("rules", "max-misses"),
+    "on_late": ("rules", "on-late"),
+    "pass_labels": ("rules", "pass-label"),
+    "unsure_below": ("rules", "unsure-below"),
+    "debounce": ("rules", "debounce"),
+    "sinks": ("output", "sink"),
+    "out": ("output", "out"),
+    "as_json": ("output", "json"),
+    "realtime": ("machine", "realtime"),
+    "cpus": ("machine", "cpus"),
+}
+"""Table and key of each option, by its parameter; the key is the option without dashes.
+
+`budget` is a table of its own, from step to time."""
+
+KEYLESS = frozenset({"config", "print_config"})
+"""Options about the file itself."""
+
+PAIRED = frozenset({"budget", "unsure_below"})
+"""Options that take NAME=VALUE: in the file a table, from name to value."""
+
+PATHS = frozenset({"model", "verify_key", "out"})
+"""Options that take a file or folder; a relative one belongs to the config's folder."""
+
+
+def tables() -> tuple[str, ...]:
+    """The tables in the order in which they are written."""
+    return tuple(dict.fromkeys(path[0] for path in KEYS.values()))
+
+
+def keys_of(table: str) -> Mapping[str, str]:
+    """The parameters of a table, by key."""
+    return {path[1]: name for name, path in KEYS.items() if len(path) > 1 and path[0] == table}

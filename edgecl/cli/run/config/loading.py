@@ -1,0 +1,228 @@
+"""Reading of the file behind `--config`: each key checked, with its line in every message."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from edgecl.cli.options import Checked
+from edgecl.cli.run.config.keys import GLOBAL, KEYS, PAIRED, PATHS, KeyPath, keys_of, tables
+from edgecl.cli.run.config.lines import first_duplicate, lines_by_path
+from edgecl.cli.run.config.sources import source_beside
+from runtime.errors import EdgeclError, InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The values of a file, and where they stand.
+
+    Args:
+        values: what the options take, by parameter.
+        places: FILE:LINE and key of each, by parameter; of one pair by `PARAMETER=NAME`.
+    """
+
+    values: Mapping[str, Any]
+    places: Mapping[str, str]
+
+
+def load_config(path: Path, context: click.Context) -> Config:
+    """Read and check a configuration.
+
+    Args:
+        path: a TOML file; its relative paths belong to its folder.
+        context: of the command, whose options say what values they take.
+
+    Raises:
+        InputError: it cannot be read, or is not TOML; or a key is unknown, is there twice, or has
+            a value that its option does not take. The line and the key are named.
+    """
+    text = _read(path)
+    return _Reader(path, text, context).read(_parse(path, text))
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"--config {path} cannot be read: {error.strerror or error}", hint="pass a TOML file"
+        ) from error
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        twice = first_duplicate(text)
+        if twice is not None:
+            key, line, first = twice
+            raise InputError(
+                f"{path}:{line}: {'.'.join(key)} is there twice (first on line {first})",
+                hint="keep one of them",
+            ) from None
+        found = _PLACE.search(str(error))
+        line_number = found["line"] if found and found["line"] else text.rstrip().count("\n") + 1
+        reason = _PLACE.sub("", str(error))
+        raise InputError(
+            f"{path}:{line_number}: not valid TOML ({reason})",
+            hint="text stands in quotes, and each key on a line of its own",
+        ) from None
+
+
+class _Reader:
+    def __init__(self, path: Path, text: str, context: click.Context) -> None:
+        self._path = path
+        self._lines = lines_by_path(text)
+        self._context = context
+        self._options = {
+            str(option.name): option
+            for option in context.command.params
+            if isinstance(option, click.Option)
+        }
+        self._values: dict[str, Any] = {}
+        self._places: dict[str, str] = {}
+
+    def read(self, document: Mapping[str, Any]) -> Config:
+        for table, content in document.items():
+            if (table,) in KEYS.values():
+                self._take(table, (table,), content)
+            elif table not in tables():
+                self._unknown((table,))
+            elif not isinstance(content, dict):
+                self._fail((table,), f"is {_kind(content)}, not a table", f"write [{table}]")
+            else:
+                known = keys_of(table)
+                for key, value in content.items():
+                    if key not in known:
+                        self._unknown((table, key))
+                    self._take(known[key], (table, key), value)
+        return Config(self._values, self._places)
+
+    def _take(self, name: str, key: KeyPath, value: Any) -> None:
+        option = self._options[name]
+        self._places[name] = self._place(key)
+        if name in PAIRED and isinstance(value, dict):
+            texts = [self._pair(option, key, entry, given) for entry, given in value.items()]
+            self._values[name] = texts if option.multiple else ",".join(texts)
+            return
+        if name in PAIRED and option.multiple:
+            value = [self._pair(option, key, GLOBAL, value)]
+        elif option.multiple:
+            if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+                self._fail(key, f"is {_kind(value)}, not a list of texts", 'write ["one", "two"]')
+            value = [self._converted(option, key, entry) for entry in value]
+        else:
+            value = self._of_kind(option, key, value)
+            if name in PATHS:
+                value = self._path.parent / value
+            elif name == "source":
+                value = source_beside(value, self._path.parent)
+            value = self._converted(option, key, value)
+        self._values[name] = value
+
+    def _pair(self, option: click.Option, key: KeyPath, name: str, value: Any) -> str:
+        """One entry of a table as the option takes it."""
+        whole = (*key, name) if (*key, name) in self._lines else key
+        self._places[f"{option.name}={name}"] = self._place(whole)
+        if option.multiple:
+            if not _is_number(value):
+                self._fail(whole, f"is {_kind(value)}, not a number", "use a number from 0 to 1")
+            text = str(value) if name == GLOBAL else f"{name}={value}"
+        else:
+            if not isinstance(value, str):
+                self._fail(whole, f"is {_kind(value)}, not a text", f'write {name} = "20ms"')
+            text = f"{name}={value}"
+        return str(self._converted(option, whole, text))
+
+    def _of_kind(self, option: click.Option, key: KeyPath, value: Any) -> Any:
+        """The value, if its type is the option's."""
+        if option.name == "source" and type(value) is int:
+            return str(value)
+        fits, wanted, hint = _wanted(option)
+        if not fits(value):
+            self._fail(key, f"is {_kind(value)}, not {wanted}", hint)
+        return value
+
+    def _converted(self, option: click.Option, key: KeyPath, value: Any) -> Any:
+        try:
+            if isinstance(option.type, Checked):
+                option.type.check(value)
+            return option.type(value, option, self._context)
+        except click.BadParameter as error:
+            self._fail(key, error.message.rstrip("."), f"see --{option.opts[-1].strip('-')}")
+        except EdgeclError as error:
+            self._fail(key, error.problem, error.hint)
+
+    def _unknown(self, key: KeyPath) -> NoReturn:
+        near = _nearest(key)
+        where = f"the keys of [{key[0]}] are {', '.join(keys_of(key[0]))}"
+        if key[0] not in tables():
+            where = f"the tables are {', '.join(tables())}"
+        self._fail(key, "is not a key", f"did you mean {near}?" if near else where)
+
+    def _place(self, key: KeyPath) -> str:
+        line = self._lines.get(key) or self._lines.get(key[:1])
+        return f"{self._path}:{line or 1}: {'.'.join(key)}"
+
+    def _fail(self, key: KeyPath, problem: str, hint: str) -> NoReturn:
+        colon = "" if problem.startswith("is ") else ":"
+        raise InputError(f"{self._place(key)}{colon} {problem}", hint=hint)
+
+
+def _wanted(option: click.Option) -> tuple[Callable[[Any], bool], str, str]:
+    """Whether a value is of an option's type, that type in words, and a hint."""
+    if option.is_flag:
+        return lambda value: isinstance(value, bool), "true or false", "write true or false"
+    if isinstance(option.type, click.types.IntParamType):
+        return lambda value: type(value) is int, "an integer", "use an integer, without quotes"
+    if isinstance(option.type, click.types.FloatParamType):
+        return _is_number, "a number", "use a finite number, without quotes"
+    return lambda value: isinstance(value, str), "a text", "put it in quotes"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a table"
+    return f"the date {value}"
+
+
+def _nearest(key: KeyPath) -> str:
+    """The known key that is most like an unknown one; the same name in another table goes first."""
+    known = {".".join(path): path[-1] for path in _all_keys() if len(path) >= len(key)}
+    close = difflib.get_close_matches(key[-1], known.values(), 1)
+    return next((whole for whole, last in known.items() if close and last == close[0]), "")
+
+
+def _all_keys() -> Iterator[KeyPath]:
+    yield from ((table,) for table in tables())
+    yield from (path for path in KEYS.values() if len(path) > 1)

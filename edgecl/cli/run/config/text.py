@@ -1,0 +1,120 @@
+"""Configuration of a stream as TOML: what `--print-config` prints and a stream's folder keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecl.cli.run.config.keys import GLOBAL, KEYS, PATHS, keys_of, tables
+from runtime.camera.address import Kind, sort_source
+from runtime.errors import EdgeclError, InputError
+from runtime.files.atomic import explained, write_new
+from runtime.progress import Say
+
+CONFIG = "config.toml"
+
+
+def config_text(values: Mapping[str, Any]) -> str:
+    """Return all choices as TOML that `--config` takes back.
+
+    Paths become absolute, for the text may be kept anywhere. Passwords in a camera's address stay.
+
+    Args:
+        values: of the options, by parameter.
+
+    Raises:
+        InputError: a value has bytes that are not UTF-8, which TOML cannot hold.
+    """
+    text = "\n".join(line for table in tables() for line in _table(table, values))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            "the configuration has a name that is not UTF-8, and TOML cannot hold it",
+            hint="rename that file or folder",
+        ) from None
+    return text.strip() + "\n"
+
+
+def _table(table: str, values: Mapping[str, Any]) -> Iterator[str]:
+    whole = (table,) in KEYS.values()
+    if whole:
+        text = values[table]
+        yield f"\n[{table}]" if text else f"\n# [{table}] is not set"
+        for pair in (text or "").split(","):
+            name, equals, value = (part.strip() for part in pair.partition("="))
+            if equals:
+                yield f"{_key(name)} = {_text(value)}"
+        return
+    yield f"\n[{table}]"
+    for key, name in keys_of(table).items():
+        value = _plain(name, values[name])
+        yield f"# {key} is not set" if value is None else f"{key} = {_toml(value)}"
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The value as TOML has it; None where it is not set."""
+    if value is None:
+        return None
+    if name in PATHS:
+        return str(Path(value).absolute())
+    if name == "source":
+        return _absolute_source(value)
+    if name == "unsure_below":
+        return _thresholds(value)
+    return value
+
+
+def _absolute_source(text: str) -> str:
+    """A camera that is a file or folder, by its whole path."""
+    try:
+        source = sort_source(text)
+    except InputError:
+        return text
+    return str(source.path.absolute()) if source.kind == Kind.STORED else text
+
+
+def _thresholds(texts: tuple[str, ...]) -> Any:
+    pairs = {}
+    for text in texts:
+        label, equals, share = text.rpartition("=")
+        pairs[label if equals else GLOBAL] = float(share)
+    return pairs[GLOBAL] if set(pairs) == {GLOBAL} else pairs
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{_key(name)} = {_toml(entry)}" for name, entry in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(entry) for entry in value)}]"
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    # JSON's escapes are TOML's, but for one sign that TOML wants escaped too.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if bare else _text(name)
+
+
+def write_config(path: Path, values: Mapping[str, Any], say: Say) -> None:
+    """Keep the configuration of a stream beside its verdicts, readable by its owner alone.
+
+    No disk that refuses it keeps a stream from judging: that is a note.
+    """
+    try:
+        with explained(path):
+            path.unlink(missing_ok=True)
+        write_new(path, config_text(values).encode(), 0o600)
+    except EdgeclError as error:
+        say(f"note: the configuration was not written: {error}")

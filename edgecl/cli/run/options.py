@@ -1,0 +1,242 @@
+"""Options of `edgecl run`, by what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from edgecl.cli.engine_choices import build_options
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked
+from edgecl.cli.run.config.option import CONFIG_OPTION
+from runtime.artifact.contract import BITS
+from runtime.errors import InputError
+
+STREAMS = "streams"
+VERDICTS = "verdicts.jsonl"
+
+Options = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _check_budget(text: str) -> object:
+    from runtime.stream.budget import parse_budget
+
+    return parse_budget(text)
+
+
+def _check_threshold(text: str) -> object:
+    from runtime.stream.rules import parse_threshold
+
+    return parse_threshold(text)
+
+
+def _check_debounce(text: str) -> object:
+    from runtime.stream.rules import parse_debounce
+
+    return parse_debounce(text)
+
+
+def _check_cpus(text: str) -> object:
+    from runtime.realtime import parse_cpus
+
+    return parse_cpus(text)
+
+
+def _check_label(text: str) -> object:
+    if not text:
+        raise InputError(f"{text!r} is empty", hint="name a label of the model")
+    return text
+
+
+def _group(*options: Options) -> Options:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+config_options = _group(
+    CONFIG_OPTION,
+    click.option(
+        "--print-config",
+        is_flag=True,
+        help="Print the whole configuration as TOML for --config, and do nothing else. Passwords "
+        "in camera addresses are printed.",
+    ),
+)
+
+model_options = _group(
+    click.option(
+        "--model",
+        type=ANY_PATH,
+        help="Bundle, .onnx file of a bundle, or built .engine file.  [default: the newest "
+        "bundle here or in runs/]",
+    ),
+    click.option(
+        "--verify-key",
+        type=ANY_PATH,
+        metavar="PUB",
+        help="Require a signature by this public key.",
+    ),
+    click.option(
+        "--precision",
+        default="auto",
+        show_default=True,
+        help="auto (fastest on this machine), fp32, fp16 or int8.",
+    ),
+    click.option(
+        "--engine",
+        default="auto",
+        show_default=True,
+        help="auto (fastest on this machine), onnxruntime, openvino or tensorrt.",
+    ),
+    DEVICE,
+    build_options,
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="Inference threads.  [default: all cores but one, which is left for capture]",
+    ),
+)
+
+camera_options = _group(
+    click.option(
+        "--camera",
+        "source",
+        required=True,
+        metavar="SOURCE",
+        help="Device index, URL, video file, folder of images, or demo.",
+    ),
+    click.option(
+        "--every-frame/--latest",
+        "every_frame",
+        default=None,
+        help="Judge every frame, or always the latest one.  [default: every frame of files, "
+        "else the latest]",
+    ),
+    click.option("--frames", type=click.IntRange(1), help="Stop after this many frames."),
+    click.option(
+        "--fps",
+        type=click.FloatRange(0, min_open=True),
+        help="Frame rate of the demo line or a GenICam camera, or at which files are played.",
+    ),
+    click.option(
+        "--give-up-after",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="End with code 3 when a lost camera is not back by then.  [default: try for ever]",
+    ),
+    click.option(
+        "--trigger",
+        type=click.Choice(["software", "line", "external"]),
+        help="What each frame of a GenICam camera waits for: edgecl, at --fps; a line of the "
+        "camera; or what the camera is set to.  [default: cameras run freely]",
+    ),
+    click.option(
+        "--bits",
+        type=click.IntRange(BITS[0], BITS[-1]),
+        help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, "
+        "from training, or from the values in a folder]",
+    ),
+    click.option(
+        "--health",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        show_default=True,
+        help="Look for dark, bright, repeated, frozen and damaged frames, and for slow changes of "
+        "the camera.",
+    ),
+)
+
+rule_options = _group(
+    click.option(
+        "--budget",
+        type=Checked("budget", _check_budget, prefix=""),
+        metavar="STEP=TIME,...",
+        help="Time limits per step, e.g. total=20ms,infer=8ms. A frame without a verdict "
+        "within its total gets the status of --on-late.",
+    ),
+    click.option(
+        "--max-misses",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        show_default=True,
+        help="Maximum share of judged frames that may miss the budget; above it, the exit code "
+        "is 1.",
+    ),
+    click.option(
+        "--on-late",
+        type=click.Choice(["late", "reject", "pass", "unsure"]),
+        default="late",
+        show_default=True,
+        help="Status that goes out at the deadline where there is no verdict by then.",
+    ),
+    click.option(
+        "--pass-label",
+        "pass_labels",
+        multiple=True,
+        type=Checked("label", _check_label),
+        metavar="LABEL",
+        help="Label that lets a part pass, in place of the model's. Repeatable.  "
+        "[default: the bundle's]",
+    ),
+    click.option(
+        "--unsure-below",
+        multiple=True,
+        type=Checked("confidence", _check_threshold),
+        default=("0.5",),
+        metavar="[LABEL=]SHARE",
+        help="Confidence below which a verdict is 'unsure': for all labels, or for one. "
+        "Repeatable.  [default: 0.5]",
+    ),
+    click.option(
+        "--debounce",
+        type=Checked("debounce", _check_debounce),
+        metavar="N/M",
+        help="Let a reject out only if N of the last M frames were rejects.  "
+        "[default: every reject]",
+    ),
+)
+
+output_options = _group(
+    click.option(
+        "--sink",
+        "sinks",
+        multiple=True,
+        metavar="NAME[:TARGET]",
+        help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
+    ),
+    click.option(
+        "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+)
+
+machine_options = _group(
+    click.option(
+        "--realtime",
+        is_flag=True,
+        help="Lock the memory and take a real-time scheduling class, where permitted.",
+    ),
+    click.option(
+        "--cpus",
+        type=Checked("cores", _check_cpus),
+        metavar="LIST",
+        help="Cores to run on, e.g. 2,3 or 2-5, where permitted.  [default: all]",
+    ),
+)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `edgecl run` its options."""
+    return _group(
+        config_options,
+        camera_options,
+        model_options,
+        rule_options,
+        output_options,
+        machine_options,
+    )(command)
