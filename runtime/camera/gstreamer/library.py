@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -51,6 +54,7 @@ def gstreamer() -> Library:
                 code="package-missing",
             )
         ) from None
+    _keep_unwinder()
     try:
         for name in _NAMES:
             gi.require_version(name, "1.0")
@@ -68,3 +72,13 @@ def gstreamer() -> Library:
     library = Library(core, sinks, video, error)
     library.Gst.init(None)
     return library
+
+
+def _keep_unwinder() -> None:
+    """Let C++ exceptions of other libraries go on through GCC's own unwinder.
+
+    GStreamer loads libunwind, which has functions of the same names. OpenVINO raises exceptions
+    while it compiles a model, and they crash the process in the other unwinder.
+    """
+    with contextlib.suppress(OSError):  # a C library without GCC's has no such trouble
+        ctypes.CDLL("libgcc_s.so.1", mode=os.RTLD_GLOBAL | os.RTLD_NOW)
