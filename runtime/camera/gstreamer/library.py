@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -51,6 +53,7 @@ def gstreamer() -> Library:
                 code="package-missing",
             )
         ) from None
+    _keep_unwinding()
     try:
         for name in _NAMES:
             gi.require_version(name, "1.0")
@@ -68,3 +71,13 @@ def gstreamer() -> Library:
     library = Library(core, sinks, video, error)
     library.Gst.init(None)
     return library
+
+
+def _keep_unwinding() -> None:
+    """Make C++ exceptions of inference engines be unwound by the compiler's own library.
+
+    PyGObject loads GStreamer's libraries into the scope of all, and with them libunwind, which has
+    functions of the same names. OpenVINO, loaded after it, crashes with its first exception.
+    """
+    with suppress(OSError):  # a system without it has no such trouble
+        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
