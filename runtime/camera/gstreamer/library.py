@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib
-import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -54,7 +53,7 @@ def gstreamer() -> Library:
                 code="package-missing",
             )
         ) from None
-    _keep_unwinder()
+    _keep_unwinding()
     try:
         for name in _NAMES:
             gi.require_version(name, "1.0")
@@ -74,11 +73,11 @@ def gstreamer() -> Library:
     return library
 
 
-def _keep_unwinder() -> None:
-    """Let C++ exceptions of other libraries go on through GCC's own unwinder.
+def _keep_unwinding() -> None:
+    """Make C++ exceptions of inference engines be unwound by the compiler's own library.
 
-    GStreamer loads libunwind, which has functions of the same names. OpenVINO raises exceptions
-    while it compiles a model, and they crash the process in the other unwinder.
+    PyGObject loads GStreamer's libraries into the scope of all, and with them libunwind, which has
+    functions of the same names. OpenVINO, loaded after it, crashes with its first exception.
     """
-    with contextlib.suppress(OSError):  # a C library without GCC's has no such trouble
-        ctypes.CDLL("libgcc_s.so.1", mode=os.RTLD_GLOBAL | os.RTLD_NOW)
+    with suppress(OSError):  # a system without it has no such trouble
+        ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
