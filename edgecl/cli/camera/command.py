@@ -18,8 +18,8 @@ from runtime.errors import EquipmentError, InputError
 
 if TYPE_CHECKING:
     from runtime.camera import Camera
-    from runtime.camera.examination.measurement import Measurement
-    from runtime.camera.examination.network import Finding
+    from runtime.camera.examination.measurement import FrameTally
+    from runtime.camera.examination.network import LinkFinding
 
 RECORDINGS = "recordings"
 
@@ -136,7 +136,7 @@ def command(
     return _end_of(camera, found, seconds, interrupted=bool(received))
 
 
-def network_of(camera: Camera, found: Measurement) -> list[Finding] | None:
+def network_of(camera: Camera, found: FrameTally) -> list[LinkFinding] | None:
     """Examine the network of a GigE Vision camera; None for any other."""
     from runtime.camera.examination.document import frame_rate
     from runtime.camera.examination.network import Traffic, examine_network, host_of
@@ -154,7 +154,7 @@ def network_of(camera: Camera, found: Measurement) -> list[Finding] | None:
     return examine_network(host_of(address), camera.link, traffic)
 
 
-def _end_of(camera: Camera, found: Measurement, seconds: float, *, interrupted: bool) -> int:
+def _end_of(camera: Camera, found: FrameTally, seconds: float, *, interrupted: bool) -> int:
     """The exit code.
 
     Raises:

@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from runtime.camera.base import Camera
-from runtime.camera.examination.measurement import Measurement
-from runtime.camera.examination.network import Finding
+from runtime.camera.examination.measurement import FrameTally
+from runtime.camera.examination.network import LinkFinding
 from runtime.camera.examination.recording import Recorder
 from runtime.files.document import Document, Part
 
@@ -132,10 +132,10 @@ class CameraReport(Document, frozen=True, kw_only=True):
 
 def report_on(
     camera: Camera,
-    measurement: Measurement,
+    measurement: FrameTally,
     started: datetime,
     *,
-    network: Sequence[Finding] | None = None,
+    network: Sequence[LinkFinding] | None = None,
     notes: Sequence[str] = (),
     snapshot: Path | None = None,
     recorder: Recorder | None = None,
@@ -189,13 +189,13 @@ def report_on(
     )
 
 
-def frame_rate(measurement: Measurement) -> float | None:
+def frame_rate(measurement: FrameTally) -> float | None:
     """Return the frames per second from the first frame to the last; None for fewer than two."""
     nanoseconds = sum(measurement.intervals_ns)
     return len(measurement.intervals_ns) * 1e9 / nanoseconds if nanoseconds > 0 else None
 
 
-def _intervals(measurement: Measurement) -> Intervals | None:
+def _intervals(measurement: FrameTally) -> Intervals | None:
     if not measurement.intervals_ns:
         return None
     times = np.asarray(measurement.intervals_ns) / 1e6
@@ -203,7 +203,7 @@ def _intervals(measurement: Measurement) -> Intervals | None:
     return Intervals(p50_ms=middle, p99_ms=tail, max_ms=float(times.max()))
 
 
-def _light(measurement: Measurement) -> Light | None:
+def _light(measurement: FrameTally) -> Light | None:
     found = measurement.qualities
     if not found:
         return None

@@ -27,7 +27,7 @@ _LEAVE_S = 1.0
 
 
 @dataclass
-class Measurement:
+class FrameTally:
     """Outcome of a measurement.
 
     Args:
@@ -89,7 +89,7 @@ def measure(
     bits: int | None = None,
     recorder: Recorder | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> Measurement:
+) -> FrameTally:
     """Take a camera's frames for a while, and until the recorder has enough.
 
     Args:
@@ -98,7 +98,7 @@ def measure(
         recorder: is offered every frame.
         stopped: tells whether the user wants it to end.
     """
-    found = Measurement()
+    found = FrameTally()
     reader = _Reader(camera)
     begin = heard = time.monotonic()
     while not stopped():

@@ -26,7 +26,7 @@ GOOD, POOR, UNKNOWN = "good", "poor", "unknown"
 
 
 @dataclass(frozen=True)
-class Finding:
+class LinkFinding:
     """One thing that was looked at.
 
     Args:
@@ -96,7 +96,9 @@ def host_of(address: str, root: Path = Path("/")) -> Host:
     )
 
 
-def examine_network(host: Host, link: Mapping[str, str | int], traffic: Traffic) -> list[Finding]:
+def examine_network(
+    host: Host, link: Mapping[str, str | int], traffic: Traffic
+) -> list[LinkFinding]:
     """Return what was found, with the next step where one helps.
 
     Args:
@@ -113,12 +115,12 @@ def examine_network(host: Host, link: Mapping[str, str | int], traffic: Traffic)
     ]
 
 
-def _mtu(host: Host) -> Iterator[Finding]:
+def _mtu(host: Host) -> Iterator[LinkFinding]:
     where = f" of {host.interface}" if host.interface else ""
     if host.mtu is None:
-        yield Finding("MTU", "not known", UNKNOWN, f"see 'ip link' for the interface{where}")
+        yield LinkFinding("MTU", "not known", UNKNOWN, f"see 'ip link' for the interface{where}")
     elif host.mtu < JUMBO_MTU:
-        yield Finding(
+        yield LinkFinding(
             "MTU",
             f"{host.mtu}{where}",
             POOR,
@@ -126,15 +128,17 @@ def _mtu(host: Host) -> Iterator[Finding]:
             "and every switch between must take it too",
         )
     else:
-        yield Finding("MTU", f"{host.mtu}{where}", GOOD)
+        yield LinkFinding("MTU", f"{host.mtu}{where}", GOOD)
 
 
-def _packet_size(host: Host, link: Mapping[str, str | int]) -> Iterator[Finding]:
+def _packet_size(host: Host, link: Mapping[str, str | int]) -> Iterator[LinkFinding]:
     size = link.get("packet_size")
     if not isinstance(size, int):
-        yield Finding("packet size", "not known", UNKNOWN, "see GevSCPSPacketSize of the camera")
+        yield LinkFinding(
+            "packet size", "not known", UNKNOWN, "see GevSCPSPacketSize of the camera"
+        )
     elif size < min(host.mtu or _USUAL_MTU, JUMBO_MTU) * _FULL_SHARE and not host.is_loopback:
-        yield Finding(
+        yield LinkFinding(
             "packet size",
             f"{size} bytes pass",
             POOR,
@@ -142,15 +146,15 @@ def _packet_size(host: Host, link: Mapping[str, str | int]) -> Iterator[Finding]
             "GevSCPSPacketSize of the camera",
         )
     else:
-        yield Finding("packet size", f"{size} bytes pass", GOOD)
+        yield LinkFinding("packet size", f"{size} bytes pass", GOOD)
 
 
-def _socket_buffer(host: Host, traffic: Traffic) -> Iterator[Finding]:
+def _socket_buffer(host: Host, traffic: Traffic) -> Iterator[LinkFinding]:
     needed = traffic.frame_bytes
     if host.rmem_max is None:
-        yield Finding("socket buffer", "not known", UNKNOWN, "see 'sysctl net.core.rmem_max'")
+        yield LinkFinding("socket buffer", "not known", UNKNOWN, "see 'sysctl net.core.rmem_max'")
     elif host.rmem_max < needed:
-        yield Finding(
+        yield LinkFinding(
             "socket buffer",
             f"at most {host.rmem_max} bytes, less than a frame's {needed}",
             POOR,
@@ -158,28 +162,30 @@ def _socket_buffer(host: Host, traffic: Traffic) -> Iterator[Finding]:
             "/etc/sysctl.d for the next start",
         )
     else:
-        yield Finding("socket buffer", f"up to {host.rmem_max} bytes", GOOD)
+        yield LinkFinding("socket buffer", f"up to {host.rmem_max} bytes", GOOD)
 
 
-def _speed(host: Host, traffic: Traffic) -> Iterator[Finding]:
+def _speed(host: Host, traffic: Traffic) -> Iterator[LinkFinding]:
     needed = traffic.frame_bytes * traffic.frames_per_second * 8 / 1e6
     rate = f"frames take {needed:.0f} Mbit/s"
     if host.speed_mbit is None or host.speed_mbit <= 0:
         if not host.is_loopback:
-            yield Finding("link speed", f"not known; {rate}", UNKNOWN, "see 'ethtool' for the link")
+            yield LinkFinding(
+                "link speed", f"not known; {rate}", UNKNOWN, "see 'ethtool' for the link"
+            )
         return
     value = f"{host.speed_mbit} Mbit/s; {rate}"
     if host.speed_mbit < _GIGABIT:
         step = "use a gigabit port, and a cable with all four pairs (Cat 5e or better)"
-        yield Finding("link speed", value, POOR, step)
+        yield LinkFinding("link speed", value, POOR, step)
     elif needed > _FULL_SHARE * host.speed_mbit:
         step = "lower AcquisitionFrameRate, the ROI or the bits per pixel, or use a faster link"
-        yield Finding("link speed", value, POOR, step)
+        yield LinkFinding("link speed", value, POOR, step)
     else:
-        yield Finding("link speed", value, GOOD)
+        yield LinkFinding("link speed", value, GOOD)
 
 
-def _packets(statistics: Mapping[str, int]) -> Iterator[Finding]:
+def _packets(statistics: Mapping[str, int]) -> Iterator[LinkFinding]:
     received = statistics.get("received_packets", 0)
     if not received:
         return
@@ -187,14 +193,14 @@ def _packets(statistics: Mapping[str, int]) -> Iterator[Finding]:
     poor = resent > _RESENT_SHARE * received
     step = "raise GevSCPD, the pause between packets, by steps; try another cable and port"
     value = f"{resent} of {received} packets"
-    yield Finding("resent", value, POOR if poor else GOOD, step * poor)
+    yield LinkFinding("resent", value, POOR if poor else GOOD, step * poor)
     poor = missing > 0
     step = "frames were incomplete: first correct what is poor above, then raise GevSCPD"
-    yield Finding("missing", f"{missing} packets", POOR if poor else GOOD, step * poor)
+    yield LinkFinding("missing", f"{missing} packets", POOR if poor else GOOD, step * poor)
     underruns = statistics.get("underruns", 0)
     if underruns:
         step = "this machine was too slow to take them: end other programs, or lower the frame rate"
-        yield Finding("underruns", f"{underruns} frames", POOR, step)
+        yield LinkFinding("underruns", f"{underruns} frames", POOR, step)
 
 
 def _rounded_up(size: int) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import FrameError
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+SensorPixels = NDArray[np.uint8] | NDArray[np.uint16]
 Samples = NDArray[np.uint16]
 
 
@@ -167,7 +167,7 @@ def image_of(
     height: int,
     width: int,
     padding: int = 0,
-) -> Pixels:
+) -> SensorPixels:
     """Return the image in a buffer's bytes.
 
     Args:
@@ -196,14 +196,14 @@ def image_of(
     else:
         image = _unpacked(raw[:needed], packing, height * samples)
     shape = (height, width) if pixel_format.channels == 1 else (height, width, -1)
-    shaped: Pixels = image.reshape(shape)  # type: ignore[assignment]
+    shaped: SensorPixels = image.reshape(shape)  # type: ignore[assignment]
     if pixel_format.convert is None:
         return shaped
-    converted: Pixels = cv2.cvtColor(shaped, pixel_format.convert)
+    converted: SensorPixels = cv2.cvtColor(shaped, pixel_format.convert)
     return converted
 
 
-def _unpacked(raw: NDArray[np.uint8], packing: Packing, samples: int) -> Pixels:
+def _unpacked(raw: NDArray[np.uint8], packing: Packing, samples: int) -> SensorPixels:
     """Return so many samples, in a row."""
     if packing.unpack is None:
         return np.ascontiguousarray(raw).view(np.uint8 if packing.size == 1 else "<u2")

@@ -12,7 +12,7 @@ _FEATURE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Target:
+class CameraTarget:
     """Camera to open.
 
     Args:
@@ -24,7 +24,7 @@ class Target:
     settings: dict[str, str] = field(default_factory=dict)
 
 
-def parse_target(text: str, source: str) -> Target:
+def parse_target(text: str, source: str) -> CameraTarget:
     """Parse `DEVICE[?FEATURE=VALUE&FEATURE=VALUE…]`.
 
     Args:
@@ -51,4 +51,4 @@ def parse_target(text: str, source: str) -> Target:
                 f"camera {source!r}: {name} is set twice", hint="give each setting once"
             )
         settings[name] = value
-    return Target(device, settings)
+    return CameraTarget(device, settings)

@@ -13,7 +13,7 @@ import pytest
 
 from runtime.camera.base import Camera, Frame
 from runtime.camera.examination.document import report_on
-from runtime.camera.examination.measurement import Measurement, measure
+from runtime.camera.examination.measurement import FrameTally, measure
 from runtime.camera.examination.quality import SIDE, quality_of
 from runtime.camera.examination.recording import Recorder, write_png
 from runtime.errors import EquipmentError, FrameError, InputError
@@ -127,7 +127,7 @@ def test_a_user_ends_it():
 
 
 def test_light_is_measured_of_some_frames_only():
-    found = Measurement()
+    found = FrameTally()
     for number in range(30):  # 40 ms apart
         found.add(frame(number, GRAY))
     assert len(found.qualities) == 10

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runtime.camera.examination.network import (
-    Finding,
     Host,
+    LinkFinding,
     Traffic,
     examine_network,
     host_of,
@@ -21,7 +21,7 @@ TRAFFIC = Traffic(1_000_000, 25.0, {"received_packets": 10_000})
 
 def findings(
     host: Host = GOOD, link: dict[str, str | int] | None = None, traffic: Traffic = TRAFFIC
-) -> dict[str, Finding]:
+) -> dict[str, LinkFinding]:
     found = examine_network(host, LINK if link is None else link, traffic)
     return {finding.name: finding for finding in found}
 
