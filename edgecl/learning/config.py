@@ -18,7 +18,7 @@ ENCODER_NAMES = tuple(ENCODERS)
 
 # Their encoder is never trained; a support vector machine on it is the head.
 FROZEN_ENCODERS = ("resnet101-svm",)
-METHODS = ("simclr", "nnclr", "vicreg", "none")
+METHODS = ("simclr", "nnclr", "none")
 NEGATIVES = ("all", "cross-view")
 HEADS = ("paper", "wide")
 VIEWS = ("auto", "zoom", "crop")

@@ -69,36 +69,6 @@ def nnclr(
     return (there + back) / 2
 
 
-def vicreg(z1: Tensor, z2: Tensor) -> Tensor:
-    """Variance-invariance-covariance regularisation: no negatives, no temperature.
-
-    Source: Bardes et al., "VICReg: Variance-Invariance-Covariance Regularization for
-    Self-Supervised Learning", ICLR 2022, Eq. 1 to 6, with its weights 25, 25 and 1. Views of an
-    image agree, every dimension keeps a standard deviation of 1, and dimensions do not repeat one
-    another.
-
-    Args:
-        z1, z2: N×D, both views, row by row the same images; not normalised.
-
-    Returns:
-        The weighted sum, float32 or wider, a scalar.
-
-    Raises:
-        ValueError: shapes that differ, or fewer than two images.
-    """
-    _require_views(z1, z2, 1.0)
-    z1, z2 = (z if z.dtype == torch.float64 else z.float() for z in (z1, z2))
-    loss = 25.0 * F.mse_loss(z1, z2)
-    for z in (z1, z2):
-        centred = z - z.mean(0)
-        deviation = (centred.square().sum(0) / (len(z) - 1) + 1e-4).sqrt()
-        loss = loss + 25.0 * F.relu(1 - deviation).mean() / 2
-        covariance = centred.T @ centred / (len(z) - 1)
-        between = covariance.square().sum() - covariance.diagonal().square().sum()
-        loss = loss + between / z.shape[1]
-    return loss
-
-
 def contrastive_accuracy(z1: Tensor, z2: Tensor) -> Tensor:
     """Share of the 2N views whose most similar other view is the one of the same image.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.contrastive.losses import nnclr, nt_xent, nt_xent_across_views, vicreg
+from edgecl.learning.contrastive.losses import nnclr, nt_xent, nt_xent_across_views
 from edgecl.learning.contrastive.support_set import SupportSet
 
 
@@ -77,21 +77,6 @@ class NNCLR:
         self._support_set.load(state)
 
 
-class VICReg:
-    """VICReg, which compares the views of one image alone."""
-
-    def __call__(self, z1: Tensor, z2: Tensor, images: Tensor) -> Tensor:
-        """Return the loss; nothing is remembered."""
-        return vicreg(z1, z2)
-
-    def state(self) -> dict[str, Any]:
-        """Return nothing: there is no state."""
-        return {}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Restore nothing: there is no state."""
-
-
 def build_objective(config: TrainConfig, dimension: int, device: torch.device) -> Objective:
     """The objective that `config.method` names.
 
@@ -101,6 +86,4 @@ def build_objective(config: TrainConfig, dimension: int, device: torch.device) -
     if config.method == "nnclr":
         support_set = SupportSet(config.queue_size, dimension, device)
         return NNCLR(config.temperature, support_set)
-    if config.method == "vicreg":
-        return VICReg()
     return SimCLR(config.temperature, config.negatives)
