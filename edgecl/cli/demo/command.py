@@ -34,7 +34,7 @@ PRETRAIN_EPOCHS = 8
 # An epoch of ConvNet takes more than twice as long, and few epochs of pretraining do a network
 # without normalisation no good: so both get about the same time.
 METHODS = {"convnet": "none", "shufflenet": "simclr"}
-EPOCHS = {"convnet": 24, "shufflenet": 40}
+EPOCHS = {"convnet": 12, "shufflenet": 40}
 # The validation part has some 160 images: one of them is 0.6 points, so the usual half point
 # would refuse a precision for a single image.
 MAX_DROP = 2.0
