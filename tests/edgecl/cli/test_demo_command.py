@@ -24,6 +24,7 @@ def small(monkeypatch):
                 "PRETRAIN_EPOCHS": 1,
                 "EPOCHS": {"convnet": 1, "shufflenet": 1},
                 "MAX_DROP": 100.0,
+                "MAX_ESCAPES": 100.0,
                 "FRAMES": 30,
                 "FRAMES_PER_SECOND": 200,
                 "BENCH_FRAMES": 10,
