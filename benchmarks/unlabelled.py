@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import fcntl
 import multiprocessing
 import os
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +36,7 @@ from edgecl.learning.run.pretrained import PRETRAINED
 from edgecl.learning.run.run_directory import PREDICTIONS, RESULT, RIVALS
 from edgecl.learning.run.sources import RememberingSource
 from edgecl.learning.runner import pretrain_run, train_run
+from edgecl.study.execution import claimed
 from edgecl.study.statistics import mean_by_groups, paired_difference
 from runtime.errors import InputError
 
@@ -63,6 +62,11 @@ class Task:
     needs: str = ""
 
     @property
+    def arm(self) -> str:
+        """The arm that it belongs to."""
+        return self.name.partition("-")[0]
+
+    @property
     def last(self) -> str:
         """The file that a finished run has."""
         return PRETRAINED if self.config.pretrain_only else RESULT
@@ -74,7 +78,7 @@ def main() -> None:
     tasks = _tasks(arguments)
     arguments.out.mkdir(parents=True, exist_ok=True)
     if not arguments.show:
-        _work_together(tasks, arguments.out, arguments.pretrain_epochs, arguments.processes)
+        _work_together(tasks, arguments.out, arguments.processes)
     _print_table(arguments, tasks)
 
 
@@ -127,8 +131,7 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
     if arguments.stretch:
         side = (arguments.stretch, arguments.stretch)
         base = replace(base, geometry="stretch", image_size=side)
-    pretrainings = {task.name: task for task in _pretrainings(arguments, base)}
-    runs = []
+    tasks = list(_pretrainings(arguments, base))
     # The dearest arm last, and a draw whole before the next: what is broken off is still of use.
     for arm in (name for name in BY_COST if name in arguments.arm):
         for draw in arguments.draws:
@@ -145,10 +148,8 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
                         method=arguments.method if needs else "none",
                         self_train=arguments.self_train and share < 1 and arm != "longer",
                     )
-                    if arm == "longer":
-                        config = replace(config, epochs=_LONGER)
-                    runs.append(Task(f"{arm}-{share:g}-{draw}-{fold}", config, needs))
-    return [*pretrainings.values(), *runs]
+                    tasks.append(Task(f"{arm}-{share:g}-{draw}-{fold}", config, needs))
+    return tasks
 
 
 def _pretrainings(arguments: argparse.Namespace, base: TrainConfig) -> Iterator[Task]:
@@ -160,21 +161,15 @@ def _pretrainings(arguments: argparse.Namespace, base: TrainConfig) -> Iterator[
     if "other" in arguments.arm:
         others = tuple(str(Path(folder).absolute()) for folder in arguments.other)
         base = replace(base, unlabelled=others, pretrain_on="unlabelled")
-        yield Task("other-pretraining", replace(base, pretrain_epochs=_AS_MANY_STEPS))
+        yield Task("other-pretraining", base)
 
 
-# Filled in by the worker, which knows how many images there are.
-_AS_MANY_STEPS = -1
-_LONGER = -2
-
-
-def _work_together(tasks: list[Task], out: Path, own_epochs: int, processes: int) -> None:
+def _work_together(tasks: list[Task], out: Path, processes: int) -> None:
     """Let several processes share the tasks."""
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_work, args=(tasks, out, own_epochs), daemon=True)
-        for _ in range(processes)
+        context.Process(target=_work, args=(tasks, out), daemon=True) for _ in range(processes)
     ]
     for worker in workers:
         worker.start()
@@ -182,7 +177,7 @@ def _work_together(tasks: list[Task], out: Path, own_epochs: int, processes: int
         worker.join()
 
 
-def _work(tasks: list[Task], out: Path, own_epochs: int) -> None:
+def _work(tasks: list[Task], out: Path) -> None:
     source = RememberingSource()
     failed: set[str] = set()
     while left := [t for t in tasks if t.name not in failed and not _done(t, out)]:
@@ -193,13 +188,13 @@ def _work(tasks: list[Task], out: Path, own_epochs: int) -> None:
                 continue
             if task.needs and not (out / task.needs / PRETRAINED).exists():
                 continue
-            with _claimed(out / f"{task.name}.lock") as ours:
+            with claimed(out / f"{task.name}.lock") as ours:
                 if not ours or _done(task, out):
                     continue
                 moved = True
                 start = time.perf_counter()
                 try:
-                    _run(task, out, source, own_epochs)
+                    _run(task, out, source)
                 except InputError as error:
                     failed.add(task.name)
                     print(f"{task.name}: {error}", file=sys.stderr, flush=True)
@@ -210,19 +205,19 @@ def _work(tasks: list[Task], out: Path, own_epochs: int) -> None:
             time.sleep(0.5)
 
 
-def _run(task: Task, out: Path, source: RememberingSource, own_epochs: int) -> None:
+def _run(task: Task, out: Path, source: RememberingSource) -> None:
     config = task.config
     if task.needs:
         config = replace(config, pretrained=str(out / task.needs))
     # A train part is four fifths of the set, less what validates.
     images = int(0.7 * len(source.labelled(config, _uncounted)))
-    own_steps = own_epochs * (images // config.pretraining_batch)
-    if config.epochs == _LONGER:
+    own_steps = config.pretrain_epochs * (images // config.pretraining_batch)
+    if task.arm == "longer":
         # Both views of a pretraining's batch count.
         longer = 2 * own_steps * config.pretraining_batch // (config.batch_size * STEPS)
-        config = replace(config, epochs=config.patience + longer)
-        config = replace(config, patience=config.epochs)
-    if config.pretrain_epochs == _AS_MANY_STEPS:
+        epochs = config.epochs + longer
+        config = replace(config, epochs=epochs, patience=epochs)
+    if task.arm == "other" and config.pretrain_only:
         others = len(source.unlabelled(config, _uncounted))
         steps = others // config.pretraining_batch
         config = replace(config, pretrain_epochs=max(1, round(own_steps / steps)))
@@ -235,26 +230,13 @@ def _done(task: Task, out: Path) -> bool:
     return (out / task.name / task.last).exists()
 
 
-@contextmanager
-def _claimed(path: Path) -> Iterator[bool]:
-    """Hold a lock; yields False where another process has it."""
-    with open(path, "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
 def _print_table(arguments: argparse.Namespace, tasks: list[Task]) -> None:
     """Print each arm's accuracy by who answered, and leads over others on the same draws."""
     found: dict[tuple[float, str, str], _Answers] = defaultdict(_Answers)
     for task in tasks:
         if not task.config.pretrain_only and _done(task, arguments.out):
-            arm = task.name.partition("-")[0]
             for who, right in _right(arguments.out / task.name).items():
-                found[task.config.label_share, arm, who].add(task.config.label_draw, right)
+                found[task.config.label_share, task.arm, who].add(task.config.label_draw, right)
     for (share, arm, who), answers in found.items():
         said = mean_by_groups(*answers.shares(answers))
         print(f"{share:g}  {arm:7} {who:11} {answers.runs:3} runs  {_percent(said)}", flush=True)

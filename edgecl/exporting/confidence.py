@@ -95,11 +95,12 @@ def describe(
             found.append(expected_calibration_error(bins))
         return found[0], found[1]
 
+    (before, after), (test_before, test_after) = errors(validation), errors(test)
     return ConfidenceFacts(
         temperature=temperature,
         images=len(validation[1]),
-        error_before=errors(validation)[0],
-        error_after=errors(validation)[1],
-        test_error_before=errors(test)[0],
-        test_error_after=errors(test)[1],
+        error_before=before,
+        error_after=after,
+        test_error_before=test_before,
+        test_error_after=test_after,
     )

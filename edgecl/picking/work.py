@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from edgecl.picking.doubtful import ModelAnswers
 from edgecl.picking.encoder import RunEncoder
 from edgecl.picking.pool import Copies, Pool, read_pool
 from runtime.errors import InputError
+from runtime.files.table import new_table
 from runtime.image.folder.notes import counted
 from runtime.progress import StageProgress
 
@@ -203,15 +203,11 @@ def write_picked(folder: Path, picked: Picked) -> None:
                 hint="pick again once the folder stays as it is",
             ) from error
         (folder / row.copy).write_bytes(data)
-    # Names that are not UTF-8 keep their bytes.
-    with open(
-        folder / TABLE, "w", newline="", encoding="utf-8", errors="surrogateescape"
-    ) as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
+    with new_table(folder / TABLE) as write_row:
+        write_row(COLUMNS)
         for row in picked.rows:
             margin = "" if row.margin is None else f"{row.margin:.6f}"
-            writer.writerow(
+            write_row(
                 [
                     row.rank,
                     row.file,

@@ -112,8 +112,8 @@ def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
                 continue
             if cell.needs and not (folder / cell.needs / PRETRAINED).exists():
                 continue
-            with _claim(folder, cell) as claimed:
-                if not claimed or is_done(folder, cell):
+            with claimed(folder / LOCKS / cell.name.replace("/", "_")) as ours:
+                if not ours or is_done(folder, cell):
                     continue
                 moved = True
                 done = count_done(folder, everything)
@@ -144,9 +144,12 @@ def _within(report: StageProgress, name: str, done: int, total: int) -> StagePro
 
 
 @contextmanager
-def _claim(folder: Path, cell: Cell) -> Iterator[bool]:
-    """Hold the cell's lock; yields False where another process has it."""
-    path = folder / LOCKS / cell.name.replace("/", "_")
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold a lock, which a dying process loses; yields False where another process has it.
+
+    Args:
+        path: the lock's file, made where it is not there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import FrameError
 from runtime.health.clock import ClockWatch
 from runtime.health.faults import HealthFault
 from runtime.health.limits import HealthLimits
-from runtime.health.statistics import (
-    BLACK_UP_TO,
-    SATURATED_FROM,
-    WHITE,
-    FrameStatistics,
-    measure,
-)
+from runtime.health.statistics import FrameStatistics, measure
 from runtime.health.still import Still
+from runtime.image.gray import BLACK_UP_TO, SATURATED_FROM, WHITE
 
 REMEMBERED = 4
 """Frames that a new one may repeat: drivers hand out old buffers of a short ring."""
@@ -84,7 +80,7 @@ class HealthMonitor:
         """
         try:
             found = measure(pixels, bits=bits)
-        except ValueError:
+        except FrameError:
             return None
         sequence = self._source.sequence
         return (

@@ -10,13 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.image.gray import BLACK_UP_TO, SATURATED_FROM, WHITE, require_image, without_colour
+
 SAMPLES = 16_384
 """Pixels that are looked at, about; of a smaller frame all."""
-
-WHITE = 255.0
-BLACK_UP_TO = 4.0
-SATURATED_FROM = 251.0
-"""Levels at the ends of the scale, of 0 to 255."""
 
 _SHARP_FROM = 16
 _NO_STRUCTURE = 0.1  # in levels
@@ -66,12 +63,11 @@ def measure(pixels: NDArray[np.generic], *, bits: int | None = None) -> FrameSta
         bits: how many bits of uint16 are used; all 16 where nothing says.
 
     Raises:
-        ValueError: an empty frame, or one of another form.
+        FrameError: an empty frame, or one of another form.
     """
-    if pixels.size == 0 or pixels.ndim not in (2, 3):
-        raise ValueError(f"a frame of shape {pixels.shape} is not an image")
+    require_image(pixels)
     grid = _grid(pixels)
-    gray = _gray(grid)
+    gray = without_colour(grid)
     samples = gray.astype(np.float32)
     if gray.dtype != np.uint8:
         samples *= WHITE / ((1 << (bits or 16)) - 1)
@@ -144,17 +140,3 @@ def _roughness(image: NDArray[np.uint8]) -> float:
     """The root mean square of the Laplacian, in levels."""
     energy = cv2.norm(cv2.Laplacian(image, cv2.CV_16S), cv2.NORM_L2)
     return float(energy) / math.sqrt(image.size)
-
-
-def _gray(grid: NDArray[np.generic]) -> NDArray[np.generic]:
-    if grid.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"a frame of {grid.dtype} is not uint8 or uint16")
-    if grid.ndim == 2:
-        return grid
-    channels = grid.shape[2]
-    if channels == 1:
-        return grid[:, :, 0]
-    if channels not in (3, 4):
-        raise ValueError(f"a frame of {channels} channels is not gray, BGR or BGRA")
-    code = cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY
-    return np.asarray(cv2.cvtColor(grid, code))

@@ -14,6 +14,7 @@ from runtime.artifact.contract import InputContract
 from runtime.errors import FrameError
 from runtime.image.cutting import Cutter, Place
 from runtime.image.depth import DEPTHS, depth_of, to_8_bits
+from runtime.image.gray import without_colour
 
 MOST_SHRINK = 2.0
 """Shrink factor above which `linear`, which reads two pixels per side, loses thin lines."""
@@ -143,19 +144,7 @@ class Preprocessor:
         return to_8_bits(samples, bits or self._depth(gray), self._eight)
 
     def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
-        if frame.size == 0 or frame.ndim not in (2, 3):
-            raise FrameError(f"a frame of shape {frame.shape} is not an image")
-        if frame.dtype not in (np.uint8, np.uint16):
-            raise FrameError(f"a frame of {frame.dtype} is not uint8 or uint16")
-        if frame.ndim == 2:
-            return frame
-        channels = frame.shape[2]
-        if channels == 1:
-            return frame[:, :, 0]
-        if channels not in (3, 4):
-            raise FrameError(f"a frame of {channels} channels is not gray, BGR or BGRA")
-        if self._gray.shape != frame.shape[:2] or self._gray.dtype != frame.dtype:
+        same = self._gray.shape == frame.shape[:2] and self._gray.dtype == frame.dtype
+        if frame.ndim == 3 and not same:
             self._gray = np.empty(frame.shape[:2], frame.dtype)
-        code = cv2.COLOR_BGR2GRAY if channels == 3 else cv2.COLOR_BGRA2GRAY
-        cv2.cvtColor(frame, code, dst=self._gray)
-        return self._gray
+        return without_colour(frame, self._gray)

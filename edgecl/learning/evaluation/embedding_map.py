@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from runtime.files.atomic import replacing
+from runtime.files.table import new_table
 
 EMBEDDING = "embedding.csv"
 LIMIT = 1000
@@ -108,11 +108,9 @@ def write_embedding(
     """
     with (
         replacing(run / EMBEDDING) as path,
-        # Names that are not UTF-8 keep their bytes.
-        open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+        new_table(path) as write_row,
     ):
-        writer = csv.writer(stream)
-        writer.writerow(["file", "truth", "predicted", "x", "y"])
+        write_row(["file", "truth", "predicted", "x", "y"])
         for row, (x, y) in zip(layout.rows.tolist(), layout.places.tolist(), strict=True):
             truth, answer = labels[int(targets[row])], labels[int(predicted[row])]
-            writer.writerow([files[row], truth, answer, f"{x:.6g}", f"{y:.6g}"])
+            write_row([files[row], truth, answer, f"{x:.6g}", f"{y:.6g}"])

@@ -6,7 +6,6 @@ that kept no images ranks the rows of predictions.csv with it.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import ImageRows
 from runtime.files.atomic import replacing_folder
+from runtime.files.table import new_table
 from runtime.image.thumbnail import thumbnail
 
 MISTAKES = "mistakes"
@@ -81,16 +81,14 @@ def write_mistakes(
     shown = list(images[np.array(rows, np.int64)])
     with (
         replacing_folder(run / MISTAKES) as folder,
-        # Names that are not UTF-8 keep their bytes.
-        open(folder / TABLE, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+        new_table(folder / TABLE) as write_row,
     ):
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
+        write_row(COLUMNS)
         for rank, row in enumerate(rows, start=1):
             _, encoded = cv2.imencode(".png", thumbnail(shown[rank - 1]))
             (folder / image_name(rank)).write_bytes(encoded.tobytes())
             target, answer = int(targets[row]), int(answers[row])
-            writer.writerow(
+            write_row(
                 [
                     rank,
                     files[row],

@@ -9,7 +9,6 @@ discriminant in many dimensions are all but 0 and 1, and the threshold would say
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from edgecl.data.pixels.selection import ImageRows
 from edgecl.learning.evaluation.mistakes import image_name
 from runtime.files.atomic import replacing_folder
+from runtime.files.table import new_table
 from runtime.image.thumbnail import thumbnail
 
 SUSPECTS = "suspects"
@@ -153,17 +153,13 @@ def write_suspects(
     pixels = list(images[np.array([suspect.row for suspect in shown], np.int64)])
     with (
         replacing_folder(run / SUSPECTS) as folder,
-        # Names that are not UTF-8 keep their bytes.
-        open(
-            folder / SUSPECTS_TABLE, "w", newline="", encoding="utf-8", errors="surrogateescape"
-        ) as stream,
+        new_table(folder / SUSPECTS_TABLE) as write_row,
     ):
-        writer = csv.writer(stream)
-        writer.writerow(SUSPECTS_COLUMNS)
+        write_row(SUSPECTS_COLUMNS)
         for rank, (suspect, image) in enumerate(zip(shown, pixels, strict=True), start=1):
             _, encoded = cv2.imencode(".png", thumbnail(image))
             (folder / image_name(rank)).write_bytes(encoded.tobytes())
-            writer.writerow(
+            write_row(
                 [
                     rank,
                     files[suspect.row],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from edgecl.learning.run.pretrained import PRETRAINED
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
 from runtime.files.document import parse_document, read_lines, write_document, write_lines
+from runtime.files.table import new_table
 
 CONFIG = "config.json"
 CHECKPOINT = "checkpoint.pt"
@@ -115,17 +115,15 @@ def write_predictions(
     predicted = probabilities.argmax(1)
     with (
         replacing(run / PREDICTIONS) as path,
-        # Names that are not UTF-8 keep their bytes.
-        open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+        new_table(path) as write_row,
     ):
-        writer = csv.writer(stream)
-        writer.writerow(
+        write_row(
             ["file", "group", "truth", "predicted", "confidence", *(f"p_{name}" for name in labels)]
         )
         for row, file in enumerate(files):
             shares = [f"{value:.6f}" for value in probabilities[row]]
             answer = int(predicted[row])
-            writer.writerow(
+            write_row(
                 [
                     file,
                     groups[row],
@@ -148,13 +146,12 @@ def write_rivals(
     """Write rivals.csv: one row per tested image, with the class that each rival found."""
     with (
         replacing(run / RIVALS) as path,
-        open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+        new_table(path) as write_row,
     ):
-        writer = csv.writer(stream)
-        writer.writerow(["file", "truth", *answers])
+        write_row(["file", "truth", *answers])
         for row, file in enumerate(files):
             found = (labels[int(said[row])] for said in answers.values())
-            writer.writerow([file, labels[int(targets[row])], *found])
+            write_row([file, labels[int(targets[row])], *found])
 
 
 def write_result(run: Path, result: RunResult) -> None:

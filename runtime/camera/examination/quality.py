@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import FrameError
 from runtime.image.depth import depth_of
+from runtime.image.gray import BLACK_UP_TO, SATURATED_FROM, WHITE, without_colour
 
 SIDE = 1024
 """Pixels a side of the middle of a larger frame, of which the focus is measured."""
-
-SATURATED_FROM = 251 / 255
-BLACK_UP_TO = 4 / 255
-_WHITE = 255.0
-_Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -49,31 +45,17 @@ def quality_of(pixels: NDArray[np.generic], bits: int | None = None) -> FrameQua
     Raises:
         FrameError: an array of another form.
     """
-    gray = _gray(pixels)
-    white = (
-        _WHITE if gray.dtype == np.uint8 else float(2 ** (bits or depth_of(int(gray.max()))) - 1)
-    )
+    gray: NDArray[Any] = without_colour(pixels)
+    white = WHITE if gray.dtype == np.uint8 else float(2 ** (bits or depth_of(int(gray.max()))) - 1)
     return FrameQuality(
         brightness=float(cv2.mean(gray)[0]) / white,
-        saturated=float(np.count_nonzero(gray >= SATURATED_FROM * white)) / gray.size,
-        black=float(np.count_nonzero(gray <= BLACK_UP_TO * white)) / gray.size,
-        focus=_gradient_energy(_middle(gray).astype(np.float32) * (_WHITE / white)),
+        saturated=float(np.count_nonzero(gray >= SATURATED_FROM / WHITE * white)) / gray.size,
+        black=float(np.count_nonzero(gray <= BLACK_UP_TO / WHITE * white)) / gray.size,
+        focus=_gradient_energy(_middle(gray).astype(np.float32) * (WHITE / white)),
     )
 
 
-def _gray(pixels: NDArray[np.generic]) -> _Samples:
-    if pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f"a frame of {pixels.dtype} and shape {pixels.shape} is not an image")
-    if pixels.ndim == 2:
-        return pixels  # type: ignore[return-value]
-    codes = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
-    if pixels.ndim != 3 or pixels.shape[2] not in codes:
-        raise FrameError(f"a frame of shape {pixels.shape} is not gray, BGR or BGRA")
-    gray: _Samples = cv2.cvtColor(pixels, codes[pixels.shape[2]])
-    return gray
-
-
-def _middle(gray: _Samples) -> _Samples:
+def _middle(gray: NDArray[np.generic]) -> NDArray[np.generic]:
     top, left = (max(0, (length - SIDE) // 2) for length in gray.shape)
     return gray[top : top + SIDE, left : left + SIDE]
 
