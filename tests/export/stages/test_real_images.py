@@ -36,7 +36,10 @@ pytestmark = pytest.mark.skipif(
 LABELS = ("crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches")
 IMAGES = 200
 TAUGHT, BATCH = 40, 24
-USUAL_EPOCHS, EPOCHS = 6, {"squeezenet": 50, "resnet50": 20, "resnet50-pooled": 20}
+USUAL_EPOCHS, EPOCHS = (
+    6,
+    {"skipconvnet": 12, "squeezenet": 50, "resnet50": 20, "resnet50-pooled": 20},
+)
 USUAL_RATE, RATES = 1e-3, {"vgg19": 1e-4}
 # Large ones, which take minutes to train: they run with EDGECL_EVERY_ENCODER=1.
 LARGE = ("resnet50", "resnet50-pooled", "inceptionv3", "resnet152", "vgg19", "resnet101-svm")
