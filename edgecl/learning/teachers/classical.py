@@ -9,7 +9,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from scipy import linalg, special
+from sklearn.covariance import ledoit_wolf
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -35,18 +36,63 @@ class Model(Protocol):
 Fit = Callable[[NDArray[np.float32], NDArray[np.int64]], Model]
 
 
-def fit_discriminant(features: NDArray[np.float32], targets: NDArray[np.int64]) -> Model:
+@dataclass(frozen=True)
+class Discriminant:
+    """Linear discriminant of K classes on D features.
+
+    Args:
+        weights: float64, D×K.
+        offsets: float64, K.
+        classes_: int64, K, the class numbers.
+    """
+
+    weights: NDArray[np.float64]
+    offsets: NDArray[np.float64]
+    classes_: NDArray[np.int64]
+
+    def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return probabilities, N×K, of features, N×D."""
+        found: NDArray[np.float64] = special.softmax(features @ self.weights + self.offsets, axis=1)
+        return found
+
+
+def fit_discriminant(features: NDArray[np.float32], targets: NDArray[np.int64]) -> Discriminant:
     """Fit a linear discriminant whose covariance is shrunk (Ledoit and Wolf 2004).
+
+    What scikit-learn's `lsqr` solver with `shrinkage="auto"` gives, in less than half of its time:
+    a shrunk covariance is positive definite, so Cholesky's factors do in place of a singular value
+    decomposition.
 
     Args:
         features: float32, N×D.
         targets: int64, N, at least two classes.
     """
-    model: Model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    values = features.astype(np.float64)
+    classes, counts = np.unique(targets, return_counts=True)
+    priors = counts / len(targets)
+    of_class = [values[targets == number] for number in classes]
+    means = np.array([rows.mean(axis=0) for rows in of_class])
+    covariance = sum(
+        prior * _shrunk_covariance(rows) for prior, rows in zip(priors, of_class, strict=True)
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", linalg.LinAlgWarning)
+            weights = linalg.solve(covariance, means.T, assume_a="pos")
+    except (linalg.LinAlgError, linalg.LinAlgWarning):  # nearly all classes have one image
+        weights = linalg.lstsq(covariance, means.T)[0]
+    offsets = np.log(priors) - 0.5 * np.einsum("kd,dk->k", means, weights)
+    return Discriminant(weights, offsets, classes)
+
+
+def _shrunk_covariance(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance, D×D, of N×D values of one class, shrunk in units of their deviations."""
+    deviations = rows.std(axis=0)
+    deviations[deviations == 0] = 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a class with one image
-        model.fit(features.astype(np.float64), targets)  # type: ignore[attr-defined]
-    return model
+        shrunk: NDArray[np.float64] = ledoit_wolf(rows / deviations)[0]
+    return deviations[:, None] * shrunk * deviations
 
 
 def fit_regression(features: NDArray[np.float32], targets: NDArray[np.int64]) -> Model:

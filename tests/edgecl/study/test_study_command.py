@@ -59,7 +59,7 @@ def finished(tiny_study: Study, made_once: MadeOnce) -> Path:
 
 
 def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check_page):
-    monkeypatch.setattr(sources, "BUILTIN_COUNT", 280)
+    monkeypatch.setattr(sources, "BUILTIN_COUNT", 140)
     out = tmp_path / "smoke"
     quick = ["--pretrain-epochs", "1", "--epochs", "1"]
     assert run(["study", "--preset", "smoke", *quick, "--out", str(out), "--json"]) == 0
@@ -79,7 +79,7 @@ def test_the_smoke_preset_makes_every_table(tmp_path, monkeypatch, capsys, check
     kinds = {entry["kind"] for entry in summary["comparisons"]}
     assert kinds == {"pretraining", "inflation"}
     for entry in summary["conditions"]:
-        assert entry["images"] == 280
+        assert entry["images"] == 140
         assert entry["runs"] == entry["expected_runs"] == 2
         assert entry["published"] is None  # the paper's figures are of NEU, not of drawn surfaces
     assert json.loads(to_text(read_document(out / "summary.json", StudySummary))) == summary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from edgecl.learning.teachers.choice import (
     MODELS,
@@ -88,6 +89,25 @@ def test_a_class_that_the_model_does_not_know_has_no_probability():
     assert found.shape == (15, 3)
     assert (found[:, 2] == 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("per_class", "classes", "size"), [(10, 6, 200), (4, 2, 90), (60, 3, 12)])
+def test_the_discriminant_is_that_of_scikit_learn(per_class, classes, size):
+    features, targets = clusters(per_class, classes, size=size)
+    features[:, -1] = 0  # a bin that no image fills
+    asked, _ = clusters(20, classes, seed=1, size=size)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features, targets)
+    ours = fit_discriminant(features, targets)
+    np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+    np.testing.assert_allclose(
+        ours.predict_proba(asked), theirs.predict_proba(asked), rtol=1e-3, atol=1e-6
+    )
+
+
+def test_a_discriminant_of_single_images_is_finite():
+    features, targets = clusters(2, 4, size=50)
+    model = fit_discriminant(features[1:4], targets[1:4])
+    assert np.isfinite(model.predict_proba(features)).all()
 
 
 @pytest.mark.parametrize("useful", ["first", "second"])
