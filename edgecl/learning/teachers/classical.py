@@ -91,8 +91,9 @@ def _shrunk_covariance(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     deviations[deviations == 0] = 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a class with one image
-        shrunk: NDArray[np.float64] = ledoit_wolf(rows / deviations)[0]
-    return deviations[:, None] * shrunk * deviations
+        shrunk = ledoit_wolf(rows / deviations)[0]
+    found: NDArray[np.float64] = deviations[:, None] * shrunk * deviations
+    return found
 
 
 def fit_regression(features: NDArray[np.float32], targets: NDArray[np.int64]) -> Model:
