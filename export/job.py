@@ -15,8 +15,11 @@ from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
 from runtime.artifact.manifest import ConfidenceFacts, Origin
+from runtime.novelty import TrainingSpace
 
 AUTO = "auto"
+FALSE_ALARMS = 0.01
+"""Share of known images that may be called unknown."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,9 @@ class Job:
         version: edgecl's.
         seed: of every draw.
         notes: what the user should know of the images.
+        space: where the training images lie; None for no limit beyond which one is unknown.
+        space_images: how many of them were looked at.
+        false_alarms: share of known images that may be called unknown, 0 to 1; 0 for no limit.
 
     Raises:
         ValueError: tiles for a contract without a tiling.
@@ -181,6 +187,9 @@ class Job:
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
+    space: TrainingSpace | None = None
+    space_images: int = 0
+    false_alarms: float = FALSE_ALARMS
 
     def __post_init__(self) -> None:
         parts = (self.validation, self.test, self.candidates)

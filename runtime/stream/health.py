@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from runtime.health import (
     Source,
 )
 from runtime.stream.ledger import Ledger
+
+LOG = logging.getLogger("edgecl.stream")
 
 
 class StreamHealth:
@@ -73,6 +76,15 @@ class StreamHealth:
         """Count a frame that came before there was time for it."""
         words = "frames come faster than they are judged"
         self._tell(HealthFinding(HealthFault.OVERRUN, words))
+
+    def watch(self, fault: HealthFault) -> None:
+        """Say in the accounts that a fault is looked for."""
+        self._ledger.count_health(fault.value, 0)
+
+    def begins(self, finding: HealthFinding) -> None:
+        """Count a fault that was found elsewhere, and write it to the log."""
+        LOG.warning("%s", finding.reason)
+        self._tell(finding)
 
     def notes(self) -> list[str]:
         """Return what a reader of the summary has to know: each fault of the stream once."""

@@ -14,7 +14,8 @@ from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth
 from runtime.stream.ledger import Ledger
-from runtime.stream.rules import Rules, debounced
+from runtime.stream.novelty import StreamNovelty
+from runtime.stream.rules import Rules, debounced, recognised
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
 
@@ -35,6 +36,7 @@ class Judge:
         clock: monotonic nanoseconds.
         health: looks at what the model sees; None to look at nothing.
         late_sink: takes the answers that came after the frame's verdict had to go out.
+        novelty: tells how far frames are from the training images; None where nothing does.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -50,6 +52,7 @@ class Judge:
         *,
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
+        novelty: StreamNovelty | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -60,6 +63,7 @@ class Judge:
         self._recent: tuple[bool, ...] = ()  # of the judge's thread alone
         self._clock = clock
         self._health = health
+        self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
         self._failures = 0
         self._preparing = False
@@ -140,6 +144,9 @@ class Judge:
         contract, rules = self._contract, self._rules
         answer = image_answer(outputs, contract)
         decision = decide(answer.probabilities, contract, rules.unsure_below, rules.unsure_below_of)
+        if self._novelty is not None and decision.status is not Status.FAULT:
+            distance = self._novelty.distance(outputs.embedding)
+            decision = recognised(decision, distance, rules.unknown_above)
         if answer.worst is None or decision.status is Status.FAULT:
             return decision
         place = self._preprocess.place(answer.worst)

@@ -102,6 +102,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         unsure_below: the least confidence of a `pass` or `reject`.
         unsure_below_of: the same by label, for those with a threshold of their own.
         pass_labels: labels that let a part pass.
+        unknown_above: largest distance of a known frame from the training images, relative to the
+            bundle's limit; None where no frame is called unknown.
         debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
         held_back: rejects that went out as `pass` by that rule.
         on_late: status that goes out where there is no verdict by the deadline.
@@ -173,6 +175,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late: int = 0
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
+    unknown_above: float | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ def summarise(
         late=snapshot.late,
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
+        unknown_above=rules.unknown_above if settings.novelty else None,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,

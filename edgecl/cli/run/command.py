@@ -29,7 +29,7 @@ LATE = "late.jsonl"
 @run_options
 @click.pass_context
 def command(context: click.Context, /, **values: Any) -> int:
-    """Judge every camera frame: pass, reject, unsure, late or fault.
+    """Judge every camera frame: pass, reject, unsure, unknown, late or fault.
 
     Capture runs in parallel with inference. Ctrl-C ends the stream and prints its summary; a
     second Ctrl-C ends it at once.
@@ -131,6 +131,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             )
         stack.enter_context(session)
         choices.require_labels(session.contract.labels, context)
+        with naming_place(context, "model"):
+            novelty = choices.novelty(trusted or model, remark)
         depth = settle_depth(camera, session.contract.input, choices.bits, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
         more = []
@@ -151,6 +153,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             every_frame=not camera.live if choices.every_frame is None else choices.every_frame,
             frames=choices.frames,
             health=HealthLimits().learnt(scene_beside(model)) if choices.health == "on" else None,
+            novelty=novelty,
         )
         stream = InspectionStream(
             model,

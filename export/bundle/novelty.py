@@ -1,0 +1,23 @@
+"""What a bundle knows of its training images, as its file: see `runtime.novelty`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from export.outcome import ShippedNovelty
+from runtime.novelty.reference import CENTRE, DISTANCES, MEANS, WHITENING
+
+
+def write_novelty(path: Path, novelty: ShippedNovelty) -> None:
+    """Write `novelty.npz`."""
+    space = novelty.space
+    arrays = {
+        CENTRE: space.centre,
+        WHITENING: space.whitening,
+        MEANS: space.means,
+        **{f"{DISTANCES}{name}": found for name, found in novelty.distances.items()},
+    }
+    with open(path, "wb") as stream:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
