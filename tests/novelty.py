@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.bundle import MANIFEST, manifest_digest
 from runtime.novelty import NOVELTY
-from runtime.novelty.reference import CENTRE, DISTANCES, MEANS, WHITENING
+from runtime.novelty.reference import CENTRE, DISTANCES, MEANS, OVERALL, WITHIN
 
 LIMIT = 0.1
 """Of brightness, from the middle of a class: 1/6, 1/2 and 5/6 of white."""
@@ -26,7 +26,8 @@ def space_of_brightness(classes: int = 3, size: int = 128) -> dict[str, NDArray[
     middles = (np.arange(classes) + 0.5) / classes
     return {
         CENTRE: np.zeros(size, np.float32),
-        WHITENING: np.full((size, 1), 1 / size, np.float32),
+        WITHIN: np.full((size, 1), 1 / size, np.float32),
+        OVERALL: np.zeros((size, 1), np.float32),
         MEANS: middles[:, None].astype(np.float32),
     }
 

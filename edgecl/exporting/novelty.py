@@ -36,25 +36,32 @@ def space_of_run(
 
 
 def fit_space(embeddings: NDArray[np.float32], targets: NDArray[np.int64]) -> TrainingSpace:
-    """Return the coordinates in which every class is a unit ball.
+    """Return the coordinates in which every class is a unit ball, and those in which all are one.
 
-    The covariance within classes is one for all, shrunk as Ledoit and Wolf do ("A well-conditioned
-    estimator for large-dimensional covariance matrices", 2004).
+    The covariance within classes is one for all. Both are shrunk as Ledoit and Wolf do ("A
+    well-conditioned estimator for large-dimensional covariance matrices", 2004).
 
     Args:
         embeddings: float32, T×D, of tiles or of whole images.
         targets: int64, T, the classes of their images.
     """
     values = embeddings.astype(np.float64)
+    centre = values.mean(0)
     classes, numbers = np.unique(targets, return_inverse=True)
     means = np.stack([values[numbers == number].mean(0) for number in range(len(classes))])
-    covariance, _ = ledoit_wolf(values - means[numbers], assume_centered=True)
-    variances, directions = np.linalg.eigh(covariance)
-    variances = np.maximum(variances, _NO_VARIANCE * max(float(variances.max()), _NO_VARIANCE))
-    whitening = directions / np.sqrt(variances)
-    centre = values.mean(0)
+    within = _whitening(values - means[numbers])
     return TrainingSpace(
         centre.astype(np.float32),
-        whitening.astype(np.float32),
-        ((means - centre) @ whitening).astype(np.float32),
+        within.astype(np.float32),
+        ((means - centre) @ within).astype(np.float32),
+        _whitening(values - centre).astype(np.float32),
     )
+
+
+def _whitening(centred: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a map to coordinates of unit variance, D×D."""
+    covariance, _ = ledoit_wolf(centred, assume_centered=True)
+    variances, directions = np.linalg.eigh(covariance)
+    least = _NO_VARIANCE * max(float(variances.max()), _NO_VARIANCE)
+    whitening: NDArray[np.float64] = directions / np.sqrt(np.maximum(variances, least))
+    return whitening

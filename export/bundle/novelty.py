@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from export.outcome import ShippedNovelty
-from runtime.novelty.reference import CENTRE, DISTANCES, MEANS, WHITENING
+from runtime.novelty.reference import CENTRE, DISTANCES, MEANS, OVERALL, WITHIN
 
 
 def write_novelty(path: Path, novelty: ShippedNovelty) -> None:
@@ -15,8 +15,9 @@ def write_novelty(path: Path, novelty: ShippedNovelty) -> None:
     space = novelty.space
     arrays = {
         CENTRE: space.centre,
-        WHITENING: space.whitening,
+        WITHIN: space.within,
         MEANS: space.means,
+        OVERALL: space.overall,
         **{f"{DISTANCES}{name}": found for name, found in novelty.distances.items()},
     }
     with open(path, "wb") as stream:

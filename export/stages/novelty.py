@@ -12,6 +12,7 @@ from export.job import DataPart, Job
 from export.outcome import ShippedNovelty
 from export.stages.artefact import Artefact, reference_engine
 from runtime.artifact.novelty import FormNovelty, NoveltyRecord
+from runtime.artifact.tiling import MEAN
 from runtime.novelty import (
     conformal_limit,
     conformal_rank,
@@ -76,7 +77,9 @@ def _outputs(artefact: Artefact, job: Job) -> Outputs:
 
 def _distances(job: Job, part: DataPart, outputs: Outputs) -> NDArray[np.float32]:
     assert job.space is not None
-    return image_distances(job.space.distances(outputs.embedding), part.tile_counts)
+    tiling = job.contract.input.tiling
+    combine = MEAN if tiling is None else tiling.combine
+    return image_distances(job.space.distances(outputs.embedding), part.tile_counts, combine)
 
 
 def _tested(job: Job, limit: float, outputs: Outputs) -> FormNovelty:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from runtime.artifact.bundle import Bundle, artefact_name, manifest_beside
 from runtime.artifact.manifest import Manifest
+from runtime.artifact.tiling import MEAN
 from runtime.errors import InputError
 from runtime.novelty.conformal import conformal_limit
 from runtime.novelty.drift import FAR_RATE
-from runtime.novelty.space import TrainingSpace
+from runtime.novelty.space import TrainingSpace, image_distance
 
 NOVELTY = "novelty.npz"
-CENTRE, WHITENING, MEANS = "centre", "whitening", "means"
+CENTRE, WITHIN, MEANS, OVERALL = "centre", "within", "means", "overall"
 DISTANCES = "distances."
 """Before the name of a form: the distances of the validation images in it."""
 
@@ -35,11 +36,13 @@ class Novelty:
         space: where the training images lie.
         limits: by form, the distance above which an image is unknown.
         distances: by form, those of the validation images, float32 n, ascending.
+        combine: how an image's distance comes from its tiles': `mean` or `worst`, as their answers.
     """
 
     space: TrainingSpace
     limits: Mapping[str, float]
     distances: Mapping[str, NDArray[np.float32]]
+    combine: str = MEAN
 
     @property
     def images(self) -> int:
@@ -71,9 +74,10 @@ class Novelty:
             form: see `form`.
 
         Returns:
-            The farthest tile's; NaN or infinity where an embedding is no number.
+            NaN where an embedding is no number.
         """
-        return float(self.space.distances(embeddings).max()) / self.limits[form]
+        found = image_distance(self.space.distances(embeddings), self.combine)
+        return found / self.limits[form]
 
 
 def novelty_beside(source: str | Path | Bundle) -> Novelty | None:
@@ -118,7 +122,7 @@ def _read(path: Path, manifest: Manifest) -> Novelty:
         raise _unfit(path, "does not fit the manifest, which has no limit")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            space = TrainingSpace(file[CENTRE], file[WHITENING], file[MEANS])
+            space = TrainingSpace(file[CENTRE], file[WITHIN], file[MEANS], file[OVERALL])
             distances = {name: file[f"{DISTANCES}{name}"] for name in limits}
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _unfit(path, f"cannot be read ({error})") from error
@@ -128,9 +132,9 @@ def _read(path: Path, manifest: Manifest) -> Novelty:
             raise _unfit(path, f"contains {name} that are not finite float32")
     if not (
         space.centre.ndim == 1
-        and space.whitening.ndim == space.means.ndim == 2
-        and space.whitening.shape[0] == len(space.centre)
-        and space.means.shape[1] == space.whitening.shape[1]
+        and space.within.ndim == space.means.ndim == space.overall.ndim == 2
+        and len(space.within) == len(space.overall) == len(space.centre)
+        and space.means.shape[1] == space.within.shape[1]
         and len(space.means)
     ):
         raise _unfit(path, "contains arrays that do not fit each other")
@@ -140,7 +144,8 @@ def _read(path: Path, manifest: Manifest) -> Novelty:
             raise _unfit(path, f"contains distances of {name} that are not ascending")
         if not (math.isfinite(limit) and limit > 0):
             raise _unfit(path, f"does not fit the manifest, whose limit of {name} is {limit}")
-    return Novelty(space, limits, distances)
+    tiling = manifest.contract.input.tiling
+    return Novelty(space, limits, distances, MEAN if tiling is None else tiling.combine)
 
 
 def _unfit(path: Path, why: str) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,17 +15,27 @@ from runtime.novelty import NOVELTY, novelty_beside
 
 
 def clouds(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two classes, wide in one direction and narrow in the other."""
+    """Two classes, four times as wide in one direction as in the other."""
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, 2, count)
-    spread = rng.normal(0, (5, 0.1), (count, 2))
-    return (spread + np.stack([10 * targets, targets], axis=1)).astype(np.float32), targets
+    spread = rng.normal(0, (4, 1), (count, 2))
+    return (spread + np.stack([20 * targets, 5 * targets], axis=1)).astype(np.float32), targets
 
 
 def test_distances_are_in_standard_deviations_of_each_direction():
     space = fit_space(*clouds())
-    asked = np.array([[0, 0], [10, 1], [5, 0], [0, 0.1], [0, 0.5]], np.float32)
-    np.testing.assert_allclose(space.distances(asked), [0, 0, 1, 1, 5], rtol=0.1, atol=0.1)
+    asked = np.array([[0, 0], [20, 5], [4, 0], [0, 2], [20, 7], [-12, 0]], np.float32)
+    nearest = replace(space, overall=0 * space.overall).distances(asked)
+    np.testing.assert_allclose(nearest, [0, 0, 1, 2, 2, 3], rtol=0.1, atol=0.15)
+
+
+def test_between_the_classes_an_image_is_far_relative_to_all_of_them():
+    embeddings, targets = clouds()
+    space = fit_space(embeddings, targets)
+    between, beyond = space.distances(np.array([[10, 2.5], [-12, 0]], np.float32))
+    known = np.quantile(space.distances(embeddings), [0.5, 0.99])
+    assert known[0] < beyond < between
+    assert between > known[1]
 
 
 def test_directions_without_variance_are_no_trouble():
@@ -39,9 +50,12 @@ def test_directions_without_variance_are_no_trouble():
 def test_fewer_images_than_dimensions_still_make_a_space():
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(30, 128)).astype(np.float32)
+    embeddings[:, 0] += 20 * (np.arange(30) % 3)
     space = fit_space(embeddings, np.arange(30) % 3)
-    usual = np.median(space.distances(rng.normal(size=(50, 128)).astype(np.float32)))
-    assert space.distances(5 * rng.normal(size=(50, 128)).astype(np.float32)).min() > usual
+    asked = rng.normal(size=(50, 128)).astype(np.float32)
+    between = asked.copy()
+    between[:, 0] += 10
+    assert space.distances(between).min() > np.median(space.distances(asked))
 
 
 @pytest.fixture

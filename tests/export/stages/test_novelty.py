@@ -15,9 +15,8 @@ from runtime.novelty import TrainingSpace
 from runtime.session.base import Outputs
 from tests.export.tiled import job_of_tiles
 
-SPACE = TrainingSpace(
-    np.zeros(1, np.float32), np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)
-)
+ONE = np.ones((1, 1), np.float32)
+SPACE = TrainingSpace(np.zeros(1, np.float32), ONE, 0 * ONE, 0 * ONE)
 
 
 class Form:

@@ -11,7 +11,7 @@ import pytest
 from runtime.artifact.bundle import MANIFEST, load_bundle
 from runtime.errors import InputError
 from runtime.novelty import NOVELTY, novelty_beside
-from runtime.novelty.reference import CENTRE, MEANS, WHITENING
+from runtime.novelty.reference import CENTRE, MEANS, OVERALL, WITHIN
 from tests.novelty import LIMIT, add_novelty, distances, packed, space_of_brightness
 
 
@@ -88,8 +88,9 @@ def damaged(name: str) -> bytes:
         "pickled": {**arrays, CENTRE: np.array([{}], object)},
         "float64": {**arrays, CENTRE: arrays[CENTRE].astype(np.float64)},
         "text": {**arrays, CENTRE: np.array(["a"])},
-        "NaN": {**arrays, WHITENING: arrays[WHITENING] * np.nan},
-        "other size": {**arrays, WHITENING: arrays[WHITENING][:5]},
+        "NaN": {**arrays, WITHIN: arrays[WITHIN] * np.nan},
+        "other size": {**arrays, WITHIN: arrays[WITHIN][:5]},
+        "other overall": {**arrays, OVERALL: arrays[OVERALL][:5]},
         "no class": {**arrays, MEANS: arrays[MEANS][:0]},
         "flat": {**arrays, MEANS: arrays[MEANS][:, 0]},
         "descending": {**arrays, "distances.fp32": arrays["distances.fp32"][::-1]},
@@ -104,7 +105,10 @@ def damaged(name: str) -> bytes:
         *((name, "cannot be read") for name in ("truncated", "empty", "no zip", "no means")),
         ("pickled", "cannot be read"),
         *((name, "not finite float32") for name in ("float64", "text", "NaN")),
-        *((name, "do not fit each other") for name in ("other size", "no class", "flat")),
+        *(
+            (name, "do not fit each other")
+            for name in ("other size", "other overall", "no class", "flat")
+        ),
         *((name, "not ascending") for name in ("descending", "no distances")),
     ],
 )

@@ -21,11 +21,16 @@ from tests.novelty import add_novelty
 from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, ended, images, stream
 
 
+def on_a_line(size: int) -> TrainingSpace:
+    """A space whose only distance is along the first of `size` numbers."""
+    along = np.eye(size, 1, dtype=np.float32)
+    point = np.zeros((1, 1), np.float32)
+    return TrainingSpace(np.zeros(size, np.float32), along, point, along * 0)
+
+
 def line_of_known(*forms: str) -> Novelty:
     """Training images at 0 of one coordinate, with the limit at 2."""
-    space = TrainingSpace(
-        np.zeros(4, np.float32), np.eye(4, 1, dtype=np.float32), np.zeros((1, 1), np.float32)
-    )
+    space = on_a_line(4)
     names = forms or ("fp32",)
     ascending = np.linspace(0, 2, 200, dtype=np.float32)
     return Novelty(space, dict.fromkeys(names, 2.0), dict.fromkeys(names, ascending))
@@ -109,10 +114,8 @@ def test_an_embedding_that_is_no_number_is_a_fault(value):
 
 def test_a_session_that_returns_other_embeddings_gives_faults():
     novelty = line_of_known()
-    other = TrainingSpace(
-        np.zeros(7, np.float32), np.eye(7, 1, dtype=np.float32), novelty.space.means
-    )
-    _, sink, _ = judged([0], novelty=Novelty(other, novelty.limits, novelty.distances))
+    other = Novelty(on_a_line(7), novelty.limits, novelty.distances)
+    _, sink, _ = judged([0], novelty=other)
     assert sink.statuses == ["fault"]
 
 
