@@ -86,12 +86,14 @@ def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], int
         cwd=Path(__file__).resolve().parents[1],
     )
     start, samples = time.monotonic(), []
-    while camera.poll() is None and stream.poll() is None:
-        time.sleep(EVERY_S)
-        samples.append(_sample(stream.pid, time.monotonic() - start))
-    time.sleep(0.5)
-    stream.send_signal(signal.SIGINT)
-    camera.terminate()
+    try:
+        while camera.poll() is None and stream.poll() is None:
+            time.sleep(EVERY_S)
+            samples.append(_sample(stream.pid, time.monotonic() - start))
+        time.sleep(0.5)
+    finally:
+        stream.send_signal(signal.SIGINT)
+        camera.terminate()
     return [one for one in samples if one.resident], stream.wait(60)
 
 
