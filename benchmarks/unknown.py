@@ -261,7 +261,7 @@ def keep(path: Path, parts: Mapping[str, Answers]) -> None:
     }
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+        np.savez(stream, **arrays)
     unfinished.rename(path)
 
 

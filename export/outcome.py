@@ -19,7 +19,7 @@ from runtime.session.golden import GoldenImages
 
 @dataclass(frozen=True)
 class ShippedNovelty:
-    """What a bundle knows of its training images.
+    """Knowledge of a bundle about its training images.
 
     Args:
         space: where they lie.

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from export.bundle.manifest import Page, write_bundle
 from export.gate.decision import caveat
 from export.job import Job
+from export.novelty import measure_novelty
 from export.outcome import ExportOutcome
 from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
 from export.stages.graphs import fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
 from export.stages.int8 import Int8Plan
-from export.stages.novelty import measure_novelty
 from export.stages.proving import Reference, reference_of
 from export.stages.remedies.forms import Int8Forms
 from export.stages.remedies.judged import Int8Judged, export_int8

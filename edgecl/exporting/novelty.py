@@ -1,4 +1,4 @@
-"""Where a run's training images lie, from which the line measures how far a frame is."""
+"""Place of a run's training images, from which the line measures how far a frame is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bundle knows of its training images, as its file: see `runtime.novelty`."""
+"""Knowledge of a bundle about its training images, as its file: see `runtime.novelty`."""
 
 from __future__ import annotations
 

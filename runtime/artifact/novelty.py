@@ -1,4 +1,4 @@
-"""What a bundle's manifest says of unknown images: limits, and how often they speak."""
+"""Record of unknown images in a manifest: limits, and how often they speak."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FormNovelty(Part, frozen=True, kw_only=True):
 
 
 class NoveltyRecord(Part, frozen=True, kw_only=True):
-    """From where on an image is unknown; see `runtime.novelty`.
+    """Limits beyond which an image is unknown; see `runtime.novelty`.
 
     Args:
         asked_rate: of false alarms, 0 to 1.

@@ -1,4 +1,4 @@
-"""What a bundle knows of its training images, read and verified; `export` writes it."""
+"""Knowledge of a bundle about its training images, read and verified; `export` writes it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Novelty:
 
     @cached_property
     def far(self) -> Mapping[str, float]:
-        """By form, the distance relative to the limit above which an image counts as far."""
+        """Distance above which an image counts as far, relative to the limit; by form."""
         return {
             name: conformal_limit(self.distances[name], FAR_RATE) / limit
             for name, limit in self.limits.items()
@@ -74,7 +74,7 @@ class Novelty:
             form: see `form`.
 
         Returns:
-            NaN where an embedding is no number.
+            NaN where an embedding is not a number.
         """
         found = image_distance(self.space.distances(embeddings), self.combine)
         return found / self.limits[form]

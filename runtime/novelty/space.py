@@ -18,7 +18,7 @@ from runtime.artifact.tiling import MEAN
 
 @dataclass(frozen=True)
 class TrainingSpace:
-    """Where the training images lie.
+    """Place of the training images among embeddings.
 
     Args:
         centre: float32, D: the mean of all.

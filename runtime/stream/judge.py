@@ -12,9 +12,8 @@ from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
-from runtime.stream.health import StreamHealth
+from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.ledger import Ledger
-from runtime.stream.novelty import StreamNovelty
 from runtime.stream.rules import Rules, debounced, recognised
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of

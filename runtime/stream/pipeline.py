@@ -15,10 +15,9 @@ from runtime.health import HealthLimits
 from runtime.novelty import Novelty
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
-from runtime.stream.health import StreamHealth
+from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
-from runtime.stream.novelty import StreamNovelty
 from runtime.stream.rules import Rules
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated

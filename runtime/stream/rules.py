@@ -87,7 +87,7 @@ def recognised(decision: Decision, distance: float | None, above: float) -> Deci
         above: the largest distance of a known frame.
 
     Returns:
-        The decision with its distance; a `fault` where that is no number.
+        The decision with its distance; a `fault` where that is not a number.
     """
     if distance is None or decision.status is Status.FAULT:
         return decision

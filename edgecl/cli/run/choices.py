@@ -141,7 +141,7 @@ class RunChoices:
                 )
 
     def novelty(self, source: Path | Bundle, say: Say) -> Novelty | None:
-        """What the bundle knows of its training images; None where no frame is called unknown.
+        """The bundle's knowledge of its training images; None where no frame is called unknown.
 
         Args:
             source: the bundle, or a file of one.

@@ -60,7 +60,7 @@ def test_fewer_images_than_dimensions_still_make_a_space():
 
 @pytest.fixture
 def few_suffice(monkeypatch):
-    monkeypatch.setattr("export.stages.novelty.FEWEST", 5)
+    monkeypatch.setattr("export.novelty.FEWEST", 5)
 
 
 def test_too_few_validation_images_are_a_note(trained_run, tmp_path, capsys):

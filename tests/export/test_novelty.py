@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export.job import DataPart, Job
-from export.stages.novelty import FEWEST, measure_novelty
+from export.novelty import FEWEST, measure_novelty
 from runtime.novelty import TrainingSpace
 from runtime.session.base import Outputs
 from tests.export.tiled import job_of_tiles

@@ -1,4 +1,4 @@
-"""From where on an image is unknown: a limit for each form that ships, and its false alarms."""
+"""Limits beyond which an image is unknown, one for each form that ships, and their false alarms."""
 
 from __future__ import annotations
 
