@@ -6,7 +6,7 @@ they cost is counted on the test part. What the networks answered is kept in --o
 broken off goes on where it was.
 
     python benchmarks/unknown.py --data neu_cls --out neu [--epochs 6]
-    python benchmarks/unknown.py --out drawn
+    python benchmarks/unknown.py --out drawn [--leave-out scratches ...]
     python benchmarks/unknown.py --cost
 """
 
@@ -297,6 +297,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", default="", help="labelled folder; drawn surfaces without it")
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--leave-out", nargs="+", metavar="CLASS", help="these; all without it")
     parser.add_argument("--out", type=Path, default=Path("unknown"))
     parser.add_argument("--cost", action="store_true", help="time a frame's distance, and end")
     chosen = parser.parse_args()
@@ -311,7 +312,7 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, Outcome]] = {}
     accuracies = {}
-    for label in source.labelled(config, _silent).labels:
+    for label in chosen.leave_out or source.labelled(config, _silent).labels:
         path = chosen.out / f"{label}.npz"
         start = time.monotonic()
         if not path.exists():
