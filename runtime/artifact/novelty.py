@@ -55,7 +55,7 @@ class NoveltyRecord(Part, frozen=True, kw_only=True):
             else ""
         )
         return (
-            f"unknown above a distance of {limits}: at most {self.rate:.2g} of known images by "
+            f"unknown above a distance of {limits}: at most {self.rate:.1%} of images like the "
             f"{self.images} validation images; {form.test_unknown} of {form.test_images} test "
             f"images ({form.test_share:.1%}, 95 %: {low:.1%} to {high:.1%}, {name}){wrong}"
         )
