@@ -233,14 +233,14 @@ def print_tables(
     for label, by_score in found.items():
         cells = "   ".join(_cell(by_score[name]) for name in (first, SOFTMAX))
         print(f"{label:18} {accuracies[label]:7.1%}    {cells}")
-    print(f"\n{'score':44} AUROC   caught, least to most   false alarms")
+    print(f"\n{'score':49} AUROC   caught, least to most   false alarms")
     for name in next(iter(found.values())):
         each = [by_score[name] for by_score in found.values()]
         caught = [one.caught / one.unknown for one in each]
         alarms, count = sum(one.alarms for one in each), sum(one.test for one in each)
         low, high = share_interval(alarms, count)
         print(
-            f"{name:44} {np.mean([one.auroc for one in each]):.3f}   {np.mean(caught):6.1%}, "
+            f"{name:49} {np.mean([one.auroc for one in each]):.3f}   {np.mean(caught):6.1%}, "
             f"{min(caught):6.1%} to {max(caught):6.1%}   {alarms / count:.1%} ({low:.1%} to "
             f"{high:.1%})"
         )
