@@ -13,6 +13,7 @@ import pytest
 
 from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from tests.made_once import MadeOnce, folder_of_all_workers, maker
 from tests.slow_tier import is_slow, starts_early
@@ -64,9 +65,9 @@ def made_once(made_folder: Path) -> MadeOnce:
 def make_bundle(tmp_path: Path) -> MakeBundle:
     """Make a bundle whose model tells dark, middle and bright images apart by their mean.
 
-    `make_bundle(path, labels=…, pass_labels=…, shape=(H, W), precisions=(…), tiling=…)` returns the
-    path; all arguments may be left out. Every precision is the same graph. With a tiling its tiles
-    are the shape.
+    `make_bundle(path, labels=…, pass_labels=…, shape=(H, W), precisions=(…), tiling=…, roi=…)`
+    returns the path; all arguments may be left out. Every precision is the same graph. With a
+    tiling its tiles are the shape.
     """
 
     def make(
@@ -77,11 +78,12 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         shape: tuple[int, int] = (32, 48),
         precisions: Sequence[str] = ("fp32",),
         tiling: Tiling | None = None,
+        roi: Roi | None = None,
     ) -> Path:
         folder = path or tmp_path / "tiny.edgecl"
         size = shape if tiling is None else tiling.tile
         contract = ModelContract(
-            InputContract(*size, tiling=tiling), tuple(labels), tuple(pass_labels)
+            InputContract(*size, tiling=tiling, roi=roi), tuple(labels), tuple(pass_labels)
         )
         folder.mkdir(parents=True)
         data = brightness_model(contract)

@@ -19,13 +19,14 @@ from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import FrameError, InputError
 from runtime.image.decode import decode_image, read_encoded
-from runtime.image.depth import DEPTHS, depth_of, to_8_bits
+from runtime.image.depth import DEPTHS, depth_of
 from runtime.image.folder.class_folders import refuse_lost_labels
 from runtime.image.folder.labelled import find_labelled, find_unlabelled
 from runtime.image.folder.layouts import Layout
 from runtime.image.preprocess import Preprocessor
 from runtime.image.survey import depth_note, shallow_note, survey_depth
 from runtime.image.tiles import to_scale
+from runtime.image.view import View, Viewer, cropped
 from runtime.progress import CountProgress
 
 
@@ -145,11 +146,17 @@ def _decode_all(
     skipped: list[Skipped] = []
     sizes: Counter[tuple[int, int]] = Counter()
     depths: Counter[int] = Counter()
+    decoded = 0
     for number, path in enumerate(paths):
         name = path.relative_to(folder).as_posix()
         try:
             data = read_encoded(path)
-            gray = decode_image(data)
+            image = decode_image(data)
+            decoded += 1
+            seen = cropped(image, contract.roi)
+            if seen.dtype == np.uint16:
+                depths[_require_depth(path, int(seen.max(initial=0)), contract.bits, given)] += 1
+            store.add(image)
         except FrameError as error:
             if strict:
                 raise InputError(
@@ -158,19 +165,19 @@ def _decode_all(
                 ) from error
             skipped.append(Skipped(name, str(error)))
             continue
-        if gray.dtype == np.uint16:
-            depths[_require_depth(path, int(gray.max(initial=0)), contract.bits, given)] += 1
-        store.add(gray)
-        sizes[gray.shape[0], gray.shape[1]] += 1
+        sizes[seen.shape[0], seen.shape[1]] += 1
         files.append(name)
         hashes.append(hashlib.sha256(data).hexdigest())
         if progress is not None:
             progress(number + 1, len(paths))
     if not files:
         raise InputError(
-            f"none of the {len(paths)} files in {folder} is a readable image "
-            f"({skipped[0].file}: {skipped[0].reason})",
-            hint="pass a folder of JPEG, PNG, BMP or TIFF files",
+            f"none of the {len(paths)} files in {folder} is a "
+            f"{'usable' if decoded else 'readable'} image "
+            f"({skipped[-1].file}: {skipped[-1].reason})",
+            hint="pass the --roi that these images have, or none"
+            if decoded
+            else "pass a folder of JPEG, PNG, BMP or TIFF files",
         )
     if contract.tiling is None:
         _refuse_odd_sizes(folder, sizes, strict=strict)
@@ -205,16 +212,15 @@ class _ScaledStore:
     """Room for images at the tiles' scale."""
 
     def __init__(self, contract: InputContract, tiling: Tiling) -> None:
-        self._bits, self._tiling = contract.bits, tiling
+        self._see = Viewer(View.of(contract), bits=contract.bits)
+        self._tiling = tiling
         self._store = TiledStore()
 
     def add(self, gray: NDArray[np.generic]) -> None:
-        if gray.dtype == np.uint8:
-            pixels = gray.astype(np.uint8, copy=False)
-        else:
-            assert self._bits is not None
-            pixels = to_8_bits(gray.astype(np.uint16, copy=False), self._bits)
-        self._store.add(to_scale(pixels, self._tiling.scale))
+        seen = self._see(gray)
+        pixels = to_scale(seen, self._tiling.scale)
+        # A part of an image would keep the whole of it, and the viewer's buffer is the next one's.
+        self._store.add(pixels.copy() if pixels is seen and seen is not gray else pixels)
 
     def images(self) -> Stored:
         return self._store.images(self._tiling)

@@ -88,7 +88,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     if tiling is not None and result.tiling is not None:
         tiling = replace(tiling, combine=result.tiling.combine)  # `auto` was settled in training
     bits = prepared.dataset.bits
-    contract = InputContract(*config.image_size, config.interpolation, bits, tiling)
+    contract = InputContract(*config.image_size, config.interpolation, bits, tiling, config.region)
     labels = prepared.dataset.labels
     candidates, found = _candidates(prepared, choices.calibration_data, contract, report)
     model = ModelContract(contract, labels, choices.pass_labels or usual_pass_labels(labels))

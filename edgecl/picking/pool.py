@@ -15,6 +15,7 @@ from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_unlabelled
 from edgecl.learning.run.leaks import copies_of, thumbnails
 from runtime.artifact.contract import InputContract
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from runtime.image.folder.labelled import class_names, find_unlabelled
@@ -44,7 +45,13 @@ class Pool:
 
 
 def read_pool(
-    folders: Sequence[Path], *, scale: float, bits: int | None, stage: str, report: StageProgress
+    folders: Sequence[Path],
+    *,
+    scale: float,
+    bits: int | None,
+    stage: str,
+    report: StageProgress,
+    roi: Roi | None = None,
 ) -> Pool:
     """Read every image of every folder.
 
@@ -52,12 +59,13 @@ def read_pool(
         scale: factor by which every image is resized.
         bits: how many bits of 16-bit images are used; None to find out.
         stage: what the progress is called.
+        roi: region of interest that images are cut to; None for whole images.
 
     Raises:
         InputError: a folder without readable images, or one that is named twice.
     """
     # The tile is not used: images are described whole.
-    contract = InputContract(1, 1, bits=bits, tiling=Tiling((1, 1), scale=scale))
+    contract = InputContract(1, 1, bits=bits, tiling=Tiling((1, 1), scale=scale), roi=roi)
     tiling = contract.tiling
     assert tiling is not None
     pixels: list[NDArray[np.uint8]] = []

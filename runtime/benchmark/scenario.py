@@ -125,6 +125,8 @@ def run_benchmark(
         sides, left_out = _open_sides(
             plans, threads, engine_for, strict=bool(scenario.engines), stack=stack
         )
+        for side in sides:
+            side.require(frames[0])
         per_side = scenario.warmup + scenario.rounds * scenario.block
         total = len(sides) * per_side
         done = 0

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from runtime.benchmark.document import SideAccuracy, SideIdentity
 from runtime.benchmark.planning import Plan
+from runtime.errors import FrameError, InputError
 from runtime.image.preprocess import Preprocessor
 from runtime.session.base import Session
 from runtime.session.opening import EngineFor, open_session
@@ -44,7 +45,7 @@ class Side:
             device=plan.device,
             engine_for=engine_for,
         )
-        self._preprocess = Preprocessor(self.session.contract.input)
+        self._preprocess = Preprocessor(self.session.contract.input, view=self.session.view)
         self._tiles = 0
 
     def judge(self, frame: NDArray[np.uint8]) -> tuple[str, dict[str, int]]:
@@ -67,6 +68,20 @@ class Side:
         times = {"preprocess": prepared - start, **inside, "decide": end - answered}
         times[TOTAL] = end - start
         return decision.status, times
+
+    def require(self, frame: NDArray[np.generic]) -> None:
+        """Check that the model can take frames like this one.
+
+        Raises:
+            InputError: they are too small for its region of interest.
+        """
+        try:
+            self._preprocess.prepare(frame)
+        except FrameError as error:
+            raise InputError(
+                f"{self.plan.name} cannot judge such frames: {error}",
+                hint="give the camera's size with --frame-size HEIGHTxWIDTH",
+            ) from error
 
     def describe(self) -> SideIdentity:
         """The side without its times, for the report."""

@@ -101,6 +101,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         budget_ms: limits by step.
         unsure_below: the least confidence of a `pass` or `reject`.
         unsure_below_of: the same by label, for those with a threshold of their own.
+        roi: region of interest that frames were cut to, `LEFT,TOP,WIDTH,HEIGHT`; None for whole
+            frames.
         pass_labels: labels that let a part pass.
         debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
         held_back: rejects that went out as `pass` by that rule.
@@ -173,6 +175,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late: int = 0
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
+    roi: str | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ def summarise(
         late=snapshot.late,
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
+        roi=None if session.view.roi is None else str(session.view.roi),
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,

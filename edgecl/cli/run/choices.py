@@ -29,6 +29,7 @@ class RunChoices:
     give_up_after: float | None
     trigger: str | None
     bits: int | None
+    roi: str | None
     health: str
     model: Path | None
     verify_key: Path | None

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecl.cli.engine_choices import build_options
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region
 from edgecl.cli.run.config.option import CONFIG_OPTION
 from runtime.artifact.contract import BITS
 from runtime.errors import InputError
@@ -140,6 +140,13 @@ camera_options = _group(
         type=click.IntRange(BITS[0], BITS[-1]),
         help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, "
         "from training, or from the values in a folder]",
+    ),
+    click.option(
+        "--roi",
+        type=Region(or_none=True),
+        metavar="LEFT,TOP,WIDTH,HEIGHT",
+        help="Region of interest in pixels that frames are cut to, in place of the bundle's; none "
+        "for whole frames.  [default: the bundle's]",
     ),
     click.option(
         "--health",

@@ -83,12 +83,17 @@ def _form(config: TrainConfig) -> tuple[object, ...]:
         config.bits,
         config.strict,
         config.tiling,
+        config.roi,
     )
 
 
 def _contract(config: TrainConfig) -> InputContract:
     return InputContract(
-        *config.image_size, config.interpolation, config.bits or None, config.tiling
+        *config.image_size,
+        config.interpolation,
+        config.bits or None,
+        config.tiling,
+        config.region,
     )
 
 

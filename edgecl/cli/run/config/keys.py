@@ -15,6 +15,7 @@ KEYS: Mapping[str, KeyPath] = {
     "give_up_after": ("camera", "give-up-after"),
     "trigger": ("camera", "trigger"),
     "bits": ("camera", "bits"),
+    "roi": ("camera", "roi"),
     "health": ("camera", "health"),
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
