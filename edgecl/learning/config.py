@@ -59,6 +59,8 @@ class TrainConfig:
         bits: how many bits of 16-bit images are used; 0 to find out.
         roi: region of interest, `LEFT,TOP,WIDTH,HEIGHT` in pixels, that images are cut to before
             anything else; empty for whole images.
+        flat: file of the camera's flat-field, of which every image is corrected; empty for images
+            as they are.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
@@ -107,6 +109,7 @@ class TrainConfig:
     interpolation: str = "auto"
     bits: int = 0
     roi: str = ""
+    flat: str = ""
     split: str = "grouped"
     folds: int = 0
     fold: int = 0

@@ -15,10 +15,10 @@ from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_unlabelled
 from edgecl.learning.run.leaks import copies_of, thumbnails
 from runtime.artifact.contract import InputContract
-from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from runtime.image.folder.labelled import class_names, find_unlabelled
+from runtime.image.view import FrameView
 from runtime.progress import StageProgress
 
 _ROWS = 4096
@@ -51,7 +51,7 @@ def read_pool(
     bits: int | None,
     stage: str,
     report: StageProgress,
-    roi: Roi | None = None,
+    view: FrameView | None = None,
 ) -> Pool:
     """Read every image of every folder.
 
@@ -59,13 +59,13 @@ def read_pool(
         scale: factor by which every image is resized.
         bits: how many bits of 16-bit images are used; None to find out.
         stage: what the progress is called.
-        roi: region of interest that images are cut to; None for whole images.
+        view: what of the images is seen; None for whole images as they are.
 
     Raises:
         InputError: a folder without readable images, or one that is named twice.
     """
     # The tile is not used: images are described whole.
-    contract = InputContract(1, 1, bits=bits, tiling=Tiling((1, 1), scale=scale), roi=roi)
+    contract = InputContract(1, 1, bits=bits, tiling=Tiling((1, 1), scale=scale))
     tiling = contract.tiling
     assert tiling is not None
     pixels: list[NDArray[np.uint8]] = []
@@ -79,6 +79,7 @@ def read_pool(
         read = read_unlabelled(
             [folder],
             contract,
+            view=view,
             progress=lambda done, total, folder=folder: report(  # type: ignore[misc]
                 stage, done, total, str(folder)
             ),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.evaluation.texture import describe_texture
+from edgecl.learning.run.sources import frame_view_of
 from edgecl.picking.choice import PickedRows, choose
 from edgecl.picking.documents import PickedImage
 from edgecl.picking.doubtful import ModelAnswers
@@ -139,8 +140,8 @@ def pick(choices: PickChoices, report: StageProgress) -> Picked:
 
 def _read(choices: PickChoices, report: StageProgress) -> tuple[Pool | None, Pool]:
     scale = choices.encoder.scale if choices.encoder is not None else choices.scale
-    roi = choices.encoder.config.region if choices.encoder is not None else None
-    read = partial(read_pool, scale=scale, bits=choices.bits, roi=roi, report=report)
+    view = None if choices.encoder is None else frame_view_of(choices.encoder.config)
+    read = partial(read_pool, scale=scale, bits=choices.bits, view=view, report=report)
     known = read(choices.labelled, stage="labelled") if choices.labelled else None
     return known, read(choices.folders, stage="reading")
 

@@ -13,12 +13,16 @@ from runtime.image.preprocess import MOST_SHRINK
 def client_remarks(contract: ModelContract) -> list[str]:
     """Return lines that tell what a client does with a frame; none where it sends whole images."""
     size = contract.input
-    if size.tiling is None and size.roi is None:
+    if size.tiling is None and size.roi is None and size.flat is None:
         return []
     takes = "whole images" if size.tiling is None else "tiles, not whole images"
+    gray = "turns a frame gray (BT.601)"
     steps = [
         *([] if size.roi is None else [_cut(size.roi)]),
-        "turns a frame gray (BT.601) and reduces it to 8 bits",
+        f"{gray} and reduces it to 8 bits"
+        if size.flat is None
+        else f"{gray} and corrects it to 8 bits with the bundle's flat.npz, as Corrector of "
+        "runtime/image/flat/field.py does",
         *(_to_tiles(size.tiling) if size.tiling else [_to_size(size)]),
     ]
     lines = [f"# {number}. {step}" for number, step in enumerate(steps, start=1)]

@@ -64,6 +64,7 @@ class InputRecord(Part, frozen=True, kw_only=True):
     bits: int | None = None
     tiling: TilingRecord | None = None
     roi: RoiRecord | None = None
+    flat: str | None = None
     channels: int = 1
     dtype: str = "uint8"
     layout: str = "NCHW"

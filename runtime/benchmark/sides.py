@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class Side:
         self._preprocess = Preprocessor(self.session.contract.input, view=self.session.view)
         self._tiles = 0
 
-    def judge(self, frame: NDArray[np.uint8]) -> tuple[str, dict[str, int]]:
+    def judge(self, frame: NDArray[np.generic]) -> tuple[str, dict[str, int]]:
         """Judge one frame, whole: with all its tiles where the model takes tiles.
 
         Returns:
@@ -69,19 +70,25 @@ class Side:
         times[TOTAL] = end - start
         return decision.status, times
 
-    def require(self, frame: NDArray[np.generic]) -> None:
-        """Check that the model can take frames like this one.
+    def delivered(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[NDArray[np.generic]]:
+        """Return frames in the depth of the camera that the model's flat-field is of.
 
         Raises:
-            InputError: they are too small for its region of interest.
+            InputError: they are too small for its region of interest, or of another size than
+                its flat-field.
         """
+        bits = self.session.view.deep_bits
+        own: Sequence[NDArray[np.generic]] = frames
+        if bits is not None:
+            own = [np.left_shift(frame, bits - 8, dtype=np.uint16) for frame in frames]
         try:
-            self._preprocess.prepare(frame)
+            self._preprocess.prepare(own[0])
         except FrameError as error:
             raise InputError(
                 f"{self.plan.name} cannot judge such frames: {error}",
                 hint="give the camera's size with --frame-size HEIGHTxWIDTH",
             ) from error
+        return own
 
     def describe(self) -> SideIdentity:
         """The side without its times, for the report."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import InputContract
 from runtime.image.cutting import Cutter, Place
-from runtime.image.view import View, Viewer
+from runtime.image.view import FrameView, FrameViewer
 
 MOST_SHRINK = 2.0
 """Shrink factor above which `linear`, which reads two pixels per side, loses thin lines."""
@@ -49,12 +49,12 @@ class Preprocessor:
     """
 
     def __init__(
-        self, contract: InputContract, *, bits: int | None = None, view: View | None = None
+        self, contract: InputContract, *, bits: int | None = None, view: FrameView | None = None
     ) -> None:
         self._contract = contract
         self._seen = (0, 0)
-        self._see = Viewer(
-            View.of(contract) if view is None else view,
+        self._see = FrameViewer(
+            FrameView.of(contract) if view is None else view,
             bits=contract.bits if bits is None else bits,
         )
         self._cutter = None if contract.tiling is None else Cutter(contract.tiling)

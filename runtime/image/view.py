@@ -1,4 +1,4 @@
-"""View of a frame: its region of interest, gray, in 8 bits.
+"""FrameView of a frame: its region of interest, gray, without the camera's flat-field, in 8 bits.
 
 Training reads images through the same view as the line, so both see the same pixels.
 """
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import InputContract
 from runtime.artifact.roi import Roi
-from runtime.errors import FrameError
-from runtime.image.depth import DEPTHS, depth_of, to_8_bits
+from runtime.errors import FrameError, InputError
+from runtime.image.depth import DEPTHS, depth_of, require_depth, to_8_bits
+from runtime.image.flat.field import Corrector, FlatField
 from runtime.image.gray import require_image, without_colour
 
 _SURELY_16 = DEPTHS[-2]
@@ -21,23 +22,43 @@ _SURELY_16 = DEPTHS[-2]
 
 
 @dataclass(frozen=True)
-class View:
-    """The part of a camera's frames that a model sees.
+class FrameView:
+    """The part of a camera's frames that a model sees, and what is corrected in it.
 
     Args:
         roi: region of interest; None for the whole frame.
+        flat: of the whole frame; None for frames as they come.
     """
 
     roi: Roi | None = None
+    flat: FlatField | None = None
 
     @classmethod
-    def of(cls, contract: InputContract) -> View:
-        """Return the view that a contract states."""
+    def of(cls, contract: InputContract) -> FrameView:
+        """Return the view that a contract states by itself.
+
+        Raises:
+            InputError: the contract wants a flat-field, which is a file.
+        """
+        if contract.flat is not None:
+            raise InputError(
+                "the model was trained on images corrected with a flat-field (SHA-256 "
+                f"{contract.flat[:12]}…), which does not lie beside it",
+                hint="pass the whole bundle, or the file with --flat",
+            )
         return cls(contract.roi)
 
+    @property
+    def deep_bits(self) -> int | None:
+        """Used bits of 16, of the camera that the flat-field is of; None where nothing tells."""
+        deep = self.flat is not None and self.flat.record.dtype == "uint16"
+        return self.flat.record.bits if deep and self.flat is not None else None
+
     def describe(self) -> str:
-        """Describe it on one line; empty for the whole frame."""
-        return "" if self.roi is None else f"ROI {self.roi}"
+        """Describe it on one line; empty for whole frames as they come."""
+        roi = None if self.roi is None else f"ROI {self.roi}"
+        flat = None if self.flat is None else self.flat.describe()
+        return ", ".join(filter(None, (roi, flat)))
 
 
 def cropped(frame: NDArray[np.generic], roi: Roi | None) -> NDArray[np.generic]:
@@ -58,7 +79,7 @@ def cropped(frame: NDArray[np.generic], roi: Roi | None) -> NDArray[np.generic]:
     return frame[roi.top : roi.top + roi.height, roi.left : roi.left + roi.width]
 
 
-class Viewer:
+class FrameViewer:
     """Turns frames into the 8-bit gray that the model sees of them, at their own scale.
 
     Buffers are kept between frames and made anew only when the frame's size changes. An instance
@@ -69,9 +90,10 @@ class Viewer:
         bits: how many bits of a 16-bit sample are used; None where nothing tells.
     """
 
-    def __init__(self, view: View, *, bits: int | None = None) -> None:
+    def __init__(self, view: FrameView, *, bits: int | None = None) -> None:
         self.view = view
         self._bits = bits
+        self._correct = None if view.flat is None else Corrector(view.flat, view.roi)
         self._gray: NDArray[np.generic] = np.empty((0, 0), np.uint8)
         self._eight: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
 
@@ -89,10 +111,19 @@ class Viewer:
 
         Raises:
             FrameError: the frame has another number of axes, channels or another dtype, is too
-                small, has a value too large for its depth, or a depth that nothing tells.
+                small, has a value too large for its depth, a depth that nothing tells, or another
+                size or depth than the flat-field.
         """
         require_image(frame)
-        gray = self._without_colour(cropped(frame, self.view.roi))
+        part = cropped(frame, self.view.roi)
+        if self.view.flat is not None:
+            size = (frame.shape[0], frame.shape[1])
+            self.view.flat.require(size, frame.dtype, bits or self._bits)
+        gray = self._without_colour(part)
+        if self._correct is not None:
+            if self.view.deep_bits is not None:
+                require_depth(gray, self.view.deep_bits)
+            return self._correct(gray)
         if gray.dtype == np.uint8:
             return gray.astype(np.uint8, copy=False)
         if self._eight.shape != gray.shape:

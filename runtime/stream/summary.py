@@ -103,6 +103,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         unsure_below_of: the same by label, for those with a threshold of their own.
         roi: region of interest that frames were cut to, `LEFT,TOP,WIDTH,HEIGHT`; None for whole
             frames.
+        flat: SHA-256 of the flat-field's file that they were corrected with; None for none.
         pass_labels: labels that let a part pass.
         debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
         held_back: rejects that went out as `pass` by that rule.
@@ -176,6 +177,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
     roi: str | None = None
+    flat: str | None = None
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,7 @@ def summarise(
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
         roi=None if session.view.roi is None else str(session.view.roi),
+        flat=None if session.view.flat is None else session.view.flat.digest,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,

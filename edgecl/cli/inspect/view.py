@@ -60,7 +60,7 @@ def _lines(found: Inspection) -> list[str]:
         f"{manifest.edgecl_version or 'of an unknown version'}{_origin(manifest.origin)}",
         f"signature: {_signature(found.signature)}",
         f"input {size.height}x{size.width} gray uint8, {_geometry(size)}{_depth(size.bits)}"
-        f"{_roi(size.roi)}",
+        f"{_roi(size.roi)}{'; with a flat-field' if size.flat else ''}",
         f"labels: {', '.join(contract.labels)}",
         f"pass labels: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
         _gate(manifest.gate),

@@ -30,6 +30,7 @@ class RunChoices:
     trigger: str | None
     bits: int | None
     roi: str | None
+    flat: Path | None
     health: str
     model: Path | None
     verify_key: Path | None

@@ -57,7 +57,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from rich.console import Console
 
     from edgecl.cli.progress import reporting
-    from edgecl.cli.run.frame_view import chosen_view
+    from edgecl.cli.run.frame_view import set_view
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.bundle import scene_beside
@@ -132,8 +132,9 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             )
         stack.enter_context(session)
         choices.require_labels(session.contract.labels, context)
-        session.view = chosen_view(session.view, choices, remark)
-        depth = settle_depth(camera, session.contract.input, choices.bits, remark)
+        with naming_place(context, "flat"):
+            bits = set_view(session, choices, remark)
+        depth = settle_depth(camera, session.contract.input, bits, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
         more = []
         for text in choices.sinks:

@@ -149,6 +149,13 @@ camera_options = _group(
         "for whole frames.  [default: the bundle's]",
     ),
     click.option(
+        "--flat",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Flat-field that frames are corrected with, in place of the bundle's; none to leave "
+        "them as they come.  [default: the bundle's]",
+    ),
+    click.option(
         "--health",
         type=click.Choice(["on", "off"]),
         default="on",

@@ -163,6 +163,13 @@ OPTIONS = (
         "every frame on the line.  [default: whole images]",
     ),
     click.option(
+        "--flat",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Flat-field of the camera, as 'edgecl camera --record-flat' records it: every image "
+        "is corrected with it before it is cut, and every frame on the line.  [default: images as "
+        "they are]",
+    ),
+    click.option(
         "--split",
         type=click.Choice(["grouped", "paper"]),
         default=DEFAULTS.split,

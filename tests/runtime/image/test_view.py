@@ -11,7 +11,7 @@ from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.errors import FrameError
 from runtime.image.preprocess import Preprocessor
-from runtime.image.view import View, cropped
+from runtime.image.view import FrameView, cropped
 
 ROI = Roi(left=7, top=11, width=40, height=24)
 STRETCHED = InputContract(16, 20, "auto")
@@ -30,7 +30,7 @@ def forms() -> list[np.ndarray]:
 
 @pytest.mark.parametrize("contract", [STRETCHED, TILED])
 def test_a_region_is_the_frame_that_was_cut_before(contract):
-    with_roi = Preprocessor(contract, view=View(ROI))
+    with_roi = Preprocessor(contract, view=FrameView(ROI))
     for form in forms():
         before = np.ascontiguousarray(form[11:35, 7:47])
         expected = Preprocessor(contract).prepare(before)
@@ -42,14 +42,14 @@ def test_the_contracts_region_counts_unless_another_view_is_given():
     contract = InputContract(24, 40, roi=ROI)
     gray = frame()[:, :, 0]
     np.testing.assert_array_equal(Preprocessor(contract).prepare(gray)[0, 0], gray[11:35, 7:47])
-    whole = Preprocessor(contract, view=View())
+    whole = Preprocessor(contract, view=FrameView())
     np.testing.assert_array_equal(
         whole.prepare(gray), Preprocessor(InputContract(24, 40)).prepare(gray)
     )
 
 
 def test_places_are_told_in_pixels_of_the_whole_frame():
-    preprocess = Preprocessor(InputContract(16, 16, tiling=Tiling((16, 16))), view=View(ROI))
+    preprocess = Preprocessor(InputContract(16, 16, tiling=Tiling((16, 16))), view=FrameView(ROI))
     gray = frame()[:, :, 0]
     tiles = preprocess.prepare(gray)
     assert len(tiles) == 6
@@ -66,7 +66,7 @@ def test_a_frame_that_is_too_small_is_a_fault(size):
     said = rf"{size[1]} wide and {size[0]} high, too small for the ROI 7,11,40,24"
     for contract in (STRETCHED, TILED):
         with pytest.raises(FrameError, match=said):
-            Preprocessor(contract, view=View(ROI)).prepare(small)
+            Preprocessor(contract, view=FrameView(ROI)).prepare(small)
 
 
 def test_a_cut_frame_is_not_copied():

@@ -16,6 +16,7 @@ KEYS: Mapping[str, KeyPath] = {
     "trigger": ("camera", "trigger"),
     "bits": ("camera", "bits"),
     "roi": ("camera", "roi"),
+    "flat": ("camera", "flat"),
     "health": ("camera", "health"),
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
@@ -49,8 +50,11 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out"})
+PATHS = frozenset({"model", "verify_key", "out", "flat"})
 """Options that take a file or folder; a relative one belongs to the config's folder."""
+
+OR_NONE = frozenset({"flat"})
+"""Options of `PATHS` that take `none` too."""
 
 
 def tables() -> tuple[str, ...]:

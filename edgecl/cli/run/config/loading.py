@@ -13,8 +13,17 @@ from typing import Any, NoReturn
 
 import click
 
-from edgecl.cli.options import Checked
-from edgecl.cli.run.config.keys import GLOBAL, KEYS, PAIRED, PATHS, KeyPath, keys_of, tables
+from edgecl.cli.options import NONE, Checked
+from edgecl.cli.run.config.keys import (
+    GLOBAL,
+    KEYS,
+    OR_NONE,
+    PAIRED,
+    PATHS,
+    KeyPath,
+    keys_of,
+    tables,
+)
 from edgecl.cli.run.config.lines import first_duplicate, lines_by_path
 from edgecl.cli.run.config.sources import source_beside
 from runtime.errors import EdgeclError, InputError
@@ -133,7 +142,7 @@ class _Reader:
             value = [self._converted(option, key, entry) for entry in value]
         else:
             value = self._of_kind(option, key, value)
-            if name in PATHS:
+            if name in PATHS and not (name in OR_NONE and value == NONE):
                 value = self._path.parent / value
             elif name == "source":
                 value = source_beside(value, self._path.parent)
