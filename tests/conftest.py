@@ -86,7 +86,9 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         folder = path or tmp_path / "tiny.edgecl"
         size = shape if tiling is None else tiling.tile
         contract = ModelContract(
-            InputContract(*size, tiling=tiling, roi=roi, flat=flat and file_digest(flat)),
+            InputContract(
+                *size, tiling=tiling, roi=roi, flat=None if flat is None else file_digest(flat)
+            ),
             tuple(labels),
             tuple(pass_labels),
         )

@@ -125,6 +125,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         notes: what the user should know.
         camera_outages: lines about the camera's outages, the middle ones left out.
         camera_outage_lines: how many there were in all.
+        camera_settings: by feature, as they were when the camera was first opened; empty where it
+            tells none.
         camera_statistics: counts of camera and driver by name; empty where it has none.
         verdicts: the file of verdicts.
         sinks: where else they went.
@@ -166,6 +168,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     camera_outages: tuple[str, ...]
     camera_outage_lines: int
     camera_statistics: dict[str, int] = {}
+    camera_settings: dict[str, str] = {}
     verdicts: VerdictFile
     sinks: tuple[SinkAccount, ...] = ()
     unsure_below_of: dict[str, float] = {}
@@ -274,6 +277,7 @@ def summarise(
         camera_outages=tuple(outages.lines),
         camera_outage_lines=outages.count,
         camera_statistics=dict(camera.statistics),
+        camera_settings=dict(camera.settings),
         verdicts=VerdictFile(
             file=str(sink.path),
             written=sink.written,

@@ -48,6 +48,14 @@ PER = ("column", "pixel")  # named here too, so that --help loads no OpenCV
     "camera; or what the camera is set to.  [default: cameras run freely]",
 )
 @click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FEATURE=VALUE",
+    help="Setting of a video device or GenICam camera, by GenICam's name, e.g. "
+    "ExposureTime=500. Repeatable.",
+)
+@click.option(
     "--bits",
     type=click.IntRange(BITS[0], BITS[-1]),
     help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, or from "
@@ -90,6 +98,7 @@ def command(
     seconds: float,
     fps: float | None,
     trigger: str | None,
+    settings: tuple[str, ...],
     bits: int | None,
     snapshot: Path | None,
     record: int | None,
@@ -115,6 +124,7 @@ def command(
     from runtime.camera.examination.measurement import measure
     from runtime.camera.examination.recording import Recorder, write_png
     from runtime.camera.outages import Outages
+    from runtime.camera.settings import parse_settings
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
@@ -139,7 +149,15 @@ def command(
         if record is not None:
             default = Path(RECORDINGS) / f"{datetime.now():%Y%m%d-%H%M%S}"
             folder = stack.enter_context(own_folder(out) if out else new_folder(default))
-        camera = stack.enter_context(open_camera(source, fps=fps, report=tell, trigger=trigger))
+        camera = stack.enter_context(
+            open_camera(
+                source,
+                fps=fps,
+                report=tell,
+                trigger=trigger,
+                settings=parse_settings(settings),
+            )
+        )
         if record_flat is not None:
             found_flat = flat.record_flat(
                 camera, record_flat, per=per, frames=flat_frames, bits=bits, say=tell

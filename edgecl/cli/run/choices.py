@@ -28,6 +28,7 @@ class RunChoices:
     fps: float | None
     give_up_after: float | None
     trigger: str | None
+    settings: tuple[str, ...]
     bits: int | None
     roi: str | None
     flat: Path | None

@@ -65,6 +65,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
+    from runtime.camera.settings import parse_settings
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
     from runtime.health import HealthLimits
@@ -111,6 +112,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
                     report=report_outage,
                     give_up_after=choices.give_up_after,
                     trigger=choices.trigger,
+                    settings=parse_settings(choices.settings),
                 )
             )
         for note in (*camera.notes, *choices.remarks()):

@@ -43,6 +43,12 @@ def _check_cpus(text: str) -> object:
     return parse_cpus(text)
 
 
+def _check_setting(text: str) -> object:
+    from runtime.camera.settings import parse_setting
+
+    return parse_setting(text)
+
+
 def _check_label(text: str) -> object:
     if not text:
         raise InputError(f"{text!r} is empty", hint="name a label of the model")
@@ -134,6 +140,15 @@ camera_options = _group(
         type=click.Choice(["software", "line", "external"]),
         help="What each frame of a GenICam camera waits for: edgecl, at --fps; a line of the "
         "camera; or what the camera is set to.  [default: cameras run freely]",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        type=Checked("setting", _check_setting),
+        metavar="FEATURE=VALUE",
+        help="Setting of a video device or GenICam camera, by GenICam's name, e.g. "
+        "ExposureTime=500; it gets it again after every loss. Repeatable.",
     ),
     click.option(
         "--bits",

@@ -81,7 +81,7 @@ class FlatField:
         response = self.bright - self.dark
         mean = np.float32(response.mean(dtype=np.float64))
         lively = np.maximum(response, mean / np.float32(MOST_GAIN))
-        return np.maximum(mean / lively, np.float32(1 / MOST_GAIN))
+        return np.asarray(np.maximum(mean / lively, np.float32(1 / MOST_GAIN)), np.float32)
 
     @cached_property
     def dead(self) -> NDArray[np.int64]:

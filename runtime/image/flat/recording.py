@@ -79,7 +79,7 @@ class FrameMean:
         levels = gray.astype(np.float64)
         self._sum += levels
         self._squares += levels * levels
-        self._saturated += int(np.count_nonzero(gray >= SATURATED_FROM / WHITE * form.white))
+        self._saturated += int(np.count_nonzero(levels >= SATURATED_FROM / WHITE * form.white))
         self.count += 1
 
     @property

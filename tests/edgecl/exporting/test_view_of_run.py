@@ -48,6 +48,10 @@ def test_a_flat_field_goes_from_training_to_the_verdict(
     train_run(config, run, report=lambda *_: None)
     assert read_config(run).flat_digest == flat.digest
     file.unlink()  # the run has its own
+    before = (run / "result.json").read_bytes()
+    (run / "result.json").unlink()
+    train_run(read_config(run).choices, run, report=lambda *_: None)
+    assert json.loads((run / "result.json").read_text())["nll"] == json.loads(before)["nll"]
     bundle = tmp_path / "b.edgecl"
     assert edgecl(["export", str(run), "--out", str(bundle)]) == 0
     found = load_bundle(bundle)

@@ -30,7 +30,7 @@ def by_the_formula(flat: FlatField, frame: np.ndarray) -> np.ndarray:
     gain = response.mean(dtype=np.float64).astype(np.float32) / response
     scale = np.float32(1 << (flat.record.bits - 8))
     levels = (frame.astype(np.float32) - flat.dark) * (gain / scale)
-    return np.rint(levels).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(levels).clip(0, 255), np.uint8)
 
 
 @pytest.mark.parametrize(("bits", "per"), FORMS)

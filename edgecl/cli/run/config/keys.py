@@ -14,6 +14,7 @@ KEYS: Mapping[str, KeyPath] = {
     "fps": ("camera", "fps"),
     "give_up_after": ("camera", "give-up-after"),
     "trigger": ("camera", "trigger"),
+    "settings": ("camera", "set"),
     "bits": ("camera", "bits"),
     "roi": ("camera", "roi"),
     "flat": ("camera", "flat"),
@@ -47,7 +48,7 @@ KEYS: Mapping[str, KeyPath] = {
 KEYLESS = frozenset({"config", "print_config"})
 """Options about the file itself."""
 
-PAIRED = frozenset({"budget", "unsure_below"})
+PAIRED = frozenset({"budget", "unsure_below", "settings"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
 PATHS = frozenset({"model", "verify_key", "out", "flat"})

@@ -65,6 +65,8 @@ def _plain(name: str, value: Any) -> Any:
         return _absolute_source(value)
     if name == "unsure_below":
         return _thresholds(value)
+    if name == "settings":
+        return dict(text.split("=", 1) for text in value)
     return str(value) if name in PATHS else value
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,9 +44,9 @@ def recording(folder: str, dark, bright, *, count: int = 4, noise: float = 1.0) 
     return folder
 
 
-def recorded(capfd, *arguments: object) -> dict:
+def recorded(capfd, *arguments: object) -> dict[str, Any]:
     assert edgecl(["camera", *map(str, arguments), "--json"]) == 0, capfd.readouterr().err
-    found: dict = json.loads(capfd.readouterr().out)
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
     return found
 
 
