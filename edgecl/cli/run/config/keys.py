@@ -19,6 +19,7 @@ KEYS: Mapping[str, KeyPath] = {
     "roi": ("camera", "roi"),
     "flat": ("camera", "flat"),
     "health": ("camera", "health"),
+    "health_limits": ("camera", "health-limit"),
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
     "model": ("model", "model"),
@@ -48,7 +49,7 @@ KEYS: Mapping[str, KeyPath] = {
 KEYLESS = frozenset({"config", "print_config"})
 """Options about the file itself."""
 
-PAIRED = frozenset({"budget", "unsure_below", "settings"})
+PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
 PATHS = frozenset({"model", "verify_key", "out", "flat"})
