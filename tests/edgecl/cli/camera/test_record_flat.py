@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecl.cli.camera import command
 from edgecl.cli.shell import run as edgecl
+from runtime.image.flat.field import PER
 from runtime.image.flat.file import read_flat
 from runtime.image.view import FrameView, FrameViewer
 
@@ -130,6 +132,10 @@ def test_a_live_camera_waits_for_a_key_before_each_of_the_two(capfd, monkeypatch
     assert "1/2 dark: cover the lens, then press Enter" in err
     assert "2/2 bright: uncover the lens" in err
     assert "standard input ended before the bright frames" in err.splitlines()[-1]
+
+
+def test_the_choices_are_those_of_the_files():
+    assert command.PER == PER
 
 
 def test_options_without_effect_and_names_of_other_files(capfd):
