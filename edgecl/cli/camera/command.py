@@ -134,10 +134,8 @@ def command(
         )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages = Outages()
-    if record_flat is not None and record_flat.suffix.lower() != ".npz":
-        raise InputError(
-            f"--record-flat {record_flat} does not end with .npz", hint="name it FILE.npz"
-        )
+    if record_flat is not None:
+        flat.require_place(record_flat)
 
     def tell(text: str) -> None:
         outages.add(text)

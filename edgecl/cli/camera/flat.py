@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -26,6 +28,24 @@ MOST_FAULTY = 100
 
 DARK = "1/2 dark: cover the lens"
 BRIGHT = "2/2 bright: uncover the lens and show it a uniform target"
+
+
+def require_place(path: Path) -> None:
+    """Refuse, before anybody covers a lens, a file that cannot be written.
+
+    Raises:
+        InputError: a folder is there, or nothing can be written beside it.
+        EquipmentError: the disk is full, or failed.
+    """
+    from runtime.files.atomic import explained
+
+    if path.suffix.lower() != ".npz":
+        raise InputError(f"--record-flat {path} does not end with .npz", hint="name it FILE.npz")
+    with explained(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder is there")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
 
 
 def record_flat(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -46,6 +47,8 @@ def read_flat(path: Path) -> FlatField:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ValueError("it is larger than any flat-field")
+        if path.exists() and not path.is_file():  # a pipe would be waited for, without an end
+            raise OSError(errno.EINVAL, "it is not a file")
         data = path.read_bytes()
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             text = str(file[_RECORD])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -167,7 +168,8 @@ def test_files_of_another_kind_are_one_line(tmp_path):
     ):
         with pytest.raises(InputError, match=path.name):
             read_flat(path)
-    for path in (tmp_path / "no.npz", tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    for path in (tmp_path / "no.npz", tmp_path, tmp_path / "pipe.npz"):
         with pytest.raises(InputError, match="cannot be read"):
             read_flat(path)
     stored = io.BytesIO()

@@ -144,7 +144,18 @@ def test_options_without_effect_and_names_of_other_files(capfd):
         capfd, "demo", "--record-flat", "f.npz", "--record", 3
     )
     assert "does not end with .npz" in refused(capfd, "demo", "--record-flat", "f.png")
-    recording("in", *levels())
     Path("o").write_text("")
-    line = refused(capfd, "in", "--record-flat", "o/f.npz", "--flat-frames", 4)
-    assert "cannot write o/f.npz" in line
+    Path("d.npz").mkdir()
+    # Before the camera is opened, and anybody covers a lens.
+    assert "cannot write o/f.npz" in refused(capfd, "nothing", "--record-flat", "o/f.npz")
+    assert "a folder is there" in refused(capfd, "nothing", "--record-flat", "d.npz")
+
+
+def test_ctrl_c_at_the_lens_leaves_no_file(capfd, monkeypatch):
+    class Interrupted(io.StringIO):
+        def readline(self, *_: object) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    assert edgecl(["camera", "demo", "--record-flat", "f.npz"]) == 130
+    assert not list(Path().iterdir())
