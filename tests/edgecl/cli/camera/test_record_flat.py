@@ -152,8 +152,8 @@ def test_options_without_effect_and_names_of_other_files(capfd):
 
 
 def test_ctrl_c_at_the_lens_leaves_no_file(capfd, monkeypatch):
-    class Interrupted(io.StringIO):
-        def readline(self, *_: object) -> str:
+    class Interrupted:
+        def readline(self) -> str:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "stdin", Interrupted())
