@@ -163,6 +163,8 @@ class Job:
         version: edgecl's.
         seed: of every draw.
         notes: what the user should know of the images.
+        flat: file of the flat-field that they were corrected with, of the contract's digest; None
+            for images as they are.
         space: where the training images lie; None for no limit beyond which one is unknown.
         space_images: how many of them were looked at.
         false_alarms: share of known images that may be called unknown, 0 to 1; 0 for no limit.
@@ -187,11 +189,14 @@ class Job:
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
+    flat: Path | None = None
     space: TrainingSpace | None = None
     space_images: int = 0
     false_alarms: float = FALSE_ALARMS
 
     def __post_init__(self) -> None:
+        if (self.flat is None) != (self.contract.input.flat is None):
+            raise ValueError("a flat-field without its digest in the contract, or the reverse")
         parts = (self.validation, self.test, self.candidates)
         if self.contract.input.tiling is None and any(part.counts is not None for part in parts):
             raise ValueError("tiles for a contract that stretches images")
