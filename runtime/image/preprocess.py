@@ -80,6 +80,21 @@ class Preprocessor:
         self(frame, self._batch[0, 0], bits=bits)
         return self._batch
 
+    def gray(self, frame: NDArray[np.generic], *, bits: int | None = None) -> NDArray[np.uint8]:
+        """Return a frame as the model sees it, at its own size.
+
+        Args:
+            frame, bits: as for `prepare`.
+
+        Returns:
+            uint8, H×W: the frame itself or the preprocessor's own buffer, which the next frame
+            overwrites.
+
+        Raises:
+            FrameError: as for `prepare`, but for the number of tiles.
+        """
+        return self._to_gray(frame, bits)
+
     @property
     def pads(self) -> bool:
         """Whether the last frame was smaller than a tile, and was continued by reflection."""

@@ -45,6 +45,7 @@ class RunChoices:
     unsure_below: tuple[str, ...]
     debounce: str | None
     sinks: tuple[str, ...]
+    heat_maps: int | None
     out: Path | None
     as_json: bool
     realtime: bool

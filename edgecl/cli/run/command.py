@@ -57,6 +57,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from rich.console import Console
 
     from edgecl.cli.progress import reporting
+    from edgecl.cli.run.heat_maps import open_heat_maps
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.bundle import scene_beside
@@ -69,6 +70,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.health import HealthLimits
     from runtime.realtime import realtime_terms
     from runtime.session.opening import default_threads, open_fastest
+    from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
+    from runtime.stream.heat_maps import INDEX as HEAT_MAPS_INDEX
     from runtime.stream.pipeline import Settings
     from runtime.stream.sinks import JsonLinesSink, open_sink
     from runtime.stream.summary import FILE as SUMMARY
@@ -132,13 +135,18 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         stack.enter_context(session)
         choices.require_labels(session.contract.labels, context)
         depth = settle_depth(camera, session.contract.input, choices.bits, remark)
-        taken = (VERDICTS, SUMMARY, CONFIG, LATE)
+        taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX)
         more = []
         for text in choices.sinks:
             with naming_place(context, "sinks"):
                 other = open_sink(text, folder, session.contract.labels, taken=taken)
             stack.callback(other.close)
             more.append(other)
+        rules = replace(rules, bits=depth)
+        with naming_place(context, "heat_maps"):
+            heat_maps = open_heat_maps(trusted or model, choices.heat_maps, rules, folder)
+        if heat_maps is not None:
+            stack.callback(heat_maps.close)
         # Last of all: a file that a refused command left would be in the way of the next one.
         late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
         if late_sink is not None:
@@ -147,7 +155,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         stack.callback(sink.close)
         write_config(folder / CONFIG, choices.values(model), say)
         settings = Settings(
-            replace(rules, bits=depth),
+            rules,
             every_frame=not camera.live if choices.every_frame is None else choices.every_frame,
             frames=choices.frames,
             health=HealthLimits().learnt(scene_beside(model)) if choices.health == "on" else None,
@@ -164,6 +172,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             more,
             late_sink,
             choices.terms(granted),
+            heat_maps,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

@@ -210,6 +210,13 @@ output_options = _group(
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
     ),
     click.option(
+        "--heat-maps",
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="Keep images of the newest N rejects that show where the network sees the defect.  "
+        "[default: none]",
+    ),
+    click.option(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),

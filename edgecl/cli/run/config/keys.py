@@ -33,6 +33,7 @@ KEYS: Mapping[str, KeyPath] = {
     "unsure_below": ("rules", "unsure-below"),
     "debounce": ("rules", "debounce"),
     "sinks": ("output", "sink"),
+    "heat_maps": ("output", "heat-maps"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
