@@ -25,7 +25,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -111,7 +111,7 @@ def main() -> None:
         scenes = masked_scenes(arguments.run, arguments.data, arguments.masks)
     tallies, times = measure(arguments.model, scenes, arguments.near, arguments.save)
     report = {
-        "cpu": asdict(read_cpu()),
+        "cpu": read_cpu(),
         "near": arguments.near,
         "map_ms": statistics.median(times) if times else None,
         "labels": {label: tally.to_json() for label, tally in tallies.items()},

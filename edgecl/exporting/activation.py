@@ -41,7 +41,8 @@ class ClassActivation(nn.Module):
         dense = getattr(encoder, "dense", nn.Identity())
         layers = [*(dense if isinstance(dense, nn.Sequential) else (dense,)), classifier.head]
         kept = [layer for layer in layers if not isinstance(layer, (nn.Identity, nn.Dropout))]
-        if not isinstance(getattr(encoder, "last_map", None), LastMap) or not all(
+        last_map = getattr(encoder, "last_map", None)
+        if not isinstance(last_map, LastMap) or not all(
             isinstance(layer, (nn.Linear, nn.ReLU)) for layer in kept
         ):
             raise InputError(
@@ -49,7 +50,7 @@ class ClassActivation(nn.Module):
                 "image by pooling and dense layers",
                 hint="omit --heat-maps, or train another encoder, such as shufflenet",
             )
-        self.last_map: LastMap = encoder.last_map
+        self.last_map = last_map
         self.classifier = classifier
         self.layers = nn.ModuleList(kept)
 
@@ -68,10 +69,12 @@ class ClassActivation(nn.Module):
             pooled, shares = flat.flatten(1), flat
         logits, slopes = _through(self.layers, pooled)
         if self.last_map.pooling == "none":
-            activation = (slopes.unflatten(2, shares.shape[1:]) * shares[:, None]).sum(dim=2)
+            by_place = slopes.reshape(*slopes.shape[:2], *shares.shape[1:])
+            activation = (by_place * shares[:, None]).sum(dim=2)
         else:
             activation = slopes @ shares
-        return torch.softmax(logits, dim=1), activation.unflatten(2, maps.shape[2:])
+        places = activation.reshape(*activation.shape[:2], *maps.shape[2:])
+        return torch.softmax(logits, dim=1), places
 
 
 def _through(layers: nn.ModuleList, pooled: Tensor) -> tuple[Tensor, Tensor]:

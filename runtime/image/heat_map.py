@@ -129,7 +129,7 @@ def laid_together(
         )
         total[rows, columns] += down @ values @ across.T
         count[rows, columns] += 1
-    return total / np.maximum(count, 1)
+    return np.asarray(total / np.maximum(count, 1), np.float32)
 
 
 def peak(heat: NDArray[np.float32], size: tuple[int, int]) -> tuple[int, int]:
@@ -159,7 +159,7 @@ def overlay(gray: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.ui
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO).astype(np.float32)
     share = (STRONGEST * strength)[:, :, None]
     mixed = share * colours + (1 - share) * small[:, :, None]
-    return np.rint(mixed).astype(np.uint8)
+    return np.asarray(np.rint(mixed), np.uint8)
 
 
 def _along(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,10 @@ def classifier_of(encoder: str) -> Classifier:
     return classifier
 
 
+def encoder_of(classifier: Classifier) -> Any:
+    return classifier.backbone.encoder
+
+
 def images(count: int = 3) -> torch.Tensor:
     return torch.randint(0, 256, (count, 1, SIDE, SIDE), dtype=torch.uint8)
 
@@ -38,7 +44,7 @@ def test_the_places_sum_to_the_logits_but_for_what_the_biases_add(encoder):
     classifier, batch = classifier_of(encoder), images()
     with torch.no_grad():
         logits = classifier(batch)[0]
-        dense = classifier.backbone.encoder.dense
+        dense: Any = classifier.backbone.encoder.dense
         biases = classifier.head(dense(torch.zeros(1, dense.in_features)))
         probabilities, activation = ClassActivation(classifier, encoder).eval()(batch)
     assert activation.shape[:2] == (3, 4)
@@ -51,7 +57,7 @@ def test_the_places_sum_to_the_logits_but_for_what_the_biases_add(encoder):
 def test_the_activation_is_the_gradient_at_a_place_times_what_is_there(encoder):
     classifier, batch = classifier_of(encoder), images(2)
     activation = ClassActivation(classifier, encoder).eval()(batch)[1].detach()
-    backbone, network = classifier.backbone, classifier.backbone.encoder
+    backbone, network = classifier.backbone, encoder_of(classifier)
     maps = network.features(backbone.encoder_input(batch)).detach().requires_grad_()
     pooled = {
         "mean": lambda: maps.mean(dim=(2, 3)),
@@ -67,7 +73,7 @@ def test_the_activation_is_the_gradient_at_a_place_times_what_is_there(encoder):
 
 def test_behind_a_mean_it_is_cam():
     classifier, batch = classifier_of("squeezenet"), images()
-    network = classifier.backbone.encoder
+    network = encoder_of(classifier)
     with torch.no_grad():
         activation = ClassActivation(classifier, "squeezenet").eval()(batch)[1]
         maps = network.features(classifier.backbone.encoder_input(batch))
@@ -79,7 +85,7 @@ def test_behind_a_mean_it_is_cam():
 @pytest.mark.parametrize("encoder", MAPPED)
 def test_cells_look_where_they_are_said_to(encoder):
     side = 160
-    network = build_encoder(encoder, image_size=(side, side)).eval()
+    network: Any = build_encoder(encoder, image_size=(side, side)).eval()
     noise = torch.randn(4, 1, side, side, requires_grad=True)
     maps = network.features(noise)
     for row, column in ((5, 4), (4, 5)) if maps.shape[2] < 20 else ((24, 30), (30, 24)):

@@ -30,8 +30,9 @@ CELLS = Cells(stride=8, first=3.5)
 def blocks(tiles: np.ndarray) -> np.ndarray:
     """Mean brightness of blocks of 8×8, as a network whose cells look at no more."""
     count, height, width = tiles.shape
-    found = tiles.reshape(count, height // 8, 8, width // 8, 8).mean(axis=(2, 4))
-    return found.astype(np.float32)
+    return np.asarray(
+        tiles.reshape(count, height // 8, 8, width // 8, 8).mean(axis=(2, 4)), np.float32
+    )
 
 
 @pytest.mark.parametrize("size", [(96, 160), (100, 217), (32, 48), (20, 200), (20, 30)])
@@ -129,7 +130,8 @@ def test_the_overlay_colours_what_speaks_for_the_label_alone():
     heat = np.full((20, 30), -5, np.float32)
     heat[4, 5] = 2
     image = overlay(gray, heat)
-    assert (image.shape, image.dtype) == ((20, 30, 3), np.uint8)
+    assert image.shape == (20, 30, 3)
+    assert image.dtype == np.uint8
     assert image[10, 10].tolist() == [100, 100, 100]
     assert image[4, 5].tolist() != [100, 100, 100]
     assert (overlay(gray, np.full((20, 30), -1, np.float32)) == 100).all()

@@ -49,7 +49,7 @@ def test_rejects_get_heat_maps_and_the_summary_counts_them(base, capsys):
     lines = [json.loads(line) for line in Path("o/heat_maps.jsonl").read_text().splitlines()]
     assert [line["frame"] for line in lines] == [0, 1, 3]
     for line in lines:
-        left, top = SPOTS[line["frame"]]
+        left, top = SPOTS[line["frame"]] or (-99, -99)
         assert np.hypot(line["left"] - left, line["top"] - top) < 8
     assert sorted(path.name for path in Path("o/heat_maps").iterdir()) == [
         "00000001.jpg",

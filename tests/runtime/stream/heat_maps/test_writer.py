@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,13 +16,14 @@ from runtime.artifact.heat_maps import Cells
 from runtime.artifact.tiling import Tiling
 from runtime.camera.base import Frame
 from runtime.errors import InputError
+from runtime.session.activation import ActivationSession
 from runtime.stream.heat_maps import FOLDER, INDEX, HeatMapWriter, read_heat_maps
 from runtime.stream.verdict import Decision, Status, Verdict
 
 LABELS = ("clean", "spot")
 
 
-class Blocks:
+class Blocks(ActivationSession):
     """Stands for the graph: a place speaks for `spot` by the brightness of its 8×8 pixels."""
 
     cells = Cells(8, 3.5)
@@ -62,6 +65,10 @@ def give(writer: HeatMapWriter, *numbers: int) -> None:
         writer.take(frame, reject_of(frame))
 
 
+def read_bgr(path: Path) -> Any:
+    return cv2.imread(str(path))
+
+
 def until(condition) -> None:
     while not condition():
         os.sched_yield()
@@ -75,7 +82,7 @@ def test_a_reject_gets_an_image_and_a_line(tmp_path):
     (line,) = read_heat_maps(tmp_path / INDEX)
     assert (line.frame, line.label, line.confidence) == (7, "spot", 0.9)
     assert np.hypot(line.left - 80, line.top - 50) <= 6
-    image = cv2.imread(str(tmp_path / line.file))
+    image = read_bgr(tmp_path / line.file)
     assert image.shape == (64, 96, 3)
     # The spot is coloured, the dark metal gray.
     assert np.ptp(image[50, 80].astype(int)) > 30
