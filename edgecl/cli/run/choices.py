@@ -13,6 +13,8 @@ from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
+    from runtime.artifact.scene import SceneRecord
+    from runtime.health import HealthLimits
     from runtime.realtime import Granted
     from runtime.stream.rules import Rules
     from runtime.stream.summary import Realtime
@@ -30,6 +32,7 @@ class RunChoices:
     trigger: str | None
     bits: int | None
     health: str
+    health_limits: tuple[str, ...]
     model: Path | None
     verify_key: Path | None
     precision: str
@@ -92,6 +95,28 @@ class RunChoices:
             None if self.debounce is None else parse_debounce(self.debounce),
             Status(self.on_late),
         )
+
+    def health_of(self, scene: SceneRecord | None, context: click.Context) -> HealthLimits | None:
+        """The limits of the health checks; None where they are off.
+
+        Args:
+            scene: what the model was trained on, where the bundle tells.
+
+        Raises:
+            InputError: a limit is given twice, or the checks are off.
+        """
+        from runtime.health import HealthLimits
+        from runtime.health.limits import parse_health_limits
+
+        with naming_place(context, "health_limits"):
+            given = parse_health_limits(self.health_limits)
+            if self.health == "on":
+                return HealthLimits().learnt(scene).given(given)
+            if given:
+                raise InputError(
+                    "a health limit has no effect with --health off", hint="drop one of the two"
+                )
+        return None
 
     def require_labels(self, labels: Sequence[str], context: click.Context) -> None:
         """Refuse rules for labels that the model has not.

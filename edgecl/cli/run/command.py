@@ -67,7 +67,6 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
-    from runtime.health import HealthLimits
     from runtime.realtime import realtime_terms
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
@@ -79,6 +78,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     model = choices.model or newest_bundle()
     with naming_place(context, "verify_key", "model"):
         trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
+    health = choices.health_of(scene_beside(model), context)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages = Outages()
     remarks: list[str] = []
@@ -158,7 +158,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             rules,
             every_frame=not camera.live if choices.every_frame is None else choices.every_frame,
             frames=choices.frames,
-            health=HealthLimits().learnt(scene_beside(model)) if choices.health == "on" else None,
+            health=health,
         )
         stream = InspectionStream(
             model,

@@ -64,6 +64,8 @@ def _plain(name: str, value: Any) -> Any:
         return _absolute_source(value)
     if name == "unsure_below":
         return _thresholds(value)
+    if name == "health_limits":
+        return {limit: float(text) for limit, _, text in (pair.partition("=") for pair in value)}
     return value
 
 
