@@ -2,8 +2,12 @@
 
 Beside it stand the simplest rival, the middle of the worst tile, which every verdict names (the
 middle of the frame where there are no tiles), and chance, the defects' share of the area. Only
-images that got their right label count: the others are counted by name. A place counts as inside up
-to `--near` pixels from the defect, for all three alike.
+images that got their right label count. A place counts as inside up to `--near` pixels from the
+defect, for all three alike.
+
+A map that points elsewhere may be right all the same: the network may know the label by the metal
+around. So the defect is painted out, with the grain of its surroundings, and it is counted how
+often the label stays.
 
     edgecl train --out runs/drawn --epochs 12 && edgecl export runs/drawn --heat-maps --out drawn
     python benchmarks/heat_maps.py --model drawn.edgecl --drawn 210
@@ -53,6 +57,9 @@ FRAME, ZONE = (192, 480), (80, 140)
 VISIBLE = 12
 """Gray levels by which a defect has to change a pixel to be its own."""
 
+MARGIN = 4
+"""Pixels around a defect that are painted out with it."""
+
 PREFIXES = {"inclusion": "In", "patches": "Pa", "scratches": "Sc"}
 """NEU's classes that SD-saliency has masks for."""
 
@@ -74,19 +81,26 @@ class Scene:
 
 @dataclass
 class Tally:
-    """How often each way of pointing hit, of images with the right label."""
+    """How often each way of pointing hit, and how often the label outlived its defect.
+
+    Args:
+        images: with the right label, of which all others are counted.
+        mistaken: with another one.
+        chance: share of each image that is defect.
+    """
 
     images: int = 0
     mistaken: int = 0
     heat: int = 0
     rival: int = 0
+    stays: int = 0
     chance: list[float] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
         """Return shares, with 95 % Wilson intervals."""
         shares = {
             name: {"share": hits / self.images, "interval": share_interval(hits, self.images)}
-            for name, hits in (("heat", self.heat), ("rival", self.rival))
+            for name, hits in (("heat", self.heat), ("rival", self.rival), ("stays", self.stays))
             if self.images
         }
         chance = statistics.fmean(self.chance) if self.chance else None
@@ -182,14 +196,14 @@ def measure(
             tiles = preprocess.prepare(scene.image)
             answer = image_answer(infer_tiles(session, tiles)[0], contract)
             rows = (tallies[scene.label], tallies["all"])
-            if contract.labels[int(answer.probabilities.argmax())] != scene.label:
+            label = contract.labels.index(scene.label)
+            if answer.probabilities.argmax() != label:
                 for tally in rows:
                     tally.mistaken += 1
                 continue
             size = (scene.image.shape[0], scene.image.shape[1])
             start = time.perf_counter()
             _, activation = maps.run(tiles)
-            label = contract.labels.index(scene.label)
             heat = laid_together(
                 evidence(activation, label, contract.passing),
                 windows(size, contract.input),
@@ -205,10 +219,13 @@ def measure(
                 assert place is not None
                 middle = (place.top + place.height // 2, place.left + place.width // 2)
             mask = widened(scene.mask, near)
+            without = preprocess.prepare(painted_out(scene.image, scene.mask))
+            after = image_answer(infer_tiles(session, without)[0], contract).probabilities
             for tally in rows:
                 tally.images += 1
                 tally.heat += int(mask[top, left])
                 tally.rival += int(mask[middle])
+                tally.stays += int(after.argmax() == label)
                 tally.chance.append(float(mask.mean()))
             if save is not None and number % 10 == 0:
                 _save(save / f"{scene.name}.png", scene, heat, (left, top))
@@ -223,19 +240,29 @@ def widened(mask: NDArray[np.bool_], near: int) -> NDArray[np.bool_]:
     return np.asarray(far <= near)
 
 
+def painted_out(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return an image without its defect: what surrounds it goes on, smooth and with its grain."""
+    hole = widened(mask, MARGIN)
+    smooth = cv2.inpaint(image, hole.astype(np.uint8), 5, cv2.INPAINT_TELEA).astype(np.float32)
+    grain = (image - cv2.GaussianBlur(image.astype(np.float32), (0, 0), 3))[~hole]
+    if grain.size:
+        smooth[hole] += np.random.default_rng(0).choice(grain, int(hole.sum()))
+    return np.asarray(np.clip(np.rint(smooth), 0, 255), np.uint8)
+
+
 def show(label: str, tally: Tally) -> None:
     """Print one label's row."""
     if not tally.images:
         print(f"{label:16s} no image with the right label ({tally.mistaken} mistaken)")
         return
     cells = []
-    for hits in (tally.heat, tally.rival):
+    for hits in (tally.heat, tally.rival, tally.stays):
         low, high = share_interval(hits, tally.images)
         cells.append(f"{hits / tally.images:6.1%} ({low:.1%} to {high:.1%})")
     chance = statistics.fmean(tally.chance)
     print(
         f"{label:16s} {tally.images:4d} images ({tally.mistaken} mistaken): heat {cells[0]}, "
-        f"rival {cells[1]}, chance {chance:.1%}",
+        f"rival {cells[1]}, chance {chance:.1%}; painted out, the label stays {cells[2]}",
         flush=True,
     )
 
