@@ -7,7 +7,7 @@ defect, for all three alike.
 
 A map that points elsewhere may be right all the same: the network may know the label by the metal
 around. So the defect is painted out, with the grain of its surroundings, and it is counted how
-often the label stays.
+often the label stays, and how often the map points at the defect where it does not.
 
     edgecl train --out runs/drawn --epochs 12 && edgecl export runs/drawn --heat-maps --out drawn
     python benchmarks/heat_maps.py --model drawn.edgecl --drawn 210
@@ -86,6 +86,9 @@ class Tally:
     Args:
         images: with the right label, of which all others are counted.
         mistaken: with another one.
+        heat, rival: images in which the hottest place, or the rival's, is inside.
+        stays: images whose label stays without the defect.
+        needed: of the others, those in which the hottest place is inside.
         chance: share of each image that is defect.
     """
 
@@ -94,6 +97,7 @@ class Tally:
     heat: int = 0
     rival: int = 0
     stays: int = 0
+    needed: int = 0
     chance: list[float] = field(default_factory=list)
 
     def to_json(self) -> dict[str, object]:
@@ -104,6 +108,10 @@ class Tally:
             if self.images
         }
         chance = statistics.fmean(self.chance) if self.chance else None
+        falls = self.images - self.stays
+        if falls:
+            needed = {"share": self.needed / falls, "interval": share_interval(self.needed, falls)}
+            shares["heat_where_needed"] = needed
         return {"images": self.images, "mistaken": self.mistaken, **shares, "chance": chance}
 
 
@@ -225,7 +233,9 @@ def measure(
                 tally.images += 1
                 tally.heat += int(mask[top, left])
                 tally.rival += int(mask[middle])
-                tally.stays += int(after.argmax() == label)
+                stays = after.argmax() == label
+                tally.stays += int(stays)
+                tally.needed += int(not stays and mask[top, left])
                 tally.chance.append(float(mask.mean()))
             if save is not None and number % 10 == 0:
                 _save(save / f"{scene.name}.png", scene, heat, (left, top))
@@ -260,9 +270,11 @@ def show(label: str, tally: Tally) -> None:
         low, high = share_interval(hits, tally.images)
         cells.append(f"{hits / tally.images:6.1%} ({low:.1%} to {high:.1%})")
     chance = statistics.fmean(tally.chance)
+    where_needed = f"{tally.needed} of {tally.images - tally.stays}"
     print(
         f"{label:16s} {tally.images:4d} images ({tally.mistaken} mistaken): heat {cells[0]}, "
-        f"rival {cells[1]}, chance {chance:.1%}; painted out, the label stays {cells[2]}",
+        f"rival {cells[1]}, chance {chance:.1%}; painted out, the label stays {cells[2]}; "
+        f"heat where it does not: {where_needed}",
         flush=True,
     )
 

@@ -27,6 +27,7 @@ SLOW = frozenset(
         "tests/edgecl/learning/loop/test_divergence.py",
         "tests/edgecl/cli/export/test_engines.py",
         "tests/edgecl/cli/export/test_calibration.py",
+        "tests/edgecl/cli/export/test_heat_maps.py",
         "tests/edgecl/cli/export/test_hostile.py",
         "tests/edgecl/cli/export/test_remedies.py",
         "tests/edgecl/cli/export/test_repeated.py",

@@ -25,7 +25,7 @@ from runtime.session.activation import ActivationSession
 CHECKED = 8
 """Validation images, or tiles, on which the graph is held against the network."""
 
-PER_LABEL, MOST = 2, 8
+PER_LABEL, MOST = 2, 12
 """Examples on the page, per label and in all."""
 
 
@@ -91,13 +91,15 @@ def _examples(reference: Reference, session: ActivationSession) -> list[dict[str
     contract, part = reference.contract, reference.part
     answered = reference.probabilities.argmax(axis=1)
     sure = reference.probabilities.max(axis=1)
-    rows: list[int] = []
-    for label in range(len(contract.labels)):
-        if label not in contract.passing:
-            of_label = np.flatnonzero(answered == label)
-            rows += of_label[np.argsort(-sure[of_label], kind="stable")][:PER_LABEL].tolist()
+    by_label = [
+        [row for row in np.argsort(-sure, kind="stable") if answered[row] == label][:PER_LABEL]
+        for label in range(len(contract.labels))
+        if label not in contract.passing
+    ]
+    # The surest of every label first: with many labels there is room for no more.
+    rows = [rows[rank] for rank in range(PER_LABEL) for rows in by_label if rank < len(rows)][:MOST]
     examples = []
-    for row in sorted(rows[:MOST], key=lambda row: -sure[row]):
+    for row in sorted(rows, key=lambda row: (answered[row], -sure[row])):
         tiles = part.tile_rows(np.array([row]))
         tile = part.images[tiles[worst_tile(reference.answers[tiles], contract.passing)]]
         label = int(answered[row])

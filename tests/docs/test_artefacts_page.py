@@ -50,8 +50,6 @@ def test_the_samples_are_read():
     assert set(samples) == {"json verdict-line", "json heat-map-line", "json contract"}
     for name in ("verdict-line", "heat-map-line"):
         line = msgspec.json.decode(samples[f"json {name}"], type=DOCUMENTS[name])
-        assert msgspec.json.decode(msgspec.json.encode(line)) == json.loads(
-            samples[f"json {name}"]
-        )
+        assert msgspec.json.decode(msgspec.json.encode(line)) == json.loads(samples[f"json {name}"])
     contract = json.loads(samples["json contract"])
     assert ModelContract.from_json(contract, where="the page").to_json() == contract

@@ -57,6 +57,14 @@ def test_rejects_get_heat_maps_and_the_summary_counts_them(base, capsys):
     ]
 
 
+def test_a_reject_that_is_held_back_has_none(base, capsys):
+    add_heat_maps(Path("tiny.edgecl"))
+    assert run([*base, "--heat-maps", "5", "--debounce", "2/2"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["held_back"], summary["heat_maps"]["written"]) == (2, 1)
+    assert json.loads(Path("o/heat_maps.jsonl").read_text())["frame"] == 1
+
+
 def test_without_the_option_nothing_is_written(base, capsys):
     add_heat_maps(Path("tiny.edgecl"))
     assert run(base) == 0
