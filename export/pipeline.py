@@ -17,7 +17,7 @@ from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
 from export.stages.graphs import fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
-from export.stages.heat_maps import HeatMapGraph, heat_map_graph
+from export.stages.heat_maps.graph import HeatMapGraph, heat_map_graph
 from export.stages.int8 import Int8Plan
 from export.stages.proving import Reference, reference_of
 from export.stages.remedies.forms import Int8Forms

@@ -12,7 +12,7 @@ Pooling = Literal["mean", "max", "none"]
 
 @dataclass(frozen=True)
 class LastMap:
-    """How an encoder's embedding comes from its last feature map.
+    """Way from the last feature map of an encoder to its embedding.
 
     An encoder that has a `last_map` has `features`, which give the map, N×K×h×w, and its embedding
     is that map, pooled, through its layers `dense`, if it has any. Those are linear or ReLU.

@@ -26,7 +26,7 @@ STRONGEST = 0.65
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a tile shows of a frame, in pixels of the frame; it may reach beyond.
+    """Part of a frame that a tile shows, in pixels of the frame; it may reach beyond.
 
     Args:
         left, top: of its upper left corner.

@@ -25,7 +25,7 @@ def open_heat_maps(
         folder: the stream's.
 
     Raises:
-        InputError: the model is no bundle, or one without a heat-map graph.
+        InputError: the model is a single file, or a bundle without a heat-map graph.
     """
     if most is None:
         return None

@@ -14,7 +14,8 @@ from edgecl.exporting.job import ExportChoices, job_of_run
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.runner import train_run
 from export.pipeline import export_bundle
-from export.stages.heat_maps import MOST, build_heat_maps
+from export.stages.heat_maps.examples import MOST
+from export.stages.heat_maps.graph import build_heat_maps
 from export.stages.proving import reference_of
 from runtime.artifact.bundle import load_bundle
 from runtime.artifact.heat_maps import HEAT_MAPS_FILE, Cells
