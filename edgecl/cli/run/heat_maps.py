@@ -9,12 +9,13 @@ from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from runtime.artifact.bundle import Bundle
+    from runtime.image.view import FrameView
     from runtime.stream.heat_maps import HeatMapWriter
     from runtime.stream.rules import Rules
 
 
 def open_heat_maps(
-    model: Bundle | Path, most: int | None, rules: Rules, folder: Path
+    model: Bundle | Path, most: int | None, rules: Rules, view: FrameView, folder: Path
 ) -> HeatMapWriter | None:
     """Return what writes the heat maps of a stream's rejects; None where none are wanted.
 
@@ -22,6 +23,7 @@ def open_heat_maps(
         model: the bundle, verified or its path.
         most: how many are kept.
         rules: that the stream judges by.
+        view: what the session sees of frames.
         folder: the stream's.
 
     Raises:
@@ -42,4 +44,4 @@ def open_heat_maps(
         model = load_bundle(model)
     session = open_activation(model)
     contract = rules.applied_to(session.contract)
-    return HeatMapWriter(session, contract, folder, most, bits=rules.bits)
+    return HeatMapWriter(session, contract, folder, most, bits=rules.bits, view=view)

@@ -17,6 +17,7 @@ from runtime.errors import InputError
 from runtime.files.atomic import replacing
 from runtime.image.heat_map import evidence, laid_together, overlay, peak, windows
 from runtime.image.preprocess import Preprocessor
+from runtime.image.view import FrameView, FrameViewer
 from runtime.realtime import give_way
 from runtime.session.activation import ActivationSession
 from runtime.stream.heat_maps.document import HeatMapAccount, HeatMapLine
@@ -47,6 +48,7 @@ class HeatMapWriter:
         folder: the stream's.
         most: images that are kept.
         bits: how many bits of 16-bit frames are used, in place of the contract's.
+        view: what of a frame the model sees, in place of the contract's; images show that part.
         waiting: frames that may wait.
 
     Raises:
@@ -61,6 +63,7 @@ class HeatMapWriter:
         most: int,
         *,
         bits: int | None = None,
+        view: FrameView | None = None,
         waiting: int = WAITING,
     ) -> None:
         self._session = session
@@ -68,7 +71,10 @@ class HeatMapWriter:
         self._folder = folder
         self._most = most
         self._room = waiting
-        self._preprocess = Preprocessor(contract.input, bits=bits)
+        bits = contract.input.bits if bits is None else bits
+        view = FrameView.of(contract.input) if view is None else view
+        self._preprocess = Preprocessor(contract.input, bits=bits, view=view)
+        self._see = FrameViewer(view, bits=bits)
         self._written = self._left_out = self._failed = 0
         self._problem = ""
         self._kept: deque[Path] = deque()
@@ -140,7 +146,8 @@ class HeatMapWriter:
         contract, decision = self._contract, verdict.decision
         tiles = self._preprocess.prepare(frame.pixels, bits=frame.bits)
         _, activation = self._session.run(tiles)
-        size = (frame.pixels.shape[0], frame.pixels.shape[1])
+        seen = self._see(frame.pixels, bits=frame.bits)
+        size = (seen.shape[0], seen.shape[1])
         heat = laid_together(
             evidence(activation, contract.labels.index(decision.label), contract.passing),
             windows(size, contract.input),
@@ -148,7 +155,7 @@ class HeatMapWriter:
             contract.input.shape,
             size,
         )
-        image = overlay(self._preprocess.gray(frame.pixels, bits=frame.bits), heat)
+        image = overlay(seen, heat)
         path = self._folder / FOLDER / f"{verdict.number:08d}.jpg"
         done, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
         if not done:
@@ -158,14 +165,15 @@ class HeatMapWriter:
         self._kept.append(path)
         line = verdict.line()
         left, top = peak(heat, size)
+        roi = self._see.view.roi
         entry = HeatMapLine(
             frame=line.frame,
             captured_at=line.captured_at,
             label=decision.label,
             confidence=line.confidence or 0.0,
             file=f"{FOLDER}/{path.name}",
-            left=left,
-            top=top,
+            left=left + (roi.left if roi else 0),
+            top=top + (roi.top if roi else 0),
         )
         with open(self._folder / INDEX, "ab") as index:
             index.write(msgspec.json.encode(entry) + b"\n")

@@ -13,9 +13,11 @@ import pytest
 
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.heat_maps import Cells
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.camera.base import Frame
 from runtime.errors import InputError
+from runtime.image.view import FrameView
 from runtime.session.activation import ActivationSession
 from runtime.stream.heat_maps import FOLDER, INDEX, HeatMapWriter, read_heat_maps
 from runtime.stream.verdict import Decision, Status, Verdict
@@ -90,6 +92,17 @@ def test_a_reject_gets_an_image_and_a_line(tmp_path):
     account = writer.account()
     assert (account.written, account.kept, account.left_out, account.failed) == (1, 1, 0, 0)
     assert (account.folder, account.problem) == (str(tmp_path / FOLDER), None)
+
+
+def test_places_are_told_in_the_whole_frame(tmp_path):
+    region = FrameView(Roi(40, 20, 48, 40))
+    writer = HeatMapWriter(Blocks(), CONTRACT, tmp_path, 10, view=region)
+    frame = frame_of(7, (66, 44))
+    writer.take(frame, reject_of(frame))
+    writer.close()
+    (line,) = read_heat_maps(tmp_path / INDEX)
+    assert np.hypot(line.left - 66, line.top - 44) <= 6
+    assert read_bgr(tmp_path / line.file).shape == (40, 48, 3)  # what the model saw
 
 
 def test_only_the_newest_are_kept(tmp_path):
