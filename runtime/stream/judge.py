@@ -13,9 +13,9 @@ from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
-from runtime.stream.health import StreamHealth
+from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.ledger import Ledger
-from runtime.stream.rules import Rules, debounced
+from runtime.stream.rules import Rules, debounced, recognised
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
 
@@ -38,6 +38,7 @@ class Judge:
         on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
             return at once.
         late_sink: takes the answers that came after the frame's verdict had to go out.
+        novelty: tells how far frames are from the training images; None where nothing does.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -54,6 +55,7 @@ class Judge:
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        novelty: StreamNovelty | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -65,6 +67,7 @@ class Judge:
         self._clock = clock
         self._health = health
         self._on_reject = on_reject
+        self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
         self._preparing = False
@@ -145,6 +148,9 @@ class Judge:
         contract, rules = self._contract, self._rules
         answer = image_answer(outputs, contract)
         decision = decide(answer.probabilities, contract, rules.unsure_below, rules.unsure_below_of)
+        if self._novelty is not None and decision.status is not Status.FAULT:
+            distance = self._novelty.distance(outputs.embedding)
+            decision = recognised(decision, distance, rules.unknown_above)
         if answer.worst is None or decision.status is Status.FAULT:
             return decision
         place = self._preprocess.place(answer.worst)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
+from runtime.novelty import Novelty
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
-from runtime.stream.health import StreamHealth
+from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
@@ -50,12 +51,14 @@ class Settings:
         every_frame: judge all frames, the camera waits; False: the newest frame wins.
         frames: end after this many captured frames; None for never.
         health: beyond which limits a frame is at fault; None to look at no frame's health.
+        novelty: from where on a frame is unknown; None to call none so.
     """
 
     rules: Rules = field(default_factory=Rules)
     every_frame: bool = True
     frames: int | None = None
     health: HealthLimits | None = None
+    novelty: Novelty | None = None
 
 
 class Pipeline:
@@ -115,6 +118,7 @@ class Pipeline:
             late_sink=late_sink,
             health=self._health,
             on_reject=on_reject,
+            novelty=StreamNovelty.of(settings.novelty, session, self._health),
         )
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total

@@ -106,6 +106,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
             frames.
         flat: SHA-256 of the flat-field's file that they were corrected with; None for none.
         pass_labels: labels that let a part pass.
+        unknown_above: largest distance of a known frame from the training images, relative to the
+            bundle's limit; None where no frame is called unknown.
         debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
         held_back: rejects that went out as `pass` by that rule.
         on_late: status that goes out where there is no verdict by the deadline.
@@ -184,6 +186,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     heat_maps: HeatMapAccount | None = None
     roi: str | None = None
     flat: str | None = None
+    unknown_above: float | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,7 @@ def summarise(
         heat_maps=heat_maps,
         roi=None if session.view.roi is None else str(session.view.roi),
         flat=None if session.view.flat is None else session.view.flat.digest,
+        unknown_above=rules.unknown_above if settings.novelty else None,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,

@@ -96,6 +96,12 @@ RUN = (
         "add --budget total=TIME, or omit this option",
     ),
     Rule(
+        ("unknown_above",),
+        lambda v: v["unknown"] == "off",
+        "limits the distance of known frames, but --unknown off calls none unknown",
+        LEAVE_ONE,
+    ),
+    Rule(
         _BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
         f"{_BUILDS} those are built from bundles",

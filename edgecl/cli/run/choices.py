@@ -13,8 +13,11 @@ from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
+    from runtime.artifact.bundle import Bundle
     from runtime.artifact.scene import SceneRecord
     from runtime.health import HealthLimits
+    from runtime.novelty import Novelty
+    from runtime.progress import Say
     from runtime.realtime import Granted
     from runtime.stream.rules import Rules
     from runtime.stream.summary import Realtime
@@ -50,6 +53,8 @@ class RunChoices:
     pass_labels: tuple[str, ...]
     unsure_below: tuple[str, ...]
     debounce: str | None
+    unknown: str
+    unknown_above: float
     sinks: tuple[str, ...]
     heat_maps: int | None
     out: Path | None
@@ -97,6 +102,7 @@ class RunChoices:
             self.pass_labels,
             None if self.debounce is None else parse_debounce(self.debounce),
             Status(self.on_late),
+            self.unknown_above,
         )
 
     def health_of(self, scene: SceneRecord | None, context: click.Context) -> HealthLimits | None:
@@ -137,6 +143,28 @@ class RunChoices:
                     f"{flag_of(context, name, label)}: the model has no label {label!r}",
                     hint=f"choose from {', '.join(labels)}, or pass the bundle that this is for",
                 )
+
+    def novelty(self, source: Path | Bundle, say: Say) -> Novelty | None:
+        """The bundle's knowledge of its training images; None where no frame is called unknown.
+
+        Args:
+            source: the bundle, or a file of one.
+            say: told where it does not tell.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        from runtime.novelty import novelty_beside
+
+        if self.unknown == "off":
+            return None
+        found = novelty_beside(source)
+        if found is None:
+            say(
+                "note: the model has no limit for unknown frames, so none is called unknown; "
+                "export it again for one"
+            )
+        return found
 
     def remarks(self) -> list[str]:
         """Notes on choices that are allowed and dangerous."""

@@ -29,7 +29,7 @@ LATE = "late.jsonl"
 @run_options
 @click.pass_context
 def command(context: click.Context, /, **values: Any) -> int:
-    """Judge every camera frame: pass, reject, unsure, late or fault.
+    """Judge every camera frame: pass, reject, unsure, unknown, late or fault.
 
     Capture runs in parallel with inference. Ctrl-C ends the stream and prints its summary; a
     second Ctrl-C ends it at once.
@@ -137,6 +137,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             )
         stack.enter_context(session)
         choices.require_labels(session.contract.labels, context)
+        with naming_place(context, "model"):
+            novelty = choices.novelty(trusted or model, remark)
         with naming_place(context, "flat"):
             bits = set_view(session, choices, remark)
         depth = settle_depth(camera, session.contract.input, bits, remark)
@@ -166,6 +168,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             every_frame=not camera.live if choices.every_frame is None else choices.every_frame,
             frames=choices.frames,
             health=health,
+            novelty=novelty,
         )
         stream = InspectionStream(
             model,

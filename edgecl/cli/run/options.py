@@ -243,6 +243,22 @@ rule_options = _group(
         help="Let a reject out only if N of the last M frames were rejects.  "
         "[default: every reject]",
     ),
+    click.option(
+        "--unknown",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        show_default=True,
+        help="Call frames 'unknown' that are farther from the training images than the bundle's "
+        "limit, and watch for drift away from them.",
+    ),
+    click.option(
+        "--unknown-above",
+        type=click.FloatRange(0, min_open=True),
+        metavar="DISTANCE",
+        default=1.0,
+        show_default=True,
+        help="Distance above which a frame is 'unknown'; 1 is the bundle's limit.",
+    ),
 )
 
 output_options = _group(

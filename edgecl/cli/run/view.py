@@ -24,6 +24,7 @@ _COLOURS = {
     "pass": "green",
     "reject": "red",
     "unsure": "yellow",
+    "unknown": "bright_yellow",
     "late": "magenta",
     "fault": "bright_red",
 }

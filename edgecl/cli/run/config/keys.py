@@ -36,6 +36,8 @@ KEYS: Mapping[str, KeyPath] = {
     "pass_labels": ("rules", "pass-label"),
     "unsure_below": ("rules", "unsure-below"),
     "debounce": ("rules", "debounce"),
+    "unknown": ("rules", "unknown"),
+    "unknown_above": ("rules", "unknown-above"),
     "sinks": ("output", "sink"),
     "heat_maps": ("output", "heat-maps"),
     "out": ("output", "out"),

@@ -76,7 +76,8 @@ def params(*arguments: str) -> dict[str, object]:
 def test_a_stream_from_a_file_alone(workplace, capsys):
     assert run(["run", "--config", write(FILE)]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert summary["statuses"] == {"pass": 2, "reject": 1, "unsure": 0, "late": 0, "fault": 0}
+    none = dict.fromkeys(("unsure", "unknown", "late", "fault"), 0)
+    assert summary["statuses"] == {"pass": 2, "reject": 1, **none}
     assert summary["pass_labels"] == ["dark", "middle"]
     assert (summary["unsure_below"], summary["unsure_below_of"]) == (0.1, {"bright": 0.2})
     assert (summary["on_late"], summary["debounce"]) == ("reject", "1/3")
