@@ -18,6 +18,7 @@ from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
+from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
 
@@ -35,6 +36,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "pick-summary": PickSummary,
     "run-config": RunConfig,
     "run-result": RunResult,
+    "station-summary": StationSummary,
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,
     "verdict-line": VerdictLine,

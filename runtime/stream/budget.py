@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from runtime.errors import InputError
 
-CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
+CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
     "capture",
     "health",
     "queue",
     "preprocess",
+    "turn",
     "upload",
     "infer",
     "download",
@@ -20,10 +21,10 @@ CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL
     "emit",
     "total",
 )
-STEPS = (CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
-"""A frame's steps in order. `queue` is the wait before preprocess; `total` runs from
-the capture's start to the verdict. An engine that shares the host's memory has no `upload` and
-no `download`."""
+STEPS = (CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
+"""A frame's steps in order. `queue` is the wait before preprocess, `turn` the wait for a session
+that is shared; `total` runs from the capture's start to the verdict. An engine that shares the
+host's memory has no `upload` and no `download`."""
 
 _UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _EXAMPLE = "for example: --budget total=20ms,infer=8ms"

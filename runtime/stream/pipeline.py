@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from runtime.camera.base import Camera
 from runtime.health import HealthLimits
+from runtime.interpreter import tuned_for_latency
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.health import StreamHealth
@@ -35,9 +35,6 @@ PROMPT_S = 0.5
 
 GRACE_S = 3.0
 """Time that a hanging camera or model may hold up the end of the stream, in seconds."""
-
-SWITCH_INTERVAL_S = 2e-4
-"""Switch interval of threads, in seconds. Python's 5 ms would show as latency."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,8 @@ class Pipeline:
         settings: how the stream runs.
         sinks: where verdicts go.
         grace_s: how long a camera or model that hangs may hold up the end.
-        own_process: tune the interpreter for latency while the stream runs: threads take turns
-            sooner, and the garbage collector leaves alone what exists at the start. For a process
-            whose job is this stream.
+        own_process: tune the interpreter for latency while the stream runs. For a process whose
+            job is this stream.
         late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
             `emit` has to return at once.
 
@@ -122,7 +118,7 @@ class Pipeline:
         self._taken = 0
         self._failure: BaseException | None = None
         self._started_ns = self._ended_ns = 0
-        self._interval = sys.getswitchinterval()
+        self._tuning = ExitStack()
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
             for work, name in ((self._capture_frames, "capture"), (self._judge_frames, "judge"))
@@ -136,9 +132,7 @@ class Pipeline:
     def start(self) -> None:
         """Start the threads."""
         if self._own_process:
-            sys.setswitchinterval(SWITCH_INTERVAL_S)
-            gc.collect()
-            gc.freeze()  # what exists now stays: the collector need not walk it during the stream
+            self._tuning.enter_context(tuned_for_latency())
         self._started_ns = time.monotonic_ns()
         LOG.info("judging %s", self._camera.name)
         if self._watchdog is not None:
@@ -186,9 +180,7 @@ class Pipeline:
         self.notes += [note for note in told if note not in self.notes]
         for sink in self._isolated:
             sink.close()
-        if self._own_process:
-            gc.unfreeze()
-            sys.setswitchinterval(self._interval)
+        self._tuning.close()
         return self.ledger.snapshot()
 
     @property

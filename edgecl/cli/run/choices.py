@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.run.cameras import CameraChoice
 from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunChoices:
-    """Values of the options, as they were given or by default; each is named as its parameter."""
+    """Values of the options, as they were given or by default; each is named as its parameter.
 
-    source: str
+    `cameras` is what `source` and the options about cameras come to.
+    """
+
+    source: tuple[str, ...]
+    cameras: tuple[CameraChoice, ...]
     every_frame: bool | None
     frames: int | None
     fps: float | None

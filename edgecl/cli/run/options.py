@@ -15,6 +15,7 @@ from runtime.errors import InputError
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
+LATE = "late.jsonl"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -107,8 +108,10 @@ camera_options = _group(
         "--camera",
         "source",
         required=True,
-        metavar="SOURCE",
-        help="Device index, URL, video file, folder of images, or demo.",
+        multiple=True,
+        metavar="[NAME=]SOURCE",
+        help="Device index, URL, video file, folder of images, or demo. Of several cameras each "
+        "needs a name. Repeatable.",
     ),
     click.option(
         "--every-frame/--latest",

@@ -11,10 +11,11 @@ from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runtime.stream.summary import StreamEnd, StreamSummary
+    from runtime.files.document import Document
+    from runtime.stream.summary import StreamEnd
 
 
-def write_summary(path: Path, document: StreamSummary, console: Console) -> bool:
+def write_summary(path: Path, document: Document, console: Console) -> bool:
     """Write the summary; False, and a note, where the disk refused it."""
     from runtime.files.document import write_document
 

@@ -1,0 +1,240 @@
+"""`edgecl run` with several cameras: each a stream of its own, at one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecl.cli.results import print_json, results_are_in
+from edgecl.cli.run.cameras import CameraChoice, place_of
+from edgecl.cli.run.choices import RunChoices
+from edgecl.cli.run.config.text import CONFIG, write_config
+from edgecl.cli.run.opening import (
+    newest_bundle,
+    open_chosen_camera,
+    open_chosen_model,
+    open_chosen_sinks,
+    output_place,
+    settings_of,
+    speaking,
+)
+from edgecl.cli.run.options import LATE, VERDICTS
+from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
+from edgecl.cli.verb import naming_place
+from runtime.errors import EdgeclError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecl.cli.run.stream import InspectionStream
+    from runtime.camera import Camera
+    from runtime.camera.outages import Outages
+    from runtime.stream.rules import Rules
+    from runtime.stream.sinks import Sink
+    from runtime.stream.station.station import Station
+    from runtime.stream.summary import StreamEnd
+
+_REFRESH_S = 0.4
+
+
+def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> int:
+    """Run the streams of several cameras from their choices to the exit code.
+
+    Args:
+        choices: values of all options.
+        rules: as the choices say; they hold for every camera.
+        context: of the command, which knows where each value was given.
+
+    Raises:
+        EdgeclError: the streams cannot begin, or one of them ended with a failure.
+    """
+    from rich.console import Console
+
+    from edgecl.cli.run.several_view import print_station
+    from edgecl.cli.run.stream import InspectionStream, close_late
+    from runtime.artifact.signature import load_signed_bundle
+    from runtime.camera.outages import Outages
+    from runtime.files.document import plain
+    from runtime.realtime import realtime_terms
+    from runtime.stream.sharing.pool import SessionPool
+    from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.station.naming import NamingSink
+    from runtime.stream.station.station import Station
+    from runtime.stream.station.summary import summarise_station
+    from runtime.stream.summary import FILE as SUMMARY
+
+    model = choices.model or newest_bundle()
+    with naming_place(context, "verify_key", "model"):
+        trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    remarks: list[str] = []
+    say, remark = speaking(console, remarks)
+    streams: dict[str, InspectionStream] = {}
+    with ExitStack() as stack:
+        with naming_place(context, "out"):
+            folder = stack.enter_context(output_place(choices.out))
+        # Before any thread is made: those of the engine inherit it.
+        granted = stack.enter_context(
+            realtime_terms(choices.cores(), remark, realtime=choices.realtime)
+        )
+        outages = {camera.name: Outages() for camera in choices.cameras}
+        cameras: dict[str, Camera] = {}
+        for number, chosen in enumerate(choices.cameras):
+            with _naming_camera(context, chosen):
+                report = _reporting(chosen.name, outages[chosen.name], say)
+                opened = open_chosen_camera(chosen, report, seed=number)
+                cameras[chosen.name] = stack.enter_context(opened)
+            for note in opened.notes:
+                remark(f"{chosen.name}: {note}")
+        for note in choices.remarks():
+            remark(note)
+        session, candidates = open_chosen_model(
+            choices, trusted or model, context, console, say, remark
+        )
+        stack.enter_context(session)
+        choices.require_labels(session.contract.labels, context)
+        pool = SessionPool([session])
+        files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
+        taken = (SUMMARY, CONFIG, *files)
+        shared = open_chosen_sinks(choices, folder, session.contract.labels, taken, context, stack)
+        for chosen in choices.cameras:
+            name = chosen.name
+            own: list[str] = []
+            _, remark_own = speaking(console, own)
+            camera = cameras[name]
+            shown = pool.for_camera(name)
+            settings = settings_of(chosen, camera, shown, rules, model, remark_own)
+            late_sink = JsonLinesSink(folder / name / LATE) if rules.budget.total else None
+            if late_sink is not None:
+                stack.callback(close_late, late_sink)
+            sink = JsonLinesSink(folder / name / VERDICTS)
+            stack.callback(sink.close)
+            streams[name] = InspectionStream(
+                model,
+                camera,
+                shown,
+                candidates,
+                settings,
+                sink,
+                outages[name],
+                own,
+                [NamingSink(other, name) for other in shared],
+                late_sink,
+                choices.terms(granted),
+            )
+        write_config(folder / CONFIG, choices.values(model), say)
+        say(next(iter(streams.values())).model_line())
+        for name, stream in streams.items():
+            say(f"{name}: {stream.camera_line()}")
+        vital = [c.name for c in choices.cameras if "give_up_after" not in c.own]
+        station = Station(
+            {name: stream.pipeline(own_process=False) for name, stream in streams.items()},
+            vital=vital if choices.give_up_after is not None else (),
+            own_process=True,
+        )
+        started, interrupted = _judge(station, streams, shared, console)
+    ends = _ends(station, interrupted, started)
+    document = summarise_station(
+        {name: stream.summary(ends[name]) for name, stream in streams.items()},
+        seconds=station.seconds,
+        notes=remarks,
+        sinks=shared,
+    )
+    if write_summary(folder / SUMMARY, document, console):
+        results_are_in(folder, printed=choices.as_json)
+    if choices.as_json:
+        print_json(plain(document))
+    else:
+        print_station(Console(highlight=False), document)
+    if interrupted:
+        return EXIT_INTERRUPTED
+    return _exit_code(choices, streams, ends)
+
+
+def _judge(
+    station: Station,
+    streams: Mapping[str, InspectionStream],
+    shared: list[Sink],
+    console: Console,
+) -> tuple[datetime, bool]:
+    """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
+    from edgecl.cli.run.several_view import station_view
+
+    started = datetime.now(timezone.utc)
+    with stop_signals() as stopped:
+        station.start()
+        with station_view(console, station) as refresh:
+            while not station.wait(_REFRESH_S) and not stopped:
+                refresh()
+        station.close()
+        for stream in streams.values():
+            stream.close_sinks()
+        for sink in shared:
+            sink.close()
+    return started, bool(stopped)
+
+
+def _ends(station: Station, interrupted: bool, started: datetime) -> dict[str, StreamEnd]:
+    from runtime.stream.summary import StreamEnd
+
+    return {
+        name: StreamEnd(
+            pipeline.ledger.snapshot(),
+            pipeline.seconds,
+            interrupted,
+            pipeline.failure,
+            pipeline.notes,
+            started,
+        )
+        for name, pipeline in station.pipelines.items()
+    }
+
+
+def _exit_code(
+    choices: RunChoices, streams: Mapping[str, InspectionStream], ends: Mapping[str, StreamEnd]
+) -> int:
+    """The exit code: of a failure, the gravest camera's.
+
+    Raises:
+        EdgeclError: that camera's, with its name.
+    """
+    failures: list[EdgeclError] = []
+    for chosen in choices.cameras:
+        stream = streams[chosen.name]
+        try:
+            exit_code_of(
+                ends[chosen.name],
+                choices.max_misses,
+                live=stream.camera.live and chosen.fps is None,
+                lost=stream.sink.lost,
+                problem=stream.sink.problem,
+            )
+        except EdgeclError as error:
+            named = type(error)(f"{chosen.name}: {error.problem}", hint=error.hint, code=error.code)
+            failures.append(named)
+    if failures:
+        raise max(failures, key=lambda failure: failure.exit_code)
+    return 0
+
+
+@contextmanager
+def _naming_camera(context: click.Context, camera: CameraChoice) -> Iterator[None]:
+    try:
+        yield
+    except EdgeclError as error:
+        raise type(error)(
+            f"{place_of(context, camera)}: {error.problem}", hint=error.hint, code=error.code
+        ) from error
+
+
+def _reporting(name: str, outages: Outages, say: Callable[[str], None]) -> Callable[[str], None]:
+    def report(text: str) -> None:
+        outages.add(text)
+        say(f"{name}: {text}")
+
+    return report
