@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecl import __version__
+from edgecl.cli.doctor.camera_libraries import camera_library_rows
 from edgecl.cli.doctor.gpu import gpu_rows
 from edgecl.cli.doctor.row import MISSING, NOTE, OK, Row
 from runtime.gpu.probe import probe, probe_gpu
@@ -58,6 +59,11 @@ PURPOSES: Mapping[str, tuple[str, Sequence[str], str]] = {
         ("cryptography",),
         "pip install 'edgecl[sign]'",
     ),
+    "genicam": (
+        "Cameras of GenTL producers: --camera gentl:…",
+        ("harvesters", "genicam"),
+        "pip install 'edgecl[genicam]'",
+    ),
     **{
         spec.name: (spec.purpose, spec.distributions, spec.install)
         for spec in (ENGINES[name] for name in ENGINES)
@@ -97,7 +103,7 @@ def diagnose(root: Path = Path("/")) -> dict[str, Any]:
             if name != TENSORRT.name
         ),
         (PURPOSES[TENSORRT.name][0], gpu_rows(probed)),
-        ("Cameras", _camera_rows(cameras)),
+        ("Cameras", [*_camera_rows(cameras), *camera_library_rows()]),
     ]
     return {
         "edgecl": __version__,

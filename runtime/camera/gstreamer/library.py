@@ -12,10 +12,8 @@ from typing import Any
 from runtime.camera.live.feed import CannotOpen, StreamFault
 
 _NAMES = ("Gst", "GstApp", "GstVideo")
-_INSTALL = (
-    "on Debian, Ubuntu and JetPack: sudo apt install python3-gi gir1.2-gst-plugins-base-1.0 "
-    "gstreamer1.0-plugins-good"
-)
+PACKAGES = "python3-gi gir1.2-gst-plugins-base-1.0 gstreamer1.0-plugins-good"
+_INSTALL = f"on Debian, Ubuntu and JetPack: sudo apt install {PACKAGES}"
 
 
 @dataclass(frozen=True)

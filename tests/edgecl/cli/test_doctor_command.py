@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from edgecl.cli.doctor import diagnosis
+from edgecl.cli.doctor.camera_libraries import LIBRARIES, rows_of
 from edgecl.cli.doctor.gpu import gpu_rows
 from edgecl.cli.shell import run as edgecl
 from runtime.gpu.probe import judge
@@ -83,3 +84,21 @@ def test_cameras_are_listed(tmp_path):
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/video0").write_text("")
     assert rows(diagnosis.diagnose(tmp_path))["/dev/video0"]["value"] == "unnamed"
+
+
+def test_libraries_of_cameras_are_found_or_name_their_packages():
+    there = rows_of([["1.0"], ["0.6", "0.8"]])
+    assert [row.state for row in there] == ["ok", "ok"]
+    old = rows_of([["1.0"], ["0.6"]])
+    assert [row.state for row in old] == ["ok", "note"]
+    assert "not installed" in old[1].value
+    for row, (*_, packages) in zip(rows_of(None), LIBRARIES, strict=True):
+        assert "PyGObject" in row.value
+        assert packages in row.hint
+
+
+def test_both_libraries_have_a_row(capfd):
+    assert edgecl(["doctor", "--json"]) == 0
+    found = rows(json.loads(capfd.readouterr().out))
+    for name in ("GStreamer", "Aravis"):
+        assert found[name]["state"] == "ok" or "apt install" in found[name]["hint"]

@@ -1,0 +1,169 @@
+"""`edgecl run` for long at a camera that fails: memory, accounts, deadlines and recovery.
+
+    python benchmarks/soak.py --model demo/shufflenet.edgecl [--minutes 30] [--fps 100]
+
+The camera is a process of its own (`soak_camera.py`): Motion JPEG over HTTP, a tenth of its frames
+at fault, and away for a second every 3,000 frames. Printed are the growth of memory, threads and
+descriptors of `edgecl run`, faults found against faults sent, the share of verdicts by their
+deadline, and the time from the camera's return to the first verdict on a frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from runtime.stream.verdict import read_verdicts
+
+WARM_UP_S = 60
+EVERY_S = 2.0
+GRACE_MS = 5.0
+FAULTS = ("dark", "bright", "damaged", "size-changed", "repeated", "lost")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Resources of a process at a moment: bytes resident, threads and descriptors."""
+
+    at_s: float
+    resident: int
+    threads: int
+    descriptors: int
+
+
+def main() -> None:
+    """Run, watch and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--fps", type=float, default=100)
+    parser.add_argument("--fault-share", type=float, default=0.1)
+    parser.add_argument("--budget-ms", type=float, default=50)
+    parser.add_argument("options", nargs="*", help="of edgecl run, after --")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        samples, code = _run(arguments, folder)
+        sent = json.loads((folder / "sent.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / "run" / "summary.json").read_text(encoding="utf-8"))
+        _print_growth(samples)
+        _print_accounts(summary, sent, code)
+        _print_times(folder / "run" / "verdicts.jsonl", sent["returns"], arguments.budget_ms)
+
+
+def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], int]:
+    """Let the stream run until the camera has sent everything; return what was sampled."""
+    frames = round(arguments.minutes * 60 * arguments.fps)
+    program = str(Path(__file__).with_name("soak_camera.py"))
+    options = ["--frames", frames, "--fps", arguments.fps, "--fault-share", arguments.fault_share]
+    camera = subprocess.Popen(
+        [sys.executable, program, *map(str, options), "--log", str(folder / "sent.json")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert camera.stdout is not None
+    port = camera.stdout.readline().strip()
+    stream = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "edgecl", "run", "--camera", f"http://127.0.0.1:{port}/"),
+            *("--model", str(arguments.model), "--every-frame", "--out", str(folder / "run")),
+            *("--budget", f"total={arguments.budget_ms:g}ms", "--json", *arguments.options),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    start, samples = time.monotonic(), []
+    while camera.poll() is None and stream.poll() is None:
+        time.sleep(EVERY_S)
+        samples.append(_sample(stream.pid, time.monotonic() - start))
+    time.sleep(0.5)
+    stream.send_signal(signal.SIGINT)
+    camera.terminate()
+    return [one for one in samples if one.resident], stream.wait(60)
+
+
+def _sample(process: int, at_s: float) -> Sample:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+        values = dict(line.split(":", 1) for line in lines)
+        descriptors = len(list(Path(f"/proc/{process}/fd").iterdir()))
+        return Sample(
+            at_s, int(values["VmRSS"].split()[0]) << 10, int(values["Threads"]), descriptors
+        )
+    except (OSError, KeyError):  # it has just ended
+        return Sample(at_s, 0, 0, 0)
+
+
+def _print_growth(samples: list[Sample]) -> None:
+    """Compare the first tenth after the warm-up with the last tenth."""
+    warm = [one for one in samples if one.at_s >= min(WARM_UP_S, samples[-1].at_s / 5)]
+    tenth = max(1, len(warm) // 10)
+    print(f"{samples[-1].at_s / 60:.1f} minutes, {len(samples)} samples")
+    for name in ("resident", "threads", "descriptors"):
+        first, last = (
+            sum(getattr(one, name) for one in part) / tenth
+            for part in (warm[:tenth], warm[-tenth:])
+        )
+        unit, scale = (" MiB", 2**20) if name == "resident" else ("", 1)
+        print(
+            f"{name}: {first / scale:.1f}{unit} after the warm-up, {last / scale:.1f}{unit} at the "
+            f"end ({last / first - 1:+.2%})"
+        )
+
+
+def _print_accounts(summary: dict[str, Any], sent: dict[str, Any], code: int) -> None:
+    captured, judged = summary["captured"], summary["judged"]
+    dropped, faulty = summary["dropped"], summary["faulty"]
+    adds = summary["balanced"] and captured == judged + dropped + faulty
+    whole = sum(count for kind, count in sent["counts"].items() if kind != "lost")
+    print(f"exit {code}; sent {whole} frames, captured {captured} = {judged} judged + ", end="")
+    print(f"{dropped} dropped + {faulty} faulty{'' if adds else ' (does not add up)'}")
+    for kind in FAULTS:
+        print(f"{kind}: sent {sent['counts'].get(kind, 0)}, counted {summary['health'][kind]}")
+    others = {k: n for k, n in summary["health"].items() if n and k not in FAULTS}
+    print(f"other faults counted: {others or 'none'}")
+
+
+def _print_times(path: Path, returns: list[float], budget_ms: float) -> None:
+    lines = list(read_verdicts(path))
+    numbers = [line.frame for line in lines]
+    twice = len(numbers) - len(set(numbers))
+    totals = [line.steps_ns["total"] / 1e6 for line in lines]
+    in_time = sum(total <= budget_ms + GRACE_MS for total in totals)
+    late = sum(line.late for line in lines)
+    print(f"{len(lines)} verdicts, {twice} frames have more than one")
+    print(
+        f"by {budget_ms:g} ms + {GRACE_MS:g} ms: {in_time / len(totals):.4%}; {late} by the "
+        f"fail-safe; p50 {_quantile(totals, 0.5):.2f}, p99 {_quantile(totals, 0.99):.2f}, p99.9 "
+        f"{_quantile(totals, 0.999):.2f}, longest {max(totals):.2f} ms"
+    )
+    judged = sorted(
+        datetime.fromisoformat(line.captured_at.replace("Z", "+00:00")).timestamp()
+        for line in lines
+        if line.label is not None
+    )
+    waits = [next((at - back for at in judged if at >= back), math.inf) for back in returns]
+    if waits:
+        print(f"recovery after {len(waits)} outages: longest {max(waits):.2f} s")
+
+
+def _quantile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+if __name__ == "__main__":
+    main()
