@@ -18,6 +18,7 @@ from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
+from runtime.stream.parts.verdict import PartLine
 from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
@@ -33,6 +34,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "latency-report": LatencyReport,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
+    "part-line": PartLine,
     "pick-summary": PickSummary,
     "run-config": RunConfig,
     "run-result": RunResult,

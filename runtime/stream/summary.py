@@ -267,16 +267,21 @@ def summarise(
         camera_outages=tuple(outages.lines),
         camera_outage_lines=outages.count,
         camera_statistics=dict(camera.statistics),
-        verdicts=VerdictFile(
-            file=str(sink.path),
-            written=sink.written,
-            lost=sink.lost,
-            problem=sink.problem or None,
-        ),
+        verdicts=verdict_file(sink),
         sinks=tuple(
             SinkAccount(name=other.name, lost=other.lost, problem=other.problem or None)
             for other in more_sinks
         ),
+    )
+
+
+def verdict_file(sink: JsonLinesSink) -> VerdictFile:
+    """Return what a file of verdicts took."""
+    return VerdictFile(
+        file=str(sink.path),
+        written=sink.written,
+        lost=sink.lost,
+        problem=sink.problem or None,
     )
 
 

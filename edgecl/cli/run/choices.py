@@ -49,6 +49,8 @@ class RunChoices:
     pass_labels: tuple[str, ...]
     unsure_below: tuple[str, ...]
     debounce: str | None
+    part_of: str | None
+    part_deadline: str | None
     sinks: tuple[str, ...]
     out: Path | None
     as_json: bool

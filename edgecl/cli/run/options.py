@@ -16,6 +16,7 @@ from runtime.errors import InputError
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
+PARTS = "parts.jsonl"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -36,6 +37,18 @@ def _check_debounce(text: str) -> object:
     from runtime.stream.rules import parse_debounce
 
     return parse_debounce(text)
+
+
+def _check_window(text: str) -> object:
+    from runtime.stream.parts.rule import parse_window
+
+    return parse_window(text)
+
+
+def _check_time(text: str) -> object:
+    from runtime.stream.budget import parse_time
+
+    return parse_time(text, "for example: --part-deadline 500ms")
 
 
 def _check_cpus(text: str) -> object:
@@ -201,6 +214,20 @@ rule_options = _group(
         metavar="N/M",
         help="Let a reject out only if N of the last M frames were rejects.  "
         "[default: every reject]",
+    ),
+    click.option(
+        "--part-of",
+        type=Checked("window", _check_window),
+        metavar="TIME|trigger",
+        help="Give each part that several cameras see one verdict, the worst of theirs: of frames "
+        "within a time, e.g. 20ms, or of one trigger.",
+    ),
+    click.option(
+        "--part-deadline",
+        type=Checked("time", _check_time),
+        metavar="TIME",
+        help="Time from a part's first frame after which a missing camera makes it a fault.  "
+        "[default: the window and the total budget, or else a second]",
     ),
 )
 

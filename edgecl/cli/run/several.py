@@ -22,8 +22,9 @@ from edgecl.cli.run.opening import (
     settings_of,
     speaking,
 )
-from edgecl.cli.run.options import LATE, VERDICTS
-from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.options import LATE, PARTS, VERDICTS
+from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.parts import Parts, judging_every_frame, open_parts, rule_of
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
 from edgecl.cli.verb import naming_place
 from runtime.errors import EdgeclError
@@ -82,15 +83,19 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
-        outages = {camera.name: Outages() for camera in choices.cameras}
+        wanted = choices.cameras
+        if choices.part_of is not None:
+            wanted = judging_every_frame(wanted, context)
+        outages = {camera.name: Outages() for camera in wanted}
         cameras: dict[str, Camera] = {}
-        for number, chosen in enumerate(choices.cameras):
+        for number, chosen in enumerate(wanted):
             with _naming_camera(context, chosen):
                 report = _reporting(chosen.name, outages[chosen.name], say)
                 opened = open_chosen_camera(chosen, report, seed=number)
                 cameras[chosen.name] = stack.enter_context(opened)
             for note in opened.notes:
                 remark(f"{chosen.name}: {note}")
+        rule = None if choices.part_of is None else rule_of(choices, cameras, rules, context)
         for note in choices.remarks():
             remark(note)
         session, candidates = open_chosen_model(
@@ -100,9 +105,12 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         choices.require_labels(session.contract.labels, context)
         pool = SessionPool([session])
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
-        taken = (SUMMARY, CONFIG, *files)
+        taken = (SUMMARY, CONFIG, PARTS, *files)
         shared = open_chosen_sinks(choices, folder, session.contract.labels, taken, context, stack)
-        for chosen in choices.cameras:
+        parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
+        if parts is not None:
+            stack.callback(parts.close)
+        for chosen in wanted:
             name = chosen.name
             own: list[str] = []
             _, remark_own = speaking(console, own)
@@ -114,6 +122,10 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 stack.callback(close_late, late_sink)
             sink = JsonLinesSink(folder / name / VERDICTS)
             stack.callback(sink.close)
+            # A machine acts on the parts where there are any, and else on each camera's frames.
+            beside: list[Sink] = [NamingSink(other, name) for other in shared]
+            if parts is not None:
+                beside = [parts.sink_for(name, camera)]
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -123,7 +135,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 sink,
                 outages[name],
                 own,
-                [NamingSink(other, name) for other in shared],
+                beside,
                 late_sink,
                 choices.terms(granted),
             )
@@ -135,15 +147,18 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         station = Station(
             {name: stream.pipeline(own_process=False) for name, stream in streams.items()},
             vital=vital if choices.give_up_after is not None else (),
+            on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
-        started, interrupted = _judge(station, streams, shared, console)
+        started, interrupted = _judge(station, streams, parts, shared, console)
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
         seconds=station.seconds,
         notes=remarks,
         sinks=shared,
+        parts=None if parts is None else parts.join.account,
+        parts_sink=None if parts is None else parts.file,
     )
     if write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=choices.as_json)
@@ -153,12 +168,13 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         print_station(Console(highlight=False), document)
     if interrupted:
         return EXIT_INTERRUPTED
-    return _exit_code(choices, streams, ends)
+    return _exit_code(choices, streams, parts, ends)
 
 
 def _judge(
     station: Station,
     streams: Mapping[str, InspectionStream],
+    parts: Parts | None,
     shared: list[Sink],
     console: Console,
 ) -> tuple[datetime, bool]:
@@ -174,6 +190,8 @@ def _judge(
         station.close()
         for stream in streams.values():
             stream.close_sinks()
+        if parts is not None:
+            parts.close()
         for sink in shared:
             sink.close()
     return started, bool(stopped)
@@ -196,7 +214,10 @@ def _ends(station: Station, interrupted: bool, started: datetime) -> dict[str, S
 
 
 def _exit_code(
-    choices: RunChoices, streams: Mapping[str, InspectionStream], ends: Mapping[str, StreamEnd]
+    choices: RunChoices,
+    streams: Mapping[str, InspectionStream],
+    parts: Parts | None,
+    ends: Mapping[str, StreamEnd],
 ) -> int:
     """The exit code: of a failure, the gravest camera's.
 
@@ -217,6 +238,11 @@ def _exit_code(
         except EdgeclError as error:
             named = type(error)(f"{chosen.name}: {error.problem}", hint=error.hint, code=error.code)
             failures.append(named)
+    if parts is not None:
+        try:
+            require_written(parts.file.lost, parts.file.problem)
+        except EdgeclError as error:
+            failures.append(error)
     if failures:
         raise max(failures, key=lambda failure: failure.exit_code)
     return 0

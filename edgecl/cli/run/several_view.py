@@ -10,7 +10,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from edgecl.cli.run.view import SECONDS_BETWEEN_LINES, print_summary, progress_line
+from edgecl.cli.run.view import (
+    SECONDS_BETWEEN_LINES,
+    print_summary,
+    progress_line,
+    status_counts,
+)
 from runtime.stream.station.station import Station
 from runtime.stream.station.summary import StationSummary
 
@@ -52,6 +57,8 @@ def print_station(console: Console, summary: StationSummary) -> None:
         print_summary(console, camera)
         if camera.error:
             console.print(Text(camera.error, style="red"), soft_wrap=True)
+    for line in _part_lines(summary):
+        console.print(line, soft_wrap=True)
     for sink in summary.sinks:
         if sink.lost:
             console.print(
@@ -60,3 +67,27 @@ def print_station(console: Console, summary: StationSummary) -> None:
             )
     for note in summary.notes:
         console.print(Text(note, style="yellow"), soft_wrap=True)
+
+
+def _part_lines(summary: StationSummary) -> Iterator[Text]:
+    parts, file = summary.parts, summary.parts_file
+    if parts is None or file is None:
+        return
+    yield Text("parts", style="bold")
+    yield status_counts(parts.statuses)
+    missing = [f"{name} {count}" for name, count in parts.missing.items() if count]
+    if missing:
+        yield Text(f"parts without a camera: {' · '.join(missing)}", style="bright_red")
+    counts = {
+        "late": parts.late_frames,
+        "repeated": parts.repeated_frames,
+        "unmatched": parts.unmatched_frames,
+    }
+    found = [f"{name} {count}" for name, count in counts.items() if count]
+    if found:
+        yield Text(f"frames of no part: {' · '.join(found)}", style="yellow")
+    line = f"{file.written} verdicts on parts in {file.file}"
+    if file.lost:
+        yield Text(f"{line}, {file.lost} LOST ({file.problem})", style="red")
+    else:
+        yield Text(line)

@@ -108,13 +108,14 @@ class Station:
         return {name: failure for name, failure in failed.items() if failure is not None}
 
     def _look(self) -> None:
-        """Note which streams have ended since the last look."""
+        """Note which streams have ended since the last look, and what follows for the others."""
         for name, pipeline in self.pipelines.items():
             if name not in self._ended and pipeline.wait(0):
                 LOG.info("camera %s has ended", name)
                 self._end(name)
-                if pipeline.failure is not None and name in self._vital:
-                    self.stop()
+        # A failure may be known a moment after the last verdict.
+        if any(self.pipelines[name].failure is not None for name in self._vital):
+            self.stop()
 
     def _end(self, name: str) -> None:
         if name not in self._ended:

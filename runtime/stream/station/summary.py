@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from runtime.files.document import Document
-from runtime.stream.sinks.base import Sink
-from runtime.stream.summary import SinkAccount, StreamSummary
+from runtime.stream.parts.summary import PartsAccount
+from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.summary import SinkAccount, StreamSummary, VerdictFile, verdict_file
 
 
 class StationSummary(Document, frozen=True, kw_only=True):
@@ -24,7 +25,9 @@ class StationSummary(Document, frozen=True, kw_only=True):
         interrupted: whether Ctrl-C or SIGTERM ended it.
         errors: what ended cameras early, by their names.
         notes: what the user should know of all of them.
-        sinks: where the verdicts of all went, beside each camera's own file.
+        sinks: where the verdicts of all, or those on parts, went, beside each camera's own file.
+        parts: counts of the parts that all cameras see; None where they are not joined.
+        parts_file: the file of the parts' verdicts.
     """
 
     WHAT: ClassVar[str] = "the summary of several cameras"
@@ -40,6 +43,8 @@ class StationSummary(Document, frozen=True, kw_only=True):
     errors: dict[str, str]
     notes: tuple[str, ...]
     sinks: tuple[SinkAccount, ...]
+    parts: PartsAccount | None = None
+    parts_file: VerdictFile | None = None
 
 
 def summarise_station(
@@ -48,6 +53,8 @@ def summarise_station(
     seconds: float,
     notes: Sequence[str] = (),
     sinks: Sequence[Sink] = (),
+    parts: PartsAccount | None = None,
+    parts_sink: JsonLinesSink | None = None,
 ) -> StationSummary:
     """Return the summary of cameras that ended.
 
@@ -56,6 +63,8 @@ def summarise_station(
         seconds: how long the station ran.
         notes: what was said of all of them.
         sinks: that the verdicts of all went to; what these lost is told here, not by camera.
+        parts: where parts were joined.
+        parts_sink: the file of their verdicts.
     """
     first = next(iter(cameras.values()))
     return StationSummary(
@@ -73,4 +82,6 @@ def summarise_station(
             SinkAccount(name=sink.name, lost=sink.lost, problem=sink.problem or None)
             for sink in sinks
         ),
+        parts=parts,
+        parts_file=None if parts_sink is None else verdict_file(parts_sink),
     )

@@ -32,6 +32,8 @@ KEYS: Mapping[str, KeyPath] = {
     "pass_labels": ("rules", "pass-label"),
     "unsure_below": ("rules", "unsure-below"),
     "debounce": ("rules", "debounce"),
+    "part_of": ("rules", "part-of"),
+    "part_deadline": ("rules", "part-deadline"),
     "sinks": ("output", "sink"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
