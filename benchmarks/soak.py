@@ -30,7 +30,8 @@ from runtime.stream.verdict import read_verdicts
 WARM_UP_S = 60
 EVERY_S = 2.0
 GRACE_MS = 5.0
-FAULTS = ("dark", "bright", "damaged", "size-changed", "repeated", "lost")
+OUTAGES = ("lost", "stalled")
+FAULTS = ("dark", "bright", "damaged", "size-changed", "repeated", *OUTAGES)
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,17 @@ def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], int
         cwd=Path(__file__).resolve().parents[1],
     )
     start, samples = time.monotonic(), []
-    while camera.poll() is None and stream.poll() is None:
-        time.sleep(EVERY_S)
-        samples.append(_sample(stream.pid, time.monotonic() - start))
-    time.sleep(0.5)
-    stream.send_signal(signal.SIGINT)
-    camera.terminate()
-    return [one for one in samples if one.resident], stream.wait(60)
+    try:
+        log = folder / "sent.json"
+        while not log.exists() and camera.poll() is None and stream.poll() is None:
+            time.sleep(EVERY_S)
+            samples.append(_sample(stream.pid, time.monotonic() - start))
+        time.sleep(1.0)  # for the last frames
+    finally:
+        stream.send_signal(signal.SIGINT)
+        code = stream.wait(60)
+        camera.terminate()  # only now: it would be an outage
+    return [one for one in samples if one.resident], code
 
 
 def _sample(process: int, at_s: float) -> Sample:
@@ -125,15 +130,16 @@ def _print_growth(samples: list[Sample]) -> None:
 
 
 def _print_accounts(summary: dict[str, Any], sent: dict[str, Any], code: int) -> None:
-    captured, judged = summary["captured"], summary["judged"]
+    captured, judged, passed = summary["captured"], summary["judged"], summary["health"]["overrun"]
     dropped, faulty = summary["dropped"], summary["faulty"]
     adds = summary["balanced"] and captured == judged + dropped + faulty
-    whole = sum(count for kind, count in sent["counts"].items() if kind != "lost")
+    whole = sum(count for kind, count in sent["counts"].items() if kind not in OUTAGES)
     print(f"exit {code}; sent {whole} frames, captured {captured} = {judged} judged + ", end="")
-    print(f"{dropped} dropped + {faulty} faulty{'' if adds else ' (does not add up)'}")
+    wrong = "" if adds else " (does not add up)"
+    print(f"{dropped} dropped + {faulty} faulty{wrong}; {passed} passed over")
     for kind in FAULTS:
         print(f"{kind}: sent {sent['counts'].get(kind, 0)}, counted {summary['health'][kind]}")
-    others = {k: n for k, n in summary["health"].items() if n and k not in FAULTS}
+    others = {k: n for k, n in summary["health"].items() if n and k not in (*FAULTS, "overrun")}
     print(f"other faults counted: {others or 'none'}")
 
 

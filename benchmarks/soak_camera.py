@@ -3,7 +3,9 @@
     python benchmarks/soak_camera.py --frames 180000 --fps 100 --fault-share 0.1 --log sent.json
 
 It prints its port. Every frame of the drawn line is another one; among them are the faults of
-`KINDS`, each alone between good frames, and every `OUTAGE_EVERY` frames the camera is away.
+`KINDS`, each alone between good frames. Every `OUTAGE_EVERY` frames the camera is away, or, every
+fifth time, stays connected and sends nothing. The first `LEAD` frames are good: those that come
+before the model is loaded are passed over. In the end it is silent until it is terminated.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,11 @@ KINDS = ("dark", "bright", "damaged", "size-changed", "repeated")
 OUTAGE_EVERY = 3000
 AWAY_S = 1.0
 """Seconds for which a camera that went away refuses connections."""
+SILENT_S = 60.0
+STALL_EVERY = 5
+STALL_S = 7.0
+"""Seconds without a byte: more than a camera is waited for."""
+LEAD = 300
 DRAWN = 600
 """Good frames that are drawn; each round of them gets noise of its own by its JPEG quality."""
 QUALITIES = (88, 90, 92, 94)
@@ -45,9 +53,13 @@ def main() -> None:
     parser.add_argument("--fault-share", type=float, default=0.1)
     parser.add_argument("--log", type=Path, required=True)
     arguments = parser.parse_args()
-    camera = FailingCamera(arguments.frames, arguments.fps, arguments.fault_share)
+
+    def write_log() -> None:
+        arguments.log.write_text(json.dumps(camera.sent()), encoding="utf-8")
+        time.sleep(SILENT_S)
+
+    camera = FailingCamera(arguments.frames, arguments.fps, arguments.fault_share, write_log)
     camera.serve()
-    arguments.log.write_text(json.dumps(camera.sent()), encoding="utf-8")
 
 
 class FailingCamera:
@@ -57,9 +69,17 @@ class FailingCamera:
         frames: how many, faults among them.
         fps: their rate.
         fault_share: share of frames that have a fault.
+        finished: called after the last frame, while the client is still connected.
     """
 
-    def __init__(self, frames: int, fps: float, fault_share: float) -> None:
+    def __init__(
+        self,
+        frames: int,
+        fps: float,
+        fault_share: float,
+        finished: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.finished = finished
         self._frames, self._fps = frames, fps
         self._every = max(2, round(1 / fault_share)) if fault_share else 0
         self._good = _coded_frames()
@@ -67,6 +87,7 @@ class FailingCamera:
         self._counts: Counter[str] = Counter()
         self._returns: list[float] = []
         self._number = 0
+        self._away = False
         self._done = threading.Event()
 
     def sent(self) -> dict[str, Any]:
@@ -105,16 +126,27 @@ class FailingCamera:
             self._counts[kind] += 1
             self._number += 1
             if self._number % OUTAGE_EVERY == 0 and self._number < self._frames:
-                self._counts["lost"] += 1
-                self._away = True
+                self._break_off()
                 return
         self._done.set()
+        self.finished()
+
+    def _break_off(self) -> None:
+        """Begin an outage; a stall is over when this returns."""
+        if self._number // OUTAGE_EVERY % STALL_EVERY:
+            self._counts["lost"] += 1
+            self._away = True
+            return
+        self._counts["stalled"] += 1
+        time.sleep(STALL_S)
+        self._returns.append(time.time())
 
     def _next(self) -> tuple[str, bytes]:
         number = self._number
         good = self._good[number % len(self._good)]
         # After an outage a frame of another size would be the first one of its connection.
-        if not self._every or number % self._every or number % OUTAGE_EVERY < self._every:
+        soon = number < LEAD or number % OUTAGE_EVERY < self._every
+        if not self._every or number % self._every or soon:
             return "good", good
         kind = KINDS[number // self._every % len(KINDS)]
         if kind == "repeated":

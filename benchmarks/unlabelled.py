@@ -15,7 +15,6 @@ several may work on one folder. Intervals are bootstrapped over overlap groups.
 from __future__ import annotations
 
 import argparse
-import csv
 import multiprocessing
 import os
 import sys
@@ -25,15 +24,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.right_answers import RightAnswers, read_right
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.recipes import LINE, RECIPES
 from edgecl.learning.run.pretrained import PRETRAINED
-from edgecl.learning.run.run_directory import PREDICTIONS, RESULT, RIVALS
+from edgecl.learning.run.run_directory import RESULT
 from edgecl.learning.run.sources import RememberingSource
 from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study.execution import claimed
@@ -232,10 +229,10 @@ def _done(task: Task, out: Path) -> bool:
 
 def _print_table(arguments: argparse.Namespace, tasks: list[Task]) -> None:
     """Print each arm's accuracy by who answered, and leads over others on the same draws."""
-    found: dict[tuple[float, str, str], _Answers] = defaultdict(_Answers)
+    found: dict[tuple[float, str, str], RightAnswers] = defaultdict(RightAnswers)
     for task in tasks:
         if not task.config.pretrain_only and _done(task, arguments.out):
-            for who, right in _right(arguments.out / task.name).items():
+            for who, right in read_right(arguments.out / task.name).items():
                 found[task.config.label_share, task.arm, who].add(task.config.label_draw, right)
     for (share, arm, who), answers in found.items():
         said = mean_by_groups(*answers.shares(answers))
@@ -257,50 +254,6 @@ def _print_table(arguments: argparse.Namespace, tasks: list[Task]) -> None:
                     f"({low:.2f} to {high:.2f}), p {lead.p:.4f}",
                     flush=True,
                 )
-
-
-class _Answers:
-    """Right answers per image and draw of labels."""
-
-    def __init__(self) -> None:
-        self.right: dict[tuple[str, int], bool] = {}
-        self.groups: dict[str, str] = {}
-        self.runs = 0
-
-    def add(self, draw: int, rows: dict[str, tuple[str, bool]]) -> None:
-        """Count another run's answers: group and whether it was right, by file."""
-        self.runs += 1
-        for file, (group, right) in rows.items():
-            self.right[file, draw] = right
-            self.groups[file] = group
-
-    def shares(self, also: _Answers) -> tuple[NDArray[np.float64], list[str]]:
-        """Share of right answers per image over the draws that both have, and its group."""
-        right = defaultdict(list)
-        for file, draw in sorted(self.right.keys() & also.right.keys()):
-            right[file].append(self.right[file, draw])
-        means = np.array([np.mean(values) for values in right.values()])
-        return means, [self.groups[file] for file in right]
-
-
-def _right(run: Path) -> dict[str, dict[str, tuple[str, bool]]]:
-    """Return group and rightness of each tested image, by who answered and file."""
-    with open(run / PREDICTIONS, newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    groups = {row["file"]: row["group"] for row in rows}
-    said = {row["file"]: (row["group"], row["predicted"] == row["truth"]) for row in rows}
-    found: dict[str, dict[str, tuple[str, bool]]] = {}
-    with open(run / RIVALS, newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            for who in row.keys() - {"file", "truth"}:
-                right = row[who] == row["truth"]
-                found.setdefault(who, {})[row["file"]] = (groups[row["file"]], right)
-    # Without self-training, the run's answers are those of the fine-tuned network.
-    found["shipped" if "fine-tuned" in found else "network"] = said
-    if "fine-tuned" in found:
-        found["network"] = found.pop("fine-tuned")
-    order = ("texture", "frozen", "network", "teacher", "student", "shipped")
-    return {who: found[who] for who in order if who in found}
 
 
 def _percent(estimate: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 SLOW = frozenset(
     {
         "tests/benchmarks/test_inference.py",
+        "tests/benchmarks/test_soak.py",
         "tests/benchmarks/test_tiles.py",
         "tests/benchmarks/test_training.py",
         "tests/docs/test_worked_examples.py::test_the_encoder",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from runtime.artifact.scene import SceneRecord
+from runtime.errors import InputError
 
 TOWARDS_THE_END = 0.25
 """Dark or bright is a frame that has come three quarters of the way from the training images'
@@ -58,6 +62,17 @@ class HealthLimits:
     slow_every: int = 10
     slow_window: int = 100
 
+    def given(self, values: Mapping[str, float]) -> HealthLimits:
+        """Return these limits with some of them replaced.
+
+        Args:
+            values: from `parse_health_limits`.
+        """
+        typed: dict[str, Any] = {
+            name: int(value) if name in _COUNTS else value for name, value in values.items()
+        }
+        return replace(self, **typed)
+
     def learnt(self, scene: SceneRecord | None) -> HealthLimits:
         """Return these limits relative to the images that a model was trained on.
 
@@ -80,3 +95,63 @@ class HealthLimits:
 
 def _towards_one(extreme: float) -> float:
     return 1.0 - (1.0 - extreme) * TOWARDS_THE_END
+
+
+_COUNTS = frozenset({"frozen_frames", "slow_every", "slow_window"})
+_WIDE = frozenset({"frozen_s", "clock_jump_s", "still_structure"})
+_NAMES = tuple(entry.name.replace("_", "-") for entry in fields(HealthLimits))
+
+
+def parse_health_limits(texts: Sequence[str]) -> dict[str, float]:
+    """Read `dark-below=0.05`, one text per limit.
+
+    Returns:
+        Values by field of `HealthLimits`.
+
+    Raises:
+        InputError: an unknown name, a name that is given twice, or a value that is not a number or
+            out of range.
+    """
+    found: dict[str, float] = {}
+    for text in texts:
+        name, value = parse_health_limit(text)
+        if name in found:
+            raise InputError(
+                f"health limit {name.replace('_', '-')!r} is given twice", hint="name each once"
+            )
+        found[name] = value
+    return found
+
+
+def parse_health_limit(text: str) -> tuple[str, float]:
+    """Read one limit: the field's name and its value.
+
+    Raises:
+        InputError: as `parse_health_limits` does.
+    """
+    name, equals, written = (part.strip() for part in text.partition("="))
+    if not equals or name not in _NAMES:
+        problem = f"unknown health limit {name!r}" if equals else f"{text!r} is not NAME=VALUE"
+        raise InputError(problem, hint=f"the limits are {', '.join(_NAMES)}")
+    field = name.replace("-", "_")
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if field in _COUNTS:
+        wanted, fits = "a whole number above 0", 1 <= value < math.inf and value == int(value)
+    elif field in _WIDE:
+        wanted, fits = "a number from 0 up", 0 <= value < math.inf
+    else:
+        wanted, fits = "a share from 0 to 1", 0 <= value <= 1
+    if not fits:
+        raise InputError(
+            f"health limit {name}: {written!r} is not {wanted}",
+            hint=f"for example {_example(name)}",
+        )
+    return field, value
+
+
+def _example(name: str) -> str:
+    default = getattr(HealthLimits(), name.replace("-", "_"))
+    return f"{name}={0.5 if default is None else default:g}"

@@ -39,7 +39,7 @@ class Stream:
         settings: how the stream runs; by default every frame of what is stored is judged, and the
             newest of what is live.
         sinks: where else verdicts go.
-        own_process: see `Pipeline`.
+        own_process, late_sink: see `Pipeline`.
 
     Raises:
         InputError: the camera or the model cannot be opened.
@@ -53,6 +53,7 @@ class Stream:
         sinks: Sequence[Sink] = (),
         *,
         own_process: bool = False,
+        late_sink: Sink | None = None,
     ) -> None:
         self.missed = 0
         with ExitStack() as stack:
@@ -69,6 +70,7 @@ class Stream:
                 settings or Settings(every_frame=not camera.live),
                 [_Loop(self), *sinks],
                 own_process=own_process,
+                late_sink=late_sink,
             )
             self._opened = stack.pop_all()
         self._closed: Snapshot | None = None

@@ -14,6 +14,8 @@ from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
+    from runtime.artifact.scene import SceneRecord
+    from runtime.health import HealthLimits
     from runtime.realtime import Granted
     from runtime.stream.rules import Rules
     from runtime.stream.summary import Realtime
@@ -35,6 +37,7 @@ class RunChoices:
     trigger: str | None
     bits: int | None
     health: str
+    health_limits: tuple[str, ...]
     model: Path | None
     verify_key: Path | None
     precision: str
@@ -98,6 +101,31 @@ class RunChoices:
             None if self.debounce is None else parse_debounce(self.debounce),
             Status(self.on_late),
         )
+
+    def health_of(
+        self, camera: CameraChoice, scene: SceneRecord | None, context: click.Context
+    ) -> HealthLimits | None:
+        """The limits of a camera's health checks; None where they are off.
+
+        Args:
+            camera: one of these choices.
+            scene: what the model was trained on, where the bundle tells.
+
+        Raises:
+            InputError: a limit is given twice, or the checks of all cameras are off.
+        """
+        from runtime.health import HealthLimits
+        from runtime.health.limits import parse_health_limits
+
+        with naming_place(context, "health_limits"):
+            given = parse_health_limits(self.health_limits)
+            if camera.health == "on":
+                return HealthLimits().learnt(scene).given(given)
+            if given and all(other.health == "off" for other in self.cameras):
+                raise InputError(
+                    "a health limit has no effect with --health off", hint="drop one of the two"
+                )
+        return None
 
     def require_labels(self, labels: Sequence[str], context: click.Context) -> None:
         """Refuse rules for labels that the model has not.

@@ -67,6 +67,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
 
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
+    from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
@@ -77,6 +78,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     model = choices.model or newest_bundle()
     with naming_place(context, "verify_key", "model"):
         trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
+    (chosen,) = choices.cameras
+    health = choices.health_of(chosen, scene_beside(model), context)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages = Outages()
     remarks: list[str] = []
@@ -93,7 +96,6 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
-        (chosen,) = choices.cameras
         with naming_place(context, "source"):
             camera = stack.enter_context(open_chosen_camera(chosen, report_outage))
         for note in (*camera.notes, *choices.remarks()):
@@ -103,7 +105,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         )
         stack.enter_context(session)
         choices.require_labels(session.contract.labels, context)
-        settings = settings_of(chosen, camera, session, rules, model, remark)
+        settings = settings_of(chosen, camera, session, rules, health, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
         labels = session.contract.labels
         more = open_chosen_sinks(choices, folder, labels, taken, context, stack)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgecl.cli.run.choices import RunChoices
     from runtime.artifact.bundle import Bundle
     from runtime.camera import Camera
+    from runtime.health import HealthLimits
     from runtime.progress import Say
     from runtime.session import Candidate, Session
     from runtime.stream.pipeline import Settings
@@ -127,12 +128,15 @@ def open_chosen_sinks(
 
 
 def settings_of(
-    choice: CameraChoice, camera: Camera, session: Session, rules: Rules, model: Path, remark: Say
+    choice: CameraChoice,
+    camera: Camera,
+    session: Session,
+    rules: Rules,
+    health: HealthLimits | None,
+    remark: Say,
 ) -> Settings:
     """Return how the stream of a camera runs."""
-    from runtime.artifact.bundle import scene_beside
     from runtime.camera.depth import settle_depth
-    from runtime.health import HealthLimits
     from runtime.stream.pipeline import Settings
 
     depth = settle_depth(camera, session.contract.input, choice.bits, remark)
@@ -140,7 +144,7 @@ def settings_of(
         replace(rules, bits=depth),
         every_frame=not camera.live if choice.every_frame is None else choice.every_frame,
         frames=choice.frames,
-        health=HealthLimits().learnt(scene_beside(model)) if choice.health == "on" else None,
+        health=health,
     )
 
 

@@ -57,6 +57,12 @@ def _check_cpus(text: str) -> object:
     return parse_cpus(text)
 
 
+def _check_health_limit(text: str) -> object:
+    from runtime.health.limits import parse_health_limit
+
+    return parse_health_limit(text)
+
+
 def _check_label(text: str) -> object:
     if not text:
         raise InputError(f"{text!r} is empty", hint="name a label of the model")
@@ -164,6 +170,15 @@ camera_options = _group(
         show_default=True,
         help="Look for dark, bright, repeated, frozen and damaged frames, and for slow changes of "
         "the camera.",
+    ),
+    click.option(
+        "--health-limit",
+        "health_limits",
+        multiple=True,
+        type=Checked("health limit", _check_health_limit, prefix=""),
+        metavar="NAME=VALUE",
+        help="Limit beyond which a frame is at fault, e.g. dark-below=0.05. Repeatable.  "
+        "[default: learnt at export, else stated ones]",
     ),
 )
 

@@ -58,6 +58,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
 
     from edgecl.cli.run.several_view import print_station
     from edgecl.cli.run.stream import InspectionStream, close_late
+    from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
@@ -72,6 +73,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     model = choices.model or newest_bundle()
     with naming_place(context, "verify_key", "model"):
         trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
+    scene = scene_beside(model)
+    healths = {c.name: choices.health_of(c, scene, context) for c in choices.cameras}
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     remarks: list[str] = []
     say, remark = speaking(console, remarks)
@@ -116,7 +119,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             _, remark_own = speaking(console, own)
             camera = cameras[name]
             shown = pool.for_camera(name)
-            settings = settings_of(chosen, camera, shown, rules, model, remark_own)
+            settings = settings_of(chosen, camera, shown, rules, healths[name], remark_own)
             late_sink = JsonLinesSink(folder / name / LATE) if rules.budget.total else None
             if late_sink is not None:
                 stack.callback(close_late, late_sink)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import edgecl
 from runtime.errors import InputError
+from runtime.stream.budget import Budget
+from runtime.stream.pipeline import Settings
+from runtime.stream.rules import Rules
 from runtime.stream.stream import Stream
-from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, RaisingSink, images
+from tests.runtime.stream.test_pipeline import (
+    FakeCamera,
+    FakeSession,
+    ListSink,
+    RaisingSink,
+    images,
+)
 
 
 def test_verdicts_come_one_after_the_other_and_the_accounts_add_up():
@@ -23,6 +34,22 @@ def test_what_breaks_off_is_raised_after_the_verdicts_before_it():
     with Stream(camera, FakeSession()) as stream, pytest.raises(InputError, match="in the middle"):
         seen.extend(verdict.number for verdict in stream)
     assert seen == [0, 1, 2, 3]
+
+
+def test_answers_that_come_too_late_go_where_they_are_wanted():
+    late, released = ListSink(), threading.Event()
+
+    def work(call: int) -> None:
+        if call == 1:
+            assert released.wait(60)  # until its fail-safe verdict is out
+
+    settings = Settings(Rules(Budget({"total": 50_000_000})))
+    with Stream(FakeCamera(images(3)), FakeSession(work), settings, late_sink=late) as stream:
+        for verdict in stream:
+            if verdict.decision.late:
+                released.set()
+    assert stream.snapshot.late >= 1
+    assert len(late.verdicts) == stream.snapshot.late
 
 
 def test_a_loop_that_is_left_ends_the_stream():

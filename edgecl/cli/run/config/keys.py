@@ -16,6 +16,7 @@ KEYS: Mapping[str, KeyPath] = {
     "trigger": ("camera", "trigger"),
     "bits": ("camera", "bits"),
     "health": ("camera", "health"),
+    "health_limits": ("camera", "health-limit"),
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
     "model": ("model", "model"),
@@ -47,7 +48,7 @@ KEYS: Mapping[str, KeyPath] = {
 KEYLESS = frozenset({"config", "print_config"})
 """Options about the file itself."""
 
-PAIRED = frozenset({"budget", "unsure_below"})
+PAIRED = frozenset({"budget", "health_limits", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
 PATHS = frozenset({"model", "verify_key", "out"})

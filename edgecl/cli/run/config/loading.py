@@ -167,7 +167,7 @@ class _Reader:
         self._places[f"{option.name}={name}"] = self._place(whole)
         if option.multiple:
             if not _is_number(value):
-                self._fail(whole, f"is {_kind(value)}, not a number", "use a number from 0 to 1")
+                self._fail(whole, f"is {_kind(value)}, not a number", "use a number without quotes")
             text = str(value) if name == GLOBAL else f"{name}={value}"
         else:
             if not isinstance(value, str):

@@ -80,6 +80,8 @@ def _plain(name: str, value: Any) -> Any:
         return _absolute_source(value[0]) if value else None
     if name == "unsure_below":
         return _thresholds(value)
+    if name == "health_limits":
+        return {limit: float(text) for limit, _, text in (pair.partition("=") for pair in value)}
     return value
 
 
@@ -126,11 +128,12 @@ def _key(name: str) -> str:
 def write_config(path: Path, values: Mapping[str, Any], say: Say) -> None:
     """Keep the configuration of a stream beside its verdicts, readable by its owner alone.
 
+    Its folder is left out: the next stream with this configuration needs another one.
     No disk that refuses it keeps a stream from judging: that is a note.
     """
     try:
         with explained(path):
             path.unlink(missing_ok=True)
-        write_new(path, config_text(values).encode(), 0o600)
+        write_new(path, config_text({**values, "out": None}).encode(), 0o600)
     except EdgeclError as error:
         say(f"note: the configuration was not written: {error}")

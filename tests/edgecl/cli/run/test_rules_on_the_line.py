@@ -55,6 +55,26 @@ def test_without_rules_the_summary_names_the_bundles(base, capsys):
     assert not any({"late", "answer"} & set(line) for line in lines)
 
 
+def test_limits_of_the_health_checks(base, capsys):
+    Path("line.toml").write_text("[camera.health-limit]\ndark-below = 0.2\n")
+    summary, lines = judged(capsys, [*base, "--config", "line.toml"])
+    assert [line["status"] == "fault" for line in lines] == [level == 40 for level in LEVELS]
+    assert summary["health"]["dark"] == LEVELS.count(40)
+    Path("o").rename("first")
+    summary, _ = judged(capsys, [*base, "--config", "line.toml", "--health-limit", "dark-below=0"])
+    assert summary["health"]["dark"] == 0
+
+
+def test_wrong_limits_of_the_health_checks(base, capsys):
+    Path("line.toml").write_text("[camera.health-limit]\ndark-below = 2\n")
+    assert run([*base, "--config", "line.toml"]) == 2
+    message = capsys.readouterr().err
+    assert "line.toml:2: camera.health-limit.dark-below" in message
+    assert "not a share from 0 to 1" in message
+    assert run([*base, "--health", "off", "--health-limit", "dark-below=0.1"]) == 2
+    assert "a health limit has no effect with --health off" in capsys.readouterr().err
+
+
 def test_debounce(base, capsys):
     summary, lines = judged(capsys, [*base, "--debounce", "2/2"])
     sent = [(line["status"], line.get("answer")) for line in lines]
