@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ from runtime.stream.ledger import Ledger
 class StreamHealth:
     """Looks at frames as they come, and counts what is wrong in the accounts.
 
-    `check` and `overrun` are called from the capture thread, `look` from the judge's.
+    `check` and `overrun` are called from the capture thread, `look` from any judge's.
 
     Args:
         limits: what is at fault.
@@ -41,6 +42,7 @@ class StreamHealth:
         self._slow = SlowMonitor(limits)
         self._ledger = ledger
         self._bits = bits
+        self._looking = threading.Lock()
         self._told: dict[HealthFault, str] = {}
         for fault in (*OF_A_FRAME, *OF_A_STREAM):
             ledger.count_health(fault.value, 0)
@@ -66,8 +68,9 @@ class StreamHealth:
 
     def look(self, batch: NDArray[np.uint8]) -> None:
         """Look at a frame as the model sees it: uint8, T×1×H×W, one image or its tiles."""
-        for finding in self._slow.look(batch[len(batch) // 2, 0]):
-            self._tell(finding)
+        with self._looking:
+            for finding in self._slow.look(batch[len(batch) // 2, 0]):
+                self._tell(finding)
 
     def overrun(self) -> None:
         """Count a frame that came before there was time for it."""
