@@ -49,7 +49,7 @@ def test_answers_that_come_too_late_go_where_they_are_wanted():
             if verdict.decision.late:
                 released.set()
     assert stream.snapshot.late >= 1
-    assert len(late.verdicts) == stream.snapshot.late
+    assert len(late.verdicts) == sum(stream.snapshot.late_answers.values()) >= 1
 
 
 def test_a_loop_that_is_left_ends_the_stream():
