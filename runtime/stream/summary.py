@@ -116,6 +116,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         model: path of the bundle, graph or engine.
         labels: of the model.
         precision, engine, engine_version, device: what judged.
+        workers: sessions that judged at the same time.
         candidates: what was tried before, the fastest first.
         interrupted: whether Ctrl-C or SIGTERM ended it.
         error: what ended it early; None where nothing did.
@@ -173,6 +174,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late: int = 0
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,7 @@ def summarise(
     outages: Outages | None = None,
     remarks: Sequence[str] = (),
     realtime: Realtime | None = None,
+    workers: int = 1,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -217,6 +220,7 @@ def summarise(
         candidates: what was tried before the session was opened.
         remarks: what was said before the stream began.
         realtime: what the operating system granted.
+        workers: sessions that judged at the same time.
     """
     snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
@@ -244,6 +248,7 @@ def summarise(
         late=snapshot.late,
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
+        workers=workers,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,

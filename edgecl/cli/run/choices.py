@@ -46,6 +46,7 @@ class RunChoices:
     workspace: int | None
     builder_level: int | None
     threads: int | None
+    workers: int
     budget: str | None
     max_misses: float
     on_late: str

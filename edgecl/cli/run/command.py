@@ -72,6 +72,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.sharing.pool import SessionPool
     from runtime.stream.sinks import JsonLinesSink
     from runtime.stream.summary import FILE as SUMMARY
 
@@ -100,10 +101,10 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             camera = stack.enter_context(open_chosen_camera(chosen, report_outage))
         for note in (*camera.notes, *choices.remarks()):
             remark(note)
-        session, candidates = open_chosen_model(
-            choices, trusted or model, context, console, say, remark
+        sessions, candidates = open_chosen_model(
+            choices, trusted or model, context, console, say, remark, stack
         )
-        stack.enter_context(session)
+        session = sessions[0] if len(sessions) == 1 else SessionPool(sessions).for_camera("camera")
         choices.require_labels(session.contract.labels, context)
         settings = settings_of(chosen, camera, session, rules, health, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
@@ -128,6 +129,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             more,
             late_sink,
             choices.terms(granted),
+            choices.workers,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

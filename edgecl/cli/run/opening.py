@@ -70,34 +70,58 @@ def open_chosen_model(
     console: Console,
     say: Say,
     remark: Say,
-) -> tuple[Session, Sequence[Candidate]]:
-    """Open the model in the fastest way that the choices allow.
+    stack: ExitStack,
+) -> tuple[list[Session], Sequence[Candidate]]:
+    """Open the model in the fastest way that the choices allow, once for each worker.
 
     Args:
         source: a bundle whose signature was verified, or a path.
+        stack: closes the sessions.
 
     Raises:
         InputError: it cannot be opened.
     """
     from edgecl.cli.engine_choices import engine_builder
     from edgecl.cli.progress import reporting
-    from runtime.session.opening import default_threads, open_fastest
+    from runtime.session.opening import open_fastest
+    from runtime.session.spec import ENGINES, GPU
 
+    threads = choices.threads or threads_per_worker(choices.workers)
+    sessions: list[Session] = []
+    candidates: Sequence[Candidate] = ()
+    precision, engine = choices.precision, choices.engine
     with (
         reporting(console) as progress,
         naming_place(context, "engine", "precision", "device", "model"),
     ):
-        return open_fastest(
-            source,
-            choices.precision,
-            engine=choices.engine,
-            threads=choices.threads or max(1, default_threads() - 1),
-            device=choices.device,
-            engine_for=engine_builder(
-                choices.building(), progress, say, own_only=choices.verify_key is not None
-            ),
-            report=remark,
+        builder = engine_builder(
+            choices.building(), progress, say, own_only=choices.verify_key is not None
         )
+        for _ in range(choices.workers):
+            session, measured = open_fastest(
+                source,
+                precision,
+                engine=engine,
+                threads=threads,
+                device=choices.device,
+                engine_for=builder,
+                report=remark,
+            )
+            sessions.append(stack.enter_context(session))
+            candidates = candidates or measured
+            # The others are as the first: nothing is measured twice.
+            if not (isinstance(source, Path) and source.is_file()):
+                precision = session.precision
+            if ENGINES[session.engine].device != GPU:
+                engine = session.engine
+    return sessions, candidates
+
+
+def threads_per_worker(workers: int) -> int:
+    """The inference threads of each worker: all cores but one, which is left for capture."""
+    from runtime.session.opening import default_threads
+
+    return max(1, (default_threads() - 1) // workers)
 
 
 def open_chosen_sinks(

@@ -118,7 +118,16 @@ model_options = _group(
     click.option(
         "--threads",
         type=click.IntRange(1),
-        help="Inference threads.  [default: all cores but one, which is left for capture]",
+        help="Inference threads of each worker.  [default: all cores but one, which is left for "
+        "capture, shared by the workers]",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Frames that are judged at the same time, each by a session of its own: more frames "
+        "per second, each later.",
     ),
 )
 

@@ -101,15 +101,15 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         rule = None if choices.part_of is None else rule_of(choices, cameras, rules, context)
         for note in choices.remarks():
             remark(note)
-        session, candidates = open_chosen_model(
-            choices, trusted or model, context, console, say, remark
+        sessions, candidates = open_chosen_model(
+            choices, trusted or model, context, console, say, remark, stack
         )
-        stack.enter_context(session)
-        choices.require_labels(session.contract.labels, context)
-        pool = SessionPool([session])
+        labels = sessions[0].contract.labels
+        choices.require_labels(labels, context)
+        pool = SessionPool(sessions)
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
-        shared = open_chosen_sinks(choices, folder, session.contract.labels, taken, context, stack)
+        shared = open_chosen_sinks(choices, folder, labels, taken, context, stack)
         parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
         if parts is not None:
             stack.callback(parts.close)
@@ -141,6 +141,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 beside,
                 late_sink,
                 choices.terms(granted),
+                choices.workers,
             )
         write_config(folder / CONFIG, choices.values(model), say)
         say(next(iter(streams.values())).model_line())

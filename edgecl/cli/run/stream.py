@@ -36,6 +36,7 @@ class InspectionStream:
     more_sinks: Sequence[Sink] = ()
     late_sink: JsonLinesSink | None = None
     realtime: Realtime | None = None
+    workers: int = 1
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
@@ -61,6 +62,7 @@ class InspectionStream:
             [self.sink, *self.more_sinks],
             own_process=own_process,
             late_sink=self.late_sink,
+            workers=self.workers,
         )
 
     def close_sinks(self) -> None:
@@ -78,6 +80,7 @@ class InspectionStream:
         """Describe the chosen session and the reason."""
         tiling = self.session.contract.input.tiling
         line = f"{self.model.name}: {self.session.describe()}"
+        line += f", {self.workers} workers" if self.workers > 1 else ""
         if self.candidates:
             best, *others = self.candidates
             line += f", {best.median_ms:.2f} ms" + (" per tile" if tiling else "")
@@ -104,6 +107,7 @@ class InspectionStream:
             outages=self.outages,
             remarks=self.remarks,
             realtime=self.realtime,
+            workers=self.workers,
         )
 
 

@@ -27,6 +27,7 @@ KEYS: Mapping[str, KeyPath] = {
     "workspace": ("model", "workspace"),
     "builder_level": ("model", "builder-level"),
     "threads": ("model", "threads"),
+    "workers": ("model", "workers"),
     "budget": ("budget",),
     "max_misses": ("rules", "max-misses"),
     "on_late": ("rules", "on-late"),
