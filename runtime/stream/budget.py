@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runtime.errors import InputError
 
-CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
+CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL, AGE = (
     "capture",
     "health",
     "queue",
@@ -20,11 +20,26 @@ CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT,
     "decide",
     "emit",
     "total",
+    "age",
 )
-STEPS = (CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
+STEPS = (
+    CAPTURE,
+    HEALTH,
+    QUEUE,
+    PREPROCESS,
+    TURN,
+    UPLOAD,
+    INFER,
+    DOWNLOAD,
+    DECIDE,
+    EMIT,
+    TOTAL,
+    AGE,
+)
 """A frame's steps in order. `queue` is the wait before preprocess, `turn` the wait for a session
-that is shared; `total` runs from the capture's start to the verdict. An engine that shares the
-host's memory has no `upload` and no `download`."""
+that is shared; `total` runs from the capture's start to the verdict, and `age`, of cameras that
+give times, also has what the frame was longer under way than the quickest one. An engine that
+shares the host's memory has no `upload` and no `download`."""
 
 _UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _EXAMPLE = "for example: --budget total=20ms,infer=8ms"

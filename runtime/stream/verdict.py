@@ -19,7 +19,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
-from runtime.stream.budget import TOTAL
+from runtime.stream.budget import AGE, TOTAL
 
 
 class Status(str, Enum):
@@ -147,15 +147,16 @@ class Verdict:
 
         Args:
             now_ns: monotonic nanoseconds.
-            steps: without `total`, which is added.
+            steps: without `total` and `age`, which are added.
         """
         total = now_ns - frame.start_ns
+        age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
         return cls(
             number=frame.number,
             captured_ns=frame.start_ns,
             wall_ns=time.time_ns() - total,
             decision=decision,
-            steps={**steps, TOTAL: total},
+            steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
         )
