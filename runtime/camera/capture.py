@@ -58,7 +58,7 @@ class Capture:
 
     def sent_ns(self) -> int:
         """Nanoseconds of the stream's own clock at which the grabbed frame was sent."""
-        return round(self._video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+        return round(float(self._video.get(cv2.CAP_PROP_POS_MSEC)) * 1e6)
 
     def release(self) -> None:
         """Give the source back."""
