@@ -46,7 +46,7 @@ def command(context: click.Context, /, **values: Any) -> int:
         click.echo(config_text(values), nl=False)
         return 0
     if choices.cameras[0].name:
-        from edgecl.cli.run.several import judge_cameras
+        from edgecl.cli.run.several.judging import judge_cameras
 
         return judge_cameras(choices, rules, context)
     return judge_frames(choices, rules, context)

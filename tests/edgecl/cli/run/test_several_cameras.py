@@ -89,7 +89,7 @@ def test_a_summary_for_people_names_every_camera(workplace, capsys):
     out, err = capsys.readouterr()
     assert "camera top" in out
     assert "captured 6 = judged 6 + dropped 0 + faulty 0" in out
-    assert "side: folder" in err or "side: " in err
+    assert "side: " in err
 
 
 def test_one_camera_may_have_a_name_and_a_file_may_look_like_one(workplace, capsys):
@@ -114,6 +114,16 @@ def test_cameras_that_do_not_fit_together_are_one_line(workplace, capsys, camera
     given = [word for text in cameras for word in ("--camera", text)]
     assert named in refusal(capsys, *given)
     assert not Path("streams").exists()
+
+
+def test_a_folder_of_an_earlier_stream_is_refused_and_left_as_it_was(workplace, capsys):
+    (workplace / "o" / "side").mkdir(parents=True)
+    Path("o/side/verdicts.jsonl").write_text("{}")
+    given = ["--camera", "top=top", "--camera", "side=side", *BASE]
+    assert "o/side/verdicts.jsonl already exists" in refusal(capsys, *given)
+    assert [path.name for path in Path("o").iterdir()] == ["side"]
+    Path("o/side/verdicts.jsonl").unlink()
+    assert run(["run", *given]) == 0
 
 
 FILE = """

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
 
 from edgecl.cli.results import print_json, results_are_in
-from edgecl.cli.run.cameras import CameraChoice, place_of
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, write_config
 from edgecl.cli.run.opening import (
     newest_bundle,
-    open_chosen_camera,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -24,7 +22,8 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
-from edgecl.cli.run.parts import Parts, judging_every_frame, open_parts, rule_of
+from edgecl.cli.run.several.opening import noting, open_cameras, require_new
+from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
 from edgecl.cli.verb import naming_place
 from runtime.errors import EdgeclError
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.cli.run.stream import InspectionStream
-    from runtime.camera import Camera
-    from runtime.camera.outages import Outages
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink
     from runtime.stream.station.station import Station
@@ -56,7 +53,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     """
     from rich.console import Console
 
-    from edgecl.cli.run.several_view import print_station
+    from edgecl.cli.run.several.view import print_station
     from edgecl.cli.run.stream import InspectionStream, close_late
     from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
@@ -90,14 +87,10 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         if choices.part_of is not None:
             wanted = judging_every_frame(wanted, context)
         outages = {camera.name: Outages() for camera in wanted}
-        cameras: dict[str, Camera] = {}
-        for number, chosen in enumerate(wanted):
-            with _naming_camera(context, chosen):
-                report = _reporting(chosen.name, outages[chosen.name], say)
-                opened = open_chosen_camera(chosen, report, seed=number)
-                cameras[chosen.name] = stack.enter_context(opened)
-            for note in opened.notes:
-                remark(f"{chosen.name}: {note}")
+        cameras = open_cameras(wanted, context, outages, say, stack)
+        for name, camera in cameras.items():
+            for note in camera.notes:
+                remark(f"{name}: {note}")
         rule = None if choices.part_of is None else rule_of(choices, cameras, rules, context)
         for note in choices.remarks():
             remark(note)
@@ -109,6 +102,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         pool = SessionPool(sessions)
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
+        require_new(folder, (PARTS, *files))
         shared = open_chosen_sinks(choices, folder, labels, taken, context, stack)
         parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
         if parts is not None:
@@ -116,10 +110,10 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         for chosen in wanted:
             name = chosen.name
             own: list[str] = []
-            _, remark_own = speaking(console, own)
-            camera = cameras[name]
-            shown = pool.for_camera(name)
-            settings = settings_of(chosen, camera, shown, rules, healths[name], remark_own)
+            camera, shown = cameras[name], pool.for_camera(name)
+            settings = settings_of(
+                chosen, camera, shown, rules, healths[name], noting(name, own, say)
+            )
             late_sink = JsonLinesSink(folder / name / LATE) if rules.budget.total else None
             if late_sink is not None:
                 stack.callback(close_late, late_sink)
@@ -183,7 +177,7 @@ def _judge(
     console: Console,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
-    from edgecl.cli.run.several_view import station_view
+    from edgecl.cli.run.several.view import station_view
 
     started = datetime.now(timezone.utc)
     with stop_signals() as stopped:
@@ -250,21 +244,3 @@ def _exit_code(
     if failures:
         raise max(failures, key=lambda failure: failure.exit_code)
     return 0
-
-
-@contextmanager
-def _naming_camera(context: click.Context, camera: CameraChoice) -> Iterator[None]:
-    try:
-        yield
-    except EdgeclError as error:
-        raise type(error)(
-            f"{place_of(context, camera)}: {error.problem}", hint=error.hint, code=error.code
-        ) from error
-
-
-def _reporting(name: str, outages: Outages, say: Callable[[str], None]) -> Callable[[str], None]:
-    def report(text: str) -> None:
-        outages.add(text)
-        say(f"{name}: {text}")
-
-    return report
