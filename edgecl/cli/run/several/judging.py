@@ -141,6 +141,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         say(next(iter(streams.values())).model_line())
         for name, stream in streams.items():
             say(f"{name}: {stream.camera_line()}")
+        if parts is not None:
+            say(parts.opening_line())
         vital = [c.name for c in choices.cameras if "give_up_after" not in c.own]
         station = Station(
             {name: stream.pipeline(own_process=False) for name, stream in streams.items()},

@@ -30,16 +30,23 @@ class Parts:
     Args:
         join: joins them.
         file: takes their verdicts.
-        counted: whether frame numbers tell the parts, and not the time.
+        rule: what belongs to one part.
     """
 
     join: PartJoin
     file: JsonLinesSink
-    counted: bool
+    rule: PartRule
+
+    def opening_line(self) -> str:
+        """Describe what is one part, how long it waits, and where the verdicts go."""
+        window, deadline = self.rule.window_ns, self.rule.deadline_ns
+        told = "of one trigger" if window is None else f"within {window / 1e6:g} ms"
+        waits = "" if deadline is None else f", out within {deadline / 1e6:g} ms"
+        return f"parts: frames {told}{waits}; verdicts in {self.file.path}"
 
     def sink_for(self, name: str, camera: Camera) -> Sink:
         """Return the sink of a camera's verdicts."""
-        if not self.counted:
+        if self.rule.window_ns is not None:
             return self.join.sink_for(name)
         # What a lost camera missed, nobody counts: from then on its numbers are of other parts.
         return self.join.sink_for(name, lambda: camera.losses + camera.stalls == 0)
@@ -107,4 +114,4 @@ def open_parts(rule: PartRule, names: Sequence[str], folder: Path, sinks: Sequen
     file = JsonLinesSink(folder / PARTS)
     join = PartJoin(names, rule, sinks, file)
     join.start()
-    return Parts(join, file, rule.window_ns is None)
+    return Parts(join, file, rule)

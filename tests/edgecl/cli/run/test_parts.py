@@ -80,7 +80,8 @@ def test_parts_by_time_of_two_lines_that_run_side_by_side(workplace, capsys):
 
 def test_the_summary_for_people_counts_parts(workplace, capsys):
     assert run(["run", *TWO, *BASE, "--part-of", "trigger"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "parts: frames of one trigger; verdicts in o/parts.jsonl" in err
     assert "pass 2 · reject 2 · unsure 0" in out
     assert "parts without a camera: side 1" in out
     assert "6 verdicts on parts in o/parts.jsonl" in out

@@ -150,3 +150,30 @@ def test_the_interpreter_is_tuned_once_for_all_and_left_as_it_was(own_process):
     assert station.wait(PATIENCE)
     station.close()
     assert (sys.getswitchinterval(), gc.get_freeze_count()) == before
+
+
+class Stub(Pipeline):
+    """A stream whose failure is known a moment after its last verdict, as a capture thread's is."""
+
+    def __init__(self, *, ends: bool) -> None:
+        self.ends = ends
+        self.told: BaseException | None = None
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        return self.ends
+
+    def stop(self) -> None:
+        self.ends = True
+
+    @property
+    def failure(self) -> BaseException | None:
+        return self.told
+
+
+def test_a_failure_that_is_known_after_the_last_verdict_ends_all_too():
+    left, right = Stub(ends=True), Stub(ends=False)
+    station = Station({"left": left, "right": right}, vital=["left"])
+    assert not station.wait(0)
+    left.told = EquipmentError("it did not come back", hint="look", code="camera-lost")
+    assert station.wait(PATIENCE)
+    assert right.ends
