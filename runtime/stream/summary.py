@@ -17,6 +17,7 @@ from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Settings
 from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.sinks.accounts import SinkAccount, VerdictFile, sink_accounts, verdict_file
 
 FILE = "summary.json"
 
@@ -41,30 +42,6 @@ class TriedCandidate(Part, frozen=True, kw_only=True):
     precision: str
     engine: str
     median_ms: float
-
-
-class VerdictFile(Part, frozen=True, kw_only=True):
-    """File of the verdicts.
-
-    Args:
-        file: path.
-        written: lines in it.
-        lost: verdicts that did not fit while the disk refused them.
-        problem: what the disk said; None where it took all.
-    """
-
-    file: str
-    written: int
-    lost: int
-    problem: str | None
-
-
-class SinkAccount(Part, frozen=True, kw_only=True):
-    """A further sink: verdicts that it could not deliver, and what went wrong last."""
-
-    name: str
-    lost: int
-    problem: str | None
 
 
 class Realtime(Part, frozen=True, kw_only=True):
@@ -273,20 +250,7 @@ def summarise(
         camera_outage_lines=outages.count,
         camera_statistics=dict(camera.statistics),
         verdicts=verdict_file(sink),
-        sinks=tuple(
-            SinkAccount(name=other.name, lost=other.lost, problem=other.problem or None)
-            for other in more_sinks
-        ),
-    )
-
-
-def verdict_file(sink: JsonLinesSink) -> VerdictFile:
-    """Return what a file of verdicts took."""
-    return VerdictFile(
-        file=str(sink.path),
-        written=sink.written,
-        lost=sink.lost,
-        problem=sink.problem or None,
+        sinks=sink_accounts(more_sinks),
     )
 
 

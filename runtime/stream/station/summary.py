@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from runtime.files.document import Document
 from runtime.stream.parts.summary import PartsAccount
 from runtime.stream.sinks import JsonLinesSink, Sink
-from runtime.stream.summary import SinkAccount, StreamSummary, VerdictFile, verdict_file
+from runtime.stream.sinks.accounts import SinkAccount, VerdictFile, sink_accounts, verdict_file
+from runtime.stream.summary import StreamSummary
 
 
 class StationSummary(Document, frozen=True, kw_only=True):
@@ -78,10 +79,7 @@ def summarise_station(
             name: summary.error for name, summary in cameras.items() if summary.error is not None
         },
         notes=tuple(notes),
-        sinks=tuple(
-            SinkAccount(name=sink.name, lost=sink.lost, problem=sink.problem or None)
-            for sink in sinks
-        ),
+        sinks=sink_accounts(sinks),
         parts=parts,
         parts_file=None if parts_sink is None else verdict_file(parts_sink),
     )
