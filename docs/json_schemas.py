@@ -18,6 +18,7 @@ from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
+from runtime.image.flat.field import FlatRecord
 from runtime.stream.parts.verdict import PartLine
 from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
@@ -31,6 +32,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "camera-report": CameraReport,
     "checkpoint-journal": JournalRecord,
     "engine-sidecar": EngineSidecar,
+    "flat-field": FlatRecord,
     "latency-report": LatencyReport,
     "manifest": Manifest,
     "metrics-line": MetricsLine,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,18 @@ from click.core import ParameterSource
 from edgecl.cli.verb import PLACES
 from runtime.errors import InputError
 
-OWN_CHOICES = ("fps", "give_up_after", "trigger", "bits", "health", "every_frame", "frames")
+OWN_CHOICES = (
+    "fps",
+    "give_up_after",
+    "trigger",
+    "settings",
+    "roi",
+    "flat",
+    "bits",
+    "health",
+    "every_frame",
+    "frames",
+)
 """Parameters that a camera may have a value of its own for."""
 
 OWN_VALUES = "edgecl.cameras"
@@ -41,6 +53,9 @@ class CameraChoice:
     fps: float | None
     give_up_after: float | None
     trigger: str | None
+    settings: tuple[str, ...]
+    roi: str | None
+    flat: Path | None
     bits: int | None
     health: str
     own: frozenset[str] = frozenset()

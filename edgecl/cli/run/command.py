@@ -106,7 +106,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         )
         session = sessions[0] if len(sessions) == 1 else SessionPool(sessions).for_camera("camera")
         choices.require_labels(session.contract.labels, context)
-        settings = settings_of(chosen, camera, session, rules, health, remark)
+        with naming_place(context, "flat"):
+            settings = settings_of(chosen, camera, session, rules, health, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
         labels = session.contract.labels
         more = open_chosen_sinks(choices, folder, labels, taken, context, stack)

@@ -52,6 +52,7 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
         InputError: it cannot be opened.
     """
     from runtime.camera import open_camera
+    from runtime.camera.settings import parse_settings
 
     return open_camera(
         camera.source,
@@ -60,6 +61,7 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
         report=report,
         give_up_after=camera.give_up_after,
         trigger=camera.trigger,
+        settings=parse_settings(camera.settings),
     )
 
 
@@ -159,11 +161,17 @@ def settings_of(
     health: HealthLimits | None,
     remark: Say,
 ) -> Settings:
-    """Return how the stream of a camera runs."""
+    """Return how the stream of a camera runs; its session sees of frames what the choices say.
+
+    Raises:
+        InputError: the camera's flat-field cannot be read, or does not fit.
+    """
+    from edgecl.cli.run.frame_view import set_view
     from runtime.camera.depth import settle_depth
     from runtime.stream.pipeline import Settings
 
-    depth = settle_depth(camera, session.contract.input, choice.bits, remark)
+    bits = set_view(session, choice, remark)
+    depth = settle_depth(camera, session.contract.input, bits, remark)
     return Settings(
         replace(rules, bits=depth),
         every_frame=not camera.live if choice.every_frame is None else choice.every_frame,

@@ -86,7 +86,8 @@ class InspectionStream:
             line += f", {best.median_ms:.2f} ms" + (" per tile" if tiling else "")
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
-        return f"{line}\n{tiling.describe()}" if tiling else line
+        seen = [self.session.view.describe(), tiling.describe() if tiling else ""]
+        return f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
 
     def camera_line(self) -> str:
         """Describe the camera, which of its frames are judged, and where the verdicts go."""

@@ -113,6 +113,7 @@ class _SharedSession(Session):
         self._pool = pool
         self._camera = camera
         self.contract = pool.sessions[0].contract
+        self._view = pool.sessions[0]._view  # each camera may be given another
 
     def __getattr__(self, name: str) -> Any:
         """Return what the sessions have in common."""

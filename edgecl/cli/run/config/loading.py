@@ -13,9 +13,18 @@ from typing import Any, NoReturn
 
 import click
 
-from edgecl.cli.options import Checked
+from edgecl.cli.options import NONE, Checked
 from edgecl.cli.run.config.camera_tables import CAMERAS, CameraTables, read_cameras
-from edgecl.cli.run.config.keys import GLOBAL, KEYS, PAIRED, PATHS, KeyPath, keys_of, tables
+from edgecl.cli.run.config.keys import (
+    GLOBAL,
+    KEYS,
+    OR_NONE,
+    PAIRED,
+    PATHS,
+    KeyPath,
+    keys_of,
+    tables,
+)
 from edgecl.cli.run.config.lines import first_duplicate, lines_by_path
 from edgecl.cli.run.config.sources import source_beside
 from runtime.errors import EdgeclError, InputError
@@ -141,6 +150,8 @@ class _Reader:
             texts = [self._pair(option, key, entry, given) for entry, given in value.items()]
             self._values[name] = texts if option.multiple else ",".join(texts)
             return
+        if name == "settings":
+            self._fail_as_no_table(key, value)
         if name in PAIRED and option.multiple:
             value = [self._pair(option, key, GLOBAL, value)]
         elif option.multiple and name != "source":
@@ -154,18 +165,34 @@ class _Reader:
     def _value_of(self, name: str, key: KeyPath, value: Any) -> Any:
         """One value as its option takes it."""
         option = self._options[name]
+        if name == "settings":
+            if not isinstance(value, dict):
+                self._fail_as_no_table(key, value)
+            return tuple(self._pair(option, key, entry, given) for entry, given in value.items())
         value = self._of_kind(option, key, value)
-        if name in PATHS:
+        if name in PATHS and not (name in OR_NONE and value == NONE):
             value = self._path.parent / value
         elif name == "source":
             value = source_beside(value, self._path.parent)
         return self._converted(option, key, value)
 
+    def _fail_as_no_table(self, key: KeyPath, value: Any) -> NoReturn:
+        self._fail(
+            key,
+            f"is {_kind(value)}, not a table",
+            "write [camera.set], and below it ExposureTime = 500",
+        )
+
     def _pair(self, option: click.Option, key: KeyPath, name: str, value: Any) -> str:
         """One entry of a table as the option takes it."""
         whole = (*key, name) if (*key, name) in self._lines else key
         self._places[f"{option.name}={name}"] = self._place(whole)
-        if option.multiple:
+        if option.name == "settings":
+            if not isinstance(value, (bool, str)) and not _is_number(value):
+                hint = f'write {name} = 500, or {name} = "Off"'
+                self._fail(whole, f"is {_kind(value)}, not a number or a text", hint)
+            text = f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        elif option.multiple:
             if not _is_number(value):
                 self._fail(whole, f"is {_kind(value)}, not a number", "use a number without quotes")
             text = str(value) if name == GLOBAL else f"{name}={value}"

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgecl.cli.options import NONE
 from edgecl.cli.run.cameras import CameraChoice
 from edgecl.cli.run.config.camera_tables import CAMERAS, NAME_KEY, OWN_KEYS, SOURCE_KEY
-from edgecl.cli.run.config.keys import GLOBAL, KEYS, PATHS, keys_of, tables
+from edgecl.cli.run.config.keys import GLOBAL, KEYS, OR_NONE, PATHS, keys_of, tables
 from runtime.camera.address import Kind, sort_source
 from runtime.errors import EdgeclError, InputError
 from runtime.files.atomic import explained, write_new
@@ -67,22 +68,24 @@ def _camera_tables(cameras: Sequence[CameraChoice]) -> Iterator[str]:
             yield f"{SOURCE_KEY} = {_text(_absolute_source(camera.source))}"
             for key, name in OWN_KEYS.items():
                 if name in camera.own:
-                    yield f"{key} = {_toml(getattr(camera, name))}"
+                    yield f"{key} = {_toml(_plain(name, getattr(camera, name)))}"
 
 
 def _plain(name: str, value: Any) -> Any:
     """The value as TOML has it; None where it is not set."""
     if value is None:
         return None
-    if name in PATHS:
+    if name in PATHS and not (name in OR_NONE and str(value) == NONE):
         return str(Path(value).absolute())
     if name == "source":
         return _absolute_source(value[0]) if value else None
     if name == "unsure_below":
         return _thresholds(value)
+    if name == "settings":
+        return dict(text.split("=", 1) for text in value)
     if name == "health_limits":
         return {limit: float(text) for limit, _, text in (pair.partition("=") for pair in value)}
-    return value
+    return str(value) if name in PATHS else value
 
 
 def _absolute_source(text: str) -> str:

@@ -22,7 +22,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
-from edgecl.cli.run.several.opening import noting, open_cameras, require_new
+from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
 from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
 from edgecl.cli.verb import naming_place
@@ -111,9 +111,10 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             name = chosen.name
             own: list[str] = []
             camera, shown = cameras[name], pool.for_camera(name)
-            settings = settings_of(
-                chosen, camera, shown, rules, healths[name], noting(name, own, say)
-            )
+            with naming_camera(context, chosen):
+                settings = settings_of(
+                    chosen, camera, shown, rules, healths[name], noting(name, own, say)
+                )
             late_sink = JsonLinesSink(folder / name / LATE) if rules.budget.total else None
             if late_sink is not None:
                 stack.callback(close_late, late_sink)

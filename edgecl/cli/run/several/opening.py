@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,14 +34,24 @@ def open_cameras(
     opened = {}
     for number, chosen in enumerate(wanted):
         report = noting(chosen.name, outages[chosen.name], say)
-        try:
+        with naming_camera(context, chosen):
             camera = open_chosen_camera(chosen, report, seed=number)
-        except EdgeclError as error:
-            place = place_of(context, chosen)
-            told = f"{place}: {error.problem}"
-            raise type(error)(told, hint=error.hint, code=error.code) from error
         opened[chosen.name] = stack.enter_context(camera)
     return opened
+
+
+@contextmanager
+def naming_camera(context: click.Context, camera: CameraChoice) -> Iterator[None]:
+    """Name a camera in errors of the block, by its place in the file or its name.
+
+    Raises:
+        EdgeclError: the block's.
+    """
+    try:
+        yield
+    except EdgeclError as error:
+        told = f"{place_of(context, camera)}: {error.problem}"
+        raise type(error)(told, hint=error.hint, code=error.code) from error
 
 
 def noting(name: str, kept: Outages | list[str], say: Say) -> Say:

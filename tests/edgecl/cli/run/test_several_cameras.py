@@ -187,9 +187,66 @@ def test_what_is_printed_is_taken_back_as_the_same(workplace, capsys):
     assert "frames = 7" not in without
 
 
+def test_each_camera_has_its_own_region_and_it_is_printed_and_taken_back(workplace, capsys):
+    text = """
+[model]
+engine = "onnxruntime"
+[[cameras]]
+name = "top"
+source = "top"
+roi = "0,0,30,20"
+[[cameras]]
+name = "side"
+source = "side"
+[output]
+out = "o"
+json = true
+"""
+    assert run(["run", "--config", write(text)]) == 0
+    out, err = capsys.readouterr()
+    cameras = json.loads(out)["cameras"]
+    assert {name: section["roi"] for name, section in cameras.items()} == {
+        "top": "0,0,30,20",
+        "side": None,
+    }
+    assert "top: frames are cut to the ROI 0,0,30,20" in err
+    assert run(["run", "--config", "line.toml", "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count('roi = "0,0,30,20"') == 1
+    assert run(["run", "--config", write(printed), "--print-config"]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_settings_of_one_camera_are_a_table_of_its_own(workplace, capsys):
+    text = """
+[[cameras]]
+name = "top"
+source = "top"
+[[cameras]]
+name = "side"
+source = "side"
+[cameras.set]
+ExposureTime = 500
+"""
+    named = "line.toml:5: cameras[2]: camera side takes no settings"
+    assert named in refusal(capsys, "--config", write(text)).replace(f"{workplace}/", "")
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
+        (
+            '[[cameras]]\nname = "a"\nsource = "top"\nset = 3',
+            "line.toml:4: cameras[1].set is 3, not a table",
+        ),
+        (
+            '[[cameras]]\nname = "a"\nsource = "top"\n[cameras.set]\nGain = [1]',
+            "line.toml:5: cameras[1].set.Gain is a list, not a number or a text",
+        ),
+        (
+            '[[cameras]]\nname = "a"\nsource = "top"\nflat = "gone.flat"',
+            "line.toml:1: cameras[1]: ",
+        ),
         ("cameras = []", "line.toml:1: cameras is empty; write [[cameras]]"),
         ("cameras = 3", "line.toml:1: cameras is not a list of tables"),
         ('cameras = ["0"]', "line.toml:1: cameras is not a list of tables"),
