@@ -9,9 +9,19 @@ import click
 
 from edgecl.cli.engine_choices import build_options
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region
+from edgecl.cli.run.checks import (
+    check_budget,
+    check_cpus,
+    check_debounce,
+    check_health_limit,
+    check_label,
+    check_setting,
+    check_threshold,
+    check_time,
+    check_window,
+)
 from edgecl.cli.run.config.option import CONFIG_OPTION
 from runtime.artifact.contract import BITS
-from runtime.errors import InputError
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
@@ -19,60 +29,6 @@ LATE = "late.jsonl"
 PARTS = "parts.jsonl"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _check_budget(text: str) -> object:
-    from runtime.stream.budget import parse_budget
-
-    return parse_budget(text)
-
-
-def _check_threshold(text: str) -> object:
-    from runtime.stream.rules import parse_threshold
-
-    return parse_threshold(text)
-
-
-def _check_debounce(text: str) -> object:
-    from runtime.stream.rules import parse_debounce
-
-    return parse_debounce(text)
-
-
-def _check_window(text: str) -> object:
-    from runtime.stream.parts.rule import parse_window
-
-    return parse_window(text)
-
-
-def _check_time(text: str) -> object:
-    from runtime.stream.budget import parse_time
-
-    return parse_time(text, "for example: --part-deadline 500ms")
-
-
-def _check_cpus(text: str) -> object:
-    from runtime.realtime import parse_cpus
-
-    return parse_cpus(text)
-
-
-def _check_setting(text: str) -> object:
-    from runtime.camera.settings import parse_setting
-
-    return parse_setting(text)
-
-
-def _check_health_limit(text: str) -> object:
-    from runtime.health.limits import parse_health_limit
-
-    return parse_health_limit(text)
-
-
-def _check_label(text: str) -> object:
-    if not text:
-        raise InputError(f"{text!r} is empty", hint="name a label of the model")
-    return text
 
 
 def _group(*options: Options) -> Options:
@@ -176,7 +132,7 @@ camera_options = _group(
         "--set",
         "settings",
         multiple=True,
-        type=Checked("setting", _check_setting),
+        type=Checked("setting", check_setting),
         metavar="FEATURE=VALUE",
         help="Setting of a video device or GenICam camera, by GenICam's name, e.g. "
         "ExposureTime=500; it gets it again after every loss. Repeatable.",
@@ -213,7 +169,7 @@ camera_options = _group(
         "--health-limit",
         "health_limits",
         multiple=True,
-        type=Checked("health limit", _check_health_limit, prefix=""),
+        type=Checked("health limit", check_health_limit, prefix=""),
         metavar="NAME=VALUE",
         help="Limit beyond which a frame is at fault, e.g. dark-below=0.05. Repeatable.  "
         "[default: learnt at export, else stated ones]",
@@ -223,7 +179,7 @@ camera_options = _group(
 rule_options = _group(
     click.option(
         "--budget",
-        type=Checked("budget", _check_budget, prefix=""),
+        type=Checked("budget", check_budget, prefix=""),
         metavar="STEP=TIME,...",
         help="Time limits per step, e.g. total=20ms,infer=8ms. A frame without a verdict "
         "within its total gets the status of --on-late.",
@@ -247,7 +203,7 @@ rule_options = _group(
         "--pass-label",
         "pass_labels",
         multiple=True,
-        type=Checked("label", _check_label),
+        type=Checked("label", check_label),
         metavar="LABEL",
         help="Label that lets a part pass, in place of the model's. Repeatable.  "
         "[default: the bundle's]",
@@ -255,7 +211,7 @@ rule_options = _group(
     click.option(
         "--unsure-below",
         multiple=True,
-        type=Checked("confidence", _check_threshold),
+        type=Checked("confidence", check_threshold),
         default=("0.5",),
         metavar="[LABEL=]SHARE",
         help="Confidence below which a verdict is 'unsure': for all labels, or for one. "
@@ -263,21 +219,21 @@ rule_options = _group(
     ),
     click.option(
         "--debounce",
-        type=Checked("debounce", _check_debounce),
+        type=Checked("debounce", check_debounce),
         metavar="N/M",
         help="Let a reject out only if N of the last M frames were rejects.  "
         "[default: every reject]",
     ),
     click.option(
         "--part-of",
-        type=Checked("window", _check_window),
+        type=Checked("window", check_window),
         metavar="TIME|trigger",
         help="Give each part that several cameras see one verdict, the worst of theirs: of frames "
         "within a time, e.g. 20ms, or of one trigger.",
     ),
     click.option(
         "--part-deadline",
-        type=Checked("time", _check_time),
+        type=Checked("time", check_time),
         metavar="TIME",
         help="Time from a part's first frame after which a missing camera makes it a fault.  "
         "[default: the window and the total budget, or else a second]",
@@ -306,7 +262,7 @@ machine_options = _group(
     ),
     click.option(
         "--cpus",
-        type=Checked("cores", _check_cpus),
+        type=Checked("cores", check_cpus),
         metavar="LIST",
         help="Cores to run on, e.g. 2,3 or 2-5, where permitted.  [default: all]",
     ),
