@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -31,7 +32,7 @@ LOG = logging.getLogger("edgecl.stream")
 class StreamHealth:
     """Looks at frames as they come, and counts what is wrong in the accounts.
 
-    `check` and `overrun` are called from the capture thread, `look` from the judge's.
+    `check` and `overrun` are called from the capture thread, `look` from any judge's.
 
     Args:
         limits: what is at fault.
@@ -54,6 +55,7 @@ class StreamHealth:
         self._slow = SlowMonitor(limits)
         self._ledger = ledger
         self._bits = bits
+        self._looking = threading.Lock()
         self._told: dict[HealthFault, str] = {}
         for fault in (*OF_A_FRAME, *OF_A_STREAM):
             ledger.count_health(fault.value, 0)
@@ -79,8 +81,9 @@ class StreamHealth:
 
     def look(self, batch: NDArray[np.uint8]) -> None:
         """Look at a frame as the model sees it: uint8, T×1×H×W, one image or its tiles."""
-        for finding in self._slow.look(batch[len(batch) // 2, 0]):
-            self._tell(finding)
+        with self._looking:
+            for finding in self._slow.look(batch[len(batch) // 2, 0]):
+                self._tell(finding)
 
     def overrun(self) -> None:
         """Count a frame that came before there was time for it."""
@@ -106,7 +109,7 @@ class StreamHealth:
 
 
 class StreamNovelty:
-    """Tells how far frames are from the training images. For the judge's thread alone.
+    """Tells how far frames are from the training images. Any judge may ask.
 
     Args:
         novelty: of the bundle.
@@ -118,6 +121,7 @@ class StreamNovelty:
         self._novelty = novelty
         self._session = session
         self._health = health
+        self._asking = threading.Lock()
         self._running = ("", "")
         self._form: str | None = None
         self._alarm = None
@@ -141,12 +145,14 @@ class StreamNovelty:
         Returns:
             None where nothing is known of the form that the session runs.
         """
-        form = self._form_now()
+        with self._asking:
+            form = self._form_now()
         if form is None:
             return None
         distance = self._novelty.relative_distance(embeddings, form)
         if self._alarm is not None and self._health is not None:
-            words = self._alarm.look(distance > self._novelty.far[form])
+            with self._asking:
+                words = self._alarm.look(distance > self._novelty.far[form])
             if words:
                 self._health.begins(HealthFinding(HealthFault.UNFAMILIAR, words))
         return distance

@@ -19,7 +19,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
-from runtime.stream.budget import TOTAL
+from runtime.stream.budget import AGE, TOTAL
 
 
 class Status(str, Enum):
@@ -97,6 +97,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         answer: the status that the model's answer has by itself, where `status` is another one.
         distance: from the training images; above 1 the frame is unknown, unless another limit is
             set. None where it is not known.
+        camera: the name of the camera, where several send their verdicts to one place.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -118,6 +119,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     late: bool = False
     answer: Status | None = None
     distance: float | None = None
+    camera: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Verdict:
             where the verdict is handed to the sinks.
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
+        camera: its name, where several cameras send verdicts to one sink; empty otherwise.
     """
 
     number: int
@@ -142,6 +145,7 @@ class Verdict:
     steps: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     truth: str = ""
+    camera: str = ""
 
     @classmethod
     def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
@@ -149,15 +153,16 @@ class Verdict:
 
         Args:
             now_ns: monotonic nanoseconds.
-            steps: without `total`, which is added.
+            steps: without `total` and `age`, which are added.
         """
         total = now_ns - frame.start_ns
+        age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
         return cls(
             number=frame.number,
             captured_ns=frame.start_ns,
             wall_ns=time.time_ns() - total,
             decision=decision,
-            steps={**steps, TOTAL: total},
+            steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
         )
@@ -181,6 +186,7 @@ class Verdict:
             late=self.decision.late,
             answer=self.decision.answer,
             distance=None if distance is None else round(distance, 4),
+            camera=self.camera,
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.run.cameras import CameraChoice
 from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunChoices:
-    """Values of the options, as they were given or by default; each is named as its parameter."""
+    """Values of the options, as they were given or by default; each is named as its parameter.
 
-    source: str
+    `cameras` is what `source` and the options about cameras come to.
+    """
+
+    source: tuple[str, ...]
+    cameras: tuple[CameraChoice, ...]
     every_frame: bool | None
     frames: int | None
     fps: float | None
@@ -47,6 +52,7 @@ class RunChoices:
     workspace: int | None
     builder_level: int | None
     threads: int | None
+    workers: int
     budget: str | None
     max_misses: float
     on_late: str
@@ -55,7 +61,10 @@ class RunChoices:
     debounce: str | None
     unknown: str
     unknown_above: float
+    part_of: str | None
+    part_deadline: str | None
     sinks: tuple[str, ...]
+    heat_maps: int | None
     out: Path | None
     as_json: bool
     realtime: bool
@@ -104,23 +113,26 @@ class RunChoices:
             self.unknown_above,
         )
 
-    def health_of(self, scene: SceneRecord | None, context: click.Context) -> HealthLimits | None:
-        """The limits of the health checks; None where they are off.
+    def health_of(
+        self, camera: CameraChoice, scene: SceneRecord | None, context: click.Context
+    ) -> HealthLimits | None:
+        """The limits of a camera's health checks; None where they are off.
 
         Args:
+            camera: one of these choices.
             scene: what the model was trained on, where the bundle tells.
 
         Raises:
-            InputError: a limit is given twice, or the checks are off.
+            InputError: a limit is given twice, or the checks of all cameras are off.
         """
         from runtime.health import HealthLimits
         from runtime.health.limits import parse_health_limits
 
         with naming_place(context, "health_limits"):
             given = parse_health_limits(self.health_limits)
-            if self.health == "on":
+            if camera.health == "on":
                 return HealthLimits().learnt(scene).given(given)
-            if given:
+            if given and all(other.health == "off" for other in self.cameras):
                 raise InputError(
                     "a health limit has no effect with --health off", hint="drop one of the two"
                 )
