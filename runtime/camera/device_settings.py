@@ -148,4 +148,4 @@ def _require_known(wanted: Mapping[str, str]) -> None:
                 "for ExposureAuto",
             ) from error
     if ("Width" in wanted) != ("Height" in wanted):
-        raise InputError("Width or Height is set alone", hint="set both, or neither")
+        raise InputError("of Width and Height, only one is set", hint="set both, or neither")

@@ -118,7 +118,7 @@ def test_a_setting_that_a_device_refuses_ends_the_command(monkeypatch):
         ({"ExposureTime": "1e999"}, "is not a value"),
         ({"ExposureAuto": "Once"}, "ExposureAuto=Once is not a value"),
         ({"PixelFormat": "Mono12"}, "PixelFormat=Mono12 is not a value"),
-        ({"Width": "640"}, "Width or Height is set alone"),
+        ({"Width": "640"}, "of Width and Height, only one is set"),
     ],
 )
 def test_what_no_device_takes_is_told_before_it_is_opened(monkeypatch, wanted, said):
