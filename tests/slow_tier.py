@@ -49,6 +49,7 @@ SLOW = frozenset(
         "tests/export/stages/test_recurrent_and_attention.py",
         "tests/export/stages/test_tensorrt_graphs.py",
         "tests/runtime/camera/genicam/test_aravis.py",
+        "tests/runtime/stream/archive/test_killed.py",
     }
 )
 

@@ -25,6 +25,7 @@ __all__ = [
     "Manifest",
     "Precision",
     "artefact_name",
+    "digest_beside",
     "file_digest",
     "load_bundle",
     "manifest_digest",
@@ -158,12 +159,27 @@ def scene_beside(source: str | Path) -> SceneRecord | None:
     Args:
         source: a bundle, or a file of one.
     """
+    manifest = _manifest_beside(source)
+    return None if manifest is None else manifest.scene
+
+
+def digest_beside(source: str | Path) -> str:
+    """Return the digest of a bundle's manifest, unverified; empty where there is none.
+
+    Args:
+        source: a bundle, or a file of one.
+    """
+    manifest = _manifest_beside(source)
+    return "" if manifest is None else manifest.digest
+
+
+def _manifest_beside(source: str | Path) -> Manifest | None:
     path = Path(source)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST).is_file():
         return None
     try:
-        return parse_document(_read_manifest(folder), Manifest, where=str(folder)).scene
+        return parse_document(_read_manifest(folder), Manifest, where=str(folder))
     except InputError:  # a manifest of something else that lies beside a lone file
         return None
 

@@ -92,6 +92,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         worst_tile: of a frame that was cut into tiles.
         late: whether there was no verdict by the deadline, so that a fail-safe status went out.
         answer: the status that the model's answer has by itself, where `status` is another one.
+        camera: the name of the camera, where several send their verdicts to one place.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -112,6 +113,7 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     worst_tile: WorstTile | None = None
     late: bool = False
     answer: Status | None = None
+    camera: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Verdict:
             where the verdict is handed to the sinks.
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
+        camera: its name, where several cameras send verdicts to one sink; empty otherwise.
     """
 
     number: int
@@ -136,6 +139,7 @@ class Verdict:
     steps: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     truth: str = ""
+    camera: str = ""
 
     @classmethod
     def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
@@ -174,6 +178,7 @@ class Verdict:
             worst_tile=self.decision.worst_tile,
             late=self.decision.late,
             answer=self.decision.answer,
+            camera=self.camera,
         )
 
 

@@ -96,6 +96,12 @@ RUN = (
         "add --budget total=TIME, or omit this option",
     ),
     Rule(
+        ("lot",),
+        lambda v: not v["sinks"],
+        "is kept by sinks, but there is none",
+        "add --sink sqlite:FILE, or omit this option",
+    ),
+    Rule(
         _BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
         f"{_BUILDS} those are built from bundles",

@@ -59,7 +59,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from edgecl.cli.progress import reporting
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
-    from runtime.artifact.bundle import scene_beside
+    from runtime.artifact.bundle import digest_beside, scene_beside
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
@@ -69,7 +69,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.realtime import realtime_terms
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.pipeline import Settings
-    from runtime.stream.sinks import JsonLinesSink, open_sink
+    from runtime.stream.sinks import JsonLinesSink, StreamFacts, open_sink
     from runtime.stream.summary import FILE as SUMMARY
 
     model = choices.model or newest_bundle()
@@ -133,12 +133,21 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         choices.require_labels(session.contract.labels, context)
         depth = settle_depth(camera, session.contract.input, choices.bits, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
+        facts = StreamFacts(
+            camera=camera.name,
+            model=str(model),
+            digest=digest_beside(model),
+            pass_labels=rules.applied_to(session.contract).pass_labels,
+            lot=choices.lot or "",
+        )
         more = []
         for text in choices.sinks:
             with naming_place(context, "sinks"):
-                other = open_sink(text, folder, session.contract.labels, taken=taken)
+                other = open_sink(text, folder, session.contract.labels, taken=taken, stream=facts)
             stack.callback(other.close)
             more.append(other)
+            for note in other.notes:
+                remark(note)
         # Last of all: a file that a refused command left would be in the way of the next one.
         late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
         if late_sink is not None:

@@ -15,6 +15,7 @@ from runtime.errors import InputError
 
 STREAMS = "streams"
 VERDICTS = "verdicts.jsonl"
+LONGEST_LOT = 200
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -52,6 +53,15 @@ def _check_health_limit(text: str) -> object:
 def _check_label(text: str) -> object:
     if not text:
         raise InputError(f"{text!r} is empty", hint="name a label of the model")
+    return text
+
+
+def _check_lot(text: str) -> object:
+    if not text.strip() or not text.isprintable() or len(text) > LONGEST_LOT:
+        raise InputError(
+            f"{text!r} is not a name of 1 to {LONGEST_LOT} printable characters",
+            hint="pass what stands on the lot's papers",
+        )
     return text
 
 
@@ -222,7 +232,14 @@ output_options = _group(
         "sinks",
         multiple=True,
         metavar="NAME[:TARGET]",
-        help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
+        help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl or "
+        "sqlite:/var/lib/edgecl/line.sqlite. Repeatable.",
+    ),
+    click.option(
+        "--lot",
+        type=Checked("lot", _check_lot),
+        metavar="TEXT",
+        help="Lot that is judged, which an archive (--sink sqlite:FILE) keeps with the run.",
     ),
     click.option(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"

@@ -7,18 +7,26 @@ from pathlib import Path
 
 from runtime.errors import InputError
 from runtime.plugins import Plugins
-from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest
+from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.isolated import isolated
 
 SINKS: Plugins[OpenSink] = Plugins(
     "edgecl.sinks",
     "sink",
-    {"jsonl": "runtime.stream.sinks.json_lines:open_json_lines"},
+    {
+        "jsonl": "runtime.stream.sinks.json_lines:open_json_lines",
+        "sqlite": "runtime.stream.sinks.sqlite:open_sqlite",
+    },
 )
 
 
 def open_sink(
-    text: str, folder: Path, labels: Sequence[str] = (), *, taken: Sequence[str] = ()
+    text: str,
+    folder: Path,
+    labels: Sequence[str] = (),
+    *,
+    taken: Sequence[str] = (),
+    stream: StreamFacts | None = None,
 ) -> Sink:
     """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
 
@@ -27,12 +35,13 @@ def open_sink(
         folder: the stream's output folder.
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
+        stream: what else is known of it.
 
     Raises:
         InputError: there is no such sink, or its target cannot be used.
     """
     name, _, target = text.partition(":")
-    request = SinkRequest(name, target, folder, labels, taken)
+    request = SinkRequest(name, target, folder, labels, taken, stream or StreamFacts())
     opener = SINKS[name]
     try:
         return isolated(opener(request))

@@ -34,6 +34,7 @@ KEYS: Mapping[str, KeyPath] = {
     "unsure_below": ("rules", "unsure-below"),
     "debounce": ("rules", "debounce"),
     "sinks": ("output", "sink"),
+    "lot": ("output", "lot"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
