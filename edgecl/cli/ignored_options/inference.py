@@ -1,4 +1,4 @@
-"""Ignored options of `export`, `run`, `bench` and `camera`."""
+"""Ignored options of `export`, `run`, `history`, `bench` and `camera`."""
 
 from __future__ import annotations
 
@@ -127,6 +127,15 @@ BENCH = (
         f"{_BUILDS} this runs on the CPU",
     ),
     Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+)
+
+HISTORY = (
+    Rule(
+        ("shifts",),
+        lambda v: v["by"] not in (None, "shift"),
+        "only affects --by shift",
+        "add --by shift, or omit this option",
+    ),
 )
 
 CAMERA = (

@@ -134,6 +134,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         depth = settle_depth(camera, session.contract.input, choices.bits, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
         facts = StreamFacts(
+            bundle=model.name,
             camera=camera.name,
             model=str(model),
             digest=digest_beside(model),
@@ -143,11 +144,16 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         more = []
         for text in choices.sinks:
             with naming_place(context, "sinks"):
-                other = open_sink(text, folder, session.contract.labels, taken=taken, stream=facts)
+                other = open_sink(
+                    text,
+                    folder,
+                    session.contract.labels,
+                    taken=taken,
+                    stream=facts,
+                    report=remark,
+                )
             stack.callback(other.close)
             more.append(other)
-            for note in other.notes:
-                remark(note)
         # Last of all: a file that a refused command left would be in the way of the next one.
         late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
         if late_sink is not None:

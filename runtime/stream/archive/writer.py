@@ -17,6 +17,7 @@ from typing import Any
 
 from runtime.errors import InputError
 from runtime.files.atomic import explained
+from runtime.progress import Say
 from runtime.stream.archive.database import is_damage, is_locked, move_aside, schema_of
 from runtime.stream.archive.holding import hold, is_ours, mark_as_ours, require_archive_or_nothing
 from runtime.stream.archive.schema import APPLICATION_ID, NEWEST, STEPS
@@ -66,10 +67,8 @@ class ArchiveWriter:
         facts: of the stream.
         folder: of the stream, whose journal holds the same verdicts.
         labels: the model's class names.
+        report: is told what was found in the archive and done about it.
         connect: `sqlite3.connect`; tests hand in a broken one.
-
-    Attributes:
-        notes: what was found in the archive and done about it.
 
     Raises:
         InputError: the folder cannot be written, or another stream holds the archive.
@@ -82,10 +81,11 @@ class ArchiveWriter:
         *,
         folder: Path = Path(),
         labels: Sequence[str] = (),
+        report: Say,
         connect: Connect = sqlite3.connect,
     ) -> None:
         self.path = path
-        self.notes: list[str] = []
+        self._report = report
         self._facts = facts
         self._folder = folder
         self._labels = tuple(labels)
@@ -124,7 +124,7 @@ class ArchiveWriter:
         """
         if self._connection is not None and not self._is_in_place():
             self._disconnect()
-            self.notes.append(
+            self._report(
                 f"note: {self.path} was removed or replaced while it was written; what it had is "
                 "not in the new one"
             )
@@ -172,7 +172,7 @@ class ArchiveWriter:
                 raise
             with explained(self.path):
                 aside = move_aside(self.path)
-            self.notes.append(
+            self._report(
                 f"note: {self.path} was damaged ({error}); it is {aside} now, and a new archive "
                 "was begun"
             )
@@ -210,7 +210,7 @@ class ArchiveWriter:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {NEWEST}")
         if 0 < schema < NEWEST:
-            self.notes.append(f"note: {self.path} was brought from schema {schema} to {NEWEST}")
+            self._report(f"note: {self.path} was brought from schema {schema} to {NEWEST}")
 
     def _recover(self, connection: sqlite3.Connection) -> None:
         """Look for runs without an end; where there is one, every page of the file is looked at."""
@@ -232,7 +232,7 @@ class ArchiveWriter:
                 "UPDATE runs SET outcome = 'broken-off', written = ? WHERE number = ?",
                 (count, number),
             )
-            self.notes.append(
+            self._report(
                 f"note: {self.path}: the run of {started[:19]}Z was broken off; its {count:,} "
                 "archived verdicts are whole"
             )

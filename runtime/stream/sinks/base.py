@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.progress import Say
 from runtime.stream.verdict import Verdict
 
 
@@ -25,14 +26,12 @@ class Sink(ABC):
             threads: such a sink gets no thread.
         lost: verdicts that were taken and could not be delivered.
         problem: what went wrong last; empty where nothing did.
-        notes: what was found when it was opened, in lines for the user.
     """
 
     name: str = ""
     isolated: bool = False
     lost: int = 0
     problem: str = ""
-    notes: Sequence[str] = ()
 
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
@@ -43,30 +42,36 @@ class Sink(ABC):
 
 
 def new_run_id() -> str:
-    """Return a name for a run of `edgecl run`, unique for ever; names sort by their time."""
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    """Return an id that no other run has: when it began, and chance."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamFacts:
-    """What a sink may keep of a stream beside its verdicts.
+    """Facts about a stream that sinks keep, or carry to other machines.
 
     Args:
-        run: its id; with the frame's number, and the camera's name where there are several, it
-            names a verdict for ever.
+        run: its id; with a frame's number, and the camera's name where there are several, that of
+            a verdict, unique for ever.
+        bundle: the model's name.
         camera: the camera's name.
         model: path of the bundle, graph or engine.
         digest: of the bundle's manifest; empty where the model is a file without one.
         pass_labels: labels that let a part pass.
-        lot: which the stream judges, as the user named it; empty where he did not.
+        lot: which the stream judges, as the user named it; empty where it has no name.
     """
 
     run: str = field(default_factory=new_run_id)
+    bundle: str = ""
     camera: str = ""
     model: str = ""
     digest: str = ""
     pass_labels: Sequence[str] = ()
     lot: str = ""
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class SinkRequest:
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
         stream: what else is known of it.
+        report: is told what happens to the sink, at its start and while the stream runs.
     """
 
     name: str
@@ -88,6 +94,7 @@ class SinkRequest:
     labels: Sequence[str] = ()
     taken: Sequence[str] = ()
     stream: StreamFacts = field(default_factory=StreamFacts)
+    report: Say = _silent
 
     def file(self, wanted: str) -> Path:
         """Return the target as a path in the stream's folder.

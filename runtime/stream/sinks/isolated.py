@@ -36,7 +36,6 @@ class IsolatedSink(Sink):
     def __init__(self, sink: Sink, *, capacity: int = CAPACITY, close_s: float = CLOSE_S) -> None:
         self.sink = sink
         self.name = sink.name or type(sink).__name__
-        self.notes = sink.notes
         self.delivered = 0
         self._capacity = capacity
         self._close_s = close_s

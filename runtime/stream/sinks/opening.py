@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runtime.errors import InputError
 from runtime.plugins import Plugins
+from runtime.progress import Say
 from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.isolated import isolated
 
@@ -27,6 +28,7 @@ def open_sink(
     *,
     taken: Sequence[str] = (),
     stream: StreamFacts | None = None,
+    report: Say = lambda text: None,
 ) -> Sink:
     """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
 
@@ -36,12 +38,13 @@ def open_sink(
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
         stream: what else is known of it.
+        report: is told what happens to the sink, at its start and while the stream runs.
 
     Raises:
         InputError: there is no such sink, or its target cannot be used.
     """
     name, _, target = text.partition(":")
-    request = SinkRequest(name, target, folder, labels, taken, stream or StreamFacts())
+    request = SinkRequest(name, target, folder, labels, taken, stream or StreamFacts(), report)
     opener = SINKS[name]
     try:
         return isolated(opener(request))

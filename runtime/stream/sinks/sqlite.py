@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from runtime.errors import EdgeclError, EquipmentError
+from runtime.progress import Say
 from runtime.stream.archive.database import is_damage
 from runtime.stream.archive.writer import ArchiveWriter, Connect
 from runtime.stream.budget import TOTAL
@@ -45,11 +46,11 @@ class SqliteSink(Sink):
         folder: of the stream.
         labels: the model's class names.
         capacity: verdicts that may wait for the disk.
+        report: is told what was found in the archive and done about it.
         connect: `sqlite3.connect`; tests hand in a broken one.
 
     Attributes:
         written: rows that are on the disk.
-        notes: what was found in the archive.
 
     Raises:
         InputError: it cannot be written, is another program's or of a newer schema, or is held by
@@ -67,6 +68,7 @@ class SqliteSink(Sink):
         folder: Path = Path(),
         labels: Sequence[str] = (),
         capacity: int = WAITING_ROWS,
+        report: Say = lambda text: None,
         connect: Connect = sqlite3.connect,
     ) -> None:
         self.path = path
@@ -77,20 +79,18 @@ class SqliteSink(Sink):
         self._waiting: deque[Verdict] = deque()
         self._changed = threading.Lock()
         self._closing = threading.Event()
-        self._archive = ArchiveWriter(path, facts, folder=folder, labels=labels, connect=connect)
+        self._archive = ArchiveWriter(
+            path, facts, folder=folder, labels=labels, report=report, connect=connect
+        )
         try:
             self._archive.open()
         except (sqlite3.Error, EquipmentError) as error:
             # A full disk keeps no stream from judging.
             self.problem = _words_of(error)
-            self._archive.notes.append(
-                f"note: {path} cannot be written yet ({self.problem}); it is tried again"
-            )
+            report(f"note: {path} cannot be written yet ({self.problem}); it is tried again")
         except BaseException:
             self._archive.close()
             raise
-        self.notes = tuple(self._archive.notes)
-        self._told = len(self.notes)
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
         self._thread.start()
 
@@ -140,8 +140,6 @@ class SqliteSink(Sink):
                 self.lost += len(batch)
             else:
                 self.written += len(batch)
-            finally:
-                self._tell_notes()
         return True
 
     def _take(self) -> list[Verdict]:
@@ -159,13 +157,6 @@ class SqliteSink(Sink):
         if problem != self.problem:  # a full disk would fill the log
             LOG.warning("sink %s: %s", self.name, problem)
         self.problem = problem
-
-    def _tell_notes(self) -> None:
-        """Say what was found since the start, such as damage in service."""
-        for note in self._archive.notes[self._told :]:
-            LOG.warning(note)
-            self.problem = note.removeprefix("note: ")
-        self._told = len(self._archive.notes)
 
 
 def _words_of(error: Exception) -> str:
@@ -203,4 +194,10 @@ def row_of(verdict: Verdict) -> tuple[Any, ...]:
 def open_sqlite(request: SinkRequest) -> Sink:
     """Open the sink of `--sink sqlite:FILE`."""
     path = request.file("a file name, as in sqlite:/var/lib/edgecl/line.sqlite")
-    return SqliteSink(path, request.stream, folder=request.folder.absolute(), labels=request.labels)
+    return SqliteSink(
+        path,
+        request.stream,
+        folder=request.folder.absolute(),
+        labels=request.labels,
+        report=request.report,
+    )

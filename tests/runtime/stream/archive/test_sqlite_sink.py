@@ -92,7 +92,7 @@ def test_cameras_of_one_run_have_ids_of_their_own(tmp_path):
 
 def test_one_stream_at_a_time(tmp_path):
     sink = SqliteSink(tmp_path / "a.sqlite", StreamFacts())
-    with pytest.raises(InputError, match="another stream writes to .*a.sqlite"):
+    with pytest.raises(InputError, match=r"another stream writes to .*a\.sqlite"):
         SqliteSink(tmp_path / "a.sqlite", StreamFacts())
     sink.close()
     archive(tmp_path / "a.sqlite")
@@ -144,13 +144,12 @@ def test_an_older_schema_is_brought_up_to_date_in_one_step_or_not_at_all(tmp_pat
     monkeypatch.setattr("runtime.stream.archive.database.NEWEST", 2)
     steps = [*schema.STEPS, (added, "CREATE TABLE verdicts (no)")]
     monkeypatch.setattr("runtime.stream.archive.writer.STEPS", steps)
-    sink = SqliteSink(path, StreamFacts())
-    sink.close()
+    SqliteSink(path, StreamFacts()).close()
     assert rows(path, "PRAGMA user_version") == [1], "half a step must not stay"
     steps[-1] = (added,)
-    sink = SqliteSink(path, StreamFacts())
-    assert sink.notes == (f"note: {path} was brought from schema 1 to 2",)
-    sink.close()
+    notes: list[str] = []
+    SqliteSink(path, StreamFacts(), report=notes.append).close()
+    assert notes == [f"note: {path} was brought from schema 1 to 2"]
     assert rows(path, "SELECT frame, part FROM verdicts") == [(0, ""), (1, ""), (2, "")]
     monkeypatch.undo()
     with pytest.raises(InputError, match="has schema 2, but this edgecl reads archives up to"):
