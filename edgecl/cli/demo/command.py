@@ -31,7 +31,7 @@ ENCODERS = ("convnet", "shufflenet")
 STREAMED = "shufflenet"
 TILE = (96, 96)
 SCALE = 0.5
-"""Of the built-in images: what tells them apart is still seen, in a quarter of the pixels."""
+"""Scale of the built-in images: what tells them apart is still seen, in a quarter of the pixels."""
 PRETRAIN_EPOCHS = 8
 # An epoch of ConvNet takes more than twice as long, and few epochs of pretraining do a network
 # without normalisation no good: so both get about the same time.
