@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from runtime.errors import InputError
 from runtime.files.document import Document, Part
 from runtime.stream.archive.database import opened_to_read
-from runtime.stream.archive.periods import Shifts, local_minute, utc_text
+from runtime.stream.archive.periods import ShiftPlan, local_minute, utc_text
 from runtime.stream.verdict import Status
 
 By = Literal["day", "shift", "lot", "run"]
@@ -62,7 +62,7 @@ class HistoryGroup(Part, frozen=True, kw_only=True):
 
 
 class History(Document, frozen=True, kw_only=True):
-    """What `edgecl history --json` prints.
+    """Verdicts of an archive, counted; `edgecl history --json` prints it.
 
     Args:
         archive: its path.
@@ -142,7 +142,7 @@ def read_history(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
-    shifts: Shifts | None = None,
+    shifts: ShiftPlan | None = None,
 ) -> History:
     """Count the verdicts of an archive.
 
@@ -181,7 +181,7 @@ def read_history(
     )
 
 
-def _period(minute: str, shifts: Shifts | None) -> str:
+def _period(minute: str, shifts: ShiftPlan | None) -> str:
     moment = local_minute(minute)
     return str(moment.date()) if shifts is None else shifts.name_at(moment)
 

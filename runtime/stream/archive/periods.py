@@ -14,7 +14,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
-class Shifts:
+class ShiftPlan:
     """Shifts of a day.
 
     Args:
@@ -32,7 +32,7 @@ class Shifts:
         return f"{day} {self.starts[place]:%H:%M}-{following:%H:%M}"
 
 
-def parse_shifts(text: str) -> Shifts:
+def parse_shifts(text: str) -> ShiftPlan:
     """Parse starts of shifts, as in `06:00,14:00,22:00`.
 
     Raises:
@@ -48,7 +48,7 @@ def parse_shifts(text: str) -> Shifts:
         starts.append(time(int(match[1]), int(match[2])))
     if len(set(starts)) < len(starts):
         raise InputError(f"{text!r} has one time twice", hint="write 06:00,14:00,22:00")
-    return Shifts(tuple(sorted(starts)))
+    return ShiftPlan(tuple(sorted(starts)))
 
 
 def parse_moment(text: str, *, end: bool = False) -> datetime:

@@ -24,7 +24,7 @@ from runtime.stream.archive.schema import APPLICATION_ID, NEWEST, STEPS
 from runtime.stream.sinks.base import StreamFacts
 
 START_WAIT_S = 5.0
-"""How long a stream that begins waits for another program's transaction, in seconds."""
+"""Longest wait for another program's transaction when a stream begins, in seconds."""
 
 WAIT_S = 1.0
 """The same in service, per attempt."""
@@ -46,8 +46,8 @@ COLUMNS = (
 )
 """Columns of a row that `add` takes, in their order."""
 
-Row = Sequence[Any]
-Connect = Callable[..., sqlite3.Connection]
+ArchiveRow = Sequence[Any]
+ConnectDatabase = Callable[..., sqlite3.Connection]
 
 # A row that is there already was written by an attempt whose outcome the disk did not tell.
 _INSERT = (
@@ -82,7 +82,7 @@ class ArchiveWriter:
         folder: Path = Path(),
         labels: Sequence[str] = (),
         report: Say,
-        connect: Connect = sqlite3.connect,
+        connect: ConnectDatabase = sqlite3.connect,
     ) -> None:
         self.path = path
         self._report = report
@@ -116,7 +116,7 @@ class ArchiveWriter:
             ) from error
         mark_as_ours(self._lock)
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[ArchiveRow]) -> None:
         """Add rows in one transaction; when it returns, they are on the disk.
 
         Raises:

@@ -16,7 +16,7 @@ import msgspec
 from runtime.errors import EdgeclError, EquipmentError
 from runtime.progress import Say
 from runtime.stream.archive.database import is_damage
-from runtime.stream.archive.writer import ArchiveWriter, Connect
+from runtime.stream.archive.writer import ArchiveWriter, ConnectDatabase
 from runtime.stream.budget import TOTAL
 from runtime.stream.sinks.base import Sink, SinkRequest, StreamFacts
 from runtime.stream.verdict import Verdict
@@ -69,7 +69,7 @@ class SqliteSink(Sink):
         labels: Sequence[str] = (),
         capacity: int = WAITING_ROWS,
         report: Say = lambda text: None,
-        connect: Connect = sqlite3.connect,
+        connect: ConnectDatabase = sqlite3.connect,
     ) -> None:
         self.path = path
         self.written = 0

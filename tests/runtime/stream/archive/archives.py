@@ -22,15 +22,17 @@ def verdict(number: int, status: Status = Status.PASS, label: str = "good", **mo
     return Verdict(number, number, START_NS + number * 1_000_000, decision, steps)
 
 
-def archive(path: Path, numbers: Sequence[int] = range(3), **facts) -> str:
+def archive(
+    path: Path, numbers: Sequence[int] = range(3), *, facts: StreamFacts | None = None
+) -> str:
     """Write an archive as one run that ends well; the run's id."""
-    stream = StreamFacts(**facts)
-    sink = SqliteSink(path, stream)
+    facts = facts or StreamFacts()
+    sink = SqliteSink(path, facts)
     for number in numbers:
         sink.emit(verdict(number))
     sink.close()
     assert (sink.written, sink.lost, sink.problem) == (len(numbers), 0, "")
-    return stream.run
+    return facts.run
 
 
 def rows(path: Path, query: str = "SELECT frame FROM verdicts ORDER BY run, frame") -> list[Any]:

@@ -120,7 +120,8 @@ def test_damage_in_service_loses_no_row_of_the_run_that_still_waits(tmp_path):
 
 
 def test_an_archive_that_is_removed_in_service_is_begun_anew(tmp_path):
-    path, notes = tmp_path / "a.sqlite", []
+    path = tmp_path / "a.sqlite"
+    notes: list[str] = []
     sink = SqliteSink(path, StreamFacts(), report=notes.append)
     sink.emit(verdict(0))
     until(lambda: sink.written == 1)

@@ -33,14 +33,16 @@ def odd_verdicts() -> list[Verdict]:
 
 
 def test_a_thousand_rows_are_those_of_the_journal(tmp_path):
-    sinks = [SqliteSink(tmp_path / "a.sqlite", StreamFacts()), JsonLinesSink(tmp_path / "v.jsonl")]
+    archived = SqliteSink(tmp_path / "a.sqlite", StreamFacts())
+    sinks = (archived, JsonLinesSink(tmp_path / "v.jsonl"))
     for entry in [*odd_verdicts(), *(verdict(number) for number in range(4, 1000))]:
         for sink in sinks:
             sink.emit(entry)
     for sink in sinks:
         sink.close()
         sink.close()
-        assert (sink.written, sink.lost, sink.problem) == (1000, 0, "")
+        assert (sink.lost, sink.problem) == (0, "")
+    assert archived.written == 1000
     lines = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
     journal = [
         (
@@ -69,8 +71,10 @@ def test_a_thousand_rows_are_those_of_the_journal(tmp_path):
 
 
 def test_the_run_and_the_ids_of_its_verdicts(tmp_path):
-    facts = {"camera": "demo", "model": "line.edgecl", "digest": "abc", "lot": "L7"}
-    first = archive(tmp_path / "a.sqlite", pass_labels=("good",), **facts)
+    facts = StreamFacts(
+        camera="demo", model="line.edgecl", digest="abc", pass_labels=("good",), lot="L7"
+    )
+    first = archive(tmp_path / "a.sqlite", facts=facts)
     second = archive(tmp_path / "a.sqlite")
     columns = "id, camera, model, digest, pass_labels, lot, outcome, written, lost"
     found = rows(tmp_path / "a.sqlite", f"SELECT {columns} FROM runs")
