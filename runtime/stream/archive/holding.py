@@ -43,10 +43,13 @@ def require_archive_or_nothing(path: Path, *, ours: bool) -> None:
     Raises:
         InputError: it is such a file.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file", hint="choose another path")
     try:
-        head = path.open("rb").read(len(MAGIC)) if path.is_file() else b""
+        with open(path, "rb") as stream:
+            head = stream.read(len(MAGIC))
     except OSError:
-        return  # opening it says why
+        return  # nothing is there, or opening it says why
     beside = any(path.with_name(path.name + side).exists() for side in SIDES)
     if head in (b"", MAGIC) or ours or beside or not any(head):
         return

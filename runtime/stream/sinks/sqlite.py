@@ -79,6 +79,7 @@ class SqliteSink(Sink):
         self._waiting: deque[Verdict] = deque()
         self._changed = threading.Lock()
         self._closing = threading.Event()
+        self._alone = 0  # verdicts that are written one by one, for one of them is at fault
         self._archive = ArchiveWriter(
             path, facts, folder=folder, labels=labels, report=report, connect=connect
         )
@@ -131,20 +132,25 @@ class SqliteSink(Sink):
         """Write all that waits; False when it was refused."""
         while batch := self._take():
             try:
-                self._archive.add([row_of(verdict) for verdict in batch])
+                self._archive.add(_rows_of(batch))
             except Exception as error:  # the thread must live, whatever a row is
                 self._note(error)
                 if _is_worth_another_try(error):
                     self._put_back(batch)
                     return False
-                self.lost += len(batch)
+                if len(batch) > 1:
+                    self._alone = len(batch)
+                    self._put_back(batch)
+                else:
+                    self.lost += 1
             else:
                 self.written += len(batch)
         return True
 
     def _take(self) -> list[Verdict]:
+        most, self._alone = (1, self._alone - 1) if self._alone else (BATCH, 0)
         with self._changed:
-            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def _put_back(self, batch: list[Verdict]) -> None:
         with self._changed:
@@ -157,6 +163,17 @@ class SqliteSink(Sink):
         if problem != self.problem:  # a full disk would fill the log
             LOG.warning("sink %s: %s", self.name, problem)
         self.problem = problem
+
+
+class _RowError(Exception):
+    """A verdict has no row."""
+
+
+def _rows_of(batch: Sequence[Verdict]) -> list[tuple[Any, ...]]:
+    try:
+        return [row_of(verdict) for verdict in batch]
+    except Exception as error:  # an OSError as well, of a date that no clock has
+        raise _RowError(str(error)) from error
 
 
 def _words_of(error: Exception) -> str:

@@ -212,7 +212,14 @@ def test_streams_into_one_archive_count_as_their_journals_do(make_bundle, capsys
         command = ["run", "--model", "line.edgecl", "--engine", "onnxruntime", "--camera", "parts"]
         more = ["--sink", f"sqlite:{archive}", "--lot", lot, "--out", lot]
         assert run([*command, *more]) == 0, capsys.readouterr().err
-    capsys.readouterr()
+        # As if its process had been killed: the next one finds it.
+        with closing(sqlite3.connect(archive)) as connection:
+            connection.execute("UPDATE runs SET outcome = 'running' WHERE lot = 'L1'")
+            connection.commit()
+    told = "was broken off; its 10 archived verdicts are whole"
+    assert told in capsys.readouterr().err
+    (note,) = json.loads(Path("L2/summary.json").read_text(encoding="utf-8"))["notes"]
+    assert told in note
     assert run(["history", str(archive), "--by", "lot", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [group["name"] for group in found["groups"]] == ["L1", "L2"]
@@ -235,7 +242,13 @@ def test_streams_into_one_archive_count_as_their_journals_do(make_bundle, capsys
             "SELECT digest, pass_labels, labels, outcome, folder FROM runs"
         ).fetchall()
     labels = '["dark", "middle", "bright"]'
-    assert row == (digest_beside(bundle), '["bright"]', labels, "ended", str(Path("L1").absolute()))
+    assert row == (
+        digest_beside(bundle),
+        '["bright"]',
+        labels,
+        "running",
+        str(Path("L1").absolute()),
+    )
 
 
 @pytest.mark.parametrize("lot", ["", " ", "a\nb", "x" * 201])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from runtime.errors import InputError
 from runtime.stream.archive import schema
+from runtime.stream.archive.holding import require_archive_or_nothing
 from runtime.stream.sinks import JsonLinesSink, open_sink
 from runtime.stream.sinks.base import StreamFacts
 from runtime.stream.sinks.sqlite import SqliteSink
@@ -123,6 +126,13 @@ def test_a_file_of_another_kind_is_left_alone_every_time(tmp_path, content):
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("path", ["/dev/null", "pipe"])
+def test_what_is_no_file(tmp_path, path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is not a file"):
+        require_archive_or_nothing(tmp_path / path, ours=False)
+
+
 def test_another_programs_database_is_left_alone(tmp_path):
     with closing(sqlite3.connect(tmp_path / "a.sqlite")) as other:
         other.execute("CREATE TABLE mine (x)")
@@ -160,11 +170,14 @@ def test_an_older_schema_is_brought_up_to_date_in_one_step_or_not_at_all(tmp_pat
         SqliteSink(path, StreamFacts())
 
 
-def test_a_row_that_cannot_be_written_loses_itself_alone(tmp_path):
+@pytest.mark.parametrize("bad", [verdict(2**70), replace(verdict(0), number=2**70)])
+def test_a_row_that_cannot_be_written_loses_itself_alone(tmp_path, bad):
     sink = SqliteSink(tmp_path / "a.sqlite", StreamFacts())
-    sink.emit(verdict(2**70))
+    for entry in (verdict(0), verdict(1), bad, verdict(2), verdict(3)):
+        sink.emit(entry)
     sink.close()
-    assert (sink.written, sink.lost) == (0, 1)
+    assert rows(tmp_path / "a.sqlite") == [0, 1, 2, 3]
+    assert (sink.written, sink.lost) == (4, 1)
     assert "too large" in sink.problem
 
 
