@@ -20,6 +20,7 @@ from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
 from runtime.image.flat.field import FlatRecord
 from runtime.stream.archive.history import History
+from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
 
@@ -33,6 +34,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "engine-sidecar": EngineSidecar,
     "flat-field": FlatRecord,
     "history": History,
+    "heat-map-line": HeatMapLine,
     "latency-report": LatencyReport,
     "manifest": Manifest,
     "metrics-line": MetricsLine,

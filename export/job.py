@@ -14,6 +14,7 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.heat_maps import Cells
 from runtime.artifact.manifest import ConfidenceFacts, Origin
 
 AUTO = "auto"
@@ -137,6 +138,20 @@ class Int8Choices:
 
 
 @dataclass(frozen=True)
+class HeatMapModule:
+    """Network that tells which places speak for a class.
+
+    Args:
+        module: maps uint8 N×1×H×W to probabilities N×C, the classifier's own, and activation
+            N×C×h×w, in evaluation mode, on the CPU.
+        cells: where the cells of h×w look.
+    """
+
+    module: nn.Module
+    cells: Cells
+
+
+@dataclass(frozen=True)
 class Job:
     """Description of an export.
 
@@ -160,6 +175,7 @@ class Job:
         version: edgecl's.
         seed: of every draw.
         notes: what the user should know of the images.
+        heat_maps: what becomes the heat-map graph; None for a bundle without one.
         flat: file of the flat-field that they were corrected with, of the contract's digest; None
             for images as they are.
 
@@ -183,6 +199,7 @@ class Job:
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
+    heat_maps: HeatMapModule | None = None
     flat: Path | None = None
 
     def __post_init__(self) -> None:

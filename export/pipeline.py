@@ -17,6 +17,7 @@ from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
 from export.stages.graphs import fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
+from export.stages.heat_maps.graph import HeatMapGraph, heat_map_graph
 from export.stages.int8 import Int8Plan
 from export.stages.proving import Reference, reference_of
 from export.stages.remedies.forms import Int8Forms
@@ -70,6 +71,7 @@ def export_bundle(
         fp32 = fp32_graph(job.classifier, job.contract, job.rewrites)
         artefacts = [gate(Proposal(FP32, fp32.model, fp32.rewrites))]
         _require_fp32(artefacts[0])
+        heat_maps = heat_map_graph(job, reference, scratch)
 
         int8: Int8Judged | None = None
         if {FP16, INT8} & set(job.precisions):
@@ -97,7 +99,7 @@ def export_bundle(
             shipped=shipped,
             refused={**refused, **(int8.unmade if int8 else {})},
             comparisons={artefact.name: artefact.proof.comparison for artefact in artefacts},
-            details=_details(artefacts, plan, reference),
+            details=_details(artefacts, plan, reference, heat_maps),
             notes=(
                 *job.notes,
                 *((*int8.plan.notes, *int8.notes) if int8 else ()),
@@ -110,7 +112,14 @@ def export_bundle(
             remedies=int8.remedies if int8 else (),
         )
         write_bundle(
-            job, outcome, {artefact.name: artefact for artefact in artefacts}, plan, out, page, key
+            job,
+            outcome,
+            {artefact.name: artefact for artefact in artefacts},
+            plan,
+            out,
+            page,
+            key,
+            more=(heat_maps.path,) if heat_maps else (),
         )
     report("export", 1, 1, str(out))
     return outcome
@@ -131,7 +140,10 @@ def _require_fp32(artefact: Artefact) -> None:
 
 
 def _details(
-    artefacts: Sequence[Artefact], plan: Int8Plan | None, reference: Reference
+    artefacts: Sequence[Artefact],
+    plan: Int8Plan | None,
+    reference: Reference,
+    heat_maps: HeatMapGraph | None,
 ) -> dict[str, Any]:
     """Collect what the page shows beside the manifest."""
     return {
@@ -141,6 +153,7 @@ def _details(
             for artefact in artefacts
         },
         "rewrites": list(artefacts[0].rewrites),
+        "heat_maps": heat_maps.examples if heat_maps else [],
     }
 
 

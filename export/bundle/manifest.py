@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -56,12 +56,14 @@ def write_bundle(
     out: Path,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
+    more: Sequence[Path] = (),
 ) -> Manifest:
     """Write the bundle `out`, whole or not at all.
 
     Args:
         page: renders `report.html`.
         key: signs the manifest.
+        more: further files that it holds.
 
     Returns:
         Its manifest.
@@ -70,8 +72,7 @@ def write_bundle(
         InputError: it cannot be written.
     """
     with replacing_folder(out) as folder:
-        for name in outcome.shipped:
-            path = artefacts[name].path
+        for path in (*(artefacts[name].path for name in outcome.shipped), *more):
             (folder / path.name).write_bytes(path.read_bytes())
         if job.flat is not None:
             (folder / FLAT).write_bytes(job.flat.read_bytes())

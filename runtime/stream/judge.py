@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from runtime.camera.base import Frame
 from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
@@ -34,6 +35,8 @@ class Judge:
     Args:
         clock: monotonic nanoseconds.
         health: looks at what the model sees; None to look at nothing.
+        on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
+            return at once.
         late_sink: takes the answers that came after the frame's verdict had to go out.
 
     Raises:
@@ -50,6 +53,7 @@ class Judge:
         *,
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
+        on_reject: Callable[[Frame, Verdict], None] | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -60,6 +64,7 @@ class Judge:
         self._recent: tuple[bool, ...] = ()  # of the judge's thread alone
         self._clock = clock
         self._health = health
+        self._on_reject = on_reject
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
         self._preparing = False
@@ -227,6 +232,8 @@ class Judge:
             sink.emit(verdict)
         times = {**verdict.steps, EMIT: self._clock() - start}
         self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        if self._on_reject is not None and decision.status is Status.REJECT:
+            self._on_reject(frame, verdict)
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

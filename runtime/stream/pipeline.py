@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from runtime.camera.base import Camera
+from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
@@ -20,6 +20,7 @@ from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
+from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
 
 LOG = logging.getLogger("edgecl.stream")
@@ -75,6 +76,7 @@ class Pipeline:
             whose job is this stream.
         late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
             `emit` has to return at once.
+        on_reject: see `Judge`.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -90,6 +92,7 @@ class Pipeline:
         grace_s: float = GRACE_S,
         own_process: bool = False,
         late_sink: Sink | None = None,
+        on_reject: Callable[[Frame, Verdict], None] | None = None,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
         self.notes: list[str] = []
@@ -111,6 +114,7 @@ class Pipeline:
             settings.rules,
             late_sink=late_sink,
             health=self._health,
+            on_reject=on_reject,
         )
         self._handover = _handover(settings, camera)
         self._budget_ns = settings.rules.budget.total

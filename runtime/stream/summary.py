@@ -13,6 +13,7 @@ from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
 from runtime.stream.health import with_outages
+from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Settings
@@ -130,6 +131,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         camera_statistics: counts of camera and driver by name; empty where it has none.
         verdicts: the file of verdicts.
         sinks: where else they went.
+        heat_maps: of the rejects; None without `--heat-maps`.
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
@@ -179,6 +181,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late: int = 0
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
+    heat_maps: HeatMapAccount | None = None
     roi: str | None = None
     flat: str | None = None
 
@@ -217,6 +220,7 @@ def summarise(
     outages: Outages | None = None,
     remarks: Sequence[str] = (),
     realtime: Realtime | None = None,
+    heat_maps: HeatMapAccount | None = None,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -225,6 +229,7 @@ def summarise(
         candidates: what was tried before the session was opened.
         remarks: what was said before the stream began.
         realtime: what the operating system granted.
+        heat_maps: those of the rejects.
     """
     snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
@@ -252,6 +257,7 @@ def summarise(
         late=snapshot.late,
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
+        heat_maps=heat_maps,
         roi=None if session.view.roi is None else str(session.view.roi),
         flat=None if session.view.flat is None else session.view.flat.digest,
         policy="every-frame" if settings.every_frame else "latest",

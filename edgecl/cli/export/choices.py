@@ -115,6 +115,12 @@ OPTIONS = (
         "part, makes them shares of right answers.",
     ),
     click.option(
+        "--heat-maps",
+        is_flag=True,
+        help="Add a graph that shows where the network sees a defect (class activation maps), "
+        "for 'run --heat-maps'.",
+    ),
+    click.option(
         "--data", type=FOLDER, help="New location of the run's images, if they were moved."
     ),
 )
@@ -159,6 +165,7 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
         pass_labels=options["pass_labels"],
         data=options["data"],
         calibration_data=options["calibration_data"],
+        heat_maps=options["heat_maps"],
     )
 
 

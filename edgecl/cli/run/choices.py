@@ -52,6 +52,7 @@ class RunChoices:
     debounce: str | None
     sinks: tuple[str, ...]
     lot: str | None
+    heat_maps: int | None
     out: Path | None
     as_json: bool
     realtime: bool

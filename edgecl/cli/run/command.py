@@ -58,6 +58,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
 
     from edgecl.cli.progress import reporting
     from edgecl.cli.run.frame_view import set_view
+    from edgecl.cli.run.heat_maps import open_heat_maps
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.bundle import digest_beside, scene_beside
@@ -70,6 +71,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.files.output_folder import new_folder, own_folder
     from runtime.realtime import realtime_terms
     from runtime.session.opening import default_threads, open_fastest
+    from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
+    from runtime.stream.heat_maps import INDEX as HEAT_MAPS_INDEX
     from runtime.stream.pipeline import Settings
     from runtime.stream.sinks import JsonLinesSink, StreamFacts, open_sink
     from runtime.stream.summary import FILE as SUMMARY
@@ -137,7 +140,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         with naming_place(context, "flat"):
             bits = set_view(session, choices, remark)
         depth = settle_depth(camera, session.contract.input, bits, remark)
-        taken = (VERDICTS, SUMMARY, CONFIG, LATE)
+        taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX)
         facts = StreamFacts(
             bundle=model.name,
             camera=camera.name,
@@ -159,6 +162,13 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
                 )
             stack.callback(other.close)
             more.append(other)
+        rules = replace(rules, bits=depth)
+        with naming_place(context, "heat_maps"):
+            heat_maps = open_heat_maps(
+                trusted or model, choices.heat_maps, rules, session.view, folder
+            )
+        if heat_maps is not None:
+            stack.callback(heat_maps.close)
         # Last of all: a file that a refused command left would be in the way of the next one.
         late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
         if late_sink is not None:
@@ -167,7 +177,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         stack.callback(sink.close)
         write_config(folder / CONFIG, choices.values(model), say)
         settings = Settings(
-            replace(rules, bits=depth),
+            rules,
             every_frame=not camera.live if choices.every_frame is None else choices.every_frame,
             frames=choices.frames,
             health=health,
@@ -184,6 +194,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             more,
             late_sink,
             choices.terms(granted),
+            heat_maps,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

@@ -271,6 +271,13 @@ output_options = _group(
         help="Lot that is judged, which an archive (--sink sqlite:FILE) keeps with the run.",
     ),
     click.option(
+        "--heat-maps",
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="Keep images of the newest N rejects that show where the network sees the defect.  "
+        "[default: none]",
+    ),
+    click.option(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),

@@ -14,6 +14,7 @@ from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
+from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.sinks import JsonLinesSink, Sink
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
@@ -36,6 +37,7 @@ class InspectionStream:
     more_sinks: Sequence[Sink] = ()
     late_sink: JsonLinesSink | None = None
     realtime: Realtime | None = None
+    heat_maps: HeatMapWriter | None = None
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
@@ -47,6 +49,7 @@ class InspectionStream:
             sinks,
             own_process=True,
             late_sink=self.late_sink,
+            on_reject=self.heat_maps.take if self.heat_maps else None,
         )
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
@@ -59,6 +62,8 @@ class InspectionStream:
                 sink.close()
             if self.late_sink is not None:
                 close_late(self.late_sink)
+            if self.heat_maps is not None:
+                self.heat_maps.close()
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
@@ -92,6 +97,7 @@ class InspectionStream:
             outages=self.outages,
             remarks=self.remarks,
             realtime=self.realtime,
+            heat_maps=self.heat_maps.account() if self.heat_maps else None,
         )
 
 

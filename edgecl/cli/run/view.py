@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.stream.budget import Budget
+from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline
 from runtime.stream.summary import StreamSummary
@@ -134,6 +135,8 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     for sink in summary.sinks:
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
+    if summary.heat_maps is not None:
+        yield _heat_maps(summary.heat_maps)
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]
     if counts:
         yield Text(f"camera: {' · '.join(counts)}")
@@ -175,6 +178,17 @@ def _health(faults: Mapping[str, int]) -> Iterator[Text]:
     found = [f"{name} {count}" for name, count in faults.items() if count]
     if found:
         yield Text(f"health: {' · '.join(found)}", style="bright_red")
+
+
+def _heat_maps(account: HeatMapAccount) -> Text:
+    line = f"{account.kept} heat maps in {account.folder}"
+    if account.written > account.kept:
+        line += f", the newest of {account.written}"
+    if account.left_out:
+        line += f"; {account.left_out} rejects came too fast for one"
+    if account.failed:
+        return Text(f"{line}; {account.failed} FAILED ({account.problem})", style="red")
+    return Text(line)
 
 
 def _last(verdict: Verdict | None) -> Text:

@@ -21,7 +21,7 @@ from runtime.image.tiles import to_scale
 from runtime.image.view import FrameView
 from runtime.progress import CountProgress
 
-BUILTIN_COUNT = 1050
+BUILTIN_COUNT = 2100
 BUILTIN_SEED = 0
 BUILTIN_SHAPE = (256, 256)
 """(height, width) of the drawn surfaces where they are cut into tiles: the demo's camera has it."""

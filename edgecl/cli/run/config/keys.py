@@ -38,6 +38,7 @@ KEYS: Mapping[str, KeyPath] = {
     "debounce": ("rules", "debounce"),
     "sinks": ("output", "sink"),
     "lot": ("output", "lot"),
+    "heat_maps": ("output", "heat-maps"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
