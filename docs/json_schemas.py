@@ -21,6 +21,8 @@ from runtime.files.document import Document
 from runtime.image.flat.field import FlatRecord
 from runtime.stream.archive.history import History
 from runtime.stream.heat_maps import HeatMapLine
+from runtime.stream.parts.verdict import PartLine
+from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
 
@@ -38,9 +40,11 @@ DOCUMENTS: dict[str, type[Document]] = {
     "latency-report": LatencyReport,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
+    "part-line": PartLine,
     "pick-summary": PickSummary,
     "run-config": RunConfig,
     "run-result": RunResult,
+    "station-summary": StationSummary,
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,
     "verdict-line": VerdictLine,

@@ -16,8 +16,11 @@ from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
 from runtime.artifact.heat_maps import Cells
 from runtime.artifact.manifest import ConfidenceFacts, Origin
+from runtime.novelty import TrainingSpace
 
 AUTO = "auto"
+FALSE_ALARMS = 0.01
+"""Share of known images that may be called unknown."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,9 @@ class Job:
         heat_maps: what becomes the heat-map graph; None for a bundle without one.
         flat: file of the flat-field that they were corrected with, of the contract's digest; None
             for images as they are.
+        space: where the training images lie; None for no limit beyond which one is unknown.
+        space_images: how many of them were looked at.
+        false_alarms: share of known images that may be called unknown, 0 to 1; 0 for no limit.
 
     Raises:
         ValueError: tiles for a contract without a tiling.
@@ -201,6 +207,9 @@ class Job:
     notes: tuple[str, ...] = ()
     heat_maps: HeatMapModule | None = None
     flat: Path | None = None
+    space: TrainingSpace | None = None
+    space_images: int = 0
+    false_alarms: float = FALSE_ALARMS
 
     def __post_init__(self) -> None:
         if (self.flat is None) != (self.contract.input.flat is None):

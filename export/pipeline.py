@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from export.bundle.manifest import Page, write_bundle
 from export.gate.decision import caveat
 from export.job import Job
+from export.novelty import measure_novelty
 from export.outcome import ExportOutcome
 from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
@@ -22,7 +23,7 @@ from export.stages.int8 import Int8Plan
 from export.stages.proving import Reference, reference_of
 from export.stages.remedies.forms import Int8Forms
 from export.stages.remedies.judged import Int8Judged, export_int8
-from export.stages.shipping import golden_images, shipped_precisions
+from export.stages.shipping import golden_images, shipped_precisions, test_outputs
 from runtime.errors import GateError
 from runtime.files.atomic import explained
 from runtime.progress import Say, StageProgress
@@ -91,7 +92,9 @@ def export_bundle(
         report("export", steps - 1, steps, "the test part")
         ship = [artefact for artefact in artefacts if not artefact.reason]
         refused = {artefact.name: artefact.reason for artefact in artefacts if artefact.reason}
-        shipped = shipped_precisions(ship, job.test, job.contract)
+        tested = test_outputs(ship, job.test)
+        shipped = shipped_precisions(ship, tested, job.test, job.contract)
+        novelty, novelty_notes = measure_novelty(job, ship, tested)
         golden = golden_images(ship, reference)
         plan = int8.plan if int8 else None
         unproven = {artefact.name: artefact.unproven for artefact in ship if artefact.unproven}
@@ -106,8 +109,10 @@ def export_bundle(
                 *(f"{name} is unproven: {reason}" for name, reason in unproven.items()),
                 *_caveats(artefacts, reference),
                 *((_NO_GOLDEN,) if golden is None else ()),
+                *novelty_notes,
             ),
             golden=golden,
+            novelty=novelty,
             unproven=unproven,
             remedies=int8.remedies if int8 else (),
         )

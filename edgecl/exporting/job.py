@@ -22,6 +22,7 @@ from edgecl.exporting.confidence import (
     with_temperature,
 )
 from edgecl.exporting.folding import folded_to_gray
+from edgecl.exporting.novelty import space_of_run
 from edgecl.learning.documents import RunConfig
 from edgecl.learning.loop.answers import answer_tiles
 from edgecl.learning.model import Classifier
@@ -36,7 +37,7 @@ from edgecl.learning.run.sources import frame_view_of
 from export.bundle.manifest import require_own_place
 from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
-from export.job import DataPart, HeatMapModule, Int8Choices, Job, drawn_tile
+from export.job import FALSE_ALARMS, DataPart, HeatMapModule, Int8Choices, Job, drawn_tile
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.manifest import ConfidenceFacts, Origin
 from runtime.artifact.tiling import MEAN
@@ -58,6 +59,7 @@ class ExportChoices:
         int8: how INT8 is calibrated.
         remedy_seconds: time for remedies where INT8 is refused; 0 for none.
         as_confident_as_trained: leave the network's confidences as they are.
+        false_alarms: share of known images that may be called unknown, 0 to 1; 0 for no limit.
         pass_labels: the labels that let a part pass; empty for those usual by name.
         data: where the run's images lie now, if they were moved.
         calibration_data: a folder of images to calibrate on instead of the train part.
@@ -69,6 +71,7 @@ class ExportChoices:
     int8: Int8Choices = field(default_factory=Int8Choices)
     remedy_seconds: float = 0.0
     as_confident_as_trained: bool = False
+    false_alarms: float = FALSE_ALARMS
     pass_labels: tuple[str, ...] = ()
     data: Path | None = None
     calibration_data: Path | None = None
@@ -115,6 +118,11 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
         classifier, confidence = _calibrated(classifier, prepared, model, notes)
     deployed = folded_to_gray(classifier, config)
     heat_maps = _heat_maps(deployed, config.encoder) if choices.heat_maps else None
+    space, seen = None, 0
+    if choices.false_alarms:
+        report("novelty", 0, 1, "embedding the training images")
+        space, seen = space_of_run(classifier, prepared.dataset, prepared.split.train)
+        report("novelty", 1, 1, f"{seen} training images")
     return Job(
         classifier=deployed,
         trained=classifier,
@@ -125,6 +133,9 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
         candidates=candidates,
         notes=tuple(notes),
         confidence=confidence,
+        space=space,
+        space_images=seen,
+        false_alarms=choices.false_alarms,
         limits=choices.limits,
         int8=choices.int8,
         remedy_seconds=choices.remedy_seconds,

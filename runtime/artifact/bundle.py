@@ -25,9 +25,9 @@ __all__ = [
     "Manifest",
     "Precision",
     "artefact_name",
-    "digest_beside",
     "file_digest",
     "load_bundle",
+    "manifest_beside",
     "manifest_digest",
     "scene_beside",
 ]
@@ -159,21 +159,16 @@ def scene_beside(source: str | Path) -> SceneRecord | None:
     Args:
         source: a bundle, or a file of one.
     """
-    manifest = _manifest_beside(source)
+    manifest = manifest_beside(source)
     return None if manifest is None else manifest.scene
 
 
-def digest_beside(source: str | Path) -> str:
-    """Return the digest of a bundle's manifest, unverified; empty where there is none.
+def manifest_beside(source: str | Path) -> Manifest | None:
+    """Return the manifest of a bundle, not verified; None where there is none.
 
     Args:
         source: a bundle, or a file of one.
     """
-    manifest = _manifest_beside(source)
-    return "" if manifest is None else manifest.digest
-
-
-def _manifest_beside(source: str | Path) -> Manifest | None:
     path = Path(source)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST).is_file():

@@ -24,6 +24,7 @@ _COLOURS = {
     "pass": "green",
     "reject": "red",
     "unsure": "yellow",
+    "unknown": "bright_yellow",
     "late": "magenta",
     "fault": "bright_red",
 }
@@ -82,7 +83,7 @@ def live_text(snapshot: Snapshot, seconds: float, budget: Budget) -> Text:
             cells += [f"{limit / 1e6:g}", str(snapshot.misses_by_step.get(step, 0))]
         over = limit is not None and histogram.last > limit
         lines.append(Text(_row(step, cells), style="magenta" if over else ""))
-    lines += [_counts(snapshot, seconds), _statuses(snapshot.statuses)]
+    lines += [_counts(snapshot, seconds), status_counts(snapshot.statuses)]
     lines += [*_health(snapshot.health), _last(snapshot.last)]
     text = Text("\n", no_wrap=True, overflow="crop").join(lines)
     text.no_wrap, text.overflow = True, "crop"
@@ -113,7 +114,7 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         f"+ dropped {summary.dropped} + faulty {summary.faulty}"
         f" · {summary.frames_per_second:.1f} frames/s over {summary.seconds:.1f} s"
     )
-    yield _statuses(summary.statuses)
+    yield status_counts(summary.statuses)
     yield from _health(summary.health)
     if summary.budget_ms:
         yield Text(f"budget misses {summary.budget_misses} ({summary.miss_share:.2%})")
@@ -166,7 +167,8 @@ def _counts(snapshot: Snapshot, seconds: float) -> Text:
     return text
 
 
-def _statuses(statuses: Mapping[str, int]) -> Text:
+def status_counts(statuses: Mapping[str, int]) -> Text:
+    """Verdicts by status, on one line."""
     return Text(" · ").join(
         Text(f"{status} {count}", style=_COLOURS[status] if count else "dim")
         for status, count in statuses.items()

@@ -254,6 +254,8 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
     facts += [(f"calibration {name}", _plain(getattr(calibration, name))) for name in _CALIBRATION]
     if manifest.confidence is not None:
         facts.append(("confidence", manifest.confidence.describe()))
+    if manifest.novelty is not None:
+        facts.append(("unknown images", manifest.novelty.describe()))
     facts += [
         ("edgecl", manifest.edgecl_version),
         ("made", manifest.created.replace("T", " ")),

@@ -47,6 +47,7 @@ CREATE TABLE verdicts (
     total_ns    INTEGER,
     infer_ns    INTEGER,
     worst_tile  TEXT,
+    distance    REAL,
     PRIMARY KEY (run, camera, frame)
 ) WITHOUT ROWID""",
         "CREATE INDEX verdicts_by_time ON verdicts (captured_at)",
@@ -55,7 +56,7 @@ CREATE VIEW records AS
 SELECT runs.id || CASE verdicts.camera WHEN '' THEN '' ELSE '-' || verdicts.camera END
            || '-' || verdicts.frame AS id,
        runs.id AS run_id, verdicts.camera, frame, captured_at, status, label, confidence, reason,
-       late, answer, name, total_ns, infer_ns, worst_tile, digest, lot
+       late, answer, name, total_ns, infer_ns, worst_tile, distance, digest, lot
 FROM verdicts JOIN runs ON runs.number = verdicts.run""",
     ),
 )

@@ -43,6 +43,7 @@ COLUMNS = (
     "total_ns",
     "infer_ns",
     "worst_tile",
+    "distance",
 )
 """Columns of a row that `add` takes, in their order."""
 
@@ -130,9 +131,9 @@ class ArchiveWriter:
             )
         if self._connection is None:
             self._open(WAIT_S)
-        connection = self._connected()
+        assert self._connection is not None
         try:
-            with _transaction(connection):
+            with _transaction(self._connection) as connection:
                 (number,) = connection.execute(
                     "SELECT number FROM runs WHERE id = ?", (self._facts.run,)
                 ).fetchone()
@@ -165,9 +166,8 @@ class ArchiveWriter:
 
     def _open(self, wait_s: float) -> None:
         try:
-            self._connect_whole(wait_s)
+            self._connection = self._connected(wait_s)
         except sqlite3.DatabaseError as error:
-            self._disconnect()
             if not is_damage(error):
                 raise
             with explained(self.path):
@@ -176,12 +176,10 @@ class ArchiveWriter:
                 f"note: {self.path} was damaged ({error}); it is {aside} now, and a new archive "
                 "was begun"
             )
-            self._connect_whole(wait_s)
-        except BaseException:
-            self._disconnect()
-            raise
+            self._connection = self._connected(wait_s)
 
-    def _connect_whole(self, wait_s: float) -> None:
+    def _connected(self, wait_s: float) -> sqlite3.Connection:
+        """Connect to the archive, recover it, and enter the run."""
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # SQLite would say no more than that it is unable to.
@@ -189,20 +187,25 @@ class ArchiveWriter:
         connection = self._connect(
             self.path, timeout=wait_s, isolation_level=None, check_same_thread=False
         )
-        self._connection = connection
-        # Whose file it is comes first: the mode below is written into it.
-        schema = schema_of(connection, self.path)
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        connection.execute("PRAGMA synchronous = FULL")
-        with _transaction(connection):
-            self._upgrade(connection, schema)
-            self._recover(connection)
-            self._enter(connection)
-        connection.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
-        found = self.path.stat()
+        try:
+            # Whose file it is comes first: the mode below is written into it.
+            schema = schema_of(connection, self.path)
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("PRAGMA synchronous = FULL")
+            with _transaction(connection):
+                notes = [*self._upgrade(connection, schema), *self._recover(connection)]
+                self._enter(connection)
+            connection.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
+            found = self.path.stat()
+        except BaseException:
+            connection.close()
+            raise
         self._file = found.st_dev, found.st_ino
+        for note in notes:
+            self._report(note)
+        return connection
 
-    def _upgrade(self, connection: sqlite3.Connection, schema: int) -> None:
+    def _upgrade(self, connection: sqlite3.Connection, schema: int) -> Iterator[str]:
         for statements in STEPS[schema:]:
             for statement in statements:
                 connection.execute(statement)
@@ -210,9 +213,9 @@ class ArchiveWriter:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {NEWEST}")
         if 0 < schema < NEWEST:
-            self._report(f"note: {self.path} was brought from schema {schema} to {NEWEST}")
+            yield f"note: {self.path} was brought from schema {schema} to {NEWEST}"
 
-    def _recover(self, connection: sqlite3.Connection) -> None:
+    def _recover(self, connection: sqlite3.Connection) -> Iterator[str]:
         """Look for runs without an end; where there is one, every page of the file is looked at."""
         broken = connection.execute(
             "SELECT number, id, started_at FROM runs WHERE outcome = 'running'"
@@ -232,7 +235,7 @@ class ArchiveWriter:
                 "UPDATE runs SET outcome = 'broken-off', written = ? WHERE number = ?",
                 (count, number),
             )
-            self._report(
+            yield (
                 f"note: {self.path}: the run of {started[:19]}Z was broken off; its {count:,} "
                 "archived verdicts are whole"
             )
@@ -262,10 +265,6 @@ class ArchiveWriter:
         except FileNotFoundError:
             return False
         return (found.st_dev, found.st_ino) == self._file
-
-    def _connected(self) -> sqlite3.Connection:
-        assert self._connection is not None
-        return self._connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -205,6 +205,7 @@ def row_of(verdict: Verdict) -> tuple[Any, ...]:
         line.steps_ns.get(TOTAL),
         line.steps_ns.get("infer"),
         tile,
+        line.distance,
     )
 
 

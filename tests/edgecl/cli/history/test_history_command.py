@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
-from runtime.artifact.bundle import digest_beside
+from runtime.artifact.bundle import manifest_beside
 from runtime.stream.sinks.base import StreamFacts
 from runtime.stream.sinks.sqlite import SqliteSink
 from runtime.stream.verdict import Decision, Status, Verdict
@@ -243,7 +243,7 @@ def test_streams_into_one_archive_count_as_their_journals_do(make_bundle, capsys
         ).fetchall()
     labels = '["dark", "middle", "bright"]'
     assert row == (
-        digest_beside(bundle),
+        manifest.digest,
         '["bright"]',
         labels,
         "running",
