@@ -31,8 +31,8 @@ def test_a_killed_stream_keeps_its_rows_and_the_next_one_says_so(tmp_path, make_
     archive = tmp_path / "a.sqlite"
     command = ["run", "--model", make_bundle(), "--engine", "onnxruntime", "--camera", "demo"]
     command += ["--fps", "50", "--every-frame", "--sink", f"sqlite:{archive}"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    stream = start(*command, "--out", tmp_path / "first", **quiet)
+    nowhere = subprocess.DEVNULL
+    stream = start(*command, "--out", tmp_path / "first", stdout=nowhere, stderr=nowhere)
     end = time.monotonic() + PATIENCE
     while len(seen := frames(archive)) < 40:
         assert time.monotonic() < end

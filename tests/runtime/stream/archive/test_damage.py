@@ -202,6 +202,7 @@ def test_a_disk_that_is_full_at_the_start_is_tried_again(tmp_path, small_disk, t
     path = small_disk / "a.sqlite"
     if there:
         archive(tmp_path / "a.sqlite")
+        broken_off(tmp_path / "a.sqlite")
         shutil.copy(tmp_path / "a.sqlite", path)
     with open(small_disk / "ballast", "wb", buffering=0) as ballast:
         try:
@@ -219,3 +220,4 @@ def test_a_disk_that_is_full_at_the_start_is_tried_again(tmp_path, small_disk, t
     sink.close()
     assert rows(path) == ([0, 1, 2, 7] if there else [7])
     assert sink.lost == 0
+    assert len(notes) == (2 if there else 1), "each is said once, however often it is tried"

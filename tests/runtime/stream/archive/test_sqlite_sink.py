@@ -28,7 +28,7 @@ def quick(monkeypatch):
 def odd_verdicts() -> list[Verdict]:
     tile = WorstTile(left=1, top=2, width=3, height=4, label="dent", confidence=0.5)
     return [
-        verdict(0, Status.REJECT, "dent", worst_tile=tile),
+        verdict(0, Status.REJECT, "dent", worst_tile=tile, distance=0.25),
         verdict(1, Status.FAULT, "", reason="dark: 1 % of white"),
         verdict(2, Status.PASS, "dent", answer=Status.REJECT, reason="1 of the last 3"),
         verdict(3, Status.REJECT, "", late=True, reason="over the deadline"),
@@ -59,6 +59,7 @@ def test_a_thousand_rows_are_those_of_the_journal(tmp_path):
             line.get("answer"),
             line["steps_ns"]["total"],
             line["steps_ns"]["infer"],
+            line.get("distance"),
             line.get("worst_tile"),
         )
         for line in lines
@@ -66,7 +67,7 @@ def test_a_thousand_rows_are_those_of_the_journal(tmp_path):
     columns = "frame, captured_at, status, label, confidence, reason, late, answer"
     found = rows(
         tmp_path / "a.sqlite",
-        f"SELECT {columns}, total_ns, infer_ns, worst_tile FROM verdicts ORDER BY frame",
+        f"SELECT {columns}, total_ns, infer_ns, distance, worst_tile FROM verdicts ORDER BY frame",
     )
     assert [(*row[:-1], json.loads(row[-1] or "null")) for row in found] == journal
     total = sum(line["steps_ns"]["total"] for line in lines)
