@@ -19,6 +19,7 @@ from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
 from runtime.image.flat.field import FlatRecord
+from runtime.stream.archive.history import History
 from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.parts.verdict import PartLine
 from runtime.stream.station.summary import StationSummary
@@ -34,6 +35,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "checkpoint-journal": JournalRecord,
     "engine-sidecar": EngineSidecar,
     "flat-field": FlatRecord,
+    "history": History,
     "heat-map-line": HeatMapLine,
     "latency-report": LatencyReport,
     "manifest": Manifest,

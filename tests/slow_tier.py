@@ -25,6 +25,7 @@ SLOW = frozenset(
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",
         "tests/edgecl/cli/bench/test_devices.py",
+        "tests/edgecl/cli/history/test_killed_stream.py",
         "tests/edgecl/learning/loop/test_divergence.py",
         "tests/edgecl/cli/export/test_engines.py",
         "tests/edgecl/exporting/test_view_of_run.py",
@@ -51,6 +52,7 @@ SLOW = frozenset(
         "tests/export/stages/test_recurrent_and_attention.py",
         "tests/export/stages/test_tensorrt_graphs.py",
         "tests/runtime/camera/genicam/test_aravis.py",
+        "tests/runtime/stream/archive/test_killed.py",
     }
 )
 

@@ -1,4 +1,4 @@
-"""Ignored options of `export`, `run`, `bench` and `camera`."""
+"""Ignored options of `export`, `run`, `history`, `bench` and `camera`."""
 
 from __future__ import annotations
 
@@ -120,6 +120,12 @@ RUN = (
         "add --part-of, or omit this option",
     ),
     Rule(
+        ("lot",),
+        lambda v: not v["sinks"],
+        "is kept by sinks, but there is none",
+        "add --sink sqlite:FILE, or omit this option",
+    ),
+    Rule(
         _BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
         f"{_BUILDS} those are built from bundles",
@@ -145,6 +151,15 @@ BENCH = (
         f"{_BUILDS} this runs on the CPU",
     ),
     Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+)
+
+HISTORY = (
+    Rule(
+        ("shifts",),
+        lambda v: v["by"] not in (None, "shift"),
+        "only affects --by shift",
+        "add --by shift, or omit this option",
+    ),
 )
 
 CAMERA = (

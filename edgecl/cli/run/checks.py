@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from runtime.errors import InputError
 
+LONGEST_LOT = 200
+
 
 def check_budget(text: str) -> object:
     """Read a budget; an InputError says what is wrong with it."""
@@ -65,4 +67,14 @@ def check_label(text: str) -> object:
     """Read a label; an InputError says what is wrong with it."""
     if not text:
         raise InputError(f"{text!r} is empty", hint="name a label of the model")
+    return text
+
+
+def check_lot(text: str) -> object:
+    """Read the name of a lot; an InputError says what is wrong with it."""
+    if not text.strip() or not text.isprintable() or len(text) > LONGEST_LOT:
+        raise InputError(
+            f"{text!r} is not a name of 1 to {LONGEST_LOT} printable characters",
+            hint="pass what stands on the lot's papers",
+        )
     return text

@@ -64,6 +64,7 @@ class RunChoices:
     part_of: str | None
     part_deadline: str | None
     sinks: tuple[str, ...]
+    lot: str | None
     heat_maps: int | None
     out: Path | None
     as_json: bool

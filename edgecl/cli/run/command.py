@@ -12,6 +12,7 @@ from edgecl.cli.run.cameras import camera_choices
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, config_text, write_config
 from edgecl.cli.run.opening import (
+    facts_of,
     newest_bundle,
     open_chosen_camera,
     open_chosen_model,
@@ -115,7 +116,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             settings = settings_of(chosen, camera, session, rules, health, novelty, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX)
         labels = session.contract.labels
-        more = open_chosen_sinks(choices, folder, labels, taken, context, stack)
+        facts = facts_of(choices, model, [camera.name], session.contract, rules)
+        more = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
         with naming_place(context, "heat_maps"):
             heat_maps = open_heat_maps(
                 trusted or model, choices.heat_maps, settings.rules, session.view, folder

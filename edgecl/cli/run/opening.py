@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgecl.cli.run.cameras import CameraChoice
     from edgecl.cli.run.choices import RunChoices
     from runtime.artifact.bundle import Bundle
+    from runtime.artifact.contract import ModelContract
     from runtime.camera import Camera
     from runtime.health import HealthLimits
     from runtime.novelty import Novelty
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from runtime.session import Candidate, Session
     from runtime.stream.pipeline import Settings
     from runtime.stream.rules import Rules
-    from runtime.stream.sinks import Sink
+    from runtime.stream.sinks import Sink, StreamFacts
 
 
 def output_place(out: Path | None) -> AbstractContextManager[Path]:
@@ -127,18 +128,46 @@ def threads_per_worker(workers: int) -> int:
     return max(1, (default_threads() - 1) // workers)
 
 
+def facts_of(
+    choices: RunChoices, model: Path, cameras: Iterable[str], contract: ModelContract, rules: Rules
+) -> StreamFacts:
+    """Return what sinks may keep of a stream.
+
+    Args:
+        model: that judges.
+        cameras: their names.
+        contract: of the model.
+    """
+    from runtime.artifact.bundle import manifest_beside
+    from runtime.stream.sinks import StreamFacts
+
+    manifest = manifest_beside(model)
+    return StreamFacts(
+        bundle=model.name,
+        camera=", ".join(cameras),
+        model=str(model),
+        digest=manifest.digest if manifest else "",
+        pass_labels=rules.applied_to(contract).pass_labels,
+        lot=choices.lot or "",
+    )
+
+
 def open_chosen_sinks(
     choices: RunChoices,
     folder: Path,
     labels: Sequence[str],
     taken: Sequence[str],
+    facts: StreamFacts,
     context: click.Context,
+    remark: Say,
     stack: ExitStack,
 ) -> list[Sink]:
     """Open the further sinks; `stack` closes them.
 
     Args:
         taken: names in the folder that the stream writes itself.
+        facts: what sinks may keep of the stream.
+        remark: is told what happens to them.
 
     Raises:
         InputError: one cannot be opened.
@@ -148,7 +177,7 @@ def open_chosen_sinks(
     opened = []
     for text in choices.sinks:
         with naming_place(context, "sinks"):
-            sink = open_sink(text, folder, labels, taken=taken)
+            sink = open_sink(text, folder, labels, taken=taken, stream=facts, report=remark)
         stack.callback(sink.close)
         opened.append(sink)
     return opened

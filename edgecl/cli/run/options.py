@@ -15,6 +15,7 @@ from edgecl.cli.run.checks import (
     check_debounce,
     check_health_limit,
     check_label,
+    check_lot,
     check_setting,
     check_threshold,
     check_time,
@@ -262,7 +263,14 @@ output_options = _group(
         "sinks",
         multiple=True,
         metavar="NAME[:TARGET]",
-        help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
+        help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl or "
+        "sqlite:/var/lib/edgecl/line.sqlite. Repeatable.",
+    ),
+    click.option(
+        "--lot",
+        type=Checked("lot", check_lot),
+        metavar="TEXT",
+        help="Lot that is judged, which an archive (--sink sqlite:FILE) keeps with the run.",
     ),
     click.option(
         "--heat-maps",

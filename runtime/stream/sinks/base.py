@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.progress import Say
 from runtime.stream.verdict import Verdict
 
 
@@ -38,6 +41,39 @@ class Sink(ABC):
         """Finish what was taken, and give back what is held. Closing twice is fine."""
 
 
+def new_run_id() -> str:
+    """Return an id that no other run has: when it began, and chance."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamFacts:
+    """Facts about a stream that sinks keep, or carry to other machines.
+
+    Args:
+        run: its id; with a frame's number, and the camera's name where there are several, that of
+            a verdict, unique for ever.
+        bundle: the model's name.
+        camera: the camera's name.
+        model: path of the bundle, graph or engine.
+        digest: of the bundle's manifest; empty where the model is a file without one.
+        pass_labels: labels that let a part pass.
+        lot: which the stream judges, as the user named it; empty where it has no name.
+    """
+
+    run: str = field(default_factory=new_run_id)
+    bundle: str = ""
+    camera: str = ""
+    model: str = ""
+    digest: str = ""
+    pass_labels: Sequence[str] = ()
+    lot: str = ""
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
+
+
 @dataclass(frozen=True)
 class SinkRequest:
     """The argument of an opener of sinks, as `--sink NAME:TARGET` gives it.
@@ -48,6 +84,8 @@ class SinkRequest:
         folder: the stream's output folder, to which relative paths belong.
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
+        stream: what else is known of it.
+        report: is told what happens to the sink, at its start and while the stream runs.
     """
 
     name: str
@@ -55,6 +93,8 @@ class SinkRequest:
     folder: Path
     labels: Sequence[str] = ()
     taken: Sequence[str] = ()
+    stream: StreamFacts = field(default_factory=StreamFacts)
+    report: Say = _silent
 
     def file(self, wanted: str) -> Path:
         """Return the target as a path in the stream's folder.

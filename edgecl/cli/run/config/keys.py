@@ -42,6 +42,7 @@ KEYS: Mapping[str, KeyPath] = {
     "part_of": ("rules", "part-of"),
     "part_deadline": ("rules", "part-deadline"),
     "sinks": ("output", "sink"),
+    "lot": ("output", "lot"),
     "heat_maps": ("output", "heat-maps"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),

@@ -13,6 +13,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, write_config
 from edgecl.cli.run.opening import (
+    facts_of,
     newest_bundle,
     open_chosen_model,
     open_chosen_sinks,
@@ -106,7 +107,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
         require_new(folder, (PARTS, *files))
-        shared = open_chosen_sinks(choices, folder, labels, taken, context, stack)
+        facts = facts_of(choices, model, cameras, sessions[0].contract, rules)
+        shared = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
         parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
         if parts is not None:
             stack.callback(parts.close)
