@@ -60,10 +60,11 @@ class VerdictFile(Part, frozen=True, kw_only=True):
 
 
 class SinkAccount(Part, frozen=True, kw_only=True):
-    """A further sink: verdicts that it could not deliver, and what went wrong last."""
+    """A further sink: verdicts that are lost, or wait for the next start; the last problem."""
 
     name: str
     lost: int
+    waiting: int = 0
     problem: str | None
 
 
@@ -274,7 +275,12 @@ def summarise(
             problem=sink.problem or None,
         ),
         sinks=tuple(
-            SinkAccount(name=other.name, lost=other.lost, problem=other.problem or None)
+            SinkAccount(
+                name=other.name,
+                lost=other.lost,
+                waiting=other.waiting,
+                problem=other.problem or None,
+            )
             for other in more_sinks
         ),
     )

@@ -48,6 +48,7 @@ class RunChoices:
     unsure_below: tuple[str, ...]
     debounce: str | None
     sinks: tuple[str, ...]
+    spool: Path | None
     out: Path | None
     as_json: bool
     realtime: bool

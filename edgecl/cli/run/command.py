@@ -14,7 +14,7 @@ from edgecl.cli.engine_choices import engine_builder
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, config_text, write_config
-from edgecl.cli.run.options import STREAMS, VERDICTS, run_options
+from edgecl.cli.run.options import SPOOL, STREAMS, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
 from edgecl.cli.verb import Verb, naming_place
 from runtime.errors import InputError
@@ -69,7 +69,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.realtime import realtime_terms
     from runtime.session.opening import default_threads, open_fastest
     from runtime.stream.pipeline import Settings
-    from runtime.stream.sinks import JsonLinesSink, open_sink
+    from runtime.stream.sinks import JsonLinesSink, StreamFacts, open_sink
     from runtime.stream.summary import FILE as SUMMARY
 
     model = choices.model or newest_bundle()
@@ -133,10 +133,19 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         choices.require_labels(session.contract.labels, context)
         depth = settle_depth(camera, session.contract.input, choices.bits, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
+        facts = StreamFacts(bundle=model.name, camera=camera.name)
         more = []
         for text in choices.sinks:
-            with naming_place(context, "sinks"):
-                other = open_sink(text, folder, session.contract.labels, taken=taken)
+            with naming_place(context, "sinks", "spool"):
+                other = open_sink(
+                    text,
+                    folder,
+                    session.contract.labels,
+                    taken=taken,
+                    stream=facts,
+                    spool=choices.spool or Path(SPOOL),
+                    report=say,
+                )
             stack.callback(other.close)
             more.append(other)
         # Last of all: a file that a refused command left would be in the way of the next one.

@@ -14,6 +14,7 @@ from runtime.artifact.contract import BITS
 from runtime.errors import InputError
 
 STREAMS = "streams"
+SPOOL = f"{STREAMS}/spool"
 VERDICTS = "verdicts.jsonl"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -47,6 +48,12 @@ def _check_health_limit(text: str) -> object:
     from runtime.health.limits import parse_health_limit
 
     return parse_health_limit(text)
+
+
+def _check_sink(text: str) -> object:
+    from runtime.stream.sinks.remote.address import check_sink
+
+    return check_sink(text)
 
 
 def _check_label(text: str) -> object:
@@ -221,8 +228,15 @@ output_options = _group(
         "--sink",
         "sinks",
         multiple=True,
+        type=Checked("sink", _check_sink, prefix=""),
         metavar="NAME[:TARGET]",
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
+    ),
+    click.option(
+        "--spool",
+        type=FOLDER,
+        help="Folder in which verdicts wait for other machines, also until the next start.  "
+        f"[default: {SPOOL}]",
     ),
     click.option(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"

@@ -134,6 +134,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     for sink in summary.sinks:
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
+        if sink.waiting:
+            reason = f" ({sink.problem})" if sink.problem else ""
+            yield Text(f"sink {sink.name}: {sink.waiting} wait for the next start{reason}")
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]
     if counts:
         yield Text(f"camera: {' · '.join(counts)}")

@@ -1,7 +1,15 @@
 """Sinks: where verdicts go. `open_sink` takes what `--sink` takes."""
 
-from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest
+from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.json_lines import JsonLinesSink
 from runtime.stream.sinks.opening import SINKS, open_sink
 
-__all__ = ["SINKS", "JsonLinesSink", "OpenSink", "Sink", "SinkRequest", "open_sink"]
+__all__ = [
+    "SINKS",
+    "JsonLinesSink",
+    "OpenSink",
+    "Sink",
+    "SinkRequest",
+    "StreamFacts",
+    "open_sink",
+]

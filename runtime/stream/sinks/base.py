@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.progress import Say
 from runtime.stream.verdict import Verdict
 
 
@@ -22,12 +25,14 @@ class Sink(ABC):
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
         lost: verdicts that were taken and could not be delivered.
+        waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
     """
 
     name: str = ""
     isolated: bool = False
     lost: int = 0
+    waiting: int = 0
     problem: str = ""
 
     @abstractmethod
@@ -36,6 +41,30 @@ class Sink(ABC):
 
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""
+
+
+def new_run_id() -> str:
+    """Return an id that no other run has: when it began, and chance."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """Facts about a stream that verdicts carry to other machines.
+
+    Args:
+        run: its id; with a frame's number, that of a verdict.
+        bundle: the model's name.
+        camera: the camera's name.
+    """
+
+    run: str = field(default_factory=new_run_id)
+    bundle: str = ""
+    camera: str = ""
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +77,9 @@ class SinkRequest:
         folder: the stream's output folder, to which relative paths belong.
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
+        stream: what verdicts say about it on other machines.
+        spool: folder in which verdicts wait for other machines; None for the stream's.
+        report: is told what happens to the sink while the stream runs.
     """
 
     name: str
@@ -55,6 +87,9 @@ class SinkRequest:
     folder: Path
     labels: Sequence[str] = ()
     taken: Sequence[str] = ()
+    stream: StreamFacts = field(default_factory=StreamFacts)
+    spool: Path | None = None
+    report: Say = _silent
 
     def file(self, wanted: str) -> Path:
         """Return the target as a path in the stream's folder.

@@ -7,18 +7,30 @@ from pathlib import Path
 
 from runtime.errors import InputError
 from runtime.plugins import Plugins
-from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest
+from runtime.progress import Say
+from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.isolated import isolated
 
 SINKS: Plugins[OpenSink] = Plugins(
     "edgecl.sinks",
     "sink",
-    {"jsonl": "runtime.stream.sinks.json_lines:open_json_lines"},
+    {
+        "jsonl": "runtime.stream.sinks.json_lines:open_json_lines",
+        "mqtt": "runtime.stream.sinks.remote.mqtt:open_mqtt",
+        "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",
+    },
 )
 
 
 def open_sink(
-    text: str, folder: Path, labels: Sequence[str] = (), *, taken: Sequence[str] = ()
+    text: str,
+    folder: Path,
+    labels: Sequence[str] = (),
+    *,
+    taken: Sequence[str] = (),
+    stream: StreamFacts | None = None,
+    spool: Path | None = None,
+    report: Say = lambda text: None,
 ) -> Sink:
     """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
 
@@ -27,12 +39,17 @@ def open_sink(
         folder: the stream's output folder.
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
+        stream: what verdicts say about it on other machines.
+        spool: folder in which verdicts wait for other machines; the stream's by default.
+        report: is told what happens to the sink while the stream runs.
 
     Raises:
         InputError: there is no such sink, or its target cannot be used.
     """
     name, _, target = text.partition(":")
-    request = SinkRequest(name, target, folder, labels, taken)
+    request = SinkRequest(
+        name, target, folder, labels, taken, stream or StreamFacts(), spool, report
+    )
     opener = SINKS[name]
     try:
         return isolated(opener(request))

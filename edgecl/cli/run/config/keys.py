@@ -34,6 +34,7 @@ KEYS: Mapping[str, KeyPath] = {
     "unsure_below": ("rules", "unsure-below"),
     "debounce": ("rules", "debounce"),
     "sinks": ("output", "sink"),
+    "spool": ("output", "spool"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
@@ -49,7 +50,7 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "health_limits", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out"})
+PATHS = frozenset({"model", "verify_key", "out", "spool"})
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 
 
