@@ -18,6 +18,7 @@ from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
+from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
 
@@ -30,6 +31,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "checkpoint-journal": JournalRecord,
     "engine-sidecar": EngineSidecar,
     "latency-report": LatencyReport,
+    "line-status": LineStatus,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
     "pick-summary": PickSummary,
@@ -38,6 +40,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,
     "verdict-line": VerdictLine,
+    "verdict-message": VerdictMessage,
 }
 """By the name of its schema, every document that edgecl writes."""
 

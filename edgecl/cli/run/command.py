@@ -136,7 +136,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         facts = StreamFacts(bundle=model.name, camera=camera.name)
         more = []
         for text in choices.sinks:
-            with naming_place(context, "sinks", "spool"):
+            with naming_place(context, "sinks"):
                 other = open_sink(
                     text,
                     folder,

@@ -165,7 +165,8 @@ class MqttCarrier(Carrier):
         topic, body, retain, _ = self._status("offline")
         client.will_set(topic, body, _QOS, retain)
         self._connected, self._ended = None, None
-        self._answers = answers = {}
+        answers: dict[int, Any] = {}
+        self._answers = answers
 
         def on_connect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
             with self._changed:

@@ -107,8 +107,9 @@ def test_part_of_a_batch_is_not_sent_again(tmp_path):
 
 def test_what_is_refused_is_dropped_after_some_tries_and_counted(tmp_path):
     line = Line(tmp_path)
-    line.carrier.failures = [Refused("HTTP 400", delivered=2)] + [
-        Refused("HTTP 400") for _ in range(MOST_REFUSALS - 1)
+    line.carrier.failures = [
+        Refused("HTTP 400", delivered=2 if first else 0)
+        for first in (True, *[False] * (MOST_REFUSALS - 1))
     ]
     line.emit(0, 6)
     wait_until(lambda: line.spool.waiting == 6, "6 in the spool")

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -84,10 +85,19 @@ def test_verdicts_and_status_as_a_subscriber_sees_them(broker, open_remote, said
     assert b"offline" in late.states[0].payload
 
 
+def _more(sink: SpooledSink, done: int) -> bool:
+    return sink.delivered > done
+
+
+def _tried(gate: Gate, tries: int) -> bool:
+    return len(gate.pauses) > tries
+
+
 def test_a_broker_that_is_killed_in_mid_stream_costs_nothing(broker, tmp_path):
     broker.start()
     subscriber = Subscriber(broker.port)
-    gate, said = Gate(), []
+    said: list[str] = []
+    gate = Gate()
     stream = StreamFacts("run")
     carrier = mqtt.MqttCarrier(
         parse_address(address(broker).partition(":")[2], MQTT), stream, "edgecl-test"
@@ -96,13 +106,14 @@ def test_a_broker_that_is_killed_in_mid_stream_costs_nothing(broker, tmp_path):
     delivery = SpoolDelivery(spool, carrier, report=said.append, wait=gate.wait)
     delivery.start()
     sink = SpooledSink(spool, carrier, delivery, stream)
-    for round_ in range(3):
-        emit(sink, 1000 * round_, 1000 * round_ + 500)
-        wait_until(lambda done=1000 * round_: sink.delivered > done, "some verdicts")
+    for tries in range(3):
+        done = sink.delivered
+        emit(sink, 1000 * tries, 1000 * tries + 500)
+        wait_until(partial(_more, sink, done), "some verdicts")
         subscriber.expect_loss()
         broker.kill()
-        emit(sink, 1000 * round_ + 500, 1000 * round_ + 1000)
-        wait_until(lambda tries=round_: len(gate.pauses) > tries, "the loss is seen")
+        emit(sink, 1000 * tries + 500, 1000 * tries + 1000)
+        wait_until(partial(_tried, gate, tries), "the loss is seen")
         broker.start()
         subscriber.wait_for_subscription()
         gate.let_through()
