@@ -14,6 +14,10 @@ from runtime.secrets import redact
 from runtime.stream.sinks.remote.carrier import Mistaken, Undelivered
 from runtime.stream.sinks.remote.spool import SpoolLimit
 
+MQTT_USER = "EDGECL_MQTT_USER"
+MQTT_PASSWORD = "EDGECL_MQTT_PASSWORD"
+WEBHOOK_SECRET = "EDGECL_WEBHOOK_SECRET"
+
 CLOCK_ERRORS = frozenset({9, 10})
 """OpenSSL's codes for certificates that are not yet, or no longer, valid: a box whose clock is
 wrong after a power cut must judge all the same."""
@@ -45,7 +49,7 @@ MQTT = AddressForm(
     {"mqtt": 1883, "mqtts": 8883},
     "mqtts",
     "?",
-    ("ca", "login-file", "limit"),
+    ("ca", "login-file", "client-id", "limit"),
     "mqtt:mqtts://broker/plant/line-3",
 )
 # A fragment is never sent, and a query is the receiver's.
@@ -111,9 +115,10 @@ class RemoteAddress:
         try:
             return ssl.create_default_context(cafile=ca)
         except (OSError, ValueError) as error:
-            reason = error.strerror if type(error) is not ssl.SSLError else "no certificate in it"
+            no_file = isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
+            reason = error.strerror if no_file else "no certificate in it"
             raise InputError(
-                f"--sink {self.form.sink}: ca={ca} cannot be read: {reason or error}",
+                f"--sink {self.form.sink}: ca={ca} cannot be read: {reason}",
                 hint="name the PEM file of the authority that signed the receiver's certificate",
             ) from error
 
@@ -195,7 +200,7 @@ def read_secret(path: str, what: str, hint: str) -> str:
 
 
 def tls_failure(error: ssl.SSLCertVerificationError, name: str) -> Undelivered:
-    """What a certificate that cannot be trusted means: a mistake, unless a clock may be wrong."""
+    """Return the outcome of an untrusted certificate: a mistake, unless a clock may be wrong."""
     reason = f"its certificate is not trusted ({error.verify_message.rstrip('.')})"
     if error.verify_code in CLOCK_ERRORS:
         return Undelivered(f"{reason}; check the clocks")
@@ -205,7 +210,7 @@ def tls_failure(error: ssl.SSLCertVerificationError, name: str) -> Undelivered:
 
 
 def connect_failure(error: OSError) -> str:
-    """Why there is no connection, in words."""
+    """Return the reason for a missing connection, in words."""
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     if isinstance(error, ssl.SSLError):
@@ -234,7 +239,7 @@ def _options(pairs: Sequence[tuple[str, str]], text: str, form: AddressForm) -> 
 
 
 _SECRETS = {
-    "mqtt": "put both into a file, a line each: ?login-file=FILE; or into EDGECL_MQTT_USER and "
-    "EDGECL_MQTT_PASSWORD",
-    "webhook": "sign the requests: #secret-file=FILE, or EDGECL_WEBHOOK_SECRET",
+    "mqtt": "put both into a file, a line each: ?login-file=FILE; or into "
+    f"{MQTT_USER} and {MQTT_PASSWORD}",
+    "webhook": f"sign the requests: #secret-file=FILE, or {WEBHOOK_SECRET}",
 }

@@ -22,7 +22,7 @@ class Undelivered(Exception):  # noqa: N818 - an outcome, as its kinds are
         self.delivered = delivered
 
 
-class Refused(Undelivered):
+class RefusedVerdict(Undelivered):
     """The receiver does not want the verdict behind those that were delivered."""
 
 

@@ -10,7 +10,7 @@ from random import Random
 
 from runtime.camera.live.backoff import pauses
 from runtime.progress import Say
-from runtime.stream.sinks.remote.carrier import Carrier, Refused, Undelivered
+from runtime.stream.sinks.remote.carrier import Carrier, RefusedVerdict, Undelivered
 from runtime.stream.sinks.remote.spool import Spool, SpoolRecord
 
 LOG = logging.getLogger("edgecl.sinks")
@@ -130,7 +130,9 @@ class SpoolDelivery:
             self._carrier.send(records)
         except Undelivered as error:
             self._settle(records[: error.delivered])
-            if isinstance(error, Refused) and self._drop_refused(records[error.delivered], error):
+            if isinstance(error, RefusedVerdict) and self._drop_refused(
+                records[error.delivered], error
+            ):
                 return error.delivered + 1
             raise
         self._settle(records)
@@ -140,7 +142,7 @@ class SpoolDelivery:
         self._spool.acknowledge(records)
         self.delivered += len(records)
 
-    def _drop_refused(self, record: SpoolRecord, error: Refused) -> bool:
+    def _drop_refused(self, record: SpoolRecord, error: RefusedVerdict) -> bool:
         """Count a refusal; at the last one drop the verdict, and return True."""
         known, tries = self._refusing
         tries = tries + 1 if record.id == known else 1
@@ -161,7 +163,7 @@ class SpoolDelivery:
         problem = str(error) if told else f"{type(error).__name__}: {error}"
         problem = problem.splitlines()[0][:300] if problem else type(error).__name__
         LOG.info("sink %s: %s", self._carrier.name, problem)
-        if isinstance(error, Refused):
+        if isinstance(error, RefusedVerdict):
             return  # told when it is dropped
         self.problem = problem
         if not self._down:

@@ -1,4 +1,4 @@
-"""What other machines are sent: verdicts, and whether the line is there."""
+"""Messages to other machines: verdicts, and whether the line is there."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -86,7 +85,7 @@ class SpooledSink(Sink):
 
     @property
     def problem(self) -> str:  # type: ignore[override]
-        """What went wrong last, on the disk or on the way."""
+        """The last thing that went wrong, on the disk or on the way."""
         return self._disk_problem or self._delivery.problem or self._limit_problem()
 
     def emit(self, verdict: Verdict) -> None:
@@ -122,7 +121,7 @@ class SpooledSink(Sink):
         while batch := self._take():
             try:
                 self._spool.append([verdict_message(verdict, self._stream) for verdict in batch])
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # a disk may fail in any way, and the line goes on
                 self._disk_problem = str(error)
                 self._put_back(batch)
                 return False

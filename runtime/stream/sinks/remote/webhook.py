@@ -13,13 +13,14 @@ from http import HTTPStatus
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.sinks.remote.address import (
     WEBHOOK,
+    WEBHOOK_SECRET,
     RemoteAddress,
     connect_failure,
     parse_address,
     read_secret,
     tls_failure,
 )
-from runtime.stream.sinks.remote.carrier import Carrier, Refused, Undelivered
+from runtime.stream.sinks.remote.carrier import Carrier, RefusedVerdict, Undelivered
 from runtime.stream.sinks.remote.spool import SpoolRecord
 from runtime.stream.sinks.remote.spooled import open_spooled
 
@@ -28,7 +29,6 @@ TIMEOUT_S = 10.0
 
 SIGNATURE = "Edgecl-Signature"
 IDEMPOTENCY = "Idempotency-Key"
-SECRET = "EDGECL_WEBHOOK_SECRET"
 
 _FOR_NOW = frozenset({408, 425, 429})
 _LONGEST_ANSWER = 65_536
@@ -71,7 +71,7 @@ class WebhookCarrier(Carrier):
             connection.connect()
         except ssl.SSLCertVerificationError as error:
             raise tls_failure(error, host) from error
-        except (OSError, UnicodeError) as error:  # the latter of a host that is no name
+        except (OSError, UnicodeError) as error:  # the latter of a malformed host
             reason = connect_failure(error) if isinstance(error, OSError) else str(error)
             raise Undelivered(reason) from error
         self._connection = connection
@@ -126,7 +126,7 @@ class WebhookCarrier(Carrier):
         problem = f"HTTP {status} {_phrase(status)}".rstrip()
         if status >= 500 or status < 200 or status in _FOR_NOW:
             raise Undelivered(problem)
-        raise Refused(problem)  # a redirection too: a signed verdict goes nowhere else
+        raise RefusedVerdict(problem)  # a redirection too: a signed verdict goes nowhere else
 
     def _exchange(self, record: SpoolRecord) -> int:
         connection = self._connection
@@ -152,7 +152,7 @@ def read_signing_secret(
     environment = os.environ if environment is None else environment
     path = address.options.get("secret-file")
     if path is None:
-        return environment.get(SECRET, "").encode("utf-8", "surrogateescape") or None
+        return environment.get(WEBHOOK_SECRET, "").encode("utf-8", "surrogateescape") or None
     return read_secret(path, "secret-file", "it holds the secret alone").encode()
 
 

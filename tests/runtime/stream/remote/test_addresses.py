@@ -6,7 +6,15 @@ import pytest
 
 from runtime.errors import InputError
 from runtime.stream.sinks.remote import mqtt, webhook
-from runtime.stream.sinks.remote.address import MQTT, WEBHOOK, check_sink, parse_address
+from runtime.stream.sinks.remote.address import (
+    MQTT,
+    MQTT_PASSWORD,
+    MQTT_USER,
+    WEBHOOK,
+    WEBHOOK_SECRET,
+    check_sink,
+    parse_address,
+)
 from runtime.stream.sinks.remote.spool import MIB, SpoolLimit
 
 
@@ -118,8 +126,8 @@ def test_a_login_file_has_two_lines(tmp_path):
 def test_the_environment_gives_what_no_file_does():
     address = parse_address("mqtt://b/a", MQTT)
     assert mqtt.read_login(address, {}) is None
-    assert mqtt.read_login(address, {mqtt.PASSWORD: "x"}) is None
-    assert mqtt.read_login(address, {mqtt.USER: "box", mqtt.PASSWORD: "x"}) == ("box", "x")
+    assert mqtt.read_login(address, {MQTT_PASSWORD: "x"}) is None
+    assert mqtt.read_login(address, {MQTT_USER: "box", MQTT_PASSWORD: "x"}) == ("box", "x")
     address = parse_address("http://b/a", WEBHOOK)
     assert webhook.read_signing_secret(address, {}) is None
-    assert webhook.read_signing_secret(address, {webhook.SECRET: "x"}) == b"x"
+    assert webhook.read_signing_secret(address, {WEBHOOK_SECRET: "x"}) == b"x"

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from runtime.stream.sinks.base import StreamFacts
-from runtime.stream.sinks.remote.carrier import Refused, Undelivered
+from runtime.stream.sinks.remote.carrier import RefusedVerdict, Undelivered
 from runtime.stream.sinks.remote.delivery import MOST_REFUSALS, SpoolDelivery
 from runtime.stream.sinks.remote.spool import Spool, SpoolLimit
 from runtime.stream.sinks.remote.spooled import SpooledSink
@@ -108,7 +108,7 @@ def test_part_of_a_batch_is_not_sent_again(tmp_path):
 def test_what_is_refused_is_dropped_after_some_tries_and_counted(tmp_path):
     line = Line(tmp_path)
     line.carrier.failures = [
-        Refused("HTTP 400", delivered=2 if first else 0)
+        RefusedVerdict("HTTP 400", delivered=2 if first else 0)
         for first in (True, *[False] * (MOST_REFUSALS - 1))
     ]
     line.emit(0, 6)

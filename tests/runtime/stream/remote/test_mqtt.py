@@ -15,8 +15,8 @@ import pytest
 from runtime.errors import InputError
 from runtime.files.document import parse_document
 from runtime.stream.sinks.base import StreamFacts
-from runtime.stream.sinks.remote import mqtt
-from runtime.stream.sinks.remote.address import MQTT, parse_address
+from runtime.stream.sinks.remote import broker as broker_module
+from runtime.stream.sinks.remote.address import MQTT, MQTT_PASSWORD, MQTT_USER, parse_address
 from runtime.stream.sinks.remote.delivery import SpoolDelivery
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.sinks.remote.spool import Spool
@@ -99,8 +99,8 @@ def test_a_broker_that_is_killed_in_mid_stream_costs_nothing(broker, tmp_path):
     said: list[str] = []
     gate = Gate()
     stream = StreamFacts("run")
-    carrier = mqtt.MqttCarrier(
-        parse_address(address(broker).partition(":")[2], MQTT), stream, "edgecl-test"
+    carrier = broker_module.MqttCarrier(
+        parse_address(address(broker).partition(":")[2], MQTT), f"{PREFIX}/", stream, "edgecl-test"
     )
     spool = Spool(tmp_path / "s.sqlite")
     delivery = SpoolDelivery(spool, carrier, report=said.append, wait=gate.wait)
@@ -186,7 +186,7 @@ def test_what_answers_and_is_no_broker_is_waited_for(open_remote, said, monkeypa
     pytest.importorskip("paho.mqtt.client")
     import socket
 
-    monkeypatch.setattr(mqtt, "CONNECT_S", 0.1)
+    monkeypatch.setattr(broker_module, "CONNECT_S", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         sink = open_remote(f"mqtt:mqtt://127.0.0.1:{server.getsockname()[1]}/{PREFIX}")
         sink.emit(verdict(0))
@@ -202,8 +202,8 @@ def test_a_login_comes_from_a_file_or_the_environment(
     (tmp_path / "login").write_text(f"box\n{SECRET}\n")
     options = f"?login-file={tmp_path / 'login'}"
     open_remote(address(broker, options=options)).close()
-    monkeypatch.setenv(mqtt.USER, "box")
-    monkeypatch.setenv(mqtt.PASSWORD, SECRET)
+    monkeypatch.setenv(MQTT_USER, "box")
+    monkeypatch.setenv(MQTT_PASSWORD, SECRET)
     open_remote(address(broker)).close()
     assert all("sent without encryption" in line for line in said)
     assert len(said) == 2
@@ -215,17 +215,17 @@ def test_a_wrong_password_is_one_line_at_the_start_and_shows_nothing(
 ):
     with_users(broker, tmp_path)
     broker.start()
-    monkeypatch.setenv(mqtt.USER, "box")
-    monkeypatch.setenv(mqtt.PASSWORD, password)
+    monkeypatch.setenv(MQTT_USER, "box")
+    monkeypatch.setenv(MQTT_PASSWORD, password)
     with pytest.raises(InputError, match="does not let this user and password in") as caught:
         open_remote(address(broker))
     assert "wrong-0815" not in str(caught.value)
     assert "EDGECL_MQTT_PASSWORD" in caught.value.hint
-    monkeypatch.delenv(mqtt.USER)
+    monkeypatch.delenv(MQTT_USER)
     with pytest.raises(InputError, match="check the login"):
         open_remote(address(broker))
-    monkeypatch.setenv(mqtt.USER, "box")
-    monkeypatch.setenv(mqtt.PASSWORD, SECRET)
+    monkeypatch.setenv(MQTT_USER, "box")
+    monkeypatch.setenv(MQTT_PASSWORD, SECRET)
     open_remote(address(broker)).close()  # a refused start leaves no lock
 
 
@@ -236,8 +236,8 @@ def test_a_user_who_may_not_publish_there_is_told_at_the_start(
     (tmp_path / "acl").chmod(0o600)
     with_users(broker, tmp_path, f"acl_file {tmp_path / 'acl'}")
     broker.start()
-    monkeypatch.setenv(mqtt.USER, "box")
-    monkeypatch.setenv(mqtt.PASSWORD, SECRET)
+    monkeypatch.setenv(MQTT_USER, "box")
+    monkeypatch.setenv(MQTT_PASSWORD, SECRET)
     with pytest.raises(InputError, match=f"does not take {PREFIX}/status") as caught:
         open_remote(address(broker))
     assert f"let this user publish to {PREFIX}/#" in caught.value.hint
@@ -297,6 +297,26 @@ def test_a_clock_that_is_wrong_keeps_no_line_from_judging(broker, open_remote, t
     sink.emit(verdict(0))
     wait_until(lambda: sink.waiting == 1, "one in the spool")
     assert "certificate has expired); check the clocks; verdicts wait in" in said[0]
+
+
+def test_no_more_messages_are_open_than_the_broker_allows(broker, open_remote, said):
+    broker.configure("max_inflight_messages 3")
+    broker.start()
+    sink = open_remote(address(broker))
+    emit(sink, 0, 100)
+    wait_until(lambda: sink.delivered == 100, "100 verdicts")
+    assert said == []
+
+
+def test_a_line_that_another_one_throws_out_says_so_without_a_verdict_too(
+    broker, open_remote, tmp_path, said
+):
+    broker.start()
+    open_remote(address(broker, options="?client-id=box"))
+    open_remote(address(broker, options="?client-id=box"), spool=tmp_path / "copy")
+    wait_until(lambda: len(said) >= 2, "told")
+    assert "the connection ended" in said[0]
+    assert "delivers again" in said[1]
 
 
 def test_without_paho_the_command_that_installs_it_is_named(tmp_path, open_remote, monkeypatch):
