@@ -18,6 +18,7 @@ from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
+from runtime.image.flat.field import FlatRecord
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
@@ -30,6 +31,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "camera-report": CameraReport,
     "checkpoint-journal": JournalRecord,
     "engine-sidecar": EngineSidecar,
+    "flat-field": FlatRecord,
     "latency-report": LatencyReport,
     "line-status": LineStatus,
     "manifest": Manifest,

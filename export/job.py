@@ -160,6 +160,8 @@ class Job:
         version: edgecl's.
         seed: of every draw.
         notes: what the user should know of the images.
+        flat: file of the flat-field that they were corrected with, of the contract's digest; None
+            for images as they are.
 
     Raises:
         ValueError: tiles for a contract without a tiling.
@@ -181,8 +183,11 @@ class Job:
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
+    flat: Path | None = None
 
     def __post_init__(self) -> None:
+        if (self.flat is None) != (self.contract.input.flat is None):
+            raise ValueError("a flat-field without its digest in the contract, or the reverse")
         parts = (self.validation, self.test, self.candidates)
         if self.contract.input.tiling is None and any(part.counts is not None for part in parts):
             raise ValueError("tiles for a contract that stretches images")

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, manifest_digest
+from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, file_digest, manifest_digest
 from runtime.artifact.contract import InputContract, ModelContract
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
+from runtime.image.flat.file import FLAT
 from tests.made_once import MadeOnce, folder_of_all_workers, maker
 from tests.slow_tier import is_slow, starts_early
 
@@ -64,9 +66,10 @@ def made_once(made_folder: Path) -> MadeOnce:
 def make_bundle(tmp_path: Path) -> MakeBundle:
     """Make a bundle whose model tells dark, middle and bright images apart by their mean.
 
-    `make_bundle(path, labels=…, pass_labels=…, shape=(H, W), precisions=(…), tiling=…)` returns the
-    path; all arguments may be left out. Every precision is the same graph. With a tiling its tiles
-    are the shape.
+    `make_bundle(path, labels=…, pass_labels=…, shape=(H, W), precisions=(…), tiling=…, roi=…,
+    flat=FILE)`
+    returns the path; all arguments may be left out. Every precision is the same graph. With a
+    tiling its tiles are the shape.
     """
 
     def make(
@@ -77,11 +80,17 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         shape: tuple[int, int] = (32, 48),
         precisions: Sequence[str] = ("fp32",),
         tiling: Tiling | None = None,
+        roi: Roi | None = None,
+        flat: Path | None = None,
     ) -> Path:
         folder = path or tmp_path / "tiny.edgecl"
         size = shape if tiling is None else tiling.tile
         contract = ModelContract(
-            InputContract(*size, tiling=tiling), tuple(labels), tuple(pass_labels)
+            InputContract(
+                *size, tiling=tiling, roi=roi, flat=None if flat is None else file_digest(flat)
+            ),
+            tuple(labels),
+            tuple(pass_labels),
         )
         folder.mkdir(parents=True)
         data = brightness_model(contract)
@@ -108,6 +117,10 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
                 for name in precisions
             },
         }
+        if flat is not None:
+            (folder / FLAT).write_bytes(flat.read_bytes())
+            entry = {"sha256": file_digest(flat), "bytes": flat.stat().st_size}
+            manifest["files"] = {**manifest["files"], FLAT: entry}  # type: ignore[dict-item]
         manifest["digest"] = manifest_digest(manifest)
         (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         return folder

@@ -27,6 +27,7 @@ SLOW = frozenset(
         "tests/edgecl/cli/bench/test_devices.py",
         "tests/edgecl/learning/loop/test_divergence.py",
         "tests/edgecl/cli/export/test_engines.py",
+        "tests/edgecl/exporting/test_view_of_run.py",
         "tests/edgecl/cli/export/test_calibration.py",
         "tests/edgecl/cli/export/test_hostile.py",
         "tests/edgecl/cli/export/test_remedies.py",

@@ -9,10 +9,14 @@ from typing import Any
 
 import click
 
+from runtime.artifact.roi import parse_roi
 from runtime.errors import InputError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 ANY_PATH = click.Path(path_type=Path)
+
+NONE = "none"
+"""Value of an option that leaves out what the bundle has."""
 
 DEVICE = click.option(
     "--device",
@@ -53,6 +57,25 @@ class Checked(click.ParamType):  # type: ignore[type-arg]  # not generic before 
                 prefix = f"{max(param.opts, key=len)} "
             raise InputError(f"{prefix or ''}{error.problem}", hint=error.hint) from error
         return str(value)
+
+
+class Region(Checked):
+    """LEFT,TOP,WIDTH,HEIGHT in pixels, as in 0,16,1600,224.
+
+    Args:
+        or_none: take `none` too.
+    """
+
+    def __init__(self, *, or_none: bool = False) -> None:
+        super().__init__("L,T,W,H", lambda text: self._canonical(text))
+        self._or_none = or_none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text, and return it in its one form."""
+        return self._canonical(super().convert(value, param, ctx))
+
+    def _canonical(self, text: str) -> str:
+        return NONE if self._or_none and text == NONE else str(parse_roi(text))
 
 
 _SIZE = re.compile(r"^(\d+)x(\d+)$", re.IGNORECASE)

@@ -19,13 +19,14 @@ from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import FrameError, InputError
 from runtime.image.decode import decode_image, read_encoded
-from runtime.image.depth import DEPTHS, depth_of, to_8_bits
+from runtime.image.depth import DEPTHS, depth_of
 from runtime.image.folder.class_folders import refuse_lost_labels
 from runtime.image.folder.labelled import find_labelled, find_unlabelled
 from runtime.image.folder.layouts import Layout
 from runtime.image.preprocess import Preprocessor
 from runtime.image.survey import depth_note, shallow_note, survey_depth
 from runtime.image.tiles import to_scale
+from runtime.image.view import FrameView, FrameViewer, cropped
 from runtime.progress import CountProgress
 
 
@@ -33,6 +34,7 @@ def read_labelled(
     folder: Path,
     contract: InputContract,
     *,
+    view: FrameView | None = None,
     strict: bool = False,
     progress: CountProgress | None = None,
 ) -> ImageSet:
@@ -43,6 +45,7 @@ def read_labelled(
     Args:
         folder: the class folders, or the images.
         contract: the size that images are brought to, as on the line.
+        view: what of an image is seen; what the contract says without it.
         strict: refuse a set with a broken file or an odd size instead of going on.
 
     Raises:
@@ -50,7 +53,8 @@ def read_labelled(
             could be read, a damaged table of labels, or (strict) a broken or missing file.
     """
     layout, labels = find_labelled(folder, strict=strict)
-    dataset = _decode(layout, contract, strict=strict, progress=progress)
+    view = view or FrameView.of(contract)
+    dataset = _decode(layout, contract, view, strict=strict, progress=progress)
     kept = [labels[file] for file in dataset.files]
     refuse_lost_labels(
         str(folder),
@@ -77,6 +81,7 @@ def read_unlabelled(
     folders: Iterable[Path],
     contract: InputContract,
     *,
+    view: FrameView | None = None,
     strict: bool = False,
     progress: CountProgress | None = None,
 ) -> ImageSet:
@@ -85,8 +90,11 @@ def read_unlabelled(
     Raises:
         InputError: a folder without images, or (strict) a broken file.
     """
+    view = view or FrameView.of(contract)
     sets = [
-        _decode(find_unlabelled(folder, strict=strict), contract, strict=strict, progress=progress)
+        _decode(
+            find_unlabelled(folder, strict=strict), contract, view, strict=strict, progress=progress
+        )
         for folder in folders
     ]
     sizes: Counter[tuple[int, int]] = Counter()
@@ -105,17 +113,19 @@ def read_unlabelled(
 def _decode(
     layout: Layout,
     contract: InputContract,
+    view: FrameView,
     *,
     strict: bool,
     progress: CountProgress | None,
 ) -> ImageSet:
     """Decode a set's images, in the depth that was given or that the set shows."""
-    bits = contract.bits or survey_depth(layout.paths).bits
+    bits = contract.bits or view.deep_bits or survey_depth(layout.paths).bits
     while True:
         try:
             return _decode_all(
                 layout,
                 replace(contract, bits=bits),
+                view,
                 given=contract.bits is not None,
                 strict=strict,
                 progress=progress,
@@ -133,23 +143,33 @@ class _DeeperError(Exception):
 def _decode_all(
     layout: Layout,
     contract: InputContract,
+    view: FrameView,
     *,
     given: bool,
     strict: bool,
     progress: CountProgress | None,
 ) -> ImageSet:
     folder, paths = layout.root, layout.paths
-    store = _store(contract, len(paths))
+    store = _store(contract, view, len(paths))
     files: list[str] = []
     hashes: list[str] = []
     skipped: list[Skipped] = []
     sizes: Counter[tuple[int, int]] = Counter()
     depths: Counter[int] = Counter()
+    decoded = 0
     for number, path in enumerate(paths):
         name = path.relative_to(folder).as_posix()
         try:
             data = read_encoded(path)
-            gray = decode_image(data)
+            image = decode_image(data)
+            decoded += 1
+            seen = cropped(image, view.roi)
+            largest = int(seen.max(initial=0))
+            if seen.dtype == np.uint16 and view.flat is None:
+                depths[_require_depth(path, largest, contract.bits, given)] += 1
+            store.add(image)
+            if seen.dtype == np.uint16 and view.flat is not None:
+                depths[depth_of(largest)] += 1
         except FrameError as error:
             if strict:
                 raise InputError(
@@ -158,19 +178,19 @@ def _decode_all(
                 ) from error
             skipped.append(Skipped(name, str(error)))
             continue
-        if gray.dtype == np.uint16:
-            depths[_require_depth(path, int(gray.max(initial=0)), contract.bits, given)] += 1
-        store.add(gray)
-        sizes[gray.shape[0], gray.shape[1]] += 1
+        sizes[seen.shape[0], seen.shape[1]] += 1
         files.append(name)
         hashes.append(hashlib.sha256(data).hexdigest())
         if progress is not None:
             progress(number + 1, len(paths))
     if not files:
         raise InputError(
-            f"none of the {len(paths)} files in {folder} is a readable image "
-            f"({skipped[0].file}: {skipped[0].reason})",
-            hint="pass a folder of JPEG, PNG, BMP or TIFF files",
+            f"none of the {len(paths)} files in {folder} is a "
+            f"{'usable' if decoded else 'readable'} image "
+            f"({skipped[-1].file}: {skipped[-1].reason})",
+            hint="pass a --roi and --flat that suit these images"
+            if decoded
+            else "pass a folder of JPEG, PNG, BMP or TIFF files",
         )
     if contract.tiling is None:
         _refuse_odd_sizes(folder, sizes, strict=strict)
@@ -180,7 +200,10 @@ def _decode_all(
         hashes=hashes,
         skipped=skipped,
         sizes=dict(sizes),
-        notes=(*layout.notes, *_depth_notes(folder, depths, contract.bits, given)),
+        notes=(
+            *layout.notes,
+            *_depth_notes(folder, depths, contract.bits, given or view.flat is not None),
+        ),
         bits=contract.bits if depths else None,
     )
 
@@ -188,8 +211,8 @@ def _decode_all(
 class _StretchedStore:
     """Room for images at the model's size, made at once."""
 
-    def __init__(self, contract: InputContract, count: int) -> None:
-        self._preprocess = Preprocessor(contract)
+    def __init__(self, contract: InputContract, view: FrameView, count: int) -> None:
+        self._preprocess = Preprocessor(contract, view=view)
         self._images = new_store((count, *contract.shape))
         self._count = 0
 
@@ -204,26 +227,25 @@ class _StretchedStore:
 class _ScaledStore:
     """Room for images at the tiles' scale."""
 
-    def __init__(self, contract: InputContract, tiling: Tiling) -> None:
-        self._bits, self._tiling = contract.bits, tiling
+    def __init__(self, contract: InputContract, view: FrameView, tiling: Tiling) -> None:
+        self._see = FrameViewer(view, bits=contract.bits)
+        self._tiling = tiling
         self._store = TiledStore()
 
     def add(self, gray: NDArray[np.generic]) -> None:
-        if gray.dtype == np.uint8:
-            pixels = gray.astype(np.uint8, copy=False)
-        else:
-            assert self._bits is not None
-            pixels = to_8_bits(gray.astype(np.uint16, copy=False), self._bits)
-        self._store.add(to_scale(pixels, self._tiling.scale))
+        seen = self._see(gray)
+        pixels = to_scale(seen, self._tiling.scale)
+        # A part of an image would keep the whole of it, and the viewer's buffer is the next one's.
+        self._store.add(pixels.copy() if pixels is seen and seen is not gray else pixels)
 
     def images(self) -> Stored:
         return self._store.images(self._tiling)
 
 
-def _store(contract: InputContract, count: int) -> _StretchedStore | _ScaledStore:
+def _store(contract: InputContract, view: FrameView, count: int) -> _StretchedStore | _ScaledStore:
     if contract.tiling is None:
-        return _StretchedStore(contract, count)
-    return _ScaledStore(contract, contract.tiling)
+        return _StretchedStore(contract, view, count)
+    return _ScaledStore(contract, view, contract.tiling)
 
 
 def _require_depth(path: Path, largest: int, bits: int | None, given: bool) -> int:

@@ -25,11 +25,13 @@ from edgecl.learning.documents import RunConfig
 from edgecl.learning.loop.answers import answer_tiles
 from edgecl.learning.model import Classifier
 from edgecl.learning.run.leaks import copies_of
+from edgecl.learning.run.own_flat import with_own_flat
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.run_directory import (
     load_classifier,
     read_result,
 )
+from edgecl.learning.run.sources import frame_view_of
 from export.bundle.manifest import require_own_place
 from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
@@ -39,6 +41,7 @@ from runtime.artifact.manifest import ConfidenceFacts, Origin
 from runtime.artifact.tiling import MEAN
 from runtime.errors import InputError
 from runtime.image.tiles import cut
+from runtime.image.view import FrameView
 from runtime.progress import StageProgress
 
 GRAY_INPUT = "gray-input"
@@ -80,6 +83,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     config, result = recorded.choices, read_result(run)
     if choices.data is not None:
         config = replace(config, data=str(choices.data))
+    config = with_own_flat(config, run, recorded.flat_digest)
     # All of the train part, also what fine-tuning saw no label of.
     config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
     prepared = prepare(config, report)
@@ -88,9 +92,18 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     if tiling is not None and result.tiling is not None:
         tiling = replace(tiling, combine=result.tiling.combine)  # `auto` was settled in training
     bits = prepared.dataset.bits
-    contract = InputContract(*config.image_size, config.interpolation, bits, tiling)
+    contract = InputContract(
+        *config.image_size,
+        config.interpolation,
+        bits,
+        tiling,
+        config.region,
+        recorded.flat_digest,
+    )
     labels = prepared.dataset.labels
-    candidates, found = _candidates(prepared, choices.calibration_data, contract, report)
+    candidates, found = _candidates(
+        prepared, choices.calibration_data, contract, frame_view_of(config), report
+    )
     model = ModelContract(contract, labels, choices.pass_labels or usual_pass_labels(labels))
     confidence, notes = None, [*found]
     if not choices.as_confident_as_trained:
@@ -127,6 +140,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
             test_accuracy_interval=result.accuracy_interval,
         ),
         version=__version__,
+        flat=Path(config.flat) if config.flat else None,
     )
 
 
@@ -153,7 +167,11 @@ def require_place(out: Path, triton: Path | None) -> None:
 
 
 def _candidates(
-    prepared: Prepared, folder: Path | None, contract: InputContract, report: StageProgress
+    prepared: Prepared,
+    folder: Path | None,
+    contract: InputContract,
+    view: FrameView,
+    report: StageProgress,
 ) -> tuple[DataPart, tuple[str, ...]]:
     """Return the images that calibration may choose from (train part or the user's), and notes."""
     held_out = np.concatenate((prepared.split.validation, prepared.split.test))
@@ -169,6 +187,7 @@ def _candidates(
     dataset = read_unlabelled(
         [folder],
         contract,
+        view=view,
         progress=lambda done, total: report("data", done, total, f"reading {folder}"),
     )
     copies = copies_of(dataset.images, prepared.dataset.images[held_out])

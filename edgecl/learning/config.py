@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from edgecl.encoders import ENCODERS
+from runtime.artifact.roi import Roi, parse_roi
 from runtime.artifact.tiling import MEAN, STRETCH, TILES, Tiling
 from runtime.errors import InputError
 
@@ -56,6 +57,10 @@ class TrainConfig:
         interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks
             to less than half.
         bits: how many bits of 16-bit images are used; 0 to find out.
+        roi: region of interest, `LEFT,TOP,WIDTH,HEIGHT` in pixels, that images are cut to before
+            anything else; empty for whole images.
+        flat: file of the camera's flat-field, of which every image is corrected; empty for images
+            as they are.
         folds, fold: test on fold `fold` (from 0) of `folds`; 0 folds for one cut of 70/15/15.
         label_share: of the train and the validation part, whose labels are known.
         label_draw: which labels these are.
@@ -103,6 +108,8 @@ class TrainConfig:
     channels: int = 1
     interpolation: str = "auto"
     bits: int = 0
+    roi: str = ""
+    flat: str = ""
     split: str = "grouped"
     folds: int = 0
     fold: int = 0
@@ -153,6 +160,15 @@ class TrainConfig:
         combine = MEAN if self.combine == "auto" else self.combine
         stride = (self.stride[0], self.stride[-1]) if self.stride else None
         return Tiling(self.image_size, stride, self.scale, combine)
+
+    @property
+    def region(self) -> Roi | None:
+        """Region of interest; None for whole images.
+
+        Raises:
+            InputError: the choice is no region.
+        """
+        return parse_roi(self.roi) if self.roi else None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `from_json` takes back."""

@@ -291,6 +291,7 @@ class RunConfig(Document, frozen=True, kw_only=True):
         command: the command line.
         versions: of packages.
         encoder_notes: what the user should know of the encoder's weights.
+        flat_digest: of the flat-field's file, SHA-256 in hexadecimal; None without one.
     """
 
     WHAT: ClassVar[str] = "the config of a run"
@@ -307,3 +308,4 @@ class RunConfig(Document, frozen=True, kw_only=True):
     machine: TrainingMachine | None = None
     versions: dict[str, str | None] = {}
     encoder_notes: tuple[str, ...] = ()
+    flat_digest: str | None = None

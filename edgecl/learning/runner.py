@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from msgspec import structs
 
 from edgecl import __version__
 from edgecl.encoders import build_encoder
@@ -29,6 +30,7 @@ from edgecl.learning.loop.number_format import decide_autocast
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import set_up, train
 from edgecl.learning.run import run_directory
+from edgecl.learning.run.own_flat import flat_digest, keep_flat, with_own_flat
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
@@ -116,6 +118,8 @@ def _train_with_threads(
     for size in {config.batch_size, config.pretraining_batch}:
         ranks.require_batch(size)
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
+    config = ranks.by_all(lambda: _with_flat_of_before(config, run))
+    digest = ranks.by_all(lambda: flat_digest(config))
     prepared = ranks.by_all(lambda: prepare(config, report, source))
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
@@ -146,7 +150,10 @@ def _train_with_threads(
         autocast, timing = ranks.by_first(lambda: decide_autocast(measured, prepared, device))
         config = replace(config, autocast=autocast)
         notes = _encoder_notes(config, weights)
-        recorded = _config_document(config, prepared, device, timing, notes, ranks.size)
+        recorded = structs.replace(
+            _config_document(config, prepared, device, timing, notes, ranks.size),
+            flat_digest=digest,
+        )
     setup, state = set_up(
         config,
         replace(prepared, notes=(*notes, *prepared.notes)),
@@ -157,8 +164,16 @@ def _train_with_threads(
         log=log,
     )
     if recorded is not None:  # only now: a network that cannot be built leaves no folder
+        ranks.by_first(lambda: keep_flat(config, run, digest))
         ranks.by_first(lambda: write_document(run / run_directory.CONFIG, recorded))
     return train(setup, state)
+
+
+def _with_flat_of_before(config: TrainConfig, run: Path) -> TrainConfig:
+    """Return the choices; of a resumed run with the flat-field that it keeps."""
+    if not (run / run_directory.CONFIG).exists():
+        return config
+    return with_own_flat(config, run, run_directory.read_config(run).flat_digest)
 
 
 def _leave_cores_to_others(others: float, report: StageProgress) -> None:

@@ -18,6 +18,7 @@ from edgecl.learning.config import TrainConfig
 from edgecl.learning.loop.answers import embed, predict_and_embed
 from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.model import Backbone, Classifier
+from edgecl.learning.run.own_flat import with_own_flat
 from edgecl.learning.run.pretrained import read_pretrained
 from edgecl.learning.run.run_directory import RESULT, load_classifier, read_config, read_result
 from runtime.artifact.contract import InputContract
@@ -117,6 +118,7 @@ def load_encoder(run: Path) -> RunEncoder:
     """
     recorded = read_config(run)
     config = recorded.choices
+    config = with_own_flat(config, run, recorded.flat_digest)
     if config.pretrain_only and not (run / RESULT).exists():
         pretrained = read_pretrained(run, config)
         backbone = Backbone(config.encoder, config.image_size, config.channels)

@@ -18,6 +18,7 @@ from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from runtime.image.folder.labelled import class_names, find_unlabelled
+from runtime.image.view import FrameView
 from runtime.progress import StageProgress
 
 _ROWS = 4096
@@ -44,7 +45,13 @@ class Pool:
 
 
 def read_pool(
-    folders: Sequence[Path], *, scale: float, bits: int | None, stage: str, report: StageProgress
+    folders: Sequence[Path],
+    *,
+    scale: float,
+    bits: int | None,
+    stage: str,
+    report: StageProgress,
+    view: FrameView | None = None,
 ) -> Pool:
     """Read every image of every folder.
 
@@ -52,6 +59,7 @@ def read_pool(
         scale: factor by which every image is resized.
         bits: how many bits of 16-bit images are used; None to find out.
         stage: what the progress is called.
+        view: what of the images is seen; None for whole images as they are.
 
     Raises:
         InputError: a folder without readable images, or one that is named twice.
@@ -71,6 +79,7 @@ def read_pool(
         read = read_unlabelled(
             [folder],
             contract,
+            view=view,
             progress=lambda done, total, folder=folder: report(  # type: ignore[misc]
                 stage, done, total, str(folder)
             ),

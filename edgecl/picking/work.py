@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.evaluation.texture import describe_texture
+from edgecl.learning.run.sources import frame_view_of
 from edgecl.picking.choice import PickedRows, choose
 from edgecl.picking.documents import PickedImage
 from edgecl.picking.doubtful import ModelAnswers
@@ -138,14 +140,10 @@ def pick(choices: PickChoices, report: StageProgress) -> Picked:
 
 def _read(choices: PickChoices, report: StageProgress) -> tuple[Pool | None, Pool]:
     scale = choices.encoder.scale if choices.encoder is not None else choices.scale
-    known = None
-    if choices.labelled:
-        known = read_pool(
-            choices.labelled, scale=scale, bits=choices.bits, stage="labelled", report=report
-        )
-    return known, read_pool(
-        choices.folders, scale=scale, bits=choices.bits, stage="reading", report=report
-    )
+    view = None if choices.encoder is None else frame_view_of(choices.encoder.config)
+    read = partial(read_pool, scale=scale, bits=choices.bits, view=view, report=report)
+    known = read(choices.labelled, stage="labelled") if choices.labelled else None
+    return known, read(choices.folders, stage="reading")
 
 
 def _texture(images: TiledImages, report: StageProgress) -> NDArray[np.float32]:

@@ -36,6 +36,7 @@ from runtime.errors import InputError
 from runtime.files.atomic import explained, replacing_folder
 from runtime.files.document import plain, write_document
 from runtime.health.scene import scene_of
+from runtime.image.flat.file import FLAT
 from runtime.session.golden import GOLDEN
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def write_bundle(
         for name in outcome.shipped:
             path = artefacts[name].path
             (folder / path.name).write_bytes(path.read_bytes())
+        if job.flat is not None:
+            (folder / FLAT).write_bytes(job.flat.read_bytes())
         if outcome.golden is not None:
             write_golden(folder / GOLDEN, outcome.golden)
         calibration = CalibrationFacts()

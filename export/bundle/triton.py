@@ -13,10 +13,10 @@ from typing import Any
 
 import onnx
 
+from export.bundle.client_remarks import client_remarks
 from export.engine.builder import usual_batches
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
-from runtime.artifact.tiling import MEAN
 from runtime.errors import InputError
 from runtime.files.atomic import replacing_folder
 
@@ -109,7 +109,7 @@ def write_triton(
             version.mkdir(parents=True)
             shutil.copyfile(source, version / file)
             (folder / title / LABELS).write_text(labels, encoding="utf-8")
-            text = "\n".join([MARK, *_remarks(bundle), *_lines(config), ""])
+            text = "\n".join([MARK, *client_remarks(bundle.contract), *_lines(config), ""])
             (folder / title / CONFIG).write_text(text, encoding="utf-8")
     return list(models)
 
@@ -167,7 +167,7 @@ def _config(
             for batch in sorted({1, max_batch})
         ],
     }
-    if bundle.contract.input.tiling is not None:
+    if client_remarks(bundle.contract):
         # Of no meaning to the server: clients read it with the rest of the configuration.
         contract = bundle.contract.to_metadata()
         config["parameters"] = [_parameter(key, text) for key, text in contract.items()]
@@ -178,34 +178,6 @@ def _config(
 
 def _parameter(key: str, text: str) -> dict[str, Any]:
     return {"key": key, "value": {"string_value": text}}
-
-
-def _remarks(bundle: Bundle) -> list[str]:
-    """Lines that tell whoever reads the configuration what a client does with tiles."""
-    tiling = bundle.contract.input.tiling
-    if tiling is None:
-        return []
-    combined = (
-        "the mean of its tiles' probabilities"
-        if tiling.combine == MEAN
-        else "those of the tile with the least probability of the pass labels, or, if there are "
-        "none, the largest probability of any label"
-    )
-    passing = ", ".join(map(repr, bundle.contract.pass_labels)) or "none"
-    return [
-        "#",
-        "# This model takes tiles, not whole images. A client",
-        "# 1. turns a frame gray (BT.601) and reduces it to 8 bits,",
-        f"# 2. resizes it by the scale {tiling.scale:g} (by areas below 1, linearly above),",
-        "# 3. continues it by reflection where it is smaller than a tile,",
-        f"# 4. cuts it, edge to edge and evenly, into tiles of {tiling.tile[0]}x{tiling.tile[1]} "
-        f"with steps of at most {tiling.steps[0]}x{tiling.steps[1]} (down x across),",
-        "# 5. sends them as one batch, or in several of at most max_batch_size,",
-        f"# 6. takes as the frame's probabilities {combined}.",
-        f"# Pass labels: {passing}. The function cut in runtime/image/tiles.py does 3 and 4, "
-        "combine does 6.",
-        "#",
-    ]
 
 
 def _widths(path: Path) -> dict[str, int]:

@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 
 from runtime.artifact.manifest import ContractRecord
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import STRETCH, TILES, Tiling
 from runtime.errors import InputError
 
 METADATA_KEY = "edgecl"
-CONTRACT_SCHEMA = 3
-"""Schema version; 2 added `bits`, and `auto` among the interpolations; 3 added `tiling`."""
+CONTRACT_SCHEMA = 4
+"""Schema version; 2 added `bits`, and `auto` among the interpolations; 3 added `tiling`; 4 `roi`
+and `flat`. An edgecl that does not know a field would prepare frames without it, so it refuses."""
 INTERPOLATIONS = ("auto", "linear", "area")
 BITS = range(8, 17)
 INPUT_NAME = "image"
@@ -30,9 +32,11 @@ OUTPUT_NAMES = ("probabilities", "embedding")
 class InputContract:
     """Input of the model: uint8 gray, N×1×`height`×`width`.
 
-    A frame becomes gray first (BT.601 weights, as OpenCV's `BGR2GRAY`), samples of 16 bits become
-    8. Then it is stretched to the model's size with the interpolation named here, or cut into tiles
-    of that size at its own scale. Scaling of values and normalisation are inside the graph.
+    A frame is corrected with the camera's flat-field, if there is one, and cut to the region of
+    interest first. It becomes gray (BT.601 weights, as OpenCV's `BGR2GRAY`), samples of 16 bits
+    become 8. Then it is stretched to the model's size with the interpolation named here, or cut
+    into tiles of that size at its own scale. Scaling of values and normalisation are inside the
+    graph.
 
     Args:
         height, width: in pixels.
@@ -41,6 +45,9 @@ class InputContract:
         bits: how many of a 16-bit sample's bits are used, as in the training set; None
             where the training images had 8 bits.
         tiling: how an image is cut; None where it is stretched. Its tiles have the model's size.
+        roi: region of interest of a frame, in its own pixels; None for the whole frame.
+        flat: SHA-256, in hexadecimal, of the flat-field's file, which travels with the model; None
+            for frames as they come.
     """
 
     height: int
@@ -48,6 +55,8 @@ class InputContract:
     interpolation: str = "linear"
     bits: int | None = None
     tiling: Tiling | None = None
+    roi: Roi | None = None
+    flat: str | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -157,6 +166,8 @@ class ModelContract:
                 str(size["interpolation"]),
                 None if bits is None else int(bits),
                 _tiling((height, width), size.get("tiling")),
+                _roi(size.get("roi")),
+                _digest(size.get("flat")),
             )
             labels, passing = value["labels"], value.get("pass_labels", [])
             if not all(isinstance(name, str) for name in (*labels, *passing)):
@@ -207,3 +218,16 @@ def _tiling(tile: tuple[int, int], value: Any) -> Tiling | None:
         return None
     down, across = value["stride"]
     return Tiling(tile, (int(down), int(across)), float(value["scale"]), str(value["combine"]))
+
+
+def _roi(value: Any) -> Roi | None:
+    if value is None:
+        return None
+    sides = (int(value[name]) for name in ("left", "top", "width", "height"))
+    return Roi(*sides)
+
+
+def _digest(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a digest is not a string")
+    return value

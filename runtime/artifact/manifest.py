@@ -46,6 +46,15 @@ class TilingRecord(Part, frozen=True, kw_only=True):
     combine: str
 
 
+class RoiRecord(Part, frozen=True, kw_only=True):
+    """Region of interest in pixels of the frame; see `runtime.artifact.roi.Roi`."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 class InputRecord(Part, frozen=True, kw_only=True):
     """Input of the network; see `runtime.artifact.contract.InputContract`."""
 
@@ -54,6 +63,8 @@ class InputRecord(Part, frozen=True, kw_only=True):
     interpolation: str
     bits: int | None = None
     tiling: TilingRecord | None = None
+    roi: RoiRecord | None = None
+    flat: str | None = None
     channels: int = 1
     dtype: str = "uint8"
     layout: str = "NCHW"

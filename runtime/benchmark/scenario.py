@@ -125,12 +125,13 @@ def run_benchmark(
         sides, left_out = _open_sides(
             plans, threads, engine_for, strict=bool(scenario.engines), stack=stack
         )
+        delivered = [side.delivered(frames) for side in sides]
         per_side = scenario.warmup + scenario.rounds * scenario.block
         total = len(sides) * per_side
         done = 0
-        for side in sides:
+        for side, own in zip(sides, delivered, strict=True):
             tell(done, total, f"warming up {side.plan.label}")
-            _judge(side, frames, 0, max(1, scenario.warmup))
+            _judge(side, own, 0, max(1, scenario.warmup))
             done += scenario.warmup
         before = read_activity()
         start = time.perf_counter()
@@ -138,9 +139,9 @@ def run_benchmark(
         taken: list[list[dict[str, int]]] = [[] for _ in sides]
         for number, turns in enumerate(order):
             for index in turns:
-                side = sides[index]
-                _settle(side, frames)
-                taken[index] += _judge(side, frames, number * scenario.block, scenario.block)
+                side, own = sides[index], delivered[index]
+                _settle(side, own)
+                taken[index] += _judge(side, own, number * scenario.block, scenario.block)
                 done += scenario.block
                 tell(done, total, f"round {number + 1} of {scenario.rounds}")
         wall = time.perf_counter() - start
@@ -214,12 +215,12 @@ def _open_sides(
 
 
 def _judge(
-    side: Side, frames: Sequence[NDArray[np.uint8]], first: int, count: int
+    side: Side, frames: Sequence[NDArray[np.generic]], first: int, count: int
 ) -> list[dict[str, int]]:
     return [side.judge(frames[(first + offset) % len(frames)])[1] for offset in range(count)]
 
 
-def _settle(side: Side, frames: Sequence[NDArray[np.uint8]]) -> None:
+def _settle(side: Side, frames: Sequence[NDArray[np.generic]]) -> None:
     end = time.perf_counter() + SETTLE_SECONDS
     _judge(side, frames, 0, SETTLE_FRAMES)
     while time.perf_counter() < end:

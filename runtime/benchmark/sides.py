@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import SideAccuracy, SideIdentity
 from runtime.benchmark.planning import Plan
+from runtime.errors import FrameError, InputError
 from runtime.image.preprocess import Preprocessor
 from runtime.session.base import Session
 from runtime.session.opening import EngineFor, open_session
@@ -44,10 +46,10 @@ class Side:
             device=plan.device,
             engine_for=engine_for,
         )
-        self._preprocess = Preprocessor(self.session.contract.input)
+        self._preprocess = Preprocessor(self.session.contract.input, view=self.session.view)
         self._tiles = 0
 
-    def judge(self, frame: NDArray[np.uint8]) -> tuple[str, dict[str, int]]:
+    def judge(self, frame: NDArray[np.generic]) -> tuple[str, dict[str, int]]:
         """Judge one frame, whole: with all its tiles where the model takes tiles.
 
         Returns:
@@ -67,6 +69,26 @@ class Side:
         times = {"preprocess": prepared - start, **inside, "decide": end - answered}
         times[TOTAL] = end - start
         return decision.status, times
+
+    def delivered(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[NDArray[np.generic]]:
+        """Return frames in the depth of the camera that the model's flat-field is of.
+
+        Raises:
+            InputError: they are too small for its region of interest, or of another size than
+                its flat-field.
+        """
+        bits = self.session.view.deep_bits
+        own: Sequence[NDArray[np.generic]] = frames
+        if bits is not None:
+            own = [np.left_shift(frame, bits - 8, dtype=np.uint16) for frame in frames]
+        try:
+            self._preprocess.prepare(own[0])
+        except FrameError as error:
+            raise InputError(
+                f"{self.plan.name} cannot judge such frames: {error}",
+                hint="give the camera's size with --frame-size HEIGHTxWIDTH",
+            ) from error
+        return own
 
     def describe(self) -> SideIdentity:
         """The side without its times, for the report."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -81,6 +81,7 @@ class Camera(ABC):
         stalls: how often it sent nothing for too long, while its connection stood.
         overtaken: frames passed over before they were read, since too many waited.
         trigger: what frames wait for, as it was asked to; None where they come by themselves.
+        takes_settings: whether it was given the settings that were asked for.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Camera(ABC):
     stalls: int = 0
     overtaken: int = 0
     trigger: str | None = None
+    takes_settings: bool = False
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -159,6 +161,8 @@ class CameraRequest:
         give_up_after: seconds after which a lost camera ends the stream; None for never.
         trigger: what frames wait for: `software`, `line` or `external`; a camera that takes it
             sets its `trigger`.
+        settings: value by feature, in the order in which they are to be set; a camera that takes
+            them has `takes_settings`.
     """
 
     source: CameraSource
@@ -167,6 +171,7 @@ class CameraRequest:
     report: Callable[[str], None] = lambda text: None
     give_up_after: float | None = None
     trigger: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def refuse_fps(self) -> None:
         """Refuse a frame rate, for cameras that have one of their own.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,19 @@ class Capture:
         self._video.release()
 
 
-def open_capture(source: int | str) -> Capture:
-    """Open a device by its number or node, or an address."""
+def open_capture(source: int | str, *, prepare: Callable[[Any], None] | None = None) -> Capture:
+    """Open a device by its number or node, or an address.
+
+    Args:
+        prepare: sets up a device's `cv2.VideoCapture` before its format is looked at.
+    """
     if isinstance(source, str) and redact(source) != source:
         _keep_natives_from_saying_it()
     if isinstance(source, str) and "://" in source:
         with over_tcp(source):
             capture = _open_address(source)
     else:
-        capture = _open_device(source)
+        capture = _open_device(source, prepare)
     # Frames that wait in the driver are old by the time they are judged.
     capture._video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return capture
@@ -114,7 +119,7 @@ def _keep_natives_from_saying_it() -> None:
     os.environ.pop("OPENCV_FFMPEG_DEBUG", None)
 
 
-def _open_device(source: int | str) -> Capture:
+def _open_device(source: int | str, prepare: Callable[[Any], None] | None) -> Capture:
     # Read once by OpenCV: how long a V4L2 read may wait for a frame.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_MS // 1000))
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
@@ -125,6 +130,12 @@ def _open_device(source: int | str) -> Capture:
     )
     capture = Capture(video)
     if capture.isOpened():
+        if prepare is not None:
+            try:
+                prepare(video)
+            except BaseException:
+                video.release()
+                raise
         code = codec_of(video)
         if code in MJPEG or code in _DEEP:
             video.set(cv2.CAP_PROP_CONVERT_RGB, 0)

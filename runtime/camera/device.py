@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 
 from runtime.camera.base import Camera, CameraRequest, as_pixels
 from runtime.camera.capture import READ_TIMEOUT_MS, encoded_jpeg, open_capture, why_not
+from runtime.camera.device_settings import DeviceSetup
 from runtime.camera.live.camera import LiveCamera
 from runtime.camera.live.feed import CannotOpen, Feed, FeedLost, FramePixels
 from runtime.errors import FrameError
@@ -29,6 +32,7 @@ class DeviceCamera(LiveCamera):
     Args:
         source: the index or the node of a video device, or an address.
         report, give_up_after, may_end: see `LiveCamera`.
+        settings: value by feature, of a video device.
         opener: makes the capture; tests hand in their own.
 
     Raises:
@@ -40,11 +44,13 @@ class DeviceCamera(LiveCamera):
         source: int | str,
         *,
         report: Say = lambda text: None,
+        settings: Mapping[str, str] = MappingProxyType({}),
         opener: Opener | None = None,
         give_up_after: float | None = None,
         may_end: bool = False,
     ) -> None:
-        open_source = opener or open_capture
+        self._setup = DeviceSetup(settings, report)
+        open_source = opener or partial(open_capture, prepare=self._setup.apply)
 
         def open_feed() -> Feed:
             capture = open_source(source)
@@ -61,6 +67,12 @@ class DeviceCamera(LiveCamera):
             why=lambda: why_not(source),
             may_end=may_end,
         )
+        self.notes = tuple(self._setup.remarks)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Return what a device had when it was first opened, as far as it tells."""
+        return self._setup.settings
 
 
 class OpenCVFeed(Feed):
@@ -103,8 +115,11 @@ def open_device(request: CameraRequest) -> Camera:
     """Open a video device."""
     request.refuse_fps()
     source = request.source
-    return DeviceCamera(
+    camera = DeviceCamera(
         source.text if source.index is None else source.index,
         report=request.report,
         give_up_after=request.give_up_after,
+        settings=request.settings,
     )
+    camera.takes_settings = True
+    return camera

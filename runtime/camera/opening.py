@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera, CameraRequest, OpenCamera
@@ -38,6 +40,7 @@ def open_camera(
     report: Say = LOG.warning,
     give_up_after: float | None = None,
     trigger: str | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Camera:
     """Open a source of frames.
 
@@ -53,12 +56,13 @@ def open_camera(
             default it is opened again for ever.
         trigger: what frames wait for: `software`, `line` or `external`; without one, cameras run
             freely.
+        settings: value by feature, as in `{"ExposureTime": "500"}`, set in this order.
 
     Raises:
         InputError: nothing there, or nothing that can be read as frames.
     """
     found = sort_source(source, CAMERAS.is_added)
-    request = CameraRequest(found, fps, seed, report, give_up_after, trigger)
+    request = CameraRequest(found, fps, seed, report, give_up_after, trigger, settings)
     opener = CAMERAS[found.kind]
     try:
         camera = opener(request)
@@ -79,6 +83,12 @@ def open_camera(
         raise InputError(
             f"camera {source} has no triggered mode",
             hint="leave out --trigger, or pass an aravis: or gentl: camera",
+        )
+    if settings and not camera.takes_settings:
+        camera.close()
+        raise InputError(
+            f"camera {source} takes no settings",
+            hint="leave out --set, or pass a video device, an aravis: or a gentl: camera",
         )
     if fps is None or camera.fps == fps:
         return camera

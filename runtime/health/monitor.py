@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.artifact.roi import Roi
 from runtime.errors import FrameError
 from runtime.health.clock import ClockWatch
 from runtime.health.faults import HealthFault
 from runtime.health.limits import HealthLimits
 from runtime.health.statistics import FrameStatistics, measure
 from runtime.health.still import Still
-from runtime.image.gray import BLACK_UP_TO, SATURATED_FROM, WHITE
+from runtime.image.gray import BLACK_UP_TO, SATURATED_FROM, WHITE, require_image
+from runtime.image.view import cropped
 
 REMEMBERED = 4
 """Frames that a new one may repeat: drivers hand out old buffers of a short ring."""
@@ -53,11 +55,13 @@ class HealthMonitor:
     Args:
         limits: what is at fault.
         source: what is expected.
+        roi: the part that is judged, which alone is looked at; None for whole frames.
     """
 
-    def __init__(self, limits: HealthLimits, source: Source) -> None:
+    def __init__(self, limits: HealthLimits, source: Source, roi: Roi | None = None) -> None:
         self._limits = limits
         self._source = source
+        self._roi = roi
         self._clock = ClockWatch(limits.clock_jump_s)
         self._form: tuple[tuple[int, ...], str] | None = None
         self._before: tuple[tuple[int, ...], str] | None = None
@@ -79,14 +83,20 @@ class HealthMonitor:
             bits: how many bits of uint16 are used.
         """
         try:
-            found = measure(pixels, bits=bits)
+            require_image(pixels)
         except FrameError:
             return None
         sequence = self._source.sequence
+        other = self._other_size((pixels.shape, str(pixels.dtype))) if sequence else None
+        try:
+            seen = cropped(pixels, self._roi)
+        except FrameError as error:
+            return other or HealthFinding(HealthFault.SIZE_CHANGED, str(error))
+        found = measure(seen, bits=bits)
         return (
-            (self._other_size(found) if sequence else None)
+            other
             or self._light(found)
-            or (self._repetition(found, pixels) if self._source.live else None)
+            or (self._repetition(found, seen) if self._source.live else None)
             or (self._standstill(found, at_ns) if sequence else None)
         )
 
@@ -100,9 +110,8 @@ class HealthMonitor:
         wrong = "" if device_ns is None else self._clock.wrong(device_ns, at_ns)
         return HealthFinding(HealthFault.CLOCK, wrong) if wrong else None
 
-    def _other_size(self, found: FrameStatistics) -> HealthFinding | None:
+    def _other_size(self, form: tuple[tuple[int, ...], str]) -> HealthFinding | None:
         """Compare with the form that first came twice in a row, until then with the last one."""
-        form = (found.shape, found.dtype)
         before, self._before = self._before, form
         if self._form is None and form == before:
             self._form = form

@@ -28,8 +28,6 @@ class FrameStatistics:
     """Statistics of one frame.
 
     Args:
-        shape: of the frame.
-        dtype: of its samples, in words.
         samples: float32, h×w, gray: the grid that was looked at, on the scale 0 to 255.
         cells: float32, h/8×w/8, means of `samples` over `CELL` a side; as `samples` for a frame
             that is smaller than a cell.
@@ -37,8 +35,6 @@ class FrameStatistics:
         mean: of `samples`, as a share of white, 0 to 1.
     """
 
-    shape: tuple[int, ...]
-    dtype: str
     samples: NDArray[np.float32]
     cells: NDArray[np.float32]
     key: int
@@ -76,8 +72,6 @@ def measure(pixels: NDArray[np.generic], *, bits: int | None = None) -> FrameSta
     if min(height, width) >= CELL:
         cells = cv2.resize(samples, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
     return FrameStatistics(
-        shape=pixels.shape,
-        dtype=str(pixels.dtype),
         samples=samples,
         cells=np.asarray(cells, np.float32),
         key=zlib.crc32(grid.data),

@@ -34,17 +34,26 @@ def to_8_bits(
     Raises:
         FrameError: a sample is too large for `bits`.
     """
+    require_depth(samples, bits)
+    if out is None:
+        out = np.empty(samples.shape, np.uint8)
+    # Shifted and narrowed a few thousand samples at a time: no second frame in memory.
+    np.right_shift(samples, bits - 8, out=out, dtype=np.uint16, casting="unsafe")
+    return out
+
+
+def require_depth(samples: NDArray[np.generic], bits: int) -> None:
+    """Require samples that fit in some bits.
+
+    Raises:
+        FrameError: one is too large.
+    """
     largest = int(samples.max(initial=0))
     if largest >> bits:
         raise FrameError(
             f"it has the value {largest}, but {bits} bits end at {(1 << bits) - 1}: its "
             f"depth is not the expected {bits} bits"
         )
-    if out is None:
-        out = np.empty(samples.shape, np.uint8)
-    # Shifted and narrowed a few thousand samples at a time: no second frame in memory.
-    np.right_shift(samples, bits - 8, out=out, dtype=np.uint16, casting="unsafe")
-    return out
 
 
 def scaled_to_8_bits(samples: NDArray[np.generic], maxval: int) -> NDArray[np.uint8]:

@@ -1,26 +1,23 @@
-"""Frame → gray → 8 bits → the model's size, into buffers made once.
+"""Frame → region of interest → gray → 8 bits → the model's size, into buffers made once.
 
-A frame is stretched to one image, or cut into tiles at its own scale. The rest is inside the
-model's graph.
+What is seen of a frame is stretched to one image, or cut into tiles at its own scale. The rest is
+inside the model's graph.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import InputContract
-from runtime.errors import FrameError
 from runtime.image.cutting import Cutter, Place
-from runtime.image.depth import DEPTHS, depth_of, to_8_bits
-from runtime.image.gray import without_colour
+from runtime.image.view import FrameView, FrameViewer
 
 MOST_SHRINK = 2.0
 """Shrink factor above which `linear`, which reads two pixels per side, loses thin lines."""
-
-_SURELY_16 = DEPTHS[-2]
-# A frame with a value above these bits can only be one of 16.
 
 
 def shrink_of(frame: tuple[int, int], model: tuple[int, int]) -> float:
@@ -48,13 +45,18 @@ class Preprocessor:
     Args:
         contract: what the model takes.
         bits: how many bits of a 16-bit sample are used, in place of the contract's.
+        view: what of a frame the model sees, in place of the contract's; a session has its own.
     """
 
-    def __init__(self, contract: InputContract, *, bits: int | None = None) -> None:
+    def __init__(
+        self, contract: InputContract, *, bits: int | None = None, view: FrameView | None = None
+    ) -> None:
         self._contract = contract
-        self._bits = contract.bits if bits is None else bits
-        self._gray: NDArray[np.generic] = np.empty((0, 0), np.uint8)
-        self._eight: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._seen = (0, 0)
+        self._see = FrameViewer(
+            FrameView.of(contract) if view is None else view,
+            bits=contract.bits if bits is None else bits,
+        )
         self._cutter = None if contract.tiling is None else Cutter(contract.tiling)
         self._batch = self.allocate() if self._cutter is None else None
 
@@ -71,11 +73,12 @@ class Preprocessor:
             row by row. It is the preprocessor's own buffer, which the next frame overwrites.
 
         Raises:
-            FrameError: the frame has another number of axes, channels or another dtype, a value
-                too large for its depth, a depth that nothing tells, or too many tiles.
+            FrameError: the frame has another number of axes, channels or another dtype, is too
+                small for the region of interest, has a value too large for its depth, a depth
+                that nothing tells, or too many tiles.
         """
         if self._cutter is not None:
-            return self._cutter(self._to_gray(frame, bits))
+            return self._cutter(self._look(frame, bits))
         assert self._batch is not None
         self(frame, self._batch[0, 0], bits=bits)
         return self._batch
@@ -85,13 +88,25 @@ class Preprocessor:
         """Whether the last frame was smaller than a tile, and was continued by reflection."""
         return self._cutter is not None and self._cutter.pads
 
+    @property
+    def seen(self) -> tuple[int, int]:
+        """(height, width) of what was seen of the last frame, in its pixels."""
+        return self._seen
+
     def place(self, tile: int) -> Place | None:
-        """Return where a tile of the last frame lies in it; None where frames are stretched.
+        """Return where a tile of the last frame lies in the whole of it; None where they stretch.
 
         Args:
             tile: its number in the batch, from 0.
         """
-        return None if self._cutter is None else self._cutter.place(tile)
+        if self._cutter is None:
+            return None
+        place, roi = self._cutter.place(tile), self._see.view.roi
+        return (
+            place
+            if roi is None
+            else replace(place, left=place.left + roi.left, top=place.top + roi.top)
+        )
 
     def allocate(self, batch: int = 1) -> NDArray[np.uint8]:
         """A buffer for `batch` images: uint8, N×1×H×W."""
@@ -113,7 +128,7 @@ class Preprocessor:
         """
         if self._cutter is not None:
             raise ValueError("this contract cuts frames into tiles: use prepare")
-        pixels = self._to_gray(frame, bits)
+        pixels = self._look(frame, bits)
         height, width = self._contract.shape
         if pixels.shape == (height, width):
             np.copyto(out, pixels)
@@ -122,29 +137,7 @@ class Preprocessor:
         method = cv2.INTER_AREA if area else cv2.INTER_LINEAR
         cv2.resize(pixels, (width, height), dst=out, interpolation=method)
 
-    def _depth(self, gray: NDArray[np.generic]) -> int:
-        if self._bits is not None:
-            return self._bits
-        largest = int(gray.max(initial=0))
-        if largest >> _SURELY_16:
-            return 16
-        raise FrameError(
-            f"a 16-bit frame with maximum {largest}, as from a {depth_of(largest)}-bit "
-            "camera, but the model was trained on 8-bit images: pass the camera's bit "
-            "depth with --bits"
-        )
-
-    def _to_gray(self, frame: NDArray[np.generic], bits: int | None = None) -> NDArray[np.uint8]:
-        gray = self._without_colour(frame)
-        if gray.dtype == np.uint8:
-            return gray.astype(np.uint8, copy=False)
-        if self._eight.shape != gray.shape:
-            self._eight = np.empty(gray.shape, np.uint8)
-        samples = gray.astype(np.uint16, copy=False)
-        return to_8_bits(samples, bits or self._depth(gray), self._eight)
-
-    def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
-        same = self._gray.shape == frame.shape[:2] and self._gray.dtype == frame.dtype
-        if frame.ndim == 3 and not same:
-            self._gray = np.empty(frame.shape[:2], frame.dtype)
-        return without_colour(frame, self._gray)
+    def _look(self, frame: NDArray[np.generic], bits: int | None) -> NDArray[np.uint8]:
+        pixels = self._see(frame, bits=bits)
+        self._seen = (pixels.shape[0], pixels.shape[1])
+        return pixels

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import ModelContract
 from runtime.errors import InputError
+from runtime.image.view import FrameView
 
 TILES_AT_ONCE = 12
 """Most tiles that a processor runs together. From 8 on, more of them gain nothing, and what they
@@ -53,6 +54,16 @@ class Session(ABC):
     precision: str
     contract: ModelContract
     tiles_at_once: int = TILES_AT_ONCE
+    _view: FrameView | None = None
+
+    @property
+    def view(self) -> FrameView:
+        """The part of a frame that the model sees: the contract's, unless it was set."""
+        return FrameView.of(self.contract.input) if self._view is None else self._view
+
+    @view.setter
+    def view(self, view: FrameView) -> None:
+        self._view = view
 
     @property
     def batches(self) -> tuple[int, int]:

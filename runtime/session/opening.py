@@ -13,6 +13,8 @@ import numpy as np
 
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.errors import EdgeclError, FrameError, InputError
+from runtime.image.flat.file import flat_beside
+from runtime.image.view import FrameView
 from runtime.progress import Say
 from runtime.session.base import Session
 from runtime.session.built import EngineFor, is_engine, open_engine, open_on_gpu, why_no_gpu
@@ -120,6 +122,29 @@ def open_fastest(
 
     Nothing is measured, and the table is empty, where there is only one candidate.
     """
+    session, table = _opened(source, precision, engine, threads, device, engine_for, report)
+    digest = session.contract.input.flat
+    if digest is not None:
+        try:
+            path = source.path if isinstance(source, Bundle) else Path(source)
+            flat = flat_beside(path, digest)
+        except BaseException:
+            session.close()
+            raise
+        if flat is not None:
+            session.view = FrameView(session.contract.input.roi, flat)
+    return session, table
+
+
+def _opened(
+    source: str | Path | Bundle,
+    precision: str,
+    engine: str,
+    threads: int | None,
+    device: str | None,
+    engine_for: EngineFor | None,
+    report: Say,
+) -> tuple[Session, Sequence[Candidate]]:
     if is_engine(source):
         assert not isinstance(source, Bundle)
         device_for(device or GPU, TENSORRT.name if engine == AUTO else engine)

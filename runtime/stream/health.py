@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.artifact.roi import Roi
 from runtime.camera.base import Camera, Frame
 from runtime.health import (
     OF_A_FRAME,
@@ -32,12 +33,19 @@ class StreamHealth:
         camera: whose frames.
         ledger: the accounts.
         bits: how many bits of uint16 are used, of frames that do not say.
+        roi: what of the frames is judged; None for all of them.
     """
 
     def __init__(
-        self, limits: HealthLimits, camera: Camera, ledger: Ledger, bits: int | None = None
+        self,
+        limits: HealthLimits,
+        camera: Camera,
+        ledger: Ledger,
+        bits: int | None = None,
+        *,
+        roi: Roi | None = None,
     ) -> None:
-        self._monitor = HealthMonitor(limits, source_of(camera))
+        self._monitor = HealthMonitor(limits, source_of(camera), roi)
         self._slow = SlowMonitor(limits)
         self._ledger = ledger
         self._bits = bits

@@ -60,7 +60,7 @@ class Judge:
         self._recent: tuple[bool, ...] = ()  # of the judge's thread alone
         self._clock = clock
         self._health = health
-        self._preprocess = Preprocessor(session.contract.input, bits=rules.bits)
+        self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
         self._preparing = False
         self._shape: tuple[int, ...] = ()
@@ -128,7 +128,7 @@ class Judge:
         steps[PREPROCESS] = self._clock() - start
         if self._health is not None:
             self._health.look(batch)
-        self._look_at_size(frame.pixels.shape, len(batch))
+        self._look_at_size(self._preprocess.seen, len(batch))
         outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
         start = self._clock()
@@ -235,8 +235,8 @@ class Judge:
         if self._preparing:
             raise InputError(
                 f"the model cannot take {self._failures} frames in a row ({reason})",
-                hint="check the camera's pixel format and depth, and pass --bits or train "
-                "on its images",
+                hint="check the camera's pixel format, size and depth, and pass --bits or --roi, "
+                "or train on its images",
             )
         raise EquipmentError(
             f"the model failed on {self._failures} frames in a row ({reason})",

@@ -278,4 +278,4 @@ def _health(
     if settings.health is None:
         return None
     bits = settings.rules.bits or session.contract.input.bits
-    return StreamHealth(settings.health, camera, ledger, bits)
+    return StreamHealth(settings.health, camera, ledger, bits, roi=session.view.roi)

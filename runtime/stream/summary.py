@@ -102,6 +102,9 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         budget_ms: limits by step.
         unsure_below: the least confidence of a `pass` or `reject`.
         unsure_below_of: the same by label, for those with a threshold of their own.
+        roi: region of interest that frames were cut to, `LEFT,TOP,WIDTH,HEIGHT`; None for whole
+            frames.
+        flat: SHA-256 of the flat-field's file that they were corrected with; None for none.
         pass_labels: labels that let a part pass.
         debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
         held_back: rejects that went out as `pass` by that rule.
@@ -123,6 +126,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         notes: what the user should know.
         camera_outages: lines about the camera's outages, the middle ones left out.
         camera_outage_lines: how many there were in all.
+        camera_settings: by feature, as they were when the camera was first opened; empty where it
+            tells none.
         camera_statistics: counts of camera and driver by name; empty where it has none.
         verdicts: the file of verdicts.
         sinks: where else they went.
@@ -164,6 +169,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     camera_outages: tuple[str, ...]
     camera_outage_lines: int
     camera_statistics: dict[str, int] = {}
+    camera_settings: dict[str, str] = {}
     verdicts: VerdictFile
     sinks: tuple[SinkAccount, ...] = ()
     unsure_below_of: dict[str, float] = {}
@@ -174,6 +180,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late: int = 0
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
+    roi: str | None = None
+    flat: str | None = None
 
 
 @dataclass(frozen=True)
@@ -245,6 +253,8 @@ def summarise(
         late=snapshot.late,
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
+        roi=None if session.view.roi is None else str(session.view.roi),
+        flat=None if session.view.flat is None else session.view.flat.digest,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,
@@ -268,6 +278,7 @@ def summarise(
         camera_outages=tuple(outages.lines),
         camera_outage_lines=outages.count,
         camera_statistics=dict(camera.statistics),
+        camera_settings=dict(camera.settings),
         verdicts=VerdictFile(
             file=str(sink.path),
             written=sink.written,

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from runtime.camera import Camera
     from runtime.camera.examination.measurement import FrameTally
     from runtime.camera.examination.network import LinkFinding
+    from runtime.image.flat.field import Per
 
 RECORDINGS = "recordings"
+FRAMES = 32
+PER = ("column", "pixel")  # named here too, so that --help loads no OpenCV
 
 
 @click.command("camera", cls=Verb, short_help="Show and measure a camera, and record from it.")
@@ -45,6 +48,14 @@ RECORDINGS = "recordings"
     "camera; or what the camera is set to.  [default: cameras run freely]",
 )
 @click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FEATURE=VALUE",
+    help="Setting of a video device or GenICam camera, by GenICam's name, e.g. "
+    "ExposureTime=500. Repeatable.",
+)
+@click.option(
     "--bits",
     type=click.IntRange(BITS[0], BITS[-1]),
     help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, or from "
@@ -60,25 +71,52 @@ RECORDINGS = "recordings"
     help="Record this many frames as PNG, for 'edgecl train --unlabelled'.",
 )
 @click.option("--out", type=FOLDER, help=f"Folder for --record.  [default: {RECORDINGS}/DATE-TIME]")
+@click.option(
+    "--record-flat",
+    type=ANY_PATH,
+    metavar="FILE.npz",
+    help="Record the camera's flat-field instead, a dark and a bright frame, for 'edgecl train "
+    "--flat' and 'edgecl run --flat'.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(PER),
+    default=PER[0],
+    show_default=True,
+    help="One value of the flat-field per column, for line cameras, or for each pixel.",
+)
+@click.option(
+    "--flat-frames",
+    type=click.IntRange(1, 10_000),
+    default=FRAMES,
+    show_default=True,
+    help="Frames of which the dark and the bright one are the mean.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     source: str,
     seconds: float,
     fps: float | None,
     trigger: str | None,
+    settings: tuple[str, ...],
     bits: int | None,
     snapshot: Path | None,
     record: int | None,
     out: Path | None,
+    record_flat: Path | None,
+    per: Per,
+    flat_frames: int,
     as_json: bool,
 ) -> int:
     """Open SOURCE as 'edgecl run' would, and measure rate, jitter, losses, light and focus.
 
     For GigE Vision cameras the network is examined too, and each finding names the next step.
+    With --record-flat, record a flat-field instead.
     Ctrl-C ends the measurement and shows what was found until then.
     """
     from rich.console import Console
 
+    from edgecl.cli.camera import flat
     from edgecl.cli.camera.view import print_report
     from edgecl.cli.signals import stop_signals
     from runtime.camera import open_camera
@@ -86,6 +124,7 @@ def command(
     from runtime.camera.examination.measurement import measure
     from runtime.camera.examination.recording import Recorder, write_png
     from runtime.camera.outages import Outages
+    from runtime.camera.settings import parse_settings
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
@@ -95,6 +134,8 @@ def command(
         )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages = Outages()
+    if record_flat is not None:
+        flat.require_place(record_flat)
 
     def tell(text: str) -> None:
         outages.add(text)
@@ -106,7 +147,25 @@ def command(
         if record is not None:
             default = Path(RECORDINGS) / f"{datetime.now():%Y%m%d-%H%M%S}"
             folder = stack.enter_context(own_folder(out) if out else new_folder(default))
-        camera = stack.enter_context(open_camera(source, fps=fps, report=tell, trigger=trigger))
+        camera = stack.enter_context(
+            open_camera(
+                source,
+                fps=fps,
+                report=tell,
+                trigger=trigger,
+                settings=parse_settings(settings),
+            )
+        )
+        if record_flat is not None:
+            found_flat = flat.record_flat(
+                camera, record_flat, per=per, frames=flat_frames, bits=bits, say=tell
+            )
+            results_are_in(record_flat, printed=as_json)
+            if as_json:
+                print_json(found_flat)
+            else:
+                click.echo("\n".join(flat.flat_lines(found_flat)))
+            return 0
         recorder = None
         if folder is not None and record is not None:
             recorder = Recorder(folder, record, may_skip=camera.live)

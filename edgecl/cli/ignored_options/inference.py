@@ -136,4 +136,16 @@ CAMERA = (
         "is the folder for recorded frames, but none are recorded",
         "add --record, or omit this option",
     ),
+    Rule(
+        ("per", "flat_frames"),
+        lambda v: v["record_flat"] is None,
+        "only affects a flat-field, and none is recorded",
+        "add --record-flat, or omit this option",
+    ),
+    Rule(
+        ("seconds", "snapshot", "record"),
+        lambda v: v["record_flat"] is not None,
+        "only affects a measurement, but --record-flat records a flat-field instead",
+        LEAVE_ONE,
+    ),
 )

@@ -70,7 +70,7 @@ TRAIN = (
         LEAVE_ONE,
     ),
     Rule(
-        ("strict", "bits"),
+        ("strict", "bits", "roi", "flat"),
         _new(lambda v: v["data"] is None and not v["unlabelled"]),
         "only affects image files, but the built-in surfaces are drawn",
         "pass images with --data, or omit this option",

@@ -12,7 +12,15 @@ from rich.text import Text
 
 from edgecl.cli.inspect.inspection import Inspection
 from edgecl.reporting.artefacts import ArtefactFigures, artefacts
-from runtime.artifact.manifest import CalibrationFacts, Gate, InputRecord, Measured, Origin
+from runtime.artifact.manifest import (
+    CalibrationFacts,
+    Gate,
+    InputRecord,
+    Measured,
+    Origin,
+    RoiRecord,
+)
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 
 
@@ -51,7 +59,8 @@ def _lines(found: Inspection) -> list[str]:
         f"made {manifest.created or 'at an unknown time'} by edgecl "
         f"{manifest.edgecl_version or 'of an unknown version'}{_origin(manifest.origin)}",
         f"signature: {_signature(found.signature)}",
-        f"input {size.height}x{size.width} gray uint8, {_geometry(size)}{_depth(size.bits)}",
+        f"input {size.height}x{size.width} gray uint8, {_geometry(size)}{_depth(size.bits)}"
+        f"{_roi(size.roi)}{'; with a flat-field' if size.flat else ''}",
         f"labels: {', '.join(contract.labels)}",
         f"pass labels: {', '.join(contract.pass_labels) or 'none, every part is rejected'}",
         _gate(manifest.gate),
@@ -73,6 +82,12 @@ def _geometry(size: InputRecord) -> str:
 
 def _depth(bits: int | None) -> str:
     return "" if bits is None else f"; 16-bit frames use {bits} bits"
+
+
+def _roi(roi: RoiRecord | None) -> str:
+    if roi is None:
+        return ""
+    return f"; frames are cut to the ROI {Roi(roi.left, roi.top, roi.width, roi.height)}"
 
 
 def _signature(signature: Mapping[str, str | None]) -> str:

@@ -30,7 +30,10 @@ class RunChoices:
     fps: float | None
     give_up_after: float | None
     trigger: str | None
+    settings: tuple[str, ...]
     bits: int | None
+    roi: str | None
+    flat: Path | None
     health: str
     health_limits: tuple[str, ...]
     model: Path | None

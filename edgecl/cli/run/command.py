@@ -57,6 +57,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from rich.console import Console
 
     from edgecl.cli.progress import reporting
+    from edgecl.cli.run.frame_view import set_view
     from edgecl.cli.run.stream import InspectionStream, close_late
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.bundle import scene_beside
@@ -64,6 +65,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.camera import open_camera
     from runtime.camera.depth import settle_depth
     from runtime.camera.outages import Outages
+    from runtime.camera.settings import parse_settings
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
     from runtime.realtime import realtime_terms
@@ -110,6 +112,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
                     report=report_outage,
                     give_up_after=choices.give_up_after,
                     trigger=choices.trigger,
+                    settings=parse_settings(choices.settings),
                 )
             )
         for note in (*camera.notes, *choices.remarks()):
@@ -131,7 +134,9 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             )
         stack.enter_context(session)
         choices.require_labels(session.contract.labels, context)
-        depth = settle_depth(camera, session.contract.input, choices.bits, remark)
+        with naming_place(context, "flat"):
+            bits = set_view(session, choices, remark)
+        depth = settle_depth(camera, session.contract.input, bits, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE)
         facts = StreamFacts(bundle=model.name, camera=camera.name)
         more = []

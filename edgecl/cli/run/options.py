@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecl.cli.engine_choices import build_options
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region
 from edgecl.cli.run.config.option import CONFIG_OPTION
 from runtime.artifact.contract import BITS
 from runtime.errors import InputError
@@ -42,6 +42,12 @@ def _check_cpus(text: str) -> object:
     from runtime.realtime import parse_cpus
 
     return parse_cpus(text)
+
+
+def _check_setting(text: str) -> object:
+    from runtime.camera.settings import parse_setting
+
+    return parse_setting(text)
 
 
 def _check_health_limit(text: str) -> object:
@@ -149,10 +155,33 @@ camera_options = _group(
         "camera; or what the camera is set to.  [default: cameras run freely]",
     ),
     click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        type=Checked("setting", _check_setting),
+        metavar="FEATURE=VALUE",
+        help="Setting of a video device or GenICam camera, by GenICam's name, e.g. "
+        "ExposureTime=500; it gets it again after every loss. Repeatable.",
+    ),
+    click.option(
         "--bits",
         type=click.IntRange(BITS[0], BITS[-1]),
         help="How many bits of a 16-bit frame are used, e.g. 12.  [default: from the source, "
         "from training, or from the values in a folder]",
+    ),
+    click.option(
+        "--roi",
+        type=Region(or_none=True),
+        metavar="LEFT,TOP,WIDTH,HEIGHT",
+        help="Region of interest in pixels that frames are cut to, in place of the bundle's; none "
+        "for whole frames.  [default: the bundle's]",
+    ),
+    click.option(
+        "--flat",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Flat-field that frames are corrected with, in place of the bundle's; none to leave "
+        "them as they come.  [default: the bundle's]",
     ),
     click.option(
         "--health",

@@ -73,8 +73,9 @@ class InspectionStream:
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
         policy = "every frame" if self.settings.every_frame else "the latest frame"
-        if tiling:
-            line += f"\n{tiling.describe()}"
+        seen = [self.session.view.describe(), tiling.describe() if tiling else ""]
+        if any(seen):
+            line += f"\n{', '.join(filter(None, seen))}"
         return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
     def summary(self, outcome: StreamEnd) -> StreamSummary:

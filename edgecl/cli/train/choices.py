@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgecl.cli.options import FOLDER, ImageSize
+from edgecl.cli.options import FOLDER, ImageSize, Region
 from edgecl.learning.config import (
     AUTOCAST,
     BALANCE,
@@ -154,6 +154,20 @@ OPTIONS = (
         "--bits",
         type=click.IntRange(BITS[0], BITS[-1]),
         help="How many bits of a 16-bit image are used, e.g. 12.  [default: from the values]",
+    ),
+    click.option(
+        "--roi",
+        type=Region(),
+        metavar="LEFT,TOP,WIDTH,HEIGHT",
+        help="Region of interest in pixels: every image is cut to it before anything else, and "
+        "every frame on the line.  [default: whole images]",
+    ),
+    click.option(
+        "--flat",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Flat-field of the camera, as 'edgecl camera --record-flat' records it: every image "
+        "is corrected with it before it is cut, and every frame on the line.  [default: images as "
+        "they are]",
     ),
     click.option(
         "--split",

@@ -15,10 +15,13 @@ from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_labelled, read_unlabelled
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
+from runtime.errors import InputError
+from runtime.image.flat.file import read_flat
 from runtime.image.tiles import to_scale
+from runtime.image.view import FrameView
 from runtime.progress import CountProgress
 
-BUILTIN_COUNT = 1050
+BUILTIN_COUNT = 2100
 BUILTIN_SEED = 0
 BUILTIN_SHAPE = (256, 256)
 """(height, width) of the drawn surfaces where they are cut into tiles: the demo's camera has it."""
@@ -39,7 +42,11 @@ class ImageSource:
             progress(1, 1)
             return drawn
         return read_labelled(
-            Path(config.data), _contract(config), strict=config.strict, progress=progress
+            Path(config.data),
+            _contract(config),
+            view=frame_view_of(config),
+            strict=config.strict,
+            progress=progress,
         )
 
     def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
@@ -49,7 +56,13 @@ class ImageSource:
             InputError: see `read_unlabelled`.
         """
         folders = [Path(folder) for folder in config.unlabelled]
-        return read_unlabelled(folders, _contract(config), strict=config.strict, progress=progress)
+        return read_unlabelled(
+            folders,
+            _contract(config),
+            view=frame_view_of(config),
+            strict=config.strict,
+            progress=progress,
+        )
 
 
 class RememberingSource(ImageSource):
@@ -83,12 +96,35 @@ def _form(config: TrainConfig) -> tuple[object, ...]:
         config.bits,
         config.strict,
         config.tiling,
+        config.roi,
+        config.flat,
     )
+
+
+def frame_view_of(config: TrainConfig) -> FrameView:
+    """Return what a run sees of its images.
+
+    Raises:
+        InputError: the flat-field cannot be read, or has another depth than the choices say.
+    """
+    flat = read_flat(Path(config.flat)) if config.flat else None
+    view = FrameView(config.region, flat)
+    if config.bits and view.deep_bits not in (None, config.bits):
+        raise InputError(
+            f"--bits {config.bits} differs from the {view.deep_bits} bits of the flat-field "
+            f"{config.flat}",
+            hint="omit --bits, or record the flat-field with the depth of these images",
+        )
+    return view
 
 
 def _contract(config: TrainConfig) -> InputContract:
     return InputContract(
-        *config.image_size, config.interpolation, config.bits or None, config.tiling
+        *config.image_size,
+        config.interpolation,
+        config.bits or None,
+        config.tiling,
+        config.region,
     )
 
 

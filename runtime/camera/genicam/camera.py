@@ -17,6 +17,7 @@ from runtime.camera.genicam.feed import (
 from runtime.camera.genicam.setup import Connect, Setup
 from runtime.camera.genicam.tally import Tally
 from runtime.camera.live.camera import LiveCamera
+from runtime.camera.settings import joined
 from runtime.errors import InputError
 from runtime.secrets import redact
 
@@ -32,16 +33,23 @@ class GenicamCamera(LiveCamera):
     Args:
         request: what was asked for.
         connect: connects to the camera.
-        wanted: settings that it is to have, in this order.
+        wanted: settings behind its address, in this order; those of the request follow.
 
     Raises:
         InputError: it cannot be opened, or does not take a setting or the trigger.
     """
 
+    takes_settings = True
+
     def __init__(self, request: CameraRequest, connect: Connect, wanted: Mapping[str, str]) -> None:
         self.trigger = _known_trigger(request)
         self.fps = request.fps
         free = self.trigger is None
+        wanted = joined(wanted, request.settings, redact(request.source.text))
+        if request.fps is not None and FRAME_RATE in wanted:
+            raise InputError(
+                f"--fps and {FRAME_RATE} both set the frame rate", hint="use only one of them"
+            )
         if free and request.fps is not None:
             wanted = {**wanted, FRAME_RATE: f"{request.fps:g}"}
         own = (LOST_FRAMES, INCOMPLETE) if free else (FIRED, MISSED, INCOMPLETE)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from runtime.camera.genicam.device import Device, SettingError
 from runtime.camera.genicam.feed import EXTERNAL, GenicamFeed
 from runtime.camera.genicam.tally import Tally
 from runtime.camera.live.feed import CannotOpen, StreamFault
+from runtime.camera.settings import automatic_notes, changed_note, rounded_notes, same
 from runtime.progress import Say
 
 FRAME_LIMIT_S = 2.0
@@ -17,7 +17,7 @@ FRAME_LIMIT_S = 2.0
 PERIODS = 3
 """Periods of a slow camera that may pass without a frame."""
 
-AUTOMATIC = ("ExposureAuto", "GainAuto", "BalanceWhiteAuto")
+_CHECK = "check the settings behind the '?' and of --set, and --trigger"
 
 Connect = Callable[[], Device]
 """Connects to a camera. Raises CannotOpen."""
@@ -85,9 +85,7 @@ class Setup:
             device.start()
         except SettingError as error:
             device.close()
-            raise CannotOpen(
-                StreamFault(str(error), "check the settings behind the '?' and --trigger")
-            ) from error
+            raise CannotOpen(StreamFault(str(error), _CHECK)) from error
         except BaseException:
             device.close()
             raise
@@ -99,17 +97,9 @@ class Setup:
         )
 
     def _set_first(self, device: Device) -> None:
-        for feature, value in self._wanted.items():
-            got = device.set(feature, value)
-            if not same(got, value):
-                self.remarks.append(f"the camera made {feature} {got}, not {value}")
+        got = {feature: device.set(feature, value) for feature, value in self._wanted.items()}
         self.settings = device.settings()
-        self.remarks += [
-            f"{feature} is {self.settings[feature]}: brightness will follow the parts, which "
-            f"causes false calls; set {feature}=Off"
-            for feature in AUTOMATIC
-            if self.settings.get(feature, "Off") != "Off"
-        ]
+        self.remarks += [*rounded_notes(self._wanted, got), *automatic_notes(self.settings)]
 
     def _set_again(self, device: Device) -> None:
         """Give the camera its settings back, and say where it does not take them."""
@@ -125,16 +115,5 @@ class Setup:
         has = device.settings()
         for feature, value in self.settings.items():
             if not same(has.get(feature, ""), value):
-                why = f" ({refused[feature]})" if feature in refused else ""
                 got = has.get(feature, "missing")
-                self._report(f"after its loss {feature} of the camera is {got}, not {value}{why}")
-
-
-def same(one: str, two: str) -> bool:
-    """Whether two values of a feature are the same: as text, or as numbers."""
-    if one == two:
-        return True
-    try:
-        return math.isclose(float(one), float(two), rel_tol=1e-6)
-    except ValueError:
-        return one.lower() == two.lower() and one.lower() in ("true", "false")
+                self._report(changed_note(feature, value, got, refused.get(feature, "")))

@@ -67,6 +67,9 @@ def test_the_worst_camera_shift_is_one_line():
         (["--groups", "/nowhere/groups.csv"], "groups.csv"),
         (["--encoder", "resnet9000"], "convnet"),
         (["--unlabelled", "/nowhere"], "does not exist"),
+        (["--roi", "0,0,20x20"], "use LEFT,TOP,WIDTH,HEIGHT in pixels"),
+        (["--roi", "0,0,900,20"], "too small for the ROI 0,0,900,20"),
+        (["--flat", "/nowhere/f.npz"], "the flat-field /nowhere/f.npz cannot be read"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(class_folders, tmp_path, capfd, more, expected):

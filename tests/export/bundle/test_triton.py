@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from google.protobuf import (  # type: ignore[import-untyped]
 
 from export.bundle.triton import model_name, write_triton
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
+from tests.runtime.image.flat_fields import stored_flat
 
 # The part of model_config.proto that is used, with its numbers: field → (number, type, repeated).
 SCHEMA: dict[str, dict[str, tuple[int, str, bool]]] = {
@@ -249,3 +252,26 @@ def test_numbers_that_make_no_sense_are_refused(option, value, make_bundle, tmp_
 )
 def test_names_are_fit_for_folders_and_addresses(text, name):
     assert model_name(text) == name
+
+
+def test_a_region_of_interest_is_the_clients_to_cut(make_bundle, tmp_path):
+    bundle = make_bundle(roi=Roi(left=3, top=5, width=96, height=64))
+    (name, *_) = write_triton(bundle, tmp_path / "models")
+    text = (tmp_path / "models" / name / "config.pbtxt").read_text()
+    assert "# 1. cuts a frame to 96x64 pixels (across x down), from 3 pixels from the left" in text
+    assert "# 3. resizes it to 32x48 (down x across), linearly." in text
+    assert "tiles" not in text
+    (parameter,) = read(tmp_path / "models" / name).parameters
+    contract = json.loads(parameter.value.string_value)
+    assert contract["input"]["roi"] == {"left": 3, "top": 5, "width": 96, "height": 64}
+
+
+def test_a_flat_field_is_the_clients_to_remove(make_bundle, tmp_path):
+    stored_flat(tmp_path / "f.npz")
+    bundle = make_bundle(flat=tmp_path / "f.npz", tiling=Tiling((32, 48)))
+    (name, *_) = write_triton(bundle, tmp_path / "models")
+    text = (tmp_path / "models" / name / "config.pbtxt").read_text()
+    assert (
+        "# 1. turns a frame gray (BT.601) and corrects it to 8 bits with the bundle's flat" in text
+    )
+    assert "# 2. resizes it by the scale 1" in text

@@ -14,7 +14,10 @@ KEYS: Mapping[str, KeyPath] = {
     "fps": ("camera", "fps"),
     "give_up_after": ("camera", "give-up-after"),
     "trigger": ("camera", "trigger"),
+    "settings": ("camera", "set"),
     "bits": ("camera", "bits"),
+    "roi": ("camera", "roi"),
+    "flat": ("camera", "flat"),
     "health": ("camera", "health"),
     "health_limits": ("camera", "health-limit"),
     "every_frame": ("camera", "every-frame"),
@@ -47,11 +50,14 @@ KEYS: Mapping[str, KeyPath] = {
 KEYLESS = frozenset({"config", "print_config"})
 """Options about the file itself."""
 
-PAIRED = frozenset({"budget", "health_limits", "unsure_below"})
+PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out", "spool"})
+PATHS = frozenset({"model", "verify_key", "out", "flat", "spool"})
 """Options that take a file or folder; a relative one belongs to the config's folder."""
+
+OR_NONE = frozenset({"flat"})
+"""Options of `PATHS` that take `none` too."""
 
 
 def tables() -> tuple[str, ...]:

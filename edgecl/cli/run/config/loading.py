@@ -13,8 +13,17 @@ from typing import Any, NoReturn
 
 import click
 
-from edgecl.cli.options import Checked
-from edgecl.cli.run.config.keys import GLOBAL, KEYS, PAIRED, PATHS, KeyPath, keys_of, tables
+from edgecl.cli.options import NONE, Checked
+from edgecl.cli.run.config.keys import (
+    GLOBAL,
+    KEYS,
+    OR_NONE,
+    PAIRED,
+    PATHS,
+    KeyPath,
+    keys_of,
+    tables,
+)
 from edgecl.cli.run.config.lines import first_duplicate, lines_by_path
 from edgecl.cli.run.config.sources import source_beside
 from runtime.errors import EdgeclError, InputError
@@ -125,6 +134,12 @@ class _Reader:
             texts = [self._pair(option, key, entry, given) for entry, given in value.items()]
             self._values[name] = texts if option.multiple else ",".join(texts)
             return
+        if name == "settings":
+            self._fail(
+                key,
+                f"is {_kind(value)}, not a table",
+                "write [camera.set], and below it ExposureTime = 500",
+            )
         if name in PAIRED and option.multiple:
             value = [self._pair(option, key, GLOBAL, value)]
         elif option.multiple:
@@ -133,7 +148,7 @@ class _Reader:
             value = [self._converted(option, key, entry) for entry in value]
         else:
             value = self._of_kind(option, key, value)
-            if name in PATHS:
+            if name in PATHS and not (name in OR_NONE and value == NONE):
                 value = self._path.parent / value
             elif name == "source":
                 value = source_beside(value, self._path.parent)
@@ -144,7 +159,12 @@ class _Reader:
         """One entry of a table as the option takes it."""
         whole = (*key, name) if (*key, name) in self._lines else key
         self._places[f"{option.name}={name}"] = self._place(whole)
-        if option.multiple:
+        if option.name == "settings":
+            if not isinstance(value, (bool, str)) and not _is_number(value):
+                hint = f'write {name} = 500, or {name} = "Off"'
+                self._fail(whole, f"is {_kind(value)}, not a number or a text", hint)
+            text = f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        elif option.multiple:
             if not _is_number(value):
                 self._fail(whole, f"is {_kind(value)}, not a number", "use a number without quotes")
             text = str(value) if name == GLOBAL else f"{name}={value}"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecl.cli.run.config.keys import GLOBAL, KEYS, PATHS, keys_of, tables
+from edgecl.cli.options import NONE
+from edgecl.cli.run.config.keys import GLOBAL, KEYS, OR_NONE, PATHS, keys_of, tables
 from runtime.camera.address import Kind, sort_source
 from runtime.errors import EdgeclError, InputError
 from runtime.files.atomic import explained, write_new
@@ -58,15 +59,17 @@ def _plain(name: str, value: Any) -> Any:
     """The value as TOML has it; None where it is not set."""
     if value is None:
         return None
-    if name in PATHS:
+    if name in PATHS and not (name in OR_NONE and str(value) == NONE):
         return str(Path(value).absolute())
     if name == "source":
         return _absolute_source(value)
     if name == "unsure_below":
         return _thresholds(value)
+    if name == "settings":
+        return dict(text.split("=", 1) for text in value)
     if name == "health_limits":
         return {limit: float(text) for limit, _, text in (pair.partition("=") for pair in value)}
-    return value
+    return str(value) if name in PATHS else value
 
 
 def _absolute_source(text: str) -> str:

@@ -114,13 +114,14 @@ class RemoteAddress:
         ca = self.options.get("ca")
         try:
             return ssl.create_default_context(cafile=ca)
+        except ssl.SSLError:
+            reason = "no certificate in it"
         except (OSError, ValueError) as error:
-            no_file = isinstance(error, OSError) and not isinstance(error, ssl.SSLError)
-            reason = error.strerror if no_file else "no certificate in it"
-            raise InputError(
-                f"--sink {self.form.sink}: ca={ca} cannot be read: {reason}",
-                hint="name the PEM file of the authority that signed the receiver's certificate",
-            ) from error
+            reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"--sink {self.form.sink}: ca={ca} cannot be read: {reason}",
+            hint="name the PEM file of the authority that signed the receiver's certificate",
+        )
 
 
 def parse_address(text: str, form: AddressForm) -> RemoteAddress:

@@ -75,8 +75,8 @@ def take_whole(camera: Camera, count: int) -> list[Frame]:
 
 def test_frames_come_with_the_settings_that_were_asked_for(start_fake):
     start_fake()
-    target = f"{AT}?Width=256&Height=128&PixelFormat=Mono16&ExposureTime=5000"
-    with open_camera(target, fps=50) as camera:
+    settings = {"PixelFormat": "Mono16", "ExposureTime": "5000"}
+    with open_camera(f"{AT}?Width=256&Height=128", fps=50, settings=settings) as camera:
         frames = take_whole(camera, 5)
         assert camera.live
         assert "Fake" in camera.name
@@ -131,8 +131,8 @@ def test_lost_packets_are_faults_and_are_counted(start_fake):
 def test_a_killed_camera_comes_back_with_its_settings(start_fake):
     fake = start_fake()
     said: list[str] = []
-    target = f"{AT}?Width=192&Height=96&PixelFormat=Mono16"
-    with open_camera(target, report=said.append) as camera:
+    settings = {"Width": "192", "Height": "96", "PixelFormat": "Mono16"}
+    with open_camera(AT, report=said.append, settings=settings) as camera:
         before = take(camera, 3)
         fake.kill()
         fake.wait()

@@ -1,0 +1,66 @@
+"""View of frames that a line's choices give a model, in place of the bundle's."""
+
+from __future__ import annotations
+
+from edgecl.cli.options import NONE
+from edgecl.cli.run.choices import RunChoices
+from runtime.artifact.roi import Roi, parse_roi
+from runtime.errors import InputError
+from runtime.image.flat.field import FlatField
+from runtime.image.flat.file import read_flat
+from runtime.image.view import FrameView
+from runtime.progress import Say
+from runtime.session import Session
+
+
+def set_view(session: Session, choices: RunChoices, remark: Say) -> int | None:
+    """Let a session see of each frame what the line's choices say, or else the bundle.
+
+    Args:
+        remark: is told, in one line each, what differs from training.
+
+    Returns:
+        How many of 16 bits the frames use, as far as the choices or the flat-field tell.
+
+    Raises:
+        InputError: the flat-field cannot be read, or is of another depth than the choices or the
+            model say; or the model needs one that is not there.
+    """
+    contract = session.contract.input
+    roi, flat = contract.roi, None
+    if choices.roi is not None:
+        roi = None if choices.roi == NONE else parse_roi(choices.roi)
+        if roi != contract.roi:
+            remark(f"frames are {_cut(roi)}; in training, images were {_cut(contract.roi)}")
+    if choices.flat is None:
+        flat = session.view.flat
+    elif str(choices.flat) != NONE:
+        flat = read_flat(choices.flat)
+    if (None if flat is None else flat.digest) != contract.flat:
+        before = "with another one" if contract.flat else "with none"
+        remark(f"frames are {_corrected(flat)}; in training, images were corrected {before}")
+    session.view = FrameView(roi, flat)
+    return _bits(session.view, choices.bits, contract.bits)
+
+
+def _cut(roi: Roi | None) -> str:
+    return "taken whole" if roi is None else f"cut to the ROI {roi}"
+
+
+def _corrected(flat: FlatField | None) -> str:
+    if flat is None:
+        return "not corrected with a flat-field"
+    return f"corrected with the {flat.describe()}"
+
+
+def _bits(view: FrameView, given: int | None, trained: int | None) -> int | None:
+    own = view.deep_bits
+    if own is None:
+        return given
+    for bits, of in ((given, "--bits"), (trained, "the model")):
+        if bits not in (None, own):
+            raise InputError(
+                f"the flat-field is of {own} bits, but {of} of {bits}",
+                hint="record it with the camera's depth, or pass another --flat",
+            )
+    return own
