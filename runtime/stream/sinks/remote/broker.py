@@ -30,6 +30,9 @@ CONNECT_S = 5.0
 ANSWER_S = 10.0
 """Time that a broker has to acknowledge messages, in seconds."""
 
+WINDOW = 20
+"""Messages that are sent before the first of them is acknowledged, if the broker allows as many."""
+
 FAREWELL_S = 1.0
 KEEP_ALIVE_S = 30
 VERDICT, STATUS = "verdict", "status"
@@ -72,9 +75,16 @@ class MqttCarrier(Carrier):
         client_id: by which the broker tells that an old connection of this line is dead.
         login: user and password; None for neither. The password may be empty.
 
+    Attributes:
+        window: messages that may be open.
+
     Raises:
         InputError: paho-mqtt is not installed, or the file of `ca` cannot be used.
     """
+
+    # More than the window: TCP acknowledges with the next message, where a broker that gathers
+    # its answers would wait 40 ms for an acknowledgement alone.
+    at_once = 200
 
     def __init__(
         self,
@@ -86,6 +96,7 @@ class MqttCarrier(Carrier):
     ) -> None:
         self.name = address.name
         self._library = load_paho()
+        self.window = WINDOW
         self._address = address
         self._prefix = prefix
         self._stream = stream
@@ -169,8 +180,7 @@ class MqttCarrier(Carrier):
             with self._changed:
                 if self._answers is answers:  # else of an earlier connection
                     self._connected = reason
-                    most = getattr(properties, "ReceiveMaximum", Carrier.at_once)
-                    self.at_once = min(Carrier.at_once, most)
+                    self.window = min(getattr(properties, "ReceiveMaximum", WINDOW), WINDOW)
                     self._changed.notify_all()
 
         def on_disconnect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
@@ -194,15 +204,16 @@ class MqttCarrier(Carrier):
         self, messages: Sequence[tuple[str, bytes, bool, Any]], timeout_s: float = ANSWER_S
     ) -> None:
         self._answers.clear()
-        numbers = []
+        numbers: list[int] = []
         for topic, body, retain, properties in messages:
+            if not self._wait_for_answers(len(numbers) + 1 - self.window, timeout_s):
+                break
             sent = self._client.publish(topic, body, _QOS, retain, properties)
             numbers.append(sent.mid)
+        self._wait_for_answers(len(numbers), timeout_s)
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._ended is not None or self._answers.keys() >= set(numbers), timeout_s
-            )
             answers = [self._answers.get(number) for number in numbers]
+            answers += [None] * (len(messages) - len(numbers))
             ended = self._ended
         failures = (
             index for index, reason in enumerate(answers) if reason is None or reason.is_failure
@@ -223,6 +234,14 @@ class MqttCarrier(Carrier):
             self._drop()
             raise Mistaken(problem, hint=f"let this user publish to {self._prefix}#")
         raise Undelivered(problem, delivered=delivered)
+
+    def _wait_for_answers(self, count: int, timeout_s: float) -> bool:
+        """Wait for that many acknowledgements; False where they do not come."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended is not None or len(self._answers) >= count, timeout_s
+            )
+            return self._ended is None and len(self._answers) >= count
 
     def _rejection(self, answer: Any, ended: str | None) -> Undelivered:
         if answer is None:

@@ -305,7 +305,7 @@ def test_no_more_messages_are_open_than_the_broker_allows(broker):
     where = parse_address(address(broker).partition(":")[2], MQTT)
     carrier = broker_module.MqttCarrier(where, f"{PREFIX}/", StreamFacts("run"), "edgecl-test")
     carrier.connect()
-    assert carrier.at_once == 3
+    assert carrier.window == 3
     carrier.close()
 
 
