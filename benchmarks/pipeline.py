@@ -3,7 +3,7 @@
 Both judge the same 1080p Motion JPEG file with the same INT8 network. Machines drift, so the two
 alternate and each pair gives a ratio. Run it alone on the machine:
 
-    python benchmarks/pipeline.py [--model BUNDLE] [--engine onnxruntime] [--pairs 7]
+    python benchmarks/pipeline.py [--model BUNDLE] [--engine onnxruntime] [--pairs 7] [--workers 2]
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from runtime.session.opening import default_threads
 from runtime.stream.budget import DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.sharing.pool import SessionPool
 from runtime.stream.sinks import JsonLinesSink
 
 HD = (1080, 1920)
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--engine", default="onnxruntime", help="of the pipeline")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--workers", type=int, default=1, help="sessions of the pipeline")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,21 +65,28 @@ def main() -> None:
             with open_session(source, arguments.precision, engine="onnxruntime") as session:
                 print(f"model: {session.describe()}")
             plain_model = source / f"model.{arguments.precision}.onnx"
-        threads = max(1, default_threads() - 1)
+        workers = arguments.workers
+        threads = max(1, (default_threads() - 1) // workers)
         print(
-            f"cores {default_threads()}, pipeline: {threads} inference thread(s), "
+            f"cores {default_threads()}, pipeline: {workers} worker(s), {threads} thread(s) each, "
             f"{arguments.engine}; plain loop: onnxruntime with its defaults"
         )
         precision = "auto" if arguments.model is None else arguments.precision
-        with open_session(source, precision, engine=arguments.engine, threads=threads) as session:
-            compare(video, plain_model, session, folder, arguments.pairs)
+        with ExitStack() as stack:
+            sessions = [
+                stack.enter_context(
+                    open_session(source, precision, engine=arguments.engine, threads=threads)
+                )
+                for _ in range(workers)
+            ]
+            compare(video, plain_model, sessions, folder, arguments.pairs)
         small = write_int8_model(folder / "small.int8.onnx", channels=8)
         with open_session(small, engine="onnxruntime", threads=threads) as session:
             show_overhead(line, session, folder)
 
 
 def compare(
-    video: Path, plain_model: Path, session: Session, folder: Path, pairs: int
+    video: Path, plain_model: Path, sessions: Sequence[Session], folder: Path, pairs: int
 ) -> list[float]:
     """Alternate plain loop and pipeline; print frames/s of each pair and their ratio."""
     plain = plain_loop(plain_model)
@@ -85,11 +95,11 @@ def compare(
         # The first pair warms up. Who goes first changes, so that neither always inherits the
         # other's clock and cache.
         if pair % 2:
-            fast = run_pipeline(video, session, folder)[0]
+            fast = run_pipeline(video, sessions, folder)[0]
             slow = plain(video)
         else:
             slow = plain(video)
-            fast = run_pipeline(video, session, folder)[0]
+            fast = run_pipeline(video, sessions, folder)[0]
         if pair >= 0:
             ratios.append(fast / slow)
             print(
@@ -125,13 +135,15 @@ def plain_loop(model: Path) -> Callable[[Path], float]:
     return judge
 
 
-def run_pipeline(video: Path, session: Session, folder: Path) -> tuple[float, Snapshot]:
-    """The pipeline as `edgecl run` has it, verdicts on the disk included."""
+def run_pipeline(video: Path, sessions: Sequence[Session], folder: Path) -> tuple[float, Snapshot]:
+    """The pipeline as `edgecl run` has it, a worker per session, verdicts on the disk included."""
+    one = sessions[0] if len(sessions) == 1 else SessionPool(sessions).for_camera("camera")
     verdicts = folder / "verdicts.jsonl"
     verdicts.unlink(missing_ok=True)
     with open_camera(str(video)) as camera:
         sink = JsonLinesSink(verdicts)
-        pipeline = Pipeline(camera, session, Settings(health=HealthLimits()), [sink])
+        settings = Settings(health=HealthLimits())
+        pipeline = Pipeline(camera, one, settings, [sink], workers=len(sessions))
         pipeline.start()
         pipeline.wait()
         snapshot = pipeline.finish()
@@ -144,7 +156,7 @@ def show_overhead(video: Path, session: Session, folder: Path) -> None:
 
     The model is small, so that the judge waits for frames: `queue` is the hand-over alone.
     """
-    snapshots = [run_pipeline(video, session, folder)[1] for _ in range(4)][1:]
+    snapshots = [run_pipeline(video, [session], folder)[1] for _ in range(4)][1:]
     for snapshot in snapshots:
         steps = {step: snapshot.histograms[step] for step in OWN_STEPS}
         parts = ", ".join(

@@ -19,7 +19,10 @@ from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
 from runtime.image.flat.field import FlatRecord
+from runtime.stream.heat_maps import HeatMapLine
+from runtime.stream.parts.verdict import PartLine
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
+from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
 
@@ -32,13 +35,16 @@ DOCUMENTS: dict[str, type[Document]] = {
     "checkpoint-journal": JournalRecord,
     "engine-sidecar": EngineSidecar,
     "flat-field": FlatRecord,
+    "heat-map-line": HeatMapLine,
     "latency-report": LatencyReport,
     "line-status": LineStatus,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
+    "part-line": PartLine,
     "pick-summary": PickSummary,
     "run-config": RunConfig,
     "run-result": RunResult,
+    "station-summary": StationSummary,
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,
     "verdict-line": VerdictLine,

@@ -14,9 +14,13 @@ from torch import nn
 from calibration.record import CalibrationRecord
 from export.gate.decision import Limits
 from runtime.artifact.contract import ModelContract
+from runtime.artifact.heat_maps import Cells
 from runtime.artifact.manifest import ConfidenceFacts, Origin
+from runtime.novelty import TrainingSpace
 
 AUTO = "auto"
+FALSE_ALARMS = 0.01
+"""Share of known images that may be called unknown."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,20 @@ class Int8Choices:
 
 
 @dataclass(frozen=True)
+class HeatMapModule:
+    """Network that tells which places speak for a class.
+
+    Args:
+        module: maps uint8 N×1×H×W to probabilities N×C, the classifier's own, and activation
+            N×C×h×w, in evaluation mode, on the CPU.
+        cells: where the cells of h×w look.
+    """
+
+    module: nn.Module
+    cells: Cells
+
+
+@dataclass(frozen=True)
 class Job:
     """Description of an export.
 
@@ -160,8 +178,12 @@ class Job:
         version: edgecl's.
         seed: of every draw.
         notes: what the user should know of the images.
+        heat_maps: what becomes the heat-map graph; None for a bundle without one.
         flat: file of the flat-field that they were corrected with, of the contract's digest; None
             for images as they are.
+        space: where the training images lie; None for no limit beyond which one is unknown.
+        space_images: how many of them were looked at.
+        false_alarms: share of known images that may be called unknown, 0 to 1; 0 for no limit.
 
     Raises:
         ValueError: tiles for a contract without a tiling.
@@ -183,7 +205,11 @@ class Job:
     rewrites: tuple[str, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
+    heat_maps: HeatMapModule | None = None
     flat: Path | None = None
+    space: TrainingSpace | None = None
+    space_images: int = 0
+    false_alarms: float = FALSE_ALARMS
 
     def __post_init__(self) -> None:
         if (self.flat is None) != (self.contract.input.flat is None):

@@ -6,10 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from export.gate.comparison import Comparison
 from runtime.artifact.bundle import Precision
 from runtime.artifact.manifest import RemedyRecord
+from runtime.artifact.novelty import NoveltyRecord
+from runtime.novelty import TrainingSpace
 from runtime.session.golden import GoldenImages
+
+
+@dataclass(frozen=True)
+class ShippedNovelty:
+    """Knowledge of a bundle about its training images.
+
+    Args:
+        space: where they lie.
+        distances: by artefact that ships, those of the validation images, float32 n, ascending.
+        record: for the manifest.
+    """
+
+    space: TrainingSpace
+    distances: Mapping[str, NDArray[np.float32]]
+    record: NoveltyRecord
 
 
 @dataclass(frozen=True)
@@ -25,6 +45,7 @@ class ExportOutcome:
         golden: images that the bundle takes along; None where none would do.
         unproven: by artefact that ships although it is beyond a limit by count, why it does.
         remedies: what was tried on INT8 that was refused, in order.
+        novelty: from where on an image is unknown; None where none is.
     """
 
     shipped: Mapping[str, Precision]
@@ -35,3 +56,4 @@ class ExportOutcome:
     golden: GoldenImages | None
     unproven: Mapping[str, str] = field(default_factory=dict)
     remedies: Sequence[RemedyRecord] = ()
+    novelty: ShippedNovelty | None = None

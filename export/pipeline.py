@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from export.bundle.manifest import Page, write_bundle
 from export.gate.decision import caveat
 from export.job import Job
+from export.novelty import measure_novelty
 from export.outcome import ExportOutcome
 from export.stages.artefact import FP16, FP32, INT8, Artefact, Proposal, judge
 from export.stages.escapes import with_thumbnails
 from export.stages.graphs import fp32_graph, half_graph
 from export.stages.half import expected_ranges, reason_of_overflow
+from export.stages.heat_maps.graph import HeatMapGraph, heat_map_graph
 from export.stages.int8 import Int8Plan
 from export.stages.proving import Reference, reference_of
 from export.stages.remedies.forms import Int8Forms
 from export.stages.remedies.judged import Int8Judged, export_int8
-from export.stages.shipping import golden_images, shipped_precisions
+from export.stages.shipping import golden_images, shipped_precisions, test_outputs
 from runtime.errors import GateError
 from runtime.files.atomic import explained
 from runtime.progress import Say, StageProgress
@@ -70,6 +72,7 @@ def export_bundle(
         fp32 = fp32_graph(job.classifier, job.contract, job.rewrites)
         artefacts = [gate(Proposal(FP32, fp32.model, fp32.rewrites))]
         _require_fp32(artefacts[0])
+        heat_maps = heat_map_graph(job, reference, scratch)
 
         int8: Int8Judged | None = None
         if {FP16, INT8} & set(job.precisions):
@@ -89,7 +92,9 @@ def export_bundle(
         report("export", steps - 1, steps, "the test part")
         ship = [artefact for artefact in artefacts if not artefact.reason]
         refused = {artefact.name: artefact.reason for artefact in artefacts if artefact.reason}
-        shipped = shipped_precisions(ship, job.test, job.contract)
+        tested = test_outputs(ship, job.test)
+        shipped = shipped_precisions(ship, tested, job.test, job.contract)
+        novelty, novelty_notes = measure_novelty(job, ship, tested)
         golden = golden_images(ship, reference)
         plan = int8.plan if int8 else None
         unproven = {artefact.name: artefact.unproven for artefact in ship if artefact.unproven}
@@ -97,20 +102,29 @@ def export_bundle(
             shipped=shipped,
             refused={**refused, **(int8.unmade if int8 else {})},
             comparisons={artefact.name: artefact.proof.comparison for artefact in artefacts},
-            details=_details(artefacts, plan, reference),
+            details=_details(artefacts, plan, reference, heat_maps),
             notes=(
                 *job.notes,
                 *((*int8.plan.notes, *int8.notes) if int8 else ()),
                 *(f"{name} is unproven: {reason}" for name, reason in unproven.items()),
                 *_caveats(artefacts, reference),
                 *((_NO_GOLDEN,) if golden is None else ()),
+                *novelty_notes,
             ),
             golden=golden,
+            novelty=novelty,
             unproven=unproven,
             remedies=int8.remedies if int8 else (),
         )
         write_bundle(
-            job, outcome, {artefact.name: artefact for artefact in artefacts}, plan, out, page, key
+            job,
+            outcome,
+            {artefact.name: artefact for artefact in artefacts},
+            plan,
+            out,
+            page,
+            key,
+            more=(heat_maps.path,) if heat_maps else (),
         )
     report("export", 1, 1, str(out))
     return outcome
@@ -131,7 +145,10 @@ def _require_fp32(artefact: Artefact) -> None:
 
 
 def _details(
-    artefacts: Sequence[Artefact], plan: Int8Plan | None, reference: Reference
+    artefacts: Sequence[Artefact],
+    plan: Int8Plan | None,
+    reference: Reference,
+    heat_maps: HeatMapGraph | None,
 ) -> dict[str, Any]:
     """Collect what the page shows beside the manifest."""
     return {
@@ -141,6 +158,7 @@ def _details(
             for artefact in artefacts
         },
         "rewrites": list(artefacts[0].rewrites),
+        "heat_maps": heat_maps.examples if heat_maps else [],
     }
 
 

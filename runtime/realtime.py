@@ -96,6 +96,18 @@ def take_precedence() -> None:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY + 1))
 
 
+def give_way() -> None:
+    """Put the calling thread among the usual ones, for work that no verdict waits for.
+
+    A thread inherits the scheduling class, and would take turns with the stream's own.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        if os.sched_getscheduler(0) == os.SCHED_RR:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @contextmanager
 def _bound(cpus: tuple[int, ...], granted: Granted, report: Say) -> Iterator[None]:
     before = os.sched_getaffinity(0)

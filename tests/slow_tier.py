@@ -37,6 +37,7 @@ SLOW = frozenset(
         "tests/edgecl/cli/export/test_command.py::test_a_precision_that_lost_accuracy_is_refused",
         "tests/edgecl/cli/export/test_tiles.py",
         "tests/edgecl/cli/export/test_triton.py",
+        "tests/edgecl/exporting/test_heat_maps.py",
         "tests/edgecl/learning/compute/test_ranks.py",
         "tests/edgecl/learning/evaluation/test_suspects.py::test_flipped_labels_of_drawn_surfaces",
         "tests/edgecl/cli/test_signals.py",

@@ -14,6 +14,7 @@ from edgecl import __version__
 from edgecl.data.dataset import ImageSet
 from edgecl.data.pass_labels import usual_pass_labels
 from edgecl.data.reading import read_unlabelled
+from edgecl.exporting.activation import ClassActivation
 from edgecl.exporting.confidence import (
     FEWEST,
     describe,
@@ -21,6 +22,7 @@ from edgecl.exporting.confidence import (
     with_temperature,
 )
 from edgecl.exporting.folding import folded_to_gray
+from edgecl.exporting.novelty import space_of_run
 from edgecl.learning.documents import RunConfig
 from edgecl.learning.loop.answers import answer_tiles
 from edgecl.learning.model import Classifier
@@ -35,7 +37,7 @@ from edgecl.learning.run.sources import frame_view_of
 from export.bundle.manifest import require_own_place
 from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
-from export.job import DataPart, Int8Choices, Job, drawn_tile
+from export.job import FALSE_ALARMS, DataPart, HeatMapModule, Int8Choices, Job, drawn_tile
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.manifest import ConfidenceFacts, Origin
 from runtime.artifact.tiling import MEAN
@@ -57,9 +59,11 @@ class ExportChoices:
         int8: how INT8 is calibrated.
         remedy_seconds: time for remedies where INT8 is refused; 0 for none.
         as_confident_as_trained: leave the network's confidences as they are.
+        false_alarms: share of known images that may be called unknown, 0 to 1; 0 for no limit.
         pass_labels: the labels that let a part pass; empty for those usual by name.
         data: where the run's images lie now, if they were moved.
         calibration_data: a folder of images to calibrate on instead of the train part.
+        heat_maps: add the graph that shows where the network looks.
     """
 
     precisions: Sequence[str] = ()
@@ -67,20 +71,24 @@ class ExportChoices:
     int8: Int8Choices = field(default_factory=Int8Choices)
     remedy_seconds: float = 0.0
     as_confident_as_trained: bool = False
+    false_alarms: float = FALSE_ALARMS
     pass_labels: tuple[str, ...] = ()
     data: Path | None = None
     calibration_data: Path | None = None
+    heat_maps: bool = False
 
 
 def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     """Load the finished run in `run` and its images.
 
     Raises:
-        InputError: the run is not finished, its images are gone or changed, or the calibration
-            images show what the run holds out.
+        InputError: the run is not finished, its images are gone or changed, the calibration
+            images show what the run holds out, or its encoder has no heat maps.
     """
     classifier, recorded = load_classifier(run)
     config, result = recorded.choices, read_result(run)
+    if choices.heat_maps:  # an encoder without maps is found out before the images are read
+        ClassActivation(classifier, config.encoder)
     if choices.data is not None:
         config = replace(config, data=str(choices.data))
     config = with_own_flat(config, run, recorded.flat_digest)
@@ -109,6 +117,12 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     if not choices.as_confident_as_trained:
         classifier, confidence = _calibrated(classifier, prepared, model, notes)
     deployed = folded_to_gray(classifier, config)
+    heat_maps = _heat_maps(deployed, config.encoder) if choices.heat_maps else None
+    space, seen = None, 0
+    if choices.false_alarms:
+        report("novelty", 0, 1, "embedding the training images")
+        space, seen = space_of_run(classifier, prepared.dataset, prepared.split.train)
+        report("novelty", 1, 1, f"{seen} training images")
     return Job(
         classifier=deployed,
         trained=classifier,
@@ -119,6 +133,9 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
         candidates=candidates,
         notes=tuple(notes),
         confidence=confidence,
+        space=space,
+        space_images=seen,
+        false_alarms=choices.false_alarms,
         limits=choices.limits,
         int8=choices.int8,
         remedy_seconds=choices.remedy_seconds,
@@ -140,8 +157,14 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
             test_accuracy_interval=result.accuracy_interval,
         ),
         version=__version__,
+        heat_maps=heat_maps,
         flat=Path(config.flat) if config.flat else None,
     )
+
+
+def _heat_maps(classifier: Classifier, encoder: str) -> HeatMapModule:
+    module = ClassActivation(classifier, encoder).eval()
+    return HeatMapModule(module, module.last_map.cells)
 
 
 def require_place(out: Path, triton: Path | None) -> None:

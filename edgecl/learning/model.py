@@ -34,12 +34,15 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed uint8 N×1×H×W images as N×D."""
+        embedding: Tensor = self.encoder(self.encoder_input(images))
+        return embedding
+
+    def encoder_input(self, images: Tensor) -> Tensor:
+        """Turn uint8 N×1×H×W images into what the encoder sees: N×`channels`×H×W."""
         # The weights' type comes after: squares of gray levels, summed, overflow half precision.
         dtype = next(self.encoder.parameters()).dtype
         gray = standardise(images).to(dtype)
-        copies = gray if self.channels == 1 else gray.expand(-1, self.channels, -1, -1)
-        embedding: Tensor = self.encoder(copies)
-        return embedding
+        return gray if self.channels == 1 else gray.expand(-1, self.channels, -1, -1)
 
 
 def standardise(images: Tensor) -> Tensor:

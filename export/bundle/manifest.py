@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from calibration.record import FILE as CALIBRATION_FILE
 from export.bundle.golden import write_golden
+from export.bundle.novelty import write_novelty
 from export.bundle.signing import write_signature
 from export.gate.comparison import Comparison
 from export.job import Job
@@ -37,6 +38,7 @@ from runtime.files.atomic import explained, replacing_folder
 from runtime.files.document import plain, write_document
 from runtime.health.scene import scene_of
 from runtime.image.flat.file import FLAT
+from runtime.novelty import NOVELTY
 from runtime.session.golden import GOLDEN
 
 if TYPE_CHECKING:
@@ -56,12 +58,14 @@ def write_bundle(
     out: Path,
     page: Page | None = None,
     key: Ed25519PrivateKey | None = None,
+    more: Sequence[Path] = (),
 ) -> Manifest:
     """Write the bundle `out`, whole or not at all.
 
     Args:
         page: renders `report.html`.
         key: signs the manifest.
+        more: further files that it holds.
 
     Returns:
         Its manifest.
@@ -70,13 +74,14 @@ def write_bundle(
         InputError: it cannot be written.
     """
     with replacing_folder(out) as folder:
-        for name in outcome.shipped:
-            path = artefacts[name].path
+        for path in (*(artefacts[name].path for name in outcome.shipped), *more):
             (folder / path.name).write_bytes(path.read_bytes())
         if job.flat is not None:
             (folder / FLAT).write_bytes(job.flat.read_bytes())
         if outcome.golden is not None:
             write_golden(folder / GOLDEN, outcome.golden)
+        if outcome.novelty is not None:
+            write_novelty(folder / NOVELTY, outcome.novelty)
         calibration = CalibrationFacts()
         if plan is not None and {"int8", "int8-tensorrt"} & set(outcome.shipped):
             calibration = plan.summary()
@@ -176,6 +181,7 @@ def _manifest(
         calibration=calibration,
         scene=scene_of(job.candidates.images),
         confidence=job.confidence,
+        novelty=outcome.novelty.record if outcome.novelty else None,
         notes=tuple(outcome.notes),
     )
 

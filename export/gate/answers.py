@@ -57,13 +57,26 @@ def exported_answers(
     Raises:
         InputError: the engine cannot load the file.
     """
+    return exported_outputs(path, precision, images, engine=engine).probabilities
+
+
+def exported_outputs(
+    path: Path, precision: str, images: NDArray[np.uint8], *, engine: str = "onnxruntime"
+) -> Outputs:
+    """Probabilities and embeddings of an ONNX file, float32 N×C and N×D.
+
+    Raises:
+        InputError: the engine cannot load the file.
+    """
     with open_session(path, precision, engine=engine, threads=default_threads()) as session:
-        return np.concatenate(
-            [
-                session.infer(images[start : start + BATCH, None]).probabilities
-                for start in range(0, len(images), BATCH)
-            ]
-        )
+        found = [
+            session.infer(images[start : start + BATCH, None])
+            for start in range(0, len(images), BATCH)
+        ]
+    return Outputs(
+        np.concatenate([each.probabilities for each in found]),
+        np.concatenate([each.embedding for each in found]),
+    )
 
 
 def model_answers(

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from export.engine.trial import CompileTrial, try_compiling
-from export.gate.answers import exported_answers
+from export.gate.answers import exported_outputs
 from export.qdq.emulation import emulate
 from export.stages.proving import (
     REFERENCE_ENGINE,
@@ -21,6 +21,7 @@ from export.stages.proving import (
     reason_of_change,
 )
 from runtime.progress import Say
+from runtime.session.base import Outputs
 from runtime.session.opening import default_threads, installed_engines
 
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
@@ -83,11 +84,14 @@ class Artefact:
         return bool(self.reason) and self.proof.loads and self.reason == self.proof.reason
 
     def answers(self, images: NDArray[np.uint8], engine: str) -> NDArray[np.float32]:
-        """Run it on uint8 images N×H×W, float32 N×C; TensorRT's is emulated as its Q/DQ stand."""
+        """Return its probabilities for uint8 images N×H×W, float32 N×C; see `outputs`."""
+        return self.outputs(images, engine).probabilities
+
+    def outputs(self, images: NDArray[np.uint8], engine: str) -> Outputs:
+        """Run it on uint8 images N×H×W; TensorRT's is emulated as its Q/DQ stand."""
         if self.name == INT8_TENSORRT:
-            found = emulate(onnx.load(self.path), images, threads=default_threads())
-            return found.probabilities
-        return exported_answers(self.path, self.name, images, engine=engine)
+            return emulate(onnx.load(self.path), images, threads=default_threads())
+        return exported_outputs(self.path, self.name, images, engine=engine)
 
 
 def reference_engine(name: str) -> str:

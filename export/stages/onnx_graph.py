@@ -8,7 +8,7 @@ import io
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import onnx
 import onnx_ir
@@ -57,8 +57,13 @@ def to_onnx(
         RuntimeError: torch gave another opset than was asked for.
     """
     module = Deployable(copy.deepcopy(classifier).cpu())
-    if half:
-        module = module.half()
+    return graph_of_module(module.half() if half else module, contract, OUTPUT_NAMES)
+
+
+def graph_of_module(
+    module: nn.Module, contract: ModelContract, outputs: Sequence[str]
+) -> onnx.ModelProto:
+    """Export a module that maps uint8 N×1×H×W to tensors named `outputs`, as `to_onnx` does."""
     height, width = contract.input.shape
     # Two images: a batch of one would be taken for a constant.
     example = torch.zeros(2, 1, height, width, dtype=torch.uint8)
@@ -69,7 +74,7 @@ def to_onnx(
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT_NAME],
-            output_names=list(OUTPUT_NAMES),
+            output_names=list(outputs),
             dynamic_shapes={"image": {0: torch.export.Dim("N")}},
             verbose=False,
         )

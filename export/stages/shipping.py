@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from export.gate.answers import image_probabilities
@@ -12,21 +12,44 @@ from export.stages.golden import choose_golden
 from export.stages.proving import Reference
 from runtime.artifact.bundle import Precision
 from runtime.artifact.contract import ModelContract
+from runtime.session.base import Outputs
 from runtime.session.golden import GoldenImages
 
 
-def shipped_precisions(
-    artefacts: Sequence[Artefact], test: DataPart, contract: ModelContract
-) -> dict[str, Precision]:
-    """Measure what ships on the test part, once and for the record.
+def test_outputs(artefacts: Sequence[Artefact], test: DataPart) -> dict[str, Outputs]:
+    """Run what ships on the test part, once and for the record.
 
     Args:
         artefacts: those that passed the gate.
 
     Returns:
+        By artefact, its outputs for every tile.
+    """
+    return {
+        artefact.name: artefact.outputs(test.images, reference_engine(artefact.name))
+        for artefact in artefacts
+    }
+
+
+def shipped_precisions(
+    artefacts: Sequence[Artefact],
+    outputs: Mapping[str, Outputs],
+    test: DataPart,
+    contract: ModelContract,
+) -> dict[str, Precision]:
+    """Return what was measured of what ships.
+
+    Args:
+        artefacts: those that passed the gate.
+        outputs: by artefact, those of `test_outputs`.
+
+    Returns:
         By artefact, its entry in the manifest.
     """
-    return {artefact.name: _precision(artefact, test, contract) for artefact in artefacts}
+    return {
+        artefact.name: _precision(artefact, outputs[artefact.name], test, contract)
+        for artefact in artefacts
+    }
 
 
 def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> GoldenImages | None:
@@ -52,11 +75,11 @@ def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> Golden
     return GoldenImages(images[rows][:, None], probabilities[rows]) if rows else None
 
 
-def _precision(artefact: Artefact, test: DataPart, contract: ModelContract) -> Precision:
+def _precision(
+    artefact: Artefact, outputs: Outputs, test: DataPart, contract: ModelContract
+) -> Precision:
     comparison = artefact.proof.comparison
-    answers = image_probabilities(
-        artefact.answers(test.images, reference_engine(artefact.name)), test.tile_counts, contract
-    )
+    answers = image_probabilities(outputs.probabilities, test.tile_counts, contract)
     return Precision(
         file=artefact.path.name,
         accuracy=comparison.accuracy,

@@ -27,6 +27,7 @@ __all__ = [
     "artefact_name",
     "file_digest",
     "load_bundle",
+    "manifest_beside",
     "manifest_digest",
     "scene_beside",
 ]
@@ -158,12 +159,22 @@ def scene_beside(source: str | Path) -> SceneRecord | None:
     Args:
         source: a bundle, or a file of one.
     """
+    manifest = manifest_beside(source)
+    return None if manifest is None else manifest.scene
+
+
+def manifest_beside(source: str | Path) -> Manifest | None:
+    """Return the manifest of a bundle, not verified; None where there is none.
+
+    Args:
+        source: a bundle, or a file of one.
+    """
     path = Path(source)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST).is_file():
         return None
     try:
-        return parse_document(_read_manifest(folder), Manifest, where=str(folder)).scene
+        return parse_document(_read_manifest(folder), Manifest, where=str(folder))
     except InputError:  # a manifest of something else that lies beside a lone file
         return None
 

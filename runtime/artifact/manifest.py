@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from runtime.artifact.novelty import NoveltyRecord
 from runtime.artifact.scene import SceneRecord
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
@@ -318,6 +319,7 @@ class Manifest(Document, frozen=True, kw_only=True):
         compiled: by artefact, what compiled it on trial.
         scene: light and focus that the model was trained on; None in bundles that do not tell.
         confidence: of the answers; None where it is as trained.
+        novelty: from where on an image is unknown; None where none is.
         notes: what the user should know.
         digest: SHA-256 over the canonical JSON of all other fields.
     """
@@ -343,5 +345,6 @@ class Manifest(Document, frozen=True, kw_only=True):
     calibration: CalibrationFacts = CalibrationFacts()
     scene: SceneRecord | None = None
     confidence: ConfidenceFacts | None = None
+    novelty: NoveltyRecord | None = None
     notes: tuple[str, ...] = ()
     digest: str = ""

@@ -36,6 +36,8 @@ class Frame:
         device_ns: when the camera took it, in nanoseconds of the camera's own clock; None where it
             gives no time.
         missed: whether it stands for a frame that never came to its trigger.
+        delay_ns: how much longer than the quickest frame before it was on its way from the camera,
+            by the camera's own clock; None where it gives no time.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Frame:
     bits: int | None = None
     device_ns: int | None = None
     missed: bool = False
+    delay_ns: int | None = None
 
 
 def as_pixels(delivered: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -36,11 +36,13 @@ class Capture:
 
     Attributes:
         bits: how many bits of a uint16 sample are used; None where nothing says.
+        timed: whether its frames bear the time at which they were sent, and come as they are sent.
     """
 
-    def __init__(self, video: Any) -> None:
+    def __init__(self, video: Any, *, timed: bool = False) -> None:
         self._video = video
         self.bits: int | None = None
+        self.timed = timed
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether frames can be asked for."""
@@ -54,6 +56,10 @@ class Capture:
         """The frame that was grabbed: pixels, or the bytes of a JPEG in one row."""
         ok, frame = self._video.retrieve()
         return bool(ok), frame
+
+    def sent_ns(self) -> int:
+        """Nanoseconds of the stream's own clock at which the grabbed frame was sent."""
+        return round(float(self._video.get(cv2.CAP_PROP_POS_MSEC)) * 1e6)
 
     def release(self) -> None:
         """Give the source back."""
@@ -107,7 +113,8 @@ def _open_address(address: str) -> Capture:
     if video.isOpened() and is_deep(video):
         video.release()
         video = cv2.VideoCapture(address, cv2.CAP_FFMPEG, [*options, cv2.CAP_PROP_CONVERT_RGB, 0])
-    return Capture(video)
+    # Over HTTP a stream may come in segments, or be a file: its times say nothing about a backlog.
+    return Capture(video, timed=address.lower().startswith("rtsp"))
 
 
 def _keep_natives_from_saying_it() -> None:

@@ -14,6 +14,7 @@ from runtime.camera.base import Camera, CameraRequest, as_pixels
 from runtime.camera.capture import READ_TIMEOUT_MS, encoded_jpeg, open_capture, why_not
 from runtime.camera.device_settings import DeviceSetup
 from runtime.camera.live.camera import LiveCamera
+from runtime.camera.live.delay import DelayWatch
 from runtime.camera.live.feed import CannotOpen, Feed, FeedLost, FramePixels
 from runtime.errors import FrameError
 from runtime.image.decode import decode_gray
@@ -21,6 +22,15 @@ from runtime.progress import Say
 from runtime.secrets import redact
 
 Opener = Callable[[int | str], Any]
+
+MOST_BEHIND_NS = 1_000_000_000
+"""Delay from which frames of a network camera are passed over: they pile up behind the consumer."""
+
+CAUGHT_UP_NS = 250_000_000
+"""Delay at which they are taken again."""
+
+CATCH_UP_S = 2.0
+"""Seconds for which they may be passed over at a time; what comes then is taken, however old."""
 
 # OpenCV says only that no frame came. After this share of its time-out, it was that.
 _STALLED = 0.9
@@ -76,14 +86,40 @@ class DeviceCamera(LiveCamera):
 
 
 class OpenCVFeed(Feed):
-    """Connection that an OpenCV capture holds."""
+    """Connection that an OpenCV capture holds.
 
-    def __init__(self, capture: Any) -> None:
+    A server sends on while nobody reads, and TCP loses nothing: behind a slow consumer, frames
+    would grow older and older. Those that are too old are passed over, and counted.
+
+    Args:
+        capture: open.
+        clock: monotonic nanoseconds.
+    """
+
+    def __init__(self, capture: Any, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._capture = capture
+        self._clock = clock
+        self._delays = DelayWatch() if getattr(capture, "timed", False) else None
         self.bits = getattr(capture, "bits", None)
 
     def grab(self) -> None:
-        """Wait for the driver's next frame."""
+        """Wait for the driver's next frame that is not too old."""
+        delay_ns = self._next()
+        if delay_ns > MOST_BEHIND_NS:
+            until_ns = self._clock() + round(CATCH_UP_S * 1e9)
+            while delay_ns > CAUGHT_UP_NS and self._clock() < until_ns:
+                delay_ns = self._next()
+                self.overtaken += 1
+
+    def _next(self) -> int:
+        """Wait for the driver's next frame; its delay in nanoseconds, 0 where nothing tells."""
+        self._wait()
+        if self._delays is None:
+            return 0
+        self.delay_ns = self._delays.delay_ns(self._capture.sent_ns(), self._clock())
+        return self.delay_ns
+
+    def _wait(self) -> None:
         start = time.monotonic()
         try:
             if self._capture.grab():

@@ -22,6 +22,8 @@ class HealthFault(str, Enum):
     OVERRUN = "overrun"
     DEFOCUSED = "defocused"
     DRIFTING_LIGHT = "drifting-light"
+    # Of frames that are far from the training images, where the bundle tells.
+    UNFAMILIAR = "unfamiliar"
     # Outages, which the camera counts itself.
     LOST = "lost"
     STALLED = "stalled"

@@ -8,22 +8,38 @@ from dataclasses import dataclass, field
 
 from runtime.errors import InputError
 
-CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL = (
+CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL, AGE = (
     "capture",
     "health",
     "queue",
     "preprocess",
+    "turn",
     "upload",
     "infer",
     "download",
     "decide",
     "emit",
     "total",
+    "age",
 )
-STEPS = (CAPTURE, HEALTH, QUEUE, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL)
-"""A frame's steps in order. `queue` is the wait before preprocess; `total` runs from
-the capture's start to the verdict. An engine that shares the host's memory has no `upload` and
-no `download`."""
+STEPS = (
+    CAPTURE,
+    HEALTH,
+    QUEUE,
+    PREPROCESS,
+    TURN,
+    UPLOAD,
+    INFER,
+    DOWNLOAD,
+    DECIDE,
+    EMIT,
+    TOTAL,
+    AGE,
+)
+"""A frame's steps in order. `queue` is the wait before preprocess, `turn` the wait for a session
+that is shared; `total` runs from the capture's start to the verdict, and `age`, of cameras that
+give times, also has what the frame was longer under way than the quickest one. An engine that
+shares the host's memory has no `upload` and no `download`."""
 
 _UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _EXAMPLE = "for example: --budget total=20ms,infer=8ms"
@@ -76,19 +92,30 @@ def parse_budget(text: str) -> Budget:
             )
         if step in limits:
             raise InputError(f"budget {step!r} is given twice", hint="list each step once")
-        limits[step] = _parse_time(value, part.strip())
+        limits[step] = parse_time(value, _EXAMPLE, f"budget {part.strip()!r}")
     return Budget(limits)
 
 
-def _parse_time(value: str, part: str) -> int:
-    match = _VALUE.match(value)
+def parse_time(text: str, hint: str, what: str = "") -> int:
+    """Read `20ms`: nanoseconds; the unit is `us`, `ms` or `s` and never left out.
+
+    Args:
+        hint: of the error.
+        what: of what it is the time, for the error.
+
+    Raises:
+        InputError: it is not a time above zero.
+    """
+    match = _VALUE.match(text)
+    before = f"{what}: " if what else ""
     if match is None:
-        raise InputError(f"budget {part!r}: {value!r} is not a time", hint=_EXAMPLE)
+        raise InputError(f"{before}{text!r} is not a time", hint=hint)
     number, unit = float(match[1]), match[2]
     if unit not in _UNITS_NS:
-        problem = f"{unit!r} is not a unit of time" if unit else "the unit is missing"
-        raise InputError(f"budget {part!r}: {problem} (us, ms or s)", hint=_EXAMPLE)
+        missing = f"{what or repr(text)}: the unit is missing"
+        problem = f"{before}{unit!r} is not a unit of time" if unit else missing
+        raise InputError(f"{problem} (us, ms or s)", hint=hint)
     nanoseconds = round(number * _UNITS_NS[unit])
     if nanoseconds <= 0:
-        raise InputError(f"budget {part!r} is not above zero", hint=_EXAMPLE)
+        raise InputError(f"{what or repr(text)} is not above zero", hint=hint)
     return nanoseconds

@@ -1,7 +1,9 @@
-"""The health of a stream's frames: what is looked at, and where it is counted."""
+"""The health and the novelty of a stream's frames: what is looked at, and where it is counted."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -20,13 +22,17 @@ from runtime.health import (
     SlowMonitor,
     Source,
 )
+from runtime.novelty import DriftAlarm, Novelty
+from runtime.session import ENGINES, Session
 from runtime.stream.ledger import Ledger
+
+LOG = logging.getLogger("edgecl.stream")
 
 
 class StreamHealth:
     """Looks at frames as they come, and counts what is wrong in the accounts.
 
-    `check` and `overrun` are called from the capture thread, `look` from the judge's.
+    `check` and `overrun` are called from the capture thread, `look` from any judge's.
 
     Args:
         limits: what is at fault.
@@ -49,6 +55,7 @@ class StreamHealth:
         self._slow = SlowMonitor(limits)
         self._ledger = ledger
         self._bits = bits
+        self._looking = threading.Lock()
         self._told: dict[HealthFault, str] = {}
         for fault in (*OF_A_FRAME, *OF_A_STREAM):
             ledger.count_health(fault.value, 0)
@@ -74,13 +81,23 @@ class StreamHealth:
 
     def look(self, batch: NDArray[np.uint8]) -> None:
         """Look at a frame as the model sees it: uint8, T×1×H×W, one image or its tiles."""
-        for finding in self._slow.look(batch[len(batch) // 2, 0]):
-            self._tell(finding)
+        with self._looking:
+            for finding in self._slow.look(batch[len(batch) // 2, 0]):
+                self._tell(finding)
 
     def overrun(self) -> None:
         """Count a frame that came before there was time for it."""
         words = "frames come faster than they are judged"
         self._tell(HealthFinding(HealthFault.OVERRUN, words))
+
+    def watch(self, fault: HealthFault) -> None:
+        """Say in the accounts that a fault is looked for."""
+        self._ledger.count_health(fault.value, 0)
+
+    def begins(self, finding: HealthFinding) -> None:
+        """Count a fault that was found elsewhere, and write it to the log."""
+        LOG.warning("%s", finding.reason)
+        self._tell(finding)
 
     def notes(self) -> list[str]:
         """Return what a reader of the summary has to know: each fault of the stream once."""
@@ -89,6 +106,67 @@ class StreamHealth:
     def _tell(self, finding: HealthFinding) -> None:
         self._ledger.count_health(finding.fault.value)
         self._told.setdefault(finding.fault, finding.words)
+
+
+class StreamNovelty:
+    """Tells how far frames are from the training images. Any judge may ask.
+
+    Args:
+        novelty: of the bundle.
+        session: that runs it; it may turn over to another form while the stream runs.
+        health: takes the alarm; None for none.
+    """
+
+    def __init__(self, novelty: Novelty, session: Session, health: StreamHealth | None) -> None:
+        self._novelty = novelty
+        self._session = session
+        self._health = health
+        self._asking = threading.Lock()
+        self._running = ("", "")
+        self._form: str | None = None
+        self._alarm = None
+        if health is not None:
+            self._alarm = DriftAlarm(novelty.images)
+            health.watch(HealthFault.UNFAMILIAR)
+
+    @classmethod
+    def of(
+        cls, novelty: Novelty | None, session: Session, health: StreamHealth | None
+    ) -> StreamNovelty | None:
+        """Return the same; None where the bundle does not tell."""
+        return None if novelty is None else cls(novelty, session, health)
+
+    def distance(self, embeddings: NDArray[np.float32]) -> float | None:
+        """Return how far a frame is from the training images, 1 at the limit.
+
+        Args:
+            embeddings: float32, T×D, of its tiles, or of the one stretched frame.
+
+        Returns:
+            None where nothing is known of the form that the session runs.
+        """
+        with self._asking:
+            form = self._form_now()
+        if form is None:
+            return None
+        distance = self._novelty.relative_distance(embeddings, form)
+        if self._alarm is not None and self._health is not None:
+            with self._asking:
+                words = self._alarm.look(distance > self._novelty.far[form])
+            if words:
+                self._health.begins(HealthFinding(HealthFault.UNFAMILIAR, words))
+        return distance
+
+    def _form_now(self) -> str | None:
+        """Return the form that the session runs; None where nothing is known of it."""
+        running = (self._session.precision, self._session.engine)
+        if running != self._running:
+            self._running = running
+            precision, engine = running
+            # An engine of the caller's own is none of those by name.
+            target = ENGINES[engine].form if engine in ENGINES else "cpu"
+            self._form = self._novelty.form(precision, target)
+        return self._form
 
 
 def with_outages(counted: Mapping[str, int], camera: Camera) -> dict[str, int]:

@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from runtime.camera.base import Frame
 from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
-from runtime.stream.health import StreamHealth
+from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.ledger import Ledger
-from runtime.stream.rules import Rules, debounced
+from runtime.stream.rules import Rules, recognised
+from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
 
@@ -34,7 +36,11 @@ class Judge:
     Args:
         clock: monotonic nanoseconds.
         health: looks at what the model sees; None to look at nothing.
+        on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
+            return at once.
         late_sink: takes the answers that came after the frame's verdict had to go out.
+        novelty: tells how far frames are from the training images; None where nothing does.
+        succession: keeps the order, where several judges judge one stream's frames.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -50,6 +56,9 @@ class Judge:
         *,
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
+        on_reject: Callable[[Frame, Verdict], None] | None = None,
+        novelty: StreamNovelty | None = None,
+        succession: Succession | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -57,9 +66,11 @@ class Judge:
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
-        self._recent: tuple[bool, ...] = ()  # of the judge's thread alone
+        self._succession = succession or Succession(rules.debounce)
         self._clock = clock
         self._health = health
+        self._on_reject = on_reject
+        self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
         self._preparing = False
@@ -78,25 +89,26 @@ class Judge:
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
             self._add_late_steps({QUEUE: self._waited(ticket)})
-            self._debounced(Decision(Status.LATE))
+            with self._succession.turn(ticket):
+                self._succession.debounced(ticket, Decision(Status.LATE))
             return
         steps = {**_arrival_steps(ticket), QUEUE: self._waited(ticket)}
         if frame.pixels is None:
             decision = Decision(Status.FAULT, reason=frame.fault)
-            self._settle(ticket, steps, self._debounced(decision))
+            self._conclude(ticket, steps, decision)
             return
         try:
             decision = self._infer(ticket, steps)
         except Exception as error:  # an engine may raise anything, and the line goes on
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
             decision = Decision(Status.FAULT, reason=reason)
-            self._settle(ticket, steps, self._debounced(decision))
+            self._conclude(ticket, steps, decision)
             if isinstance(error, SessionLostError):
                 raise  # the frame has its verdict, and no other frame can have a better one
             self._count_failure(reason)
             return
         self._failures = 0
-        self._settle(ticket, steps, self._debounced(decision))
+        self._conclude(ticket, steps, decision)
 
     def expire(self, ticket: Ticket) -> None:
         """Send the fail-safe status of a frame whose deadline is there, if nothing was said yet."""
@@ -140,6 +152,9 @@ class Judge:
         contract, rules = self._contract, self._rules
         answer = image_answer(outputs, contract)
         decision = decide(answer.probabilities, contract, rules.unsure_below, rules.unsure_below_of)
+        if self._novelty is not None and decision.status is not Status.FAULT:
+            distance = self._novelty.distance(outputs.embedding)
+            decision = recognised(decision, distance, rules.unknown_above)
         if answer.worst is None or decision.status is Status.FAULT:
             return decision
         place = self._preprocess.place(answer.worst)
@@ -184,12 +199,10 @@ class Judge:
                 "area"
             )
 
-    def _debounced(self, decision: Decision) -> Decision:
-        """Note a frame's answer among the recent ones, and hold a lone reject back."""
-        if self._rules.debounce is None:
-            return decision
-        decision, self._recent = debounced(decision, self._recent, self._rules.debounce)
-        return decision
+    def _conclude(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
+        """Give a frame its verdict, in its turn."""
+        with self._succession.turn(ticket):
+            self._settle(ticket, steps, self._succession.debounced(ticket, decision))
 
     def _late(self, decision: Decision | None = None) -> Decision:
         """The fail-safe decision; the answer that is there by now stays in it."""
@@ -227,6 +240,8 @@ class Judge:
             sink.emit(verdict)
         times = {**verdict.steps, EMIT: self._clock() - start}
         self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        if self._on_reject is not None and decision.status is Status.REJECT:
+            self._on_reject(frame, verdict)
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

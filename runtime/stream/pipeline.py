@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
-from runtime.camera.base import Camera
+from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
+from runtime.interpreter import tuned_for_latency
+from runtime.novelty import Novelty
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
-from runtime.stream.health import StreamHealth
+from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
+from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
+from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
 
 LOG = logging.getLogger("edgecl.stream")
@@ -36,9 +40,6 @@ PROMPT_S = 0.5
 GRACE_S = 3.0
 """Time that a hanging camera or model may hold up the end of the stream, in seconds."""
 
-SWITCH_INTERVAL_S = 2e-4
-"""Switch interval of threads, in seconds. Python's 5 ms would show as latency."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -49,12 +50,14 @@ class Settings:
         every_frame: judge all frames, the camera waits; False: the newest frame wins.
         frames: end after this many captured frames; None for never.
         health: beyond which limits a frame is at fault; None to look at no frame's health.
+        novelty: from where on a frame is unknown; None to call none so.
     """
 
     rules: Rules = field(default_factory=Rules)
     every_frame: bool = True
     frames: int | None = None
     health: HealthLimits | None = None
+    novelty: Novelty | None = None
 
 
 class Pipeline:
@@ -66,15 +69,17 @@ class Pipeline:
 
     Args:
         camera: where frames come from.
-        session: the model.
+        session: the model; for several workers one that several threads may use, as a
+            `SessionPool` gives.
         settings: how the stream runs.
         sinks: where verdicts go.
         grace_s: how long a camera or model that hangs may hold up the end.
-        own_process: tune the interpreter for latency while the stream runs: threads take turns
-            sooner, and the garbage collector leaves alone what exists at the start. For a process
-            whose job is this stream.
+        own_process: tune the interpreter for latency while the stream runs. For a process whose
+            job is this stream.
         late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
             `emit` has to return at once.
+        on_reject: see `Judge`.
+        workers: frames that are judged at the same time; their verdicts stay in order.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -90,6 +95,8 @@ class Pipeline:
         grace_s: float = GRACE_S,
         own_process: bool = False,
         late_sink: Sink | None = None,
+        on_reject: Callable[[Frame, Verdict], None] | None = None,
+        workers: int = 1,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
         self.notes: list[str] = []
@@ -104,29 +111,36 @@ class Pipeline:
         ]
         self._own_process = own_process
         self._health = _health(settings, camera, session, self.ledger)
-        self._judge = Judge(
-            session,
-            self.ledger,
-            self.sinks,
-            settings.rules,
-            late_sink=late_sink,
-            health=self._health,
-        )
-        self._handover = _handover(settings, camera)
+        self._succession = Succession(settings.rules.debounce)
+        novelty = StreamNovelty.of(settings.novelty, session, self._health)
+        self._judges = [
+            Judge(
+                session,
+                self.ledger,
+                self.sinks,
+                settings.rules,
+                late_sink=late_sink,
+                health=self._health,
+                on_reject=on_reject,
+                novelty=novelty,
+                succession=self._succession,
+            )
+            for _ in range(workers)
+        ]
+        self._handover = _handover(settings, camera, workers)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (
             None if self._budget_ns is None else Watchdog(self._budget_ns, self._expire)
         )
         self._ended = threading.Event()
-        self._current: Ticket | None = None
+        self._judging = workers  # threads that still judge
+        self._counting = threading.Lock()
         self._taken = 0
         self._failure: BaseException | None = None
         self._started_ns = self._ended_ns = 0
-        self._interval = sys.getswitchinterval()
-        self._threads = [
-            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
-            for work, name in ((self._capture_frames, "capture"), (self._judge_frames, "judge"))
-        ]
+        self._tuning = ExitStack()
+        self._capture = self._thread(self._capture_frames, "capture")
+        self._workers = [self._thread(partial(self._work, j), "judge") for j in self._judges]
 
     @property
     def seconds(self) -> float:
@@ -136,14 +150,12 @@ class Pipeline:
     def start(self) -> None:
         """Start the threads."""
         if self._own_process:
-            sys.setswitchinterval(SWITCH_INTERVAL_S)
-            gc.collect()
-            gc.freeze()  # what exists now stays: the collector need not walk it during the stream
+            self._tuning.enter_context(tuned_for_latency())
         self._started_ns = time.monotonic_ns()
         LOG.info("judging %s", self._camera.name)
         if self._watchdog is not None:
             self._watchdog.start()
-        for thread in self._threads:
+        for thread in (self._capture, *self._workers):
             thread.start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -176,19 +188,17 @@ class Pipeline:
         if self._started_ns:
             self._join()
         self.ledger.close()
-        for ticket in (*self._handover.drain(), self._current):
-            if ticket is not None:
-                self._judge.give_up(ticket)
+        for ticket in (*self._succession.open, *self._handover.drain()):
+            self._succession.interject(partial(self._judges[0].give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
         self._ended_ns = self._ended_ns or time.monotonic_ns()
-        told = [*self._judge.notes, *(self._health.notes() if self._health else ())]
-        self.notes += [note for note in told if note not in self.notes]
+        told = [note for judge in self._judges for note in judge.notes]
+        told += self._health.notes() if self._health else ()
+        self.notes += [note for note in dict.fromkeys(told) if note not in self.notes]
         for sink in self._isolated:
             sink.close()
-        if self._own_process:
-            gc.unfreeze()
-            sys.setswitchinterval(self._interval)
+        self._tuning.close()
         return self.ledger.snapshot()
 
     @property
@@ -197,8 +207,8 @@ class Pipeline:
         return self._failure
 
     def _join(self) -> None:
-        """Wait for both threads, but not for one that hangs."""
-        capture, judge = self._threads
+        """Wait for all threads, but not for one that hangs."""
+        capture, workers = self._capture, self._workers
         capture.join(PROMPT_S)
         if capture.is_alive():
             self._camera.close()  # a read that waits for its tick returns at once
@@ -207,10 +217,11 @@ class Pipeline:
             self.notes.append("the camera did not respond in time and was abandoned")
         self._handover.close()
         taken = -1
-        while judge.is_alive() and taken != self._taken:
-            taken = self._taken
-            judge.join(self._grace_s)
-        if judge.is_alive():
+        while taken != self._taken and any(worker.is_alive() for worker in workers):
+            taken, until = self._taken, time.monotonic() + self._grace_s
+            for worker in workers:
+                worker.join(max(0.0, until - time.monotonic()))
+        if any(worker.is_alive() for worker in workers):
             self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
@@ -242,19 +253,29 @@ class Pipeline:
         finally:
             self._handover.close()
 
-    def _judge_frames(self) -> None:
+    def _work(self, judge: Judge) -> None:
+        """Judge frames until there are no more."""
         try:
-            while (ticket := self._handover.take()) is not None:
+            while (ticket := self._succession.take(self._handover)) is not None:
                 self._taken += 1
-                self._current = ticket
-                self._judge.judge(ticket)
-                self._current = None
+                try:
+                    judge.judge(ticket)
+                finally:
+                    judge.give_up(ticket)  # of use only where judging it raised
+                    self._succession.leave(ticket)
         finally:
-            self._ended_ns = time.monotonic_ns()
-            self._ended.set()
+            with self._counting:
+                self._judging -= 1
+                if self._judging == 0:
+                    self._ended_ns = time.monotonic_ns()
+                    self._ended.set()
 
     def _expire(self, ticket: Ticket) -> None:
-        self._guard(lambda: self._judge.expire(ticket))
+        speak = partial(self._judges[0].expire, ticket)
+        self._guard(partial(self._succession.interject, speak))
+
+    def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
+        return threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Run `work`; what it raises ends the stream and is kept for `finish`."""
@@ -266,10 +287,10 @@ class Pipeline:
             self.stop()
 
 
-def _handover(settings: Settings, camera: Camera) -> Handover:
+def _handover(settings: Settings, camera: Camera, workers: int) -> Handover:
     if not settings.every_frame:
         return Handover(depth=BROKEN_DEPTH, newest=True)
-    return Handover(depth=LIVE_DEPTH if camera.live else 1, newest=False)
+    return Handover(depth=LIVE_DEPTH if camera.live else workers, newest=False)
 
 
 def _health(

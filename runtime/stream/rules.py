@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from runtime.stream.budget import Budget
 from runtime.stream.verdict import Decision, Status
 
 UNSURE_BELOW = 0.5
+UNKNOWN_ABOVE = 1.0
 
 ON_LATE = (Status.LATE, Status.REJECT, Status.PASS, Status.UNSURE)
 """Statuses that may go out where there is no verdict by the deadline; the first by default."""
@@ -48,6 +50,8 @@ class Rules:
         pass_labels: in place of the contract's; empty for those.
         debounce: None lets each reject go out.
         on_late: one of `ON_LATE`.
+        unknown_above: a distance from the training images above this is `unknown`; 1 is the limit
+            of the bundle.
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -57,6 +61,7 @@ class Rules:
     pass_labels: tuple[str, ...] = ()
     debounce: Debounce | None = None
     on_late: Status = Status.LATE
+    unknown_above: float = UNKNOWN_ABOVE
 
     def applied_to(self, contract: ModelContract) -> ModelContract:
         """Return the contract with these pass labels.
@@ -71,6 +76,27 @@ class Rules:
                     hint=f"choose from {', '.join(contract.labels)}",
                 )
         return replace(contract, pass_labels=self.pass_labels) if self.pass_labels else contract
+
+
+def recognised(decision: Decision, distance: float | None, above: float) -> Decision:
+    """Call a frame `unknown` that is too far from the training images, whatever its label.
+
+    Args:
+        decision: by the model's probabilities.
+        distance: from the training images, relative to the limit; None where it is not known.
+        above: the largest distance of a known frame.
+
+    Returns:
+        The decision with its distance; a `fault` where that is not a number.
+    """
+    if distance is None or decision.status is Status.FAULT:
+        return decision
+    if not math.isfinite(distance):
+        return Decision(Status.FAULT, reason="the model returned a NaN or infinite embedding")
+    if distance <= above:
+        return replace(decision, distance=distance)
+    reason = f"{distance:.2f} times as far from the training images as the limit"
+    return replace(decision, status=Status.UNKNOWN, reason=reason, distance=distance)
 
 
 def debounced(

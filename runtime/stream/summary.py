@@ -13,10 +13,12 @@ from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
 from runtime.stream.health import with_outages
+from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.latency import StepTimes
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Settings
 from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.sinks.accounts import SinkAccount, VerdictFile, sink_accounts, verdict_file
 
 FILE = "summary.json"
 
@@ -41,31 +43,6 @@ class TriedCandidate(Part, frozen=True, kw_only=True):
     precision: str
     engine: str
     median_ms: float
-
-
-class VerdictFile(Part, frozen=True, kw_only=True):
-    """File of the verdicts.
-
-    Args:
-        file: path.
-        written: lines in it.
-        lost: verdicts that did not fit while the disk refused them.
-        problem: what the disk said; None where it took all.
-    """
-
-    file: str
-    written: int
-    lost: int
-    problem: str | None
-
-
-class SinkAccount(Part, frozen=True, kw_only=True):
-    """A further sink: verdicts that are lost, or wait for the next start; the last problem."""
-
-    name: str
-    lost: int
-    waiting: int = 0
-    problem: str | None
 
 
 class Realtime(Part, frozen=True, kw_only=True):
@@ -106,6 +83,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
             frames.
         flat: SHA-256 of the flat-field's file that they were corrected with; None for none.
         pass_labels: labels that let a part pass.
+        unknown_above: largest distance of a known frame from the training images, relative to the
+            bundle's limit; None where no frame is called unknown.
         debounce: N/M, where a reject goes out only if N of the last M frames were rejects.
         held_back: rejects that went out as `pass` by that rule.
         on_late: status that goes out where there is no verdict by the deadline.
@@ -120,6 +99,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         model: path of the bundle, graph or engine.
         labels: of the model.
         precision, engine, engine_version, device: what judged.
+        workers: sessions that judged at the same time.
         candidates: what was tried before, the fastest first.
         interrupted: whether Ctrl-C or SIGTERM ended it.
         error: what ended it early; None where nothing did.
@@ -131,6 +111,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         camera_statistics: counts of camera and driver by name; empty where it has none.
         verdicts: the file of verdicts.
         sinks: where else they went.
+        heat_maps: of the rejects; None without `--heat-maps`.
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
@@ -180,8 +161,11 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late: int = 0
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
+    heat_maps: HeatMapAccount | None = None
+    workers: int = 1
     roi: str | None = None
     flat: str | None = None
+    unknown_above: float | None = None
 
 
 @dataclass(frozen=True)
@@ -218,6 +202,8 @@ def summarise(
     outages: Outages | None = None,
     remarks: Sequence[str] = (),
     realtime: Realtime | None = None,
+    heat_maps: HeatMapAccount | None = None,
+    workers: int = 1,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -226,6 +212,8 @@ def summarise(
         candidates: what was tried before the session was opened.
         remarks: what was said before the stream began.
         realtime: what the operating system granted.
+        heat_maps: those of the rejects.
+        workers: sessions that judged at the same time.
     """
     snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
@@ -253,8 +241,11 @@ def summarise(
         late=snapshot.late,
         late_answers=dict(snapshot.late_answers),
         realtime=realtime,
+        heat_maps=heat_maps,
+        workers=workers,
         roi=None if session.view.roi is None else str(session.view.roi),
         flat=None if session.view.flat is None else session.view.flat.digest,
+        unknown_above=rules.unknown_above if settings.novelty else None,
         policy="every-frame" if settings.every_frame else "latest",
         seconds=end.seconds,
         frames_per_second=answered / end.seconds if end.seconds else 0.0,
@@ -279,21 +270,8 @@ def summarise(
         camera_outage_lines=outages.count,
         camera_statistics=dict(camera.statistics),
         camera_settings=dict(camera.settings),
-        verdicts=VerdictFile(
-            file=str(sink.path),
-            written=sink.written,
-            lost=sink.lost,
-            problem=sink.problem or None,
-        ),
-        sinks=tuple(
-            SinkAccount(
-                name=other.name,
-                lost=other.lost,
-                waiting=other.waiting,
-                problem=other.problem or None,
-            )
-            for other in more_sinks
-        ),
+        verdicts=verdict_file(sink),
+        sinks=sink_accounts(more_sinks),
     )
 
 

@@ -19,7 +19,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
-from runtime.stream.budget import TOTAL
+from runtime.stream.budget import AGE, TOTAL
 
 
 class Status(str, Enum):
@@ -31,6 +31,7 @@ class Status(str, Enum):
     PASS = "pass"
     REJECT = "reject"
     UNSURE = "unsure"
+    UNKNOWN = "unknown"
     LATE = "late"
     FAULT = "fault"
 
@@ -64,6 +65,7 @@ class Decision:
         late: whether there was no verdict by the deadline.
         answer: the status that the model's answer has by itself, where `status` is another one:
             a reject that was held back, or an answer that came too late.
+        distance: from the training images, relative to the limit; None where it is not known.
     """
 
     status: Status
@@ -73,6 +75,7 @@ class Decision:
     worst_tile: WorstTile | None = None
     late: bool = False
     answer: Status | None = None
+    distance: float | None = None
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,6 +95,9 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         worst_tile: of a frame that was cut into tiles.
         late: whether there was no verdict by the deadline, so that a fail-safe status went out.
         answer: the status that the model's answer has by itself, where `status` is another one.
+        distance: from the training images; above 1 the frame is unknown, unless another limit is
+            set. None where it is not known.
+        camera: the name of the camera, where several send their verdicts to one place.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -112,6 +118,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     worst_tile: WorstTile | None = None
     late: bool = False
     answer: Status | None = None
+    distance: float | None = None
+    camera: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,7 @@ class Verdict:
             where the verdict is handed to the sinks.
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
+        camera: its name, where several cameras send verdicts to one sink; empty otherwise.
     """
 
     number: int
@@ -136,6 +145,7 @@ class Verdict:
     steps: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
     truth: str = ""
+    camera: str = ""
 
     @classmethod
     def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
@@ -143,22 +153,23 @@ class Verdict:
 
         Args:
             now_ns: monotonic nanoseconds.
-            steps: without `total`, which is added.
+            steps: without `total` and `age`, which are added.
         """
         total = now_ns - frame.start_ns
+        age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
         return cls(
             number=frame.number,
             captured_ns=frame.start_ns,
             wall_ns=time.time_ns() - total,
             decision=decision,
-            steps={**steps, TOTAL: total},
+            steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
         )
 
     def line(self) -> VerdictLine:
         """The line of `verdicts.jsonl`."""
-        answered = bool(self.decision.label)
+        answered, distance = bool(self.decision.label), self.decision.distance
         return VerdictLine(
             schema=1,
             frame=self.number,
@@ -174,6 +185,8 @@ class Verdict:
             worst_tile=self.decision.worst_tile,
             late=self.decision.late,
             answer=self.decision.answer,
+            distance=None if distance is None else round(distance, 4),
+            camera=self.camera,
         )
 
 

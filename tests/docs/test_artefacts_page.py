@@ -47,10 +47,9 @@ def test_every_schema_is_linked():
 
 def test_the_samples_are_read():
     samples = {block.info: block.code for block in read_page(PAGE).blocks if "json" in block.info}
-    assert set(samples) == {"json verdict-line", "json contract"}
-    line = msgspec.json.decode(samples["json verdict-line"], type=DOCUMENTS["verdict-line"])
-    assert msgspec.json.decode(msgspec.json.encode(line)) == json.loads(
-        samples["json verdict-line"]
-    )
+    assert set(samples) == {"json verdict-line", "json heat-map-line", "json contract"}
+    for name in ("verdict-line", "heat-map-line"):
+        line = msgspec.json.decode(samples[f"json {name}"], type=DOCUMENTS[name])
+        assert msgspec.json.decode(msgspec.json.encode(line)) == json.loads(samples[f"json {name}"])
     contract = json.loads(samples["json contract"])
     assert ModelContract.from_json(contract, where="the page").to_json() == contract

@@ -115,6 +115,21 @@ OPTIONS = (
         "part, makes them shares of right answers.",
     ),
     click.option(
+        "--heat-maps",
+        is_flag=True,
+        help="Add a graph that shows where the network sees a defect (class activation maps), "
+        "for 'run --heat-maps'.",
+    ),
+    click.option(
+        "--false-alarms",
+        type=click.FloatRange(0, 50),
+        metavar="PERCENT",
+        default=1.0,
+        show_default=True,
+        help="Share of known images that may be called 'unknown', in percent; 0 for no limit "
+        "beyond which a frame is unknown.",
+    ),
+    click.option(
         "--data", type=FOLDER, help="New location of the run's images, if they were moved."
     ),
 )
@@ -156,9 +171,11 @@ def choices_of(options: Mapping[str, Any]) -> ExportChoices:
             repeated=record,
         ),
         as_confident_as_trained=options["keep_confidence"],
+        false_alarms=options["false_alarms"] / 100,
         pass_labels=options["pass_labels"],
         data=options["data"],
         calibration_data=options["calibration_data"],
+        heat_maps=options["heat_maps"],
     )
 
 

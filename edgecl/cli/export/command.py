@@ -78,12 +78,15 @@ def command(
         console.print(f"note: {note}", markup=False)
     if job.confidence is not None:
         console.print(f"confidence: {job.confidence.describe()}", markup=False)
+    if outcome.novelty is not None:
+        console.print(f"novelty: {outcome.novelty.record.describe()}", markup=False)
     results_are_in(out, printed=as_json)
     if as_json:
         confidence = plain(job.confidence) if job.confidence else None
         document = {
             **_document(outcome, out),
             "confidence": confidence,
+            "novelty": plain(outcome.novelty.record) if outcome.novelty else None,
             "engines": list(map(str, engines)),
         }
         print_json(document)

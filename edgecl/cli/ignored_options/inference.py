@@ -102,6 +102,30 @@ RUN = (
         "add --budget total=TIME, or omit this option",
     ),
     Rule(
+        ("unknown_above",),
+        lambda v: v["unknown"] == "off",
+        "limits the distance of known frames, but --unknown off calls none unknown",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("part_of",),
+        lambda v: len(v["source"]) < 2,
+        "joins the verdicts of several cameras, but there is only one",
+        "give each camera: --camera left=0 --camera right=1",
+    ),
+    Rule(
+        ("part_of",),
+        lambda v: v["every_frame"] is False,
+        "needs every frame of each camera, but only the latest ones are judged",
+        "omit --latest",
+    ),
+    Rule(
+        ("part_deadline",),
+        lambda v: v["part_of"] is None,
+        "limits how long a part waits for its cameras, but parts are not joined",
+        "add --part-of, or omit this option",
+    ),
+    Rule(
         _BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
         f"{_BUILDS} those are built from bundles",

@@ -66,6 +66,7 @@ def _lines(found: Inspection) -> list[str]:
         _gate(manifest.gate),
         _calibration(manifest.calibration),
         f"confidence: {manifest.confidence.describe()}" if manifest.confidence else "",
+        f"novelty: {manifest.novelty.describe()}" if manifest.novelty else "",
         f"rewrites: {', '.join(rewrites)}" if rewrites else "",
     ]
     return [line for line in lines if line]

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.run.cameras import CameraChoice
 from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
+    from runtime.artifact.bundle import Bundle
     from runtime.artifact.scene import SceneRecord
     from runtime.health import HealthLimits
+    from runtime.novelty import Novelty
+    from runtime.progress import Say
     from runtime.realtime import Granted
     from runtime.stream.rules import Rules
     from runtime.stream.summary import Realtime
@@ -22,9 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunChoices:
-    """Values of the options, as they were given or by default; each is named as its parameter."""
+    """Values of the options, as they were given or by default; each is named as its parameter.
 
-    source: str
+    `cameras` is what `source` and the options about cameras come to.
+    """
+
+    source: tuple[str, ...]
+    cameras: tuple[CameraChoice, ...]
     every_frame: bool | None
     frames: int | None
     fps: float | None
@@ -44,13 +52,19 @@ class RunChoices:
     workspace: int | None
     builder_level: int | None
     threads: int | None
+    workers: int
     budget: str | None
     max_misses: float
     on_late: str
     pass_labels: tuple[str, ...]
     unsure_below: tuple[str, ...]
     debounce: str | None
+    unknown: str
+    unknown_above: float
+    part_of: str | None
+    part_deadline: str | None
     sinks: tuple[str, ...]
+    heat_maps: int | None
     spool: Path | None
     out: Path | None
     as_json: bool
@@ -97,25 +111,29 @@ class RunChoices:
             self.pass_labels,
             None if self.debounce is None else parse_debounce(self.debounce),
             Status(self.on_late),
+            self.unknown_above,
         )
 
-    def health_of(self, scene: SceneRecord | None, context: click.Context) -> HealthLimits | None:
-        """The limits of the health checks; None where they are off.
+    def health_of(
+        self, camera: CameraChoice, scene: SceneRecord | None, context: click.Context
+    ) -> HealthLimits | None:
+        """The limits of a camera's health checks; None where they are off.
 
         Args:
+            camera: one of these choices.
             scene: what the model was trained on, where the bundle tells.
 
         Raises:
-            InputError: a limit is given twice, or the checks are off.
+            InputError: a limit is given twice, or the checks of all cameras are off.
         """
         from runtime.health import HealthLimits
         from runtime.health.limits import parse_health_limits
 
         with naming_place(context, "health_limits"):
             given = parse_health_limits(self.health_limits)
-            if self.health == "on":
+            if camera.health == "on":
                 return HealthLimits().learnt(scene).given(given)
-            if given:
+            if given and all(other.health == "off" for other in self.cameras):
                 raise InputError(
                     "a health limit has no effect with --health off", hint="drop one of the two"
                 )
@@ -137,6 +155,28 @@ class RunChoices:
                     f"{flag_of(context, name, label)}: the model has no label {label!r}",
                     hint=f"choose from {', '.join(labels)}, or pass the bundle that this is for",
                 )
+
+    def novelty(self, source: Path | Bundle, say: Say) -> Novelty | None:
+        """The bundle's knowledge of its training images; None where no frame is called unknown.
+
+        Args:
+            source: the bundle, or a file of one.
+            say: told where it does not tell.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        from runtime.novelty import novelty_beside
+
+        if self.unknown == "off":
+            return None
+        found = novelty_beside(source)
+        if found is None:
+            say(
+                "note: the model has no limit for unknown frames, so none is called unknown; "
+                "export it again for one"
+            )
+        return found
 
     def remarks(self) -> list[str]:
         """Notes on choices that are allowed and dangerous."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgecl.cli.options import NONE
-from edgecl.cli.run.choices import RunChoices
+from edgecl.cli.run.cameras import CameraChoice
 from runtime.artifact.roi import Roi, parse_roi
 from runtime.errors import InputError
 from runtime.image.flat.field import FlatField
@@ -13,7 +13,7 @@ from runtime.progress import Say
 from runtime.session import Session
 
 
-def set_view(session: Session, choices: RunChoices, remark: Say) -> int | None:
+def set_view(session: Session, choices: CameraChoice, remark: Say) -> int | None:
     """Let a session see of each frame what the line's choices say, or else the bundle.
 
     Args:

@@ -9,63 +9,28 @@ import click
 
 from edgecl.cli.engine_choices import build_options
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region
+from edgecl.cli.run.checks import (
+    check_budget,
+    check_cpus,
+    check_debounce,
+    check_health_limit,
+    check_label,
+    check_setting,
+    check_sink,
+    check_threshold,
+    check_time,
+    check_window,
+)
 from edgecl.cli.run.config.option import CONFIG_OPTION
 from runtime.artifact.contract import BITS
-from runtime.errors import InputError
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
 VERDICTS = "verdicts.jsonl"
+LATE = "late.jsonl"
+PARTS = "parts.jsonl"
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _check_budget(text: str) -> object:
-    from runtime.stream.budget import parse_budget
-
-    return parse_budget(text)
-
-
-def _check_threshold(text: str) -> object:
-    from runtime.stream.rules import parse_threshold
-
-    return parse_threshold(text)
-
-
-def _check_debounce(text: str) -> object:
-    from runtime.stream.rules import parse_debounce
-
-    return parse_debounce(text)
-
-
-def _check_cpus(text: str) -> object:
-    from runtime.realtime import parse_cpus
-
-    return parse_cpus(text)
-
-
-def _check_setting(text: str) -> object:
-    from runtime.camera.settings import parse_setting
-
-    return parse_setting(text)
-
-
-def _check_health_limit(text: str) -> object:
-    from runtime.health.limits import parse_health_limit
-
-    return parse_health_limit(text)
-
-
-def _check_sink(text: str) -> object:
-    from runtime.stream.sinks.remote.address import check_sink
-
-    return check_sink(text)
-
-
-def _check_label(text: str) -> object:
-    if not text:
-        raise InputError(f"{text!r} is empty", hint="name a label of the model")
-    return text
 
 
 def _group(*options: Options) -> Options:
@@ -117,7 +82,16 @@ model_options = _group(
     click.option(
         "--threads",
         type=click.IntRange(1),
-        help="Inference threads.  [default: all cores but one, which is left for capture]",
+        help="Inference threads of each worker.  [default: all cores but one, which is left for "
+        "capture, shared by the workers]",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Frames that are judged at the same time, each by a session of its own: more frames "
+        "per second, each later.",
     ),
 )
 
@@ -126,8 +100,10 @@ camera_options = _group(
         "--camera",
         "source",
         required=True,
-        metavar="SOURCE",
-        help="Device index, URL, video file, folder of images, or demo.",
+        multiple=True,
+        metavar="[NAME=]SOURCE",
+        help="Device index, URL, video file, folder of images, or demo. Of several cameras each "
+        "needs a name. Repeatable.",
     ),
     click.option(
         "--every-frame/--latest",
@@ -158,7 +134,7 @@ camera_options = _group(
         "--set",
         "settings",
         multiple=True,
-        type=Checked("setting", _check_setting),
+        type=Checked("setting", check_setting),
         metavar="FEATURE=VALUE",
         help="Setting of a video device or GenICam camera, by GenICam's name, e.g. "
         "ExposureTime=500; it gets it again after every loss. Repeatable.",
@@ -195,7 +171,7 @@ camera_options = _group(
         "--health-limit",
         "health_limits",
         multiple=True,
-        type=Checked("health limit", _check_health_limit, prefix=""),
+        type=Checked("health limit", check_health_limit, prefix=""),
         metavar="NAME=VALUE",
         help="Limit beyond which a frame is at fault, e.g. dark-below=0.05. Repeatable.  "
         "[default: learnt at export, else stated ones]",
@@ -205,7 +181,7 @@ camera_options = _group(
 rule_options = _group(
     click.option(
         "--budget",
-        type=Checked("budget", _check_budget, prefix=""),
+        type=Checked("budget", check_budget, prefix=""),
         metavar="STEP=TIME,...",
         help="Time limits per step, e.g. total=20ms,infer=8ms. A frame without a verdict "
         "within its total gets the status of --on-late.",
@@ -229,7 +205,7 @@ rule_options = _group(
         "--pass-label",
         "pass_labels",
         multiple=True,
-        type=Checked("label", _check_label),
+        type=Checked("label", check_label),
         metavar="LABEL",
         help="Label that lets a part pass, in place of the model's. Repeatable.  "
         "[default: the bundle's]",
@@ -237,7 +213,7 @@ rule_options = _group(
     click.option(
         "--unsure-below",
         multiple=True,
-        type=Checked("confidence", _check_threshold),
+        type=Checked("confidence", check_threshold),
         default=("0.5",),
         metavar="[LABEL=]SHARE",
         help="Confidence below which a verdict is 'unsure': for all labels, or for one. "
@@ -245,10 +221,40 @@ rule_options = _group(
     ),
     click.option(
         "--debounce",
-        type=Checked("debounce", _check_debounce),
+        type=Checked("debounce", check_debounce),
         metavar="N/M",
         help="Let a reject out only if N of the last M frames were rejects.  "
         "[default: every reject]",
+    ),
+    click.option(
+        "--unknown",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        show_default=True,
+        help="Call frames 'unknown' that are farther from the training images than the bundle's "
+        "limit, and watch for drift away from them.",
+    ),
+    click.option(
+        "--unknown-above",
+        type=click.FloatRange(0, min_open=True),
+        metavar="DISTANCE",
+        default=1.0,
+        show_default=True,
+        help="Distance above which a frame is 'unknown'; 1 is the bundle's limit.",
+    ),
+    click.option(
+        "--part-of",
+        type=Checked("window", check_window),
+        metavar="TIME|trigger",
+        help="Give each part that several cameras see one verdict, the worst of theirs: of frames "
+        "within a time, e.g. 20ms, or of one trigger.",
+    ),
+    click.option(
+        "--part-deadline",
+        type=Checked("time", check_time),
+        metavar="TIME",
+        help="Time from a part's first frame after which a missing camera makes it a fault.  "
+        "[default: the window and the total budget, or else a second]",
     ),
 )
 
@@ -257,7 +263,7 @@ output_options = _group(
         "--sink",
         "sinks",
         multiple=True,
-        type=Checked("sink", _check_sink, prefix=""),
+        type=Checked("sink", check_sink, prefix=""),
         metavar="NAME[:TARGET]",
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl. Repeatable.",
     ),
@@ -266,6 +272,13 @@ output_options = _group(
         type=FOLDER,
         help="Folder in which verdicts wait for other machines, also until the next start.  "
         f"[default: {SPOOL}]",
+    ),
+    click.option(
+        "--heat-maps",
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="Keep images of the newest N rejects that show where the network sees the defect.  "
+        "[default: none]",
     ),
     click.option(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"
@@ -281,7 +294,7 @@ machine_options = _group(
     ),
     click.option(
         "--cpus",
-        type=Checked("cores", _check_cpus),
+        type=Checked("cores", check_cpus),
         metavar="LIST",
         help="Cores to run on, e.g. 2,3 or 2-5, where permitted.  [default: all]",
     ),

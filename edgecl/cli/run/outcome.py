@@ -11,10 +11,11 @@ from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runtime.stream.summary import StreamEnd, StreamSummary
+    from runtime.files.document import Document
+    from runtime.stream.summary import StreamEnd
 
 
-def write_summary(path: Path, document: StreamSummary, console: Console) -> bool:
+def write_summary(path: Path, document: Document, console: Console) -> bool:
     """Write the summary; False, and a note, where the disk refused it."""
     from runtime.files.document import write_document
 
@@ -51,12 +52,7 @@ def exit_code_of(
         told = f"none of the {snapshot.faulty} frames could be judged (last error: {reason})"
         hint = "check that --camera points at the right source"
         raise EquipmentError(told, hint=hint) if live else InputError(told, hint=hint)
-    if lost:
-        raise EquipmentError(
-            f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
-            hint="free some space on the disk of --out, or choose another folder with --out",
-            code="disk-failing",
-        )
+    require_written(lost, problem)
     if snapshot.miss_share > max_misses:
         raise GateError(
             f"{snapshot.misses} of {snapshot.judged} frames missed the budget "
@@ -66,3 +62,21 @@ def exit_code_of(
             code="budget",
         )
     return 0
+
+
+def require_written(lost: int, problem: str) -> None:
+    """Fail where the disk did not take all verdicts.
+
+    Args:
+        lost: how many it did not take.
+        problem: what it said.
+
+    Raises:
+        EquipmentError: some were lost.
+    """
+    if lost:
+        raise EquipmentError(
+            f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
+            hint="free some space on the disk of --out, or choose another folder with --out",
+            code="disk-failing",
+        )

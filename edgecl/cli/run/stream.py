@@ -14,6 +14,7 @@ from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
+from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.sinks import JsonLinesSink, Sink
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
@@ -36,18 +37,12 @@ class InspectionStream:
     more_sinks: Sequence[Sink] = ()
     late_sink: JsonLinesSink | None = None
     realtime: Realtime | None = None
+    workers: int = 1
+    heat_maps: HeatMapWriter | None = None
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
-        sinks = [self.sink, *self.more_sinks]
-        pipeline = Pipeline(
-            self.camera,
-            self.session,
-            self.settings,
-            sinks,
-            own_process=True,
-            late_sink=self.late_sink,
-        )
+        pipeline = self.pipeline(own_process=True)
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
@@ -55,28 +50,54 @@ class InspectionStream:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
             snapshot = pipeline.close()
-            for sink in sinks:
-                sink.close()
-            if self.late_sink is not None:
-                close_late(self.late_sink)
+            self.close_sinks()
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
         )
 
+    def pipeline(self, *, own_process: bool) -> Pipeline:
+        """Return the stream, not yet started."""
+        return Pipeline(
+            self.camera,
+            self.session,
+            self.settings,
+            [self.sink, *self.more_sinks],
+            own_process=own_process,
+            late_sink=self.late_sink,
+            workers=self.workers,
+            on_reject=self.heat_maps.take if self.heat_maps else None,
+        )
+
+    def close_sinks(self) -> None:
+        """Write what waits, and close the files."""
+        for sink in (self.sink, *self.more_sinks):
+            sink.close()
+        if self.late_sink is not None:
+            close_late(self.late_sink)
+        if self.heat_maps is not None:
+            self.heat_maps.close()
+
     def opening_line(self) -> str:
         """Describe the chosen session, the reason, and what it will judge."""
+        return f"{self.model_line()}\n{self.camera_line()}"
+
+    def model_line(self) -> str:
+        """Describe the chosen session and the reason."""
         tiling = self.session.contract.input.tiling
         line = f"{self.model.name}: {self.session.describe()}"
+        line += f", {self.workers} workers" if self.workers > 1 else ""
         if self.candidates:
             best, *others = self.candidates
             line += f", {best.median_ms:.2f} ms" + (" per tile" if tiling else "")
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
-        policy = "every frame" if self.settings.every_frame else "the latest frame"
         seen = [self.session.view.describe(), tiling.describe() if tiling else ""]
-        if any(seen):
-            line += f"\n{', '.join(filter(None, seen))}"
-        return f"{line}\n{self.camera.name}: {policy}; verdicts in {self.sink.path}"
+        return f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+
+    def camera_line(self) -> str:
+        """Describe the camera, which of its frames are judged, and where the verdicts go."""
+        policy = "every frame" if self.settings.every_frame else "the latest frame"
+        return f"{self.camera.name}: {policy}; verdicts in {self.sink.path}"
 
     def summary(self, outcome: StreamEnd) -> StreamSummary:
         """Return what `--json` prints and summary.json holds."""
@@ -92,6 +113,8 @@ class InspectionStream:
             outages=self.outages,
             remarks=self.remarks,
             realtime=self.realtime,
+            workers=self.workers,
+            heat_maps=self.heat_maps.account() if self.heat_maps else None,
         )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.stream.budget import Budget
+from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline
 from runtime.stream.summary import StreamSummary
@@ -23,6 +24,7 @@ _COLOURS = {
     "pass": "green",
     "reject": "red",
     "unsure": "yellow",
+    "unknown": "bright_yellow",
     "late": "magenta",
     "fault": "bright_red",
 }
@@ -81,7 +83,7 @@ def live_text(snapshot: Snapshot, seconds: float, budget: Budget) -> Text:
             cells += [f"{limit / 1e6:g}", str(snapshot.misses_by_step.get(step, 0))]
         over = limit is not None and histogram.last > limit
         lines.append(Text(_row(step, cells), style="magenta" if over else ""))
-    lines += [_counts(snapshot, seconds), _statuses(snapshot.statuses)]
+    lines += [_counts(snapshot, seconds), status_counts(snapshot.statuses)]
     lines += [*_health(snapshot.health), _last(snapshot.last)]
     text = Text("\n", no_wrap=True, overflow="crop").join(lines)
     text.no_wrap, text.overflow = True, "crop"
@@ -112,7 +114,7 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         f"+ dropped {summary.dropped} + faulty {summary.faulty}"
         f" · {summary.frames_per_second:.1f} frames/s over {summary.seconds:.1f} s"
     )
-    yield _statuses(summary.statuses)
+    yield status_counts(summary.statuses)
     yield from _health(summary.health)
     if summary.budget_ms:
         yield Text(f"budget misses {summary.budget_misses} ({summary.miss_share:.2%})")
@@ -137,6 +139,8 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         if sink.waiting:
             reason = f" ({sink.problem})" if sink.problem else ""
             yield Text(f"sink {sink.name}: {sink.waiting} wait for the next start{reason}")
+    if summary.heat_maps is not None:
+        yield _heat_maps(summary.heat_maps)
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]
     if counts:
         yield Text(f"camera: {' · '.join(counts)}")
@@ -166,7 +170,8 @@ def _counts(snapshot: Snapshot, seconds: float) -> Text:
     return text
 
 
-def _statuses(statuses: Mapping[str, int]) -> Text:
+def status_counts(statuses: Mapping[str, int]) -> Text:
+    """Verdicts by status, on one line."""
     return Text(" · ").join(
         Text(f"{status} {count}", style=_COLOURS[status] if count else "dim")
         for status, count in statuses.items()
@@ -178,6 +183,17 @@ def _health(faults: Mapping[str, int]) -> Iterator[Text]:
     found = [f"{name} {count}" for name, count in faults.items() if count]
     if found:
         yield Text(f"health: {' · '.join(found)}", style="bright_red")
+
+
+def _heat_maps(account: HeatMapAccount) -> Text:
+    line = f"{account.kept} heat maps in {account.folder}"
+    if account.written > account.kept:
+        line += f", the newest of {account.written}"
+    if account.left_out:
+        line += f"; {account.left_out} rejects came too fast for one"
+    if account.failed:
+        return Text(f"{line}; {account.failed} FAILED ({account.problem})", style="red")
+    return Text(line)
 
 
 def _last(verdict: Verdict | None) -> Text:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import after_valid_conv, require_size
 from edgecl.encoders.architectures.initialisation import begin_like_keras
+from edgecl.encoders.last_map import LastMap
 
 EMBEDDING_SIZE = 128
 CHANNELS = 128
@@ -31,6 +32,7 @@ class ConvNet(nn.Module):
     """
 
     embedding_size = EMBEDDING_SIZE
+    last_map = LastMap("none", stride=16, first=15)
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import require_size
+from edgecl.encoders.last_map import LastMap
 
 EMBEDDING_SIZE = 2048
 NORM_EPSILON = 1e-3
@@ -119,6 +120,7 @@ class InceptionV3(nn.Module):
     """
 
     embedding_size = EMBEDDING_SIZE
+    last_map = LastMap("mean", stride=32, first=37)
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:
         super().__init__()
@@ -141,9 +143,13 @@ class InceptionV3(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed N×C×H×W float images as N×2048."""
+        return self.features(x).mean(dim=(2, 3))
+
+    def features(self, x: Tensor) -> Tensor:
+        """N×C×H×W float images to N×2048×h×w, about a 32nd of their size."""
         for layer in self.children():  # they stand in the order of the data
             x = layer(x)
-        return x.mean(dim=(2, 3))
+        return x
 
 
 class Mixed(nn.Module):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from edgecl.encoders.last_map import LastMap
+
 EMBEDDING_SIZE = 128
 STEM_CHANNELS = 64
 EXPANSION = 4
@@ -72,6 +74,7 @@ class ResNet50(ResNetBody):
         super().__init__(channels, DEPTH_50, bias=True)
         height, width = (-(-side // 2**HALVINGS) for side in image_size)
         self.pooled = pooled
+        self.last_map = LastMap("mean" if pooled else "none", stride=2**HALVINGS, first=0)
         self.dense = nn.Linear(FEATURES if pooled else FEATURES * height * width, EMBEDDING_SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,6 +101,7 @@ class ResNet101(ResNetBody):
     """
 
     embedding_size = FEATURES
+    last_map = LastMap("mean", stride=2**HALVINGS, first=0)
     blocks = DEPTH_101
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:

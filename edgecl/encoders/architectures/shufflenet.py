@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from edgecl.encoders.architectures.geometry import require_size
 from edgecl.encoders.architectures.strided_depthwise import StridedDepthwise
 from edgecl.encoders.fused import FusedSequential, interleave
+from edgecl.encoders.last_map import LastMap
 
 EMBEDDING_SIZE = 128
 STEM_CHANNELS = 24
@@ -38,6 +39,7 @@ class ShuffleNet(nn.Module):
     """
 
     embedding_size = EMBEDDING_SIZE
+    last_map = LastMap("max", stride=16, first=0)
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:
         super().__init__()
@@ -59,9 +61,13 @@ class ShuffleNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed N×C×H×W float images as N×128."""
-        features: Tensor = self.head(self.stages(self.stem(x)))
-        embedding: Tensor = self.dense(features.amax(dim=(2, 3)))
+        embedding: Tensor = self.dense(self.features(x).amax(dim=(2, 3)))
         return embedding
+
+    def features(self, x: Tensor) -> Tensor:
+        """N×C×H×W float images to N×128×⌈H/16⌉×⌈W/16⌉."""
+        mapped: Tensor = self.head(self.stages(self.stem(x)))
+        return mapped
 
 
 class BasicUnit(nn.Module):

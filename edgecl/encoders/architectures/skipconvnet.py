@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import require_size
 from edgecl.encoders.architectures.initialisation import begin_like_keras
+from edgecl.encoders.last_map import LastMap
 
 EMBEDDING_SIZE = 128
 CHANNELS = 128
@@ -32,6 +33,7 @@ class SkipConvNet(nn.Module):
     """
 
     embedding_size = EMBEDDING_SIZE
+    last_map = LastMap("mean", stride=3, first=6)
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:
         super().__init__()
@@ -55,9 +57,13 @@ class SkipConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed N×C×H×W float images as N×128."""
-        features: Tensor = self.last(self.blocks(self.stem(x)))
-        embedding: Tensor = self.dense(features.mean(dim=(2, 3)))
+        embedding: Tensor = self.dense(self.features(x).mean(dim=(2, 3)))
         return embedding
+
+    def features(self, x: Tensor) -> Tensor:
+        """N×C×H×W float images to N×128×h×w, a third of their size, less the borders."""
+        mapped: Tensor = self.last(self.blocks(self.stem(x)))
+        return mapped
 
 
 class SkipBlock(nn.Module):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import require_size
+from edgecl.encoders.last_map import LastMap
 
 EMBEDDING_SIZE = 128
 # Of version 1.1, times 0.375.
@@ -38,6 +39,7 @@ class SqueezeNet(nn.Module):
     """
 
     embedding_size = EMBEDDING_SIZE
+    last_map = LastMap("mean", stride=16, first=15)
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:
         super().__init__()

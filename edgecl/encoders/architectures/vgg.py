@@ -12,6 +12,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edgecl.encoders.architectures.geometry import require_size
+from edgecl.encoders.last_map import LastMap
 
 EMBEDDING_SIZE = 512
 # (channels, convolutions) per stage; a pooling stands after each.
@@ -31,6 +32,7 @@ class VGG19(nn.Module):
     """
 
     embedding_size = EMBEDDING_SIZE
+    last_map = LastMap("mean", stride=32, first=15.5)
 
     def __init__(self, channels: int, image_size: tuple[int, int]) -> None:
         super().__init__()

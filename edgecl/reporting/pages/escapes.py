@@ -53,12 +53,12 @@ def _card(rank: int, entry: Mapping[str, Any]) -> dict[str, Any]:
         "reference_confidence": number(entry.get("reference_confidence")),
         "answered": str(entry.get("answered") or "no prediction"),
         "confidence": number(entry.get("confidence")),
-        "image": image_of(_png(entry.get("image"))),
+        "image": image_of(png_of(entry.get("image"))),
     }
 
 
-def _png(text: Any) -> bytes | None:
-    """Return the image, if there is one."""
+def png_of(text: Any) -> bytes | None:
+    """Return a PNG in Base64 as bytes; None where it is none."""
     try:
         data = base64.b64decode(str(text or ""), validate=True)
     except (ValueError, binascii.Error):

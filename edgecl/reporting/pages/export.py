@@ -10,6 +10,7 @@ from edgecl.reporting.artefacts import ArtefactFigures, artefacts
 from edgecl.reporting.numbers import DASH, amount, decimal, number, percent
 from edgecl.reporting.page import render_page
 from edgecl.reporting.pages.escapes import escape_groups
+from edgecl.reporting.pages.heat_maps import heat_map_cards
 from edgecl.reporting.pages.layers import layer_rows
 from edgecl.reporting.pages.range_histograms import HEIGHT, WIDTH, range_histograms
 from edgecl.reporting.plots.calibration_curve import calibration_curve, curve_text
@@ -56,6 +57,8 @@ def render_export(manifest: Manifest, details: Mapping[str, Any]) -> str:
             escapes: by artefact, [{file, label, reference, answered, image: PNG in Base64}],
                 with reference_confidence and confidence where they are known; `answered` is
                 empty where there was no answer.
+            heat_maps: [{file, label, confidence, image: PNG in Base64}], rejected images, each
+                beside itself under its heat map.
             rewrites: what was changed in the graph, in words.
             kept: names of the layers left in floating point.
             notes: sentences, such as `export.gate.decision.caveat` gives; else the manifest's.
@@ -79,6 +82,7 @@ def render_export(manifest: Manifest, details: Mapping[str, Any]) -> str:
         engines=_engines(manifest.gate),
         recall=_recall(found),
         escapes=escape_groups(found, details.get("escapes") or {}),
+        heat_maps=heat_map_cards(details.get("heat_maps") or []),
         algorithms=details.get("algorithms") or [],
         curve=calibration_curve(curve, reference["accuracy"]),
         curve_text=curve_text(curve, reference["accuracy"]),
@@ -250,6 +254,8 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
     facts += [(f"calibration {name}", _plain(getattr(calibration, name))) for name in _CALIBRATION]
     if manifest.confidence is not None:
         facts.append(("confidence", manifest.confidence.describe()))
+    if manifest.novelty is not None:
+        facts.append(("unknown images", manifest.novelty.describe()))
     facts += [
         ("edgecl", manifest.edgecl_version),
         ("made", manifest.created.replace("T", " ")),

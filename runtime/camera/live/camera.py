@@ -159,6 +159,7 @@ class LiveCamera(Camera):
             bits=arrival.bits,
             device_ns=arrival.device_ns,
             missed=arrival.missed,
+            delay_ns=arrival.delay_ns,
         )
 
     def _recover(self, lost: FeedLost) -> Arrival | None:

@@ -71,6 +71,8 @@ class Feed(ABC):
     Attributes:
         bits: how many bits of uint16 pixels are used, where the source says so.
         device_ns: when the camera took the frame; see `runtime.camera.base.Frame`.
+        delay_ns: how much longer than the quickest frame it was on its way, where the connection
+            tells and the camera has no clock of its own.
         live: True where a frame that nobody takes in time is lost.
         overtaken: frames that this connection passed over, since too many waited to be taken.
     """
@@ -78,6 +80,7 @@ class Feed(ABC):
     overtaken: int = 0
     bits: int | None = None
     device_ns: int | None = None
+    delay_ns: int | None = None
     live: bool = True
 
     @abstractmethod

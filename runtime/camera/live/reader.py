@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from runtime.camera.live.delay import DelayWatch
 from runtime.camera.live.feed import Feed, FeedEnded, FeedLost, FramePixels, MissedTrigger, OpenFeed
 from runtime.errors import FrameError
 
@@ -28,6 +29,7 @@ class Arrival:
     overtaken: int = 0
     device_ns: int | None = None
     missed: bool = False
+    delay_ns: int | None = None
 
 
 class Reader:
@@ -42,6 +44,7 @@ class Reader:
     def __init__(self, open_feed: OpenFeed) -> None:
         self._open = open_feed
         self._feed: Feed | None = None
+        self._delays = DelayWatch()
         self._asked: SimpleQueue[bool] = SimpleQueue()
         self._answers: SimpleQueue[Feed | Arrival | BaseException] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="camera", daemon=True)
@@ -106,16 +109,19 @@ class Reader:
         self._answers.put(feed)
         try:
             while self._asked.get():
-                self._answers.put(_arrival(feed))
+                self._answers.put(_arrival(feed, self._delays))
         except BaseException as error:
             self._answers.put(error)
         finally:
             feed.close()
 
 
-def _arrival(feed: Feed) -> Arrival:
+def _arrival(feed: Feed, delays: DelayWatch) -> Arrival:
     feed.grab()
     start_ns = time.monotonic_ns()
+    delay_ns = feed.delay_ns
+    if feed.device_ns is not None:
+        delay_ns = delays.delay_ns(feed.device_ns, start_ns)
     pixels, fault, missed = None, "", False
     try:
         pixels = feed.retrieve()
@@ -130,4 +136,5 @@ def _arrival(feed: Feed) -> Arrival:
         overtaken=feed.overtaken,
         device_ns=feed.device_ns,
         missed=missed,
+        delay_ns=delay_ns,
     )

@@ -9,13 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from runtime.errors import InputError
 from runtime.files.atomic import explained
+from runtime.files.document import Document
 from runtime.stream.sinks.base import Sink, SinkRequest
-from runtime.stream.verdict import Verdict
 
 PERIOD_S = 0.05
 """Longest wait of a verdict before it is written, in seconds. Waking the writer per frame takes
@@ -24,6 +25,13 @@ the interpreter from the judge."""
 RETRY_S = 1.0
 WAITING_LINES = 10_000
 _BATCH = 500
+
+
+class Lined(Protocol):
+    """A verdict on a frame, or on a part, that has a line of JSON."""
+
+    def line(self) -> Document:
+        """Return the line."""
 
 
 class JsonLinesSink(Sink):
@@ -58,7 +66,7 @@ class JsonLinesSink(Sink):
         self.problem = ""
         self._write = write
         self._capacity = capacity
-        self._waiting: deque[Verdict] = deque()
+        self._waiting: deque[Lined] = deque()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._good = 0  # the file's length up to the last whole line
@@ -66,7 +74,7 @@ class JsonLinesSink(Sink):
         self._thread = threading.Thread(target=self._run, name="verdicts", daemon=True)
         self._thread.start()
 
-    def emit(self, verdict: Verdict) -> None:
+    def emit(self, verdict: Lined) -> None:
         """Leave a verdict for the writer. With no room left, the oldest that waits is lost."""
         with self._lock:
             if len(self._waiting) >= self._capacity:
@@ -117,11 +125,11 @@ class JsonLinesSink(Sink):
             raise
         self._good += len(data)
 
-    def _take(self) -> list[Verdict]:
+    def _take(self) -> list[Lined]:
         with self._lock:
             return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
 
-    def _put_back(self, batch: list[Verdict]) -> None:
+    def _put_back(self, batch: list[Lined]) -> None:
         with self._lock:
             room = max(0, self._capacity - len(self._waiting))
             self.lost += max(0, len(batch) - room)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.camera.base import Camera, Frame
 from runtime.errors import EquipmentError, InputError
+from runtime.interpreter import SWITCH_INTERVAL_S
 from runtime.session.base import Outputs, Session
 from runtime.stream.budget import Budget
 from runtime.stream.judge import FAILURES_IN_A_ROW
-from runtime.stream.pipeline import SWITCH_INTERVAL_S, Pipeline, Settings
+from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.rules import Rules
 from runtime.stream.sinks import Sink
 from runtime.stream.sinks.isolated import IsolatedSink

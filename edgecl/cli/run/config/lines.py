@@ -55,6 +55,7 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        self._counts: dict[KeyPath, int] = {}
 
     def statements(self) -> Iterator[tuple[KeyPath, int, bool]]:
         table: KeyPath = ()
@@ -67,8 +68,8 @@ class _Scanner:
                 array = self._take("[")
                 table = self._key()
                 self._expect("]]" if array else "]")
-                if not array:
-                    yield table, line, True
+                table = self._counted(table) if array else self._inside(table)
+                yield table, line, True
             else:
                 yield from self._pair(table)
 
@@ -78,6 +79,16 @@ class _Scanner:
         self._expect("=")
         yield path, line, False
         yield from self._value(path)
+
+    def _counted(self, array: KeyPath) -> KeyPath:
+        """The path of an array's next table: `cameras[2]` for the second of `cameras`."""
+        count = self._counts[array] = self._counts.get(array, 0) + 1
+        return (*array[:-1], f"{array[-1]}[{count}]")
+
+    def _inside(self, table: KeyPath) -> KeyPath:
+        """The path of a table, which may be of an array's latest one."""
+        count = self._counts.get(table[:1])
+        return table if count is None else (f"{table[0]}[{count}]", *table[1:])
 
     def _value(self, path: KeyPath) -> Iterator[tuple[KeyPath, int, bool]]:
         self._skip(_SPACE)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from edgecl.cli.options import NONE, Checked
+from edgecl.cli.run.config.camera_tables import CAMERAS, CameraTables, read_cameras
 from edgecl.cli.run.config.keys import (
     GLOBAL,
     KEYS,
@@ -43,10 +44,12 @@ class Config:
     Args:
         values: what the options take, by parameter.
         places: FILE:LINE and key of each, by parameter; of one pair by `PARAMETER=NAME`.
+        cameras: values that one of several cameras has of its own, by its name.
     """
 
     values: Mapping[str, Any]
     places: Mapping[str, str]
+    cameras: Mapping[str, Mapping[str, Any]]
 
 
 def load_config(path: Path, context: click.Context) -> Config:
@@ -110,11 +113,14 @@ class _Reader:
         }
         self._values: dict[str, Any] = {}
         self._places: dict[str, str] = {}
+        self._cameras = CameraTables()
 
     def read(self, document: Mapping[str, Any]) -> Config:
         for table, content in document.items():
             if (table,) in KEYS.values():
                 self._take(table, (table,), content)
+            elif table == CAMERAS:
+                self._take_cameras(content, document)
             elif table not in tables():
                 self._unknown((table,))
             elif not isinstance(content, dict):
@@ -125,7 +131,17 @@ class _Reader:
                     if key not in known:
                         self._unknown((table, key))
                     self._take(known[key], (table, key), value)
-        return Config(self._values, self._places)
+        return Config(self._values, self._places, self._cameras.own)
+
+    def _take_cameras(self, content: Any, document: Mapping[str, Any]) -> None:
+        one = document.get("camera")
+        if isinstance(one, dict) and "camera" in one:
+            self._fail(("camera", "camera"), f"stands beside [[{CAMERAS}]]", "keep one of the two")
+        self._cameras = read_cameras(content, self._value_of, self._fail)
+        self._values["source"] = self._cameras.texts
+        self._places["source"] = self._place((CAMERAS,))
+        for name, key in self._cameras.keys.items():
+            self._places[f"source={name}"] = self._place(key)
 
     def _take(self, name: str, key: KeyPath, value: Any) -> None:
         option = self._options[name]
@@ -135,25 +151,37 @@ class _Reader:
             self._values[name] = texts if option.multiple else ",".join(texts)
             return
         if name == "settings":
-            self._fail(
-                key,
-                f"is {_kind(value)}, not a table",
-                "write [camera.set], and below it ExposureTime = 500",
-            )
+            self._fail_as_no_table(key, value)
         if name in PAIRED and option.multiple:
             value = [self._pair(option, key, GLOBAL, value)]
-        elif option.multiple:
+        elif option.multiple and name != "source":
             if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
                 self._fail(key, f"is {_kind(value)}, not a list of texts", 'write ["one", "two"]')
             value = [self._converted(option, key, entry) for entry in value]
         else:
-            value = self._of_kind(option, key, value)
-            if name in PATHS and not (name in OR_NONE and value == NONE):
-                value = self._path.parent / value
-            elif name == "source":
-                value = source_beside(value, self._path.parent)
-            value = self._converted(option, key, value)
-        self._values[name] = value
+            value = self._value_of(name, key, value)
+        self._values[name] = [value] if name == "source" else value
+
+    def _value_of(self, name: str, key: KeyPath, value: Any) -> Any:
+        """One value as its option takes it."""
+        option = self._options[name]
+        if name == "settings":
+            if not isinstance(value, dict):
+                self._fail_as_no_table(key, value)
+            return tuple(self._pair(option, key, entry, given) for entry, given in value.items())
+        value = self._of_kind(option, key, value)
+        if name in PATHS and not (name in OR_NONE and value == NONE):
+            value = self._path.parent / value
+        elif name == "source":
+            value = source_beside(value, self._path.parent)
+        return self._converted(option, key, value)
+
+    def _fail_as_no_table(self, key: KeyPath, value: Any) -> NoReturn:
+        self._fail(
+            key,
+            f"is {_kind(value)}, not a table",
+            "write [camera.set], and below it ExposureTime = 500",
+        )
 
     def _pair(self, option: click.Option, key: KeyPath, name: str, value: Any) -> str:
         """One entry of a table as the option takes it."""
@@ -197,15 +225,17 @@ class _Reader:
         near = _nearest(key)
         where = f"the keys of [{key[0]}] are {', '.join(keys_of(key[0]))}"
         if key[0] not in tables():
-            where = f"the tables are {', '.join(tables())}"
+            where = f"the tables are {', '.join((*tables(), CAMERAS))}"
         self._fail(key, "is not a key", f"did you mean {near}?" if near else where)
 
     def _place(self, key: KeyPath) -> str:
-        line = self._lines.get(key) or self._lines.get(key[:1])
+        line = (
+            self._lines.get(key) or self._lines.get(key[:1]) or self._lines.get((f"{key[0]}[1]",))
+        )
         return f"{self._path}:{line or 1}: {'.'.join(key)}"
 
     def _fail(self, key: KeyPath, problem: str, hint: str) -> NoReturn:
-        colon = "" if problem.startswith("is ") else ":"
+        colon = "" if problem.startswith(("is ", "has ", "stands ")) else ":"
         raise InputError(f"{self._place(key)}{colon} {problem}", hint=hint)
 
 
@@ -244,5 +274,5 @@ def _nearest(key: KeyPath) -> str:
 
 
 def _all_keys() -> Iterator[KeyPath]:
-    yield from ((table,) for table in tables())
+    yield from ((table,) for table in (*tables(), CAMERAS))
     yield from (path for path in KEYS.values() if len(path) > 1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecl.cli.options import NONE
+from edgecl.cli.run.cameras import CameraChoice
+from edgecl.cli.run.config.camera_tables import CAMERAS, NAME_KEY, OWN_KEYS, SOURCE_KEY
 from edgecl.cli.run.config.keys import GLOBAL, KEYS, OR_NONE, PATHS, keys_of, tables
 from runtime.camera.address import Kind, sort_source
 from runtime.errors import EdgeclError, InputError
@@ -23,12 +25,13 @@ def config_text(values: Mapping[str, Any]) -> str:
     Paths become absolute, for the text may be kept anywhere. Passwords in a camera's address stay.
 
     Args:
-        values: of the options, by parameter.
+        values: of the options, by parameter, and `cameras`, as `camera_choices` returns them.
 
     Raises:
         InputError: a value has bytes that are not UTF-8, which TOML cannot hold.
     """
-    text = "\n".join(line for table in tables() for line in _table(table, values))
+    lines = [line for table in tables() for line in _table(table, values)]
+    text = "\n".join([*lines, *_camera_tables(values["cameras"])])
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -50,9 +53,22 @@ def _table(table: str, values: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{_key(name)} = {_text(value)}"
         return
     yield f"\n[{table}]"
+    several = any(camera.name for camera in values["cameras"])
     for key, name in keys_of(table).items():
-        value = _plain(name, values[name])
+        value = _plain(name, () if name == "source" and several else values[name])
         yield f"# {key} is not set" if value is None else f"{key} = {_toml(value)}"
+
+
+def _camera_tables(cameras: Sequence[CameraChoice]) -> Iterator[str]:
+    """The tables of several cameras; none for one without a name."""
+    for camera in cameras:
+        if camera.name:
+            yield f"\n[[{CAMERAS}]]"
+            yield f"{NAME_KEY} = {_text(camera.name)}"
+            yield f"{SOURCE_KEY} = {_text(_absolute_source(camera.source))}"
+            for key, name in OWN_KEYS.items():
+                if name in camera.own:
+                    yield f"{key} = {_toml(_plain(name, getattr(camera, name)))}"
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -62,7 +78,7 @@ def _plain(name: str, value: Any) -> Any:
     if name in PATHS and not (name in OR_NONE and str(value) == NONE):
         return str(Path(value).absolute())
     if name == "source":
-        return _absolute_source(value)
+        return _absolute_source(value[0]) if value else None
     if name == "unsure_below":
         return _thresholds(value)
     if name == "settings":

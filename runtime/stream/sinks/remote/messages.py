@@ -18,7 +18,7 @@ class VerdictMessage(VerdictLine, frozen=True, kw_only=True, omit_defaults=True)
     """A verdict as other machines get it: a line of `verdicts.jsonl`, and where it comes from.
 
     Args:
-        id: RUN/FRAME; what comes twice has the same.
+        id: RUN/FRAME, of several cameras RUN/CAMERA/FRAME; what comes twice has the same.
         run: id of the stream.
         bundle: the model's name.
         camera: the camera's name.
@@ -31,7 +31,6 @@ class VerdictMessage(VerdictLine, frozen=True, kw_only=True, omit_defaults=True)
     id: str
     run: str
     bundle: str = ""
-    camera: str = ""
 
 
 class LineStatus(Document, frozen=True, kw_only=True):
@@ -58,13 +57,14 @@ class LineStatus(Document, frozen=True, kw_only=True):
 def verdict_message(verdict: Verdict, stream: StreamFacts) -> tuple[str, bytes]:
     """Return the id of a verdict, and it as JSON."""
     line = verdict.line()
-    name = f"{stream.run}/{verdict.number}"
+    source = f"{verdict.camera}/" if verdict.camera else ""
+    name = f"{stream.run}/{writable(source)}{verdict.number}"
     message = VerdictMessage(
-        **{field: getattr(line, field) for field in _FIELDS},
+        **{field: getattr(line, field) for field in _FIELDS if field != "camera"},
         id=name,
         run=stream.run,
         bundle=writable(stream.bundle),
-        camera=writable(redact(stream.camera)),
+        camera=writable(line.camera or redact(stream.camera)),
     )
     return name, msgspec.json.encode(message)
 

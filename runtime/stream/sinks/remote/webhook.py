@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from urllib.parse import quote
 
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.sinks.remote.address import (
@@ -96,7 +97,7 @@ class WebhookCarrier(Carrier):
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "edgecl",
-            IDEMPOTENCY: record.id,
+            IDEMPOTENCY: quote(record.id),  # a camera may have any name
         }
         if self._secret is not None:
             digest = hmac.new(self._secret, record.body, hashlib.sha256).hexdigest()

@@ -16,6 +16,7 @@ from runtime.gpu.probe import GpuProbe
 from runtime.session import built
 from tests.bindings.boxes import box, driver
 from tests.bindings.tensorrt_double import make_plan
+from tests.novelty import add_novelty
 
 __all__ = ["box", "driver"]
 
@@ -40,6 +41,7 @@ def workplace(make_bundle, tmp_path: Path, monkeypatch) -> Path:
     manifest["tensorrt"] = {"int8": manifest["precisions"]["int8"]}
     manifest["digest"] = manifest_digest(manifest)
     (path / MANIFEST).write_text(json.dumps(manifest))
+    add_novelty(path, limits={"fp32": 9.0, "int8": 9.0})
     (tmp_path / "parts").mkdir()
     for number in range(8):
         cv2.imwrite(str(tmp_path / f"parts/{number}.png"), np.full((32, 48), 255, np.uint8))

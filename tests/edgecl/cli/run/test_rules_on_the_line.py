@@ -15,6 +15,7 @@ from edgecl.cli.shell import run
 from runtime.session.base import Session
 from runtime.stream.handover import Ticket
 from runtime.stream.watchdog import Watchdog
+from tests.novelty import add_novelty
 
 LEVELS = (40, 215, 215, 40, 40, 128)
 
@@ -22,7 +23,7 @@ LEVELS = (40, 215, 215, 40, 40, 128)
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch, make_bundle) -> list[str]:
     """Arguments that judge six images: dark, bright, bright, dark, dark, middle."""
-    make_bundle(tmp_path / "tiny.edgecl")
+    add_novelty(make_bundle(tmp_path / "tiny.edgecl"), limits={"fp32": 9.0})
     (tmp_path / "parts").mkdir()
     for number, level in enumerate(LEVELS):
         cv2.imwrite(str(tmp_path / f"parts/{number}.png"), np.full((40, 60), level, np.uint8))

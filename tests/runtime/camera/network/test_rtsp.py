@@ -15,6 +15,7 @@ import pytest
 
 from runtime.camera import Camera, open_camera
 from runtime.camera.capture import open_capture
+from runtime.camera.device import MOST_BEHIND_NS
 from runtime.camera.network import rtsp
 from runtime.camera.network.rtsp import TCP, VARIABLE, over_tcp
 from runtime.errors import InputError
@@ -84,6 +85,21 @@ def test_a_camera_is_asked_for_tcp_first(start, codec, offers, taken):
         take(camera, 3)
         assert VARIABLE not in os.environ
     assert f"RTP/AVP/{taken};" in process.stdout.readline()
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+def test_frames_that_grew_old_behind_a_slow_consumer_are_passed_over(start, codec):
+    _, port = start(codec, "tcp")
+    with open_camera(f"rtsp://127.0.0.1:{port}/live") as camera:
+        take(camera, 30)
+        assert camera.overtaken == 0
+        threading.Event().wait(MOST_BEHIND_NS / 1e9 + 1)  # the server goes on
+        frame = camera.read()
+        assert frame is not None
+        assert frame.delay_ns is not None
+        assert frame.delay_ns <= MOST_BEHIND_NS
+        assert camera.overtaken > 0
+        take(camera, 3)
 
 
 def test_options_of_the_user_win(start, monkeypatch):

@@ -7,6 +7,7 @@ import hmac
 import json
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_a_request_per_verdict_signed_and_with_its_id(server, open_remote, tmp_p
     assert headers["Edgecl-Signature"] == f"sha256={digest}"
     assert parse_document(json.loads(body), VerdictMessage, where="body").id == "run/7"
     assert (sink.lost, sink.problem, said) == (0, "", [])
+
+
+def test_several_cameras_have_ids_of_their_own(server, open_remote):
+    sink = open_remote(address(server))
+    for camera in ("left", "före\n"):
+        sink.emit(replace(verdict(0), camera=camera))
+    wait_until(lambda: sink.delivered == 2, "2 verdicts")
+    bodies = [json.loads(body) for _, _, body in server.requests]
+    assert [body["id"] for body in bodies] == ["run/left/0", "run/före\n/0"]
+    assert [body["camera"] for body in bodies] == ["left", "före\n"]
+    assert server.requests[1][1]["Idempotency-Key"] == "run/f%C3%B6re%0A/0"
 
 
 def test_the_secret_may_stand_in_the_environment_or_nowhere(server, open_remote, monkeypatch):

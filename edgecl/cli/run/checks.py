@@ -1,0 +1,75 @@
+"""Checks of texts where the command line or a file gives them."""
+
+from __future__ import annotations
+
+from runtime.errors import InputError
+
+
+def check_budget(text: str) -> object:
+    """Read a budget; an InputError says what is wrong with it."""
+    from runtime.stream.budget import parse_budget
+
+    return parse_budget(text)
+
+
+def check_threshold(text: str) -> object:
+    """Read a threshold; an InputError says what is wrong with it."""
+    from runtime.stream.rules import parse_threshold
+
+    return parse_threshold(text)
+
+
+def check_debounce(text: str) -> object:
+    """Read a debounce; an InputError says what is wrong with it."""
+    from runtime.stream.rules import parse_debounce
+
+    return parse_debounce(text)
+
+
+def check_window(text: str) -> object:
+    """Read a window; an InputError says what is wrong with it."""
+    from runtime.stream.parts.rule import parse_window
+
+    return parse_window(text)
+
+
+def check_time(text: str) -> object:
+    """Read a time; an InputError says what is wrong with it."""
+    from runtime.stream.budget import parse_time
+
+    return parse_time(text, "for example: --part-deadline 500ms")
+
+
+def check_cpus(text: str) -> object:
+    """Read a list of cores; an InputError says what is wrong with it."""
+    from runtime.realtime import parse_cpus
+
+    return parse_cpus(text)
+
+
+def check_setting(text: str) -> object:
+    """Read a setting; an InputError says what is wrong with it."""
+    from runtime.camera.settings import parse_setting
+
+    return parse_setting(text)
+
+
+def check_health_limit(text: str) -> object:
+    """Read a health limit; an InputError says what is wrong with it."""
+    from runtime.health.limits import parse_health_limit
+
+    return parse_health_limit(text)
+
+
+def check_sink(text: str) -> object:
+    """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.sinks.remote.address import check_sink as check
+
+    return check(text)
+
+
+def check_label(text: str) -> object:
+    """Read a label; an InputError says what is wrong with it."""
+    if not text:
+        raise InputError(f"{text!r} is empty", hint="name a label of the model")
+    return text

@@ -1,0 +1,229 @@
+"""Parts of a stream that `edgecl run` opens, for one camera and for several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecl.cli.run.options import SPOOL, STREAMS
+from edgecl.cli.verb import naming_place
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecl.cli.run.cameras import CameraChoice
+    from edgecl.cli.run.choices import RunChoices
+    from runtime.artifact.bundle import Bundle
+    from runtime.camera import Camera
+    from runtime.health import HealthLimits
+    from runtime.novelty import Novelty
+    from runtime.progress import Say
+    from runtime.session import Candidate, Session
+    from runtime.stream.pipeline import Settings
+    from runtime.stream.rules import Rules
+    from runtime.stream.sinks import Sink, StreamFacts
+
+
+def output_place(out: Path | None) -> AbstractContextManager[Path]:
+    """Hold the folder of a stream: the one that was named, or a new one named by the time.
+
+    A full disk keeps no stream from judging, so nothing has to fit.
+    """
+    from runtime.files.output_folder import new_folder, own_folder
+
+    started = f"{datetime.now():%Y%m%d-%H%M%S}"
+    return own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
+
+
+def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> Camera:
+    """Open a camera as its choices say.
+
+    Args:
+        report: is told, in one line, when it is lost and when it is back.
+        seed: of the demo line.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    from runtime.camera import open_camera
+    from runtime.camera.settings import parse_settings
+
+    return open_camera(
+        camera.source,
+        fps=camera.fps,
+        seed=seed,
+        report=report,
+        give_up_after=camera.give_up_after,
+        trigger=camera.trigger,
+        settings=parse_settings(camera.settings),
+    )
+
+
+def open_chosen_model(
+    choices: RunChoices,
+    source: Bundle | Path,
+    context: click.Context,
+    console: Console,
+    say: Say,
+    remark: Say,
+    stack: ExitStack,
+) -> tuple[list[Session], Sequence[Candidate]]:
+    """Open the model in the fastest way that the choices allow, once for each worker.
+
+    Args:
+        source: a bundle whose signature was verified, or a path.
+        stack: closes the sessions.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    from edgecl.cli.engine_choices import engine_builder
+    from edgecl.cli.progress import reporting
+    from runtime.session.opening import open_fastest
+    from runtime.session.spec import ENGINES, GPU
+
+    threads = choices.threads or threads_per_worker(choices.workers)
+    sessions: list[Session] = []
+    candidates: Sequence[Candidate] = ()
+    precision, engine = choices.precision, choices.engine
+    with (
+        reporting(console) as progress,
+        naming_place(context, "engine", "precision", "device", "model"),
+    ):
+        builder = engine_builder(
+            choices.building(), progress, say, own_only=choices.verify_key is not None
+        )
+        for _ in range(choices.workers):
+            session, measured = open_fastest(
+                source,
+                precision,
+                engine=engine,
+                threads=threads,
+                device=choices.device,
+                engine_for=builder,
+                report=remark,
+            )
+            sessions.append(stack.enter_context(session))
+            candidates = candidates or measured
+            # The others are as the first: nothing is measured twice.
+            if not (isinstance(source, Path) and source.is_file()):
+                precision = session.precision
+            if ENGINES[session.engine].device != GPU:
+                engine = session.engine
+    return sessions, candidates
+
+
+def threads_per_worker(workers: int) -> int:
+    """The inference threads of each worker: all cores but one, which is left for capture."""
+    from runtime.session.opening import default_threads
+
+    return max(1, (default_threads() - 1) // workers)
+
+
+def open_chosen_sinks(
+    choices: RunChoices,
+    folder: Path,
+    labels: Sequence[str],
+    taken: Sequence[str],
+    context: click.Context,
+    stack: ExitStack,
+    stream: StreamFacts,
+    report: Say,
+) -> list[Sink]:
+    """Open the further sinks; `stack` closes them.
+
+    Args:
+        taken: names in the folder that the stream writes itself.
+        stream: what verdicts say about it on other machines.
+        report: is told what happens to them.
+
+    Raises:
+        InputError: one cannot be opened.
+    """
+    from runtime.stream.sinks import open_sink
+
+    opened = []
+    for text in choices.sinks:
+        with naming_place(context, "sinks"):
+            sink = open_sink(
+                text,
+                folder,
+                labels,
+                taken=taken,
+                stream=stream,
+                spool=choices.spool or Path(SPOOL),
+                report=report,
+            )
+        stack.callback(sink.close)
+        opened.append(sink)
+    return opened
+
+
+def settings_of(
+    choice: CameraChoice,
+    camera: Camera,
+    session: Session,
+    rules: Rules,
+    health: HealthLimits | None,
+    novelty: Novelty | None,
+    remark: Say,
+) -> Settings:
+    """Return how the stream of a camera runs; its session sees of frames what the choices say.
+
+    Raises:
+        InputError: the camera's flat-field cannot be read, or does not fit.
+    """
+    from edgecl.cli.run.frame_view import set_view
+    from runtime.camera.depth import settle_depth
+    from runtime.stream.pipeline import Settings
+
+    bits = set_view(session, choice, remark)
+    depth = settle_depth(camera, session.contract.input, bits, remark)
+    return Settings(
+        replace(rules, bits=depth),
+        every_frame=not camera.live if choice.every_frame is None else choice.every_frame,
+        frames=choice.frames,
+        health=health,
+        novelty=novelty,
+    )
+
+
+def speaking(console: Console, remarks: list[str]) -> tuple[Callable[[str], None], Say]:
+    """Return what says a line, and what says it and keeps it for the summary."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
+    def remark(text: str) -> None:
+        remarks.append(text)
+        say(text)
+
+    return say, remark
+
+
+def newest_bundle() -> Path:
+    """The bundle that was written last, under the current folder or `runs/`.
+
+    Raises:
+        InputError: there is none.
+    """
+    from runtime.artifact.bundle import MANIFEST, SUFFIX
+
+    manifests = [
+        manifest
+        for folder in (Path(), Path("runs"))
+        for manifest in folder.glob(f"*{SUFFIX}/{MANIFEST}")
+    ]
+    if not manifests:
+        raise InputError(
+            f"no bundle (*{SUFFIX}) found here or in runs/",
+            hint="make one with 'edgecl export', or pass one with --model",
+        )
+    return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent

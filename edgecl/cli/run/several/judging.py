@@ -1,0 +1,260 @@
+"""`edgecl run` with several cameras: each a stream of its own, at one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecl.cli.results import print_json, results_are_in
+from edgecl.cli.run.choices import RunChoices
+from edgecl.cli.run.config.text import CONFIG, write_config
+from edgecl.cli.run.opening import (
+    newest_bundle,
+    open_chosen_model,
+    open_chosen_sinks,
+    output_place,
+    settings_of,
+    speaking,
+)
+from edgecl.cli.run.options import LATE, PARTS, VERDICTS
+from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
+from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
+from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
+from edgecl.cli.verb import naming_place
+from runtime.errors import EdgeclError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgecl.cli.run.stream import InspectionStream
+    from runtime.stream.rules import Rules
+    from runtime.stream.sinks import Sink
+    from runtime.stream.station.station import Station
+    from runtime.stream.summary import StreamEnd
+
+_REFRESH_S = 0.4
+
+
+def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> int:
+    """Run the streams of several cameras from their choices to the exit code.
+
+    Args:
+        choices: values of all options.
+        rules: as the choices say; they hold for every camera.
+        context: of the command, which knows where each value was given.
+
+    Raises:
+        EdgeclError: the streams cannot begin, or one of them ended with a failure.
+    """
+    from rich.console import Console
+
+    from edgecl.cli.run.heat_maps import open_heat_maps
+    from edgecl.cli.run.several.view import print_station
+    from edgecl.cli.run.stream import InspectionStream, close_late
+    from runtime.artifact.bundle import scene_beside
+    from runtime.artifact.signature import load_signed_bundle
+    from runtime.camera.outages import Outages
+    from runtime.files.document import plain
+    from runtime.realtime import realtime_terms
+    from runtime.stream.sharing.pool import SessionPool
+    from runtime.stream.sinks import JsonLinesSink, StreamFacts
+    from runtime.stream.station.naming import NamingSink
+    from runtime.stream.station.station import Station
+    from runtime.stream.station.summary import summarise_station
+    from runtime.stream.summary import FILE as SUMMARY
+
+    model = choices.model or newest_bundle()
+    with naming_place(context, "verify_key", "model"):
+        trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
+    scene = scene_beside(model)
+    healths = {c.name: choices.health_of(c, scene, context) for c in choices.cameras}
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    remarks: list[str] = []
+    say, remark = speaking(console, remarks)
+    streams: dict[str, InspectionStream] = {}
+    with ExitStack() as stack:
+        with naming_place(context, "out"):
+            folder = stack.enter_context(output_place(choices.out))
+        # Before any thread is made: those of the engine inherit it.
+        granted = stack.enter_context(
+            realtime_terms(choices.cores(), remark, realtime=choices.realtime)
+        )
+        wanted = choices.cameras
+        if choices.part_of is not None:
+            wanted = judging_every_frame(wanted, context)
+        outages = {camera.name: Outages() for camera in wanted}
+        cameras = open_cameras(wanted, context, outages, say, stack)
+        for name, camera in cameras.items():
+            for note in camera.notes:
+                remark(f"{name}: {note}")
+        rule = None if choices.part_of is None else rule_of(choices, cameras, rules, context)
+        for note in choices.remarks():
+            remark(note)
+        sessions, candidates = open_chosen_model(
+            choices, trusted or model, context, console, say, remark, stack
+        )
+        labels = sessions[0].contract.labels
+        choices.require_labels(labels, context)
+        with naming_place(context, "model"):
+            novelty = choices.novelty(trusted or model, remark)
+        pool = SessionPool(sessions)
+        files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
+        taken = (SUMMARY, CONFIG, PARTS, *files)
+        require_new(folder, (PARTS, *files))
+        facts = StreamFacts(bundle=model.name)
+        shared = open_chosen_sinks(choices, folder, labels, taken, context, stack, facts, say)
+        parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
+        if parts is not None:
+            stack.callback(parts.close)
+        for chosen in wanted:
+            name = chosen.name
+            own: list[str] = []
+            camera, shown = cameras[name], pool.for_camera(name)
+            with naming_camera(context, chosen):
+                settings = settings_of(
+                    chosen, camera, shown, rules, healths[name], novelty, noting(name, own, say)
+                )
+            with naming_place(context, "heat_maps"):
+                heat_maps = open_heat_maps(
+                    trusted or model, choices.heat_maps, settings.rules, shown.view, folder / name
+                )
+            if heat_maps is not None:
+                stack.callback(heat_maps.close)
+            late_sink = JsonLinesSink(folder / name / LATE) if rules.budget.total else None
+            if late_sink is not None:
+                stack.callback(close_late, late_sink)
+            sink = JsonLinesSink(folder / name / VERDICTS)
+            stack.callback(sink.close)
+            # A machine acts on the parts where there are any, and else on each camera's frames.
+            beside: list[Sink] = [NamingSink(other, name) for other in shared]
+            if parts is not None:
+                beside = [parts.sink_for(name, camera)]
+            streams[name] = InspectionStream(
+                model,
+                camera,
+                shown,
+                candidates,
+                settings,
+                sink,
+                outages[name],
+                own,
+                beside,
+                late_sink,
+                choices.terms(granted),
+                choices.workers,
+                heat_maps,
+            )
+        write_config(folder / CONFIG, choices.values(model), say)
+        say(next(iter(streams.values())).model_line())
+        for name, stream in streams.items():
+            say(f"{name}: {stream.camera_line()}")
+        if parts is not None:
+            say(parts.opening_line())
+        vital = [c.name for c in choices.cameras if "give_up_after" not in c.own]
+        station = Station(
+            {name: stream.pipeline(own_process=False) for name, stream in streams.items()},
+            vital=vital if choices.give_up_after is not None else (),
+            on_end=parts.join.leave if parts is not None else lambda name: None,
+            own_process=True,
+        )
+        started, interrupted = _judge(station, streams, parts, shared, console)
+    ends = _ends(station, interrupted, started)
+    document = summarise_station(
+        {name: stream.summary(ends[name]) for name, stream in streams.items()},
+        seconds=station.seconds,
+        notes=remarks,
+        sinks=shared,
+        parts=None if parts is None else parts.join.account,
+        parts_sink=None if parts is None else parts.file,
+    )
+    if write_summary(folder / SUMMARY, document, console):
+        results_are_in(folder, printed=choices.as_json)
+    if choices.as_json:
+        print_json(plain(document))
+    else:
+        print_station(Console(highlight=False), document)
+    if interrupted:
+        return EXIT_INTERRUPTED
+    return _exit_code(choices, streams, parts, ends)
+
+
+def _judge(
+    station: Station,
+    streams: Mapping[str, InspectionStream],
+    parts: Parts | None,
+    shared: list[Sink],
+    console: Console,
+) -> tuple[datetime, bool]:
+    """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
+    from edgecl.cli.run.several.view import station_view
+
+    started = datetime.now(timezone.utc)
+    with stop_signals() as stopped:
+        station.start()
+        with station_view(console, station) as refresh:
+            while not station.wait(_REFRESH_S) and not stopped:
+                refresh()
+        station.close()
+        for stream in streams.values():
+            stream.close_sinks()
+        if parts is not None:
+            parts.close()
+        for sink in shared:
+            sink.close()
+    return started, bool(stopped)
+
+
+def _ends(station: Station, interrupted: bool, started: datetime) -> dict[str, StreamEnd]:
+    from runtime.stream.summary import StreamEnd
+
+    return {
+        name: StreamEnd(
+            pipeline.ledger.snapshot(),
+            pipeline.seconds,
+            interrupted,
+            pipeline.failure,
+            pipeline.notes,
+            started,
+        )
+        for name, pipeline in station.pipelines.items()
+    }
+
+
+def _exit_code(
+    choices: RunChoices,
+    streams: Mapping[str, InspectionStream],
+    parts: Parts | None,
+    ends: Mapping[str, StreamEnd],
+) -> int:
+    """The exit code: of a failure, the gravest camera's.
+
+    Raises:
+        EdgeclError: that camera's, with its name.
+    """
+    failures: list[EdgeclError] = []
+    for chosen in choices.cameras:
+        stream = streams[chosen.name]
+        try:
+            exit_code_of(
+                ends[chosen.name],
+                choices.max_misses,
+                live=stream.camera.live and chosen.fps is None,
+                lost=stream.sink.lost,
+                problem=stream.sink.problem,
+            )
+        except EdgeclError as error:
+            named = type(error)(f"{chosen.name}: {error.problem}", hint=error.hint, code=error.code)
+            failures.append(named)
+    if parts is not None:
+        try:
+            require_written(parts.file.lost, parts.file.problem)
+        except EdgeclError as error:
+            failures.append(error)
+    if failures:
+        raise max(failures, key=lambda failure: failure.exit_code)
+    return 0

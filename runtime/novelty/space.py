@@ -1,0 +1,77 @@
+"""Distance of embeddings from those of the training images.
+
+Mahalanobis's distance to the nearest class (Lee et al., NeurIPS 2018) is large for many known
+images too: most of it lies in directions that tell no class from another. So it is taken relative
+to the distance from all classes together, as Ren et al. propose ("A Simple Fix to Mahalanobis
+Distance for Improving Near-OOD Detection", 2021); here by a ratio, which has no sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.artifact.tiling import MEAN
+
+
+@dataclass(frozen=True)
+class TrainingSpace:
+    """Place of the training images among embeddings.
+
+    Args:
+        centre: float32, D: the mean of all.
+        within: float32, D×K: from an embedding less the centre to coordinates in which every class
+            is a unit ball.
+        means: float32, C×K: of the classes, in those coordinates.
+        overall: float32, D×L: from an embedding less the centre to coordinates in which all classes
+            together are one.
+    """
+
+    centre: NDArray[np.float32]
+    within: NDArray[np.float32]
+    means: NDArray[np.float32]
+    overall: NDArray[np.float32]
+
+    def distances(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how far embeddings are from the nearest class, float32 N.
+
+        NaN and infinity give NaN.
+
+        Args:
+            embeddings: float32, N×D: of images, or of tiles.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            centred = embeddings - self.centre
+            apart = (centred @ self.within)[:, None, :] - self.means
+            nearest = np.einsum("nck,nck->nc", apart, apart).min(axis=1)
+            placed = centred @ self.overall
+            # The one is little beside the sum over all directions; without it, the very centre
+            # would be infinitely far.
+            relative: NDArray[np.float32] = nearest / (1 + np.einsum("nk,nk->n", placed, placed))
+            return np.sqrt(relative)
+
+
+def image_distance(distances: NDArray[np.float32], combine: str) -> float:
+    """Return an image's distance from those of its tiles, combined as their answers are.
+
+    Args:
+        distances: float32, T.
+        combine: `mean`, or `worst` for the farthest tile's.
+    """
+    return float(distances.mean() if combine == MEAN else distances.max())
+
+
+def image_distances(
+    distances: NDArray[np.float32], counts: NDArray[np.int64], combine: str
+) -> NDArray[np.float32]:
+    """Return the distances of N images, float32 N, from those of all their tiles.
+
+    Args:
+        distances: float32, T, image after image.
+        counts: int64, N, how many tiles each image has.
+        combine: see `image_distance`.
+    """
+    parts = np.split(distances, np.cumsum(counts)[:-1])
+    return np.array([image_distance(part, combine) for part in parts], np.float32)

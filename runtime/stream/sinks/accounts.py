@@ -1,0 +1,54 @@
+"""Accounts of sinks: what they took, and what they lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.files.document import Part
+from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.json_lines import JsonLinesSink
+
+
+class VerdictFile(Part, frozen=True, kw_only=True):
+    """File of the verdicts.
+
+    Args:
+        file: path.
+        written: lines in it.
+        lost: verdicts that did not fit while the disk refused them.
+        problem: what the disk said; None where it took all.
+    """
+
+    file: str
+    written: int
+    lost: int
+    problem: str | None
+
+
+class SinkAccount(Part, frozen=True, kw_only=True):
+    """A further sink: verdicts that are lost, or wait for the next start; the last problem."""
+
+    name: str
+    lost: int
+    waiting: int = 0
+    problem: str | None
+
+
+def verdict_file(sink: JsonLinesSink) -> VerdictFile:
+    """Return what a file of verdicts took."""
+    return VerdictFile(
+        file=str(sink.path),
+        written=sink.written,
+        lost=sink.lost,
+        problem=sink.problem or None,
+    )
+
+
+def sink_accounts(sinks: Sequence[Sink]) -> tuple[SinkAccount, ...]:
+    """Return what further sinks lost."""
+    return tuple(
+        SinkAccount(
+            name=sink.name, lost=sink.lost, waiting=sink.waiting, problem=sink.problem or None
+        )
+        for sink in sinks
+    )
