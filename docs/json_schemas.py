@@ -22,6 +22,7 @@ from runtime.image.flat.field import FlatRecord
 from runtime.stream.archive.history import History
 from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.parts.verdict import PartLine
+from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import VerdictLine
@@ -38,6 +39,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "history": History,
     "heat-map-line": HeatMapLine,
     "latency-report": LatencyReport,
+    "line-status": LineStatus,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
     "part-line": PartLine,
@@ -48,6 +50,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,
     "verdict-line": VerdictLine,
+    "verdict-message": VerdictMessage,
 }
 """By the name of its schema, every document that edgecl writes."""
 

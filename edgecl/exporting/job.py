@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from edgecl.exporting.folding import folded_to_gray
 from edgecl.exporting.novelty import space_of_run
 from edgecl.learning.documents import RunConfig
 from edgecl.learning.loop.answers import answer_tiles
+from edgecl.learning.loop.epochs import DivergedError
 from edgecl.learning.model import Classifier
 from edgecl.learning.run.leaks import copies_of
 from edgecl.learning.run.own_flat import with_own_flat
@@ -121,7 +123,8 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     space, seen = None, 0
     if choices.false_alarms:
         report("novelty", 0, 1, "embedding the training images")
-        space, seen = space_of_run(classifier, prepared.dataset, prepared.split.train)
+        with suppress(DivergedError):  # the gate says what is wrong with such a network
+            space, seen = space_of_run(classifier, prepared.dataset, prepared.split.train)
         report("novelty", 1, 1, f"{seen} training images")
     return Job(
         classifier=deployed,

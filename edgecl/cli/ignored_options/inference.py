@@ -90,6 +90,12 @@ RUN = (
         "add --budget, or omit this option",
     ),
     Rule(
+        ("spool",),
+        lambda v: not v["sinks"],
+        "keeps verdicts for other machines, but none is named",
+        "add --sink, or omit this option",
+    ),
+    Rule(
         ("on_late",),
         lambda v: "total" not in (v["budget"] or ""),
         "speaks at the deadline of a total budget, but none is set",

@@ -63,6 +63,13 @@ def check_health_limit(text: str) -> object:
     return parse_health_limit(text)
 
 
+def check_sink(text: str) -> object:
+    """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.sinks.remote.address import check_sink as check
+
+    return check(text)
+
+
 def check_label(text: str) -> object:
     """Read a label; an InputError says what is wrong with it."""
     if not text:

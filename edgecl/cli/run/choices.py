@@ -66,6 +66,7 @@ class RunChoices:
     sinks: tuple[str, ...]
     lot: str | None
     heat_maps: int | None
+    spool: Path | None
     out: Path | None
     as_json: bool
     realtime: bool

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.run.options import STREAMS
+from edgecl.cli.run.options import SPOOL, STREAMS
 from edgecl.cli.verb import naming_place
 from runtime.errors import InputError
 
@@ -177,7 +177,15 @@ def open_chosen_sinks(
     opened = []
     for text in choices.sinks:
         with naming_place(context, "sinks"):
-            sink = open_sink(text, folder, labels, taken=taken, stream=facts, report=remark)
+            sink = open_sink(
+                text,
+                folder,
+                labels,
+                taken=taken,
+                stream=facts,
+                spool=choices.spool or Path(SPOOL),
+                report=remark,
+            )
         stack.callback(sink.close)
         opened.append(sink)
     return opened

@@ -17,6 +17,7 @@ from edgecl.cli.run.checks import (
     check_label,
     check_lot,
     check_setting,
+    check_sink,
     check_threshold,
     check_time,
     check_window,
@@ -25,6 +26,7 @@ from edgecl.cli.run.config.option import CONFIG_OPTION
 from runtime.artifact.contract import BITS
 
 STREAMS = "streams"
+SPOOL = f"{STREAMS}/spool"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
@@ -262,6 +264,7 @@ output_options = _group(
         "--sink",
         "sinks",
         multiple=True,
+        type=Checked("sink", check_sink, prefix=""),
         metavar="NAME[:TARGET]",
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl or "
         "sqlite:/var/lib/edgecl/line.sqlite. Repeatable.",
@@ -271,6 +274,12 @@ output_options = _group(
         type=Checked("lot", check_lot),
         metavar="TEXT",
         help="Lot that is judged, which an archive (--sink sqlite:FILE) keeps with the run.",
+    ),
+    click.option(
+        "--spool",
+        type=FOLDER,
+        help="Folder in which verdicts wait for other machines, also until the next start.  "
+        f"[default: {SPOOL}]",
     ),
     click.option(
         "--heat-maps",

@@ -136,6 +136,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     for sink in summary.sinks:
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
+        if sink.waiting:
+            reason = f" ({sink.problem})" if sink.problem else ""
+            yield Text(f"sink {sink.name}: {sink.waiting} wait for the next start{reason}")
     if summary.heat_maps is not None:
         yield _heat_maps(summary.heat_maps)
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]

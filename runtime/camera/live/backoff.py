@@ -14,9 +14,11 @@ SPREAD = 0.25
 do not come back in step."""
 
 
-def pauses(random: Random) -> Iterator[float]:
+def pauses(
+    random: Random, *, first: float = FIRST_PAUSE_S, longest: float = LONGEST_PAUSE_S
+) -> Iterator[float]:
     """Pauses in seconds, each twice the one before up to the longest, without end."""
-    pause = FIRST_PAUSE_S
+    pause = first
     while True:
         yield pause * random.uniform(1 - SPREAD, 1 + SPREAD)
-        pause = min(2 * pause, LONGEST_PAUSE_S)
+        pause = min(2 * pause, longest)

@@ -4,4 +4,12 @@ from runtime.stream.sinks.base import OpenSink, Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.json_lines import JsonLinesSink
 from runtime.stream.sinks.opening import SINKS, open_sink
 
-__all__ = ["SINKS", "JsonLinesSink", "OpenSink", "Sink", "SinkRequest", "StreamFacts", "open_sink"]
+__all__ = [
+    "SINKS",
+    "JsonLinesSink",
+    "OpenSink",
+    "Sink",
+    "SinkRequest",
+    "StreamFacts",
+    "open_sink",
+]

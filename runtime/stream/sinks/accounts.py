@@ -26,10 +26,11 @@ class VerdictFile(Part, frozen=True, kw_only=True):
 
 
 class SinkAccount(Part, frozen=True, kw_only=True):
-    """A further sink: verdicts that it could not deliver, and what went wrong last."""
+    """A further sink: verdicts that are lost, or wait for the next start; the last problem."""
 
     name: str
     lost: int
+    waiting: int = 0
     problem: str | None
 
 
@@ -46,5 +47,8 @@ def verdict_file(sink: JsonLinesSink) -> VerdictFile:
 def sink_accounts(sinks: Sequence[Sink]) -> tuple[SinkAccount, ...]:
     """Return what further sinks lost."""
     return tuple(
-        SinkAccount(name=sink.name, lost=sink.lost, problem=sink.problem or None) for sink in sinks
+        SinkAccount(
+            name=sink.name, lost=sink.lost, waiting=sink.waiting, problem=sink.problem or None
+        )
+        for sink in sinks
     )

@@ -25,12 +25,14 @@ class Sink(ABC):
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
         lost: verdicts that were taken and could not be delivered.
+        waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
     """
 
     name: str = ""
     isolated: bool = False
     lost: int = 0
+    waiting: int = 0
     problem: str = ""
 
     @abstractmethod
@@ -46,7 +48,7 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class StreamFacts:
     """Facts about a stream that sinks keep, or carry to other machines.
 
@@ -85,6 +87,7 @@ class SinkRequest:
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
         stream: what else is known of it.
+        spool: folder in which verdicts wait for other machines; None for the stream's.
         report: is told what happens to the sink, at its start and while the stream runs.
     """
 
@@ -94,6 +97,7 @@ class SinkRequest:
     labels: Sequence[str] = ()
     taken: Sequence[str] = ()
     stream: StreamFacts = field(default_factory=StreamFacts)
+    spool: Path | None = None
     report: Say = _silent
 
     def file(self, wanted: str) -> Path:

@@ -52,6 +52,11 @@ class IsolatedSink(Sink):
         """Verdicts that did not wait any longer, or that the sink refused or lost itself."""
         return self._dropped + self._failed + self.sink.lost
 
+    @property
+    def waiting(self) -> int:  # type: ignore[override]
+        """Verdicts that the sink keeps on disk."""
+        return self.sink.waiting
+
     def emit(self, verdict: Verdict) -> None:
         """Leave a verdict for the thread."""
         with self._changed:

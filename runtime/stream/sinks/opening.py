@@ -17,6 +17,8 @@ SINKS: Plugins[OpenSink] = Plugins(
     {
         "jsonl": "runtime.stream.sinks.json_lines:open_json_lines",
         "sqlite": "runtime.stream.sinks.sqlite:open_sqlite",
+        "mqtt": "runtime.stream.sinks.remote.mqtt:open_mqtt",
+        "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",
     },
 )
 
@@ -28,6 +30,7 @@ def open_sink(
     *,
     taken: Sequence[str] = (),
     stream: StreamFacts | None = None,
+    spool: Path | None = None,
     report: Say = lambda text: None,
 ) -> Sink:
     """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
@@ -38,13 +41,16 @@ def open_sink(
         labels: the model's class names.
         taken: names in the folder that belong to the stream itself.
         stream: what else is known of it.
+        spool: folder in which verdicts wait for other machines; the stream's by default.
         report: is told what happens to the sink, at its start and while the stream runs.
 
     Raises:
         InputError: there is no such sink, or its target cannot be used.
     """
     name, _, target = text.partition(":")
-    request = SinkRequest(name, target, folder, labels, taken, stream or StreamFacts(), report)
+    request = SinkRequest(
+        name, target, folder, labels, taken, stream or StreamFacts(), spool, report
+    )
     opener = SINKS[name]
     try:
         return isolated(opener(request))

@@ -73,6 +73,7 @@ RUN = ("run", "--camera", "demo", "--model")
         ((*RUN, "built.engine", "--threads", "2"), "--threads"),
         ((*RUN, "tiny.edgecl", "--device", "gpu", "--threads", "2"), "--threads"),
         ((*RUN, "tiny.edgecl", "--max-misses", "0.1"), "--max-misses"),
+        ((*RUN, "tiny.edgecl", "--spool", "kept"), "--spool"),
         ((*RUN, "tiny.edgecl", "--device", "cpu", "--workspace", "64"), "--workspace"),
         (
             (*RUN, "tiny.edgecl", "--engine", "onnxruntime", "--builder-level", "2"),

@@ -44,6 +44,7 @@ KEYS: Mapping[str, KeyPath] = {
     "sinks": ("output", "sink"),
     "lot": ("output", "lot"),
     "heat_maps": ("output", "heat-maps"),
+    "spool": ("output", "spool"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
@@ -59,7 +60,7 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out", "flat"})
+PATHS = frozenset({"model", "verify_key", "out", "flat", "spool"})
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 
 OR_NONE = frozenset({"flat"})

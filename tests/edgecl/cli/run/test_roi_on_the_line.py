@@ -34,6 +34,7 @@ def workplace(tmp_path: Path, monkeypatch, make_bundle) -> Path:
 
 def judged(capsys, model: str, *more: str, code: int = 0) -> tuple[dict[str, Any], str]:
     arguments = ["--model", model, "--camera", "parts", "--engine", "onnxruntime", "--json"]
+    arguments = [*arguments, "--unknown", "off"]
     assert run(["run", *arguments, "--out", f"o{len(list(Path().glob('o*')))}", *more]) == code
     out, err = capsys.readouterr()
     return json.loads(out), err

@@ -1,0 +1,1 @@
+"""Sinks on other machines: a spool on disk keeps each verdict until the receiver has it."""
