@@ -35,7 +35,7 @@ from edgecl.learning.run.run_directory import (
     load_classifier,
     read_result,
 )
-from edgecl.learning.run.sources import frame_view_of
+from edgecl.learning.run.sources import ImageSource, frame_view_of
 from export.bundle.manifest import require_own_place
 from export.bundle.triton import require_own_folder
 from export.gate.decision import Limits
@@ -80,8 +80,13 @@ class ExportChoices:
     heat_maps: bool = False
 
 
-def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
+def job_of_run(
+    run: Path, choices: ExportChoices, report: StageProgress, source: ImageSource | None = None
+) -> Job:
     """Load the finished run in `run` and its images.
+
+    Args:
+        source: where images come from; None to read them.
 
     Raises:
         InputError: the run is not finished, its images are gone or changed, the calibration
@@ -96,7 +101,7 @@ def job_of_run(run: Path, choices: ExportChoices, report: StageProgress) -> Job:
     config = with_own_flat(config, run, recorded.flat_digest)
     # All of the train part, also what fine-tuning saw no label of.
     config = replace(config, unlabelled=(), pretrained="", method="none", pretrain_on="all")
-    prepared = prepare(config, report)
+    prepared = prepare(config, report, source)
     _require_same_data(prepared, recorded, config.data, run)
     tiling = config.tiling
     if tiling is not None and result.tiling is not None:
