@@ -195,7 +195,8 @@ class GentlDevice(Device):
     def close(self) -> None:
         """Give the camera and the producer back."""
         acquirer, self._acquirer = self._acquirer, None
-        with contextlib.suppress(*self._errors):
+        # Whoever opens a camera meanwhile would meet its stream half closed.
+        with _opening, contextlib.suppress(*self._errors):
             if acquirer is not None:
                 acquirer.destroy()
         self._leave_producer()

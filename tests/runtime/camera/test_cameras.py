@@ -230,7 +230,7 @@ def test_a_live_camera_that_stops_is_opened_again_and_said(short_pauses):
         FakeDriver(2),
     )
     camera = DeviceCamera(
-        0, report=said.append, opener=drivers(first, dead, mute, second), give_up_after=0.2
+        0, report=said.append, opener=drivers(first, dead, mute, second), give_up_after=1.0
     )
     frames, error = read_all(camera)
     assert [frame.number for frame in frames] == [0, 1, 2, 3, 4]

@@ -197,13 +197,13 @@ def test_why_a_camera_stays_away_is_said_once_and_giving_up_is_equipment():
     refuses = send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
     with (
         misbehaving(send(HEAD, part(JPEGS[0])), refuses) as server,
-        open_camera(f"http://{server.at}/", report=said.append, give_up_after=0.3) as camera,
+        open_camera(f"http://{server.at}/", report=said.append, give_up_after=1.0) as camera,
     ):
         take(camera, 1)
         with pytest.raises(EquipmentError, match="did not recover within") as caught:
             camera.read()
     assert caught.value.code == "camera-lost"
-    assert len(server.requests) > 3
+    assert len(server.requests) >= 2
     assert [line for line in said if "is still away" in line] == [
         f"camera http://{server.at}/ is still away: 127.0.0.1 is busy (503)"
     ]
