@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +15,7 @@ from runtime.errors import InputError
 from runtime.files.atomic import explained
 from runtime.files.document import Document
 from runtime.stream.sinks.base import Sink, SinkRequest
+from runtime.stream.sinks.waiting import WaitingQueue, flush_until
 
 PERIOD_S = 0.05
 """Longest wait of a verdict before it is written, in seconds. Waking the writer per frame takes
@@ -62,25 +61,23 @@ class JsonLinesSink(Sink):
     ) -> None:
         self.path = path
         self.written = 0
-        self.lost = 0
         self.problem = ""
         self._write = write
-        self._capacity = capacity
-        self._waiting: deque[Lined] = deque()
-        self._lock = threading.Lock()
+        self._waiting: WaitingQueue[Lined] = WaitingQueue(capacity)
         self._closing = threading.Event()
         self._good = 0  # the file's length up to the last whole line
         self._file = _create(path)
         self._thread = threading.Thread(target=self._run, name="verdicts", daemon=True)
         self._thread.start()
 
+    @property
+    def lost(self) -> int:  # type: ignore[override]
+        """Verdicts that the disk has cost."""
+        return self._waiting.lost
+
     def emit(self, verdict: Lined) -> None:
         """Leave a verdict for the writer. With no room left, the oldest that waits is lost."""
-        with self._lock:
-            if len(self._waiting) >= self._capacity:
-                self._waiting.popleft()
-                self.lost += 1
-            self._waiting.append(verdict)
+        self._waiting.put(verdict)
 
     def close(self) -> None:
         """Write what waits, once, and close the file. Closing twice is fine."""
@@ -88,28 +85,22 @@ class JsonLinesSink(Sink):
             return
         self._closing.set()
         self._thread.join(timeout=10.0)
-        with self._lock:
-            self.lost += len(self._waiting)
-            self._waiting.clear()
+        self._waiting.abandon()
         if not self._thread.is_alive():  # else the disk hangs, and so would closing the file
             os.close(self._file)
 
     def _run(self) -> None:
-        retry_at = 0.0
-        while not self._closing.wait(PERIOD_S):
-            if time.monotonic() >= retry_at and not self._flush():
-                retry_at = time.monotonic() + RETRY_S
-        self._flush()
+        flush_until(self._closing, self._flush, period_s=PERIOD_S, retry_s=RETRY_S)
 
     def _flush(self) -> bool:
         """Write all that waits; False when the disk refused."""
-        while batch := self._take():
+        while batch := self._waiting.take(_BATCH):
             data = b"".join(msgspec.json.encode(verdict.line()) + b"\n" for verdict in batch)
             try:
                 self._append(data)
             except OSError as error:
                 self.problem = error.strerror or str(error)
-                self._put_back(batch)
+                self._waiting.put_back(batch)
                 return False
             self.written += len(batch)
         return True
@@ -124,16 +115,6 @@ class JsonLinesSink(Sink):
                 os.ftruncate(self._file, self._good)
             raise
         self._good += len(data)
-
-    def _take(self) -> list[Lined]:
-        with self._lock:
-            return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
-
-    def _put_back(self, batch: list[Lined]) -> None:
-        with self._lock:
-            room = max(0, self._capacity - len(self._waiting))
-            self.lost += max(0, len(batch) - room)
-            self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
 
 
 def open_json_lines(request: SinkRequest) -> Sink:

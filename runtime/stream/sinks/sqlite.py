@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from runtime.stream.archive.database import is_damage
 from runtime.stream.archive.writer import ArchiveWriter, ConnectDatabase
 from runtime.stream.budget import TOTAL
 from runtime.stream.sinks.base import Sink, SinkRequest, StreamFacts
+from runtime.stream.sinks.waiting import WaitingQueue, flush_until
 from runtime.stream.verdict import Verdict
 
 LOG = logging.getLogger("edgecl.sinks")
@@ -73,11 +72,9 @@ class SqliteSink(Sink):
     ) -> None:
         self.path = path
         self.written = 0
-        self.lost = 0
         self.problem = ""
-        self._capacity = capacity
-        self._waiting: deque[Verdict] = deque()
-        self._changed = threading.Lock()
+        self._waiting: WaitingQueue[Verdict] = WaitingQueue(capacity)
+        self._refused = 0  # of which no row could be made
         self._closing = threading.Event()
         self._alone = 0  # verdicts that are written one by one, for one of them is at fault
         self._archive = ArchiveWriter(
@@ -95,13 +92,14 @@ class SqliteSink(Sink):
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
         self._thread.start()
 
+    @property
+    def lost(self) -> int:  # type: ignore[override]
+        """Verdicts that the disk has cost, or that have no row."""
+        return self._waiting.lost + self._refused
+
     def emit(self, verdict: Verdict) -> None:
         """Leave a verdict for the writer. With no room left, the oldest that waits is lost."""
-        with self._changed:
-            if len(self._waiting) >= self._capacity:
-                self._waiting.popleft()
-                self.lost += 1
-            self._waiting.append(verdict)
+        self._waiting.put(verdict)
 
     def close(self) -> None:
         """Write what waits, once, and close the archive. Closing twice is fine."""
@@ -109,19 +107,11 @@ class SqliteSink(Sink):
             return
         self._closing.set()
         self._thread.join(timeout=CLOSE_S)
-        with self._changed:  # of a disk that hangs
-            self.lost += len(self._waiting)
-            self._waiting.clear()
+        self._waiting.abandon()  # of a disk that hangs
 
     def _run(self) -> None:
-        retry_at = 0.0
-        while not self._closing.wait(PERIOD_S):
-            if time.monotonic() >= retry_at and not self._flush():
-                retry_at = time.monotonic() + RETRY_S
-        self._flush()
-        with self._changed:
-            self.lost += len(self._waiting)
-            self._waiting.clear()
+        flush_until(self._closing, self._flush, period_s=PERIOD_S, retry_s=RETRY_S)
+        self._waiting.abandon()
         try:
             self._archive.finish(self.written, self.lost)
         except sqlite3.Error as error:
@@ -136,27 +126,20 @@ class SqliteSink(Sink):
             except Exception as error:  # the thread must live, whatever a row is
                 self._note(error)
                 if _is_worth_another_try(error):
-                    self._put_back(batch)
+                    self._waiting.put_back(batch)
                     return False
                 if len(batch) > 1:
                     self._alone = len(batch)
-                    self._put_back(batch)
+                    self._waiting.put_back(batch)
                 else:
-                    self.lost += 1
+                    self._refused += 1
             else:
                 self.written += len(batch)
         return True
 
     def _take(self) -> list[Verdict]:
         most, self._alone = (1, self._alone - 1) if self._alone else (BATCH, 0)
-        with self._changed:
-            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-
-    def _put_back(self, batch: list[Verdict]) -> None:
-        with self._changed:
-            room = max(0, self._capacity - len(self._waiting))
-            self.lost += max(0, len(batch) - room)
-            self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
+        return self._waiting.take(most)
 
     def _note(self, error: Exception) -> None:
         problem = _words_of(error)

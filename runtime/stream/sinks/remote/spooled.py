@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from random import Random
 
@@ -14,6 +12,7 @@ from runtime.stream.sinks.remote.carrier import Carrier
 from runtime.stream.sinks.remote.delivery import SpoolDelivery
 from runtime.stream.sinks.remote.messages import verdict_message
 from runtime.stream.sinks.remote.spool import Spool
+from runtime.stream.sinks.waiting import WaitingQueue, flush_until
 from runtime.stream.verdict import Verdict
 
 PERIOD_S = 0.05
@@ -59,11 +58,8 @@ class SpooledSink(Sink):
         self._spool = spool
         self._delivery = delivery
         self._stream = stream
-        self._capacity = capacity
-        self._overrun = 0
         self._disk_problem = ""
-        self._verdicts: deque[Verdict] = deque()
-        self._lock = threading.Lock()
+        self._verdicts: WaitingQueue[Verdict] = WaitingQueue(capacity)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"spool {self.name}", daemon=True)
         self._thread.start()
@@ -71,7 +67,7 @@ class SpooledSink(Sink):
     @property
     def lost(self) -> int:  # type: ignore[override]
         """Verdicts that the disk, the spool's limit, or the receiver's refusal has cost."""
-        return self._overrun + self._spool.dropped + self._delivery.refused
+        return self._verdicts.lost + self._spool.dropped + self._delivery.refused
 
     @property
     def waiting(self) -> int:  # type: ignore[override]
@@ -90,11 +86,7 @@ class SpooledSink(Sink):
 
     def emit(self, verdict: Verdict) -> None:
         """Leave a verdict for the spool. With no room left, the oldest in memory is lost."""
-        with self._lock:
-            if len(self._verdicts) >= self._capacity:
-                self._verdicts.popleft()
-                self._overrun += 1
-            self._verdicts.append(verdict)
+        self._verdicts.put(verdict)
 
     def close(self) -> None:
         """Put what waits on disk, and deliver it for a moment. Closing twice is fine."""
@@ -102,41 +94,25 @@ class SpooledSink(Sink):
             return
         self._closing.set()
         self._thread.join(timeout=10.0)
-        with self._lock:
-            self._overrun += len(self._verdicts)
-            self._verdicts.clear()
+        self._verdicts.abandon()
         self._delivery.finish(CLOSE_S)
         if not self._thread.is_alive():  # else the disk hangs, and so would closing the file
             self._spool.close()
 
     def _run(self) -> None:
-        retry_at = 0.0
-        while not self._closing.wait(PERIOD_S):
-            if time.monotonic() >= retry_at and not self._flush():
-                retry_at = time.monotonic() + RETRY_S
-        self._flush()
+        flush_until(self._closing, self._flush, period_s=PERIOD_S, retry_s=RETRY_S)
 
     def _flush(self) -> bool:
         """Put all that waits on disk; False when that refused."""
-        while batch := self._take():
+        while batch := self._verdicts.take(_BATCH):
             try:
                 self._spool.append([verdict_message(verdict, self._stream) for verdict in batch])
             except Exception as error:  # a disk may fail in any way, and the line goes on
                 self._disk_problem = str(error)
-                self._put_back(batch)
+                self._verdicts.put_back(batch)
                 return False
             self._delivery.wake()
         return True
-
-    def _take(self) -> list[Verdict]:
-        with self._lock:
-            return [self._verdicts.popleft() for _ in range(min(_BATCH, len(self._verdicts)))]
-
-    def _put_back(self, batch: list[Verdict]) -> None:
-        with self._lock:
-            room = max(0, self._capacity - len(self._verdicts))
-            self._overrun += max(0, len(batch) - room)
-            self._verdicts.extendleft(reversed(batch[max(0, len(batch) - room) :]))
 
     def _limit_problem(self) -> str:
         return "the spool was full" if self._spool.dropped else ""
