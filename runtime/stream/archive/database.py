@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.files.databases import SIDES, is_damage
 from runtime.stream.archive.schema import APPLICATION_ID, NEWEST
 
 MAGIC = b"SQLite format 3\0"
-SIDES = ("-wal", "-shm")
-"""Ends of the names of SQLite's files beside a database."""
-
 REMEDY = "pass an archive written by 'edgecl run --sink sqlite:FILE'"
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the database itself is damaged.
-
-    Python 3.10 does not tell SQLite's code; it has classes of their own for all other ones.
-    """
-    return type(error) is sqlite3.DatabaseError
-
-
-def is_locked(error: BaseException) -> bool:
-    """Whether an error says that another program has the database locked."""
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 def schema_of(connection: sqlite3.Connection, path: Path) -> int:
@@ -52,29 +35,6 @@ def schema_of(connection: sqlite3.Connection, path: Path) -> int:
             hint="update edgecl on this machine",
         )
     return int(schema)
-
-
-def move_aside(path: Path) -> Path:
-    """Rename a damaged archive, so that a new one can be begun.
-
-    Returns:
-        Its new path, `NAME.damaged-DATE`. What SQLite keeps beside it goes with it, and first: a
-        new database must not take it for its own.
-
-    Raises:
-        OSError: it cannot be renamed.
-    """
-    stem = f"{path.name}.damaged-{datetime.now():%Y%m%d-%H%M%S}"
-    aside, number = path.with_name(stem), 1
-    while os.path.lexists(aside):
-        number += 1
-        aside = path.with_name(f"{stem}-{number}")
-    for side in SIDES:
-        beside = path.with_name(path.name + side)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + side))
-    path.rename(aside)
-    return aside
 
 
 @contextmanager

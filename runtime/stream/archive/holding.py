@@ -9,7 +9,8 @@ from pathlib import Path
 
 from runtime.errors import InputError
 from runtime.files.atomic import explained
-from runtime.stream.archive.database import MAGIC, SIDES
+from runtime.files.databases import SIDES
+from runtime.stream.archive.database import MAGIC
 
 
 def hold(path: Path) -> int:

@@ -17,8 +17,9 @@ from typing import Any
 
 from runtime.errors import InputError
 from runtime.files.atomic import explained
+from runtime.files.databases import is_damage, is_locked, move_aside, transaction
 from runtime.progress import Say
-from runtime.stream.archive.database import is_damage, is_locked, move_aside, schema_of
+from runtime.stream.archive.database import schema_of
 from runtime.stream.archive.holding import hold, is_ours, mark_as_ours, require_archive_or_nothing
 from runtime.stream.archive.schema import APPLICATION_ID, NEWEST, STEPS
 from runtime.stream.sinks.base import StreamFacts
@@ -133,7 +134,7 @@ class ArchiveWriter:
             self._open(WAIT_S)
         assert self._connection is not None
         try:
-            with _transaction(self._connection) as connection:
+            with transaction(self._connection) as connection:
                 (number,) = connection.execute(
                     "SELECT number FROM runs WHERE id = ?", (self._facts.run,)
                 ).fetchone()
@@ -150,7 +151,7 @@ class ArchiveWriter:
             sqlite3.Error: it cannot be said.
         """
         if self._connection is not None:
-            with _transaction(self._connection) as connection:
+            with transaction(self._connection) as connection:
                 connection.execute(
                     "UPDATE runs SET outcome = 'ended', ended_at = ?, written = ?, lost = ? "
                     "WHERE id = ?",
@@ -171,7 +172,7 @@ class ArchiveWriter:
             if not is_damage(error):
                 raise
             with explained(self.path):
-                aside = move_aside(self.path)
+                aside = move_aside(self.path, datetime.now())
             self._report(
                 f"note: {self.path} was damaged ({error}); it is {aside} now, and a new archive "
                 "was begun"
@@ -192,7 +193,7 @@ class ArchiveWriter:
             schema = schema_of(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = FULL")
-            with _transaction(connection):
+            with transaction(connection):
                 notes = [*self._upgrade(connection, schema), *self._recover(connection)]
                 self._enter(connection)
             connection.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
@@ -271,18 +272,6 @@ class ArchiveWriter:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # SQLite rolled it back itself
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _text(value: str) -> str:

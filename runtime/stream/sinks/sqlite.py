@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from runtime.errors import EdgeclError, EquipmentError
+from runtime.files.databases import is_damage
 from runtime.progress import Say
-from runtime.stream.archive.database import is_damage
 from runtime.stream.archive.writer import ArchiveWriter, ConnectDatabase
 from runtime.stream.budget import TOTAL
 from runtime.stream.sinks.base import Sink, SinkRequest, StreamFacts

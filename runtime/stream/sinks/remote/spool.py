@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TypeVar
 
 from runtime.errors import InputError
 from runtime.files.atomic import explained
+from runtime.files.databases import is_damage, is_locked, move_aside, transaction
 from runtime.progress import Say
 
 APPLICATION_ID = 0x65434C53  # "eCLS", in the file's header
@@ -151,7 +151,7 @@ class Spool:
     def _append(self, verdicts: Sequence[tuple[str, bytes]]) -> None:
         rows = self.waiting + len(verdicts)
         size = self._size + sum(len(name) + len(body) for name, body in verdicts)
-        with self._transaction():
+        with transaction(self._database):
             insert = "INSERT INTO verdicts (id, body) VALUES (?, ?)"
             self._database.executemany(insert, verdicts)
             kept, size = self._drop_oldest(rows, size)
@@ -175,7 +175,7 @@ class Spool:
         self._database.execute("PRAGMA synchronous = NORMAL")
         try:
             rows, size = self.waiting, self._size
-            with self._transaction():
+            with transaction(self._database):
                 for record in records:
                     # With its id: a file that was begun anew counts from 1 again.
                     delete = "DELETE FROM verdicts WHERE seq = ? AND id = ?"
@@ -185,24 +185,13 @@ class Spool:
         finally:
             self._database.execute("PRAGMA synchronous = FULL")
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
-                self._database.execute("ROLLBACK")
-            raise
-
     def _undamaged(self, work: Callable[[], T]) -> T:
         """Run `work`; on a file that turns out to be damaged, move it aside and run it again."""
         with self._lock:
             try:
                 return work()
             except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
+                if not is_damage(error):
                     raise
                 self._database.close()
                 self.dropped += self.waiting
@@ -215,12 +204,12 @@ class Spool:
             try:
                 return self._connect()
             except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
+                if not is_damage(error):
                     raise
                 self._move_aside(error)
                 return self._connect()
         except sqlite3.Error as error:
-            if "locked" in str(error):
+            if is_locked(error):
                 raise InputError(
                     f"the spool {self.path} is in use by another stream",
                     hint="give each stream a folder of its own: --spool FOLDER",
@@ -266,24 +255,9 @@ class Spool:
             )
 
     def _move_aside(self, error: sqlite3.Error) -> None:
-        stem = f"{self.path.name}.damaged-{self._now():%Y%m%d-%H%M%S}"
-        number, aside = 1, self.path.with_name(stem)
-        while aside.exists():
-            number += 1
-            aside = self.path.with_name(f"{stem}-{number}")
         with explained(self.path):
-            self.path.rename(aside)
-            # Its journal belongs to it, and would spoil the new file.
-            journal = self.path.with_name(f"{self.path.name}-wal")
-            if journal.exists():
-                journal.rename(aside.with_name(f"{aside.name}-wal"))
+            aside = move_aside(self.path, self._now())
         self._report(
             f"the spool {self.path} was damaged ({error}): it is now {aside.name}, and a new one "
             "begins"
         )
-
-
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # Of SQLite's errors, "malformed" and "not a database" come as the base class itself; a full
-    # disk or a lock comes as OperationalError.
-    return type(error) is sqlite3.DatabaseError
