@@ -1,4 +1,4 @@
-"""FrameView of a frame: its region of interest, gray, without the camera's flat-field, in 8 bits.
+"""View of a frame: its region of interest, gray, without the camera's flat-field, in 8 bits.
 
 Training reads images through the same view as the line, so both see the same pixels.
 """

@@ -11,6 +11,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.cameras import camera_choices
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, config_text, write_config
+from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
@@ -66,8 +67,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     """
     from rich.console import Console
 
-    from edgecl.cli.run.heat_maps import open_heat_maps
-    from edgecl.cli.run.stream import InspectionStream, close_late
+    from edgecl.cli.run.stream import InspectionStream
     from edgecl.cli.run.view import print_summary
     from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
@@ -77,7 +77,6 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
     from runtime.stream.heat_maps import INDEX as HEAT_MAPS_INDEX
     from runtime.stream.sharing.pool import SessionPool
-    from runtime.stream.sinks import JsonLinesSink
     from runtime.stream.summary import FILE as SUMMARY
 
     model = choices.model or newest_bundle()
@@ -118,18 +117,9 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         labels = session.contract.labels
         facts = facts_of(choices, model, [camera.name], session.contract, rules)
         more = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
-        with naming_place(context, "heat_maps"):
-            heat_maps = open_heat_maps(
-                trusted or model, choices.heat_maps, settings.rules, session.view, folder
-            )
-        if heat_maps is not None:
-            stack.callback(heat_maps.close)
-        # Last of all: a file that a refused command left would be in the way of the next one.
-        late_sink = JsonLinesSink(folder / LATE) if rules.budget.total else None
-        if late_sink is not None:
-            stack.callback(close_late, late_sink)
-        sink = JsonLinesSink(folder / VERDICTS)
-        stack.callback(sink.close)
+        files = open_stream_files(
+            choices, trusted or model, settings, session, folder, context, stack
+        )
         write_config(folder / CONFIG, choices.values(model), say)
         stream = InspectionStream(
             model,
@@ -137,14 +127,14 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             session,
             candidates,
             settings,
-            sink,
+            files.verdicts,
             outages,
             remarks,
             more,
-            late_sink,
+            files.late,
             choices.terms(granted),
             choices.workers,
-            heat_maps,
+            files.heat_maps,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)
@@ -159,6 +149,6 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         outcome,
         choices.max_misses,
         live=camera.live and chosen.fps is None,
-        lost=sink.lost,
-        problem=sink.problem,
+        lost=files.verdicts.lost,
+        problem=files.verdicts.problem,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -38,21 +38,38 @@ def stream_view(
 
     On a terminal it draws a table over itself; elsewhere it writes a line now and then.
     """
+    with refreshing(
+        console,
+        lambda: [progress_line(pipeline.ledger.snapshot(), pipeline.seconds)],
+        lambda: live_text(pipeline.ledger.snapshot(), pipeline.seconds, budget),
+    ) as refresh:
+        yield refresh
+
+
+@contextmanager
+def refreshing(
+    console: Console, lines: Callable[[], Iterable[str]], drawn: Callable[[], Text]
+) -> Iterator[Callable[[], None]]:
+    """Yield a function that shows how things stand now.
+
+    Args:
+        lines: are written now and then where the console is no terminal.
+        drawn: is drawn over itself on a terminal.
+    """
     if not console.is_terminal:
         last = time.monotonic()
 
-        def write_line() -> None:
+        def write_lines() -> None:
             nonlocal last
             if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
                 last = time.monotonic()
-                console.print(progress_line(pipeline.ledger.snapshot(), pipeline.seconds))
+                for line in lines():
+                    console.print(line)
 
-        yield write_line
+        yield write_lines
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield lambda: live.update(
-            live_text(pipeline.ledger.snapshot(), pipeline.seconds, budget), refresh=True
-        )
+        yield lambda: live.update(drawn(), refresh=True)
 
 
 def progress_line(snapshot: Snapshot, seconds: float) -> str:

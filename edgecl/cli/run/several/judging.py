@@ -12,6 +12,7 @@ import click
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, write_config
+from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
@@ -54,16 +55,14 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     """
     from rich.console import Console
 
-    from edgecl.cli.run.heat_maps import open_heat_maps
     from edgecl.cli.run.several.view import print_station
-    from edgecl.cli.run.stream import InspectionStream, close_late
+    from edgecl.cli.run.stream import InspectionStream
     from runtime.artifact.bundle import scene_beside
     from runtime.artifact.signature import load_signed_bundle
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
     from runtime.stream.sharing.pool import SessionPool
-    from runtime.stream.sinks import JsonLinesSink
     from runtime.stream.station.naming import NamingSink
     from runtime.stream.station.station import Station
     from runtime.stream.station.summary import summarise_station
@@ -120,17 +119,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 settings = settings_of(
                     chosen, camera, shown, rules, healths[name], novelty, noting(name, own, say)
                 )
-            with naming_place(context, "heat_maps"):
-                heat_maps = open_heat_maps(
-                    trusted or model, choices.heat_maps, settings.rules, shown.view, folder / name
-                )
-            if heat_maps is not None:
-                stack.callback(heat_maps.close)
-            late_sink = JsonLinesSink(folder / name / LATE) if rules.budget.total else None
-            if late_sink is not None:
-                stack.callback(close_late, late_sink)
-            sink = JsonLinesSink(folder / name / VERDICTS)
-            stack.callback(sink.close)
+            written = open_stream_files(
+                choices, trusted or model, settings, shown, folder / name, context, stack
+            )
             # A machine acts on the parts where there are any, and else on each camera's frames.
             beside: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
@@ -141,14 +132,14 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 shown,
                 candidates,
                 settings,
-                sink,
+                written.verdicts,
                 outages[name],
                 own,
                 beside,
-                late_sink,
+                written.late,
                 choices.terms(granted),
                 choices.workers,
-                heat_maps,
+                written.heat_maps,
             )
         write_config(folder / CONFIG, choices.values(model), say)
         say(next(iter(streams.values())).model_line())

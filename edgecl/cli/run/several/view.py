@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from edgecl.cli.run.view import (
-    SECONDS_BETWEEN_LINES,
     print_summary,
     progress_line,
+    refreshing,
     status_counts,
 )
 from runtime.stream.station.station import Station
@@ -26,22 +24,12 @@ def station_view(console: Console, station: Station) -> Iterator[Callable[[], No
 
     On a terminal the lines are drawn over themselves; elsewhere they are written now and then.
     """
-    if not console.is_terminal:
-        last = time.monotonic()
-
-        def write_lines() -> None:
-            nonlocal last
-            if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-                last = time.monotonic()
-                for line in station_lines(station):
-                    console.print(line)
-
-        yield write_lines
-        return
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield lambda: live.update(
-            Text("\n".join(station_lines(station)), no_wrap=True, overflow="crop"), refresh=True
-        )
+    with refreshing(
+        console,
+        lambda: station_lines(station),
+        lambda: Text("\n".join(station_lines(station)), no_wrap=True, overflow="crop"),
+    ) as refresh:
+        yield refresh
 
 
 def station_lines(station: Station) -> Iterator[str]:

@@ -1,0 +1,109 @@
+"""Files that a stream of `edgecl run` writes itself."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecl.cli.run.options import LATE, VERDICTS
+from edgecl.cli.verb import naming_place
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgecl.cli.run.choices import RunChoices
+    from runtime.artifact.bundle import Bundle
+    from runtime.image.view import FrameView
+    from runtime.session import Session
+    from runtime.stream.heat_maps import HeatMapWriter
+    from runtime.stream.pipeline import Settings
+    from runtime.stream.rules import Rules
+    from runtime.stream.sinks import JsonLinesSink
+
+
+@dataclass(frozen=True)
+class StreamFiles:
+    """Files that a stream writes itself.
+
+    Args:
+        verdicts: a line per frame.
+        late: answers that came too late; None without a deadline.
+        heat_maps: of rejects; None where none are wanted.
+    """
+
+    verdicts: JsonLinesSink
+    late: JsonLinesSink | None
+    heat_maps: HeatMapWriter | None
+
+
+def open_stream_files(
+    choices: RunChoices,
+    source: Bundle | Path,
+    settings: Settings,
+    session: Session,
+    folder: Path,
+    context: click.Context,
+    stack: ExitStack,
+) -> StreamFiles:
+    """Open what a stream writes itself; `stack` closes it.
+
+    Last of all parts of a stream: a file that a refused command left would be in the way of the
+    next one.
+
+    Args:
+        source: a bundle whose signature was verified, or a path.
+        settings: how the stream runs.
+        folder: the stream's.
+
+    Raises:
+        InputError: a file is there already, or cannot be made; or there are no heat maps to write.
+    """
+    from edgecl.cli.run.stream import close_late
+    from runtime.stream.sinks import JsonLinesSink
+
+    with naming_place(context, "heat_maps"):
+        heat_maps = open_heat_maps(source, choices.heat_maps, settings.rules, session.view, folder)
+    if heat_maps is not None:
+        stack.callback(heat_maps.close)
+    late = JsonLinesSink(folder / LATE) if settings.rules.budget.total else None
+    if late is not None:
+        stack.callback(close_late, late)
+    verdicts = JsonLinesSink(folder / VERDICTS)
+    stack.callback(verdicts.close)
+    return StreamFiles(verdicts, late, heat_maps)
+
+
+def open_heat_maps(
+    model: Bundle | Path, most: int | None, rules: Rules, view: FrameView, folder: Path
+) -> HeatMapWriter | None:
+    """Return what writes the heat maps of a stream's rejects; None where none are wanted.
+
+    Args:
+        model: the bundle, verified or its path.
+        most: how many are kept.
+        rules: that the stream judges by.
+        view: what the session sees of frames.
+        folder: the stream's.
+
+    Raises:
+        InputError: the model is a single file, or a bundle without a heat-map graph.
+    """
+    if most is None:
+        return None
+    from runtime.artifact.bundle import load_bundle
+    from runtime.session.activation import open_activation
+    from runtime.stream.heat_maps import HeatMapWriter
+
+    if isinstance(model, Path):
+        if model.suffix in (".onnx", ".engine"):
+            raise InputError(
+                f"--heat-maps needs a bundle, but {model} is a single file",
+                hint="pass the bundle to --model",
+            )
+        model = load_bundle(model)
+    session = open_activation(model)
+    contract = rules.applied_to(session.contract)
+    return HeatMapWriter(session, contract, folder, most, bits=rules.bits, view=view)
