@@ -52,7 +52,7 @@ class Preprocessor:
         self, contract: InputContract, *, bits: int | None = None, view: FrameView | None = None
     ) -> None:
         self._contract = contract
-        self._seen = (0, 0)
+        self._pixels: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._see = FrameViewer(
             FrameView.of(contract) if view is None else view,
             bits=contract.bits if bits is None else bits,
@@ -91,7 +91,12 @@ class Preprocessor:
     @property
     def seen(self) -> tuple[int, int]:
         """(height, width) of what was seen of the last frame, in its pixels."""
-        return self._seen
+        return self._pixels.shape[0], self._pixels.shape[1]
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """Gray of the last frame, uint8 H×W at its own scale; the next frame overwrites it."""
+        return self._pixels
 
     def place(self, tile: int) -> Place | None:
         """Return where a tile of the last frame lies in the whole of it; None where they stretch.
@@ -138,6 +143,5 @@ class Preprocessor:
         cv2.resize(pixels, (width, height), dst=out, interpolation=method)
 
     def _look(self, frame: NDArray[np.generic], bits: int | None) -> NDArray[np.uint8]:
-        pixels = self._see(frame, bits=bits)
-        self._seen = (pixels.shape[0], pixels.shape[1])
-        return pixels
+        self._pixels = self._see(frame, bits=bits)
+        return self._pixels

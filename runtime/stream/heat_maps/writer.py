@@ -17,7 +17,7 @@ from runtime.errors import InputError
 from runtime.files.atomic import replacing
 from runtime.image.heat_map import evidence, laid_together, overlay, peak, windows
 from runtime.image.preprocess import Preprocessor
-from runtime.image.view import FrameView, FrameViewer
+from runtime.image.view import FrameView
 from runtime.realtime import give_way
 from runtime.session.activation import ActivationSession
 from runtime.stream.heat_maps.document import HeatMapAccount, HeatMapLine
@@ -74,7 +74,7 @@ class HeatMapWriter:
         bits = contract.input.bits if bits is None else bits
         view = FrameView.of(contract.input) if view is None else view
         self._preprocess = Preprocessor(contract.input, bits=bits, view=view)
-        self._see = FrameViewer(view, bits=bits)
+        self._roi = view.roi
         self._written = self._left_out = self._failed = 0
         self._problem = ""
         self._kept: deque[Path] = deque()
@@ -146,8 +146,7 @@ class HeatMapWriter:
         contract, decision = self._contract, verdict.decision
         tiles = self._preprocess.prepare(frame.pixels, bits=frame.bits)
         _, activation = self._session.run(tiles)
-        seen = self._see(frame.pixels, bits=frame.bits)
-        size = (seen.shape[0], seen.shape[1])
+        size = self._preprocess.seen
         heat = laid_together(
             evidence(activation, contract.labels.index(decision.label), contract.passing),
             windows(size, contract.input),
@@ -155,7 +154,7 @@ class HeatMapWriter:
             contract.input.shape,
             size,
         )
-        image = overlay(seen, heat)
+        image = overlay(self._preprocess.pixels, heat)
         path = self._folder / FOLDER / f"{verdict.number:08d}.jpg"
         done, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
         if not done:
@@ -165,7 +164,7 @@ class HeatMapWriter:
         self._kept.append(path)
         line = verdict.line()
         left, top = peak(heat, size)
-        roi = self._see.view.roi
+        roi = self._roi
         entry = HeatMapLine(
             frame=line.frame,
             captured_at=line.captured_at,
