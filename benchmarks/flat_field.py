@@ -49,7 +49,7 @@ def measured(size: tuple[int, int], rounds: int) -> Iterator[str]:
     for bits, frames in kinds.items():
         for name, contract in (("tiles 96x96", TILES), ("stretched to 128x800", STRETCHED)):
             for per in PER:
-                flat = drawn_flat(size, bits, per)
+                flat = drawn_flat(size=size, bits=bits, per=per)
                 for roi in (None, INNER) if size == LINE_CAMERA else (None,):
                     views = (FrameView(roi), FrameView(roi, flat))
                     plain, corrected = (
@@ -64,23 +64,25 @@ def measured(size: tuple[int, int], rounds: int) -> Iterator[str]:
                     )
 
 
-def drawn_flat(size: tuple[int, int], bits: int, per: Per) -> FlatField:
-    """A camera with a light that is uneven."""
-    rng = np.random.default_rng(0)
+def drawn_flat(
+    *, size: tuple[int, int] = (50, 70), bits: int = 8, per: Per = "column", seed: int = 0
+) -> FlatField:
+    """A camera whose offset and light differ from column to column, or from pixel to pixel."""
+    rng = np.random.default_rng(seed)
     white = (1 << bits) - 1
     shape = size if per == "pixel" else (1, size[1])
-    dark = rng.uniform(0.005, 0.02, shape) * white
+    dark = rng.uniform(0.005, 0.03, shape) * white
     bright = dark + rng.uniform(0.4, 0.8, shape) * white
     record = FlatRecord(
         camera="drawn",
-        recorded="",
+        recorded="2026-11-27T12:00:00+00:00",
         per=per,
         height=size[0],
         width=size[1],
         dtype="uint8" if bits == 8 else "uint16",
         bits=bits,
-        frames=1,
-        noise=0.0,
+        frames=32,
+        noise=1.0,
     )
     return FlatField(record, dark.astype(np.float32), bright.astype(np.float32))
 

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import resource
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from edgecl.learning.runner import train_run
 from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
 from tests.edgecl.command import finish
+from tests.small_disks import mounted_disk
 
 TOO_LARGE = os.strerror(errno.EFBIG)
 
@@ -75,17 +75,8 @@ def test_a_training_ends_in_its_first_line_and_goes_on_when_there_is_room(tiny_c
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True).returncode == 0
-    except OSError:
-        mounted = False
-    if not mounted:
-        pytest.skip("this user may not mount a small disk")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with mounted_disk(tmp_path / "disk", "200k") as disk:
+        yield disk
 
 
 def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk):

@@ -6,31 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.image.flat.field import FlatField, FlatRecord, Per
+from benchmarks.flat_field import drawn_flat as drawn_flat
+from runtime.image.flat.field import FlatField
 from runtime.image.flat.file import read_flat, write_flat
-
-
-def drawn_flat(
-    *, size: tuple[int, int] = (50, 70), bits: int = 8, per: Per = "column", seed: int = 0
-) -> FlatField:
-    """A camera whose offset and light differ from column to column, or from pixel to pixel."""
-    rng = np.random.default_rng(seed)
-    white = (1 << bits) - 1
-    shape = size if per == "pixel" else (1, size[1])
-    dark = rng.uniform(0.005, 0.03, shape) * white
-    bright = dark + rng.uniform(0.4, 0.8, shape) * white
-    record = FlatRecord(
-        camera="drawn",
-        recorded="2026-11-27T12:00:00+00:00",
-        per=per,
-        height=size[0],
-        width=size[1],
-        dtype="uint8" if bits == 8 else "uint16",
-        bits=bits,
-        frames=32,
-        noise=1.0,
-    )
-    return FlatField(record, dark.astype(np.float32), bright.astype(np.float32))
 
 
 def stored_flat(path: Path, **form) -> FlatField:

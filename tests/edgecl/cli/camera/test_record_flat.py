@@ -17,6 +17,7 @@ from edgecl.cli.shell import run as edgecl
 from runtime.image.flat.field import PER
 from runtime.image.flat.file import read_flat
 from runtime.image.view import FrameView, FrameViewer
+from tests.edgecl.cli.camera.test_camera_command import refused
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +51,6 @@ def recorded(capfd, *arguments: object) -> dict[str, Any]:
     assert edgecl(["camera", *map(str, arguments), "--json"]) == 0, capfd.readouterr().err
     found: dict[str, Any] = json.loads(capfd.readouterr().out)
     return found
-
-
-def refused(capfd, *arguments: object, code: int = 2) -> str:
-    assert edgecl(["camera", *map(str, arguments)]) == code
-    line: str = capfd.readouterr().err.splitlines()[-1]
-    assert line.startswith("edgecl: ")
-    return line
 
 
 @pytest.mark.parametrize("per", ["column", "pixel"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
+from tests.edgecl.cli.run.judging import judged_anew as judged
 from tests.runtime.image.flat_fields import drawn_flat, stored_flat
 
 
@@ -39,14 +40,6 @@ def workplace(tmp_path: Path, monkeypatch, make_bundle) -> Path:
         cv2.imwrite(str(tmp_path / "parts" / f"{number}.png"), pixels)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def judged(capsys, model: str, *more: str, code: int = 0) -> tuple[dict[str, Any], str]:
-    arguments = ["--model", model, "--camera", "parts", "--engine", "onnxruntime", "--json"]
-    arguments = [*arguments, "--unknown", "off"]
-    assert run(["run", *arguments, "--out", f"o{len(list(Path().glob('o*')))}", *more]) == code
-    out, err = capsys.readouterr()
-    return json.loads(out), err
 
 
 def refused(capsys, model: str, *more: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from edgecl.cli.shell import run
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
+from tests.edgecl.cli.run.judging import judged_anew as judged
 
 ROI = Roi(left=10, top=8, width=48, height=32)
 
@@ -30,14 +30,6 @@ def workplace(tmp_path: Path, monkeypatch, make_bundle) -> Path:
         cv2.imwrite(str(tmp_path / "parts" / f"{number}.png"), pixels)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def judged(capsys, model: str, *more: str, code: int = 0) -> tuple[dict[str, Any], str]:
-    arguments = ["--model", model, "--camera", "parts", "--engine", "onnxruntime", "--json"]
-    arguments = [*arguments, "--unknown", "off"]
-    assert run(["run", *arguments, "--out", f"o{len(list(Path().glob('o*')))}", *more]) == code
-    out, err = capsys.readouterr()
-    return json.loads(out), err
 
 
 def test_the_bundles_region_is_judged(workplace, capsys):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from edgecl.cli.shell import run
 from runtime.session.base import Session
 from runtime.stream.handover import Ticket
 from runtime.stream.watchdog import Watchdog
+from tests.edgecl.cli.run.judging import ARGUMENTS, judged, write_parts
 from tests.novelty import add_novelty
 
 LEVELS = (40, 215, 215, 40, 40, 128)
@@ -24,18 +24,9 @@ LEVELS = (40, 215, 215, 40, 40, 128)
 def base(tmp_path: Path, monkeypatch, make_bundle) -> list[str]:
     """Arguments that judge six images: dark, bright, bright, dark, dark, middle."""
     add_novelty(make_bundle(tmp_path / "tiny.edgecl"), limits={"fp32": 9.0})
-    (tmp_path / "parts").mkdir()
-    for number, level in enumerate(LEVELS):
-        cv2.imwrite(str(tmp_path / f"parts/{number}.png"), np.full((40, 60), level, np.uint8))
+    write_parts(tmp_path / "parts", LEVELS)
     monkeypatch.chdir(tmp_path)
-    return ["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o", "--json"]
-
-
-def judged(capsys, arguments: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    assert run(arguments) == 0
-    summary = json.loads(capsys.readouterr().out)
-    lines = Path("o/verdicts.jsonl").read_text().splitlines()
-    return summary, [json.loads(line) for line in lines]
+    return [*ARGUMENTS]
 
 
 def test_labels_that_pass_and_thresholds_by_label(base, capsys):

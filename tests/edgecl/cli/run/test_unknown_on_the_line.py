@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
 from runtime.novelty import NOVELTY
+from tests.edgecl.cli.run.judging import ARGUMENTS, judged, write_parts
 from tests.novelty import add_novelty
 
 LEVELS = (40, 85, 128, 170, 215)
@@ -25,18 +23,9 @@ NOTE = (
 def base(tmp_path: Path, monkeypatch, make_bundle) -> list[str]:
     """Arguments that judge five images: every second one is between two classes."""
     add_novelty(make_bundle(tmp_path / "tiny.edgecl"))
-    (tmp_path / "parts").mkdir()
-    for number, level in enumerate(LEVELS):
-        cv2.imwrite(str(tmp_path / f"parts/{number}.png"), np.full((40, 60), level, np.uint8))
+    write_parts(tmp_path / "parts", LEVELS)
     monkeypatch.chdir(tmp_path)
-    return ["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o", "--json"]
-
-
-def judged(capsys, arguments: list[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    assert run(arguments) == 0
-    summary = json.loads(capsys.readouterr().out)
-    lines = Path("o/verdicts.jsonl").read_text().splitlines()
-    return summary, [json.loads(line) for line in lines]
+    return [*ARGUMENTS]
 
 
 def test_frames_beyond_the_limit_are_unknown(base, capsys):

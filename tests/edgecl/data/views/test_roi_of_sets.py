@@ -9,15 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_labelled, read_unlabelled
 from runtime.artifact.contract import InputContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
-from runtime.camera import open_camera
 from runtime.errors import InputError
-from runtime.image.preprocess import Preprocessor
-from runtime.image.tiles import cut
+from tests.edgecl.data.views.agreement import read_as_the_line_does
 
 ROI = Roi(left=4, top=6, width=50, height=30)
 STRETCHED = InputContract(24, 40, "auto", roi=ROI)
@@ -38,18 +35,7 @@ def write_set(folder: Path, *, bits: int = 8, count: int = 6) -> Path:
 @pytest.mark.parametrize("contract", [STRETCHED, TILED, UNSCALED])
 def test_training_and_line_see_the_same_pixels(bits, contract, tmp_path):
     folder = write_set(tmp_path / "set", bits=bits)
-    trained = read_labelled(folder, contract)
-    on_line = Preprocessor(replace(contract, bits=trained.bits))
-    camera = open_camera(str(folder))
-    seen = {}
-    while (frame := camera.read()) is not None:
-        assert frame.pixels is not None
-        seen[frame.name] = on_line.prepare(frame.pixels, bits=frame.bits).copy()
-    assert sorted(seen) == sorted(trained.files)
-    for file, image in zip(trained.files, trained.images, strict=True):
-        images = trained.images
-        tiles = cut(image, images.tiling) if isinstance(images, TiledImages) else image[None]
-        np.testing.assert_array_equal(seen[file][:, 0], tiles)
+    trained = read_as_the_line_does(folder, contract)
     assert trained.sizes == {(30, 50): 6}
 
 

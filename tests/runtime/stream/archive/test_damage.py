@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ import pytest
 from runtime.stream.sinks.base import StreamFacts
 from runtime.stream.sinks.sqlite import SqliteSink
 from tests.runtime.stream.archive.archives import archive, rows, verdict
+from tests.small_disks import mounted_disk
 
 PATIENCE = 20.0
 
@@ -184,17 +184,8 @@ def test_a_full_disk_loses_rows_with_a_count_and_goes_on_when_there_is_room(tmp_
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True).returncode == 0
-    except OSError:
-        mounted = False
-    if not mounted:
-        pytest.skip("this user may not mount a small disk")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with mounted_disk(tmp_path / "disk", "400k") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("there", [True, False])
