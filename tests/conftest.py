@@ -33,13 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def heard_interrupts() -> Iterator[None]:
-    """A suite that was started in the background hears no Ctrl-C, and its children do not."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def heard_signals() -> Iterator[None]:
+    """A suite that was started in the background, or by nohup, hears no Ctrl-C and no hang-up,
+    and its children do not."""
+    ours = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    deaf = [number for number in ours if signal.getsignal(number) is signal.SIG_IGN]
+    for number in deaf:
+        signal.signal(number, ours[number])
     yield
-    signal.signal(signal.SIGINT, before)
+    for number in deaf:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True, scope="session")
