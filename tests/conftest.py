@@ -36,10 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def heard_signals() -> Iterator[None]:
     """A suite that was started in the background, or by nohup, hears no Ctrl-C and no hang-up,
     and its children do not."""
-    ours = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
-    deaf = [number for number in ours if signal.getsignal(number) is signal.SIG_IGN]
+    deaf = [
+        number
+        for number in (signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
     for number in deaf:
-        signal.signal(number, ours[number])
+        interrupt = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
     yield
     for number in deaf:
         signal.signal(number, signal.SIG_IGN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,15 @@ def test_places_are_told_in_the_whole_frame(tmp_path):
     assert read_bgr(tmp_path / line.file).shape == (40, 48, 3)  # what the model saw
 
 
+def written(writer: HeatMapWriter, count: int) -> bool:
+    return writer.account().written == count
+
+
 def test_only_the_newest_are_kept(tmp_path):
     writer = HeatMapWriter(Blocks(), CONTRACT, tmp_path, 2)
     for number in range(5):
         give(writer, number)
-        wait_until(lambda done=number: writer.account().written == done + 1)
+        wait_until(partial(written, writer, number + 1))
     writer.close()
     assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == [
         "00000003.jpg",
