@@ -57,14 +57,17 @@ class Album:
 
     def image(self, camera: int, frame: int) -> EncodedImage | None:
         """Return an image of a camera by its place; None where it is not, or no longer, here."""
-        found = self._images.get(self._name(camera) or "", {}).get(frame)
+        name = self._name(camera)
+        found = None if name is None else self._images.get(name, {}).get(frame)
         return found if found is not None and found.image else None
 
     def heat_map(self, camera: int, frame: int) -> str | None:
         """Return the file of a heat map; None where there is none."""
-        return self.heat_maps.get(self._name(camera) or "", {}).get(frame)
+        name = self._name(camera)
+        return None if name is None else self.heat_maps.get(name, {}).get(frame)
 
     def _name(self, camera: int) -> str | None:
+        """Return the name of a camera by its place; None where there is none."""
         cameras = () if self.line is None else self.line.cameras
         return cameras[camera].name if camera < len(cameras) else None
 

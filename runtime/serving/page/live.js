@@ -71,9 +71,7 @@ function connect() {
   source.addEventListener("state", (event) => take(JSON.parse(event.data)));
   source.addEventListener("end", () => {
     source.close();
-    ended = true;
-    setTimeout(connect, 3000);
-    show();
+    setTimeout(connect, 3000);  // another stream may begin at this address
   });
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return;

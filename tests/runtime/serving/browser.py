@@ -96,6 +96,7 @@ class Browser:
 
     def open(self, url: str) -> None:
         self.ask("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete' && document.querySelector('h1') !== null")
 
     def value(self, expression: str) -> Any:
         """What an expression of JavaScript gives."""

@@ -86,6 +86,9 @@ class FakeLine:
 
     Attributes:
         asked: how often it was asked.
+        broken: whether it raises instead.
+        ended: whether its stream has ended.
+        speaks: while it is set; it hangs otherwise.
     """
 
     cameras: tuple[CameraState, ...] = (camera_state(),)
@@ -96,9 +99,18 @@ class FakeLine:
     )
     title: str = "tiny.edgecl"
     asked: int = 0
+    broken: bool = False
+    ended: bool = False
+    speaks: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.speaks.set()
 
     def answer(self, ask: Ask) -> tuple[Told, list[NDArray[np.generic]]]:
         self.asked += 1
+        self.speaks.wait(60)
+        if self.broken:
+            raise ValueError("this line cannot answer")
         frames = [
             (camera.name, frame.frame)
             for camera in self.cameras
@@ -123,7 +135,7 @@ class FakeLine:
             cameras=self.cameras,
             sinks=self.sinks,
             parts=None,
-            ended=False,
+            ended=self.ended,
         )
         told = Told(state=state, images=images, heat_maps=self.heat_maps)
         return told, [self.pixels] * len(frames)
