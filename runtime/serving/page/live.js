@@ -11,7 +11,7 @@ const ICONS = {
   late: "M12 3a9 9 0 1 0 .01 0M12 7v5.4l3.6 2.2",
   fault: "M12 3.5L22 20.5H2zM12 10v5M12 17.6v.4",
 };
-const HOLD_MS = 2000, STALE_MS = 3000, RATE_MS = 5000, REJECTS_MS = 1000;
+const HOLD_MS = 2000, STALE_MS = 3000, RATE_S = 5, REJECTS_MS = 1000;
 const $ = (id) => document.getElementById(id);
 
 let line = null, chosen = null, pinned = null, source = null, ended = false;
@@ -106,12 +106,12 @@ function notice(camera) {
     }
     kept.noticed = seen.frame;
   }
-  kept.rates.push([now, camera.judged + camera.faulty]);
-  while (kept.rates.length > 2 && now - kept.rates[0][0] > RATE_MS) kept.rates.shift();
+  kept.rates.push([camera.seconds, camera.judged + camera.faulty]);
+  while (kept.rates.length > 2 && camera.seconds - kept.rates[0][0] > RATE_S) kept.rates.shift();
 }
 function rate(camera) {
   const rates = memory(camera).rates, first = rates[0], last = rates[rates.length - 1];
-  return last[0] - first[0] < 900 ? camera.fps : (1000 * (last[1] - first[1])) / (last[0] - first[0]);
+  return last[0] - first[0] < 0.9 ? camera.fps : (last[1] - first[1]) / (last[0] - first[0]);
 }
 
 // --- what is shown ----------------------------------------------------------------------------
@@ -210,7 +210,8 @@ function render({ camera, seen, stopped }, url) {
     if (seen.size) facts.push(`${seen.size[0]}×${seen.size[1]}`);
     facts.push(`total ${ms(seen.total_ms)} ms`);
     if (seen.distance !== null) facts.push(`distance ${seen.distance.toFixed(2)}`);
-    if (seen.worst_tile && seen.status !== "pass") facts.push("frame: worst tile");
+    if (url.includes("/map/")) facts.push("the brighter, the more it speaks for the label");
+    else if (seen.worst_tile && seen.status !== "pass") facts.push("framed: the worst tile");
   }
   text("caption", facts.join(" · "));
   $("back").hidden = !pinned;
@@ -273,7 +274,7 @@ function showCameras() {
 }
 function showCounts(camera) {
   const total = STATUSES.reduce((sum, status) => sum + (camera.statuses[status] || 0), 0);
-  text("counts-title", line.lot ? `Lot ${line.lot}` : "This stream");
+  text("counts-title", `${line.lot ? `Lot ${line.lot}` : "This stream"}${camera.name ? `: ${camera.name}` : ""}`);
   text("yield", total ? percent(camera.statuses.pass / total) : "–");
   text("rate", rate(camera).toFixed(1));
   text("frames", count(camera.captured));
@@ -332,7 +333,8 @@ function showRejects(index, camera) {
     const button = item.firstChild, [image, , , when] = button.children;
     button.onclick = () => { pinned = pinned && pinned.frame === seen.frame ? null : seen; shownKey = ""; show(); };
     button.setAttribute("aria-pressed", String(Boolean(pinned) && pinned.frame === seen.frame));
-    text(when, `${count(seen.frame)} · ${age(seen.age_s)}`);
+    text(when, `${seen.confidence === null ? "" : `${percent(seen.confidence, 0)} · `}${age(seen.age_s)}`);
+    button.title = `frame ${count(seen.frame)}`;
     if (seen.image && !image.hasAttribute("src")) {
       image.src = `${index}/thumbnail/${seen.frame}.jpg`;
       image.className = "";
@@ -345,8 +347,7 @@ function rejectItem(seen) {
   button.type = "button";
   image.alt = "";
   status.append(icon(seen.status), ` ${seen.status}`);
-  const label = seen.label ? `${seen.label} ${percent(seen.confidence, 0)}` : seen.reason || "–";
-  button.append(image, status, make("span", "line label", label), make("span", "line age"));
+  button.append(image, status, make("span", "line label", seen.label || seen.reason || "–"), make("span", "line age"));
   item.append(button);
   return item;
 }
