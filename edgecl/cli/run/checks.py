@@ -70,6 +70,20 @@ def check_sink(text: str) -> object:
     return check(text)
 
 
+def check_serve(text: str) -> object:
+    """Read an address to serve at; an InputError says what is wrong with it."""
+    from runtime.serving.address import parse_serve
+
+    return parse_serve(text)
+
+
+def check_serve_name(text: str) -> object:
+    """Read a host's name; an InputError says what is wrong with it."""
+    from runtime.serving.address import parse_name
+
+    return parse_name(text)
+
+
 def check_label(text: str) -> object:
     """Read a label; an InputError says what is wrong with it."""
     if not text:

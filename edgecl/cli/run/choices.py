@@ -68,6 +68,11 @@ class RunChoices:
     heat_maps: int | None
     spool: Path | None
     out: Path | None
+    serve: str | None
+    serve_token: Path | None
+    serve_cert: Path | None
+    serve_key: Path | None
+    serve_names: tuple[str, ...]
     as_json: bool
     realtime: bool
     cpus: str | None

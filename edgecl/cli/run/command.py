@@ -24,6 +24,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.verb import Verb, naming_place
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     with ExitStack() as stack:
         with naming_place(context, "out"):
             folder = stack.enter_context(output_place(choices.out))
+        page = stack.enter_context(live_page(choices, context, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -135,8 +137,12 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.terms(granted),
             choices.workers,
             files.heat_maps,
+            window_of(page, settings.rules.bits),
+            page,
         )
         console.print(stream.opening_line(), markup=False)
+        if page is not None:
+            say(page.opening_line())
         outcome = stream.run(console)
     document = stream.summary(outcome)
     if write_summary(folder / SUMMARY, document, console):

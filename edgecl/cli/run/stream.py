@@ -9,10 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edgecl.cli.run.page import LivePage
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
+from runtime.serving.live.window import CameraWindow
 from runtime.session import Candidate, Session
 from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.pipeline import Pipeline, Settings
@@ -39,10 +41,14 @@ class InspectionStream:
     realtime: Realtime | None = None
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
+    window: CameraWindow | None = None
+    page: LivePage | None = None
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         pipeline = self.pipeline(own_process=True)
+        if self.page is not None:
+            self.page.show({"": self}, {"": pipeline}, self.more_sinks)
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
@@ -66,6 +72,7 @@ class InspectionStream:
             late_sink=self.late_sink,
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
+            on_verdict=self.window.take if self.window else None,
         )
 
     def close_sinks(self) -> None:

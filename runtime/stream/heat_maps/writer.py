@@ -30,6 +30,9 @@ FOLDER, INDEX = "heat_maps", "heat_maps.jsonl"
 WAITING = 4
 """Frames that may wait for their heat map; each holds its pixels."""
 
+NEWEST = 24
+"""Images that are told to whoever looks while the stream runs."""
+
 CLOSE_S = 3.0
 """Time that the end of a stream waits for a map that does not get ready, in seconds."""
 
@@ -111,6 +114,11 @@ class HeatMapWriter:
         with self._changed:
             self._left_out += len(self._waiting)
             self._waiting.clear()
+
+    @property
+    def newest(self) -> dict[int, Path]:
+        """Return the images that are kept, by the frame's number."""
+        return {int(path.stem): path for path in list(self._kept)[-NEWEST:]}
 
     def account(self) -> HeatMapAccount:
         """Return what was written, and what was not."""

@@ -46,6 +46,11 @@ KEYS: Mapping[str, KeyPath] = {
     "heat_maps": ("output", "heat-maps"),
     "spool": ("output", "spool"),
     "out": ("output", "out"),
+    "serve": ("output", "serve"),
+    "serve_token": ("output", "serve-token"),
+    "serve_cert": ("output", "serve-cert"),
+    "serve_key": ("output", "serve-key"),
+    "serve_names": ("output", "serve-name"),
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
     "cpus": ("machine", "cpus"),
@@ -60,7 +65,9 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out", "flat", "spool"})
+PATHS = frozenset(
+    {"model", "verify_key", "out", "flat", "spool", "serve_token", "serve_cert", "serve_key"}
+)
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 
 OR_NONE = frozenset({"flat"})

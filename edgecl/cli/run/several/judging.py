@@ -24,6 +24,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
 from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
@@ -80,6 +81,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     with ExitStack() as stack:
         with naming_place(context, "out"):
             folder = stack.enter_context(output_place(choices.out))
+        page = stack.enter_context(live_page(choices, context, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -140,6 +142,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices.terms(granted),
                 choices.workers,
                 written.heat_maps,
+                window_of(page, settings.rules.bits),
             )
         write_config(folder / CONFIG, choices.values(model), say)
         say(next(iter(streams.values())).model_line())
@@ -154,6 +157,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
+        if page is not None:
+            say(page.opening_line())
+            page.show(streams, station.pipelines, shared, None if parts is None else parts.join)
         started, interrupted = _judge(station, streams, parts, shared, console)
     ends = _ends(station, interrupted, started)
     document = summarise_station(
