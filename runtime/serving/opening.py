@@ -28,7 +28,22 @@ class OpenedPages:
     url: str
 
 
-def open_pages(
+@dataclass(frozen=True)
+class ListeningPlace:
+    """Place that is listened at, before anything is served there.
+
+    Args:
+        setup: of whatever serves.
+        socket: that browsers reach.
+        url: of the first page.
+    """
+
+    setup: Setup
+    socket: socket.socket
+    url: str
+
+
+def listen_for_pages(
     address: str,
     report: Say,
     *,
@@ -36,8 +51,9 @@ def open_pages(
     certificate: Path | None = None,
     key: Path | None = None,
     names: Sequence[str] = (),
-) -> OpenedPages:
-    """Listen, and start the process that serves.
+    shown: str = "the line",
+) -> ListeningPlace:
+    """Listen where pages are to be served, if that is safe.
 
     Args:
         address: HOST:PORT.
@@ -45,6 +61,7 @@ def open_pages(
         token_file: with the token; None for the one of the environment, or none.
         certificate, key: PEM files of TLS; None for none.
         names: hosts that requests may name, beside this machine's.
+        shown: what the pages show, in words.
 
     Raises:
         InputError: a package is missing, the port is taken, other machines would need no token,
@@ -56,7 +73,7 @@ def open_pages(
     token = read_token(token_file, report)
     if not token and not local:
         raise InputError(
-            f"--serve {wanted} would show the line to every machine that reaches this one",
+            f"--serve {wanted} would show {shown} to every machine that reaches this one",
             hint=f"give a token with --serve-token FILE or {SERVE_TOKEN}, or serve 127.0.0.1",
         )
     held = None if certificate is None else read_certificate(certificate, key)
@@ -78,16 +95,36 @@ def open_pages(
         certificate="" if certificate is None else str(certificate.absolute()),
         key="" if key is None else str(key.absolute()),
     )
+    place = ServeAddress(wanted.host, listening.getsockname()[1])
+    return ListeningPlace(setup, listening, f"{'https' if held else 'http'}://{place}/")
+
+
+def open_pages(
+    address: str,
+    report: Say,
+    *,
+    token_file: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    names: Sequence[str] = (),
+) -> OpenedPages:
+    """Listen, and start the process that serves; see `listen_for_pages`.
+
+    Raises:
+        InputError: as there; or no process can be started.
+    """
+    place = listen_for_pages(
+        address, report, token_file=token_file, certificate=certificate, key=key, names=names
+    )
     try:
-        server = PageServer(setup, listening, report)
+        server = PageServer(place.setup, place.socket, report)
     except OSError as error:
-        listening.close()
+        place.socket.close()
         raise InputError(
             f"--serve: no process for the page ({error.strerror or error})",
             hint="end other programs, or run without --serve",
         ) from error
-    place = ServeAddress(wanted.host, listening.getsockname()[1])
-    return OpenedPages(server, f"{'https' if held else 'http'}://{place}/")
+    return OpenedPages(server, place.url)
 
 
 def _names(

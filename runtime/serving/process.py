@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,7 @@ import uvicorn
 from runtime.errors import EdgeclError
 from runtime.realtime import give_way
 from runtime.serving.access import Access
-from runtime.serving.app import make_app
+from runtime.serving.app import PagePart, make_app
 from runtime.serving.certificate import ServerCertificate
 from runtime.serving.connection import BoundedConnection
 from runtime.serving.live.part import LivePart
@@ -69,12 +70,22 @@ def server_of(setup: Setup, link: socket.socket) -> tuple[uvicorn.Server, LivePa
     Raises:
         InputError: the certificate cannot be used.
     """
+    part = LivePart(link, lambda: setattr(server, "should_exit", True))
+    server = server_with([part], setup)
+    return server, part
+
+
+def server_with(parts: Sequence[PagePart], setup: Setup) -> uvicorn.Server:
+    """Return a server of these parts, bounded in what each request and viewer may take.
+
+    Raises:
+        InputError: the certificate cannot be used.
+    """
     access = Access(
         setup.token, names=setup.names, local=setup.local, secure=bool(setup.certificate)
     )
-    part = LivePart(link, lambda: setattr(server, "should_exit", True))
     config = uvicorn.Config(
-        make_app([part], access),
+        make_app(parts, access),
         http=BoundedConnection,
         ws="none",
         lifespan="off",
@@ -91,8 +102,7 @@ def server_of(setup: Setup, link: socket.socket) -> tuple[uvicorn.Server, LivePa
     if setup.certificate:
         key = Path(setup.key) if setup.key else None
         config.ssl = ServerCertificate(Path(setup.certificate), key).context()
-    server = uvicorn.Server(config)
-    return server, part
+    return uvicorn.Server(config)
 
 
 async def serve_on(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgecl.cli.ignored_options.inference import BENCH, CAMERA, EXPORT, HISTORY, RUN
+from edgecl.cli.ignored_options.reviewing import REVIEW
 from edgecl.cli.ignored_options.rule import Rule, Values
 from edgecl.cli.ignored_options.training import (
     DEMO,
@@ -30,6 +31,7 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
     "camera": CAMERA,
     "demo": DEMO,
     "pick": PICK,
+    "review": REVIEW,
     "study": STUDY,
 }
 

@@ -1,0 +1,100 @@
+"""Options of `edgecl review`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from edgecl.cli.options import ANY_PATH, FOLDER, Checked
+from edgecl.cli.run.checks import check_serve, check_serve_name
+
+REVIEW_DEFAULT = "127.0.0.1:8081"
+
+
+def _check_label(text: str) -> object:
+    from edgecl.review.labels import check_label
+
+    return check_label(text)
+
+
+_OPTIONS = (
+    click.option(
+        "--serve",
+        is_flag=False,
+        flag_value=REVIEW_DEFAULT,
+        type=Checked("address", check_serve),
+        metavar="[HOST:PORT]",
+        help="Serve the page there; to other machines only with a token.  "
+        f"[default: {REVIEW_DEFAULT}; no page with --export alone]",
+    ),
+    click.option(
+        "--labelled",
+        type=FOLDER,
+        help="Images that are labelled already, as for 'edgecl train --data': their classes are "
+        "offered, and the nearest of them shown.",
+    ),
+    click.option(
+        "--model",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Bundle that answers every image anew, and finds what is near to it.",
+    ),
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        type=Checked("label", _check_label),
+        metavar="LABEL",
+        help="Label that is offered, before those of --labelled and --model. Repeatable.",
+    ),
+    click.option(
+        "--export",
+        "out",
+        type=FOLDER,
+        metavar="DIR",
+        help="Write what reviewers agree on as a data folder with groups.csv, in place of an "
+        "earlier export; with --serve when the page's button is pressed.  [default of the "
+        "button: reviewed/DATE-TIME]",
+    ),
+    click.option(
+        "--with-labelled",
+        is_flag=True,
+        help="Write the images of --labelled into the data folder as well.",
+    ),
+    click.option(
+        "--serve-token",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="File with the token that the page asks for.  [default: EDGECL_SERVE_TOKEN]",
+    ),
+    click.option(
+        "--serve-cert",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Certificate of the page as PEM, for HTTPS.",
+    ),
+    click.option(
+        "--serve-key",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Key of the certificate as PEM.  [default: in the certificate's file]",
+    ),
+    click.option(
+        "--serve-name",
+        "serve_names",
+        multiple=True,
+        type=Checked("name", check_serve_name),
+        metavar="HOST",
+        help="Further name by which browsers reach the page. Repeatable.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the summary of --export as JSON."),
+)
+
+
+def review_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the verb its options."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

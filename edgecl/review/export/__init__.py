@@ -1,0 +1,1 @@
+"""What reviewers agree on, as a data folder for training."""
