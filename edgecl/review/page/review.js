@@ -1,7 +1,7 @@
 "use strict";
 // The review page. A decision is in this browser's storage until the server has it on its disk.
 const $ = (id) => document.getElementById(id);
-const POLL_MS = 2000, TOAST_MS = 2200, LONGEST_WAIT_MS = 10000, STRIP = 9, AHEAD = 3;
+const POLL_MS = 2000, TOAST_MS = 2200, LONGEST_WAIT_MS = 10000, STRIP = 9, AHEAD = 3, ANSWER_MS = 8000, EXPORT_MS = 3600000;
 const VIEWS = {
   todo: ["to do", (image) => !named(image).length],
   second: ["decided by others, not by me", (image) => named(image).length > 0 && !(me in image.decisions)],
@@ -17,7 +17,7 @@ let toastTimer = 0, nearFor = "";
 
 const named = (image) => Object.keys(image.decisions);
 const differ = (image) => new Set(named(image).map((name) => image.decisions[name]).filter((label) => label !== null)).size > 1;
-const percent = (share) => `${(100 * share).toFixed(share >= 0.9995 || share < 0.0005 ? 0 : 1)} %`;
+const percent = (share) => `${(100 * share).toFixed(share >= 0.9995 || share < 0.0005 ? 0 : 1)}\u00a0%`;
 function make(tag, name = "", words = "") {
   const element = document.createElement(tag);
   if (name) element.className = name;
@@ -37,7 +37,8 @@ function store(key, value) {
 const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function asked(path, options) {
-  const answer = await fetch(path, { cache: "no-store", ...options });
+  // A decision has an id: one that was kept, and whose answer got lost, is sent again and counts once.
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS), ...options });
   if (!answer.ok) {
     const error = new Error((await answer.text()).trim().slice(0, 300) || `error ${answer.status}`);
     error.status = answer.status;
@@ -232,13 +233,15 @@ function showImage(moved) {
   if (!current) { text("caption", ""); return; }
   const url = `${zoomed ? "whole" : "image"}/${current.id}.jpg`;
   if (image.getAttribute("src") !== url) {
-    image.onload = zoomed ? () => { stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2; stage.scrollTop = (stage.scrollHeight - stage.clientHeight) / 2; } : null;
+    image.style.width = "";
+    image.onload = zoomed ? () => enlarge(stage, image) : null;
     image.src = url;
     image.alt = `image ${current.file}`;
   }
   if (!moved) return;
   const facts = [`${images.indexOf(current) + 1} of ${images.length}`, current.camera, current.when.replace("T", " ").replace(/\.\d+Z$/, " UTC"), current.policy && `kept as ${current.policy}`, current.heat_map && "under its heat map"];
-  $("caption").replaceChildren(make("b", "", current.file), ` · ${facts.filter(Boolean).join(" · ")}`);
+  $("caption").replaceChildren(make("b", "", current.file.split("/").pop()), ` · ${facts.filter(Boolean).join(" · ")}`);
+  $("caption").title = current.file;
   let ahead = current;
   for (let count = 0; count < AHEAD; count += 1) {
     const start = images.indexOf(ahead);
@@ -246,6 +249,14 @@ function showImage(moved) {
     if (!ahead) break;
     new Image().src = `image/${ahead.id}.jpg`;
   }
+}
+// Every pixel, and never less than twice of what was seen before.
+function enlarge(stage, image) {
+  const ratio = image.naturalWidth / image.naturalHeight;
+  const fitted = Math.min(stage.clientWidth, stage.clientHeight * ratio);
+  image.style.width = `${Math.max(image.naturalWidth / devicePixelRatio, 2 * fitted)}px`;
+  stage.scrollLeft = (stage.scrollWidth - stage.clientWidth) / 2;
+  stage.scrollTop = (stage.scrollHeight - stage.clientHeight) / 2;
 }
 function best(image) {
   const found = Object.entries(image.answer || {}).sort((one, other) => other[1] - one[1])[0];
@@ -264,7 +275,7 @@ function showEngine() {
   text("engine-label", answer ? answer.label : current.status || "");
   const more = [current.status && answer ? current.status : "", answer && answer.confidence !== null ? percent(answer.confidence) : "", current.reason];
   const now = best(current);
-  if (recorded && now && now.label !== current.label) more.push(`the model says ${now.label} now`);
+  if (recorded && now) more.push(`model now ${now.label === current.label ? "" : `${now.label} `}${percent(now.confidence)}`);
   text("engine-more", more.filter(Boolean).join(" · "));
 }
 function showLabels() {
@@ -448,7 +459,7 @@ $("new-label").onsubmit = (event) => {
 $("export").onclick = async () => {
   $("export").disabled = true;
   notice("exporting …", "", "", true);
-  try { notice((await asked("export", { method: "POST" })).text, "", "", true); } catch (error) { notice(`not exported: ${error.message}`); }
+  try { notice((await asked("export", { method: "POST", signal: AbortSignal.timeout(EXPORT_MS) })).text, "", "", true); } catch (error) { notice(`not exported: ${error.message}`); }
   $("export").disabled = false;
 };
 addEventListener("keydown", (event) => {
