@@ -122,11 +122,12 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
         patience=arguments.epochs,
         pretrain_epochs=arguments.pretrain_epochs,
         scale=arguments.scale,
-        robust=not (arguments.no_robust or arguments.stretch),
         turns=arguments.turns,
         autocast=arguments.autocast,
     )
     base = replace(base, lr=arguments.lr, layer_decay=arguments.layer_decay)
+    if arguments.no_robust or arguments.stretch:
+        base = replace(base, robust=False)
     if arguments.stretch:
         side = (arguments.stretch, arguments.stretch)
         base = replace(base, geometry="stretch", image_size=side)
