@@ -21,6 +21,9 @@ from runtime.image.view import cropped
 REMEMBERED = 4
 """Frames that a new one may repeat: drivers hand out old buffers of a short ring."""
 
+_Form = tuple[tuple[int, ...], np.dtype[np.generic]]  # shape and type of a frame
+_Recent = deque[tuple[tuple[float, float], NDArray[np.generic]]]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -63,9 +66,9 @@ class HealthMonitor:
         self._source = source
         self._roi = roi
         self._clock = ClockWatch(limits.clock_jump_s)
-        self._form: tuple[tuple[int, ...], str] | None = None
-        self._before: tuple[tuple[int, ...], str] | None = None
-        self._recent: deque[tuple[int, NDArray[np.generic]]] = deque(maxlen=REMEMBERED)
+        self._form: _Form | None = None
+        self._before: _Form | None = None
+        self._recent: _Recent = deque(maxlen=REMEMBERED)
         self._still: Still | None = None
         self._still_since_ns = 0
         self._still_frames = 0
@@ -87,7 +90,7 @@ class HealthMonitor:
         except FrameError:
             return None
         sequence = self._source.sequence
-        other = self._other_size((pixels.shape, str(pixels.dtype))) if sequence else None
+        other = self._other_size((pixels.shape, pixels.dtype)) if sequence else None
         try:
             seen = cropped(pixels, self._roi)
         except FrameError as error:
@@ -110,7 +113,7 @@ class HealthMonitor:
         wrong = "" if device_ns is None else self._clock.wrong(device_ns, at_ns)
         return HealthFinding(HealthFault.CLOCK, wrong) if wrong else None
 
-    def _other_size(self, form: tuple[tuple[int, ...], str]) -> HealthFinding | None:
+    def _other_size(self, form: _Form) -> HealthFinding | None:
         """Compare with the form that first came twice in a row, until then with the last one."""
         before, self._before = self._before, form
         if self._form is None and form == before:
@@ -173,6 +176,6 @@ def _least_mean(saturated: float) -> float:
     return saturated * SATURATED_FROM / WHITE
 
 
-def _named(form: tuple[tuple[int, ...], str]) -> str:
+def _named(form: _Form) -> str:
     shape, dtype = form
     return f"{'x'.join(map(str, shape))} {dtype}"
