@@ -101,7 +101,7 @@ def defocused(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 5), np.uint8)
 
 
-def lit(image: NDArray[np.uint8], level: float = 0.86) -> NDArray[np.uint8]:
+def lit(image: NDArray[np.uint8], level: float = 0.92) -> NDArray[np.uint8]:
     """Return a frame under a lamp so strong that its mean is `level`, a share of white."""
     distance = 255.0 - image
     return np.asarray(np.rint(255 - distance * (255 * (1 - level) / distance.mean())), np.uint8)
