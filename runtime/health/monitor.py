@@ -66,6 +66,9 @@ class HealthMonitor:
         self._source = source
         self._roi = roi
         self._clock = ClockWatch(limits.clock_jump_s)
+        # The share of pixels at an end of the scale is counted only where the mean leaves room.
+        self._dark_up_to = _most_mean(limits.black_above)
+        self._bright_from = _least_mean(limits.saturated_above)
         self._form: _Form | None = None
         self._before: _Form | None = None
         self._recent: _Recent = deque(maxlen=REMEMBERED)
@@ -127,12 +130,11 @@ class HealthMonitor:
 
     def _light(self, found: FrameStatistics) -> HealthFinding | None:
         limits, mean = self._limits, found.mean
-        # The share of pixels at an end is counted only where the mean leaves room for it.
-        black = found.black if mean <= _most_mean(limits.black_above) else 0.0
+        black = found.black if mean <= self._dark_up_to else 0.0
         if mean < limits.dark_below or black > limits.black_above:
             words = f"mean brightness {mean:.1%}, {found.black:.1%} of the pixels black"
             return HealthFinding(HealthFault.DARK, words)
-        saturated = found.saturated if mean >= _least_mean(limits.saturated_above) else 0.0
+        saturated = found.saturated if mean >= self._bright_from else 0.0
         if mean > limits.bright_above or saturated > limits.saturated_above:
             words = f"mean brightness {mean:.1%}, {found.saturated:.1%} of the pixels saturated"
             return HealthFinding(HealthFault.BRIGHT, words)
@@ -141,11 +143,12 @@ class HealthMonitor:
     def _repetition(
         self, found: FrameStatistics, pixels: NDArray[np.generic]
     ) -> HealthFinding | None:
-        for back, (key, earlier) in enumerate(reversed(self._recent), 1):
-            if key == found.key and np.array_equal(earlier, pixels):
+        key = found.key
+        for back, (other, earlier) in enumerate(reversed(self._recent), 1):
+            if key == other and np.array_equal(earlier, pixels):
                 which = "the frame before" if back == 1 else f"the frame {back} before"
                 return HealthFinding(HealthFault.REPEATED, f"every pixel is that of {which}")
-        self._recent.append((found.key, pixels))
+        self._recent.append((key, pixels))
         return None
 
     def _standstill(self, found: FrameStatistics, at_ns: int) -> HealthFinding | None:
