@@ -179,6 +179,12 @@ def _all_frozen(values: Values) -> bool:
 
 STUDY_GRID = (
     Rule(
+        ("roi", "flat"),
+        lambda v: not v["data"] and not v["unlabelled"],
+        "only affects image files, but the built-in surfaces are drawn",
+        "pass images with --data, or omit this option",
+    ),
+    Rule(
         ("groups",),
         lambda v: not v["data"],
         "only applies to --data; the built-in surfaces have their own groups",
