@@ -11,6 +11,7 @@ from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
+from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
@@ -41,6 +42,7 @@ class Judge:
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
+        acts: counts verdicts, and the acts of sinks that act on the machine.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -59,10 +61,12 @@ class Judge:
         on_reject: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
+        acts: ActAccounts | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
+        self._acts = acts or ActAccounts(ledger, rules.budget, sinks)
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
@@ -235,11 +239,11 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        verdict = Verdict.of(frame, start, decision, steps)
+        act = self._acts.pend(ticket.deadline_ns)
+        verdict = Verdict.of(frame, start, decision, steps, act)
         for sink in self._sinks:
             sink.emit(verdict)
-        times = {**verdict.steps, EMIT: self._clock() - start}
-        self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
 

@@ -127,6 +127,16 @@ class Ledger:
         with self._lock:
             self._record(steps, exceeded)
 
+    def add_act(self, steps: Mapping[str, int], exceeded: Sequence[str], *, miss: bool) -> None:
+        """Count the times of an act, which ended after its verdict was settled.
+
+        Args:
+            miss: whether this made the frame a miss.
+        """
+        with self._lock:
+            self._misses += miss
+            self._record(steps, exceeded)
+
     def add_late_answer(self, status: Status) -> None:
         """Count an answer that came after the frame's verdict."""
         with self._lock:

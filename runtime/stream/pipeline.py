@@ -15,6 +15,7 @@ from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
 from runtime.novelty import Novelty
 from runtime.session.base import Session
+from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
@@ -112,6 +113,7 @@ class Pipeline:
         self._own_process = own_process
         self._health = _health(settings, camera, session, self.ledger)
         self._succession = Succession(settings.rules.debounce)
+        self._acts = ActAccounts(self.ledger, settings.rules.budget, self.sinks)
         novelty = StreamNovelty.of(settings.novelty, session, self._health)
         self._judges = [
             Judge(
@@ -124,6 +126,7 @@ class Pipeline:
                 on_reject=on_reject,
                 novelty=novelty,
                 succession=self._succession,
+                acts=self._acts,
             )
             for _ in range(workers)
         ]
@@ -192,6 +195,7 @@ class Pipeline:
             self._succession.interject(partial(self._judges[0].give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
+        self._acts.finish()
         self._ended_ns = self._ended_ns or time.monotonic_ns()
         told = [note for judge in self._judges for note in judge.notes]
         told += self._health.notes() if self._health else ()

@@ -24,16 +24,23 @@ class Sink(ABC):
         name: for the summary.
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
+        acts: True where it acts on the machine, and says so to each verdict's `act`: subclass
+            `ActingSink` for one.
         lost: verdicts that were taken and could not be delivered.
         waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
+        acted: verdicts that the machine was told; those of sinks with `acts` alone.
+        late_acts: of those, the ones that came too late.
     """
 
     name: str = ""
     isolated: bool = False
+    acts: bool = False
     lost: int = 0
     waiting: int = 0
     problem: str = ""
+    acted: int = 0
+    late_acts: int = 0
 
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
@@ -89,6 +96,8 @@ class SinkRequest:
         stream: what else is known of it.
         spool: folder in which verdicts wait for other machines; None for the stream's.
         report: is told what happens to the sink, at its start and while the stream runs.
+        change_recipe: changes to the recipe of a number, as a machine asks for it, and raises
+            InputError where it cannot; None where the stream changes no recipes.
     """
 
     name: str
@@ -99,6 +108,7 @@ class SinkRequest:
     stream: StreamFacts = field(default_factory=StreamFacts)
     spool: Path | None = None
     report: Say = _silent
+    change_recipe: Callable[[int], None] | None = None
 
     def file(self, wanted: str) -> Path:
         """Return the target as a path in the stream's folder.
