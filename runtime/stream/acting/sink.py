@@ -80,7 +80,7 @@ class ActingSink(Sink):
         return False
 
     def next_ns(self) -> int | None:
-        """When `tick` is wanted, in monotonic nanoseconds; None until the next verdict."""
+        """Return when `tick` is wanted, in monotonic nanoseconds; None until the next verdict."""
         return None
 
     def tick(self, now_ns: int) -> None:

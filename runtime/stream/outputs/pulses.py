@@ -107,7 +107,7 @@ class PulseTrain:
         return now_ns < self._until_ns
 
     def next_ns(self, now_ns: int) -> int | None:
-        """When the line changes next by itself; None for never."""
+        """Return when the line changes next by itself; None for never."""
         times = [pulse.due for pulse in self._timed]
         if self.is_up(now_ns):
             times.append(self._until_ns)

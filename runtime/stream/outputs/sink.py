@@ -12,7 +12,7 @@ from runtime.stream.acting.sink import ActingSink
 from runtime.stream.outputs.lines import FileLines, OutputLines
 from runtime.stream.outputs.plan import FILE, DigitalOutput, OutputPlan, parse_outputs
 from runtime.stream.outputs.pulses import PulseTrain
-from runtime.stream.outputs.ticks import SAMPLE_NS, FileTicks, TickSource
+from runtime.stream.outputs.ticks import GONE_NS, SAMPLE_NS, FileTicks, TickSource
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.verdict import Status, Verdict
 
@@ -93,7 +93,7 @@ class DigitalOutputsSink(ActingSink):
         return False
 
     def next_ns(self) -> int | None:
-        """When a line is to change, or the counter to be looked at."""
+        """Return when a line is to change, or the counter to be looked at."""
         now_ns = self._clock()
         times = [train.next_ns(now_ns) for train in self._trains.values()]
         times.append(self._alive_ns if self._plan.alive and not self._is_resting else None)
@@ -151,6 +151,8 @@ class DigitalOutputsSink(ActingSink):
         try:
             known = self._ticks.look(now_ns)
         except (OSError, ValueError) as error:
+            if now_ns < self._ticks.history.added_ns + GONE_NS:
+                return
             self._note(str(error))
             self._ticks.history.forget()
             known = False

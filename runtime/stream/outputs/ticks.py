@@ -8,18 +8,26 @@ from bisect import bisect_right
 from pathlib import Path
 
 KEPT_NS = 10_000_000_000
-"""How long it is known what was counted, in nanoseconds: far longer than a verdict may take."""
+"""Age of the oldest count that is known, in nanoseconds: far more than a verdict may take."""
 
 SAMPLE_NS = 2_000_000
 """Nanoseconds between two looks at the counter."""
 
+GONE_NS = 100_000_000
+"""A counter that could not be read for so many nanoseconds is gone, and not just being written."""
+
 
 class TickHistory:
-    """Counts by their times, of the last `KEPT_NS`. Pure: both are passed in."""
+    """Counts by their times, of the last `KEPT_NS`. Pure: both are passed in.
+
+    Attributes:
+        added_ns: when a count was added last.
+    """
 
     def __init__(self) -> None:
         self._times: list[int] = []
         self._counts: list[int] = []
+        self.added_ns = 0
 
     @property
     def count(self) -> int | None:
@@ -28,6 +36,7 @@ class TickHistory:
 
     def add(self, now_ns: int, count: int) -> bool:
         """Add a count; False where it is less than the last: the counter began anew."""
+        self.added_ns = now_ns
         anew = bool(self._counts) and count < self._counts[-1]
         if anew:
             self.forget()

@@ -1,4 +1,4 @@
-"""Where a PLC finds edgecl: what `--sink modbus:` says."""
+"""The address at which a PLC finds edgecl: what `--sink modbus:` says."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _rules(text: str, asked: bool) -> HandshakeRules:
         options[name] = value
     frames = options.pop("frames", "triggered")
     if frames not in ("triggered", "every"):
-        _fail(f"frames={frames} is not triggered or every", "write frames=every, or leave it out")
+        _fail(f"frames={frames} is not triggered or every", "write frames=every, or drop it")
     if frames == "every" and {"after", "wait"} & set(options):
         _fail("after and wait have no effect with frames=every", "drop them")
     return HandshakeRules(triggered=frames == "triggered", **_nanoseconds(options))

@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import pymodbus
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ExceptionResponse
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from runtime.errors import InputError
 from runtime.progress import Say
 from runtime.stream.plc.registers import FROM_EDGECL, PLC_READS, PLC_WRITES, TO_EDGECL, width
 from runtime.stream.plc.table import PlcTable
@@ -153,6 +155,9 @@ class PlcServer:
         listener: a socket that listens; closed with this.
         report: is told of a second master.
         gap_s: `GAP_S` where None.
+
+    Raises:
+        InputError: the version of pymodbus does not fit.
     """
 
     def __init__(
@@ -164,8 +169,13 @@ class PlcServer:
         self.port: int = listener.getsockname()[1]
         serve = partial(self._run, table, listener, report, GAP_S if gap_s is None else gap_s)
         self._thread = threading.Thread(target=serve, name="modbus", daemon=True)
+        self._failure: Exception | None = None
         self._thread.start()
-        self._listening.wait(CLOSE_S)
+        if not self._listening.wait(CLOSE_S) or self._failure is not None:
+            raise InputError(
+                f"--sink modbus: pymodbus {pymodbus.__version__} does not serve ({self._failure})",
+                hint="install the version that edgecl was tested with: pip install 'edgecl[modbus]'",
+            )
 
     def close(self) -> None:
         """End all connections. Closing twice is fine."""
@@ -184,7 +194,13 @@ class PlcServer:
             await server.serve_forever(background=True)
             return server
 
-        server = loop.run_until_complete(serve())
+        try:
+            server = loop.run_until_complete(serve())
+        except Exception as error:  # another version may do without anything that is used here
+            self._failure = error
+            self._listening.set()
+            listener.close()
+            return
         loop.call_soon(self._listening.set)
         loop.run_forever()
         loop.run_until_complete(server.shutdown())

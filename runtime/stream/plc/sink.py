@@ -6,6 +6,7 @@ import errno
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from runtime.errors import InputError
@@ -58,7 +59,7 @@ class PlcSink(ActingSink):
         return self._table.judged(result_of(verdict, status, self._labels.get))
 
     def next_ns(self) -> int:
-        """When the heart is to beat."""
+        """Return when the heart is to beat."""
         return self._beat_ns + BEAT_NS
 
     def tick(self, now_ns: int) -> None:
@@ -139,7 +140,8 @@ def open_modbus(request: SinkRequest) -> Sink:
     handshake = PlcHandshake(session, address.rules, recipes=request.change_recipe is not None)
     table = PlcTable(handshake, request.change_recipe)
     server = PlcServer(table, listener, report=request.report)
-    sink = PlcSink(f"modbus {address.text}", table, request.labels, server)
+    name = f"modbus {replace(address, port=server.port).text}"
+    sink = PlcSink(name, table, request.labels, server)
     sink.start()
     return sink
 

@@ -19,7 +19,7 @@ from runtime.stream.acting.pending import PendingAct
 from runtime.stream.outputs.lines import FileLines, OutputLines
 from runtime.stream.outputs.plan import parse_outputs
 from runtime.stream.outputs.sink import RETRY_NS, DigitalOutputsSink, open_gpio
-from runtime.stream.outputs.ticks import SAMPLE_NS, TickSource
+from runtime.stream.outputs.ticks import GONE_NS, SAMPLE_NS, TickSource
 from runtime.stream.sinks import SinkRequest
 from runtime.stream.verdict import Decision, Status, Verdict
 
@@ -163,9 +163,22 @@ def test_a_counter_that_begins_anew_or_is_gone_lets_no_reject_wait(then):
     line.give(Status.REJECT)
     line.give(Status.PASS)
     ticks.now = then
-    line.run_to(1000 + 2 * SAMPLE_NS // MS)
+    line.run_to(1000 + (GONE_NS if then is None else 0) // MS + 2 * SAMPLE_NS // MS)
     assert [(name, up) for _, name, up in line.lines.changes] == [("1", True)]
     assert line.sink.late_acts == 2
+
+
+def test_a_counter_that_is_just_being_written_is_not_gone():
+    ticks = SetTicks()
+    line = Line("file:x?out=1,delay=100ticks&ticks=file:c", ticks)
+    line.sink.tick(line.clock.ns)
+    line.give(Status.REJECT)
+    ticks.now = None
+    line.run_to(1000 + GONE_NS // MS - 2 * SAMPLE_NS // MS)
+    ticks.now = 100
+    line.run_to(1000 + GONE_NS // MS)
+    assert len(line.lines.changes) == 1
+    assert line.sink.late_acts == 0
 
 
 def test_before_the_first_count_a_verdict_is_late():

@@ -410,6 +410,15 @@ def test_without_pymodbus_the_command_that_installs_it_is_named(tmp_path, monkey
     assert "pip install 'edgecl[modbus]'" in raised.value.hint
 
 
+def test_a_pymodbus_that_does_not_fit_is_told(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise TypeError("unexpected argument")
+
+    monkeypatch.setattr(plc_server, "SimDevice", refuse)
+    with pytest.raises(InputError, match="does not serve \\(unexpected argument\\)"):
+        open_modbus(SinkRequest("modbus", "127.0.0.1:0", tmp_path))
+
+
 @pytest.mark.parametrize(
     ("reason", "code"),
     [
