@@ -129,8 +129,10 @@ def _blocks(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     for block in filter(None, text.split("&")):
         pairs = [pair.partition("=") for pair in block.split(",")]
         for name, equals, value in pairs:
-            if not equals or not value or not value.isprintable():
+            if not equals or not value:
                 _fail(f"{name!r} in {block!r} has no value", f"write NAME=VALUE, as in {EXAMPLE}")
+            if not value.isprintable() or " " in value:
+                _fail(f"there is a blank in {name}={value!r}", "write it without")
         (kind, _, value), *rest = pairs
         if kind not in _KEYS:
             _unknown(kind, _KEYS)

@@ -174,7 +174,7 @@ class PlcServer:
         if not self._listening.wait(CLOSE_S) or self._failure is not None:
             raise InputError(
                 f"--sink modbus: pymodbus {pymodbus.__version__} does not serve ({self._failure})",
-                hint="install the version that edgecl was tested with: pip install 'edgecl[modbus]'",
+                hint="install a version that is known to: pip install 'edgecl[modbus]'",
             )
 
     def close(self) -> None:

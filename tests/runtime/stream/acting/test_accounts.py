@@ -12,8 +12,10 @@ from runtime.stream.acting.pending import PendingAct
 from runtime.stream.acting.sink import ActingSink
 from runtime.stream.budget import Budget
 from runtime.stream.ledger import Ledger
+from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.rules import Rules
 from runtime.stream.verdict import Decision, Status, Verdict
-from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, ended, images, stream
+from tests.runtime.stream.test_pipeline import FakeCamera, FakeSession, ended, images
 
 MS = 1_000_000
 
@@ -43,6 +45,13 @@ def accounts(sinks: int = 1, **limits: int) -> tuple[Ledger, ActAccounts]:
     ledger = Ledger(("good",))
     sink = type("Acting", (), {"acts": True})()
     return ledger, ActAccounts(ledger, Budget(limits), [sink] * sinks)
+
+
+def judging(frames: int, sink: ActingSink) -> Pipeline:
+    settings = Settings(Rules(Budget(), 0.5))
+    pipeline = Pipeline(FakeCamera(images(frames)), FakeSession(), settings, [sink], grace_s=0.2)
+    pipeline.start()
+    return pipeline
 
 
 def settled(acts: ActAccounts, status: Status = Status.PASS, **steps: int) -> PendingAct:
@@ -114,6 +123,7 @@ def test_the_first_that_acted_counts_and_those_that_did_not_only_where_none_did(
 def test_what_is_reported_before_the_verdict_is_settled_is_not_lost():
     ledger, acts = accounts()
     act = acts.pend(None)
+    assert act is not None
     verdict = Verdict(1, 0, 0, Decision(Status.PASS), {"total": 10 * MS}, act=act)
     act.done(11 * MS)
     acts.settle(verdict, dict(verdict.steps))
@@ -122,7 +132,7 @@ def test_what_is_reported_before_the_verdict_is_settled_is_not_lost():
 
 def test_a_stream_counts_an_act_for_every_verdict():
     sink = ToldSink()
-    pipeline, _ = stream(FakeCamera(images(30)), FakeSession(), sink=sink)
+    pipeline = judging(30, sink)
     snapshot = ended(pipeline)
     sink.close()
     assert sink.told == [(number, Status.PASS) for number in range(30)]
@@ -164,7 +174,7 @@ def test_a_pass_that_turns_out_to_have_come_too_late_is_withdrawn():
 def test_a_driver_that_hangs_delays_no_verdict_and_what_waits_too_long_has_failed():
     go = threading.Event()
     sink = ToldSink(go.wait, capacity=4)
-    pipeline, _ = stream(FakeCamera(images(20)), FakeSession(), sink=sink)
+    pipeline = judging(20, sink)
     assert pipeline.wait(20)
     go.set()
     snapshot = pipeline.finish()
@@ -180,7 +190,7 @@ def test_a_driver_that_raises_costs_acts_and_nothing_else():
         raise OSError(5, "Input/output error")
 
     sink = ToldSink(broken)
-    pipeline, _ = stream(FakeCamera(images(5)), FakeSession(), sink=sink)
+    pipeline = judging(5, sink)
     snapshot = ended(pipeline)
     sink.close()
     assert (snapshot.judged, snapshot.misses, sink.lost, sink.acted) == (5, 5, 5, 0)

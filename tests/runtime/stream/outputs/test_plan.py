@@ -43,6 +43,8 @@ def test_an_output_answers_to_all_but_pass():
         ("file:l.txt?", "there is no output"),
         ("file:l.txt?out", "'out' in 'out' has no value"),
         ("file:l.txt?out=", "has no value"),
+        ("file:l.txt?out=A B", "there is a blank in out='A B'"),
+        ("file:l.txt?out=A\n", "there is a blank in out="),
         ("file:l.txt?out=1,pulse", "'pulse' in 'out=1,pulse' has no value"),
         ("file:l.txt?output=1", "'output' is not a key; did you mean out?"),
         ("file:l.txt?out=1,pluse=3ms", "'pluse' is not a key of out; did you mean pulse?"),

@@ -152,12 +152,21 @@ class PlcDouble:
     Args:
         wait: lets time pass.
         patience: polls until a part is rejected for want of a verdict.
+        acknowledges: whether it does so this time.
     """
 
-    def __init__(self, link: Link, wait: Callable[[], None], *, patience: int = 40) -> None:
+    def __init__(
+        self,
+        link: Link,
+        wait: Callable[[], None],
+        *,
+        patience: int = 40,
+        acknowledges: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._link = link
         self._wait = wait
-        self._patience = patience
+        self.patience = patience
+        self._acknowledges = acknowledges
         self._session = 0
         self._trigger = 0
         self.frame: int | None = None
@@ -173,7 +182,7 @@ class PlcDouble:
         """Whether a part may go; `frame` is then that of its verdict."""
         self.frame = None
         triggered = False
-        for _ in range(self._patience):
+        for _ in range(self.patience):
             try:
                 if self._session == 0:
                     self._take_up()
@@ -208,6 +217,8 @@ class PlcDouble:
             self._session = said["session"]
 
     def _acknowledge(self, sequence: int) -> None:
+        if not self._acknowledges():
+            return
         # Where it is lost, the next part finds the result, and acknowledges it.
         with contextlib.suppress(LinkLostError):
             self._link.write(TO_EDGECL + 4, [sequence])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ class Plc:
     def trigger(self, part_id: int = 7) -> None:
         self.write(trigger=successor(self["trigger_ack"]), part_id=part_id)
 
-    def judged(self, frame: int, ms: int, status: Status = Status.PASS, **more: int) -> bool:
+    def judged(self, frame: int, ms: int, status: Status = Status.PASS, **more: Any) -> bool:
         return self.handshake.judged(PartResult(frame, ms * MS, status, **more))
 
     def run_to(self, ms: int) -> None:

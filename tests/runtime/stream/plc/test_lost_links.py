@@ -69,16 +69,23 @@ def test_no_part_of_10_000_goes_on_a_verdict_that_is_not_its_own(open_plc, monke
     camera.start()
     raw = RawModbus(port, patience_s=10.0)
     link = FaultyLink(raw, CHANCE, 11)
-    plc = PlcDouble(link, lambda: time.sleep(0.001), patience=300)
-    gone = part_id = 0
+    gone = part_id = restarts = 0
+
+    def wait() -> None:
+        nonlocal port, restarts
+        time.sleep(0.001)
+        if dice.random() < RESTARTS / PARTS / 5:
+            restarts += 1
+            assert camera.sink is not None
+            camera.sink.close()  # in the middle of a part
+            camera.sink, port = open_plc("?wait=200ms&hold=150ms", port=port)
+
+    plc = PlcDouble(link, wait, patience=300, acknowledges=lambda: dice.random() >= CHANCE)
     try:
         for piece in range(PARTS):
             if dice.random() < RESTARTS / PARTS:
                 plc.restart()
                 part_id = 0  # and its ids begin anew
-            if dice.random() < RESTARTS / PARTS:
-                camera.sink.close()
-                camera.sink, port = open_plc("?wait=200ms&hold=150ms", port=port)
             part_id += 1
             camera.place(piece, good=dice.random() < 0.5)
             if plc.check(part_id):
@@ -91,5 +98,6 @@ def test_no_part_of_10_000_goes_on_a_verdict_that_is_not_its_own(open_plc, monke
         camera.stop()
         raw.cut()
     assert link.faults > PARTS * CHANCE
+    assert restarts > RESTARTS / 5
     # The links, the restarts and a machine at work cost good parts; not half of them.
     assert gone > PARTS / 5

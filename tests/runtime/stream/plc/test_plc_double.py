@@ -13,7 +13,7 @@ import pytest
 from runtime.stream.plc.handshake import HandshakeRules, PartResult, PlcHandshake
 from runtime.stream.plc.table import PlcTable
 from runtime.stream.verdict import Status
-from tests.runtime.stream.plc.plc_double import FaultyLink, PlcDouble, TableLink
+from tests.runtime.stream.plc.plc_double import FaultyLink, LinkLostError, PlcDouble, TableLink
 
 MS = 1_000_000
 
@@ -65,39 +65,53 @@ class FreeCamera:
 
 
 class MovingTable(TableLink):
-    """Reaches the table that is there now, and lets time pass with each request."""
+    """Reaches the table that is there now, and lets time pass with each request.
 
-    def __init__(self, camera: FreeCamera, seed: int) -> None:
+    Args:
+        chance: that edgecl begins anew with a request.
+    """
+
+    def __init__(self, camera: FreeCamera, chance: float, seed: int) -> None:
         self._camera = camera
+        self._chance = chance
         self._random = random.Random(seed)
 
     @property
-    def table(self) -> PlcTable:  # type: ignore[override]
+    def table(self) -> PlcTable:
         return self._camera.table
 
     def read(self, address, count):
-        self._camera.run(self._random.randrange(3))
+        self._pass_time()
         return super().read(address, count)
 
     def write(self, address, values):
-        self._camera.run(self._random.randrange(3))
+        self._pass_time()
         super().write(address, values)
+
+    def _pass_time(self) -> None:
+        self._camera.run(self._random.randrange(3))
+        if self._random.random() < self._chance:
+            self._camera.restart()
+            raise LinkLostError("edgecl ended")
 
 
 @pytest.mark.parametrize(("seed", "chance"), [(1, 0.0), (2, 0.01), (3, 0.05)])
 def test_no_part_goes_on_a_verdict_that_is_not_its_own(seed, chance):
     dice = random.Random(seed)
     camera = FreeCamera(seed)
-    link = FaultyLink(MovingTable(camera, seed), chance, seed)
-    plc = PlcDouble(link, lambda: camera.run(dice.randrange(1, 12)))
+    link = FaultyLink(MovingTable(camera, chance / 10, seed), chance, seed)
+    plc = PlcDouble(
+        link,
+        lambda: camera.run(dice.randrange(1, 12)),
+        acknowledges=lambda: dice.random() >= chance,
+    )
     gone = rejected_good = 0
     part_id = 0
     for piece in range(1500):
         if dice.random() < chance:
             plc.restart()
             part_id = 0  # and its ids begin anew
-        if dice.random() < chance:
-            camera.restart()
+        plc.patience = 4 if dice.random() < chance else 40  # and leaves its trigger open
         part_id += 1
         camera.place(piece)
         camera.run(dice.randrange(1, 5))

@@ -32,17 +32,10 @@ from runtime.stream.plc.sink import fault_code, open_modbus
 from runtime.stream.sinks import SinkRequest
 from runtime.stream.verdict import Decision, Status, Verdict
 from tests.runtime.stream.plc.plc_double import LinkLostError, ModbusError, RawModbus
+from tests.waiting import PATIENCE, wait_until
 
-PATIENCE = 60.0
 READS = {field.name: place for place, field in places(PLC_READS, FROM_EDGECL)}
 WRITES = {field.name: place for place, field in places(PLC_WRITES, 0)}
-
-
-def wait_until(true) -> None:
-    until = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 def values(client: RawModbus) -> dict[str, int]:
@@ -52,7 +45,7 @@ def values(client: RawModbus) -> dict[str, int]:
 def link(client: RawModbus) -> dict[str, int]:
     """Take up the session, and wait until edgecl is ready."""
     client.write(WRITES["session"], [values(client)["session"]])
-    wait_until(lambda: values(client)["ready"])
+    wait_until(lambda: values(client)["ready"] == 1)
     return values(client)
 
 
@@ -81,14 +74,14 @@ def test_a_part_over_tcp(open_plc):
     early = verdict(3)
     sink.emit(early)
     told = outcome(early)
-    wait_until(lambda: told)
+    wait_until(lambda: bool(told))
     assert told == [False]
     link(client)
     trigger(client, 70_001)
     on_time = verdict(4)
     sink.emit(on_time)
     told = outcome(on_time)
-    wait_until(lambda: told)
+    wait_until(lambda: bool(told))
     assert told == [True]
     said = values(client)
     assert (said["results_valid"], said["part_id"], said["frame"]) == (1, 70_001, 4)
@@ -109,7 +102,7 @@ def test_a_verdict_beyond_its_deadline_is_late_for_the_plc(open_plc):
     trigger(client, 1)
     now = time.monotonic_ns()
     sink.emit(Verdict(1, now, 0, Decision(Status.PASS, "clean", 1.0), {}, act=PendingAct(now)))
-    wait_until(lambda: values(client)["results_valid"])
+    wait_until(lambda: values(client)["results_valid"] == 1)
     said = values(client)
     assert (said["verdict"], said["code"]) == (VerdictCode.LATE, ReasonCode.LATE)
     assert (sink.acted, sink.late_acts) == (1, 1)
@@ -210,13 +203,13 @@ def polled(port: int, kind: str = "4") -> dict[str, int]:
 @pytest.mark.parametrize("kind", ["4", "3"])
 def test_mbpoll_takes_a_part_through_the_handshake(open_plc, kind):
     sink, port = open_plc()
-    wait_until(lambda: polled(port, kind)["heartbeat"])
+    wait_until(lambda: polled(port, kind)["heartbeat"] > 0)
     session = polled(port, kind)["session"]
     assert "Written 1 references" in mbpoll(port, "-r", "0", str(session))
     assert polled(port, kind)["ready"] == 1
     assert "Written 3 references" in mbpoll(port, "-r", "1", "1 0 77")
     sink.emit(verdict(5, Status.REJECT))
-    wait_until(lambda: sink.acted)
+    wait_until(lambda: sink.acted == 1)
     said = polled(port, kind)
     assert (said["results_valid"], said["verdict"], said["part_id"]) == (1, VerdictCode.REJECT, 77)
     assert "Written 1 references" in mbpoll(port, "-r", "4", "1")
