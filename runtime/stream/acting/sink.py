@@ -153,10 +153,10 @@ class ActingSink(Sink):
     def _handle(self, verdict: Verdict) -> None:
         now_ns = self._clock()
         status = verdict.decision.status
-        late = _has_passed(verdict, now_ns) or self.is_over(verdict, now_ns)
-        if late and status is not Status.FAULT:
-            status = Status.LATE
         try:
+            late = _has_passed(verdict, now_ns) or self.is_over(verdict, now_ns)
+            if late and status is not Status.FAULT:
+                status = Status.LATE
             wanted = self.act(verdict, status, now_ns)
             ended_ns = self._clock()
             if wanted and not late and _has_passed(verdict, ended_ns):

@@ -114,7 +114,7 @@ class DigitalOutputsSink(ActingSink):
     def rest(self) -> None:
         """Bring all lines down, and give them back."""
         for line in self._levels:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):  # the others are to go down all the same
                 self._lines.set(line, False)
         self._lines.close()
         if self._ticks is not None:
@@ -150,7 +150,7 @@ class DigitalOutputsSink(ActingSink):
         self._looked_ns = now_ns
         try:
             known = self._ticks.look(now_ns)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a driver may raise anything
             if now_ns < self._ticks.history.added_ns + GONE_NS:
                 return
             self._note(str(error))
@@ -199,7 +199,11 @@ def open_gpio(request: SinkRequest) -> Sink:
     """
     plan = parse_outputs(request.target)
     lines = _open_lines(plan, request)
-    ticks = _open_ticks(plan, request.folder)
+    try:
+        ticks = _open_ticks(plan, request.folder)
+    except BaseException:
+        lines.close()
+        raise
     sink = DigitalOutputsSink(plan, lines, ticks)
     sink.start()
     return sink

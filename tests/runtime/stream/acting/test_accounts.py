@@ -185,6 +185,18 @@ def test_a_driver_that_hangs_delays_no_verdict_and_what_waits_too_long_has_faile
     assert sink.acted + sink.lost == 20
 
 
+def test_a_sink_that_cannot_tell_the_time_costs_an_act_and_not_its_thread(monkeypatch):
+    sink = ToldSink()
+    monkeypatch.setattr(sink, "is_over", lambda verdict, now_ns: 1 / 0)
+    sink.emit(Verdict(0, 0, 0, Decision(Status.PASS), {"total": 1}, act=PendingAct(None)))
+    while not sink.lost:
+        time.sleep(0.001)
+    monkeypatch.undo()
+    sink.emit(Verdict(1, 0, 0, Decision(Status.PASS), {"total": 1}, act=PendingAct(None)))
+    sink.close()
+    assert (sink.acted, sink.lost) == (1, 1)
+
+
 def test_a_driver_that_raises_costs_acts_and_nothing_else():
     def broken() -> None:
         raise OSError(5, "Input/output error")

@@ -365,6 +365,16 @@ def test_a_line_that_cannot_be_had_is_told(tmp_path, monkeypatch, error, told):
         open_gpio(request(tmp_path, "gpiod:/dev/gpiochip0?out=17"))
 
 
+def test_a_driver_that_raises_anything_ends_nothing(monkeypatch):
+    ticks = SetTicks()
+    line = Line("file:x?out=1,delay=100ticks&ticks=file:c", ticks)
+    monkeypatch.setattr(ticks, "look", lambda now_ns: 1 / 0)
+    line.run_to(1200)
+    line.give(Status.REJECT)
+    assert line.lines.changes == [(1200, "1", True)]
+    assert line.sink.problem == "division by zero"
+
+
 def test_a_chip_that_is_missing_is_told(tmp_path):
     pytest.importorskip("gpiod", reason="needs gpiod: pip install 'edgecl[gpio]'")
     with pytest.raises(InputError, match="cannot be had: No such file"):
