@@ -42,7 +42,6 @@ class Judge:
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
-        acts: counts verdicts, and the acts of sinks that act on the machine.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -61,12 +60,11 @@ class Judge:
         on_reject: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
-        acts: ActAccounts | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
-        self._acts = acts or ActAccounts(ledger, rules.budget, sinks)
+        self._acts = ActAccounts(ledger, rules.budget, sinks)
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
@@ -240,7 +238,7 @@ class Judge:
         frame = ticket.frame
         start = self._clock()
         act = self._acts.pend(ticket.deadline_ns)
-        verdict = Verdict.of(frame, start, decision, steps, act)
+        verdict = Verdict.of(frame, start, decision, steps, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
         self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})

@@ -15,7 +15,6 @@ from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
 from runtime.novelty import Novelty
 from runtime.session.base import Session
-from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
@@ -40,6 +39,9 @@ PROMPT_S = 0.5
 
 GRACE_S = 3.0
 """Time that a hanging camera or model may hold up the end of the stream, in seconds."""
+
+ACT_GRACE_S = 1.0
+"""Time that the end of the stream waits for acts on the machine that are open, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,6 @@ class Pipeline:
         self._own_process = own_process
         self._health = _health(settings, camera, session, self.ledger)
         self._succession = Succession(settings.rules.debounce)
-        self._acts = ActAccounts(self.ledger, settings.rules.budget, self.sinks)
         novelty = StreamNovelty.of(settings.novelty, session, self._health)
         self._judges = [
             Judge(
@@ -126,7 +127,6 @@ class Pipeline:
                 on_reject=on_reject,
                 novelty=novelty,
                 succession=self._succession,
-                acts=self._acts,
             )
             for _ in range(workers)
         ]
@@ -195,7 +195,7 @@ class Pipeline:
             self._succession.interject(partial(self._judges[0].give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
-        self._acts.finish()
+        self.ledger.wait_for_acts(ACT_GRACE_S)
         self._ended_ns = self._ended_ns or time.monotonic_ns()
         told = [note for judge in self._judges for note in judge.notes]
         told += self._health.notes() if self._health else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -11,9 +10,6 @@ from runtime.stream.budget import ACT, AGE, TOTAL, Budget
 from runtime.stream.ledger import Ledger
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Status, Verdict
-
-GRACE_S = 1.0
-"""Time that the end of a stream waits for acts that are still open, in seconds."""
 
 _THROUGH = (TOTAL, AGE)
 
@@ -33,8 +29,6 @@ class ActAccounts:
         self._ledger = ledger
         self._budget = budget
         self._acting = sum(sink.acts for sink in sinks)
-        self._open = 0
-        self._changed = threading.Condition()
 
     def pend(self, deadline_ns: int | None) -> PendingAct | None:
         """Return what goes with a verdict to the acting sinks; None where there are none."""
@@ -54,14 +48,7 @@ class ActAccounts:
         self._ledger.settle(verdict, before, exceeded)
         decision = verdict.decision
         counted = bool(exceeded) or decision.late or decision.status is Status.FAULT
-        with self._changed:
-            self._open += 1
         verdict.act.tell(partial(self._close, verdict, counted))
-
-    def finish(self, timeout_s: float = GRACE_S) -> None:
-        """Wait for acts that are open, but not for a sink that hangs."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._open, timeout_s)
 
     def _close(self, verdict: Verdict, counted: bool, ended_ns: int | None, missed: bool) -> None:
         """Add the times of an act that ended.
@@ -80,6 +67,3 @@ class ActAccounts:
         if missed and ACT not in exceeded:
             exceeded.append(ACT)
         self._ledger.add_act(times, exceeded, miss=bool(exceeded) and not counted)
-        with self._changed:
-            self._open -= 1
-            self._changed.notify_all()

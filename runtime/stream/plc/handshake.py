@@ -95,6 +95,7 @@ class PlcHandshake:
         recipes: whether recipes can be changed.
 
     Attributes:
+        recipes: likewise; it may be set later.
         overrun: results that had to go before anybody acknowledged them.
         stale: results that said `pass` and were held for too long.
     """
@@ -104,7 +105,7 @@ class PlcHandshake:
         self.stale = 0
         self._session = session
         self._rules = rules
-        self._recipes = recipes
+        self.recipes = recipes
         self._written = [0] * width(PLC_WRITES)
         self._linked = False
         self._trigger_ack = 0
@@ -258,7 +259,7 @@ class PlcHandshake:
         if request != successor(self._recipe_answered):
             return
         self._recipe_answered = request
-        if not self._recipes:
+        if not self.recipes:
             self._recipe_code = RecipeCode.NOT_POSSIBLE
         elif self._changing or self._open is not None or self._results:
             self._recipe_code = RecipeCode.NOT_NOW

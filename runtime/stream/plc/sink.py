@@ -58,6 +58,10 @@ class PlcSink(ActingSink):
         """Give a result, where a trigger waits for one."""
         return self._table.judged(result_of(verdict, status, self._labels.get))
 
+    def offer_recipes(self, change: Callable[[int], None]) -> None:
+        """Let the PLC change recipes."""
+        self._table.offer_recipes(change)
+
     def next_ns(self) -> int:
         """Return when the heart is to beat."""
         return self._beat_ns + BEAT_NS
@@ -137,8 +141,7 @@ def open_modbus(request: SinkRequest) -> Sink:
             "the machine's own network"
         )
     session = secrets.randbelow(0xFFFF) + 1
-    handshake = PlcHandshake(session, address.rules, recipes=request.change_recipe is not None)
-    table = PlcTable(handshake, request.change_recipe)
+    table = PlcTable(PlcHandshake(session, address.rules))
     server = PlcServer(table, listener, report=request.report)
     name = f"modbus {replace(address, port=server.port).text}"
     sink = PlcSink(name, table, request.labels, server)

@@ -21,22 +21,29 @@ class PlcTable:
     """Guards a handshake with a lock that is held for microseconds.
 
     Args:
-        change_recipe: is called from a thread of its own, one change at a time; None where
-            recipes cannot be changed.
         clock: monotonic nanoseconds.
     """
 
     def __init__(
         self,
         handshake: PlcHandshake,
-        change_recipe: ChangeRecipe | None = None,
         *,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._handshake = handshake
-        self._change_recipe = change_recipe
+        self._change_recipe: ChangeRecipe | None = None
         self._clock = clock
         self._lock = threading.Lock()
+
+    def offer_recipes(self, change: ChangeRecipe) -> None:
+        """Let the PLC change recipes.
+
+        Args:
+            change: is called from a thread of its own, one change at a time.
+        """
+        with self._lock:
+            self._change_recipe = change
+            self._handshake.recipes = True
 
     def read(self) -> list[int]:
         """Return what the PLC reads."""

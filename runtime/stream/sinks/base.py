@@ -46,6 +46,14 @@ class Sink(ABC):
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
 
+    def offer_recipes(self, change: Callable[[int], None]) -> None:  # noqa: B027 - few ask for any
+        """Let the machine behind this sink change the stream's recipe.
+
+        Args:
+            change: to the recipe of a number; returns when it judges, and raises InputError where
+                it was refused. It may be called from any thread, and may take its time.
+        """
+
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""
 
@@ -96,8 +104,6 @@ class SinkRequest:
         stream: what else is known of it.
         spool: folder in which verdicts wait for other machines; None for the stream's.
         report: is told what happens to the sink, at its start and while the stream runs.
-        change_recipe: changes to the recipe of a number, as a machine asks for it, and raises
-            InputError where it cannot; None where the stream changes no recipes.
     """
 
     name: str
@@ -108,7 +114,6 @@ class SinkRequest:
     stream: StreamFacts = field(default_factory=StreamFacts)
     spool: Path | None = None
     report: Say = _silent
-    change_recipe: Callable[[int], None] | None = None
 
     def file(self, wanted: str) -> Path:
         """Return the target as a path in the stream's folder.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.errors import InputError
@@ -34,7 +34,6 @@ def open_sink(
     stream: StreamFacts | None = None,
     spool: Path | None = None,
     report: Say = lambda text: None,
-    change_recipe: Callable[[int], None] | None = None,
 ) -> Sink:
     """Open what `--sink NAME[:TARGET]` names, isolated from the stream.
 
@@ -46,14 +45,13 @@ def open_sink(
         stream: what else is known of it.
         spool: folder in which verdicts wait for other machines; the stream's by default.
         report: is told what happens to the sink, at its start and while the stream runs.
-        change_recipe: see `SinkRequest`.
 
     Raises:
         InputError: there is no such sink, or its target cannot be used.
     """
     name, _, target = text.partition(":")
     request = SinkRequest(
-        name, target, folder, labels, taken, stream or StreamFacts(), spool, report, change_recipe
+        name, target, folder, labels, taken, stream or StreamFacts(), spool, report
     )
     opener = SINKS[name]
     try:

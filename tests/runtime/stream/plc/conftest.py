@@ -26,10 +26,10 @@ def open_plc(tmp_path: Path, said: list[str]) -> Iterator[OpenPlc]:
     """Opens a sink on a free port: the sink, and the port."""
     opened: list[PlcSink] = []
 
-    def open_one(options: str = "", port: int = 0, **more) -> tuple[PlcSink, int]:
+    def open_one(options: str = "", port: int = 0) -> tuple[PlcSink, int]:
         labels = ("clean", "scratch", "stain")
         target = f"127.0.0.1:{port}{options}"
-        request = SinkRequest("modbus", target, tmp_path, labels, report=said.append, **more)
+        request = SinkRequest("modbus", target, tmp_path, labels, report=said.append)
         sink = open_modbus(request)
         assert isinstance(sink, PlcSink)
         opened.append(sink)

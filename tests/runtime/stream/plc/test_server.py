@@ -154,7 +154,8 @@ def test_a_recipe_changes_in_a_thread_of_its_own(open_plc):
         if number == 10:
             raise OSError("the disk is gone")
 
-    _, port = open_plc(change_recipe=change)
+    sink, port = open_plc()
+    sink.offer_recipes(change)
     client = RawModbus(port)
     link(client)
     found = []
