@@ -42,6 +42,9 @@ PROMPT_S = 0.5
 GRACE_S = 3.0
 """Time that a hanging camera or model may hold up the end of the stream, in seconds."""
 
+ACT_GRACE_S = 1.0
+"""Time that the end of the stream waits for acts on the machine that are open, in seconds."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -194,6 +197,7 @@ class Pipeline:
             self._succession.interject(partial(self._judges[0].give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
+        self.ledger.wait_for_acts(ACT_GRACE_S)
         self._ended_ns = self._ended_ns or time.monotonic_ns()
         told = [note for judge in self._judges for note in judge.notes]
         told += self._health.notes() if self._health else ()

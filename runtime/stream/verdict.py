@@ -20,6 +20,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
+from runtime.stream.acting.pending import PendingAct
 from runtime.stream.budget import AGE, TOTAL
 
 
@@ -137,6 +138,7 @@ class Verdict:
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
+        act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
     number: int
@@ -147,14 +149,23 @@ class Verdict:
     name: str = ""
     truth: str = ""
     camera: str = ""
+    act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
+    def of(
+        cls,
+        frame: Frame,
+        now_ns: int,
+        decision: Decision,
+        steps: Mapping[str, int],
+        act: PendingAct | None = None,
+    ) -> Verdict:
         """The verdict on a frame that goes out now.
 
         Args:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
+            act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
@@ -166,6 +177,7 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
+            act=act,
         )
 
     def line(self) -> VerdictLine:
