@@ -28,6 +28,7 @@ VERBS = {
     "export": "Export a trained run to a bundle; reject precisions that lose accuracy.",
     "run": "Judge camera frames within a latency budget.",
     "review": "Label collected images on a page; export them for training.",
+    "tune": "Choose a line's thresholds: escapes against false rejects, proven.",
     "history": "Count the verdicts of an archive by day, shift, lot or run.",
     "bench": "Compare the latency of bundles and write a report.",
     "camera": "Show and measure a camera, and record from it.",

@@ -70,6 +70,18 @@ class FileAsker:
             FrameError: it cannot be decoded, or is not what the model takes.
         """
         tiles = self._preprocess.prepare(decode_image(data), bits=bits)
+        return self.ask_tiles(tiles, hashlib.sha256(data).hexdigest())
+
+    def ask_tiles(self, tiles: NDArray[np.uint8], digest: str) -> FileAnswer:
+        """Return the answer to an image that is prepared already.
+
+        Args:
+            tiles: uint8, T×1×h×w, as the model takes them.
+            digest: of the file.
+
+        Raises:
+            FrameError: the model returned no usable values.
+        """
         outputs, _ = infer_tiles(self._session, tiles)
         answer = image_answer(outputs, self._session.contract)
         if not (np.isfinite(answer.probabilities).all() and np.isfinite(answer.embedding).all()):
@@ -78,7 +90,7 @@ class FileAsker:
         if self._novelty is not None:
             distance = self._novelty.relative_distance(outputs.embedding, self._form)
         return FileAnswer(
-            hashlib.sha256(data).hexdigest(),
+            digest,
             answer.probabilities.astype(np.float32, copy=True),
             answer.embedding.astype(np.float32, copy=True),
             distance,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgecl.cli.ignored_options.inference import BENCH, CAMERA, EXPORT, HISTORY, RUN
-from edgecl.cli.ignored_options.reviewing import REVIEW
+from edgecl.cli.ignored_options.reviewing import REVIEW, TUNE
 from edgecl.cli.ignored_options.rule import Rule, Values
 from edgecl.cli.ignored_options.training import (
     DEMO,
@@ -32,6 +32,7 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
     "demo": DEMO,
     "pick": PICK,
     "review": REVIEW,
+    "tune": TUNE,
     "study": STUDY,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecl.cli.ignored_options.rule import Rule, Values
+from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
 
 
 def _exports_only(values: Values) -> bool:
@@ -39,5 +39,20 @@ REVIEW = (
         lambda v: v["serve_cert"] is None,
         "belongs to a certificate, but none is given",
         "add --serve-cert, or omit this option",
+    ),
+)
+
+TUNE = (
+    Rule(
+        ("max_escapes",),
+        lambda v: v["max_false_rejects"] is not None,
+        "and --max-false-rejects are two rules",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("groups",),
+        lambda v: not v["data"],
+        "is about --data, but none is given",
+        "add --data DIR, or omit this option",
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgecl.cli.options import NONE
 from edgecl.cli.run.cameras import CameraChoice
 from runtime.artifact.roi import Roi, parse_roi
@@ -26,21 +28,34 @@ def set_view(session: Session, choices: CameraChoice, remark: Say) -> int | None
         InputError: the flat-field cannot be read, or is of another depth than the choices or the
             model say; or the model needs one that is not there.
     """
+    return see_as(session, choices.roi, choices.flat, choices.bits, remark)
+
+
+def see_as(
+    session: Session, region: str | None, field: Path | None, bits: int | None, remark: Say
+) -> int | None:
+    """Let a session see what these choices say, or else the bundle; see `set_view`.
+
+    Args:
+        region: `--roi`; None for the bundle's.
+        field: `--flat`; None for the bundle's.
+        bits: `--bits`.
+    """
     contract = session.contract.input
     roi, flat = contract.roi, None
-    if choices.roi is not None:
-        roi = None if choices.roi == NONE else parse_roi(choices.roi)
+    if region is not None:
+        roi = None if region == NONE else parse_roi(region)
         if roi != contract.roi:
             remark(f"frames are {_cut(roi)}; in training, images were {_cut(contract.roi)}")
-    if choices.flat is None:
+    if field is None:
         flat = session.view.flat
-    elif str(choices.flat) != NONE:
-        flat = read_flat(choices.flat)
+    elif str(field) != NONE:
+        flat = read_flat(field)
     if (None if flat is None else flat.digest) != contract.flat:
         before = "with another one" if contract.flat else "with none"
         remark(f"frames are {_corrected(flat)}; in training, images were corrected {before}")
     session.view = FrameView(roi, flat)
-    return _bits(session.view, choices.bits, contract.bits)
+    return _bits(session.view, bits, contract.bits)
 
 
 def _cut(roi: Roi | None) -> str:
