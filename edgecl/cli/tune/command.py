@@ -147,8 +147,7 @@ def _tuned(choices: TuneChoices, line: TunedLine, rule: TuningRule | None) -> Tu
         config=str(line.path) if writes else None,
         page=str(choices.out),
     )
-    limit = None if rule is None else (rule.max_false_rejects or rule.max_escapes)
-    tuning_page(choices.out, summary, limit)
+    tuning_page(choices.out, summary, rule)
     if writes and chosen is not None:
         line.write(dict.fromkeys(labels, chosen.threshold))
     return summary

@@ -8,17 +8,18 @@ from typing import Any
 from edgecl.reporting.numbers import percent
 from edgecl.reporting.page import write_page
 from edgecl.reporting.plots.tuning import tuning_plot
+from edgecl.tuning.choice import TuningRule
 from edgecl.tuning.documents import TunedPoint, TunedShare, TuningSummary
 from runtime.image.folder.notes import counted, shown
 
 _SHOWN = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 
 
-def tuning_page(path: Path, summary: TuningSummary, limit: float | None) -> Path:
+def tuning_page(path: Path, summary: TuningSummary, rule: TuningRule | None) -> Path:
     """Write the page.
 
     Args:
-        limit: share that the rule allows; None without a rule.
+        rule: whose limits are drawn; None without one.
 
     Raises:
         InputError: it cannot be written.
@@ -37,7 +38,13 @@ def tuning_page(path: Path, summary: TuningSummary, limit: float | None) -> Path
         chosen=chosen,
         labels=[shown(label) for label in summary.pass_labels],
         config=None if summary.config is None else shown(summary.config),
-        plot=tuning_plot(summary.curve, chosen, now, limit),
+        plot=tuning_plot(
+            summary.curve,
+            chosen,
+            now,
+            None if rule is None else rule.max_escapes,
+            None if rule is None else rule.max_false_rejects,
+        ),
         rows=[_row(point, point == chosen) for point in rows],
         classes=_classes(chosen or now, now),
         at="chosen" if chosen else "now",
