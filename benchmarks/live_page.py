@@ -127,7 +127,9 @@ def main() -> None:
             seconds=arguments.seconds,
         )
         cpu = read_cpu()
-        print(f"{cpu['cores']}-core {cpu['model']}, {session.describe()}, {arguments.fps:g} frames/s")
+        print(
+            f"{cpu['cores']}-core {cpu['model']}, {session.describe()}, {arguments.fps:g} frames/s"
+        )
     for line in report(spells, answers):
         print(line)
 

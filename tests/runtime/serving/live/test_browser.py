@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
-pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
-
 from runtime.stream.sinks.accounts import SinkAccount
 from tests.runtime.serving.browser import Browser, chromium
 from tests.runtime.serving.lines import TOKEN, FakeLine, ServedLine, camera_state, seen, served
