@@ -208,7 +208,7 @@ function render({ camera, seen, stopped }, url) {
     facts.push(pinned ? "chosen" : seen !== camera.newest ? "held for 2 s" : "newest", `frame ${count(seen.frame)}`);
     facts.push(new Date(seen.captured_at).toLocaleTimeString("en-GB"), age(seen.age_s));
     if (seen.size) facts.push(`${seen.size[0]}×${seen.size[1]}`);
-    facts.push(`total ${ms(seen.total_ms)} ms`);
+    facts.push(`total ${ms(seen.total_ms)}\u00a0ms`);
     if (seen.distance !== null) facts.push(`distance ${seen.distance.toFixed(2)}`);
     if (url.includes("/map/")) facts.push("the brighter, the more it speaks for the label");
     else if (seen.worst_tile && seen.status !== "pass") facts.push("framed: the worst tile");
@@ -241,6 +241,8 @@ function showImage(seen, url) {
 }
 function fit(ratio) {
   const glass = $("glass"), frame = $("frame");
+  // A strip leaves its height to what stands below.
+  glass.style.height = `min(var(--most), ${Math.max(120, Math.ceil(glass.clientWidth / ratio))}px)`;
   const width = Math.min(glass.clientWidth, glass.clientHeight * ratio);
   frame.style.width = `${width}px`;
   frame.style.height = `${width / ratio}px`;
