@@ -114,8 +114,8 @@ def test_a_cookie_expires_and_cannot_be_prolonged():
 
 def test_with_tls_the_cookie_is_of_this_host_alone(tmp_path):
     made = make_certificates(tmp_path / "tls")
-    files = {"certificate": str(made.certificate), "key": str(made.key)}
-    with served(token=TOKEN, **files) as line:
+    certificate, key = str(made.certificate), str(made.key)
+    with served(token=TOKEN, certificate=certificate, key=key) as line:
         trusting = ssl.create_default_context(cafile=made.authority)
         client = http.client.HTTPSConnection("localhost", line.port, timeout=30, context=trusting)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
