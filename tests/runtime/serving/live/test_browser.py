@@ -58,6 +58,8 @@ def test_what_did_not_pass_between_two_events_is_held():
         browser.value("document.querySelector('#rejects button').click()")
         browser.wait(WORD, lambda word: word == "reject")
         assert not browser.value("document.getElementById('back').hidden")
+        more = browser.value("document.getElementById('verdict-more')?.textContent")
+        assert more.startswith("chosen, not live")
         browser.value("document.getElementById('back').click()")
         browser.wait(WORD, lambda word: word == "pass")
 
