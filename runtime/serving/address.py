@@ -97,7 +97,7 @@ def resolved(address: ServeAddress) -> tuple[int, tuple[str | int, ...]]:
             hint="name an address of this machine, or 0.0.0.0 for all of them",
         ) from error
     family, _, _, _, place = found[0]
-    return family, place
+    return family, tuple(part for part in place if isinstance(part, (str, int)))
 
 
 def listen(address: ServeAddress) -> socket.socket:

@@ -46,24 +46,26 @@ class BoundedConnection(H11Protocol):
     def resume_writing(self) -> None:
         """Go on with a viewer that reads again."""
         super().resume_writing()
-        self._stalled = _cancelled(self._stalled)
+        self._stalled = _end(self._stalled)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         super().connection_lost(exc)
-        self._asking = _cancelled(self._asking)
-        self._stalled = _cancelled(self._stalled)
+        self._asking = _end(self._asking)
+        self._stalled = _end(self._stalled)
 
     def _watch(self) -> None:
         """Limit the time of a request that has begun to come, or of the first."""
         answering = self.cycle is not None and not self.cycle.response_complete
         idle = self.timeout_keep_alive_task is not None
         if (answering and not self.cycle.more_body) or idle or self.transport.is_closing():
-            self._asking = _cancelled(self._asking)
+            self._asking = _end(self._asking)
         elif self._asking is None:
             self._asking = self.loop.call_later(REQUEST_S, self.transport.abort)
 
 
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
+def _end(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    """End a timer; return what stands in its place, which is none."""
     if timer is not None:
         timer.cancel()
+    return None

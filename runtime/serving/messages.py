@@ -21,7 +21,7 @@ MOST_BYTES = 1 << 24
 """Largest document, and largest array, in bytes."""
 
 
-class Setup(Part, frozen=True, kw_only=True):
+class ServingSetup(Part, frozen=True, kw_only=True):
     """First message to the serving process.
 
     Args:
@@ -64,7 +64,7 @@ def send(link: socket.socket, message: Part, arrays: Sequence[NDArray[np.generic
     try:
         link.sendall(_HEAD.pack(len(data), len(arrays)) + data)
         for array in arrays:
-            link.sendall(array.reshape(-1).view(np.uint8))
+            link.sendall(array.reshape(-1).view(np.uint8).data)
     except OSError as error:
         raise LinkClosedError(str(error)) from error
 

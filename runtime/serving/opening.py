@@ -12,7 +12,7 @@ from runtime.progress import Say
 from runtime.serving.access import SERVE_TOKEN, read_token
 from runtime.serving.address import ServeAddress, is_loopback, listen, parse_serve, resolved
 from runtime.serving.certificate import ServerCertificate, read_certificate
-from runtime.serving.messages import Setup
+from runtime.serving.messages import ServingSetup
 from runtime.serving.server import PageServer, require_packages
 
 
@@ -88,7 +88,7 @@ def listen_for_pages(
             "to read; pass --serve-cert and --serve-key"
         )
     listening = listen(wanted)
-    setup = Setup(
+    setup = ServingSetup(
         token=token,
         names=_names(wanted, held, names, local=local),
         local=local,

@@ -25,7 +25,7 @@ from runtime.serving.app import PagePart, make_app
 from runtime.serving.certificate import ServerCertificate
 from runtime.serving.connection import BoundedConnection
 from runtime.serving.live.part import LivePart
-from runtime.serving.messages import LinkClosedError, Served, Setup, receive, send
+from runtime.serving.messages import LinkClosedError, Served, ServingSetup, receive, send
 
 MOST_CONNECTIONS = 64
 """Connections at a time; a further one is answered with 503."""
@@ -55,7 +55,7 @@ def serve(link_number: int, listening_number: int) -> None:
     link = socket.socket(fileno=link_number)
     listening = socket.socket(fileno=listening_number)
     with contextlib.suppress(LinkClosedError):
-        setup, _ = receive(link, Setup)
+        setup, _ = receive(link, ServingSetup)
         try:
             server, part = server_of(setup, link)
         except EdgeclError as error:
@@ -64,7 +64,7 @@ def serve(link_number: int, listening_number: int) -> None:
         asyncio.run(serve_on(server, part, link, listening))
 
 
-def server_of(setup: Setup, link: socket.socket) -> tuple[uvicorn.Server, LivePart]:
+def server_of(setup: ServingSetup, link: socket.socket) -> tuple[uvicorn.Server, LivePart]:
     """Return the server, and the part of it that is to be started with it.
 
     Raises:

@@ -22,7 +22,7 @@ from runtime.errors import EquipmentError, InputError
 from runtime.progress import Say
 from runtime.realtime import give_way
 from runtime.serving.live.state import Ask, Told
-from runtime.serving.messages import LinkClosedError, Served, Setup, receive, send
+from runtime.serving.messages import LinkClosedError, Served, ServingSetup, receive, send
 
 LOG = logging.getLogger("edgecl.serving")
 
@@ -44,7 +44,7 @@ _CODE = (
     "from runtime.serving.process import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
 )
 
-Answer = Callable[[Ask], tuple[Told, Sequence[NDArray[np.generic]]]]
+AnswerAsk = Callable[[Ask], tuple[Told, Sequence[NDArray[np.generic]]]]
 """Answers a question of the serving process."""
 
 
@@ -76,10 +76,10 @@ class PageServer:
         report: is told when the process ends by itself.
     """
 
-    def __init__(self, setup: Setup, listening: socket.socket, report: Say) -> None:
+    def __init__(self, setup: ServingSetup, listening: socket.socket, report: Say) -> None:
         self._setup = setup
         self._listening = listening
-        self._answer: Answer | None = None
+        self._answer: AnswerAsk | None = None
         self._report = report
         self._closing = threading.Event()
         self._answered = threading.Event()
@@ -90,7 +90,7 @@ class PageServer:
         self._thread = threading.Thread(target=self._run, name="pages", daemon=True)
         self._launch()
 
-    def start(self, answer: Answer) -> None:
+    def start(self, answer: AnswerAsk) -> None:
         """Serve.
 
         Args:
@@ -170,7 +170,7 @@ class PageServer:
                 self._end()
 
     def _converse(self) -> None:
-        """Answer until the process has ended."""
+        """AnswerAsk until the process has ended."""
         link, answer = self._link, self._answer
         assert link is not None
         assert answer is not None

@@ -330,6 +330,7 @@ serve_options = _group(
         "--serve-name",
         "serve_names",
         multiple=True,
+        default=(),
         type=Checked("name", check_serve_name),
         metavar="HOST",
         help="Further name by which browsers reach the page. Repeatable.",

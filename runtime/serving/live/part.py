@@ -49,11 +49,16 @@ class LivePart(PagePart):
         self._on_end = on_end
         self._album = Album()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._viewers: dict[asyncio.Event, bool] = {}
+        self._viewers: set[asyncio.Event] = set()
         self._looked_at = threading.Event()
         self._event = b""
         self._ended = False
         self._thread = threading.Thread(target=self._ask_on, name="live page", daemon=True)
+
+    @property
+    def viewers(self) -> int:
+        """Return how many look."""
+        return len(self._viewers)
 
     def start(self) -> None:
         """Begin to ask; called inside the event loop."""
@@ -85,7 +90,7 @@ class LivePart(PagePart):
         if len(self._viewers) >= MOST_VIEWERS:
             return
         news = asyncio.Event()
-        self._viewers[news] = True
+        self._viewers.add(news)
         self._looked_at.set()
         try:
             yield b"retry: 2000\n\n"
@@ -97,7 +102,7 @@ class LivePart(PagePart):
                 yield self._event
             yield b"event: end\ndata: {}\n\n"
         finally:
-            del self._viewers[news]
+            self._viewers.discard(news)
             if not self._viewers:
                 self._looked_at.clear()
 

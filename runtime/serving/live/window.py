@@ -57,7 +57,7 @@ class CameraWindow:
             kept = KeptFrame(frame.number, frame.pixels, frame.bits or self._bits)
         status = verdict.decision.status
         self._newest = verdict, kept
-        self._course.append(LETTERS[status.value])
+        self._course.append(LETTERS.get(status.value, "f"))  # the judge must not fail by it
         if status is not Status.PASS:
             self._noticed = verdict
             if kept is not None:

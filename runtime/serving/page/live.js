@@ -11,11 +11,11 @@ const ICONS = {
   late: "M12 3a9 9 0 1 0 .01 0M12 7v5.4l3.6 2.2",
   fault: "M12 3.5L22 20.5H2zM12 10v5M12 17.6v.4",
 };
-const HOLD_MS = 2000, STALE_MS = 3000, RATE_S = 5, REJECTS_MS = 1000;
+const HOLD_MS = 2000, STALE_MS = 3000, RATE_S = 5, REJECTS_MS = 1000, PINNED_MS = 60000;
 const $ = (id) => document.getElementById(id);
 
 let line = null, chosen = null, pinned = null, source = null, ended = false;
-let heardMs = 0, rejectsMs = 0, hold = true, maps = true, shownKey = "", loading = false, next = null, announced = "";
+let heardMs = 0, rejectsMs = 0, pinnedUntil = 0, hold = true, maps = true, shownKey = "", loading = false, next = null, announced = "";
 const byCamera = new Map();  // what the page remembers of each camera
 
 function make(tag, name, text) {
@@ -116,6 +116,7 @@ function rate(camera) {
 
 // --- what is shown ----------------------------------------------------------------------------
 function present(camera) {
+  if (performance.now() > pinnedUntil) pinned = null;  // nobody must take it for the line's
   if (pinned && camera.name === chosen) return camera.rejects.find((seen) => seen.frame === pinned.frame) || pinned;
   const kept = memory(camera);
   if (hold && kept.held && performance.now() < kept.until) {
@@ -193,7 +194,7 @@ function render({ camera, seen, stopped }, url) {
   }
   text("verdict-word", word);
   document.title = `${word.toUpperCase()} · ${line.title}`;
-  const more = [];
+  const more = pinned ? ["chosen, not live"] : [];
   if (seen) {
     if (seen.confidence !== null) more.push(percent(seen.confidence));
     if (seen.answer) more.push(`answer: ${seen.answer}`);
@@ -208,7 +209,7 @@ function render({ camera, seen, stopped }, url) {
     facts.push(pinned ? "chosen" : seen !== camera.newest ? "held for 2 s" : "newest", `frame ${count(seen.frame)}`);
     facts.push(new Date(seen.captured_at).toLocaleTimeString("en-GB"), age(seen.age_s));
     if (seen.size) facts.push(`${seen.size[0]}×${seen.size[1]}`);
-    facts.push(`total ${ms(seen.total_ms)} ms`);
+    facts.push(`total ${ms(seen.total_ms)}\u00a0ms`);
     if (seen.distance !== null) facts.push(`distance ${seen.distance.toFixed(2)}`);
     if (url.includes("/map/")) facts.push("the brighter, the more it speaks for the label");
     else if (seen.worst_tile && seen.status !== "pass") facts.push("framed: the worst tile");
@@ -241,6 +242,8 @@ function showImage(seen, url) {
 }
 function fit(ratio) {
   const glass = $("glass"), frame = $("frame");
+  // A strip leaves its height to what stands below.
+  glass.style.height = `min(var(--most), ${Math.max(120, Math.ceil(glass.clientWidth / ratio))}px)`;
   const width = Math.min(glass.clientWidth, glass.clientHeight * ratio);
   frame.style.width = `${width}px`;
   frame.style.height = `${width / ratio}px`;
@@ -331,7 +334,7 @@ function showRejects(index, camera) {
     const seen = known.get(item.dataset.frame);
     if (!seen) continue;
     const button = item.firstChild, [image, , , when] = button.children;
-    button.onclick = () => { pinned = pinned && pinned.frame === seen.frame ? null : seen; shownKey = ""; show(); };
+    button.onclick = () => { pinned = pinned && pinned.frame === seen.frame ? null : seen; pinnedUntil = performance.now() + PINNED_MS; shownKey = ""; show(); };
     button.setAttribute("aria-pressed", String(Boolean(pinned) && pinned.frame === seen.frame));
     text(when, `${seen.confidence === null ? "" : `${percent(seen.confidence, 0)} · `}${age(seen.age_s)}`);
     button.title = `frame ${count(seen.frame)}`;

@@ -11,12 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+
+pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
+pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
 
 from runtime.serving import process
 from runtime.serving.address import ServeAddress, listen
+from runtime.serving.live.part import LivePart
 from runtime.serving.live.state import Ask, CameraState, LineState, Seen, Sent, StepState, Told
-from runtime.serving.messages import LinkClosedError, Served, Setup, receive, send
+from runtime.serving.messages import LinkClosedError, Served, ServingSetup, receive, send
 from runtime.stream.sinks.accounts import SinkAccount, VerdictFile
 
 TOKEN = "0123456789abcdef"
@@ -152,7 +157,7 @@ class ServedLine:
     port: int
     line: FakeLine
     link: socket.socket
-    part: object
+    part: LivePart
 
     def end(self) -> None:
         """End as the judging process does."""
@@ -205,7 +210,7 @@ def served(line: FakeLine | None = None, *, token: str = "", **setup) -> Iterato
     ours, theirs = socket.socketpair()
     listening = listen(ServeAddress("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    told = Setup(token=token, **{"names": (), "local": True, **setup})
+    told = ServingSetup(token=token, **{"names": (), "local": True, **setup})
     server, part = process.server_of(told, theirs)
     serving = threading.Thread(
         target=lambda: asyncio.run(process.serve_on(server, part, theirs, listening)), daemon=True

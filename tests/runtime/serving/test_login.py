@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 
@@ -13,6 +15,7 @@ pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
 from runtime.serving import app
 from runtime.serving.access import SESSION_S, Access
 from tests.runtime.serving.lines import TOKEN, ServedLine, next_event, served
+from tests.runtime.stream.remote.certificates import make_certificates
 
 FORM = {"Content_Type": "application/x-www-form-urlencoded"}
 
@@ -109,8 +112,23 @@ def test_a_cookie_expires_and_cannot_be_prolonged():
     assert not access.takes_cookie(cookie)
 
 
-def test_with_tls_the_cookie_is_of_this_host_alone():
-    assert Access(TOKEN, secure=True).cookie_name == "__Host-edgecl"
+def test_with_tls_the_cookie_is_of_this_host_alone(tmp_path):
+    made = make_certificates(tmp_path / "tls")
+    certificate, key = str(made.certificate), str(made.key)
+    with served(token=TOKEN, certificate=certificate, key=key) as line:
+        trusting = ssl.create_default_context(cafile=made.authority)
+        client = http.client.HTTPSConnection("localhost", line.port, timeout=30, context=trusting)
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        client.request("POST", "/login", f"token={TOKEN}", form)
+        answer = client.getresponse()
+        answer.read()
+        cookie = SimpleCookie(answer.getheader("set-cookie"))["__Host-edgecl"]
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+        client.request("GET", "/live/", headers={"Cookie": f"__Host-edgecl={cookie.value}"})
+        assert client.getresponse().status == 200
+        client.close()
+        with pytest.raises(http.client.HTTPException):
+            line.get("/live/")  # without TLS
 
 
 def test_without_a_token_no_cookie_counts():

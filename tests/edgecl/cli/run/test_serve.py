@@ -20,9 +20,6 @@ from tests.edgecl.cli.run.judging import write_parts
 from tests.edgecl.command import start
 from tests.runtime.serving.lines import TOKEN, next_event
 
-pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
-pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
-
 FREE = "127.0.0.1:0"
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
-pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
-
 from runtime.stream.sinks.accounts import SinkAccount
 from tests.runtime.serving.browser import Browser, chromium
 from tests.runtime.serving.lines import TOKEN, FakeLine, ServedLine, camera_state, seen, served
@@ -61,6 +58,8 @@ def test_what_did_not_pass_between_two_events_is_held():
         browser.value("document.querySelector('#rejects button').click()")
         browser.wait(WORD, lambda word: word == "reject")
         assert not browser.value("document.getElementById('back').hidden")
+        more = browser.value("document.getElementById('verdict-more')?.textContent")
+        assert more.startswith("chosen, not live")
         browser.value("document.getElementById('back').click()")
         browser.wait(WORD, lambda word: word == "pass")
 

@@ -9,9 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
-pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
-
 from runtime.serving import server as pages
 from runtime.serving.opening import open_pages
 from runtime.stream.sinks.accounts import SinkAccount
