@@ -167,7 +167,7 @@ def _problems_of_edgecl(words: list[str]) -> Iterator[str]:
     if command is None:
         yield f"edgecl has no verb {words[0]}"
         return
-    if "--config" in words:
+    if words[0] == "run" and "--config" in words:
         at = words.index("--config")
         words[at : at + 2] = ["--camera", "demo"]  # what the file, which is not here, would give
     try:

@@ -12,7 +12,10 @@ from calibration.record import CalibrationRecord
 from edgecl.data.audit.summary import AuditSummary
 from edgecl.learning.documents import JournalRecord, MetricsLine, RunConfig, RunResult
 from edgecl.picking.documents import PickSummary
+from edgecl.review.export.documents import ReviewExport
+from edgecl.review.standing import DecisionLine
 from edgecl.study.documents import StudySummary
+from edgecl.tuning.documents import TuningSummary
 from runtime.artifact.engine_file import EngineSidecar
 from runtime.artifact.manifest import Manifest
 from runtime.benchmark.document import LatencyReport
@@ -44,11 +47,14 @@ DOCUMENTS: dict[str, type[Document]] = {
     "metrics-line": MetricsLine,
     "part-line": PartLine,
     "pick-summary": PickSummary,
+    "review-decision": DecisionLine,
+    "review-export": ReviewExport,
     "run-config": RunConfig,
     "run-result": RunResult,
     "station-summary": StationSummary,
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,
+    "tuning-summary": TuningSummary,
     "verdict-line": VerdictLine,
     "verdict-message": VerdictMessage,
 }

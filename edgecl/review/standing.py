@@ -39,7 +39,7 @@ class DecisionLine(Document, frozen=True, kw_only=True):
 
 
 class Standing:
-    """Decisions that stand. Lines are applied in their order; not locked.
+    """Decisions that stand. Lines are applied in their order, by one thread; others may read.
 
     Attributes:
         changed: image of each line that was applied: a position in it is a version.
@@ -77,26 +77,27 @@ class Standing:
 
     def of(self, image: str) -> dict[str, str | None]:
         """Return what stands about an image, by reviewer; None for one who does not know."""
-        return {
-            reviewer: stack[-1].label or None
-            for reviewer, stack in self._stacks.get(image, {}).items()
-            if stack
-        }
+        return {reviewer: line.label or None for reviewer, line in self._latest_of(image).items()}
 
     def line_of(self, image: str) -> DecisionLine | None:
         """Return the latest decision about an image that stands."""
-        stacks = [stack[-1] for stack in self._stacks.get(image, {}).values() if stack]
-        return max(stacks, key=lambda line: line.at, default=None)
+        return max(self._latest_of(image).values(), key=lambda line: line.at, default=None)
 
     def latest(self, reviewer: str) -> str | None:
         """Return the image that a reviewer decided last, without what was taken back."""
-        course = self._courses.get(reviewer)
+        course = tuple(self._courses.get(reviewer, ()))
         return course[-1] if course else None
 
     @property
     def images(self) -> tuple[str, ...]:
         """Return the images about which something stands."""
-        return tuple(image for image in self._stacks if self.of(image))
+        return tuple(image for image in tuple(self._stacks) if self._latest_of(image))
+
+    def _latest_of(self, image: str) -> dict[str, DecisionLine]:
+        # Copies: another thread may apply a line meanwhile.
+        stacks = list(self._stacks.get(image, {}).items())
+        copies = {reviewer: tuple(stack) for reviewer, stack in stacks}
+        return {reviewer: lines[-1] for reviewer, lines in copies.items() if lines}
 
 
 def agreed_label(decisions: Mapping[str, str | None]) -> str | None:

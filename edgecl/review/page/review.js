@@ -234,6 +234,7 @@ function showImage(moved) {
   const url = `${zoomed ? "whole" : "image"}/${current.id}.jpg`;
   if (image.getAttribute("src") !== url) {
     image.style.width = "";
+    image.onerror = () => { if (current) { $("empty").hidden = false; text("empty", "This image is gone, or damaged. Skip it, or undo what was said about it."); } };
     image.onload = zoomed ? () => enlarge(stage, image) : null;
     image.src = url;
     image.alt = `image ${current.file}`;
