@@ -16,7 +16,7 @@ from runtime.image.decode import Gray, decode_image, read_encoded
 from runtime.image.depth import depth_of, to_8_bits
 from runtime.serving.live.images import encoded
 
-KEPT = 64
+KEPT = 128
 """Images that are kept encoded: reviewers go back and forth."""
 
 LONGEST_WHOLE = 8192
@@ -48,22 +48,23 @@ class ImageViews:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         try:
-            data = read_encoded(path) if in_colour else _encoded(path, kind, bits)
+            found = {kind: read_encoded(path)} if in_colour else _encoded(path, kind, bits)
         except (FrameError, cv2.error, ValueError, MemoryError):
             return None
         with self._lock:
-            self._kept[key] = data
+            for name, data in found.items():
+                self._kept[path, name, bits] = data
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return data
+        return found[kind]
 
 
-def _encoded(path: Path, kind: str, bits: int | None) -> bytes:
-    data = read_encoded(path)
-    pixels = decode_image(data)
+def _encoded(path: Path, kind: str, bits: int | None) -> dict[str, bytes]:
+    """Return the kind that was asked for, and what was made beside it."""
+    pixels = decode_image(read_encoded(path))
     if kind != "whole":
         found = encoded(pixels, bits)
-        return found.image if kind == "image" else found.thumbnail
+        return {"thumbnail": found.thumbnail, "image": found.image}
     gray = _in_8_bits(pixels, bits)
     longest = max(gray.shape)
     if longest > LONGEST_WHOLE:
@@ -71,7 +72,7 @@ def _encoded(path: Path, kind: str, bits: int | None) -> bytes:
         size = tuple(max(1, int(side * scale)) for side in gray.shape[::-1])
         gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
     data = np.ascontiguousarray(gray[:, :, None])
-    return bytes(simplejpeg.encode_jpeg(data, _QUALITY, "GRAY", "Gray"))
+    return {kind: bytes(simplejpeg.encode_jpeg(data, _QUALITY, "GRAY", "Gray"))}
 
 
 def _in_8_bits(gray: Gray, bits: int | None) -> NDArray[np.uint8]:

@@ -60,6 +60,7 @@ function decide(choice, label = "") {
   applied(image, choice, label);
   if (label && !labels.includes(label)) labels.push(label);
   put({ id: newId(), reviewer: me, image: image.id, choice, label });
+  if ($("notice").classList.contains("mild")) $("notice").hidden = true;
   history.push({ image: image.id, kind: "decision" });
   skipped.delete(image.id);
   toast(`${choice === "label" ? label : "don't know"} ✓ ${image.file}`);
@@ -338,6 +339,7 @@ function showStrip(moved) {
     const button = item.firstChild, [picture, mark] = button.children, names = named(image);
     const url = `thumbnail/${image.id}.jpg`;
     picture.alt = "";
+    picture.fetchPriority = "low";
     if (picture.getAttribute("src") !== url) picture.src = url;
     if (image === current) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
     const own = image.decisions[me], apart = differ(image);
@@ -357,6 +359,7 @@ async function showNear() {
     $("near").hidden = !found.length;
     $("near-images").replaceChildren(...found.map((image) => {
       const item = make("li"), picture = make("img");
+      picture.fetchPriority = "low";
       picture.src = `thumbnail/${image.id}.jpg`;
       picture.alt = `labelled ${image.label}`;
       item.append(picture, make("span", "", image.label), make("small", "", `${image.similarity.toFixed(2)}${image.source === "review" ? " · reviewed" : ""}`));
@@ -439,6 +442,7 @@ $("name-form").onsubmit = (event) => {
   show(true);
 };
 $("who").onclick = askName;
+$("notice").onclick = () => { $("notice").hidden = true; };
 $("view").onchange = () => { view = $("view").value; skipped = new Set(); $("view").blur(); go(next(null), false); };
 $("order").onchange = () => { images = sorted(images, $("order").value); $("order").blur(); go(next(null), false); };
 $("dont-know").onclick = () => decide("dont-know");

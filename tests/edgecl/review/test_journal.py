@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from edgecl.review import journal as room
 from edgecl.review.journal import JOURNAL, Journal, read_journal
 from edgecl.review.standing import DecisionLine
 from runtime.errors import EquipmentError, InputError
@@ -101,7 +100,7 @@ def test_a_full_disk_keeps_nothing_of_a_line_and_says_so(tmp_path, monkeypatch, 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(room.os, fails, full)
+        patch.setattr(os, fails, full)
         with pytest.raises(EquipmentError, match="is full"):
             journal.add(line(1, "scratch"))
     assert journal.standing.of(IMAGE) == {"Anna": "dent"}
