@@ -39,6 +39,10 @@ from runtime.stream.verdict import Verdict
 MOST_PIXELS = 2_000_000
 """Pixels of an image that are sent; of a larger one every second, third, … row and column."""
 
+BREATH_S = 5e-5
+"""Time that an answer leaves the interpreter to the judge between two of its steps, in seconds:
+none of them holds it for much longer than that."""
+
 AT_ONCE = 2
 """Earlier rejects whose pixels an answer has at most, of each camera."""
 
@@ -103,6 +107,7 @@ class LiveSource:
         for stream in self.streams:
             held = set(ask.held.get(stream.name, ()))
             for kept in _wanted(stream.window, held):
+                _breathe()
                 pixels = reduced(kept.pixels)
                 arrays.append(pixels)
                 dtype = str(pixels.dtype)
@@ -137,6 +142,11 @@ class LiveSource:
         )
 
 
+def _breathe() -> None:
+    """Let other threads have the interpreter."""
+    time.sleep(BREATH_S)
+
+
 def reduced(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return an image of at most `MOST_PIXELS`, C-contiguous; what is small enough as it is.
 
@@ -165,7 +175,9 @@ def _maps(stream: WatchedStream) -> dict[int, str]:
 
 def _camera_state(stream: WatchedStream) -> CameraState:
     pipeline, camera, window = stream.pipeline, stream.camera, stream.window
+    _breathe()
     snapshot = pipeline.ledger.snapshot()
+    _breathe()
     now_ns = time.monotonic_ns()
     newest, noticed, rejects = window.newest, window.noticed, window.rejects
     sizes = {kept.number: _size(kept) for kept in window.kept}
@@ -230,6 +242,7 @@ def _state(pipeline: Pipeline, camera: Camera, snapshot: Snapshot) -> tuple[str,
 def _seen(
     verdict: Verdict, size: tuple[int, int] | None, now_ns: int, maps: Mapping[int, str]
 ) -> Seen:
+    _breathe()
     line = verdict.line()
     return Seen(
         frame=line.frame,
@@ -255,6 +268,7 @@ def _size(kept: KeptFrame) -> tuple[int, int]:
 
 
 def _step(name: str, histogram: LatencyHistogram, limit: int | None, over: int) -> StepState:
+    _breathe()
     middle, tail = histogram.percentiles([0.5, 0.99])
     return StepState(
         step=name,
