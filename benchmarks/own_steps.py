@@ -61,7 +61,7 @@ class PlayedCamera(Camera):
     """
 
     name = "frames from memory"
-    stored = False  # type: ignore[assignment]
+    stored = False
 
     def __init__(self, images: list[NDArray[np.uint8]], frames: int, fps: float | None) -> None:
         self.live = fps is not None
