@@ -70,6 +70,13 @@ def check_sink(text: str) -> object:
     return check(text)
 
 
+def check_metrics(text: str) -> object:
+    """Read the address of metrics; an InputError says what is wrong with it."""
+    from runtime.stream.metrics.address import parse_metrics
+
+    return parse_metrics(text)
+
+
 def check_label(text: str) -> object:
     """Read a label; an InputError says what is wrong with it."""
     if not text:

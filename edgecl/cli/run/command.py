@@ -16,6 +16,7 @@ from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
     open_chosen_camera,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -100,6 +101,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         with naming_place(context, "source"):
             camera = stack.enter_context(open_chosen_camera(chosen, report_outage))
         for note in (*camera.notes, *choices.remarks()):
@@ -135,6 +137,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.terms(granted),
             choices.workers,
             files.heat_maps,
+            metrics,
+            facts,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

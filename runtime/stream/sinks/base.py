@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from runtime.errors import InputError
 from runtime.progress import Say
@@ -27,6 +28,7 @@ class Sink(ABC):
         lost: verdicts that were taken and could not be delivered.
         waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
+        counts: what else it counts, by name.
     """
 
     name: str = ""
@@ -34,6 +36,7 @@ class Sink(ABC):
     lost: int = 0
     waiting: int = 0
     problem: str = ""
+    counts: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
