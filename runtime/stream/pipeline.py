@@ -21,7 +21,7 @@ from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
 from runtime.stream.sharing.succession import Succession
-from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.base import Sink, observing
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
@@ -123,7 +123,7 @@ class Pipeline:
                 late_sink=late_sink,
                 health=self._health,
                 on_reject=on_reject,
-                on_verdict=on_verdict,
+                on_verdict=observing(self.sinks, on_verdict),
                 novelty=self._novelty,
                 succession=self._succession,
             )

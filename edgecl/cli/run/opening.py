@@ -150,6 +150,7 @@ def facts_of(
         digest=manifest.digest if manifest else "",
         pass_labels=rules.applied_to(contract).pass_labels,
         lot=choices.lot or "",
+        rules=rules,
     )
 
 

@@ -96,7 +96,7 @@ class MetricsEndpoint:
 
 
 class _Answers:
-    """What readers get; metrics are rendered once for all who ask within `FRESH_S`."""
+    """Answers to readers; metrics are rendered once for all who ask within `FRESH_S`."""
 
     def __init__(self, token: str | None) -> None:
         self._expected = None if token is None else f"Bearer {token}".encode()

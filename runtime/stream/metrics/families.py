@@ -162,7 +162,7 @@ def rendered(station: WatchedStation) -> bytes:
     from prometheus_client import ProcessCollector, generate_latest
 
     process = ProcessCollector(registry=None)
-    return generate_latest(_Collected([*families(station), *process.collect()]))  # type: ignore[arg-type]
+    return generate_latest(_Collected([*families(station), *process.collect()]))
 
 
 def require_client() -> None:

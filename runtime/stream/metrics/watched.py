@@ -1,4 +1,4 @@
-"""What is known of running streams at the moment when somebody asks."""
+"""Running streams as they are at the moment when somebody asks."""
 
 from __future__ import annotations
 

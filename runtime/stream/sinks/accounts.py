@@ -26,12 +26,17 @@ class VerdictFile(Part, frozen=True, kw_only=True):
 
 
 class SinkAccount(Part, frozen=True, kw_only=True):
-    """A further sink: verdicts that are lost, or wait for the next start; the last problem."""
+    """A further sink: verdicts that are lost, or wait for the next start; the last problem.
+
+    Args:
+        counts: what else it counts, by name.
+    """
 
     name: str
     lost: int
     waiting: int = 0
     problem: str | None
+    counts: dict[str, int] = {}
 
 
 def verdict_file(sink: JsonLinesSink) -> VerdictFile:
@@ -48,7 +53,11 @@ def sink_accounts(sinks: Sequence[Sink]) -> tuple[SinkAccount, ...]:
     """Return what further sinks lost."""
     return tuple(
         SinkAccount(
-            name=sink.name, lost=sink.lost, waiting=sink.waiting, problem=sink.problem or None
+            name=sink.name,
+            lost=sink.lost,
+            waiting=sink.waiting,
+            problem=sink.problem or None,
+            counts=dict(sink.counts),
         )
         for sink in sinks
     )

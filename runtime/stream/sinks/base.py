@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from runtime.camera.base import Frame
 from runtime.errors import InputError
 from runtime.progress import Say
+from runtime.stream.rules import Rules
 from runtime.stream.verdict import Verdict
 
 
@@ -25,6 +27,7 @@ class Sink(ABC):
         name: for the summary.
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
+        takes_frames: True where `observe` wants each frame; the sink has to be isolated.
         lost: verdicts that were taken and could not be delivered.
         waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
@@ -33,6 +36,7 @@ class Sink(ABC):
 
     name: str = ""
     isolated: bool = False
+    takes_frames: bool = False
     lost: int = 0
     waiting: int = 0
     problem: str = ""
@@ -42,8 +46,29 @@ class Sink(ABC):
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
 
+    def observe(self, frame: Frame, verdict: Verdict) -> None:  # noqa: B027 - most want none
+        """Look at a frame after its verdict; returns at once and never raises."""
+
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""
+
+
+Observe = Callable[[Frame, Verdict], None]
+"""Looks at a frame and its verdict; see `Sink.observe`."""
+
+
+def observing(sinks: Sequence[Sink], more: Observe | None = None) -> Observe | None:
+    """Return what hands a frame to all sinks that take frames, and to `more`; None for none."""
+    observers: list[Observe] = [sink.observe for sink in sinks if sink.takes_frames]
+    observers += [] if more is None else [more]
+    if len(observers) < 2:
+        return next(iter(observers), None)
+
+    def observe(frame: Frame, verdict: Verdict) -> None:
+        for each in observers:
+            each(frame, verdict)
+
+    return observe
 
 
 def new_run_id() -> str:
@@ -64,6 +89,7 @@ class StreamFacts:
         digest: of the bundle's manifest; empty where the model is a file without one.
         pass_labels: labels that let a part pass.
         lot: which the stream judges, as the user named it; empty where it has no name.
+        rules: by which it judges.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -73,6 +99,7 @@ class StreamFacts:
     digest: str = ""
     pass_labels: Sequence[str] = ()
     lot: str = ""
+    rules: Rules = field(default_factory=Rules)
 
 
 def _silent(text: str) -> None:

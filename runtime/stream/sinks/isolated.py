@@ -60,7 +60,7 @@ class IsolatedSink(Sink):
 
     @property
     def counts(self) -> Mapping[str, int]:  # type: ignore[override]
-        """What else the sink counts."""
+        """Further counts of the sink."""
         return self.sink.counts
 
     def emit(self, verdict: Verdict) -> None:

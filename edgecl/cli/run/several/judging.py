@@ -131,7 +131,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             # A machine acts on the parts where there are any, and else on each camera's frames.
             beside: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                beside = [parts.sink_for(name, camera)]
+                beside = [sink for sink in beside if sink.takes_frames]
+                beside.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
                 model,
                 camera,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import logging
 import socket
 import threading
@@ -66,8 +67,13 @@ def test_other_places_and_methods_are_told(serve):
 
 
 def test_only_readers_with_the_token_may_read(serve):
-    asked = []
-    _, port = serve(lambda: asked.append(1) or b"x 1\n", token="geheim")
+    asked: list[int] = []
+
+    def render() -> bytes:
+        asked.append(1)
+        return b"x 1\n"
+
+    _, port = serve(render, token="geheim")
     for headers in (
         {},
         {"Authorization": "Bearer "},
@@ -87,8 +93,8 @@ def test_only_readers_with_the_token_may_read(serve):
 
 def test_scrapes_in_a_row_render_once(serve, monkeypatch):
     monkeypatch.setattr(module, "FRESH_S", 3600.0)
-    rendered = []
-    _, port = serve(lambda: rendered.append(1) or f"n {len(rendered)}\n".encode())
+    numbers = itertools.count(1)
+    _, port = serve(lambda: f"n {next(numbers)}\n".encode())
     assert [ask(port)[1] for _ in range(5)] == [b"n 1\n"] * 5
 
 

@@ -13,6 +13,7 @@ import pytest
 from runtime.stream.latency import LatencyHistogram
 from runtime.stream.metrics.families import BUCKETS_NS, rendered
 from runtime.stream.metrics.watched import WatchedStation, WatchedStream
+from runtime.stream.parts.summary import PartsAccount
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.sinks import Sink, StreamFacts
 from tests.runtime.stream.test_pipeline import (
@@ -90,7 +91,11 @@ def test_metrics_are_those_of_the_accounts():
 def test_the_age_counts_from_the_start_until_there_is_a_frame():
     gate = threading.Event()
     camera = FakeCamera(images(1))
-    camera.before_read = lambda number: gate.wait(20)
+
+    def before_read(number: int) -> None:
+        gate.wait(20)
+
+    camera.before_read = before_read
     pipeline, _ = stream(camera, FakeSession())
     found = samples(WatchedStation(FACTS, FakeSession(), [watched(pipeline, camera)]))
     assert 0 <= found["edgecl_frame_age_seconds"] < 1000
@@ -140,9 +145,9 @@ def test_sinks_say_what_they_lost_and_what_waits():
 
 
 class Unsteady(FakeCamera):
-    reconnects, losses, stalls, seconds_lost = True, 2, 1, 7.5  # type: ignore[assignment]
-    statistics = {"lost_frames": 4}  # type: ignore[assignment]
-    away = True  # type: ignore[assignment]
+    reconnects, losses, stalls, seconds_lost = True, 2, 1, 7.5
+    statistics = {"lost_frames": 4}
+    away = True
 
 
 def test_a_camera_that_is_away_has_come_back_once_less():
@@ -175,7 +180,16 @@ def test_parts_are_counted():
     camera = FakeCamera(images(1))
     pipeline, _ = stream(camera, FakeSession())
     ended(pipeline)
-    account = SimpleNamespace(statuses={"pass": 5}, missing={"left": 2})
+    account = PartsAccount(
+        parts=5,
+        statuses={"pass": 5},
+        missing={"left": 2},
+        late_frames=0,
+        repeated_frames=0,
+        unmatched_frames=0,
+        window_ms=None,
+        deadline_ms=None,
+    )
     station = WatchedStation(FACTS, FakeSession(), [watched(pipeline, camera)], (), lambda: account)
     found = samples(station)
     assert found["edgecl_parts_total{status=pass}"] == 5

@@ -104,7 +104,12 @@ def running(tmp_path: Path) -> Iterator[Any]:
     gate = threading.Event()
     pixels = [*images(6), None, *images(3)]
     camera = FakeCamera([*pixels, np.zeros((16, 16), np.uint8)])
-    camera.before_read = lambda number: gate.wait(PATIENCE) if number == len(pixels) else None
+
+    def before_read(number: int) -> None:
+        if number == len(pixels):
+            gate.wait(PATIENCE)
+
+    camera.before_read = before_read
     pipeline, sink = stream(camera, FakeSession(), limits={"infer": 0, "total": 10**12})
     endpoint = MetricsEndpoint(MetricsAddress("127.0.0.1", 0), TOKEN)
     watched = WatchedStream("", pipeline, camera, pipeline._settings, pipeline.sinks)
