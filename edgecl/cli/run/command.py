@@ -46,7 +46,8 @@ def command(context: click.Context, /, **values: Any) -> int:
     choices = RunChoices(**values)
     rules = choices.rules(context)
     if printed:
-        click.echo(config_text(values), nl=False)
+        # As bytes: text would lose its passwords on the way, and the file be useless.
+        click.echo(config_text(values).encode(), nl=False)
         return 0
     if choices.cameras[0].name:
         from edgecl.cli.run.several.judging import judge_cameras

@@ -14,6 +14,7 @@ from runtime.errors import InputError
 from runtime.stream.latency import LatencyHistogram
 from runtime.stream.metrics.watched import ObservedStream, WatchedStation
 from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.remote.messages import writable
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -186,7 +187,7 @@ def families(station: WatchedStation) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     seen = [stream.observed() for stream in station.streams]
-    yield _build_info(station)
+    yield _tidied(_build_info(station))
     for family in FAMILIES:
         make = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
         labels = [CAMERA, family.label] if family.label else [CAMERA]
@@ -194,7 +195,7 @@ def families(station: WatchedStation) -> Iterator[Metric]:
         for stream in seen:
             for value, number in family.read(stream).items():
                 metric.add_metric([stream.name, value][: len(labels)], number)
-        yield _without_empty(metric)
+        yield _tidied(metric)
     yield _step_seconds(seen)
     yield from _of_sinks(station.sinks())
     if station.parts is not None:
@@ -221,7 +222,7 @@ def _step_seconds(seen: Sequence[ObservedStream]) -> Metric:
             metric.add_metric(
                 [stream.name, step], _buckets(histogram), sum_value=histogram.total / 1e9
             )
-    return _without_empty(metric)
+    return _tidied(metric)
 
 
 def _buckets(histogram: LatencyHistogram) -> list[tuple[str, float]]:
@@ -246,7 +247,7 @@ def _of_sinks(sinks: Sequence[tuple[str, str, Sink]]) -> Iterator[Metric]:
         waiting.add_metric([camera, name], sink.waiting)
         for count, number in sink.counts.items():
             counts.add_metric([camera, name, count], number)
-    yield from (_without_empty(metric) for metric in (lost, waiting, counts))
+    yield from (_tidied(metric) for metric in (lost, waiting, counts))
 
 
 def _build_info(station: WatchedStation) -> Metric:
@@ -272,10 +273,10 @@ def _build_info(station: WatchedStation) -> Metric:
     )
 
 
-def _without_empty(metric: Metric) -> Metric:
-    """Leave out labels without a value: to Prometheus both are the same, and one is shorter."""
+def _tidied(metric: Metric) -> Metric:
+    """Leave out labels without a value, and make all others such that UTF-8 can hold them."""
     metric.samples = [
-        sample._replace(labels={name: value for name, value in sample.labels.items() if value})
+        sample._replace(labels={n: writable(text) for n, text in sample.labels.items() if text})
         for sample in metric.samples
     ]
     return metric

@@ -36,7 +36,6 @@ class BackgroundWriter(Generic[T]):
         weigh: bytes that an entry holds.
         heaviest: bytes that entries may hold while they wait; one alone may be heavier.
         close_s: see `CLOSE_S`.
-        before: runs first in the thread, as to look at what is there.
         report: is told, in one line, when writing begins to fail and when it is well again.
 
     Attributes:
@@ -53,7 +52,6 @@ class BackgroundWriter(Generic[T]):
         weigh: Callable[[T], int] = lambda entry: 0,
         heaviest: int = 0,
         close_s: float = CLOSE_S,
-        before: Callable[[], None] = lambda: None,
         report: Say = lambda text: None,
     ) -> None:
         self.written = self.left_out = self.failed = 0
@@ -64,7 +62,6 @@ class BackgroundWriter(Generic[T]):
         self._weigh = weigh
         self._heaviest = heaviest
         self._close_s = close_s
-        self._before = before
         self._report = report
         self._fault: tuple[type, object] | None = None
         self._told_fault = False
@@ -107,21 +104,15 @@ class BackgroundWriter(Generic[T]):
 
     def _run(self) -> None:
         give_way()
-        self._try(self._before)
         while (entry := self._next()) is not None:
-            if self._try(lambda taken=entry: self._write(taken)):  # type: ignore[misc]
+            try:
+                self._write(entry)
+            except Exception as error:  # one entry that fails must not end the next ones
+                self._note(error)
+                self.failed += 1
+            else:
                 self.written += 1
                 self._tell_recovery()
-            else:
-                self.failed += 1
-
-    def _try(self, work: Callable[[], None]) -> bool:
-        try:
-            work()
-        except Exception as error:  # one entry that fails must not end the next ones
-            self._note(error)
-            return False
-        return True
 
     def _next(self) -> T | None:
         with self._changed:

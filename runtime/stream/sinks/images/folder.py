@@ -59,7 +59,14 @@ class ImagesFolder:
         """Count the images of earlier streams, the oldest first.
 
         What a killed process left half written is removed.
+
+        Raises:
+            InputError: a folder in it cannot be read.
         """
+        with explained(self.path):
+            self._look()
+
+    def _look(self) -> None:
         for day in sorted(entry for entry in self.path.iterdir() if _is_day(entry)):
             found: dict[str, list[os.DirEntry[str]]] = {}
             with os.scandir(day) as entries:
@@ -70,7 +77,9 @@ class ImagesFolder:
                         Path(entry.path).unlink(missing_ok=True)
             for _, files in sorted(found.items()):
                 paths = sorted((Path(file.path) for file in files), key=_removal)
-                self.kept.add(paths, sum(file.stat().st_size for file in files))
+                self.kept.add(
+                    paths, sum(file.stat(follow_symlinks=False).st_size for file in files)
+                )
 
     def write(self, day: str, stem: str, suffix: str, image: bytes, record: bytes) -> None:
         """Write an image and its record; the oldest go where they need the place.

@@ -118,7 +118,6 @@ class ImagesSink(Sink):
             most=WAITING + 2 * (choice.before + 1 + choice.after),
             weigh=lambda image: image.size,
             heaviest=HELD,
-            before=folder.look,
             report=report,
         )
 
@@ -235,6 +234,7 @@ def open_images(request: SinkRequest) -> Sink:
         )
     folder = ImagesFolder(path, choice.most, choice.limit, reserve=RESERVE)
     try:
+        folder.look()
         return ImagesSink(folder, choice, request.stream, request.labels, report=request.report)
     except BaseException:
         folder.close()

@@ -88,6 +88,15 @@ def test_metrics_are_those_of_the_accounts():
     )
 
 
+def test_names_that_are_no_utf8_are_served():
+    camera = FakeCamera(images(1))
+    pipeline, _ = stream(camera, FakeSession())
+    ended(pipeline)
+    facts = StreamFacts(bundle="b\udcff.edgecl")
+    found = samples(WatchedStation(facts, FakeSession(), [watched(pipeline, camera)]))
+    assert any("bundle=b?.edgecl" in key for key in found)
+
+
 def test_the_age_counts_from_the_start_until_there_is_a_frame():
     gate = threading.Event()
     camera = FakeCamera(images(1))
