@@ -132,6 +132,7 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 64
 
     def __init__(
         self, family: socket.AddressFamily, host: str, port: int, answers: _Answers

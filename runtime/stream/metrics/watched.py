@@ -134,7 +134,7 @@ class ObservedStream:
         account = self.stream.heat_maps.account()
         return {
             "written": account.written,
-            "left-out": account.left_out,
+            "left_out": account.left_out,
             "failed": account.failed,
         }
 

@@ -17,7 +17,7 @@ LOG = logging.getLogger("edgecl.sinks")
 CLOSE_S = 3.0
 """Time that the end of a stream waits for work that does not get on, in seconds."""
 
-TOLD_S = 60.0
+TOLD_S = 600.0
 """Least time between two lines to the user about one kind of work, in seconds."""
 
 T = TypeVar("T")

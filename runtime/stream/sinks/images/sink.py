@@ -138,11 +138,11 @@ class ImagesSink(Sink):
         """Images of this stream, and what the folder holds."""
         return {
             "written": self._writer.written,
-            "left-out": self._writer.left_out,
+            "left_out": self._writer.left_out,
             "failed": self._writer.failed + self._refused,
             "cooled": self._policies.cooled,
             "kept": len(self._folder.kept),
-            "kept-bytes": self._folder.kept.size,
+            "kept_bytes": self._folder.kept.size,
             "removed": self._folder.kept.removed,
         }
 

@@ -112,7 +112,7 @@ def test_an_image_and_its_record(tmp_path):
     assert kept.sink.lost == 0
     assert kept.sink.counts["written"] == kept.sink.counts["kept"] == 1
     size = sum(file.stat().st_size for file in path.parent.iterdir())
-    assert kept.sink.counts["kept-bytes"] == size
+    assert kept.sink.counts["kept_bytes"] == size
     assert kept.told == []
 
 
@@ -211,8 +211,8 @@ def test_nobody_waits_and_what_is_too_much_is_counted(tmp_path, slow):
     slow.set()
     kept.sink.close()
     counts = kept.sink.counts
-    assert counts["written"] + counts["left-out"] == module.WAITING + 10
-    assert kept.sink.lost == counts["left-out"] > 0
+    assert counts["written"] + counts["left_out"] == module.WAITING + 10
+    assert kept.sink.lost == counts["left_out"] > 0
     assert kept.numbers[-1] == module.WAITING + 9  # the newest stay
     assert kept.sink.problem == "images came faster than they could be written"
 
@@ -223,7 +223,7 @@ def test_waiting_images_hold_a_bounded_memory(tmp_path, slow, monkeypatch):
     kept.give(*range(20))
     slow.set()
     kept.sink.close()
-    assert 14 <= kept.sink.counts["left-out"] <= 15
+    assert 14 <= kept.sink.counts["left_out"] <= 15
 
 
 def test_the_oldest_go_where_there_are_too_many(tmp_path):
@@ -250,7 +250,7 @@ def test_the_limit_is_never_passed(tmp_path, monkeypatch):
         kept.give(number)
         kept.until("written", number + 1)
         held = sum(path.stat().st_size for path in kept.folder.rglob("*.*") if path.is_file())
-        assert held == kept.sink.counts["kept-bytes"] <= limit
+        assert held == kept.sink.counts["kept_bytes"] <= limit
     kept.sink.close()
     assert kept.sink.counts["removed"] > 0
     assert kept.numbers[-1] == 39
