@@ -242,12 +242,18 @@ def _of_sinks(sinks: Sequence[tuple[str, str, Sink]]) -> Iterator[Metric]:
     counts = GaugeMetricFamily(
         "edgecl_sink_count", "What a sink counts, by name.", labels=[*labels, "count"]
     )
+    acts = CounterMetricFamily(
+        "edgecl_sink_acts", "Verdicts that a sink acted on.", labels=[*labels, "outcome"]
+    )
     for camera, name, sink in sinks:
+        if sink.acts:
+            acts.add_metric([camera, name, "in_time"], sink.acted - sink.late_acts)
+            acts.add_metric([camera, name, "late"], sink.late_acts)
         lost.add_metric([camera, name], sink.lost)
         waiting.add_metric([camera, name], sink.waiting)
         for count, number in sink.counts.items():
             counts.add_metric([camera, name, count], number)
-    yield from (_tidied(metric) for metric in (lost, waiting, counts))
+    yield from (_tidied(metric) for metric in (lost, waiting, acts, counts))
 
 
 def _build_info(station: WatchedStation) -> Metric:

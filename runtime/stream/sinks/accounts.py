@@ -30,6 +30,8 @@ class SinkAccount(Part, frozen=True, kw_only=True):
 
     Args:
         counts: what else it counts, by name.
+        acted: verdicts that a sink which acts on the machine has acted on.
+        late_acts: of those, the ones that came too late, and were acted on as `late`.
     """
 
     name: str
@@ -37,6 +39,8 @@ class SinkAccount(Part, frozen=True, kw_only=True):
     waiting: int = 0
     problem: str | None
     counts: dict[str, int] = {}
+    acted: int = 0
+    late_acts: int = 0
 
 
 def verdict_file(sink: JsonLinesSink) -> VerdictFile:
@@ -58,6 +62,8 @@ def sink_accounts(sinks: Sequence[Sink]) -> tuple[SinkAccount, ...]:
             waiting=sink.waiting,
             problem=sink.problem or None,
             counts=dict(sink.counts),
+            acted=sink.acted,
+            late_acts=sink.late_acts,
         )
         for sink in sinks
     )

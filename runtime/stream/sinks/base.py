@@ -28,18 +28,25 @@ class Sink(ABC):
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
         takes_frames: True where `observe` wants each frame; the sink has to be isolated.
+        acts: True where it acts on the machine, and says so to each verdict's `act`: subclass
+            `ActingSink` for one.
         lost: verdicts that were taken and could not be delivered.
         waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
+        acted: verdicts that the machine was told; those of sinks with `acts` alone.
+        late_acts: of those, the ones that came too late.
         counts: what else it counts, by name.
     """
 
     name: str = ""
     isolated: bool = False
     takes_frames: bool = False
+    acts: bool = False
     lost: int = 0
     waiting: int = 0
     problem: str = ""
+    acted: int = 0
+    late_acts: int = 0
     counts: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod
@@ -48,6 +55,14 @@ class Sink(ABC):
 
     def observe(self, frame: Frame, verdict: Verdict) -> None:  # noqa: B027 - most want none
         """Look at a frame after its verdict; returns at once and never raises."""
+
+    def offer_recipes(self, change: Callable[[int], None]) -> None:  # noqa: B027 - few ask for any
+        """Let the machine behind this sink change the stream's recipe.
+
+        Args:
+            change: to the recipe of a number; returns when it judges, and raises InputError where
+                it was refused. It may be called from any thread, and may take its time.
+        """
 
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""

@@ -135,6 +135,7 @@ def test_several_cameras_have_a_label_and_shared_sinks_none():
 
 class Counting(Sink):
     name, lost, waiting = "mqtt broker:1883/line", 3, 40
+    isolated, acts, acted, late_acts = True, True, 9, 2
     counts: Mapping[str, int] = {"written": 7}
 
     def emit(self, verdict):
@@ -151,6 +152,8 @@ def test_sinks_say_what_they_lost_and_what_waits():
     assert found[f"edgecl_sink_lost_total{{{labels}}}"] == 3
     assert found[f"edgecl_sink_waiting{{{labels}}}"] == 40
     assert found[f"edgecl_sink_count{{count=written,{labels}}}"] == 7
+    assert found[f"edgecl_sink_acts_total{{outcome=in_time,{labels}}}"] == 7
+    assert found[f"edgecl_sink_acts_total{{outcome=late,{labels}}}"] == 2
 
 
 class Unsteady(FakeCamera):

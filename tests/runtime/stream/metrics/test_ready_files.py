@@ -23,6 +23,7 @@ _EXPRESSION = re.compile(r"expr: (?:\|\n((?: {10,}.*\n)+)|(.*)\n)")
 OTHERS = {
     *(f"edgecl_step_seconds_{part}" for part in ("bucket", "sum", "count")),
     *("edgecl_sink_lost_total", "edgecl_sink_waiting", "edgecl_sink_count", "edgecl_build_info"),
+    "edgecl_sink_acts_total",
     *("edgecl_parts_total", "edgecl_parts_without_camera_total"),
     *("process_cpu_seconds_total", "process_resident_memory_bytes"),
 }
