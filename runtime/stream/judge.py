@@ -11,6 +11,7 @@ from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
+from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
@@ -38,6 +39,7 @@ class Judge:
         health: looks at what the model sees; None to look at nothing.
         on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
             return at once.
+        on_verdict: the same of every frame.
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
@@ -57,12 +59,14 @@ class Judge:
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
+        self._acts = ActAccounts(ledger, rules.budget, sinks)
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
@@ -70,6 +74,7 @@ class Judge:
         self._clock = clock
         self._health = health
         self._on_reject = on_reject
+        self._on_verdict = on_verdict
         self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
@@ -235,13 +240,15 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        verdict = Verdict.of(frame, start, decision, steps)
+        act = self._acts.pend(ticket.deadline_ns)
+        verdict = Verdict.of(frame, start, decision, steps, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
-        times = {**verdict.steps, EMIT: self._clock() - start}
-        self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
+        if self._on_verdict is not None:
+            self._on_verdict(frame, verdict)
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

@@ -20,6 +20,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
+from runtime.stream.acting.pending import PendingAct
 from runtime.stream.budget import AGE, TOTAL
 
 
@@ -67,6 +68,8 @@ class Decision:
         answer: the status that the model's answer has by itself, where `status` is another one:
             a reject that was held back, or an answer that came too late.
         distance: from the training images, relative to the limit; None where it is not known.
+        probabilities: float32, one per label, until the next frame is judged; None where there
+            are none.
     """
 
     status: Status
@@ -77,6 +80,7 @@ class Decision:
     late: bool = False
     answer: Status | None = None
     distance: float | None = None
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -137,6 +141,7 @@ class Verdict:
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
+        act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
     number: int
@@ -147,14 +152,23 @@ class Verdict:
     name: str = ""
     truth: str = ""
     camera: str = ""
+    act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
+    def of(
+        cls,
+        frame: Frame,
+        now_ns: int,
+        decision: Decision,
+        steps: Mapping[str, int],
+        act: PendingAct | None = None,
+    ) -> Verdict:
         """The verdict on a frame that goes out now.
 
         Args:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
+            act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
@@ -166,6 +180,7 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
+            act=act,
         )
 
     def line(self) -> VerdictLine:
@@ -222,7 +237,7 @@ def decide(
         status = Status.UNSURE
     else:
         status = Status.PASS if label in contract.pass_labels else Status.REJECT
-    return Decision(status, label, confidence)
+    return Decision(status, label, confidence, probabilities=probabilities)
 
 
 def worst_tile_of(

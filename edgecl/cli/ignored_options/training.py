@@ -52,7 +52,7 @@ TRAIN = (
         "use --tile for the size of the tiles, or --geometry stretch",
     ),
     Rule(
-        ("tile", "stride", "scale", "combine", "robust"),
+        ("tile", "stride", "scale", "combine", "robust", "turns"),
         _new(lambda v: not _in_tiles(v)),
         "only applies to tiles, but images are resized",
         "add --geometry tiles, or omit this option",

@@ -16,6 +16,7 @@ from edgecl.cli.run.checks import (
     check_health_limit,
     check_label,
     check_lot,
+    check_metrics,
     check_setting,
     check_sink,
     check_threshold,
@@ -27,6 +28,7 @@ from runtime.artifact.contract import BITS
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
+METRICS = "127.0.0.1:9464"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
@@ -267,7 +269,8 @@ output_options = _group(
         type=Checked("sink", check_sink, prefix=""),
         metavar="NAME[:TARGET]",
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl or "
-        "sqlite:/var/lib/edgecl/line.sqlite. Repeatable.",
+        "sqlite:/var/lib/edgecl/line.sqlite; or let it act on the machine: gpio:… or "
+        "modbus:HOST:PORT. Repeatable.",
     ),
     click.option(
         "--lot",
@@ -280,6 +283,15 @@ output_options = _group(
         type=FOLDER,
         help="Folder in which verdicts wait for other machines, also until the next start.  "
         f"[default: {SPOOL}]",
+    ),
+    click.option(
+        "--metrics",
+        is_flag=False,
+        flag_value=METRICS,
+        type=Checked("metrics", check_metrics, prefix=""),
+        metavar="[[HOST:]PORT]",
+        help="Serve metrics for Prometheus; on a network with HOST:PORT?token-file=FILE.  "
+        f"[default: not served; {METRICS} without a value]",
     ),
     click.option(
         "--heat-maps",
