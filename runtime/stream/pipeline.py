@@ -271,7 +271,7 @@ class Pipeline:
 
     def _work(self, judge: Judge) -> None:
         """Judge frames until there are no more."""
-        # Of this thread: an embedding that is no number is a fault, and needs no warning as well.
+        # Of this thread: an embedding of NaN or infinity is a fault, and needs no warning as well.
         np.seterr(invalid="ignore", over="ignore")
         try:
             while (ticket := self._succession.take(self._handover)) is not None:

@@ -144,7 +144,7 @@ class Stream:
 
     @property
     def failures(self) -> Mapping[str, BaseException]:
-        """What ended cameras' streams early, by their names."""
+        """Return what ended cameras' streams early, by their names."""
         return self._station.failures
 
     def __enter__(self) -> Stream:
