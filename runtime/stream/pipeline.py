@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
+
 from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
@@ -229,9 +231,7 @@ class Pipeline:
             self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
-        limit = self._settings.frames
-        captured = 0
-        health = self._health
+        limit, captured, health = self._settings.frames, 0, self._health
         try:
             while limit is None or captured < limit:
                 if health is not None and self._camera.live and self._handover.full:
@@ -259,6 +259,8 @@ class Pipeline:
 
     def _work(self, judge: Judge) -> None:
         """Judge frames until there are no more."""
+        # Of this thread: an embedding that is no number is a fault, and needs no warning as well.
+        np.seterr(invalid="ignore", over="ignore")
         try:
             while (ticket := self._succession.take(self._handover)) is not None:
                 self._taken += 1
