@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from runtime.progress import Say
 from runtime.stream.acting.sink import ActingSink
 from runtime.stream.outputs.lines import FileLines, OutputLines
 from runtime.stream.outputs.plan import FILE, DigitalOutput, OutputPlan, parse_outputs
@@ -31,7 +32,7 @@ class DigitalOutputsSink(ActingSink):
     Args:
         lines: are closed with this sink.
         ticks: likewise; None where no delay is in ticks.
-        clock: monotonic nanoseconds.
+        clock, report: see `ActingSink`.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class DigitalOutputsSink(ActingSink):
         ticks: TickSource | None = None,
         *,
         clock: Callable[[], int] = time.monotonic_ns,
+        report: Say = lambda text: None,
     ) -> None:
-        super().__init__(clock=clock)
+        super().__init__(clock=clock, report=report)
         self.name = lines.name
         self._plan = plan
         self._lines = lines
@@ -205,7 +207,7 @@ def open_gpio(request: SinkRequest) -> Sink:
     except BaseException:
         lines.close()
         raise
-    sink = DigitalOutputsSink(plan, lines, ticks)
+    sink = DigitalOutputsSink(plan, lines, ticks, report=request.report)
     sink.start()
     return sink
 
