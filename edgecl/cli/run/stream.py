@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +16,11 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.heat_maps import HeatMapWriter
+from runtime.stream.metrics.endpoint import MetricsEndpoint
+from runtime.stream.metrics.families import rendered
+from runtime.stream.metrics.watched import WatchedStation, WatchedStream
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.sinks import JsonLinesSink, Sink, StreamFacts
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
@@ -39,6 +43,8 @@ class InspectionStream:
     realtime: Realtime | None = None
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
+    metrics: MetricsEndpoint | None = None
+    facts: StreamFacts = field(default_factory=StreamFacts)
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
@@ -46,10 +52,16 @@ class InspectionStream:
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
+            if self.metrics is not None:
+                watched = [self.watched("", pipeline, pipeline.sinks)]
+                station = WatchedStation(self.facts, self.session, watched)
+                self.metrics.start(partial(rendered, station))
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
             snapshot = pipeline.close()
+            if self.metrics is not None:
+                self.metrics.close()
             self.close_sinks()
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
@@ -67,6 +79,16 @@ class InspectionStream:
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
         )
+
+    def watched(self, name: str, pipeline: Pipeline, sinks: Sequence[Sink]) -> WatchedStream:
+        """Return the stream for those who ask how it goes.
+
+        Args:
+            name: of the camera, among several.
+            pipeline: that runs.
+            sinks: of this camera alone.
+        """
+        return WatchedStream(name, pipeline, self.camera, self.settings, sinks, self.heat_maps)
 
     def close_sinks(self) -> None:
         """Write what waits, and close the files."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.cli.run.stream import InspectionStream
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink
     from runtime.stream.station.station import Station
@@ -68,6 +72,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.sharing.pool import SessionPool
     from runtime.stream.station.naming import NamingSink
     from runtime.stream.station.station import Station
@@ -90,6 +95,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         wanted = choices.cameras
         if choices.part_of is not None:
             wanted = judging_every_frame(wanted, context)
@@ -133,7 +139,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             # A machine acts on the parts where there are any, and else on each camera's frames.
             beside: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                beside = [parts.sink_for(name, camera)]
+                beside = [sink for sink in beside if sink.takes_frames]
+                beside.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -162,7 +169,17 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
-        started, interrupted = _judge(station, streams, parts, shared, console)
+        watched = WatchedStation(
+            facts,
+            next(iter(streams.values())).session,
+            [
+                stream.watched(name, station.pipelines[name], [stream.sink])
+                for name, stream in streams.items()
+            ],
+            shared,
+            None if parts is None else lambda: parts.join.account,
+        )
+        started, interrupted = _judge(station, streams, parts, shared, console, metrics, watched)
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -189,17 +206,24 @@ def _judge(
     parts: Parts | None,
     shared: list[Sink],
     console: Console,
+    metrics: MetricsEndpoint | None,
+    watched: WatchedStation,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
+    from runtime.stream.metrics.families import rendered
 
     started = datetime.now(timezone.utc)
     with stop_signals() as stopped:
         station.start()
+        if metrics is not None:
+            metrics.start(partial(rendered, watched))
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:
                 refresh()
         station.close()
+        if metrics is not None:
+            metrics.close()
         for stream in streams.values():
             stream.close_sinks()
         if parts is not None:
