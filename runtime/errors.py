@@ -23,6 +23,12 @@ CODES: Mapping[str, str] = MappingProxyType(
         "session-lost": "the inference device or its driver failed in service",
         "model-failing": "the model failed on frame after frame",
         "disk-failing": "a disk is full or failed while it was written to",
+        "recipe-unknown": "no recipe has the id that was asked for, or none came before this one",
+        "recipe-busy": "another change of recipe is under way",
+        "recipe-refused": "a recipe's bundle cannot be opened, or does not fit its rules",
+        "recipe-unsigned": "a recipe's bundle is not signed by the key of --verify-key",
+        "recipe-unfit": "a recipe's model does not take the camera's frames",
+        "stream-ended": "the stream ended before it did what was asked",
         "output-lost": "standard output could not be written",
         "interrupted": "Ctrl-C, SIGTERM or SIGHUP ended the command",
     }

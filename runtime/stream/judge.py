@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
 from runtime.errors import EquipmentError, InputError, SessionLostError
@@ -19,6 +20,9 @@ from runtime.stream.rules import Rules, recognised
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.recipe import RecipeMark
 
 FAILURES_IN_A_ROW = 100
 """Number of frames on which the model failed after which the stream ends: it will not recover."""
@@ -41,6 +45,8 @@ class Judge:
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
+        on_verdict: is given each frame with its verdict; it has to return at once.
+        mark: of the recipe, which its verdicts carry.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -59,6 +65,8 @@ class Judge:
         on_reject: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
+        mark: RecipeMark | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -70,6 +78,8 @@ class Judge:
         self._clock = clock
         self._health = health
         self._on_reject = on_reject
+        self._on_verdict = on_verdict
+        self._mark = mark
         self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
@@ -221,7 +231,8 @@ class Judge:
             self._emit(ticket, steps, self._late(decision) if is_late and not fault else decision)
             return
         # The watchdog was quicker and has counted the steps of the arrival, and the miss.
-        late = Verdict.of(ticket.frame, self._clock(), replace(decision, late=True), steps)
+        decision = replace(decision, late=True)
+        late = Verdict.of(ticket.frame, self._clock(), decision, steps, self._mark)
         self._ledger.add_late_answer(decision.status)
         if self._late_sink is not None:
             self._late_sink.emit(late)
@@ -235,13 +246,15 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        verdict = Verdict.of(frame, start, decision, steps)
+        verdict = Verdict.of(frame, start, decision, steps, self._mark)
         for sink in self._sinks:
             sink.emit(verdict)
         times = {**verdict.steps, EMIT: self._clock() - start}
         self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
+        if self._on_verdict is not None:
+            self._on_verdict(frame, verdict)
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

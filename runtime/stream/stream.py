@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -10,9 +10,12 @@ from types import TracebackType
 
 from runtime.artifact.bundle import Bundle
 from runtime.camera import Camera, open_camera
+from runtime.errors import InputError
 from runtime.session import Session, open_session
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.recipes.changer import OpenedRecipe, RecipeChanger, RecipeOutcome
+from runtime.stream.recipes.opening import opened_bundle
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Verdict
 
@@ -40,6 +43,8 @@ class Stream:
             newest of what is live.
         sinks: where else verdicts go.
         own_process, late_sink: see `Pipeline`.
+        recipes: bundles by id, in place of `session`; the stream begins with the first one, and
+            `change_recipe` changes it.
 
     Raises:
         InputError: the camera or the model cannot be opened.
@@ -48,18 +53,31 @@ class Stream:
     def __init__(
         self,
         camera: Camera | str,
-        session: Session | Bundle | Path | str,
+        session: Session | Bundle | Path | str | None = None,
         settings: Settings | None = None,
         sinks: Sequence[Sink] = (),
         *,
         own_process: bool = False,
         late_sink: Sink | None = None,
+        recipes: Mapping[str, Bundle | Path | str] | None = None,
     ) -> None:
+        if (session is None) != bool(recipes):
+            raise InputError(
+                "a stream takes a model, or recipes", hint="pass one of session and recipes"
+            )
         self.missed = 0
         with ExitStack() as stack:
             if isinstance(camera, str):
                 camera = stack.enter_context(open_camera(camera))
-            if not isinstance(session, Session):
+            settings = settings or Settings(every_frame=not camera.live)
+            first: OpenedRecipe | None = None
+            if recipes:
+                name = next(iter(recipes))
+                first = opened_bundle(name, recipes[name], settings)
+                stack.push(first.held)
+                session, settings = first.recipe.session, first.recipe.settled(settings)
+            elif not isinstance(session, Session):
+                assert session is not None
                 session = stack.enter_context(open_session(session))
             self.camera = camera
             self.session = session
@@ -67,11 +85,21 @@ class Stream:
             self._pipeline = Pipeline(
                 camera,
                 session,
-                settings or Settings(every_frame=not camera.live),
+                settings,
                 [_Loop(self), *sinks],
                 own_process=own_process,
                 late_sink=late_sink,
+                mark=first.mark if first else None,
             )
+            self._changer: RecipeChanger | None = None
+            if first is not None and recipes:
+                held, opening = dict(recipes), settings
+                self._changer = RecipeChanger(
+                    {"": self._pipeline},
+                    lambda name: opened_bundle(name, held[name], opening),
+                    tuple(held),
+                    first,
+                )
             self._opened = stack.pop_all()
         self._closed: Snapshot | None = None
 
@@ -106,6 +134,27 @@ class Stream:
         if self._pipeline.failure is not None:
             raise self._pipeline.failure
 
+    def change_recipe(self, recipe: str) -> RecipeOutcome:
+        """Judge by another recipe from the next frame on; see `RecipeChanger.change`.
+
+        Raises:
+            InputError: the stream has no recipes.
+        """
+        return self._recipes().change(recipe)
+
+    def change_back(self) -> RecipeOutcome:
+        """Judge by the recipe before, which is open still.
+
+        Raises:
+            InputError: the stream has no recipes.
+        """
+        return self._recipes().back()
+
+    def _recipes(self) -> RecipeChanger:
+        if self._changer is None:
+            raise InputError("the stream has no recipes", hint="pass some: recipes={'7': ...}")
+        return self._changer
+
     def stop(self) -> None:
         """Ask for the end: no more frames are read, those that were are judged."""
         self._pipeline.stop()
@@ -114,6 +163,8 @@ class Stream:
         """End the stream, and close what it opened itself. Closing twice is fine."""
         if self._closed is None:
             self._closed = self._pipeline.close()
+            if self._changer is not None:
+                self._changer.close()
             self._opened.close()
 
     def __exit__(

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
 from runtime.stream.budget import AGE, TOTAL
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.recipe import RecipeMark
 
 
 class Status(str, Enum):
@@ -98,6 +101,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         distance: from the training images; above 1 the frame is unknown, unless another limit is
             set. None where it is not known.
         camera: the name of the camera, where several send their verdicts to one place.
+        recipe: id of the recipe that it was judged by; empty where the stream has none.
+        digest: of that recipe's bundle: SHA-256 of its manifest.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -120,6 +125,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     answer: Status | None = None
     distance: float | None = None
     camera: str = ""
+    recipe: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,8 @@ class Verdict:
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
+        recipe: id of the recipe that it was judged by; empty where the stream has none.
+        digest: of that recipe's bundle.
     """
 
     number: int
@@ -146,14 +155,24 @@ class Verdict:
     name: str = ""
     truth: str = ""
     camera: str = ""
+    recipe: str = ""
+    digest: str = ""
 
     @classmethod
-    def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
+    def of(
+        cls,
+        frame: Frame,
+        now_ns: int,
+        decision: Decision,
+        steps: Mapping[str, int],
+        mark: RecipeMark | None = None,
+    ) -> Verdict:
         """The verdict on a frame that goes out now.
 
         Args:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
+            mark: of the recipe, where the stream has recipes.
         """
         total = now_ns - frame.start_ns
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
@@ -165,6 +184,8 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
+            recipe=mark.id if mark is not None else "",
+            digest=mark.digest if mark is not None and mark.id else "",
         )
 
     def line(self) -> VerdictLine:
@@ -187,6 +208,8 @@ class Verdict:
             answer=self.decision.answer,
             distance=None if distance is None else round(distance, 4),
             camera=self.camera,
+            recipe=self.recipe,
+            digest=self.digest,
         )
 
 
