@@ -59,6 +59,20 @@ class Realtime(Part, frozen=True, kw_only=True):
     cpus: tuple[int, ...] | None
 
 
+class RecipeAccount(Part, frozen=True, kw_only=True):
+    """Verdicts of one recipe.
+
+    Args:
+        id: as it was asked for.
+        digest: of its bundle's manifest.
+        statuses: verdicts by status; those that did not occur are left out.
+    """
+
+    id: str
+    digest: str
+    statuses: dict[str, int]
+
+
 class StreamSummary(Document, frozen=True, kw_only=True):
     """Summary of a stream.
 
@@ -112,6 +126,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         verdicts: the file of verdicts.
         sinks: where else they went.
         heat_maps: of the rejects; None without `--heat-maps`.
+        recipes: verdicts by recipe, in the order in which they first judged; empty where the stream
+            had none. Model, labels and rules above are those of the recipe that it began with.
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
@@ -162,6 +178,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
     heat_maps: HeatMapAccount | None = None
+    recipes: tuple[RecipeAccount, ...] = ()
     workers: int = 1
     roi: str | None = None
     flat: str | None = None
@@ -272,6 +289,10 @@ def summarise(
         camera_settings=dict(camera.settings),
         verdicts=verdict_file(sink),
         sinks=sink_accounts(more_sinks),
+        recipes=tuple(
+            RecipeAccount(id=recipe, digest=digest, statuses=dict(statuses))
+            for (recipe, digest), statuses in snapshot.recipes.items()
+        ),
     )
 
 

@@ -84,6 +84,24 @@ RUN = (
         "only affects CPU inference, but this runs on the GPU only",
     ),
     Rule(
+        ("model",),
+        lambda v: bool(v["recipe"]),
+        "stands beside recipes, which name their bundles",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("begin_with",),
+        lambda v: not v["recipe"],
+        "names a recipe, but there are none",
+        "add --recipe ID=BUNDLE, or omit this option",
+    ),
+    Rule(
+        ("heat_maps",),
+        lambda v: bool(v["recipe"]),
+        "shows where one model sees defects, and follows no change of recipe",
+        LEAVE_ONE,
+    ),
+    Rule(
         ("max_misses",),
         lambda v: v["budget"] is None,
         "limits budget misses, but no budget is set",

@@ -24,6 +24,8 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.recipes.choices import recipe_choices, require_bundles
+from edgecl.cli.run.recipes.commands import commanding
 from edgecl.cli.verb import Verb, naming_place
 
 if TYPE_CHECKING:
@@ -42,16 +44,22 @@ def command(context: click.Context, /, **values: Any) -> int:
     printed = values.pop("print_config")
     with naming_place(context, "source"):
         values["cameras"] = camera_choices(context, values)
+    with naming_place(context, "begin_with", "recipe"):
+        recipes = recipe_choices(context, values["recipe"], values["begin_with"])
+    values["recipes"] = recipes
     choices = RunChoices(**values)
-    rules = choices.rules(context)
+    if recipes:
+        require_bundles(recipes)
+    beginning = choices.with_recipe(recipes[0]) if recipes else choices
+    rules = beginning.rules(context)
     if printed:
         click.echo(config_text(values), nl=False)
         return 0
     if choices.cameras[0].name:
         from edgecl.cli.run.several.judging import judge_cameras
 
-        return judge_cameras(choices, rules, context)
-    return judge_frames(choices, rules, context)
+        return judge_cameras(beginning, rules, context)
+    return judge_frames(beginning, rules, context)
 
 
 def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> int:
@@ -135,6 +143,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.terms(granted),
             choices.workers,
             files.heat_maps,
+            choices.first_mark(model),
+            commanding(choices, context, folder, {"": (chosen, camera)}, session, remark),
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

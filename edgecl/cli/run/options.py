@@ -16,6 +16,7 @@ from edgecl.cli.run.checks import (
     check_health_limit,
     check_label,
     check_lot,
+    check_recipe,
     check_setting,
     check_sink,
     check_threshold,
@@ -59,6 +60,19 @@ model_options = _group(
         type=ANY_PATH,
         help="Bundle, .onnx file of a bundle, or built .engine file.  [default: the newest "
         "bundle here or in runs/]",
+    ),
+    click.option(
+        "--recipe",
+        multiple=True,
+        type=Checked("recipe", check_recipe, prefix=""),
+        metavar="ID=BUNDLE",
+        help="Bundle that the running stream can change to, by id: see 'edgecl recipe'. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--begin-with",
+        metavar="ID",
+        help="Recipe that the stream begins with.  [default: the first]",
     ),
     click.option(
         "--verify-key",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edgecl.cli.run.recipes.commands import Beside, nothing_beside
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
@@ -16,6 +17,7 @@ from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.recipes.recipe import RecipeMark
 from runtime.stream.sinks import JsonLinesSink, Sink
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
@@ -39,12 +41,14 @@ class InspectionStream:
     realtime: Realtime | None = None
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
+    mark: RecipeMark | None = None
+    beside: Beside = nothing_beside
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         pipeline = self.pipeline(own_process=True)
         started = datetime.now(timezone.utc)
-        with stop_signals() as stopped:
+        with stop_signals() as stopped, self.beside({"": pipeline}):
             pipeline.start()
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
@@ -66,6 +70,7 @@ class InspectionStream:
             late_sink=self.late_sink,
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
+            mark=self.mark,
         )
 
     def close_sinks(self) -> None:

@@ -156,6 +156,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         if sink.waiting:
             reason = f" ({sink.problem})" if sink.problem else ""
             yield Text(f"sink {sink.name}: {sink.waiting} wait for the next start{reason}")
+    for recipe in summary.recipes:
+        counts = " · ".join(f"{status} {count}" for status, count in recipe.statuses.items())
+        yield Text(f"recipe {recipe.id} ({recipe.digest[:12]}): {counts}")
     if summary.heat_maps is not None:
         yield _heat_maps(summary.heat_maps)
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]

@@ -1,4 +1,4 @@
-"""History of an archive: its verdicts counted by day, shift, lot or run."""
+"""History of an archive: its verdicts counted by day, shift, lot, run or recipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.stream.archive.database import opened_to_read
 from runtime.stream.archive.periods import ShiftPlan, local_minute, utc_text
 from runtime.stream.verdict import Status
 
-By = Literal["day", "shift", "lot", "run"]
+By = Literal["day", "shift", "lot", "run", "recipe"]
 
 NO_LABEL = ""
 
@@ -37,10 +37,11 @@ class DefectShare(Part, frozen=True, kw_only=True):
 
 
 class HistoryGroup(Part, frozen=True, kw_only=True):
-    """Verdicts of one day, shift, lot or run, or of all.
+    """Verdicts of one day, shift, lot, run or recipe, or of all.
 
     Args:
-        name: of the day, shift, lot or run; empty for all, and for runs without a lot.
+        name: of the day, shift, lot, run or recipe; empty for all, for runs without a lot, and for
+            verdicts without a recipe.
         verdicts: how many.
         statuses: verdicts by status.
         labels: verdicts by label, and then by status; those without a usable answer have the
@@ -158,10 +159,11 @@ def read_history(
     total = _Tally()
     tallies: dict[str, _Tally] = {}
     runs = set()
-    for minute, run, name, lot, status, label, *counts in _counted(path, by, since, until):
+    for minute, run, name, lot, recipe, status, label, *counts in _counted(path, by, since, until):
         runs.add(run)
         try:
-            group = {"run": name, "lot": lot}[by] if minute is None else _period(minute, shifts)
+            named = {"run": name, "lot": lot, "recipe": recipe}
+            group = named[by] if minute is None else _period(minute, shifts)
         except ValueError as error:
             raise InputError(
                 f"{path} has a verdict captured at {minute!r}, which is not a time",
@@ -198,11 +200,14 @@ def _counted(
             where.append(f"captured_at {comparison} ?")
             values.append(utc_text(moment))
     query = (
-        f"SELECT {minute} AS minute, verdicts.run, runs.id, runs.lot, status, label, count(*), "
-        "sum(late), sum(status = 'pass' AND answer IS 'reject') "
+        f"SELECT {minute} AS minute, verdicts.run, runs.id, runs.lot, {{recipe}} AS recipe_id, "
+        "status, label, count(*), sum(late), sum(status = 'pass' AND answer IS 'reject') "
         "FROM verdicts JOIN runs ON runs.number = verdicts.run "
         f"{'WHERE ' if where else ''}{' AND '.join(where)} "
-        "GROUP BY minute, verdicts.run, status, label ORDER BY minute, verdicts.run"
+        "GROUP BY minute, verdicts.run, recipe_id, status, label ORDER BY minute, verdicts.run"
     )
     with opened_to_read(path) as connection:
-        yield from connection.execute(query, values)
+        # An archive of an earlier schema has no recipes.
+        held = {name for _, name, *_ in connection.execute("PRAGMA table_info(verdicts)")}
+        recipe = "recipe" if by == "recipe" and "recipe" in held else "''"
+        yield from connection.execute(query.format(recipe=recipe), values)

@@ -45,6 +45,8 @@ COLUMNS = (
     "infer_ns",
     "worst_tile",
     "distance",
+    "recipe",
+    "recipe_digest",
 )
 """Columns of a row that `add` takes, in their order."""
 

@@ -189,6 +189,8 @@ def row_of(verdict: Verdict) -> tuple[Any, ...]:
         line.steps_ns.get("infer"),
         tile,
         line.distance,
+        line.recipe,
+        line.digest,
     )
 
 

@@ -23,6 +23,7 @@ KEYS: Mapping[str, KeyPath] = {
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
     "model": ("model", "model"),
+    "begin_with": ("model", "begin-with"),
     "verify_key": ("model", "verify-key"),
     "precision": ("model", "precision"),
     "engine": ("model", "engine"),
@@ -49,10 +50,11 @@ KEYS: Mapping[str, KeyPath] = {
     "as_json": ("output", "json"),
     "realtime": ("machine", "realtime"),
     "cpus": ("machine", "cpus"),
+    "recipe": ("recipes",),
 }
 """Table and key of each option, by its parameter; the key is the option without dashes.
 
-`budget` is a table of its own, from step to time."""
+`budget` is a table of its own, from step to time, and `recipes` one of tables, by id."""
 
 KEYLESS = frozenset({"config", "print_config"})
 """Options about the file itself."""

@@ -24,6 +24,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.recipes.commands import Beside, commanding
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
 from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
@@ -102,7 +103,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         choices.require_labels(labels, context)
         with naming_place(context, "model"):
             novelty = choices.novelty(trusted or model, remark)
-        pool = SessionPool(sessions)
+        pool, mark = SessionPool(sessions), choices.first_mark(model)
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
         require_new(folder, (PARTS, *files))
@@ -123,9 +124,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices, trusted or model, settings, shown, folder / name, context, stack
             )
             # A machine acts on the parts where there are any, and else on each camera's frames.
-            beside: list[Sink] = [NamingSink(other, name) for other in shared]
+            more: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                beside = [parts.sink_for(name, camera)]
+                more = [parts.sink_for(name, camera)]
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -135,11 +136,12 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 written.verdicts,
                 outages[name],
                 own,
-                beside,
+                more,
                 written.late,
                 choices.terms(granted),
                 choices.workers,
                 written.heat_maps,
+                mark,
             )
         write_config(folder / CONFIG, choices.values(model), say)
         say(next(iter(streams.values())).model_line())
@@ -154,7 +156,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
-        started, interrupted = _judge(station, streams, parts, shared, console)
+        chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
+        beside = commanding(choices, context, folder, chosen_cameras, sessions[0], remark)
+        started, interrupted = _judge(station, streams, parts, shared, console, beside)
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -181,12 +185,13 @@ def _judge(
     parts: Parts | None,
     shared: list[Sink],
     console: Console,
+    beside: Beside,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
 
     started = datetime.now(timezone.utc)
-    with stop_signals() as stopped:
+    with stop_signals() as stopped, beside(station.pipelines):
         station.start()
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:

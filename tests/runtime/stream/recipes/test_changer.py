@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from queue import Queue
 
@@ -33,14 +34,13 @@ class HandCamera(Camera):
     def __init__(self) -> None:
         self.parts: Queue[np.ndarray | None] = Queue()
         self._number = 0
+        self.start_ns: int | None = None
 
     def read(self) -> Frame | None:
-        import time
-
         pixels = self.parts.get()
         if pixels is None:
             return None
-        now = time.monotonic_ns()
+        now = self.start_ns or time.monotonic_ns()
         number, self._number = self._number, self._number + 1
         return Frame(number, pixels, now, now)
 
@@ -152,6 +152,15 @@ def test_a_frame_in_flight_is_judged_by_the_old_recipe(line):
     line.camera.give(1)
     release.set()
     line.sink.wait_for(2)
+    assert [label for _, _, label in line.told()] == ["a", "b"]
+
+
+def test_a_frame_whose_capture_began_before_the_change_is_judged_by_the_old_recipe(line):
+    line.camera.start_ns = time.monotonic_ns()  # as of a camera that delivers it only now
+    assert line.changer.change("b").ok
+    line.judge(1)
+    line.camera.start_ns = None
+    line.judge(1)
     assert [label for _, _, label in line.told()] == ["a", "b"]
 
 
