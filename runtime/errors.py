@@ -28,6 +28,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "recipe-refused": "a recipe's bundle cannot be opened, or does not fit its rules",
         "recipe-unsigned": "a recipe's bundle is not signed by the key of --verify-key",
         "recipe-unfit": "a recipe's model does not take the camera's frames",
+        "check": "a check found something that is not as it should be",
+        "check-busy": "another check is under way",
         "stream-ended": "the stream ended before it did what was asked",
         "output-lost": "standard output could not be written",
         "interrupted": "Ctrl-C, SIGTERM or SIGHUP ended the command",

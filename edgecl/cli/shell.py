@@ -28,6 +28,7 @@ VERBS = {
     "export": "Export a trained run to a bundle; reject precisions that lose accuracy.",
     "run": "Judge camera frames within a latency budget.",
     "recipe": "Show or change the recipe of a running stream.",
+    "check": "Check model, parts, light and focus of a line.",
     "history": "Count the verdicts of an archive by day, shift, lot or run.",
     "bench": "Compare the latency of bundles and write a report.",
     "camera": "Show and measure a camera, and record from it.",

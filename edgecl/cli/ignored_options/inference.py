@@ -90,6 +90,12 @@ RUN = (
         LEAVE_ONE,
     ),
     Rule(
+        ("check_wrong",),
+        lambda v: v["check_parts"] is None,
+        "limits the wrong answers to parts, but no folder of parts is named",
+        "add --check-parts, or omit this option",
+    ),
+    Rule(
         ("begin_with",),
         lambda v: not v["recipe"],
         "names a recipe, but there are none",
@@ -183,6 +189,48 @@ HISTORY = (
         lambda v: v["by"] not in (None, "shift"),
         "only affects --by shift",
         "add --by shift, or omit this option",
+    ),
+)
+
+CHECK = (
+    Rule(
+        (
+            "model",
+            "verify_key",
+            "precision",
+            "engine",
+            "device",
+            "parts",
+            "wrong_at_most",
+            "pass_labels",
+            "unsure_below",
+            "camera",
+            "frames",
+            "reference",
+            "record",
+            "archive",
+        ),
+        lambda v: v["running"] or v["stream"] is not None,
+        "only affects a check by itself; a running stream is checked by its own options",
+        "leave out one of the two",
+    ),
+    Rule(
+        ("parts", "wrong_at_most", "pass_labels", "unsure_below", "reference", "archive"),
+        lambda v: v["record"] is not None,
+        "only affects a check, but --record records a reference instead",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("wrong_at_most", "pass_labels", "unsure_below"),
+        lambda v: v["parts"] is None,
+        "only affects the answers to parts, and none are named",
+        "add --parts, or omit this option",
+    ),
+    Rule(
+        ("frames", "reference"),
+        lambda v: v["camera"] is None,
+        "only affects light and focus, and no camera is named",
+        "add --camera, or omit this option",
     ),
 )
 

@@ -74,6 +74,9 @@ class RunChoices:
     heat_maps: int | None
     spool: Path | None
     out: Path | None
+    check_parts: Path | None
+    check_wrong: int
+    check_reference: Path | None
     as_json: bool
     realtime: bool
     cpus: str | None

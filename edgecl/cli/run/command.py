@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -144,7 +145,15 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.workers,
             files.heat_maps,
             choices.first_mark(model),
-            commanding(choices, context, folder, {"": (chosen, camera)}, session, remark),
+            commanding(
+                replace(choices, model=model),
+                context,
+                folder,
+                {"": (chosen, camera)},
+                session,
+                more,
+                remark,
+            ),
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

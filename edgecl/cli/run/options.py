@@ -308,6 +308,31 @@ output_options = _group(
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
 )
 
+check_options = _group(
+    click.option(
+        "--check-parts",
+        type=FOLDER,
+        help="Folder of the site's own parts for 'edgecl check': a folder per label in it, or good "
+        "and bad. {recipe} in it stands for the recipe's id.",
+    ),
+    click.option(
+        "--check-wrong-at-most",
+        "check_wrong",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Parts that a check may answer wrongly.",
+    ),
+    click.option(
+        "--check-reference",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Light and focus that a check compares with, as 'edgecl check --record' wrote them.  "
+        "[default: those of the training images]",
+    ),
+)
+
 machine_options = _group(
     click.option(
         "--realtime",
@@ -331,5 +356,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         model_options,
         rule_options,
         output_options,
+        check_options,
         machine_options,
     )(command)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -62,6 +63,22 @@ class HistoryGroup(Part, frozen=True, kw_only=True):
     defects: tuple[DefectShare, ...]
 
 
+class CheckEntry(Part, frozen=True, kw_only=True):
+    """A check of the line.
+
+    Args:
+        made_at: ISO 8601 with `Z`.
+        passed: whether all was as it should be.
+        recipe: that was checked; empty where there were no recipes.
+        failures: what was not, in words.
+    """
+
+    made_at: str
+    passed: bool
+    recipe: str
+    failures: tuple[str, ...]
+
+
 class History(Document, frozen=True, kw_only=True):
     """Verdicts of an archive, counted; `edgecl history --json` prints it.
 
@@ -74,6 +91,7 @@ class History(Document, frozen=True, kw_only=True):
         runs: with verdicts in that time.
         total: all verdicts in that time.
         groups: in order of time; lots by their first run.
+        checks: of the line in that time, the earliest first.
     """
 
     WHAT: ClassVar[str] = "a history"
@@ -88,6 +106,7 @@ class History(Document, frozen=True, kw_only=True):
     runs: int
     total: HistoryGroup
     groups: tuple[HistoryGroup, ...]
+    checks: tuple[CheckEntry, ...] = ()
 
 
 @dataclass
@@ -180,7 +199,34 @@ def read_history(
         runs=len(runs),
         total=total.group(""),
         groups=tuple(tally.group(name) for name, tally in tallies.items()),
+        checks=tuple(_checks(path, since, until)),
     )
+
+
+def _checks(path: Path, since: datetime | None, until: datetime | None) -> Iterator[CheckEntry]:
+    where, values = _within("made_at", since, until)
+    with opened_to_read(path) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone():
+            return  # an archive of an earlier schema
+        query = f"SELECT made_at, passed, recipe, report FROM checks {where} ORDER BY made_at"
+        for made_at, passed, recipe, report in connection.execute(query, values):
+            try:
+                failures = tuple(str(text) for text in json.loads(report)["failures"])
+            except (ValueError, TypeError, KeyError):
+                failures = ("the report is damaged",)
+            yield CheckEntry(made_at=made_at, passed=bool(passed), recipe=recipe, failures=failures)
+
+
+def _within(
+    column: str, since: datetime | None, until: datetime | None
+) -> tuple[str, Sequence[str]]:
+    """Return a condition on a time, as SQL, and its values."""
+    where, values = [], []
+    for moment, comparison in ((since, ">="), (until, "<")):
+        if moment is not None:
+            where.append(f"{column} {comparison} ?")
+            values.append(utc_text(moment))
+    return f"{'WHERE ' if where else ''}{' AND '.join(where)}", values
 
 
 def _period(minute: str, shifts: ShiftPlan | None) -> str:
@@ -194,17 +240,13 @@ def _counted(
     """Count the verdicts by minute where groups are times, by run, status and label."""
     # Any shift begins with a minute, and so does any hour of any clock.
     minute = "substr(captured_at, 1, 16)" if by in ("day", "shift") else "NULL"
-    where, values = [], []
-    for moment, comparison in ((since, ">="), (until, "<")):
-        if moment is not None:
-            where.append(f"captured_at {comparison} ?")
-            values.append(utc_text(moment))
+    where, values = _within("captured_at", since, until)
     query = (
         f"SELECT {minute} AS minute, verdicts.run, runs.id, runs.lot, {{recipe}} AS recipe_id, "
         "status, label, count(*), sum(late), sum(status = 'pass' AND answer IS 'reject') "
         "FROM verdicts JOIN runs ON runs.number = verdicts.run "
-        f"{'WHERE ' if where else ''}{' AND '.join(where)} "
-        "GROUP BY minute, verdicts.run, recipe_id, status, label ORDER BY minute, verdicts.run"
+        f"{where} GROUP BY minute, verdicts.run, recipe_id, status, label "
+        "ORDER BY minute, verdicts.run"
     )
     with opened_to_read(path) as connection:
         # An archive of an earlier schema has no recipes.

@@ -20,6 +20,7 @@ from typing import Any
 
 from runtime.errors import EdgeclError, InputError
 from runtime.files.document import Document, plain
+from runtime.realtime import give_way
 
 LOG = logging.getLogger("edgecl.control")
 
@@ -83,6 +84,7 @@ class ControlServer:
             threading.Thread(target=self._hear, args=(connection,), name=name, daemon=True).start()
 
     def _hear(self, connection: socket.socket) -> None:
+        give_way()
         try:
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(PATIENCE_S)

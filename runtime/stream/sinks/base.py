@@ -8,10 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.errors import InputError
 from runtime.progress import Say
 from runtime.stream.verdict import Verdict
+
+if TYPE_CHECKING:
+    from runtime.stream.checking.report import CheckReport
 
 
 class Sink(ABC):
@@ -38,6 +42,9 @@ class Sink(ABC):
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
+
+    def keep_check(self, report: CheckReport) -> None:  # noqa: B027 - most sinks keep none
+        """Keep the report of a check of the running stream; return at once."""
 
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""

@@ -48,6 +48,9 @@ KEYS: Mapping[str, KeyPath] = {
     "spool": ("output", "spool"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
+    "check_parts": ("check", "check-parts"),
+    "check_wrong": ("check", "check-wrong-at-most"),
+    "check_reference": ("check", "check-reference"),
     "realtime": ("machine", "realtime"),
     "cpus": ("machine", "cpus"),
     "recipe": ("recipes",),
@@ -62,7 +65,7 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out", "flat", "spool"})
+PATHS = frozenset({"model", "verify_key", "out", "flat", "spool", "check_parts", "check_reference"})
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 
 OR_NONE = frozenset({"flat"})

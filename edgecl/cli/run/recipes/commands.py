@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,14 @@ from runtime.errors import EdgeclError, InputError
 if TYPE_CHECKING:
     from edgecl.cli.run.cameras import CameraChoice
     from edgecl.cli.run.choices import RunChoices
+    from edgecl.cli.run.recipes.opening import LineRecipes
     from runtime.camera import Camera
     from runtime.progress import Say
     from runtime.session import Session
+    from runtime.stream.checking.report import CheckReport
     from runtime.stream.pipeline import Pipeline
     from runtime.stream.recipes.changer import RecipeChanger, RecipeOutcome, RecipeState
+    from runtime.stream.sinks import Sink
 
 Beside = Callable[[Mapping[str, "Pipeline"]], AbstractContextManager[object]]
 """What runs beside streams, from before they begin until after they ended."""
@@ -38,10 +41,12 @@ class LineCommands:
 
     Args:
         changer: of its recipes; None where it has none.
+        checking: checks the line.
     """
 
-    def __init__(self, changer: RecipeChanger | None) -> None:
+    def __init__(self, changer: RecipeChanger | None, checking: Callable[[], CheckReport]) -> None:
         self._changer = changer
+        self._checking = checking
 
     def change_recipe(self, recipe: str | int) -> RecipeOutcome:
         """Judge by another recipe from the next frame on.
@@ -73,12 +78,24 @@ class LineCommands:
         """
         return self._recipes().state()
 
+    def check(self) -> CheckReport:
+        """Check the line beside its stream, as `--check-parts` and `--check-reference` say.
+
+        Returns:
+            The report, which the stream's archive keeps.
+
+        Raises:
+            InputError: the bundle cannot be opened, or a check is under way already.
+        """
+        return self._checking()
+
     def handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
         """Return the commands of the control socket by name."""
         return {
             "recipe": lambda given: self.change_recipe(_text(given, "recipe")),
             "back": lambda given: self.change_back(),
             "recipes": lambda given: self.recipe_state(),
+            "check": lambda given: self.check(),
         }
 
     def _recipes(self) -> RecipeChanger:
@@ -97,6 +114,7 @@ def commanding(
     folder: Path,
     cameras: Mapping[str, tuple[CameraChoice, Camera]],
     session: Session,
+    sinks: Sequence[Sink],
     say: Say,
 ) -> Beside:
     """Return what takes commands while the streams run.
@@ -105,19 +123,24 @@ def commanding(
         folder: of the stream, which gets the control socket.
         cameras: with their choices, by name; the only one's name is empty.
         session: that judges first.
+        sinks: may keep the checks.
         say: is told of each change, and whether there is a socket.
     """
 
     @contextmanager
     def beside(pipelines: Mapping[str, Pipeline]) -> Iterator[LineCommands]:
+        from edgecl.cli.run.recipes.checking import StreamChecks
+        from edgecl.cli.run.recipes.opening import LineRecipes
         from runtime.stream.control.socket import ControlServer
 
         with ExitStack() as stack:
             changer = None
+            recipes = LineRecipes(choices, context, cameras, session, say)
             if choices.recipes:
-                changer = _changer(choices, context, cameras, pipelines, session, say)
+                changer = _changer(choices, recipes, pipelines, say)
                 stack.callback(changer.close)
-            commands = LineCommands(changer)
+            checking = StreamChecks(choices, recipes, pipelines, sinks, say)
+            commands = LineCommands(changer, checking.check)
             try:
                 stack.callback(ControlServer(folder, commands.handlers()).close)
             except (OSError, EdgeclError) as error:
@@ -129,14 +152,8 @@ def commanding(
 
 
 def _changer(
-    choices: RunChoices,
-    context: click.Context,
-    cameras: Mapping[str, tuple[CameraChoice, Camera]],
-    pipelines: Mapping[str, Pipeline],
-    session: Session,
-    say: Say,
+    choices: RunChoices, recipes: LineRecipes, pipelines: Mapping[str, Pipeline], say: Say
 ) -> RecipeChanger:
-    from edgecl.cli.run.recipes.opening import LineRecipes
     from runtime.stream.recipes.changer import OpenedRecipe, RecipeChanger
 
     first = {
@@ -145,7 +162,7 @@ def _changer(
     }
     return RecipeChanger(
         pipelines,
-        LineRecipes(choices, context, cameras, session, say).open,
+        recipes.open,
         [recipe.id for recipe in choices.recipes],
         OpenedRecipe(first),
         say,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgecl.cli.run.opening import settings_of, threads_per_worker
-from edgecl.cli.run.recipes.choices import RecipeChoice
 from runtime.errors import EdgeclError, InputError
 
 if TYPE_CHECKING:
@@ -55,16 +55,18 @@ class LineRecipes:
         Raises:
             InputError: it cannot be opened, is not signed, or does not fit its rules or a camera.
         """
+        from runtime.realtime import threads_take_part
         from runtime.stream.recipes.changer import OpenedRecipe
         from runtime.stream.recipes.recipe import Recipe, RecipeMark
         from runtime.stream.sharing.pool import SessionPool
 
         recipe = self._recipes[name]
         choices = self._choices.with_recipe(recipe)
-        bundle = self._verified(recipe)
+        bundle = self.verified(recipe.model)
         opened = OpenedRecipe({})
         try:
-            sessions = self._sessions(choices, bundle)
+            with threads_take_part():
+                sessions = self.sessions(choices, bundle)
             for session in sessions:
                 opened.held.callback(session.close)
             pool = SessionPool(sessions)
@@ -83,22 +85,30 @@ class LineRecipes:
             raise
         return replace(opened, recipes=made)
 
-    def _verified(self, recipe: RecipeChoice) -> Bundle:
+    def verified(self, model: Path) -> Bundle:
+        """Read a bundle, verify its files, and its signature where `--verify-key` asks for one.
+
+        Raises:
+            InputError: it cannot be read, was changed, or is not signed by that key.
+        """
         from runtime.artifact.bundle import load_bundle
         from runtime.artifact.signature import load_signed_bundle
 
-        bundle = load_bundle(recipe.model)
+        bundle = load_bundle(model)
         if self._choices.verify_key is None:
             return bundle
         try:
-            return load_signed_bundle(recipe.model, self._choices.verify_key)
+            return load_signed_bundle(model, self._choices.verify_key)
         except EdgeclError as error:
             raise InputError(error.problem, hint=error.hint, code="recipe-unsigned") from error
 
-    def _sessions(self, choices: RunChoices, bundle: Bundle) -> list[Session]:
+    def sessions(self, choices: RunChoices, bundle: Bundle) -> list[Session]:
         """Open a session per worker, in what was the fastest for the first recipe if it can be.
 
         Nothing is measured: a measurement would take the cores from the stream.
+
+        Raises:
+            InputError: it cannot be opened.
         """
         from edgecl.cli.engine_choices import engine_builder
         from runtime.session.opening import open_fastest

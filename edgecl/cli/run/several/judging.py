@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             own_process=True,
         )
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
-        beside = commanding(choices, context, folder, chosen_cameras, sessions[0], remark)
+        named = replace(choices, model=model)
+        beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
         started, interrupted = _judge(station, streams, parts, shared, console, beside)
     ends = _ends(station, interrupted, started)
     document = summarise_station(
