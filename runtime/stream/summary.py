@@ -12,6 +12,7 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
+from runtime.stream.answering.shadow import ShadowAccount
 from runtime.stream.health import with_outages
 from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.latency import StepTimes
@@ -128,6 +129,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         heat_maps: of the rejects; None without `--heat-maps`.
         recipes: verdicts by recipe, in the order in which they first judged; empty where the stream
             had none. Model, labels and rules above are those of the recipe that it began with.
+        shadow: the second model beside it; None without one.
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
@@ -179,6 +181,7 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     realtime: Realtime | None = None
     heat_maps: HeatMapAccount | None = None
     recipes: tuple[RecipeAccount, ...] = ()
+    shadow: ShadowAccount | None = None
     workers: int = 1
     roi: str | None = None
     flat: str | None = None
@@ -221,6 +224,7 @@ def summarise(
     realtime: Realtime | None = None,
     heat_maps: HeatMapAccount | None = None,
     workers: int = 1,
+    shadow: ShadowAccount | None = None,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -231,6 +235,7 @@ def summarise(
         realtime: what the operating system granted.
         heat_maps: those of the rejects.
         workers: sessions that judged at the same time.
+        shadow: the second model beside it.
     """
     snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
@@ -293,6 +298,7 @@ def summarise(
             RecipeAccount(id=recipe, digest=digest, statuses=dict(statuses))
             for (recipe, digest), statuses in snapshot.recipes.items()
         ),
+        shadow=shadow,
     )
 
 

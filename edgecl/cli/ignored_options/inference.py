@@ -90,6 +90,18 @@ RUN = (
         LEAVE_ONE,
     ),
     Rule(
+        ("shadow",),
+        lambda v: bool(v["recipe"]),
+        "is compared with one model, and follows no change of recipe",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("shadow",),
+        lambda v: len(v["source"]) > 1,
+        "judges beside one camera, but there are several",
+        "run a stream of one camera for it, or omit this option",
+    ),
+    Rule(
         ("check_wrong",),
         lambda v: v["check_parts"] is None,
         "limits the wrong answers to parts, but no folder of parts is named",

@@ -51,6 +51,7 @@ class RunChoices:
     recipe: tuple[str, ...]
     recipes: tuple[RecipeChoice, ...]
     begin_with: str | None
+    shadow: Path | None
     verify_key: Path | None
     precision: str
     engine: str

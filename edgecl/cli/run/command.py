@@ -83,6 +83,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.answering.shadow import FILE as SHADOW
     from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
     from runtime.stream.heat_maps import INDEX as HEAT_MAPS_INDEX
     from runtime.stream.sharing.pool import SessionPool
@@ -122,12 +123,12 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             novelty = choices.novelty(trusted or model, remark)
         with naming_place(context, "flat"):
             settings = settings_of(chosen, camera, session, rules, health, novelty, remark)
-        taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX)
+        taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX, SHADOW)
         labels = session.contract.labels
         facts = facts_of(choices, model, [camera.name], session.contract, rules)
         more = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
         files = open_stream_files(
-            choices, trusted or model, settings, session, folder, context, stack
+            choices, trusted or model, settings, session, folder, context, stack, facts
         )
         write_config(folder / CONFIG, choices.values(model), say)
         stream = InspectionStream(
@@ -154,6 +155,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
                 more,
                 remark,
             ),
+            files.shadow,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

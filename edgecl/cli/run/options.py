@@ -75,6 +75,13 @@ model_options = _group(
         help="Recipe that the stream begins with.  [default: the first]",
     ),
     click.option(
+        "--shadow",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Second bundle that judges the same frames beside the first and acts on nothing; its "
+        "disagreements are listed.",
+    ),
+    click.option(
         "--verify-key",
         type=ANY_PATH,
         metavar="PUB",

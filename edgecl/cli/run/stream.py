@@ -15,6 +15,7 @@ from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
+from runtime.stream.answering.shadow import Shadow
 from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.recipes.recipe import RecipeMark
@@ -43,6 +44,7 @@ class InspectionStream:
     heat_maps: HeatMapWriter | None = None
     mark: RecipeMark | None = None
     beside: Beside = nothing_beside
+    shadow: Shadow | None = None
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
@@ -70,6 +72,7 @@ class InspectionStream:
             late_sink=self.late_sink,
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
+            on_verdict=self.shadow.take if self.shadow else None,
             mark=self.mark,
         )
 
@@ -81,6 +84,8 @@ class InspectionStream:
             close_late(self.late_sink)
         if self.heat_maps is not None:
             self.heat_maps.close()
+        if self.shadow is not None:
+            self.shadow.close()
 
     def opening_line(self) -> str:
         """Describe the chosen session, the reason, and what it will judge."""
@@ -97,7 +102,8 @@ class InspectionStream:
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
         seen = [self.session.view.describe(), tiling.describe() if tiling else ""]
-        return f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+        line = f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+        return f"{line}\n{self.shadow.describe()}" if self.shadow else line
 
     def camera_line(self) -> str:
         """Describe the camera, which of its frames are judged, and where the verdicts go."""
@@ -120,6 +126,7 @@ class InspectionStream:
             realtime=self.realtime,
             workers=self.workers,
             heat_maps=self.heat_maps.account() if self.heat_maps else None,
+            shadow=self.shadow.account() if self.shadow else None,
         )
 
 

@@ -24,6 +24,7 @@ KEYS: Mapping[str, KeyPath] = {
     "frames": ("camera", "frames"),
     "model": ("model", "model"),
     "begin_with": ("model", "begin-with"),
+    "shadow": ("model", "shadow"),
     "verify_key": ("model", "verify-key"),
     "precision": ("model", "precision"),
     "engine": ("model", "engine"),
@@ -65,7 +66,9 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out", "flat", "spool", "check_parts", "check_reference"})
+PATHS = frozenset(
+    {"model", "verify_key", "out", "flat", "spool", "shadow", "check_parts", "check_reference"}
+)
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 
 OR_NONE = frozenset({"flat"})
