@@ -30,6 +30,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "recipe-unfit": "a recipe's model does not take the camera's frames",
         "check": "a check found something that is not as it should be",
         "check-busy": "another check is under way",
+        "replay": "more verdicts change than allowed",
         "stream-ended": "the stream ended before it did what was asked",
         "output-lost": "standard output could not be written",
         "interrupted": "Ctrl-C, SIGTERM or SIGHUP ended the command",

@@ -29,6 +29,7 @@ VERBS = {
     "run": "Judge camera frames within a latency budget.",
     "recipe": "Show or change the recipe of a running stream.",
     "check": "Check model, parts, light and focus of a line.",
+    "replay": "Judge kept frames again by another bundle.",
     "history": "Count the verdicts of an archive by day, shift, lot or run.",
     "bench": "Compare the latency of bundles and write a report.",
     "camera": "Show and measure a camera, and record from it.",

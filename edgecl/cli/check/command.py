@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked
+from edgecl.cli.answering import answer_options, opened_model
+from edgecl.cli.options import ANY_PATH, FOLDER
 from edgecl.cli.results import print_json
-from edgecl.cli.run.checks import check_label, check_threshold
 from edgecl.cli.running_stream import STREAM_OPTION, running_stream
-from edgecl.cli.verb import Verb, naming_place
+from edgecl.cli.verb import Verb
 
 if TYPE_CHECKING:
     from runtime.camera import Camera
@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check", cls=Verb, short_help="Check model, parts, light and focus of a line.")
-@click.option("--model", type=ANY_PATH, help="Bundle.  [default: the newest here or in runs/]")
-@click.option(
-    "--verify-key", type=ANY_PATH, metavar="PUB", help="Require a signature by this public key."
-)
-@click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16 or int8.")
-@click.option(
-    "--engine", default="auto", show_default=True, help="auto, onnxruntime, openvino or tensorrt."
-)
-@DEVICE
+@answer_options
 @click.option(
     "--parts",
     type=FOLDER,
@@ -41,22 +33,6 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="N",
     help="Parts that may be answered wrongly.",
-)
-@click.option(
-    "--pass-label",
-    "pass_labels",
-    multiple=True,
-    type=Checked("label", check_label),
-    metavar="LABEL",
-    help="Label that lets a part pass, in place of the model's. Repeatable.",
-)
-@click.option(
-    "--unsure-below",
-    multiple=True,
-    type=Checked("confidence", check_threshold),
-    default=("0.5",),
-    metavar="[LABEL=]SHARE",
-    help="Confidence below which an answer is 'unsure'. Repeatable.  [default: 0.5]",
 )
 @click.option("--camera", metavar="SOURCE", help="Camera whose light and focus are compared.")
 @click.option(
@@ -123,40 +99,17 @@ def _checked(context: click.Context, values: dict[str, Any]) -> CheckReport:
         values["parts"], values["wrong_at_most"], values["reference"], values["frames"]
     )
     with ExitStack() as stack:
-        bundle, session, answerer = _opened(context, values, stack)
+        opened = opened_model(context, values, stack)
         cameras = {}
         if values["camera"] is not None:
             camera = _camera(values["camera"], stack)
             cameras[camera.name] = lambda: frames_of(camera, values["frames"])
-        report = LineCheck(plan, bundle, session, answerer).run(cameras)
+        report = LineCheck(plan, opened.bundle, opened.session, opened.answerer).run(cameras)
     if values["archive"] is not None:
         from runtime.stream.checking.keeping import keep_in_archive
 
         keep_in_archive(values["archive"], report)
     return report
-
-
-def _opened(context: click.Context, values: dict[str, Any], stack: ExitStack) -> Any:
-    """The bundle, a session of it, and what answers by the rules that were given."""
-    from edgecl.cli.run.opening import newest_bundle
-    from runtime.artifact.bundle import load_bundle
-    from runtime.artifact.signature import load_signed_bundle
-    from runtime.novelty import novelty_beside
-    from runtime.session import open_session
-    from runtime.stream.answering.answerer import Answerer
-    from runtime.stream.rules import Rules, parse_thresholds
-
-    model = values["model"] or newest_bundle()
-    key = values["verify_key"]
-    bundle = load_bundle(model) if key is None else load_signed_bundle(model, key)
-    session = stack.enter_context(
-        open_session(bundle, values["precision"], engine=values["engine"], device=values["device"])
-    )
-    below, below_of = parse_thresholds(values["unsure_below"])
-    rules = Rules(unsure_below=below, unsure_below_of=below_of, pass_labels=values["pass_labels"])
-    with naming_place(context, "pass_labels"):
-        answerer = Answerer(session, rules, novelty_beside(bundle))
-    return bundle, session, answerer
 
 
 def _camera(source: str, stack: ExitStack) -> Camera:
@@ -174,12 +127,12 @@ def _record(context: click.Context, values: dict[str, Any]) -> None:
     if values["camera"] is None:
         raise InputError("--record needs a camera", hint="add --camera SOURCE")
     with ExitStack() as stack:
-        bundle, _, answerer = _opened(context, values, stack)
+        opened = opened_model(context, values, stack)
         camera = _camera(values["camera"], stack)
         try:
             frames = frames_of(camera, values["frames"])
-            digest = bundle.manifest.digest
-            reference = recorded_reference(answerer, frames, camera.name, digest)
+            digest = opened.bundle.manifest.digest
+            reference = recorded_reference(opened.answerer, frames, camera.name, digest)
         except FrameError as error:
             raise EquipmentError(str(error), hint="look at it with 'edgecl camera'") from error
     write_document(values["record"], reference)

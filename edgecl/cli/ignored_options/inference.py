@@ -204,6 +204,15 @@ HISTORY = (
     ),
 )
 
+REPLAY = (
+    Rule(
+        ("precision",),
+        lambda v: v["precision"] not in PRECISIONS,
+        "{value} is not a precision",
+        f"choose from {', '.join(PRECISIONS)}",
+    ),
+)
+
 CHECK = (
     Rule(
         (
