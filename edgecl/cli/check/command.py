@@ -58,7 +58,9 @@ if TYPE_CHECKING:
     "--archive", type=ANY_PATH, metavar="FILE", help="Keep the report in this archive of verdicts."
 )
 @click.option(
-    "--running", is_flag=True, help="Check a running stream, as its --check- options say."
+    "--running",
+    is_flag=True,
+    help="Check a running stream, as its --check-parts and other options say.",
 )
 @STREAM_OPTION
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

@@ -161,8 +161,8 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     if summary.shadow is not None:
         yield from _shadow(summary.shadow)
     for recipe in summary.recipes:
-        counts = " · ".join(f"{status} {count}" for status, count in recipe.statuses.items())
-        yield Text(f"recipe {recipe.id} ({recipe.digest[:12]}): {counts}")
+        shown = " · ".join(f"{status} {count}" for status, count in recipe.statuses.items())
+        yield Text(f"recipe {recipe.id} ({recipe.digest[:12]}): {shown}")
     if summary.heat_maps is not None:
         yield _heat_maps(summary.heat_maps)
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]

@@ -168,7 +168,9 @@ def test_an_older_schema_is_brought_up_to_date_in_one_step_or_not_at_all(tmp_pat
     assert notes == [f"note: {path} was brought from schema {now} to {then}"]
     assert rows(path, "SELECT frame, part FROM verdicts") == [(0, ""), (1, ""), (2, "")]
     monkeypatch.undo()
-    with pytest.raises(InputError, match=f"has schema {then}, but this edgecl reads archives up to"):
+    with pytest.raises(
+        InputError, match=f"has schema {then}, but this edgecl reads archives up to"
+    ):
         SqliteSink(path, StreamFacts())
 
 

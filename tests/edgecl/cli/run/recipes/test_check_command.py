@@ -43,7 +43,8 @@ def report(capsys, *arguments: str, code: int = 0):
 
 def refusal(capsys, *arguments: str, code: int = 2) -> str:
     assert run(["check", *arguments]) == code
-    return capsys.readouterr().err.strip().splitlines()[-1]
+    said: str = capsys.readouterr().err
+    return said.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize("folder", ["parts", "by-label"])

@@ -35,7 +35,8 @@ unsure-below = { "*" = 0.0, white = 0.1 }
 
 def refusal(capsys, *arguments: str) -> str:
     assert run([*arguments]) == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
+    said: str = capsys.readouterr().err
+    return said.strip().splitlines()[-1]
 
 
 def test_a_running_stream_changes_its_recipe_and_back(workplace, capsys):

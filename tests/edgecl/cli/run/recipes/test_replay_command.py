@@ -29,7 +29,8 @@ def replayed(capsys, *arguments: str, code: int = 1):
 
 def refusal(capsys, *arguments: str) -> str:
     assert run(["replay", *arguments]) == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
+    said: str = capsys.readouterr().err
+    return said.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize("source", ["o", "o/verdicts.jsonl", "line.sqlite"])
