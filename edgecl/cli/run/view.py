@@ -234,7 +234,7 @@ def _shadow(account: ShadowAccount) -> Iterator[Text]:
 
 
 def comparison_line(found: Comparison) -> str:
-    """How many of the frames that two models answered differ."""
+    """Number and share of frames that two models answered differently."""
     line = f"{found.disagreed} of {found.frames} frames are answered differently"
     if found.least is None or found.most is None:
         return line
@@ -242,7 +242,7 @@ def comparison_line(found: Comparison) -> str:
 
 
 def comparison_parts(found: Comparison) -> list[str]:
-    """What differs, by both statuses."""
+    """Differences by both statuses."""
     parts = [f"{change} {count}" for change, count in found.changes.items()]
     return [*parts, f"another label {found.relabelled}"] if found.relabelled else parts
 

@@ -47,7 +47,7 @@ _POLL_S = 0.005
 
 @dataclass(frozen=True)
 class CheckPlan:
-    """What a check looks at, beside the bundle's golden images.
+    """Objects of a check, beside the bundle's golden images.
 
     Args:
         parts: folder of the site's own parts; None for none. `{recipe}` in it is the recipe's id.

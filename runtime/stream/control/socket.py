@@ -104,7 +104,8 @@ class ControlServer:
         except Exception as error:  # whatever a command is, the stream goes on
             LOG.exception("control")
             problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-            return {"error": InputError(problem).to_json()}
+            refusal = InputError(problem, hint="read the log of the stream")
+            return {"error": refusal.to_json()}
 
     def _handled(self, line: bytes) -> Document:
         try:

@@ -26,7 +26,7 @@ TOGETHER_NS = 20_000_000
 
 
 class RecipeOutcome(Document, frozen=True, kw_only=True):
-    """What came of a request for another recipe.
+    """Outcome of a request for another recipe.
 
     Args:
         ok: whether frames are judged by the recipe that was asked for.

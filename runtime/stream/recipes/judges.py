@@ -121,7 +121,7 @@ class RecipeJudges:
 
 
 class Timetable:
-    """Which judges a frame has: those of the moment at which its capture began.
+    """Judges of each frame: those of the moment at which its capture began.
 
     A frame in flight while the recipe changes is judged by the old one, whatever it waits for.
     """

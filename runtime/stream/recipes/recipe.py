@@ -32,7 +32,7 @@ class RecipeMark:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What judges frames.
+    """Model and rules that frames are judged by.
 
     Args:
         session: the model, open and warm; it stays its opener's to close. It knows labels,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runtime.stream.sinks import Sink
 
 Beside = Callable[[Mapping[str, "Pipeline"]], AbstractContextManager[object]]
-"""What runs beside streams, from before they begin until after they ended."""
+"""Context beside streams, from before they begin until after they ended."""
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def nothing_beside(pipelines: Mapping[str, Pipeline]) -> Iterator[None]:
 
 
 class LineCommands:
-    """What a running stream can be asked for: by the control socket, a controller, a page.
+    """Requests to a running stream: from the control socket, a controller, a page.
 
     All methods may be called from any thread, and delay no verdict.
 
