@@ -62,6 +62,16 @@ class LineCommands:
         """
         return self._recipes().change(str(recipe))
 
+    def require_recipe(self, recipe: int) -> None:
+        """Change the recipe as a controller asks for it, by a number.
+
+        Raises:
+            InputError: it was refused, with its code.
+        """
+        outcome = self.change_recipe(recipe)
+        if not outcome.ok:
+            raise InputError(outcome.message, hint=outcome.hint, code=outcome.code)
+
     def change_back(self) -> RecipeOutcome:
         """Judge by the recipe before.
 
@@ -141,6 +151,10 @@ def commanding(
                 stack.callback(changer.close)
             checking = StreamChecks(choices, recipes, pipelines, sinks, say)
             commands = LineCommands(changer, checking.check)
+            for sink in sinks if choices.recipes else ():
+                # A sink that drives a machine may hear from it, too.
+                if (offer := getattr(sink, "offer_recipes", None)) is not None:
+                    offer(commands.require_recipe)
             try:
                 stack.callback(ControlServer(folder, commands.handlers()).close)
             except (OSError, EdgeclError) as error:
