@@ -18,7 +18,7 @@ from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.recipes.judges import RecipeJudges, Timetable
-from runtime.stream.recipes.recipe import Recipe, RecipeMark
+from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.rules import Rules
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
@@ -120,7 +120,7 @@ class Pipeline:
         self._own_process = own_process
         self._succession = Succession()
         self._late_sink = late_sink
-        recipe = Recipe.of(session, settings, mark)
+        recipe = LineRecipe.of(session, settings, mark)
         recipe = replace(recipe, on_reject=on_reject, on_verdict=on_verdict)
         self._timetable = Timetable(self._judges_of(recipe, workers))
         self._handover = _handover(settings, camera, workers)
@@ -163,7 +163,7 @@ class Pipeline:
         """Return what judges the frames to come."""
         return self._timetable.now
 
-    def judges_of(self, recipe: Recipe, *, tried: bool = False) -> RecipeJudges:
+    def judges_of(self, recipe: LineRecipe, *, tried: bool = False) -> RecipeJudges:
         """Return what judges by another recipe, made and tried on beside what judges now.
 
         Args:
@@ -320,7 +320,7 @@ class Pipeline:
         speak = partial(ticket.judges.judges[0].expire, ticket)
         self._guard(partial(self._succession.interject, speak))
 
-    def _judges_of(self, recipe: Recipe, workers: int) -> RecipeJudges:
+    def _judges_of(self, recipe: LineRecipe, workers: int) -> RecipeJudges:
         return RecipeJudges(
             recipe,
             self._camera,

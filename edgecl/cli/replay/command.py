@@ -15,7 +15,7 @@ from edgecl.cli.verb import Verb
 
 if TYPE_CHECKING:
     from runtime.stream.answering.comparing import Disagreement
-    from runtime.stream.answering.recorded import Recording
+    from runtime.stream.answering.recorded import VerdictRecording
     from runtime.stream.answering.replay import ReplayReport
 
 
@@ -112,7 +112,7 @@ def _replayed(
     return report, changed
 
 
-def _images_of(source: Path, recording: Recording | None) -> Path:
+def _images_of(source: Path, recording: VerdictRecording | None) -> Path:
     from runtime.errors import InputError
     from runtime.stream.answering.recorded import VERDICTS, source_of_stream
 

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from runtime.stream.answering.comparing import Comparison
+from runtime.stream.answering.comparing import AnswerComparison
 from runtime.stream.answering.shadow import ShadowAccount
 from runtime.stream.budget import Budget
 from runtime.stream.heat_maps import HeatMapAccount
@@ -233,7 +233,7 @@ def _shadow(account: ShadowAccount) -> Iterator[Text]:
         yield Text(f"{told} ({account.problem})", style="red")
 
 
-def comparison_line(found: Comparison) -> str:
+def comparison_line(found: AnswerComparison) -> str:
     """Number and share of frames that two models answered differently."""
     line = f"{found.disagreed} of {found.frames} frames are answered differently"
     if found.least is None or found.most is None:
@@ -241,7 +241,7 @@ def comparison_line(found: Comparison) -> str:
     return f"{line} ({found.share:.2%}; 95 % interval {found.least:.2%} to {found.most:.2%})"
 
 
-def comparison_parts(found: Comparison) -> list[str]:
+def comparison_parts(found: AnswerComparison) -> list[str]:
     """Differences by both statuses."""
     parts = [f"{change} {count}" for change, count in found.changes.items()]
     return [*parts, f"another label {found.relabelled}"] if found.relabelled else parts

@@ -69,7 +69,7 @@ class Disagreement(Document, frozen=True, kw_only=True, omit_defaults=True):
     second: OneAnswer
 
 
-class Comparison(Part, frozen=True, kw_only=True):
+class AnswerComparison(Part, frozen=True, kw_only=True):
     """Counts over frames that two models answered.
 
     Args:
@@ -107,14 +107,14 @@ class Tally:
             self._relabelled += 1
         return first.differs(second)
 
-    def comparison(self) -> Comparison:
+    def comparison(self) -> AnswerComparison:
         """Return the counts."""
         disagreed = sum(self._changes.values()) + self._relabelled
         frames = self._frames
         least, most = share_interval(disagreed, frames) if frames else (None, None)
         order = [status.value for status in Status]
         changes = sorted(self._changes, key=lambda pair: [order.index(status) for status in pair])
-        return Comparison(
+        return AnswerComparison(
             frames=frames,
             disagreed=disagreed,
             share=disagreed / frames if frames else None,

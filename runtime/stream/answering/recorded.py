@@ -38,7 +38,7 @@ class RecordedVerdict:
 
 
 @dataclass(frozen=True)
-class Recording:
+class VerdictRecording:
     """Verdicts of earlier streams.
 
     Args:
@@ -51,7 +51,7 @@ class Recording:
     images: Path | None
 
 
-def read_recording(source: Path) -> Recording | None:
+def read_recording(source: Path) -> VerdictRecording | None:
     """Read the verdicts of a stream's folder, a verdicts.jsonl or an archive.
 
     Returns:
@@ -80,13 +80,13 @@ def _is_database(path: Path) -> bool:
         ) from error
 
 
-def _of_lines(path: Path) -> Recording:
+def _of_lines(path: Path) -> VerdictRecording:
     found: dict[str | int, RecordedVerdict] = {}
     for line in read_verdicts(path):
         found[line.name or line.frame] = RecordedVerdict(
             str(line.frame), line.frame, line.captured_at, _answer_of(line)
         )
-    return Recording(found, source_of_stream(path.parent))
+    return VerdictRecording(found, source_of_stream(path.parent))
 
 
 def _answer_of(line: VerdictLine) -> OneAnswer | None:
@@ -105,7 +105,7 @@ def _answer_of(line: VerdictLine) -> OneAnswer | None:
     )
 
 
-def _of_archive(path: Path) -> Recording:
+def _of_archive(path: Path) -> VerdictRecording:
     found: dict[str | int, RecordedVerdict] = {}
     with opened_to_read(path) as connection:
         rows = connection.execute(
@@ -127,7 +127,7 @@ def _of_archive(path: Path) -> Recording:
             for (folder,) in connection.execute("SELECT folder FROM runs ORDER BY number DESC")
         ]
     places = [place for place in map(source_of_stream, folders) if place is not None]
-    return Recording(found, places[0] if places else None)
+    return VerdictRecording(found, places[0] if places else None)
 
 
 def source_of_stream(folder: Path) -> Path | None:

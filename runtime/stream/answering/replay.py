@@ -10,8 +10,8 @@ from runtime.camera import open_camera
 from runtime.errors import InputError
 from runtime.files.document import Document
 from runtime.stream.answering.answerer import Answerer
-from runtime.stream.answering.comparing import Comparison, Disagreement, OneAnswer, Tally
-from runtime.stream.answering.recorded import Recording
+from runtime.stream.answering.comparing import AnswerComparison, Disagreement, OneAnswer, Tally
+from runtime.stream.answering.recorded import VerdictRecording
 from runtime.stream.verdict import Status
 
 CHANGED_SHOWN = 100
@@ -45,7 +45,7 @@ class ReplayReport(Document, frozen=True, kw_only=True):
     digest: str
     precision: str
     engine: str
-    comparison: Comparison
+    comparison: AnswerComparison
     missing: int
     unanswered: int
     failed: int
@@ -67,7 +67,7 @@ class Replay:
         images: Path,
         second: Answerer,
         *,
-        recording: Recording | None = None,
+        recording: VerdictRecording | None = None,
         first: Answerer | None = None,
     ) -> None:
         self._images = images
@@ -77,7 +77,7 @@ class Replay:
         self._tally = Tally()
         self.missing = self.unanswered = self.failed = 0
 
-    def comparison(self) -> Comparison:
+    def comparison(self) -> AnswerComparison:
         """Return the counts so far."""
         return self._tally.comparison()
 

@@ -20,7 +20,7 @@ from runtime.files.document import Part
 from runtime.realtime import give_way
 from runtime.session import Session
 from runtime.stream.answering.answerer import Answerer
-from runtime.stream.answering.comparing import Comparison, Disagreement, OneAnswer, Tally
+from runtime.stream.answering.comparing import AnswerComparison, Disagreement, OneAnswer, Tally
 from runtime.stream.verdict import Status, Verdict
 
 FILE = "shadow.jsonl"
@@ -54,7 +54,7 @@ class ShadowAccount(Part, frozen=True, kw_only=True):
     digest: str
     precision: str
     engine: str
-    comparison: Comparison
+    comparison: AnswerComparison
     dropped: int
     unanswered: int
     failed: int

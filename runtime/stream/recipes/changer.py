@@ -14,7 +14,7 @@ from runtime.errors import EdgeclError, EquipmentError, InputError
 from runtime.files.document import Document
 from runtime.stream.pipeline import Pipeline
 from runtime.stream.recipes.judges import RecipeJudges
-from runtime.stream.recipes.recipe import Recipe, RecipeMark
+from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 
 LOG = logging.getLogger("edgecl.recipes")
 
@@ -88,11 +88,11 @@ class OpenedRecipe:
         held: closes its sessions.
     """
 
-    recipes: Mapping[str, Recipe]
+    recipes: Mapping[str, LineRecipe]
     held: ExitStack = field(default_factory=ExitStack)
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> LineRecipe:
         """Return that of the first camera; mark and model are the same for all."""
         return next(iter(self.recipes.values()))
 

@@ -13,7 +13,7 @@ from runtime.session.tiles import infer_tiles
 from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger
-from runtime.stream.recipes.recipe import Recipe
+from runtime.stream.recipes.recipe import LineRecipe
 from runtime.stream.rules import Debouncer
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
@@ -39,7 +39,7 @@ class RecipeJudges:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: LineRecipe,
         camera: Camera,
         ledger: Ledger,
         sinks: Sequence[Sink],

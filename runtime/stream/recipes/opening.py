@@ -9,7 +9,7 @@ from runtime.novelty import novelty_beside
 from runtime.session import open_session
 from runtime.stream.pipeline import Settings
 from runtime.stream.recipes.changer import OpenedRecipe
-from runtime.stream.recipes.recipe import Recipe, RecipeMark
+from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 
 
 def opened_bundle(name: str, source: Bundle | Path | str, settings: Settings) -> OpenedRecipe:
@@ -28,7 +28,9 @@ def opened_bundle(name: str, source: Bundle | Path | str, settings: Settings) ->
     novelty = None if settings.novelty is None else novelty_beside(bundle)
     mark = RecipeMark(name, bundle.manifest.digest)
     session = open_session(bundle)
-    recipe = Recipe(session, settings.rules, settings.health, novelty, mark, model=str(bundle.path))
+    recipe = LineRecipe(
+        session, settings.rules, settings.health, novelty, mark, model=str(bundle.path)
+    )
     opened = OpenedRecipe({"": recipe})
     opened.held.callback(session.close)
     return opened

@@ -31,7 +31,7 @@ class RecipeMark:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class LineRecipe:
     """Model and rules that frames are judged by.
 
     Args:
@@ -60,6 +60,8 @@ class Recipe:
         return replace(settings, rules=self.rules, health=self.health, novelty=self.novelty)
 
     @classmethod
-    def of(cls, session: Session, settings: Settings, mark: RecipeMark, model: str = "") -> Recipe:
+    def of(
+        cls, session: Session, settings: Settings, mark: RecipeMark, model: str = ""
+    ) -> LineRecipe:
         """Return the recipe of a stream's settings."""
         return cls(session, settings.rules, settings.health, settings.novelty, mark, model)

@@ -57,7 +57,7 @@ class LineRecipes:
         """
         from runtime.realtime import threads_take_part
         from runtime.stream.recipes.changer import OpenedRecipe
-        from runtime.stream.recipes.recipe import Recipe, RecipeMark
+        from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
         from runtime.stream.sharing.pool import SessionPool
 
         recipe = self._recipes[name]
@@ -78,8 +78,13 @@ class LineRecipes:
                 alone = len(sessions) == 1 and not camera_name
                 session = sessions[0] if alone else pool.for_camera(camera_name or "camera")
                 health = choices.health_of(chosen, bundle.manifest.scene, self._context)
-                settings = settings_of(chosen, camera, session, rules, health, novelty, self._say)
-                made[camera_name] = Recipe.of(session, settings, mark, str(recipe.model))
+                try:
+                    settings = settings_of(
+                        chosen, camera, session, rules, health, novelty, self._say
+                    )
+                except EdgeclError as error:
+                    raise InputError(error.problem, hint=error.hint, code="recipe-unfit") from error
+                made[camera_name] = LineRecipe.of(session, settings, mark, str(recipe.model))
         except BaseException:
             opened.held.close()
             raise

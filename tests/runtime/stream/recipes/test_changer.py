@@ -18,7 +18,7 @@ from runtime.health import HealthLimits
 from runtime.session.base import Outputs, Session
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.recipes.changer import OpenedRecipe, RecipeChanger
-from runtime.stream.recipes.recipe import Recipe, RecipeMark
+from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.rules import Debounce, Rules
 from tests.runtime.stream.test_pipeline import PATIENCE, ListSink
 
@@ -101,7 +101,7 @@ class Line:
         made = self.sessions.setdefault(name, [])
         made.append(session)
         mark = RecipeMark(name, f"{name}{len(made)}")
-        opened = OpenedRecipe({"": Recipe(session, self.rules.get(name, Rules()), mark=mark)})
+        opened = OpenedRecipe({"": LineRecipe(session, self.rules.get(name, Rules()), mark=mark)})
         opened.held.callback(session.close)
         return opened
 
@@ -282,7 +282,7 @@ def test_health_limits_follow_the_recipe():
     def dark_only(name: str) -> OpenedRecipe:
         made = opened(name)
         recipe = made.recipe
-        limited = Recipe(
+        limited = LineRecipe(
             recipe.session, recipe.rules, HealthLimits(bright_above=0.3), mark=recipe.mark
         )
         return OpenedRecipe({"": limited}, made.held)
