@@ -12,6 +12,7 @@ from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
+from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
@@ -71,6 +72,7 @@ class Judge:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
+        self._acts = ActAccounts(ledger, rules.budget, sinks)
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
@@ -246,11 +248,11 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        verdict = Verdict.of(frame, start, decision, steps, self._mark)
+        act = self._acts.pend(ticket.deadline_ns)
+        verdict = Verdict.of(frame, start, decision, steps, self._mark, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
-        times = {**verdict.steps, EMIT: self._clock() - start}
-        self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
         if self._on_verdict is not None:

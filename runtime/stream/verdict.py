@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
+from runtime.stream.acting.pending import PendingAct
 from runtime.stream.budget import AGE, TOTAL
 
 if TYPE_CHECKING:
@@ -145,6 +147,7 @@ class Verdict:
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
         recipe: id of the recipe that it was judged by; empty where the stream has none.
         digest: of that recipe's bundle.
+        act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
     number: int
@@ -157,6 +160,7 @@ class Verdict:
     camera: str = ""
     recipe: str = ""
     digest: str = ""
+    act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -166,6 +170,7 @@ class Verdict:
         decision: Decision,
         steps: Mapping[str, int],
         mark: RecipeMark | None = None,
+        act: PendingAct | None = None,
     ) -> Verdict:
         """The verdict on a frame that goes out now.
 
@@ -173,6 +178,7 @@ class Verdict:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
             mark: of the recipe, where the stream has recipes.
+            act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
@@ -186,6 +192,7 @@ class Verdict:
             truth=frame.truth,
             recipe=mark.id if mark is not None else "",
             digest=mark.digest if mark is not None and mark.id else "",
+            act=act,
         )
 
     def line(self) -> VerdictLine:
@@ -234,11 +241,12 @@ def decide(
             Status.FAULT,
             reason=f"the model returned {probabilities.shape} for {len(contract.labels)} labels",
         )
-    if not np.isfinite(probabilities).all():
+    # A few numbers are quicker in Python than in NumPy, whose code left the caches meanwhile.
+    values: list[float] = probabilities.tolist()
+    if not math.isfinite(sum(values)):
         return Decision(Status.FAULT, reason="the model returned NaN or infinite probabilities")
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
-    label = contract.labels[best]
+    confidence = max(values)
+    label = contract.labels[values.index(confidence)]
     if confidence < unsure_below_of.get(label, unsure_below):
         status = Status.UNSURE
     else:

@@ -65,9 +65,13 @@ def check_health_limit(text: str) -> object:
 
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.outputs.plan import parse_outputs
+    from runtime.stream.plc.address import parse_plc
     from runtime.stream.sinks.remote.address import check_sink as check
 
-    return check(text)
+    name, _, target = text.partition(":")
+    parse = {"gpio": parse_outputs, "modbus": parse_plc}.get(name)
+    return parse(target) if parse is not None else check(text)
 
 
 def check_label(text: str) -> object:

@@ -91,7 +91,7 @@ class AnswerComparison(Part, frozen=True, kw_only=True):
     relabelled: int
 
 
-class Tally:
+class AnswerTally:
     """Counts of two models' answers, while they grow."""
 
     def __init__(self) -> None:

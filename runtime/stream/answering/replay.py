@@ -10,7 +10,12 @@ from runtime.camera import open_camera
 from runtime.errors import InputError
 from runtime.files.document import Document
 from runtime.stream.answering.answerer import Answerer
-from runtime.stream.answering.comparing import AnswerComparison, Disagreement, OneAnswer, Tally
+from runtime.stream.answering.comparing import (
+    AnswerComparison,
+    AnswerTally,
+    Disagreement,
+    OneAnswer,
+)
 from runtime.stream.answering.recorded import VerdictRecording
 from runtime.stream.verdict import Status
 
@@ -74,7 +79,7 @@ class Replay:
         self._second = second
         self._recording = recording
         self._first = first
-        self._tally = Tally()
+        self._tally = AnswerTally()
         self.missing = self.unanswered = self.failed = 0
 
     def comparison(self) -> AnswerComparison:

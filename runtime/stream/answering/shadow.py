@@ -20,7 +20,12 @@ from runtime.files.document import Part
 from runtime.realtime import give_way
 from runtime.session import Session
 from runtime.stream.answering.answerer import Answerer
-from runtime.stream.answering.comparing import AnswerComparison, Disagreement, OneAnswer, Tally
+from runtime.stream.answering.comparing import (
+    AnswerComparison,
+    AnswerTally,
+    Disagreement,
+    OneAnswer,
+)
 from runtime.stream.verdict import Status, Verdict
 
 FILE = "shadow.jsonl"
@@ -93,7 +98,7 @@ class Shadow:
         self._opened = opened
         self._model, self._digest, self._run_id = model, digest, run
         self._path = folder / FILE
-        self._tally = Tally()
+        self._tally = AnswerTally()
         self._dropped = self._unanswered = self._failed = self._lost = 0
         self._problem = ""
         self._waiting: deque[tuple[Frame, Verdict]] = deque()
