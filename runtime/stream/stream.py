@@ -93,7 +93,12 @@ class Stream:
             if session is not None:
                 self.sessions = _sessions(session, workers, stack)
             else:
-                book = RecipeBook(recipes or {}, settings or Settings(), list(named), workers or 1)
+                book = RecipeBook(
+                    recipes or {},
+                    settings or Settings(),
+                    list(named),
+                    1 if workers is None else workers,
+                )
                 stack.push(book.first.held)
                 self.sessions = book.sessions
             alone = len(self.cameras) == len(self.sessions) == 1

@@ -152,9 +152,7 @@ def commanding(
             checking = StreamChecks(choices, recipes, pipelines, sinks, say)
             commands = LineCommands(changer, checking.check)
             for sink in sinks if choices.recipes else ():
-                # A sink that drives a machine may hear from it, too.
-                if (offer := getattr(sink, "offer_recipes", None)) is not None:
-                    offer(commands.require_recipe)
+                sink.offer_recipes(commands.require_recipe)
             try:
                 stack.callback(ControlServer(folder, commands.handlers()).close)
             except (OSError, EdgeclError) as error:

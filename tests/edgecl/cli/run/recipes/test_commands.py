@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from runtime.stream.checking.report import CheckReport
 from runtime.stream.control.socket import NAME, ControlServer, ask, is_listening
 from runtime.stream.recipes.changer import RecipeOutcome
 
-Ask = Callable[[bytes], dict]
+Ask = Callable[[bytes], dict[str, Any]]
 
 
 def no_check() -> CheckReport:
@@ -42,7 +43,7 @@ def server(tmp_path: Path) -> Iterator[ControlServer]:
 def send(server) -> Ask:
     """Send bytes as they are; the answer."""
 
-    def raw(data: bytes) -> dict:
+    def raw(data: bytes) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.connect(str(server.path))
             connection.sendall(data)
