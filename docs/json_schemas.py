@@ -26,6 +26,7 @@ from runtime.stream.checking.report import CheckReport, SceneReference
 from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.parts.verdict import PartLine
 from runtime.stream.recipes.changer import RecipeOutcome, RecipeState
+from runtime.stream.sinks.images.record import ImageRecord
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
@@ -44,6 +45,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "flat-field": FlatRecord,
     "history": History,
     "heat-map-line": HeatMapLine,
+    "image-record": ImageRecord,
     "latency-report": LatencyReport,
     "line-status": LineStatus,
     "manifest": Manifest,

@@ -43,10 +43,10 @@ class Judge:
         health: looks at what the model sees; None to look at nothing.
         on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
             return at once.
+        on_verdict: the same of every frame.
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
-        on_verdict: is given each frame with its verdict; it has to return at once.
         mark: of the recipe, which its verdicts carry.
 
     Raises:
@@ -64,9 +64,9 @@ class Judge:
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
-        on_verdict: Callable[[Frame, Verdict], None] | None = None,
         mark: RecipeMark | None = None,
     ) -> None:
         self._session = session

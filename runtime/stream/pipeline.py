@@ -15,7 +15,7 @@ import numpy as np
 from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
-from runtime.novelty import Novelty
+from runtime.novelty import DriftLevel, Novelty
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.ledger import Ledger, Snapshot
@@ -23,7 +23,7 @@ from runtime.stream.recipes.judges import RecipeJudges, Timetable
 from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.rules import Rules
 from runtime.stream.sharing.succession import Succession
-from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.base import Sink, observing
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
@@ -125,8 +125,8 @@ class Pipeline:
         self._own_process = own_process
         self._succession = Succession()
         self._late_sink = late_sink
-        recipe = LineRecipe.of(session, settings, mark)
-        recipe = replace(recipe, on_reject=on_reject, on_verdict=on_verdict)
+        self._observe = observing(self.sinks, on_verdict)
+        recipe = replace(LineRecipe.of(session, settings, mark), on_reject=on_reject)
         self._timetable = Timetable(self._judges_of(recipe, workers))
         self._handover = _handover(settings, camera, workers)
         self._budget_ns = settings.rules.budget.total
@@ -250,6 +250,18 @@ class Pipeline:
         """Return what ended the stream early, if anything did."""
         return self._failure
 
+    @property
+    def drift(self) -> DriftLevel | None:
+        """Return how many frames are far from training; None where nobody counts them."""
+        novelty = self._timetable.now.novelty
+        return None if novelty is None else novelty.drift
+
+    @property
+    def health_notes(self) -> list[str]:
+        """Return each fault of the stream so far, in words."""
+        health = self._timetable.now.health
+        return health.notes() if health else []
+
     def _join(self) -> None:
         """Wait for all threads, but not for one that hangs."""
         capture, workers = self._capture, self._workers
@@ -329,7 +341,7 @@ class Pipeline:
 
     def _judges_of(self, recipe: LineRecipe, workers: int) -> RecipeJudges:
         return RecipeJudges(
-            recipe,
+            replace(recipe, on_verdict=self._observe),
             self._camera,
             self.ledger,
             self.sinks,

@@ -72,6 +72,7 @@ class RunChoices:
     part_deadline: str | None
     sinks: tuple[str, ...]
     lot: str | None
+    metrics: str | None
     heat_maps: int | None
     spool: Path | None
     out: Path | None

@@ -16,6 +16,7 @@ from edgecl.cli.run.checks import (
     check_health_limit,
     check_label,
     check_lot,
+    check_metrics,
     check_recipe,
     check_setting,
     check_sink,
@@ -28,6 +29,7 @@ from runtime.artifact.contract import BITS
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
+METRICS = "127.0.0.1:9464"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
@@ -302,6 +304,15 @@ output_options = _group(
         type=FOLDER,
         help="Folder in which verdicts wait for other machines, also until the next start.  "
         f"[default: {SPOOL}]",
+    ),
+    click.option(
+        "--metrics",
+        is_flag=False,
+        flag_value=METRICS,
+        type=Checked("metrics", check_metrics, prefix=""),
+        metavar="[[HOST:]PORT]",
+        help="Serve metrics for Prometheus; on a network with HOST:PORT?token-file=FILE.  "
+        f"[default: not served; {METRICS} without a value]",
     ),
     click.option(
         "--heat-maps",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,9 +18,12 @@ from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.answering.shadow import Shadow
 from runtime.stream.heat_maps import HeatMapWriter
+from runtime.stream.metrics.endpoint import MetricsEndpoint
+from runtime.stream.metrics.families import rendered
+from runtime.stream.metrics.watched import WatchedStation, WatchedStream
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.recipes.recipe import RecipeMark
-from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.sinks import JsonLinesSink, Sink, StreamFacts
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
@@ -45,6 +49,8 @@ class InspectionStream:
     mark: RecipeMark | None = None
     beside: Beside = nothing_beside
     shadow: Shadow | None = None
+    metrics: MetricsEndpoint | None = None
+    facts: StreamFacts = field(default_factory=StreamFacts)
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
@@ -52,10 +58,16 @@ class InspectionStream:
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped, self.beside({"": pipeline}):
             pipeline.start()
+            if self.metrics is not None:
+                watched = [self.watched("", pipeline, pipeline.sinks)]
+                station = WatchedStation(self.facts, self.session, watched)
+                self.metrics.start(partial(rendered, station))
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
             snapshot = pipeline.close()
+            if self.metrics is not None:
+                self.metrics.close()
             self.close_sinks()
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
@@ -75,6 +87,16 @@ class InspectionStream:
             on_verdict=self.shadow.take if self.shadow else None,
             mark=self.mark,
         )
+
+    def watched(self, name: str, pipeline: Pipeline, sinks: Sequence[Sink]) -> WatchedStream:
+        """Return the stream for those who ask how it goes.
+
+        Args:
+            name: of the camera, among several.
+            pipeline: that runs.
+            sinks: of this camera alone.
+        """
+        return WatchedStream(name, pipeline, self.camera, self.settings, sinks, self.heat_maps)
 
     def close_sinks(self) -> None:
         """Write what waits, and close the files."""

@@ -212,7 +212,7 @@ class Shadow:
         line = verdict.line()
         return Disagreement(
             schema=1,
-            id=f"{self._run_id}-{verdict.number}",
+            id=f"{self._run_id}/{verdict.number}",
             frame=verdict.number,
             captured_at=line.captured_at,
             name=line.name,

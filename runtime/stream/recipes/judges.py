@@ -55,7 +55,7 @@ class RecipeJudges:
         if recipe.health is not None:
             bits = rules.bits or session.contract.input.bits
             self.health = StreamHealth(recipe.health, camera, ledger, bits, roi=session.view.roi)
-        novelty = StreamNovelty.of(recipe.novelty, session, self.health)
+        self.novelty = StreamNovelty.of(recipe.novelty, session, self.health)
         self.judges = [
             Judge(
                 session,
@@ -66,7 +66,7 @@ class RecipeJudges:
                 health=self.health,
                 on_reject=recipe.on_reject,
                 on_verdict=recipe.on_verdict,
-                novelty=novelty,
+                novelty=self.novelty,
                 succession=succession,
                 mark=recipe.mark,
             )

@@ -45,6 +45,7 @@ KEYS: Mapping[str, KeyPath] = {
     "part_deadline": ("rules", "part-deadline"),
     "sinks": ("output", "sink"),
     "lot": ("output", "lot"),
+    "metrics": ("output", "metrics"),
     "heat_maps": ("output", "heat-maps"),
     "spool": ("output", "spool"),
     "out": ("output", "out"),

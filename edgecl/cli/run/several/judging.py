@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.cli.run.stream import InspectionStream
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink
     from runtime.stream.station.station import Station
@@ -70,6 +74,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.sharing.pool import SessionPool
     from runtime.stream.station.naming import NamingSink
     from runtime.stream.station.station import Station
@@ -92,6 +97,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         wanted = choices.cameras
         if choices.part_of is not None:
             wanted = judging_every_frame(wanted, context)
@@ -135,7 +141,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             # A machine acts on the parts where there are any, and else on each camera's frames.
             more: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                more = [parts.sink_for(name, camera)]
+                more = [sink for sink in more if sink.takes_frames]
+                more.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -168,7 +175,19 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
         named = replace(choices, model=model)
         beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
-        started, interrupted = _judge(station, streams, parts, shared, console, beside)
+        watched = WatchedStation(
+            facts,
+            next(iter(streams.values())).session,
+            [
+                stream.watched(name, station.pipelines[name], [stream.sink])
+                for name, stream in streams.items()
+            ],
+            shared,
+            None if parts is None else lambda: parts.join.account,
+        )
+        started, interrupted = _judge(
+            station, streams, parts, shared, console, beside, metrics, watched
+        )
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -196,17 +215,24 @@ def _judge(
     shared: list[Sink],
     console: Console,
     beside: Beside,
+    metrics: MetricsEndpoint | None,
+    watched: WatchedStation,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
+    from runtime.stream.metrics.families import rendered
 
     started = datetime.now(timezone.utc)
     with stop_signals() as stopped, beside(station.pipelines):
         station.start()
+        if metrics is not None:
+            metrics.start(partial(rendered, watched))
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:
                 refresh()
         station.close()
+        if metrics is not None:
+            metrics.close()
         for stream in streams.values():
             stream.close_sinks()
         if parts is not None:

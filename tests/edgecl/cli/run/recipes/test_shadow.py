@@ -121,7 +121,7 @@ def test_a_frame_that_the_second_model_cannot_answer_is_counted_and_the_next_is_
     account = shadow.account()
     assert (account.failed, "a kernel" in account.problem) == (1, True)
     assert account.comparison.changes == {"pass to reject": 1}
-    assert json.loads((tmp_path / FILE).read_text())["id"] == "r-1"
+    assert json.loads((tmp_path / FILE).read_text())["id"] == "r/1"
     with pytest.raises(InputError, match="already exists"):
         Shadow(
             lambda: (session, Answerer(session, Rules())),
