@@ -89,6 +89,13 @@ def check_label(text: str) -> object:
     return text
 
 
+def check_recipe(text: str) -> object:
+    """Read a recipe; an InputError says what is wrong with it."""
+    from edgecl.cli.run.recipes.choices import parse_recipe
+
+    return parse_recipe(text)
+
+
 def check_lot(text: str) -> object:
     """Read the name of a lot; an InputError says what is wrong with it."""
     if not text.strip() or not text.isprintable() or len(text) > LONGEST_LOT:

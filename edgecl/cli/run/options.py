@@ -17,6 +17,7 @@ from edgecl.cli.run.checks import (
     check_label,
     check_lot,
     check_metrics,
+    check_recipe,
     check_setting,
     check_sink,
     check_threshold,
@@ -61,6 +62,26 @@ model_options = _group(
         type=ANY_PATH,
         help="Bundle, .onnx file of a bundle, or built .engine file.  [default: the newest "
         "bundle here or in runs/]",
+    ),
+    click.option(
+        "--recipe",
+        multiple=True,
+        type=Checked("recipe", check_recipe, prefix=""),
+        metavar="ID=BUNDLE",
+        help="Bundle that the running stream can change to, by id: see 'edgecl recipe'. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--begin-with",
+        metavar="ID",
+        help="Recipe that the stream begins with.  [default: the first]",
+    ),
+    click.option(
+        "--shadow",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Second bundle that judges the same frames beside the first and acts on nothing; its "
+        "disagreements are listed.",
     ),
     click.option(
         "--verify-key",
@@ -306,6 +327,31 @@ output_options = _group(
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
 )
 
+check_options = _group(
+    click.option(
+        "--check-parts",
+        type=FOLDER,
+        help="Folder of the site's own parts for 'edgecl check': a folder per label in it, or good "
+        "and bad. {recipe} in it stands for the recipe's id.",
+    ),
+    click.option(
+        "--check-wrong-at-most",
+        "check_wrong",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Parts that a check may answer wrongly.",
+    ),
+    click.option(
+        "--check-reference",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Light and focus that a check compares with, as 'edgecl check --record' wrote them.  "
+        "[default: those of the training images]",
+    ),
+)
+
 machine_options = _group(
     click.option(
         "--realtime",
@@ -329,5 +375,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         model_options,
         rule_options,
         output_options,
+        check_options,
         machine_options,
     )(command)

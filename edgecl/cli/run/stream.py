@@ -10,16 +10,19 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edgecl.cli.run.recipes.commands import Beside, nothing_beside
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
+from runtime.stream.answering.shadow import Shadow
 from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.metrics.endpoint import MetricsEndpoint
 from runtime.stream.metrics.families import rendered
 from runtime.stream.metrics.watched import WatchedStation, WatchedStream
 from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.recipes.recipe import RecipeMark
 from runtime.stream.sinks import JsonLinesSink, Sink, StreamFacts
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
@@ -43,6 +46,9 @@ class InspectionStream:
     realtime: Realtime | None = None
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
+    mark: RecipeMark | None = None
+    beside: Beside = nothing_beside
+    shadow: Shadow | None = None
     metrics: MetricsEndpoint | None = None
     facts: StreamFacts = field(default_factory=StreamFacts)
 
@@ -50,7 +56,7 @@ class InspectionStream:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         pipeline = self.pipeline(own_process=True)
         started = datetime.now(timezone.utc)
-        with stop_signals() as stopped:
+        with stop_signals() as stopped, self.beside({"": pipeline}):
             pipeline.start()
             if self.metrics is not None:
                 watched = [self.watched("", pipeline, pipeline.sinks)]
@@ -78,6 +84,8 @@ class InspectionStream:
             late_sink=self.late_sink,
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
+            on_verdict=self.shadow.take if self.shadow else None,
+            mark=self.mark,
         )
 
     def watched(self, name: str, pipeline: Pipeline, sinks: Sequence[Sink]) -> WatchedStream:
@@ -98,6 +106,8 @@ class InspectionStream:
             close_late(self.late_sink)
         if self.heat_maps is not None:
             self.heat_maps.close()
+        if self.shadow is not None:
+            self.shadow.close()
 
     def opening_line(self) -> str:
         """Describe the chosen session, the reason, and what it will judge."""
@@ -114,7 +124,8 @@ class InspectionStream:
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
         seen = [self.session.view.describe(), tiling.describe() if tiling else ""]
-        return f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+        line = f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+        return f"{line}\n{self.shadow.describe()}" if self.shadow else line
 
     def camera_line(self) -> str:
         """Describe the camera, which of its frames are judged, and where the verdicts go."""
@@ -137,6 +148,7 @@ class InspectionStream:
             realtime=self.realtime,
             workers=self.workers,
             heat_maps=self.heat_maps.account() if self.heat_maps else None,
+            shadow=self.shadow.account() if self.shadow else None,
         )
 
 

@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
 from runtime.errors import InputError
 from runtime.progress import Say
 from runtime.stream.rules import Rules
 from runtime.stream.verdict import Verdict
+
+if TYPE_CHECKING:
+    from runtime.stream.checking.report import CheckReport
 
 
 class Sink(ABC):
@@ -52,6 +56,9 @@ class Sink(ABC):
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
+
+    def keep_check(self, report: CheckReport) -> None:  # noqa: B027 - most sinks keep none
+        """Keep the report of a check of the running stream; return at once."""
 
     def observe(self, frame: Frame, verdict: Verdict) -> None:  # noqa: B027 - most want none
         """Look at a frame after its verdict; returns at once and never raises."""

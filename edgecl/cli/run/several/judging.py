@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.recipes.commands import Beside, commanding
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
 from edgecl.cli.run.several.parts import (
     Parts,
@@ -114,7 +116,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         choices.require_labels(labels, context)
         with naming_place(context, "model"):
             novelty = choices.novelty(trusted or model, remark)
-        pool = SessionPool(sessions)
+        pool, mark = SessionPool(sessions), choices.first_mark(model)
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
         require_new(folder, (PARTS, *files))
@@ -137,10 +139,10 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices, trusted or model, settings, shown, folder / name, context, stack
             )
             # A machine acts on the parts where there are any, and else on each camera's frames.
-            beside: list[Sink] = [NamingSink(other, name) for other in shared]
+            more: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                beside = [sink for sink in beside if sink.takes_frames]
-                beside.append(parts.sink_for(name, camera))
+                more = [sink for sink in more if sink.takes_frames]
+                more.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -150,11 +152,12 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 written.verdicts,
                 outages[name],
                 own,
-                beside,
+                more,
                 written.late,
                 choices.terms(granted),
                 choices.workers,
                 written.heat_maps,
+                mark,
             )
         write_config(folder / CONFIG, choices.values(model), say)
         say(next(iter(streams.values())).model_line())
@@ -169,6 +172,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
+        chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
+        named = replace(choices, model=model)
+        beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
         watched = WatchedStation(
             facts,
             next(iter(streams.values())).session,
@@ -179,7 +185,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             shared,
             None if parts is None else lambda: parts.join.account,
         )
-        started, interrupted = _judge(station, streams, parts, shared, console, metrics, watched)
+        started, interrupted = _judge(
+            station, streams, parts, shared, console, beside, metrics, watched
+        )
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -206,6 +214,7 @@ def _judge(
     parts: Parts | None,
     shared: list[Sink],
     console: Console,
+    beside: Beside,
     metrics: MetricsEndpoint | None,
     watched: WatchedStation,
 ) -> tuple[datetime, bool]:
@@ -214,7 +223,7 @@ def _judge(
     from runtime.stream.metrics.families import rendered
 
     started = datetime.now(timezone.utc)
-    with stop_signals() as stopped:
+    with stop_signals() as stopped, beside(station.pipelines):
         station.start()
         if metrics is not None:
             metrics.start(partial(rendered, watched))
