@@ -178,12 +178,12 @@ def test_a_camera_that_is_away_has_come_back_once_less():
 @pytest.mark.parametrize(
     ("far", "counted", "alarm"), [(29, 100, 1), (28, 100, 0), (50, 60, 0), (0, 0, 0)]
 )
-def test_the_drift_alarm_is_on_while_too_many_are_far(far, counted, alarm):
+def test_the_drift_alarm_is_on_while_too_many_are_far(far, counted, alarm, monkeypatch):
     camera = FakeCamera(images(1))
     pipeline, _ = stream(camera, FakeSession())
     ended(pipeline)
     level = SimpleNamespace(far=far, counted=counted, window=100, least=29)
-    pipeline._novelty = SimpleNamespace(drift=level)  # type: ignore[assignment]
+    monkeypatch.setattr(Pipeline, "drift", level)
     found = samples(WatchedStation(FACTS, FakeSession(), [watched(pipeline, camera)]))
     assert found["edgecl_drift_alarm"] == alarm
 
