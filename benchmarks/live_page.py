@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from runtime.camera.demo import DemoCamera
 from runtime.health import HealthLimits
 from runtime.machine import read_cpu
-from runtime.serving.live.source import LiveSource, WatchedStream
+from runtime.serving.live.source import LiveSource, ShownStream
 from runtime.serving.live.state import Ask, Told
 from runtime.serving.live.window import CameraWindow
 from runtime.serving.opening import open_pages
@@ -156,7 +156,7 @@ def measure(
             camera, session, settings, [file, times], own_process=True, on_verdict=window.take
         )
         source = LiveSource("benchmark", session.describe(), sinks=[file])
-        source.watch(WatchedStream("", pipeline, camera, window, {}, file))
+        source.watch(ShownStream("", pipeline, camera, window, {}, file))
         answers = TimedAnswers(source)
         pages.server.start(answers)
         pipeline.start()

@@ -57,7 +57,7 @@ class PartsSource(Protocol):
 
 
 @dataclass(frozen=True)
-class WatchedStream:
+class ShownStream:
     """A stream that the page shows.
 
     Args:
@@ -93,10 +93,10 @@ class LiveSource:
     lot: str = ""
     sinks: Sequence[Sink] = ()
     parts: PartsSource | None = None
-    streams: list[WatchedStream] = field(default_factory=list)
+    streams: list[ShownStream] = field(default_factory=list)
     started: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
 
-    def watch(self, stream: WatchedStream) -> None:
+    def watch(self, stream: ShownStream) -> None:
         """Show a stream, too."""
         self.streams.append(stream)
 
@@ -167,13 +167,13 @@ def _wanted(window: CameraWindow, held: set[int]) -> list[KeptFrame]:
     return [kept for kept in first if kept.number not in held] + earlier[:AT_ONCE]
 
 
-def _maps(stream: WatchedStream) -> dict[int, str]:
+def _maps(stream: ShownStream) -> dict[int, str]:
     if stream.heat_maps is None:
         return {}
     return {number: str(path) for number, path in stream.heat_maps.newest.items()}
 
 
-def _camera_state(stream: WatchedStream) -> CameraState:
+def _camera_state(stream: ShownStream) -> CameraState:
     pipeline, camera, window = stream.pipeline, stream.camera, stream.window
     _breathe()
     snapshot = pipeline.ledger.snapshot()
