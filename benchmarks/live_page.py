@@ -4,8 +4,8 @@
 
 One stream of the built-in line is served all the while. Spells without a viewer and spells with
 some take turns, and each pair gives a ratio of the percentiles of `total`. Viewers are processes
-of their own that read events and fetch images as a browser does; elsewhere they would not need
-this machine, so they step back for everything else on it. Also printed is the processor's time
+of their own that read events and fetch images as a browser does. Elsewhere they would not need
+this machine, so they run when nothing else does. Also printed is the processor's time
 that an answer to the serving process takes in the judging one, on its own thread. Run it alone on
 the machine; goal: p99 at most 1.05 of that without.
 """
@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from runtime.camera.demo import DemoCamera
 from runtime.health import HealthLimits
 from runtime.machine import read_cpu
-from runtime.serving.live.source import LiveSource, WatchedStream
+from runtime.serving.live.source import LiveSource, ShownStream
 from runtime.serving.live.state import Ask, Told
 from runtime.serving.live.window import CameraWindow
 from runtime.serving.opening import open_pages
@@ -46,8 +46,6 @@ from runtime.stream.verdict import Verdict
 
 SETTLE_S = 1.0
 """Time after viewers came or left that counts for neither side, in seconds."""
-
-VIEWER_NICENESS = 19
 
 
 class TotalTimes(Sink):
@@ -158,7 +156,7 @@ def measure(
             camera, session, settings, [file, times], own_process=True, on_verdict=window.take
         )
         source = LiveSource("benchmark", session.describe(), sinks=[file])
-        source.watch(WatchedStream("", pipeline, camera, window, {}, file))
+        source.watch(ShownStream("", pipeline, camera, window, {}, file))
         answers = TimedAnswers(source)
         pages.server.start(answers)
         pipeline.start()
@@ -225,7 +223,6 @@ def report(spells: Sequence[Spell], answers: Sequence[float]) -> list[str]:
 
 def view(port: int) -> None:
     """Look at the page as a browser does, until killed: events, and each new image."""
-    os.nice(VIEWER_NICENESS - os.nice(0))
     events = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     events.request("GET", "/live/events")
     answer = events.getresponse()
@@ -245,6 +242,7 @@ def view(port: int) -> None:
                 images.getresponse().read()
         fetched = set(wanted)
         if not told:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             print("looking", flush=True)
             told = True
 

@@ -126,6 +126,8 @@ def _step_back() -> None:
     give_way()
     cv2.setNumThreads(1)
     os.nice(_NICENESS)
+    with contextlib.suppress(OSError):  # it wakes up without interrupting anybody
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(MOST_FILES, hard), hard))
     with contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
 from runtime.errors import EquipmentError, InputError, SessionLostError
@@ -20,6 +21,9 @@ from runtime.stream.rules import Rules, recognised
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.recipe import RecipeMark
 
 FAILURES_IN_A_ROW = 100
 """Number of frames on which the model failed after which the stream ends: it will not recover."""
@@ -43,6 +47,7 @@ class Judge:
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
+        mark: of the recipe, which its verdicts carry.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -62,6 +67,7 @@ class Judge:
         on_verdict: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
+        mark: RecipeMark | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
@@ -75,6 +81,7 @@ class Judge:
         self._health = health
         self._on_reject = on_reject
         self._on_verdict = on_verdict
+        self._mark = mark
         self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
@@ -226,7 +233,8 @@ class Judge:
             self._emit(ticket, steps, self._late(decision) if is_late and not fault else decision)
             return
         # The watchdog was quicker and has counted the steps of the arrival, and the miss.
-        late = Verdict.of(ticket.frame, self._clock(), replace(decision, late=True), steps)
+        decision = replace(decision, late=True)
+        late = Verdict.of(ticket.frame, self._clock(), decision, steps, self._mark)
         self._ledger.add_late_answer(decision.status)
         if self._late_sink is not None:
             self._late_sink.emit(late)
@@ -241,7 +249,7 @@ class Judge:
         frame = ticket.frame
         start = self._clock()
         act = self._acts.pend(ticket.deadline_ns)
-        verdict = Verdict.of(frame, start, decision, steps, act=act)
+        verdict = Verdict.of(frame, start, decision, steps, self._mark, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
         self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})

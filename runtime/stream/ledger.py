@@ -31,6 +31,7 @@ class Snapshot:
         right: how many of those got it.
         health: health faults by name; empty where nobody looked.
         last: the latest verdict.
+        recipes: verdicts by status, by id and digest of the recipe; empty where there are none.
     """
 
     captured: int
@@ -48,6 +49,7 @@ class Snapshot:
     late: int = 0
     late_answers: Mapping[str, int] = field(default_factory=dict)
     held_back: int = 0
+    recipes: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def balanced(self) -> bool:
@@ -65,10 +67,11 @@ class Ledger:
 
     Args:
         labels: the model's labels; another truth is not counted, since it cannot be got right.
+        recipe: id and digest of the recipe that the stream begins with.
     """
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = frozenset(labels)
+    def __init__(self, labels: Sequence[str], recipe: tuple[str, str] = ("", "")) -> None:
+        self._labels = {recipe: frozenset(labels)}
         self._lock = threading.Lock()
         self._acts_ended = threading.Condition(self._lock)
         self._open_acts = 0
@@ -81,6 +84,16 @@ class Ledger:
         self._histograms: dict[str, LatencyHistogram] = {}
         self._health: dict[str, int] = {}
         self._last: Verdict | None = None
+        self._recipes: dict[tuple[str, str], dict[str, int]] = {}
+
+    def add_recipe(self, recipe: tuple[str, str], labels: Sequence[str]) -> None:
+        """Say which labels a recipe has, before its first verdict.
+
+        Args:
+            recipe: its id and digest.
+        """
+        with self._lock:
+            self._labels[recipe] = frozenset(labels)
 
     def accept(self) -> bool:
         """Count a captured frame; False once the accounts are closed."""
@@ -107,10 +120,13 @@ class Ledger:
             steps: nanoseconds by step, `total` included.
             exceeded: the steps that were over their limit.
         """
-        decision = verdict.decision
+        decision, recipe = verdict.decision, (verdict.recipe, verdict.digest)
         with self._lock:
             self._open_acts += verdict.act is not None
             self._last = verdict
+            if verdict.recipe:
+                counts = self._recipes.setdefault(recipe, {})
+                counts[decision.status.value] = counts.get(decision.status.value, 0) + 1
             self._statuses[decision.status.value] += 1
             if decision.status is Status.FAULT:
                 self._faulty += 1
@@ -120,7 +136,7 @@ class Ledger:
                 self._held_back += not decision.late and decision.answer is Status.REJECT
                 if exceeded or decision.late:
                     self._misses += 1
-                if verdict.truth in self._labels and not decision.late:
+                if verdict.truth in self._labels.get(recipe, ()) and not decision.late:
                     self._known += 1
                     self._right += decision.label == verdict.truth
             self._record(steps, exceeded)
@@ -180,6 +196,7 @@ class Ledger:
                 late=self._late,
                 late_answers=dict(self._late_answers),
                 held_back=self._held_back,
+                recipes={recipe: dict(counts) for recipe, counts in self._recipes.items()},
             )
 
     def _record(self, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:

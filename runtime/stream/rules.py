@@ -101,6 +101,24 @@ def recognised(decision: Decision, distance: float | None, above: float) -> Deci
     return Decision(status, decision.label, decision.confidence, reason, distance=distance)
 
 
+class Debouncer:
+    """The debounce rule over frames in their order.
+
+    Args:
+        rule: None lets each reject out.
+    """
+
+    def __init__(self, rule: Debounce | None = None) -> None:
+        self._rule = rule
+        self._recent: tuple[bool, ...] = ()
+
+    def note(self, decision: Decision) -> Decision:
+        """Note a frame's answer among the recent ones, and hold a lone reject back."""
+        if self._rule is not None:
+            decision, self._recent = debounced(decision, self._recent, self._rule)
+        return decision
+
+
 def debounced(
     decision: Decision, recent: tuple[bool, ...], rule: Debounce
 ) -> tuple[Decision, tuple[bool, ...]]:

@@ -15,6 +15,8 @@ from runtime.session import Session, open_session
 from runtime.session.opening import AUTO, default_threads
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.recipes.changer import RecipeChanger, RecipeOutcome
+from runtime.stream.recipes.opening import RecipeBook
 from runtime.stream.sharing.pool import SessionPool
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import isolated
@@ -50,10 +52,12 @@ class Stream:
         own_process, late_sink: see `Pipeline`.
         workers: frames that are judged at the same time, each by a session of its own; None for as
             many as there are open sessions.
+        recipes: bundles by id, in place of `session`; the stream begins with the first one, and
+            `change_recipe` changes it.
 
     Attributes:
         cameras: the open cameras by name; that of a single one is empty.
-        sessions: the open sessions, one for each worker.
+        sessions: the open sessions, one for each worker; of recipes those of the first.
         missed: verdicts that nobody took in time.
 
     Raises:
@@ -64,14 +68,19 @@ class Stream:
     def __init__(
         self,
         camera: Camera | str | Mapping[str, Camera | str],
-        session: Session | Sequence[Session] | Bundle | Path | str,
+        session: Session | Sequence[Session] | Bundle | Path | str | None = None,
         settings: Settings | None = None,
         sinks: Sequence[Sink] = (),
         *,
         own_process: bool = False,
         late_sink: Sink | None = None,
         workers: int | None = None,
+        recipes: Mapping[str, Bundle | Path | str] | None = None,
     ) -> None:
+        if (session is None) != bool(recipes):
+            raise InputError(
+                "a stream takes a model, or recipes", hint="pass one of session and recipes"
+            )
         self.missed = 0
         self._verdicts: Queue[Verdict] = Queue(WAITING)
         self._closed: dict[str, Snapshot] | None = None
@@ -80,7 +89,18 @@ class Stream:
             raise InputError("a stream without a camera", hint="name at least one")
         with ExitStack() as stack:
             self.cameras = {name: _camera(one, stack) for name, one in named.items()}
-            self.sessions = _sessions(session, workers, stack)
+            book = None
+            if session is not None:
+                self.sessions = _sessions(session, workers, stack)
+            else:
+                book = RecipeBook(
+                    recipes or {},
+                    settings or Settings(),
+                    list(named),
+                    1 if workers is None else workers,
+                )
+                stack.push(book.first.held)
+                self.sessions = book.sessions
             alone = len(self.cameras) == len(self.sessions) == 1
             pool = SessionPool(self.sessions)
             shared = [isolated(sink) for sink in sinks]
@@ -94,15 +114,18 @@ class Stream:
                 if isinstance(camera, Mapping):
                     own = [NamingSink(sink, name) for sink in own]
                     late = None if late_sink is None else NamingSink(late_sink, name)
+                chosen = settings or Settings(every_frame=not opened.live)
                 pipelines[name] = Pipeline(
                     opened,
                     self.sessions[0] if alone else pool.for_camera(name),
-                    settings or Settings(every_frame=not opened.live),
+                    chosen if book is None else book.first.recipe.settled(chosen),
                     own,
                     late_sink=late,
                     workers=len(self.sessions),
+                    mark=None if book is None else book.first.mark,
                 )
             self._station = Station(pipelines, own_process=own_process)
+            self._changer = None if book is None else book.changer(pipelines)
             self._opened = stack.pop_all()
 
     @property
@@ -144,7 +167,7 @@ class Stream:
 
     @property
     def failures(self) -> Mapping[str, BaseException]:
-        """What ended cameras' streams early, by their names."""
+        """Return what ended cameras' streams early, by their names."""
         return self._station.failures
 
     def __enter__(self) -> Stream:
@@ -170,6 +193,27 @@ class Stream:
         for failure in self.failures.values():
             raise failure
 
+    def change_recipe(self, recipe: str) -> RecipeOutcome:
+        """Judge by another recipe from the next frame on; see `RecipeChanger.change`.
+
+        Raises:
+            InputError: the stream has no recipes.
+        """
+        return self._recipes().change(recipe)
+
+    def change_back(self) -> RecipeOutcome:
+        """Judge by the recipe before, which is open still.
+
+        Raises:
+            InputError: the stream has no recipes.
+        """
+        return self._recipes().back()
+
+    def _recipes(self) -> RecipeChanger:
+        if self._changer is None:
+            raise InputError("the stream has no recipes", hint="pass some: recipes={'7': ...}")
+        return self._changer
+
     def stop(self) -> None:
         """Ask for the end: no more frames are read, those that were are judged."""
         self._station.stop()
@@ -178,6 +222,8 @@ class Stream:
         """End the stream, and close what it opened itself. Closing twice is fine."""
         if self._closed is None:
             self._closed = self._station.close()
+            if self._changer is not None:
+                self._changer.close()
             self._opened.close()
 
     def __exit__(

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
 from runtime.stream.acting.pending import PendingAct
 from runtime.stream.budget import AGE, TOTAL
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.recipe import RecipeMark
 
 
 class Status(str, Enum):
@@ -68,6 +71,8 @@ class Decision:
         answer: the status that the model's answer has by itself, where `status` is another one:
             a reject that was held back, or an answer that came too late.
         distance: from the training images, relative to the limit; None where it is not known.
+        probabilities: float32, one per label, until the next frame is judged; None where there
+            are none.
     """
 
     status: Status
@@ -78,6 +83,7 @@ class Decision:
     late: bool = False
     answer: Status | None = None
     distance: float | None = None
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,6 +106,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         distance: from the training images; above 1 the frame is unknown, unless another limit is
             set. None where it is not known.
         camera: the name of the camera, where several send their verdicts to one place.
+        recipe: id of the recipe that it was judged by; empty where the stream has none.
+        digest: of that recipe's bundle: SHA-256 of its manifest.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -122,6 +130,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     answer: Status | None = None
     distance: float | None = None
     camera: str = ""
+    recipe: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,8 @@ class Verdict:
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
+        recipe: id of the recipe that it was judged by; empty where the stream has none.
+        digest: of that recipe's bundle.
         act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
@@ -149,6 +161,8 @@ class Verdict:
     name: str = ""
     truth: str = ""
     camera: str = ""
+    recipe: str = ""
+    digest: str = ""
     act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
@@ -158,6 +172,7 @@ class Verdict:
         now_ns: int,
         decision: Decision,
         steps: Mapping[str, int],
+        mark: RecipeMark | None = None,
         act: PendingAct | None = None,
     ) -> Verdict:
         """The verdict on a frame that goes out now.
@@ -165,6 +180,7 @@ class Verdict:
         Args:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
+            mark: of the recipe, where the stream has recipes.
             act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
@@ -177,6 +193,8 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
+            recipe=mark.id if mark is not None else "",
+            digest=mark.digest if mark is not None and mark.id else "",
             act=act,
         )
 
@@ -200,6 +218,8 @@ class Verdict:
             answer=self.decision.answer,
             distance=None if distance is None else round(distance, 4),
             camera=self.camera,
+            recipe=self.recipe,
+            digest=self.digest,
         )
 
 
@@ -234,7 +254,7 @@ def decide(
         status = Status.UNSURE
     else:
         status = Status.PASS if label in contract.pass_labels else Status.REJECT
-    return Decision(status, label, confidence)
+    return Decision(status, label, confidence, probabilities=probabilities)
 
 
 def worst_tile_of(

@@ -67,10 +67,11 @@ def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
     from runtime.stream.outputs.plan import parse_outputs
     from runtime.stream.plc.address import parse_plc
+    from runtime.stream.sinks.images.choice import parse_images
     from runtime.stream.sinks.remote.address import check_sink as check
 
     name, _, target = text.partition(":")
-    parse = {"gpio": parse_outputs, "modbus": parse_plc}.get(name)
+    parse = {"gpio": parse_outputs, "modbus": parse_plc, "images": parse_images}.get(name)
     return parse(target) if parse is not None else check(text)
 
 
@@ -88,11 +89,25 @@ def check_serve_name(text: str) -> object:
     return parse_name(text)
 
 
+def check_metrics(text: str) -> object:
+    """Read the address of metrics; an InputError says what is wrong with it."""
+    from runtime.stream.metrics.address import parse_metrics
+
+    return parse_metrics(text)
+
+
 def check_label(text: str) -> object:
     """Read a label; an InputError says what is wrong with it."""
     if not text:
         raise InputError(f"{text!r} is empty", hint="name a label of the model")
     return text
+
+
+def check_recipe(text: str) -> object:
+    """Read a recipe; an InputError says what is wrong with it."""
+    from edgecl.cli.run.recipes.choices import parse_recipe
+
+    return parse_recipe(text)
 
 
 def check_lot(text: str) -> object:

@@ -16,6 +16,8 @@ from edgecl.cli.run.checks import (
     check_health_limit,
     check_label,
     check_lot,
+    check_metrics,
+    check_recipe,
     check_serve,
     check_serve_name,
     check_setting,
@@ -30,6 +32,7 @@ from runtime.serving.address import SERVE_DEFAULT
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
+METRICS = "127.0.0.1:9464"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
@@ -62,6 +65,26 @@ model_options = _group(
         type=ANY_PATH,
         help="Bundle, .onnx file of a bundle, or built .engine file.  [default: the newest "
         "bundle here or in runs/]",
+    ),
+    click.option(
+        "--recipe",
+        multiple=True,
+        type=Checked("recipe", check_recipe, prefix=""),
+        metavar="ID=BUNDLE",
+        help="Bundle that the running stream can change to, by id: see 'edgecl recipe'. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--begin-with",
+        metavar="ID",
+        help="Recipe that the stream begins with.  [default: the first]",
+    ),
+    click.option(
+        "--shadow",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Second bundle that judges the same frames beside the first and acts on nothing; its "
+        "disagreements are listed.",
     ),
     click.option(
         "--verify-key",
@@ -286,6 +309,15 @@ output_options = _group(
         f"[default: {SPOOL}]",
     ),
     click.option(
+        "--metrics",
+        is_flag=False,
+        flag_value=METRICS,
+        type=Checked("metrics", check_metrics, prefix=""),
+        metavar="[[HOST:]PORT]",
+        help="Serve metrics for Prometheus; on a network with HOST:PORT?token-file=FILE.  "
+        f"[default: not served; {METRICS} without a value]",
+    ),
+    click.option(
         "--heat-maps",
         type=click.IntRange(1, 100_000),
         metavar="N",
@@ -337,6 +369,31 @@ serve_options = _group(
     ),
 )
 
+check_options = _group(
+    click.option(
+        "--check-parts",
+        type=FOLDER,
+        help="Folder of the site's own parts for 'edgecl check': a folder per label in it, or good "
+        "and bad. {recipe} in it stands for the recipe's id.",
+    ),
+    click.option(
+        "--check-wrong-at-most",
+        "check_wrong",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Parts that a check may answer wrongly.",
+    ),
+    click.option(
+        "--check-reference",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Light and focus that a check compares with, as 'edgecl check --record' wrote them.  "
+        "[default: those of the training images]",
+    ),
+)
+
 machine_options = _group(
     click.option(
         "--realtime",
@@ -361,5 +418,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         rule_options,
         output_options,
         serve_options,
+        check_options,
         machine_options,
     )(command)

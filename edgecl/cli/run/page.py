@@ -51,14 +51,14 @@ class LivePage:
         Raises:
             EquipmentError: the page cannot be served.
         """
-        from runtime.serving.live.source import LiveSource, WatchedStream
+        from runtime.serving.live.source import LiveSource, ShownStream
 
         first = next(iter(streams.values()))
         source = LiveSource(first.model.name, first.model_line(), self._lot, sinks, parts)
         for name, stream in streams.items():
             assert stream.window is not None
             source.watch(
-                WatchedStream(
+                ShownStream(
                     name,
                     pipelines[name],
                     stream.camera,

@@ -39,6 +39,10 @@ from runtime.stream.verdict import Verdict
 MOST_PIXELS = 2_000_000
 """Pixels of an image that are sent; of a larger one every second, third, … row and column."""
 
+BREATH_S = 5e-5
+"""Time that an answer leaves the interpreter to the judge between two of its steps, in seconds:
+none of them holds it for much longer than that."""
+
 AT_ONCE = 2
 """Earlier rejects whose pixels an answer has at most, of each camera."""
 
@@ -53,7 +57,7 @@ class PartsSource(Protocol):
 
 
 @dataclass(frozen=True)
-class WatchedStream:
+class ShownStream:
     """A stream that the page shows.
 
     Args:
@@ -89,10 +93,10 @@ class LiveSource:
     lot: str = ""
     sinks: Sequence[Sink] = ()
     parts: PartsSource | None = None
-    streams: list[WatchedStream] = field(default_factory=list)
+    streams: list[ShownStream] = field(default_factory=list)
     started: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
 
-    def watch(self, stream: WatchedStream) -> None:
+    def watch(self, stream: ShownStream) -> None:
         """Show a stream, too."""
         self.streams.append(stream)
 
@@ -103,6 +107,7 @@ class LiveSource:
         for stream in self.streams:
             held = set(ask.held.get(stream.name, ()))
             for kept in _wanted(stream.window, held):
+                _breathe()
                 pixels = reduced(kept.pixels)
                 arrays.append(pixels)
                 dtype = str(pixels.dtype)
@@ -137,6 +142,11 @@ class LiveSource:
         )
 
 
+def _breathe() -> None:
+    """Let other threads have the interpreter."""
+    time.sleep(BREATH_S)
+
+
 def reduced(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return an image of at most `MOST_PIXELS`, C-contiguous; what is small enough as it is.
 
@@ -157,15 +167,17 @@ def _wanted(window: CameraWindow, held: set[int]) -> list[KeptFrame]:
     return [kept for kept in first if kept.number not in held] + earlier[:AT_ONCE]
 
 
-def _maps(stream: WatchedStream) -> dict[int, str]:
+def _maps(stream: ShownStream) -> dict[int, str]:
     if stream.heat_maps is None:
         return {}
     return {number: str(path) for number, path in stream.heat_maps.newest.items()}
 
 
-def _camera_state(stream: WatchedStream) -> CameraState:
+def _camera_state(stream: ShownStream) -> CameraState:
     pipeline, camera, window = stream.pipeline, stream.camera, stream.window
+    _breathe()
     snapshot = pipeline.ledger.snapshot()
+    _breathe()
     now_ns = time.monotonic_ns()
     newest, noticed, rejects = window.newest, window.noticed, window.rejects
     sizes = {kept.number: _size(kept) for kept in window.kept}
@@ -230,6 +242,7 @@ def _state(pipeline: Pipeline, camera: Camera, snapshot: Snapshot) -> tuple[str,
 def _seen(
     verdict: Verdict, size: tuple[int, int] | None, now_ns: int, maps: Mapping[int, str]
 ) -> Seen:
+    _breathe()
     line = verdict.line()
     return Seen(
         frame=line.frame,
@@ -255,6 +268,7 @@ def _size(kept: KeptFrame) -> tuple[int, int]:
 
 
 def _step(name: str, histogram: LatencyHistogram, limit: int | None, over: int) -> StepState:
+    _breathe()
     middle, tail = histogram.percentiles([0.5, 0.99])
     return StepState(
         step=name,

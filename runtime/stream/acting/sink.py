@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 
+from runtime.progress import Say
 from runtime.realtime import take_precedence
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Status, Verdict
@@ -21,6 +22,9 @@ hangs, and by then the parts have passed."""
 
 CLOSE_S = 3.0
 """Time that the end of a stream waits for acts that are still to come, in seconds."""
+
+MOST_REPORTS = 20
+"""Problems of a sink that are told while the stream runs."""
 
 HANG_S = 1.0
 """Time that it then waits for a driver that hangs, in seconds."""
@@ -36,6 +40,7 @@ class ActingSink(Sink):
     Args:
         capacity: verdicts that may wait; then the oldest is lost, and its act has failed.
         clock: monotonic nanoseconds.
+        report: is told, in one line, of the first act that came too late, and of problems.
 
     Attributes:
         acted: verdicts that the machine was told.
@@ -48,7 +53,11 @@ class ActingSink(Sink):
     needs_parts: bool = False
 
     def __init__(
-        self, *, capacity: int = CAPACITY, clock: Callable[[], int] = time.monotonic_ns
+        self,
+        *,
+        capacity: int = CAPACITY,
+        clock: Callable[[], int] = time.monotonic_ns,
+        report: Say = lambda text: None,
     ) -> None:
         self.lost = 0
         self.acted = 0
@@ -56,6 +65,9 @@ class ActingSink(Sink):
         self.problem = ""
         self._capacity = capacity
         self._clock = clock
+        self._report = report
+        self._reports_left = MOST_REPORTS
+        self._told_late = False
         self._waiting: deque[Verdict] = deque()
         self._changed = threading.Condition()
         self._close_by_ns: int | None = None
@@ -166,19 +178,29 @@ class ActingSink(Sink):
         except Exception as error:  # a driver may raise anything
             self._lose(verdict, _words_of(error))
             return
-        if wanted:
-            self.acted += 1
-            self.late_acts += late
         if verdict.act is not None and wanted:
             verdict.act.done(ended_ns, late=late)
         elif verdict.act is not None:
             verdict.act.spared()
+        if wanted:
+            self.acted += 1
+            self.late_acts += late
+            if late:
+                self._tell_once(verdict)
+
+    def _tell_once(self, verdict: Verdict) -> None:
+        if not self._told_late:
+            self._told_late = True
+            self._report(
+                f"sink {self.name}: the verdict on frame {verdict.number} came too late, and was "
+                "acted on as such; the summary counts them"
+            )
 
     def _lose(self, verdict: Verdict, problem: str) -> None:
         self.lost += 1
-        self._note(problem)
         if verdict.act is not None:
             verdict.act.failed(self._clock())
+        self._note(problem)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do what no verdict waits for; the thread outlives whatever it raises."""
@@ -188,8 +210,10 @@ class ActingSink(Sink):
             self._note(_words_of(error))
 
     def _note(self, problem: str) -> None:
-        if problem != self.problem:  # a dead driver would fill the log
+        if problem != self.problem and self._reports_left:  # a dead driver would fill the log
+            self._reports_left -= 1
             LOG.warning("sink %s: %s", self.name, problem)
+            self._report(f"sink {self.name}: {problem}")
         self.problem = problem
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from runtime.progress import Say
 from runtime.stream.acting.sink import ActingSink
 from runtime.stream.outputs.lines import FileLines, OutputLines
 from runtime.stream.outputs.plan import FILE, DigitalOutput, OutputPlan, parse_outputs
-from runtime.stream.outputs.pulses import PulseTrain
+from runtime.stream.outputs.pulses import LineChange, PulseTrain
 from runtime.stream.outputs.ticks import GONE_NS, SAMPLE_NS, FileTicks, TickSource
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.verdict import Status, Verdict
@@ -31,7 +32,7 @@ class DigitalOutputsSink(ActingSink):
     Args:
         lines: are closed with this sink.
         ticks: likewise; None where no delay is in ticks.
-        clock: monotonic nanoseconds.
+        clock, report: see `ActingSink`.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class DigitalOutputsSink(ActingSink):
         ticks: TickSource | None = None,
         *,
         clock: Callable[[], int] = time.monotonic_ns,
+        report: Say = lambda text: None,
     ) -> None:
-        super().__init__(clock=clock)
+        super().__init__(clock=clock, report=report)
         self.name = lines.name
         self._plan = plan
         self._lines = lines
@@ -62,8 +64,12 @@ class DigitalOutputsSink(ActingSink):
         """
         self._look(now_ns)
         answering = [output for output in self._plan.outputs if status in output.on]
-        for output in answering:
-            self._plan_pulse(output, verdict, status, now_ns)
+        for output in self._plan.outputs:
+            if status in output.on:
+                change = LineChange.PASS if status is Status.PASS else LineChange.PULSE
+                self._plan_change(change, output, verdict, now_ns)
+            elif Status.PASS in output.on:
+                self._plan_change(LineChange.END, output, verdict, now_ns)
         self._apply(self._clock())
         refused = [output.line for output in answering if output.line in self._refused]
         if refused:
@@ -120,20 +126,17 @@ class DigitalOutputsSink(ActingSink):
         if self._ticks is not None:
             self._ticks.close()
 
-    def _plan_pulse(
-        self, output: DigitalOutput, verdict: Verdict, status: Status, now_ns: int
+    def _plan_change(
+        self, change: LineChange, output: DigitalOutput, verdict: Verdict, now_ns: int
     ) -> None:
-        train, is_pass = self._trains[output.line], status is Status.PASS
-        if output.delay_ticks:
-            count = self._due_count(output, verdict)
-            if count is None:
-                train.begin(now_ns, is_pass=is_pass)
-            else:
-                train.begin_at_count(count, is_pass=is_pass)
-        elif output.delay_ns and verdict.captured_ns + output.delay_ns > now_ns:
-            train.begin_at(verdict.captured_ns + output.delay_ns, is_pass=is_pass)
+        train, due_ns = self._trains[output.line], verdict.captured_ns + output.delay_ns
+        count = self._due_count(output, verdict) if output.delay_ticks else None
+        if count is not None:
+            train.make_at_count(change, count)
+        elif output.delay_ns and due_ns > now_ns:
+            train.make_at(change, due_ns)
         else:
-            train.begin(now_ns, is_pass=is_pass)
+            train.make(change, now_ns)
 
     def _due_count(self, output: DigitalOutput, verdict: Verdict) -> int | None:
         """Count at which a part is at an output; None where it has passed, or nobody knows."""
@@ -204,7 +207,7 @@ def open_gpio(request: SinkRequest) -> Sink:
     except BaseException:
         lines.close()
         raise
-    sink = DigitalOutputsSink(plan, lines, ticks)
+    sink = DigitalOutputsSink(plan, lines, ticks, report=request.report)
     sink.start()
     return sink
 

@@ -34,8 +34,11 @@ logging.getLogger("pymodbus").addHandler(logging.NullHandler())
 
 MOST_CONNECTIONS = 8
 GAP_S = 0.002
-"""Least time between two answers on a connection, in seconds: one that asks without a pause takes
-a few per cent of a core, not all of it."""
+"""Least time between two answers to the master, in seconds: one that asks without a pause takes a
+few per cent of a core, not all of it."""
+
+LOOKING = 5
+"""For those that look on, it is so many times as long."""
 
 SILENT_S = 2.0
 """A master that has asked for nothing for so long is gone, and another one may write."""
@@ -80,7 +83,7 @@ class PlcConnection(ServerRequestHandler):  # type: ignore[misc]
             wait_s = self._next_s - self.loop.time()
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            self._next_s = self.loop.time() + self.server.gap_s
+            self._next_s = self.loop.time() + self.server.gap_after(self)
             request = self._asked.popleft()
             response = await self._response(request)
             if not self.transport:
@@ -118,7 +121,7 @@ class ModbusPlcServer(ModbusTcpServer):  # type: ignore[misc]
         self.call_create = partial(
             self.loop.create_server, self.handle_new_connection, sock=listener
         )
-        self.gap_s = gap_s
+        self._gap_s = gap_s
         self._report = report
         self._writer: PlcConnection | None = None
         self._turned_away: set[str] = set()
@@ -129,6 +132,10 @@ class ModbusPlcServer(ModbusTcpServer):  # type: ignore[misc]
         if len(clients) >= MOST_CONNECTIONS:
             min(clients, key=lambda client: client.heard_s).close()
         return PlcConnection(self)
+
+    def gap_after(self, connection: PlcConnection) -> float:
+        """Return how long a connection waits between two answers, in seconds."""
+        return self._gap_s if connection is self._writer else LOOKING * self._gap_s
 
     def may_write(self, connection: PlcConnection) -> bool:
         """Whether a connection is the master: the first that writes, until it is gone or silent."""

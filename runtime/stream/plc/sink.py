@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from runtime.errors import InputError
+from runtime.progress import Say
 from runtime.stream.acting.sink import ActingSink
 from runtime.stream.plc.address import PlcAddress, parse_plc
 from runtime.stream.plc.handshake import BEAT_NS, PartResult, PlcHandshake
@@ -40,12 +41,20 @@ class PlcSink(ActingSink):
         name: for messages.
         labels: the model's.
         server: is closed with this sink.
+        report: see `ActingSink`.
     """
 
     needs_parts = True
 
-    def __init__(self, name: str, table: PlcTable, labels: Sequence[str], server: Serving) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        name: str,
+        table: PlcTable,
+        labels: Sequence[str],
+        server: Serving,
+        report: Say = lambda text: None,
+    ) -> None:
+        super().__init__(report=report)
         self.name = name
         self._table = table
         self._labels = {label: number for number, label in enumerate(labels, start=1)}
@@ -144,7 +153,7 @@ def open_modbus(request: SinkRequest) -> Sink:
     table = PlcTable(PlcHandshake(session, address.rules))
     server = PlcServer(table, listener, report=request.report)
     name = f"modbus {replace(address, port=server.port).text}"
-    sink = PlcSink(name, table, request.labels, server)
+    sink = PlcSink(name, table, request.labels, server, request.report)
     sink.start()
     return sink
 

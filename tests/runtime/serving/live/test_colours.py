@@ -41,7 +41,7 @@ def test_text_can_be_read(dark):
     pairs = [(name, on) for name in ("ink", "muted", "accent") for on in ("panel", "paper")]
     pairs += [(name, "panel") for name in ("good", "bad", "warn")]
     pairs += [("panel", "accent")]  # a pressed button
-    weak = {pair: contrast(held[pair[0]], held[pair[1]]) for pair in pairs}
+    weak = {f"{name} on {on}": contrast(held[name], held[on]) for name, on in pairs}
     weak |= {status: contrast("#ffffff", held[status]) for status in STATUSES}
     assert {name: round(value, 2) for name, value in weak.items() if value < 4.5} == {}
 

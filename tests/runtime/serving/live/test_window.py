@@ -12,7 +12,7 @@ from runtime.camera.base import Frame
 from runtime.camera.demo import DemoCamera
 from runtime.health import HealthLimits
 from runtime.serving.live import source
-from runtime.serving.live.source import LiveSource, WatchedStream, reduced
+from runtime.serving.live.source import LiveSource, ShownStream, reduced
 from runtime.serving.live.state import COURSE, MOST_REJECTS, Ask
 from runtime.serving.live.window import CameraWindow
 from runtime.session import open_session
@@ -102,7 +102,7 @@ def judged(make_bundle, tmp_path):
             on_verdict=window.take,
         )
         watched = LiveSource("tiny.edgecl", "fp32", "4711", [file])
-        watched.watch(WatchedStream("", pipeline, camera, window, rules.budget.limits, file))
+        watched.watch(ShownStream("", pipeline, camera, window, rules.budget.limits, file))
         assert watched.state().cameras[0].state == "waiting"
         pipeline.start()
         assert pipeline.wait(60)

@@ -142,8 +142,8 @@ def test_a_stream_counts_an_act_for_every_verdict():
 
 
 def test_a_pass_whose_turn_comes_too_late_is_acted_on_as_late():
-    go = threading.Event()
-    sink = ToldSink(go.wait)
+    go, said = threading.Event(), list[str]()
+    sink = ToldSink(go.wait, report=said.append)
     verdicts = [
         Verdict(number, 0, 0, Decision(status), {"total": 1}, act=PendingAct(by))
         for number, status, by in (
@@ -160,6 +160,8 @@ def test_a_pass_whose_turn_comes_too_late_is_acted_on_as_late():
     sink.close()
     assert [status.value for _, status in sink.told] == ["pass", "late", "late", "fault", "pass"]
     assert (sink.acted, sink.late_acts) == (5, 3)
+    (line,) = said
+    assert line.startswith("sink told: the verdict on frame 1 came too late")
 
 
 def test_a_pass_that_turns_out_to_have_come_too_late_is_withdrawn():
@@ -201,9 +203,11 @@ def test_a_driver_that_raises_costs_acts_and_nothing_else():
     def broken() -> None:
         raise OSError(5, "Input/output error")
 
-    sink = ToldSink(broken)
+    said: list[str] = []
+    sink = ToldSink(broken, report=said.append)
     pipeline = judging(5, sink)
     snapshot = ended(pipeline)
     sink.close()
     assert (snapshot.judged, snapshot.misses, sink.lost, sink.acted) == (5, 5, 5, 0)
     assert sink.problem == "Input/output error"
+    assert said == ["sink told: Input/output error"]

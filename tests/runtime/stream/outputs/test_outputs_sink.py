@@ -121,6 +121,15 @@ def test_every_other_status_opens_no_gate(status):
     assert {name for _, name, _ in line.lines.changes} == {"REJECT"}
 
 
+def test_a_gate_that_a_pass_opened_shuts_before_a_part_that_must_not_go():
+    line = Line("file:x?out=GATE,on=pass,pulse=80ms,delay=100ms")
+    line.give(Status.PASS, captured_ms=1000)
+    line.run_to(1040)
+    line.give(Status.REJECT, captured_ms=1040)
+    line.run_to(1500)
+    assert line.lines.changes == [(1100, "GATE", True), (1140, "GATE", False)]
+
+
 def test_a_pass_beyond_its_deadline_is_late_and_opens_no_gate():
     line = Line(PLAN)
     line.give(Status.PASS, by_ms=999)

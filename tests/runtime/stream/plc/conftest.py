@@ -10,8 +10,6 @@ import pytest
 from runtime.stream.plc.sink import PlcSink, open_modbus
 from runtime.stream.sinks import SinkRequest
 
-pytest.importorskip("pymodbus", reason="needs pymodbus: pip install 'edgecl[modbus]'")
-
 OpenPlc = Callable[..., "tuple[PlcSink, int]"]
 
 
@@ -24,6 +22,7 @@ def said() -> list[str]:
 @pytest.fixture
 def open_plc(tmp_path: Path, said: list[str]) -> Iterator[OpenPlc]:
     """Opens a sink on a free port: the sink, and the port."""
+    pytest.importorskip("pymodbus", reason="needs pymodbus: pip install 'edgecl[modbus]'")
     opened: list[PlcSink] = []
 
     def open_one(options: str = "", port: int = 0) -> tuple[PlcSink, int]:
