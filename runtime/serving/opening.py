@@ -38,7 +38,7 @@ class ListeningPlace:
         url: of the first page.
     """
 
-    setup: Setup
+    setup: ServingSetup
     socket: socket.socket
     url: str
 

@@ -75,7 +75,7 @@ def server_of(setup: ServingSetup, link: socket.socket) -> tuple[uvicorn.Server,
     return server, part
 
 
-def server_with(parts: Sequence[PagePart], setup: Setup) -> uvicorn.Server:
+def server_with(parts: Sequence[PagePart], setup: ServingSetup) -> uvicorn.Server:
     """Return a server of these parts, bounded in what each request and viewer may take.
 
     Raises:

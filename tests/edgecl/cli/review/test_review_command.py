@@ -97,3 +97,24 @@ def test_ctrl_c_ends_it_and_a_second_server_is_refused():
         assert process.wait() == 130
     assert "0 images decided" in rest
     assert "Traceback" not in rest
+
+
+def test_what_a_stream_keeps_is_reviewed_and_exported(make_bundle, capfd):
+    from edgecl.review.collected import find_collected
+    from tests.edgecl.cli.tune.test_tune_command import fill
+
+    make_bundle(Path("tiny.edgecl"))
+    fill(Path("parts"), "dark", [60, 61, 62])
+    sink = "images:/" + str(Path("kept").absolute()).lstrip("/") + "?cooldown=0s"
+    arguments = ("--model", "tiny.edgecl", "--camera", "parts", "--sink", sink, "--out", "stream")
+    assert edgecl(["run", *arguments]) == 0, capfd.readouterr().err
+    records = [image.record for image in find_collected(Path("kept")).images]
+    assert len(records) == 3
+    for record in records:
+        assert record is not None
+        assert record.policy == "reject"
+        assert record.verdict.label == "dark"
+        assert record.id
+        assert set(record.probabilities) == {"dark", "middle", "bright"}
+    decide(Path("kept"), "dark", "dark", "dent")
+    assert edgecl(["review", "kept", "--export", "data"]) == 0
