@@ -12,8 +12,8 @@ from calibration.record import CalibrationRecord
 from edgecl.data.audit.summary import AuditSummary
 from edgecl.learning.documents import JournalRecord, MetricsLine, RunConfig, RunResult
 from edgecl.picking.documents import PickSummary
+from edgecl.review.decisions.standing import DecisionLine
 from edgecl.review.export.documents import ReviewExport
-from edgecl.review.standing import DecisionLine
 from edgecl.study.documents import StudySummary
 from edgecl.tuning.documents import TuningSummary
 from runtime.artifact.engine_file import EngineSidecar

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecl.review.collected import CollectedImage, find_collected
-from edgecl.review.journal import JOURNAL, read_journal
-from edgecl.review.standing import agreed_label, differ
+from edgecl.review.decisions.journal import JOURNAL, read_journal
+from edgecl.review.decisions.standing import agreed_label, differ
 from runtime.errors import FrameError, InputError
 from runtime.image.decode import read_encoded
 from runtime.progress import StageProgress

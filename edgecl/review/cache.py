@@ -7,6 +7,7 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,14 +55,12 @@ class AnswerCache:
             return
         answers = list(self._answers.values())
         buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            **{
-                DIGESTS: np.array([list(bytes.fromhex(answer.digest)) for answer in answers], "u1"),
-                PROBABILITIES: np.stack([answer.probabilities for answer in answers]),
-                EMBEDDINGS: np.stack([answer.embedding for answer in answers]),
-            },
-        )
+        arrays: dict[str, Any] = {
+            DIGESTS: np.array([list(bytes.fromhex(answer.digest)) for answer in answers], "u1"),
+            PROBABILITIES: np.stack([answer.probabilities for answer in answers]),
+            EMBEDDINGS: np.stack([answer.embedding for answer in answers]),
+        }
+        np.savez(buffer, **arrays)
         with contextlib.suppress(EdgeclError, OSError), replacing(self._path) as temporary:
             temporary.write_bytes(buffer.getvalue())
         self._known = len(answers)

@@ -1,4 +1,4 @@
-"""Images that a line has kept, and what it said about each of them."""
+"""Images that a line has kept, with its answer to each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runtime.stream.heat_maps import HeatMapLine
 
 
 class KeptVerdict(Part, frozen=True, kw_only=True):
-    """As much of a verdict as a reviewer is shown; see `runtime.stream.verdict.VerdictLine`."""
+    """Part of a verdict that a reviewer is shown; see `runtime.stream.verdict.VerdictLine`."""
 
     status: str = ""
     label: str | None = None
@@ -30,7 +30,7 @@ class KeptVerdict(Part, frozen=True, kw_only=True):
 
 
 class KeptRecord(Part, frozen=True, kw_only=True):
-    """As much of the JSON beside a kept image as is read, of whatever version.
+    """Part of the JSON beside a kept image that is read, of whatever version.
 
     Args:
         id: of the verdict, RUN/FRAME.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecl.review.asking import FileAsker, depth_of_files, read_files
 from edgecl.review.cache import AnswerCache
 from edgecl.review.collected import CollectedImage, find_collected
-from edgecl.review.labels import in_order
+from edgecl.review.decisions.labels import in_order
 from edgecl.review.neighbours import EmbeddingIndex
 from runtime.artifact.bundle import Bundle
 from runtime.errors import FrameError, InputError
@@ -125,7 +126,7 @@ def lay_out(
             f"({reader.problem})",
             hint="pass a folder of JPEG, PNG, BMP or TIFF files",
         )
-    same = sum(1 for image in collected.images) - len(found) - reader.failed
+    same = len(collected.images) - len(found) - reader.failed
     if same:
         notes.append(f"{counted(same, 'file')} equal to another one: each image is shown once")
     known_images: dict[str, LabelledImage] = {}
@@ -150,10 +151,10 @@ def lay_out(
     return Desk(folder, tuple(found.values()), known_images, reader.index(), offered, tuple(notes))
 
 
-def _answers_of(images: object) -> set[str]:
+def _answers_of(images: Iterable[DeskImage]) -> set[str]:
     return {
         entry.image.record.verdict.label
-        for entry in images  # type: ignore[attr-defined]
+        for entry in images
         if entry.image.record is not None and entry.image.record.verdict.label
     }
 
@@ -168,7 +169,7 @@ class _Reader:
         self._cache = cache
         self._report = report
         self._digests: list[str] = []
-        self._embeddings: list[np.ndarray] = []
+        self._embeddings: list[NDArray[np.float32]] = []
         self.failed = 0
         self.problem = ""
 
@@ -178,10 +179,10 @@ class _Reader:
         paths: Sequence[Path],
         depths: Sequence[int | None],
         asked: Sequence[bool],
-    ) -> tuple[list[str], list[np.ndarray | None]]:
-        """Return each file's SHA-256, empty where it is no image, and its probabilities."""
+    ) -> tuple[list[str], list[NDArray[np.float32] | None]]:
+        """Return each file's SHA-256, empty where it cannot be read, and its probabilities."""
         digests: list[str] = []
-        answers: list[np.ndarray | None] = []
+        answers: list[NDArray[np.float32] | None] = []
         where = str(paths[0].parent)
         for row, data, problem in read_files(
             paths, lambda done: self._report(stage, done, len(paths), where)
@@ -204,10 +205,12 @@ class _Reader:
             return None
         return EmbeddingIndex(self._digests, np.stack(self._embeddings))
 
-    def _look(self, data: bytes, bits: int | None, asked: bool) -> tuple[str, np.ndarray | None]:
+    def _look(
+        self, data: bytes, bits: int | None, asked: bool
+    ) -> tuple[str, NDArray[np.float32] | None]:
         digest = hashlib.sha256(data).hexdigest()
         if self._asker is None or not asked:
-            decode_image(data)  # one that is no image is not shown
+            decode_image(data)  # one that cannot be read is not shown
             return digest, None
         answer = None if self._cache is None else self._cache.get(digest)
         if answer is None:

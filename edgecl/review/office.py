@@ -1,4 +1,4 @@
-"""Where decisions of all reviewers come together: checked, kept, and told to the others."""
+"""Office of a review: decisions of all reviewers are checked, kept, and told to the others."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from edgecl.review.decisions.journal import ReviewJournal
+from edgecl.review.decisions.labels import check_label, check_reviewer, in_order, keys_of_labels
+from edgecl.review.decisions.standing import DONT_KNOW, LABEL, UNDO, DecisionLine, agreed_label
 from edgecl.review.desk import Desk, DeskImage
-from edgecl.review.journal import Journal
-from edgecl.review.labels import check_label, check_reviewer, in_order, keys_of_labels
-from edgecl.review.standing import DONT_KNOW, LABEL, UNDO, DecisionLine, agreed_label
 from edgecl.review.state import NearImage, ReviewNews, ReviewState, SentDecision, ShownImage
 from runtime.errors import InputError
 
@@ -36,7 +36,7 @@ class ReviewOffice:
     """
 
     def __init__(
-        self, desk: Desk, journal: Journal, clock: Callable[[], float] = time.monotonic
+        self, desk: Desk, journal: ReviewJournal, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.desk = desk
         self._journal = journal

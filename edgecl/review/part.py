@@ -29,7 +29,7 @@ BODY_S = 5.0
 
 
 class ExportTold(Part, frozen=True, kw_only=True):
-    """What the button that exports is told."""
+    """Answer to the button that exports."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""What the page is told: images with what stands about them, and what changed since."""
+"""State of a review as the page has it: images, standing decisions, and news of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ReviewState(Part, frozen=True, kw_only=True):
 
 
 class ReviewNews(Part, frozen=True, kw_only=True):
-    """What changed since a version.
+    """Changes since a version.
 
     Args:
         changed: decisions by image.
@@ -80,7 +80,7 @@ class NearImage(Part, frozen=True, kw_only=True):
 
 
 class SentDecision(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the page sends; see `DecisionLine`."""
+    """Decision as the page sends it; see `DecisionLine`."""
 
     id: str
     reviewer: str

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgecl.tuning.curve import CurvePoint, SharePoint
+from edgecl.tuning.curve import SharePoint, ThresholdPoint
 from edgecl.tuning.proof import count_to_prove, is_proven, least_provable
 from runtime.errors import InputError
 from runtime.image.folder.notes import shown
@@ -19,7 +19,7 @@ from runtime.image.folder.notes import shown
 
 @dataclass(frozen=True)
 class TuningRule:
-    """What the threshold has to keep.
+    """Limits that the threshold has to keep.
 
     Args:
         max_escapes: share of defects that may pass; None where false rejects are limited.
@@ -39,7 +39,7 @@ class TuningRule:
         return f"fewest false rejects with at most {' and '.join(limits)}"
 
 
-def chosen_point(curve: Sequence[CurvePoint], rule: TuningRule) -> CurvePoint:
+def chosen_point(curve: Sequence[ThresholdPoint], rule: TuningRule) -> ThresholdPoint:
     """Return the threshold that the rule chooses.
 
     Args:
@@ -81,7 +81,7 @@ def percent(share: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 
-def _escapes(point: CurvePoint, name: str) -> SharePoint:
+def _escapes(point: ThresholdPoint, name: str) -> SharePoint:
     return point.escapes_of.get(name, SharePoint(0, 0)) if name else point.escapes
 
 
@@ -89,7 +89,9 @@ def _pair(point: SharePoint) -> tuple[int, int]:
     return point.found, point.count
 
 
-def _proven(points: Iterable[CurvePoint], holds: Callable[[CurvePoint], bool]) -> list[CurvePoint]:
+def _proven(
+    points: Iterable[ThresholdPoint], holds: Callable[[ThresholdPoint], bool]
+) -> list[ThresholdPoint]:
     kept = []
     for point in points:
         if not holds(point):
@@ -114,7 +116,7 @@ def _require(point: SharePoint, limit: float, what: str, they: str, option: str)
 
 
 def _require_one(
-    kept: Sequence[CurvePoint], best: SharePoint, limit: float, what: str, they: str
+    kept: Sequence[ThresholdPoint], best: SharePoint, limit: float, what: str, they: str
 ) -> None:
     if kept:
         return

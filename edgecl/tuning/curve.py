@@ -25,7 +25,7 @@ GRID = tuple(
 
 @dataclass(frozen=True)
 class SharePoint:
-    """How many of the groups, at one threshold.
+    """Number of groups, at one threshold.
 
     Args:
         found: that escape, or are falsely rejected.
@@ -47,7 +47,7 @@ class SharePoint:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class ThresholdPoint:
     """Outcome at one threshold.
 
     Args:
@@ -63,7 +63,7 @@ class CurvePoint:
     escapes_of: dict[str, SharePoint]
 
 
-def curve_of(groups: JudgedGroups, grid: Sequence[float] = GRID) -> list[CurvePoint]:
+def curve_of(groups: JudgedGroups, grid: Sequence[float] = GRID) -> list[ThresholdPoint]:
     """Return the outcome at each threshold, ascending."""
     good = ~groups.defect
     names = sorted({name for name, bad in zip(groups.classes, groups.defect, strict=True) if bad})
@@ -73,7 +73,7 @@ def curve_of(groups: JudgedGroups, grid: Sequence[float] = GRID) -> list[CurvePo
         escaped = groups.passing >= threshold
         held = groups.held < threshold
         points.append(
-            CurvePoint(
+            ThresholdPoint(
                 threshold,
                 _counted(escaped, groups.defect),
                 _counted(held, good),

@@ -1,4 +1,4 @@
-"""What a tuning found, for machines."""
+"""Summary of a tuning, for machines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TunedPoint(Part, frozen=True, kw_only=True):
 
 
 class TuningSummary(Document, frozen=True, kw_only=True):
-    """What `edgecl tune --json` prints.
+    """Summary that `edgecl tune --json` prints.
 
     Args:
         model: the bundle.

@@ -1,4 +1,4 @@
-"""What a number of images proves about a share, exactly. Pure."""
+"""Proof of a share by a number of images, exact. Pure."""
 
 from __future__ import annotations
 

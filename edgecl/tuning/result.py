@@ -1,11 +1,11 @@
-"""From judged images to the summary of a tuning."""
+"""Points of the curve as the summary has them, and the one of today."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edgecl.tuning.curve import CurvePoint, SharePoint, curve_of
+from edgecl.tuning.curve import SharePoint, ThresholdPoint, curve_of
 from edgecl.tuning.documents import TunedPoint, TunedShare
 from edgecl.tuning.judged import JudgedImage, grouped
 
@@ -15,7 +15,7 @@ def point_now(
     pass_labels: Sequence[str],
     below: float,
     below_of: Mapping[str, float],
-) -> CurvePoint:
+) -> ThresholdPoint:
     """Return the outcome at the thresholds that the line has now, which may differ by label.
 
     Args:
@@ -34,7 +34,7 @@ def point_now(
     return replace(point, threshold=lowest)
 
 
-def documented(point: CurvePoint) -> TunedPoint:
+def documented(point: ThresholdPoint) -> TunedPoint:
     """Return a point as the summary has it."""
     return TunedPoint(
         threshold=point.threshold,

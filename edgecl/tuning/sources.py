@@ -59,7 +59,7 @@ class TuningImages:
 
 @dataclass(frozen=True)
 class TuningSources:
-    """Where images come from.
+    """Sources of images whose truth is known.
 
     Args:
         data: labelled folders.

@@ -81,7 +81,7 @@ def _export(choices: ReviewChoices, out: Path) -> ReviewExport:
 
 
 def _serve(choices: ReviewChoices) -> None:
-    from edgecl.review.journal import Journal
+    from edgecl.review.decisions.journal import ReviewJournal
     from edgecl.review.office import ReviewOffice
     from edgecl.review.serving import serving_review
     from runtime.serving.opening import listen_for_pages
@@ -102,7 +102,7 @@ def _serve(choices: ReviewChoices) -> None:
     )
     with ExitStack() as stack:
         stack.callback(place.socket.close)
-        journal = Journal(choices.folder)
+        journal = ReviewJournal(choices.folder)
         stack.callback(journal.close)
         if journal.cut:
             say("note: the last decision in the journal was not whole, and was never acknowledged")

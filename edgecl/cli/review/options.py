@@ -14,7 +14,7 @@ REVIEW_DEFAULT = "127.0.0.1:8081"
 
 
 def _check_label(text: str) -> object:
-    from edgecl.review.labels import check_label
+    from edgecl.review.decisions.labels import check_label
 
     return check_label(text)
 

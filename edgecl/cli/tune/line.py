@@ -1,4 +1,4 @@
-"""What a line's configuration says about thresholds, and writing the tuned one into it."""
+"""Thresholds in a line's configuration: read with its other rules, and written."""
 
 from __future__ import annotations
 

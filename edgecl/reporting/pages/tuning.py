@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecl.reporting.numbers import percent
 from edgecl.reporting.page import write_page
-from edgecl.reporting.plots.tuning import tuning_plot
+from edgecl.reporting.pages.sections.thresholds import tuning_plot
 from edgecl.tuning.choice import TuningRule
 from edgecl.tuning.documents import TunedPoint, TunedShare, TuningSummary
 from runtime.image.folder.notes import counted, shown

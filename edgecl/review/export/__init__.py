@@ -1,1 +1,1 @@
-"""What reviewers agree on, as a data folder for training."""
+"""Export of what reviewers agree on, as a data folder for training."""

@@ -8,7 +8,7 @@ from runtime.files.document import Document
 
 
 class ReviewExport(Document, frozen=True, kw_only=True):
-    """What `edgecl review --export --json` prints.
+    """Summary that `edgecl review --export --json` prints.
 
     Args:
         folder: that was reviewed.

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from edgecl.review.decisions.journal import ReviewJournal
 from edgecl.review.desk import Desk, lay_out
-from edgecl.review.journal import Journal
 from edgecl.review.office import ReviewOffice
 from edgecl.review.serving import serving_review
 from runtime.serving.opening import listen_for_pages
@@ -57,7 +58,7 @@ def digests(folder: Path) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
-def decision(image: str, label: str = "scratch", *, number: int = 0, **changes) -> dict[str, str]:
+def decision(image: str, label: str = "scratch", *, number: int = 0, **changes) -> dict[str, Any]:
     choice = "label" if label else "dont-know"
     return {
         "id": f"decision-{number}-{image[:12]}",
@@ -95,7 +96,7 @@ class ReviewedDesk:
         status, _, answer = self.get("/review/decide", "POST", body, **headers)
         return status, answer.decode()
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         return dict(json.loads(self.get("/review/state")[2]))
 
 
@@ -111,7 +112,7 @@ def reviewed(
     """Serve a folder for review."""
     place = listen_for_pages(f"127.0.0.1:{port}", lambda _: None, token_file=token)
     port = place.socket.getsockname()[1]
-    journal = Journal(folder)
+    journal = ReviewJournal(folder)
     try:
         office = ReviewOffice(desk or lay_out(folder, silent, labels=("scratch", "dent")), journal)
         with serving_review(place, office, export):

@@ -12,8 +12,8 @@ import pytest
 
 from edgecl.review.cache import AnswerCache
 from edgecl.review.collected import find_collected
+from edgecl.review.decisions.journal import ReviewJournal
 from edgecl.review.desk import Desk, lay_out
-from edgecl.review.journal import Journal
 from edgecl.review.neighbours import EmbeddingIndex
 from edgecl.review.office import ReviewOffice
 from edgecl.review.state import SentDecision
@@ -113,7 +113,7 @@ def test_the_bundle_answers_and_its_labels_are_offered(tmp_path, make_bundle):
 
 def test_images_that_reviewers_agree_on_become_neighbours(tmp_path, make_bundle):
     desk = with_model(tmp_path, make_bundle)
-    journal = Journal(tmp_path / "kept")
+    journal = ReviewJournal(tmp_path / "kept")
     office = ReviewOffice(desk, journal)
     first, second = (entry.digest for entry in desk.images)
     assert {found.source for found in office.near(first)} == {"labelled"}
@@ -163,7 +163,7 @@ def test_a_name_that_is_not_utf_8_can_be_reviewed(tmp_path):
     path = gray(tmp_path / "kept" / "a.png", 90)
     path.rename(Path(os.fsdecode(os.fsencode(path.parent) + b"/b\xff.png")))
     desk = lay_out(tmp_path / "kept", silent)
-    journal = Journal(tmp_path / "kept")
+    journal = ReviewJournal(tmp_path / "kept")
     office = ReviewOffice(desk, journal)
     office.decide(SentDecision(**decision(desk.images[0].digest)))
     assert office.state().images[0].file == "b?.png"

@@ -13,11 +13,11 @@ from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.reading import read_labelled
 from edgecl.review.agreed import read_agreed
 from edgecl.review.collected import find_collected
+from edgecl.review.decisions.journal import JOURNAL, ReviewJournal
+from edgecl.review.decisions.standing import DecisionLine
 from edgecl.review.export.documents import ReviewExport
 from edgecl.review.export.events import links_of_events
 from edgecl.review.export.folder import GROUPS, ORIGINS, write_data_folder
-from edgecl.review.journal import JOURNAL, Journal
-from edgecl.review.standing import DecisionLine
 from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
 from tests.edgecl.conftest import fill
@@ -25,7 +25,7 @@ from tests.edgecl.review.desks import collect, decision, digests, silent
 
 
 def decide(folder: Path, *labels: str, reviewer: str = "Anna") -> None:
-    journal = Journal(folder)
+    journal = ReviewJournal(folder)
     for number, (image, label) in enumerate(zip(digests(folder), labels, strict=False)):
         sent = decision(image, label, id=f"{reviewer}-{number:06d}", reviewer=reviewer)
         journal.add(DecisionLine(**sent, at="2026-11-27T10:00:00Z", file="x.png"))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecl.review.journal import JOURNAL, Journal, read_journal
-from edgecl.review.standing import DecisionLine
+from edgecl.review.decisions.journal import JOURNAL, ReviewJournal, read_journal
+from edgecl.review.decisions.standing import DecisionLine
 from runtime.errors import EquipmentError, InputError
 
 IMAGE = "a" * 64
@@ -34,7 +34,7 @@ def line(number: int = 0, label: str = "dent", **changes) -> DecisionLine:
 
 
 def written(folder: Path, *lines: DecisionLine) -> Path:
-    journal = Journal(folder)
+    journal = ReviewJournal(folder)
     for entry in lines:
         journal.add(entry)
     journal.close()
@@ -57,7 +57,7 @@ def test_a_last_line_that_is_not_whole_was_never_acknowledged(tmp_path, kept):
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + second[:kept])
     assert read_journal(tmp_path).of(IMAGE) == {"Anna": "dent"}
-    journal = Journal(tmp_path)
+    journal = ReviewJournal(tmp_path)
     assert journal.cut == len(second[:kept])
     journal.add(line(2, "crack"))
     journal.close()
@@ -70,7 +70,7 @@ def test_a_damaged_line_is_named_and_nothing_is_changed(tmp_path, damage):
     path.write_bytes(damage + path.read_bytes())
     before = path.read_bytes()
     with pytest.raises(InputError, match="line 1"):
-        Journal(tmp_path)
+        ReviewJournal(tmp_path)
     with pytest.raises(InputError, match="line 1"):
         read_journal(tmp_path)
     assert path.read_bytes() == before
@@ -80,20 +80,20 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path):
     path = written(tmp_path, line(0))
     path.write_text(path.read_text().replace('"schema":1', '"schema":2'))
     with pytest.raises(InputError, match="schema 2"):
-        Journal(tmp_path)
+        ReviewJournal(tmp_path)
 
 
 def test_two_processes_cannot_hold_it(tmp_path):
-    journal = Journal(tmp_path)
+    journal = ReviewJournal(tmp_path)
     with pytest.raises(InputError, match="another process reviews"):
-        Journal(tmp_path)
+        ReviewJournal(tmp_path)
     journal.close()
-    Journal(tmp_path).close()
+    ReviewJournal(tmp_path).close()
 
 
 @pytest.mark.parametrize("fails", ["pwrite", "fsync"])
 def test_a_full_disk_keeps_nothing_of_a_line_and_says_so(tmp_path, monkeypatch, fails):
-    journal = Journal(tmp_path)
+    journal = ReviewJournal(tmp_path)
     journal.add(line(0, "dent"))
 
     def full(*_: object) -> int:
@@ -116,8 +116,8 @@ def test_a_process_that_is_killed_loses_nothing_that_it_acknowledged(tmp_path):
         "import sys\n"
         "from pathlib import Path\n"
         "from tests.edgecl.review.test_journal import line\n"
-        "from edgecl.review.journal import Journal\n"
-        "journal = Journal(Path(sys.argv[1]))\n"
+        "from edgecl.review.decisions.journal import ReviewJournal\n"
+        "journal = ReviewJournal(Path(sys.argv[1]))\n"
         "for number in range(100000):\n"
         "    journal.add(line(number, id=f'decision-{number}', image=f'{number:064x}', at=''))\n"
         "    print(number, flush=True)\n"
@@ -134,7 +134,7 @@ def test_a_process_that_is_killed_loses_nothing_that_it_acknowledged(tmp_path):
     acknowledged = 50 + len(rest)
     standing = read_journal(tmp_path)
     assert all(standing.of(f"{number:064x}") for number in range(acknowledged))
-    journal = Journal(tmp_path)
+    journal = ReviewJournal(tmp_path)
     journal.add(line(99, "crack", id="after"))
     journal.close()
     values = [json.loads(text) for text in (tmp_path / JOURNAL).read_text().splitlines()]

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
 pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
 
+from edgecl.review.decisions.journal import read_journal
 from edgecl.review.desk import lay_out
-from edgecl.review.journal import read_journal
 from tests.edgecl.conftest import fill
 from tests.edgecl.review.desks import ReviewedDesk, collect, decision, digests, reviewed, silent
 from tests.runtime.serving.browser import Browser, chromium

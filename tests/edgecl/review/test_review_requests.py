@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("starlette", reason="needs pip install 'edgecl[serve]'")
 pytest.importorskip("uvicorn", reason="needs pip install 'edgecl[serve]'")
 
-from edgecl.review.journal import JOURNAL, read_journal
+from edgecl.review.decisions.journal import JOURNAL, read_journal
 from runtime.serving.guard import MOST_BODY, SAFE_HEADERS
 from tests.edgecl.command import start
 from tests.edgecl.review.desks import TOKEN, collect, decision, digests, reviewed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgecl.review.labels import KEYS, check_label, check_reviewer, keys_of_labels
-from edgecl.review.standing import Standing, agreed_label, differ
+from edgecl.review.decisions.labels import KEYS, check_label, check_reviewer, keys_of_labels
+from edgecl.review.decisions.standing import Standing, agreed_label, differ
 from runtime.errors import InputError
 from tests.edgecl.review.test_journal import IMAGE, line
 

@@ -216,7 +216,8 @@ def test_the_present_thresholds_may_differ_by_label():
 )
 def test_limits_are_read(text, value):
     label, share = parse_limit(text)
-    assert (label, share) == (value[0], pytest.approx(value[1]))
+    assert label == value[0]
+    assert share == pytest.approx(value[1])
 
 
 @pytest.mark.parametrize(

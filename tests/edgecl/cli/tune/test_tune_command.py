@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run as edgecl
-from edgecl.review.journal import Journal
-from edgecl.review.standing import DecisionLine
+from edgecl.review.decisions.journal import ReviewJournal
+from edgecl.review.decisions.standing import DecisionLine
 from tests.edgecl.page import check
 from tests.edgecl.review.desks import decision, digests
 
@@ -112,7 +112,7 @@ def test_without_a_rule_nothing_is_chosen_or_written(capfd, set_of_70):
 def test_reviewed_images_count_and_those_of_one_event_once(capfd, make_bundle):
     make_bundle(Path("tiny.edgecl"))
     fill(Path("kept"), "a", [60, 61, 62, 200, 201, 202])
-    journal = Journal(Path("kept"))
+    journal = ReviewJournal(Path("kept"))
     labels = ["dark", "dark", "dark", "bright", "bright", "bright"]
     for number, (image, label) in enumerate(zip(digests(Path("kept")), labels, strict=True)):
         sent = decision(image, label, number=number)

@@ -1,4 +1,4 @@
-"""What stands of all decisions: whose, about which image, and whether they agree. Pure."""
+"""Standing decisions: whose, about which image, and whether they agree. Pure."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgecl.review.standing import DecisionLine, Standing
+from edgecl.review.decisions.standing import DecisionLine, Standing
 from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import DISK_FAILURES, explained
 from runtime.files.document import malformed, parse_document
@@ -38,8 +38,8 @@ def read_journal(folder: Path) -> Standing:
     return Standing(_lines(data[: _whole(data)], path))
 
 
-class Journal:
-    """Journal of a folder, held by one process. `add` may be called from any thread.
+class ReviewJournal:
+    """ReviewJournal of a folder, held by one process. `add` may be called from any thread.
 
     Args:
         folder: with the images.
