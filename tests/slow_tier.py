@@ -53,6 +53,7 @@ SLOW = frozenset(
         "tests/export/stages/test_recurrent_and_attention.py",
         "tests/export/stages/test_tensorrt_graphs.py",
         "tests/runtime/camera/genicam/test_aravis.py",
+        "tests/edgecl/review/test_review_browser.py",
         "tests/runtime/serving/live/test_browser.py",
         "tests/runtime/serving/test_hostile_requests.py::test_a_viewer_that_does_not_read_is_cut_and_others_go_on",
         "tests/edgecl/cli/run/test_serve.py::test_a_signal_ends_everything_with_viewers_at_the_page",
