@@ -65,9 +65,18 @@ def check_health_limit(text: str) -> object:
 
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.sinks.journal import parse_journal
     from runtime.stream.sinks.remote.address import check_sink as check
 
-    return check(text)
+    name, _, target = text.partition(":")
+    return parse_journal(target) if name == "jsonl" else check(text)
+
+
+def check_rotate(text: str) -> object:
+    """Read when a file is rotated; an InputError says what is wrong with it."""
+    from runtime.stream.sinks.journal import parse_rotate
+
+    return parse_rotate(text)
 
 
 def check_label(text: str) -> object:

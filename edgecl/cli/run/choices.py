@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.progress import Say
     from runtime.realtime import Granted
     from runtime.stream.rules import Rules
+    from runtime.stream.sinks.journal import JournalRules
     from runtime.stream.summary import Realtime
 
 
@@ -65,6 +66,9 @@ class RunChoices:
     part_deadline: str | None
     sinks: tuple[str, ...]
     lot: str | None
+    journal_rotate: str | None
+    journal_keep: int | None
+    journal_fsync: str
     heat_maps: int | None
     spool: Path | None
     out: Path | None
@@ -90,6 +94,12 @@ class RunChoices:
         from runtime.realtime import parse_cpus
 
         return None if self.cpus is None else parse_cpus(self.cpus)
+
+    def journal(self) -> JournalRules:
+        """How the stream's own files of verdicts are kept."""
+        from runtime.stream.sinks.journal import JournalRules
+
+        return JournalRules.of(self.journal_rotate, self.journal_keep, self.journal_fsync)
 
     def rules(self, context: click.Context) -> Rules:
         """The rules that frames are judged by.

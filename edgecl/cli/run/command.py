@@ -95,7 +95,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
 
     with ExitStack() as stack:
         with naming_place(context, "out"):
-            folder = stack.enter_context(output_place(choices.out))
+            folder = stack.enter_context(output_place(choices.out, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)

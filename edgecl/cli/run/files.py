@@ -68,10 +68,11 @@ def open_stream_files(
         heat_maps = open_heat_maps(source, choices.heat_maps, settings.rules, session.view, folder)
     if heat_maps is not None:
         stack.callback(heat_maps.close)
-    late = JsonLinesSink(folder / LATE) if settings.rules.budget.total else None
+    kept = choices.journal()
+    late = JsonLinesSink(folder / LATE, kept) if settings.rules.budget.total else None
     if late is not None:
         stack.callback(close_late, late)
-    verdicts = JsonLinesSink(folder / VERDICTS)
+    verdicts = JsonLinesSink(folder / VERDICTS, kept)
     stack.callback(verdicts.close)
     return StreamFiles(verdicts, late, heat_maps)
 

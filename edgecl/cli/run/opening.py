@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,15 +32,25 @@ if TYPE_CHECKING:
     from runtime.stream.sinks import Sink, StreamFacts
 
 
-def output_place(out: Path | None) -> AbstractContextManager[Path]:
+@contextmanager
+def output_place(out: Path | None, remark: Say) -> Iterator[Path]:
     """Hold the folder of a stream: the one that was named, or a new one named by the time.
+
+    Streams beside the new one that were broken off are mended and told.
 
     A full disk keeps no stream from judging, so nothing has to fit.
     """
     from runtime.files.output_folder import new_folder, own_folder
+    from runtime.stream.sinks.torn import mend_earlier_streams
 
+    if out is not None:
+        with own_folder(out, room=0) as folder:
+            yield folder
+        return
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
-    return own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
+    with new_folder(Path(STREAMS) / started, room=0) as folder:
+        mend_earlier_streams(folder.parent, folder, remark)
+        yield folder
 
 
 def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> Camera:

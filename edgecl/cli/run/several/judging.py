@@ -79,7 +79,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     streams: dict[str, InspectionStream] = {}
     with ExitStack() as stack:
         with naming_place(context, "out"):
-            folder = stack.enter_context(output_place(choices.out))
+            folder = stack.enter_context(output_place(choices.out, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -108,7 +108,11 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         require_new(folder, (PARTS, *files))
         facts = facts_of(choices, model, cameras, sessions[0].contract, rules)
         shared = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
-        parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
+        parts = (
+            None
+            if rule is None
+            else open_parts(rule, list(cameras), folder, shared, choices.journal())
+        )
         if parts is not None:
             stack.callback(parts.close)
         for chosen in wanted:
