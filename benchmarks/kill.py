@@ -28,14 +28,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from runtime.stream.sinks.journal import journal_files
 
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 300.0
 LONGEST_S = 3.0
 STARTING = 0.2
@@ -230,11 +231,13 @@ def _spooled(place: Path) -> dict[str, Statuses]:
         copy.mkdir()
         for file in path.parent.glob(f"{path.name}*"):
             shutil.copy(file, copy / file.name)
-        with contextlib.closing(sqlite3.connect(copy / path.name)) as database:
-            with contextlib.suppress(sqlite3.OperationalError):  # no tables yet
-                for (body,) in database.execute("SELECT body FROM verdicts ORDER BY seq"):
-                    line = json.loads(body)
-                    found[line["run"]][line["frame"]] = line["status"]
+        with (
+            contextlib.closing(sqlite3.connect(copy / path.name)) as database,
+            contextlib.suppress(sqlite3.OperationalError),  # no tables yet
+        ):
+            for (body,) in database.execute("SELECT body FROM verdicts ORDER BY seq"):
+                line = json.loads(body)
+                found[line["run"]][line["frame"]] = line["status"]
     return found
 
 
@@ -318,7 +321,7 @@ def _check_end(place: Path, receiver: Receiver, findings: Findings) -> None:
         findings.hold(whole, f"{run}: the receiver has gaps")
     data = b"".join(file.read_bytes() for file in journal_files(place / "journal.jsonl"))
     numbers = [json.loads(text)["frame"] for text in data.splitlines()]
-    steps = zip(numbers, numbers[1:], strict=False)
+    steps = pairwise(numbers)
     findings.hold(all(b in (a + 1, 0) for a, b in steps), "the journal has gaps")
     for folder in _folders(place)[:-1]:
         if (folder / "verdicts.jsonl").exists():

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from runtime.camera.base import Camera, Frame
@@ -20,6 +20,7 @@ from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
+from runtime.stream.service.liveness import Moment, Progress
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
@@ -140,12 +141,40 @@ class Pipeline:
         self._started_ns = self._ended_ns = 0
         self._tuning = ExitStack()
         self._capture = self._thread(self._capture_frames, "capture")
-        self._workers = [self._thread(partial(self._work, j), "judge") for j in self._judges]
+        self._progress = [Progress() for _ in self._judges]
+        self._workers = [
+            self._thread(partial(self._work, judge, progress), "judge")
+            for judge, progress in zip(self._judges, self._progress, strict=True)
+        ]
 
     @property
     def seconds(self) -> float:
         """Return how long the stream has run, or ran."""
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
+
+    @property
+    def moment(self) -> Moment:
+        """Return what shows whether the stream works."""
+        return Moment.of(self._progress, self._camera)
+
+    def change(self, rules: Rules, health: HealthLimits | None) -> None:
+        """Judge by other rules from the next frame on; a frame's deadline is that of its capture.
+
+        Args:
+            rules: with a total budget where there was one, and without one where there was none.
+            health: other limits; without effect where no frame's health is looked at.
+
+        Raises:
+            InputError: a rule names a label that the model has not; then nothing is changed.
+        """
+        for judge in self._judges:
+            judge.change(rules)
+        if rules.debounce != self._settings.rules.debounce:
+            self._succession.change(rules.debounce)
+        if self._health is not None and health is not None:
+            self._health.change(health)
+        self._settings = replace(self._settings, rules=rules, health=health)
+        self._budget_ns = rules.budget.total if self._watchdog is not None else None
 
     def start(self) -> None:
         """Start the threads."""
@@ -253,16 +282,18 @@ class Pipeline:
         finally:
             self._handover.close()
 
-    def _work(self, judge: Judge) -> None:
+    def _work(self, judge: Judge, progress: Progress) -> None:
         """Judge frames until there are no more."""
         try:
             while (ticket := self._succession.take(self._handover)) is not None:
                 self._taken += 1
+                progress.taken += 1
                 try:
                     judge.judge(ticket)
                 finally:
                     judge.give_up(ticket)  # of use only where judging it raised
                     self._succession.leave(ticket)
+                    progress.finished += 1
         finally:
             with self._counting:
                 self._judging -= 1

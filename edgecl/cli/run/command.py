@@ -24,6 +24,8 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.service.reloading import Reloading
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.verb import Verb, naming_place
 
 if TYPE_CHECKING:
@@ -120,7 +122,11 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         files = open_stream_files(
             choices, trusted or model, settings, session, folder, context, stack
         )
-        write_config(folder / CONFIG, choices.values(model), say)
+
+        def keep(kept: RunChoices) -> None:
+            write_config(folder / CONFIG, kept.values(model), say)
+
+        keep(choices)
         stream = InspectionStream(
             model,
             camera,
@@ -137,7 +143,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             files.heat_maps,
         )
         console.print(stream.opening_line(), markup=False)
-        outcome = stream.run(console)
+        reloading = Reloading(context, choices, scene_beside(model), remark, {"": stream}, keep)
+        outcome = stream.run(console, Supervision(reloading))
     document = stream.summary(outcome)
     if write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=choices.as_json)

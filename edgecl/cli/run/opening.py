@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,12 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
     Raises:
         InputError: it cannot be opened.
     """
+    from edgecl.cli.run.service.supervision import open_when_there
     from runtime.camera import open_camera
     from runtime.camera.settings import parse_settings
 
-    return open_camera(
+    opener = partial(
+        open_camera,
         camera.source,
         fps=camera.fps,
         seed=seed,
@@ -75,6 +78,7 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
         trigger=camera.trigger,
         settings=parse_settings(camera.settings),
     )
+    return open_when_there(opener, report)
 
 
 def open_chosen_model(

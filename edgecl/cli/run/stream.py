@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
@@ -40,15 +41,19 @@ class InspectionStream:
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
 
-    def run(self, console: Console) -> StreamEnd:
+    def run(self, console: Console, supervision: Supervision | None = None) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
+        supervision = supervision or Supervision()
         pipeline = self.pipeline(own_process=True)
         started = datetime.now(timezone.utc)
-        with stop_signals() as stopped:
+        with stop_signals(supervision.asked) as stopped:
             pipeline.start()
+            supervision.begin({"": pipeline})
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
+                    supervision.look()
+            supervision.end()
             snapshot = pipeline.close()
             self.close_sinks()
         return StreamEnd(

@@ -67,6 +67,14 @@ class Succession:
         """
         return decision if ticket in self._passed else self._noted(decision)
 
+    def change(self, rule: Debounce | None) -> None:
+        """Hold rejects back by another rule, with no frames before the next one."""
+
+        def set_rule() -> None:
+            self._rule, self._recent = rule, ()
+
+        self.interject(set_rule)
+
     def leave(self, ticket: Ticket) -> None:
         """Be done with a frame."""
         with self._changed:

@@ -24,6 +24,8 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.service.reloading import Reloading
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
 from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
@@ -145,7 +147,11 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices.workers,
                 written.heat_maps,
             )
-        write_config(folder / CONFIG, choices.values(model), say)
+
+        def keep(kept: RunChoices) -> None:
+            write_config(folder / CONFIG, kept.values(model), say)
+
+        keep(choices)
         say(next(iter(streams.values())).model_line())
         for name, stream in streams.items():
             say(f"{name}: {stream.camera_line()}")
@@ -158,7 +164,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
-        started, interrupted = _judge(station, streams, parts, shared, console)
+        reloading = Reloading(context, choices, scene, remark, streams, keep)
+        supervision = Supervision(reloading)
+        started, interrupted = _judge(station, streams, parts, shared, console, supervision)
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -185,16 +193,20 @@ def _judge(
     parts: Parts | None,
     shared: list[Sink],
     console: Console,
+    supervision: Supervision,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
 
     started = datetime.now(timezone.utc)
-    with stop_signals() as stopped:
+    with stop_signals(supervision.asked) as stopped:
         station.start()
+        supervision.begin(station.pipelines)
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:
                 refresh()
+                supervision.look()
+        supervision.end()
         station.close()
         for stream in streams.values():
             stream.close_sinks()
