@@ -34,6 +34,7 @@ VERBS = {
     "keys": "Make a key pair for signing and verifying bundles.",
     "encoders": "List the encoders with their parameters and multiply-accumulates.",
     "service": "Let systemd run a line: write, print or remove its unit.",
+    "pack": "Pack wheels, bundle and configuration for a box without a network.",
     "doctor": "Check this machine's hardware and packages, and list what is missing.",
     "demo": "Train, export, run and bench end to end on built-in surfaces.",
 }
