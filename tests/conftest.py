@@ -33,13 +33,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def heard_interrupts() -> Iterator[None]:
-    """A suite that was started in the background hears no Ctrl-C, and its children do not."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def heard_signals() -> Iterator[None]:
+    """A suite that was started in the background, or by nohup, hears no Ctrl-C and no hang-up,
+    and its children do not."""
+    deaf = [
+        number
+        for number in (signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in deaf:
+        interrupt = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number in deaf:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -137,7 +137,7 @@ AUGMENTATIONS = {"zoom": ZOOM, "crop": CROP}
 TILES = Augmentation(contrastive=TileRecipe(gamma=0.4, gain=0.3), classification=TileRecipe())
 """Views at an image's own scale."""
 
-_DRIFTING = TileRecipe(gamma=0.4, gain=0.3, share=0.35, zoom=0.1, angle=8.0)
+_DRIFTING = TileRecipe(drifting=0.5, gamma=0.4, gain=0.3, share=0.35, zoom=0.1, angle=8.0)
 ROBUST = Augmentation(contrastive=_DRIFTING, classification=_DRIFTING)
 """The same as a drifting camera would take them."""
 

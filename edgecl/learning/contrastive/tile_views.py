@@ -56,6 +56,9 @@ class TileRecipe:
     """Strength of the views of tiles.
 
     Args:
+        drifting: share of the views that a drift may change; the others are crops of the image as
+            it is. A turned or enlarged crop is interpolated, which smooths away the texture of
+            clean images: a network that never sees them as they are is worse on them.
         gamma: the exponent lies between exp(−`gamma`) and exp(`gamma`).
         gain: likewise the factor of the exposure.
         share: of the views that are blurred; as large a share is noisy, and compressed.
@@ -66,6 +69,7 @@ class TileRecipe:
         angle: largest rotation, in degrees.
     """
 
+    drifting: float = 1.0
     gamma: float = 0.0
     gain: float = 0.0
     share: float = 0.0
@@ -79,9 +83,15 @@ class TileRecipe:
         self, count: int, image_size: tuple[int, int], rng: np.random.Generator
     ) -> TileViews:
         """Draw the parameters of `count` views of tiles of `image_size` (height, width)."""
+        changed = np.ones(count, bool)
+        if self.drifting < 1:
+            changed = rng.random(count) < self.drifting
 
         def some(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.where(rng.random(count) < self.share, values, 0.0)
+            return np.where(changed & (rng.random(count) < self.share), values, 0.0)
+
+        def within(reach: float) -> NDArray[np.float64]:
+            return np.where(changed, rng.uniform(-reach, reach, count), 0.0)
 
         orientation = rng.integers(0, ORIENTATIONS, count)
         if image_size[0] != image_size[1]:
@@ -89,13 +99,13 @@ class TileRecipe:
         return TileViews(
             place=rng.random((count, 2)),
             orientation=orientation,
-            gamma=rng.uniform(-self.gamma, self.gamma, count),
-            gain=rng.uniform(-self.gain, self.gain, count),
+            gamma=within(self.gamma),
+            gain=within(self.gain),
             blur=some(rng.uniform(0.3, self.blur, count)),
             noise=some(rng.uniform(1.0, self.noise, count)),
             quality=some(rng.uniform(self.quality, 95, count)).astype(np.int64),
-            zoom=rng.uniform(-self.zoom, self.zoom, count),
-            angle=rng.uniform(-self.angle, self.angle, count),
+            zoom=within(self.zoom),
+            angle=within(self.angle),
             seed=rng.integers(0, 2**62, count),
         )
 

@@ -15,10 +15,16 @@ do not come back in step."""
 
 
 def pauses(
-    random: Random, *, first: float = FIRST_PAUSE_S, longest: float = LONGEST_PAUSE_S
+    random: Random, *, first: float | None = None, longest: float | None = None
 ) -> Iterator[float]:
-    """Pauses in seconds, each twice the one before up to the longest, without end."""
-    pause = first
+    """Pauses in seconds, each twice the one before up to the longest, without end.
+
+    Args:
+        random: what spreads them.
+        first, longest: in seconds; by default a lost camera's.
+    """
+    pause = FIRST_PAUSE_S if first is None else first
+    longest = LONGEST_PAUSE_S if longest is None else longest
     while True:
         yield pause * random.uniform(1 - SPREAD, 1 + SPREAD)
         pause = min(2 * pause, longest)

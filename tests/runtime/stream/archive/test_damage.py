@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from runtime.stream.sinks.base import StreamFacts
 from runtime.stream.sinks.sqlite import SqliteSink
 from tests.runtime.stream.archive.archives import archive, rows, verdict
 from tests.small_disks import mounted_disk
-
-PATIENCE = 20.0
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +24,6 @@ def quick(monkeypatch):
     for name in ("PERIOD_S", "RETRY_S"):
         monkeypatch.setattr(f"runtime.stream.sinks.sqlite.{name}", 0.001)
     monkeypatch.setattr("runtime.stream.archive.writer.WAIT_S", 0.01)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def moved(folder: Path) -> list[Path]:
@@ -110,7 +102,7 @@ def test_damage_in_service_loses_no_row_of_the_run_that_still_waits(tmp_path):
     sink = SqliteSink(path, StreamFacts(), report=notes.append)
     for number in range(300):
         sink.emit(verdict(number))
-    until(lambda: bool(sink.written))
+    wait_until(lambda: bool(sink.written))
     sink.close()
     (aside,) = moved(tmp_path)
     assert (rows(path), sink.written, sink.lost) == (list(range(300)), 300, 0)
@@ -124,7 +116,7 @@ def test_an_archive_that_is_removed_in_service_is_begun_anew(tmp_path):
     notes: list[str] = []
     sink = SqliteSink(path, StreamFacts(), report=notes.append)
     sink.emit(verdict(0))
-    until(lambda: sink.written == 1)
+    wait_until(lambda: sink.written == 1)
     path.unlink()
     sink.emit(verdict(1))
     sink.close()
@@ -139,7 +131,7 @@ def test_a_lock_in_service_is_waited_for(tmp_path):
         other.execute("BEGIN IMMEDIATE")
         for number in range(50):
             sink.emit(verdict(number))
-        until(lambda: bool(sink.problem))
+        wait_until(lambda: bool(sink.problem))
         other.execute("ROLLBACK")
     sink.close()
     # A batch that was under way may have had older ones.
@@ -172,7 +164,7 @@ def test_a_full_disk_loses_rows_with_a_count_and_goes_on_when_there_is_room(tmp_
         number += 1
         if number % 500 == 0:
             time.sleep(0.01)
-    until(lambda: "full" in sink.problem)
+    wait_until(lambda: "full" in sink.problem)
     disk.allow(100_000)
     sink.close()
     found = rows(path)
@@ -207,7 +199,7 @@ def test_a_disk_that_is_full_at_the_start_is_tried_again(tmp_path, small_disk, t
     (note,) = notes
     assert "cannot be written yet" in note
     (small_disk / "ballast").unlink()
-    until(lambda: bool(sink.written))
+    wait_until(lambda: bool(sink.written))
     sink.close()
     assert rows(path) == ([0, 1, 2, 7] if there else [7])
     assert sink.lost == 0

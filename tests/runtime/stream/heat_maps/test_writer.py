@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from runtime.image.view import FrameView
 from runtime.session.activation import ActivationSession
 from runtime.stream.heat_maps import FOLDER, INDEX, HeatMapWriter, read_heat_maps
 from runtime.stream.verdict import Decision, Status, Verdict
+from tests.waiting import wait_until
 
 LABELS = ("clean", "spot")
 
@@ -71,11 +72,6 @@ def read_bgr(path: Path) -> Any:
     return cv2.imread(str(path))
 
 
-def until(condition) -> None:
-    while not condition():
-        os.sched_yield()
-
-
 def test_a_reject_gets_an_image_and_a_line(tmp_path):
     writer = HeatMapWriter(Blocks(), CONTRACT, tmp_path, 10)
     frame = frame_of(7, (80, 50), colour=True)
@@ -105,11 +101,15 @@ def test_places_are_told_in_the_whole_frame(tmp_path):
     assert read_bgr(tmp_path / line.file).shape == (40, 48, 3)  # what the model saw
 
 
+def written(writer: HeatMapWriter, count: int) -> bool:
+    return writer.account().written == count
+
+
 def test_only_the_newest_are_kept(tmp_path):
     writer = HeatMapWriter(Blocks(), CONTRACT, tmp_path, 2)
     for number in range(5):
         give(writer, number)
-        until(lambda done=number: writer.account().written == done + 1)
+        wait_until(partial(written, writer, number + 1))
     writer.close()
     assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == [
         "00000003.jpg",
@@ -124,7 +124,7 @@ def test_a_frame_waits_for_nobody_and_what_is_too_much_is_counted(tmp_path):
     session.gate.clear()
     writer = HeatMapWriter(session, CONTRACT, tmp_path, 10, waiting=2)
     give(writer, 0)
-    until(lambda: session.seen == 1)  # it is at work on the first
+    wait_until(lambda: session.seen == 1)  # it is at work on the first
     give(writer, 1, 2, 3, 4)  # of which two may wait
     session.gate.set()
     writer.close()
@@ -137,7 +137,7 @@ def test_a_map_that_fails_is_counted_and_ends_nothing(tmp_path, caplog):
     session.fails = True
     writer = HeatMapWriter(session, CONTRACT, tmp_path, 10)
     give(writer, 0, 1)
-    until(lambda: writer.account().failed == 2)
+    wait_until(lambda: writer.account().failed == 2)
     session.fails = False
     give(writer, 2)
     writer.close()
@@ -168,7 +168,7 @@ def test_a_map_that_hangs_does_not_hold_up_the_end(tmp_path, monkeypatch):
     session.gate.clear()
     writer = HeatMapWriter(session, CONTRACT, tmp_path, 10)
     give(writer, 0)
-    until(lambda: session.seen == 1)
+    wait_until(lambda: session.seen == 1)
     give(writer, 1, 2)
     writer.close()
     assert (writer.account().written, writer.account().left_out) == (0, 2)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.stream.remote.receivers import frames, wait_until
+from tests.runtime.stream.remote.receivers import frames
+from tests.waiting import wait_until
 
 PREFIX = "plant/line-3"
 

@@ -1,29 +1,19 @@
-"""What tests of remote sinks share: verdicts, a carrier in memory, waiting, and sinks to close."""
+"""What tests of remote sinks share: verdicts, a carrier in memory, and sinks to close."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from runtime.stream.sinks.remote.carrier import Carrier, Undelivered
 from runtime.stream.sinks.remote.spool import SpoolRecord
 from runtime.stream.verdict import Decision, Status, Verdict
-
-PATIENCE = 30.0
-"""Seconds after which a test gives up; nothing is asserted of the time that it takes."""
+from tests.waiting import PATIENCE
 
 
 def verdict(number: int) -> Verdict:
     return Verdict(number, 0, 0, Decision(Status.PASS, "good", 0.9), {"total": 1})
-
-
-def wait_until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not done():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.01)
 
 
 def frames(bodies: Sequence[bytes]) -> list[int]:

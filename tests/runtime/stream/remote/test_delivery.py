@@ -13,7 +13,8 @@ from runtime.stream.sinks.remote.carrier import RefusedVerdict, Undelivered
 from runtime.stream.sinks.remote.delivery import MOST_REFUSALS, SpoolDelivery
 from runtime.stream.sinks.remote.spool import Spool, SpoolLimit
 from runtime.stream.sinks.remote.spooled import SpooledSink
-from tests.runtime.stream.remote.receivers import Gate, MemoryCarrier, verdict, wait_until
+from tests.runtime.stream.remote.receivers import Gate, MemoryCarrier, verdict
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

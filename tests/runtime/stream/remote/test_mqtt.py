@@ -23,7 +23,8 @@ from runtime.stream.sinks.remote.spool import Spool
 from runtime.stream.sinks.remote.spooled import SpooledSink
 from tests.runtime.stream.remote.broker import PREFIX, Broker, Subscriber, free_port
 from tests.runtime.stream.remote.certificates import make_certificates
-from tests.runtime.stream.remote.receivers import Gate, verdict, wait_until
+from tests.runtime.stream.remote.receivers import Gate, verdict
+from tests.waiting import wait_until
 
 SECRET = "geheim-4711"
 

@@ -16,8 +16,9 @@ from runtime.files.document import parse_document
 from runtime.stream.sinks.remote.messages import VerdictMessage
 from tests.runtime.stream.remote.broker import free_port
 from tests.runtime.stream.remote.certificates import make_certificates
-from tests.runtime.stream.remote.receivers import frames, verdict, wait_until
+from tests.runtime.stream.remote.receivers import frames, verdict
 from tests.runtime.stream.remote.web_server import WebServer
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.runtime.stream.remote.receivers import PATIENCE
+from tests.waiting import PATIENCE
 
 
 class WebServer:
