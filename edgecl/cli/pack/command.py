@@ -77,7 +77,7 @@ def command(
 ) -> int:
     """Pack all that a box needs into one archive, which installs without a network.
 
-    On the box: tar xf PACK.tar; python3 edgecl-pack/install.py --verify-key KEY.pub
+    On the box: tar xf PACK.tar; cd edgecl-pack; python3 install.py --verify-key KEY.pub
     """
     from edgecl.cli.pack.archive import files_below, write_pack
     from edgecl.cli.pack.targets import target_of
