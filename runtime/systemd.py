@@ -1,4 +1,4 @@
-"""What systemd and its journal are told: a few lines on the socket that systemd names.
+"""Messages to systemd and its journal: a few lines on the socket that systemd names.
 
 Source: sd_notify(3) and sd-daemon(3). Nothing here raises, and nothing waits for longer than
 `PATIENCE_S`: a stream is not held up by whoever supervises it.

@@ -49,7 +49,7 @@ class PackTarget:
         return [f"{tag}_{self.machine}" for tag in (*found, *old, "linux")]
 
     def environment(self) -> dict[str, str]:
-        """What requirements' markers are asked there (PEP 508)."""
+        """Return what markers of requirements are compared with there (PEP 508)."""
         return {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python}.0",

@@ -96,7 +96,7 @@ class RunChoices:
         return None if self.cpus is None else parse_cpus(self.cpus)
 
     def journal(self) -> JournalRules:
-        """How the stream's own files of verdicts are kept."""
+        """Return the rules of the stream's own files of verdicts."""
         from runtime.stream.sinks.journal import JournalRules
 
         return JournalRules.of(self.journal_rotate, self.journal_keep, self.journal_fsync)

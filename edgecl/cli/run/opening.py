@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 def output_place(out: Path | None, remark: Say) -> Iterator[Path]:
     """Hold the folder of a stream: the one that was named, or a new one named by the time.
 
-    Streams beside the new one that were broken off are mended and told.
+    Streams beside the new one that were broken off are repaired and told.
 
     A full disk keeps no stream from judging, so nothing has to fit.
     """
     from runtime.files.output_folder import new_folder, own_folder
-    from runtime.stream.sinks.torn import mend_earlier_streams
+    from runtime.stream.sinks.torn import repair_earlier_streams
 
     if out is not None:
         with own_folder(out, room=0) as folder:
@@ -50,7 +50,7 @@ def output_place(out: Path | None, remark: Say) -> Iterator[Path]:
         return
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
     with new_folder(Path(STREAMS) / started, room=0) as folder:
-        mend_earlier_streams(folder.parent, folder, remark)
+        repair_earlier_streams(folder.parent, folder, remark)
         yield folder
 
 

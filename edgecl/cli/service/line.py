@@ -1,4 +1,4 @@
-"""What a configuration asks of a service: its devices, its files, its rights."""
+"""Needs of a configuration as a service: devices, files, rights."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SECRET_FILE = re.compile(r"(?:login|secret|ca)-?(?:file)?=([^&#]+)")
 
 @dataclass(frozen=True)
 class ServiceWishes:
-    """What the command line adds to a configuration.
+    """Additions of the command line to a configuration.
 
     Args:
         user, devices, writable, secrets, watchdog_s: see `ServiceUnit`.
@@ -93,7 +93,7 @@ def unit_of(
     """
     if NAME.fullmatch(name) is None:
         raise InputError(
-            f"{name!r} is no name for a service",
+            f"{name!r} is not a name for a service",
             hint="use up to 31 lower-case letters, digits and -, a letter first",
         )
     for device in wishes.devices:

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 @dataclass(frozen=True)
 class ServiceUnit:
-    """What a unit depends on.
+    """Facts that a unit is made of.
 
     Args:
         name: of the service and of its folders below /var/lib and /var/cache.

@@ -11,7 +11,7 @@ QUIET_S = 10.0
 sends nothing is called lost before that."""
 
 PERIODS = 3.0
-"""Of a camera's own frame rate, which may be slow, that are waited for in addition."""
+"""Periods of a camera's own frame rate, which may be slow, that are waited for in addition."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Moment:
-    """What a stream shows at a moment.
+    """A stream at a moment, as far as it shows.
 
     Args:
         finished: frames that were judged.

@@ -1,4 +1,4 @@
-"""A file of lines that goes on for years: rotated, forced to the disk, mended after a power cut."""
+"""File of lines that goes on for years: rotated, forced to the disk, repaired after power cuts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from runtime.errors import InputError
 from runtime.files.atomic import explained
 from runtime.progress import Say
-from runtime.stream.sinks.torn import mend
+from runtime.stream.sinks.torn import repair
 
 SYNC_EVERY_S = 1.0
 """Seconds between two of `interval`."""
@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"[1-9]\d{0,5}")
 
 
 class Fsync(str, Enum):
-    """When lines are forced to the disk, so that a power cut leaves them there.
+    """Policy by which lines are forced to the disk, so that a power cut leaves them there.
 
     `none` leaves it to the operating system; `interval` is once a second; with `every`, lines
     count as written only when they are on the disk.
@@ -47,7 +47,7 @@ class Fsync(str, Enum):
 
 @dataclass(frozen=True)
 class JournalRules:
-    """How a file of lines is kept.
+    """Rules by which a file of lines is kept.
 
     Args:
         rotate_bytes: begin a new file before it would have more; None for any size.
@@ -77,7 +77,7 @@ class JournalRules:
                 hint="give rotate=64MiB or rotate=day too, or drop it",
             )
         if keep is not None and not _NUMBER.fullmatch(str(keep)):
-            raise InputError(f"keep={keep} is no number of files", hint="as in keep=10")
+            raise InputError(f"keep={keep} is not a number of files", hint="as in keep=10")
         names = [policy.value for policy in Fsync]
         if fsync is not None and fsync not in names:
             raise InputError(f"fsync={fsync} is no way to write", hint=f"choose {', '.join(names)}")
@@ -156,7 +156,7 @@ class JournalFile:
         removed: of the closed files, how many `keep` has cost.
 
     Raises:
-        InputError: the file cannot be made; is there already and does not go on; is no file of
+        InputError: the file cannot be made; is there already and does not go on; is not a file of
             lines; or another stream writes it.
     """
 
@@ -255,7 +255,7 @@ class JournalFile:
         return too_large or (self._rules.rotate_daily and self._today() != self._day)
 
     def _fitting(self, lines: Sequence[bytes], start: int) -> int:
-        """How many lines the file takes, from `start` on; one always."""
+        """Return how many lines the file takes, from `start` on; one always."""
         most = self._rules.rotate_bytes
         if most is None or time.monotonic() < self._stay_until:
             return len(lines) - start
@@ -345,9 +345,9 @@ def _open_on(path: Path, report: Say) -> int:
             ) from None
         except OSError:
             pass  # a file system without locks
-        mended = mend(path, file)
-        if mended:
-            report(f"note: {mended}")
+        repaired = repair(path, file)
+        if repaired:
+            report(f"note: {repaired}")
     except BaseException:
         os.close(file)
         raise

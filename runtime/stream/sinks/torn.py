@@ -1,4 +1,4 @@
-"""What a killed process or a power cut left of a file of lines: found, mended and said."""
+"""Repair of files of lines that a killed process or a power cut has left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_FOLDERS = 50
 """Folders of earlier streams that are looked at, the newest."""
 
 
-def mend(path: Path, file: int) -> str:
+def repair(path: Path, file: int) -> str:
     """Make a file end with a whole line.
 
     A line that is whole but for its line feed gets it. Another one is moved to a file beside it.
@@ -37,7 +37,7 @@ def mend(path: Path, file: int) -> str:
         What was found, in one line; empty where the file ended as it should.
 
     Raises:
-        InputError: it is no file of lines of JSON.
+        InputError: it is not a file of lines of JSON.
         OSError: it cannot be read or changed.
     """
     size = os.fstat(file).st_size
@@ -47,7 +47,7 @@ def mend(path: Path, file: int) -> str:
     last = whole.rpartition(b"\n")[2]
     if (feed and not _is_record(last)) or (not feed and (start or not _may_begin_record(torn))):
         raise InputError(
-            f"{path} is no file of verdicts, so none is added to it", hint="choose another name"
+            f"{path} is not a file of verdicts, so none is added to it", hint="choose another name"
         )
     if not torn:
         return ""
@@ -59,8 +59,8 @@ def mend(path: Path, file: int) -> str:
     return f"{path} ended with a torn line of {len(torn)} bytes, {told}; all others are whole"
 
 
-def mend_earlier_streams(streams: Path, own: Path, report: Say) -> None:
-    """Look for streams that did not come to their end, and mend their files of lines.
+def repair_earlier_streams(streams: Path, own: Path, report: Say) -> None:
+    """Look for streams that did not come to their end, and repair their files of lines.
 
     Each is told once: a file `BROKEN_OFF` in its folder keeps what was said. Streams that still
     run are left alone.
@@ -88,12 +88,12 @@ def mend_earlier_streams(streams: Path, own: Path, report: Say) -> None:
 
 
 def _told(journals: Sequence[Path]) -> str:
-    """Mend files of lines; say how far they go, and what was found."""
+    """Repair files of lines; say how far they go, and what was found."""
     found, frames = [], ""
     for path in journals:
         file = os.open(path, os.O_RDWR | os.O_APPEND)
         try:
-            found.append(mend(path, file) if os.fstat(file).st_size else "")
+            found.append(repair(path, file) if os.fstat(file).st_size else "")
             size = os.fstat(file).st_size
             last = os.pread(file, TAIL, max(0, size - TAIL)).rstrip(b"\n").rpartition(b"\n")[2]
         finally:

@@ -20,7 +20,7 @@ from runtime.stream.sinks.journal import (
     journal_files,
     parse_journal,
 )
-from runtime.stream.sinks.torn import BROKEN_OFF, mend_earlier_streams
+from runtime.stream.sinks.torn import BROKEN_OFF, repair_earlier_streams
 from tests.runtime.stream.remote.receivers import verdict
 
 
@@ -186,7 +186,7 @@ def test_a_torn_last_line_is_mended_and_told(tmp_path, torn, told):
 def test_a_file_of_another_kind_is_left_alone(tmp_path, content):
     path = tmp_path / "v.jsonl"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="is no file of verdicts"):
+    with pytest.raises(InputError, match="is not a file of verdicts"):
         open_sink(f"jsonl:{path}?rotate=day", tmp_path)
     assert path.read_bytes() == content
 
@@ -224,8 +224,8 @@ def test_targets():
         ("a?rotate=1KiB", "too small"),
         ("a?rotate=1MiB&rotate=day", "each of which stands once"),
         ("a?keep=3", "not rotated"),
-        ("a?rotate=day&keep=0", "is no number of files"),
-        ("a?rotate=day&keep=ten", "is no number of files"),
+        ("a?rotate=day&keep=0", "is not a number of files"),
+        ("a?rotate=day&keep=ten", "is not a number of files"),
         ("a?fsync=always", "is no way to write"),
         ("a?size=3MiB", "is no option of its file"),
         ("?rotate=day", "has no target"),
@@ -245,8 +245,8 @@ def test_a_stream_that_was_broken_off_is_mended_and_told_once(tmp_path):
     (tmp_path / "4" / "verdicts.jsonl").rename(tmp_path / "4" / "left" / "verdicts.jsonl")
     notes: list[str] = []
     with own_folder(tmp_path / "3"):  # a stream that runs
-        mend_earlier_streams(tmp_path, tmp_path / "5", notes.append)
-        mend_earlier_streams(tmp_path, tmp_path / "5", notes.append)
+        repair_earlier_streams(tmp_path, tmp_path / "5", notes.append)
+        repair_earlier_streams(tmp_path, tmp_path / "5", notes.append)
     assert len(notes) == 2
     assert "2 was broken off after frame 1; " in notes[0]
     assert "verdicts.jsonl ended with a torn line of 4 bytes" in notes[0]

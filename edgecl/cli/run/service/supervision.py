@@ -126,7 +126,7 @@ def open_when_there(
         wait: waits for seconds.
 
     Raises:
-        InputError: it cannot be opened; as a service, for a reason that waiting does not mend.
+        InputError: it cannot be opened; as a service, for a reason that waiting does not cure.
     """
     from runtime.camera.live.backoff import pauses
 

@@ -244,7 +244,7 @@ def test_what_is_refused(workplace, capsys):
     assert "is no folder on the box" in refused(capsys, "--prefix", "opt/edgecl")
     assert "is no folder on the box" in refused(capsys, "--prefix", "/")
     assert "is not a folder" in refused(capsys, "--wheels", "nowhere")
-    assert "is no name for a service" in refused(capsys, "--name", "../x")
+    assert "is not a name for a service" in refused(capsys, "--name", "../x")
     told = refused(capsys, "--extra", "genicam", "--extra", "mqtt")
     assert f"no wheel for {OWN} of paho-mqtt>=2" in told
     Path("tiny.edgecl/model.fp32.onnx").write_bytes(b"other")

@@ -150,7 +150,7 @@ def test_what_is_refused(line, capsys):
     assert "line2.toml cannot be read" in refused(capsys, "show", "--config", "line2.toml")
     for name in ("Line", "a b", "../x", "", "-x", "x" * 40):
         told = refused(capsys, "show", "--config", "line.toml", "--name", name)
-        assert "is no name for a service" in told
+        assert "is not a name for a service" in told
     for device in ("ttyUSB0", "char-", "/etc/passwd"):
         told = refused(capsys, "show", "--config", "line.toml", "--allow", device)
         assert "is no device" in told
