@@ -67,5 +67,5 @@ def test_ten_sinks_take_every_verdict_of_their_turns(tmp_path, make_bundle, monk
     monkeypatch.setattr("sys.argv", ["sinks.py", "--model", str(bundle), *options])
     sinks.main()
     out = capsys.readouterr().out
-    assert re.search(r"^ten sinks: \d+ frames, median of total", out, re.MULTILINE)
+    assert re.search(r"^ten sinks: \d+ frames, total p10", out, re.MULTILINE)
     assert "added to total: median of 2 pairs of turns" in out

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from email.parser import Parser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,10 +85,10 @@ def missing_wheels(place: Path, target: PackTarget, extras: Sequence[str]) -> li
             continue
         seen.add(str(requirement))
         found = wheels.get(canonicalize_name(requirement.name))
-        if found is None or not requirement.specifier.contains(found["version"], prereleases=True):
+        if found is None or not requirement.specifier.contains(found.version, prereleases=True):
             missing[str(requirement)] = requirement
             continue
-        for text in found["requires"]:
+        for text in found.requires:
             further = Requirement(text)
             if _holds(further, requirement.extras, target):
                 further.marker = None
@@ -104,7 +105,15 @@ def _holds(requirement: Requirement, extras: set[str], target: PackTarget) -> bo
     )
 
 
-def _metadata(place: Path) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
+@dataclass(frozen=True)
+class _Held:
+    """A wheel's version, and what it requires."""
+
+    version: str
+    requires: Sequence[str]
+
+
+def _metadata(place: Path) -> Iterator[tuple[str, _Held]]:
     for wheel in sorted(place.glob("*.whl")):
         try:
             with zipfile.ZipFile(wheel) as archive:
@@ -117,13 +126,8 @@ def _metadata(place: Path) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise InputError(f"{wheel} is no wheel", hint="fetch it again") from error
         headers = Parser().parsestr(text, headersonly=True)
-        yield (
-            str(headers["Name"]),
-            {
-                "version": str(headers["Version"]),  # type: ignore[dict-item]
-                "requires": [str(text) for text in headers.get_all("Requires-Dist", [])],
-            },
-        )
+        requires = [str(entry) for entry in headers.get_all("Requires-Dist", [])]
+        yield str(headers["Name"]), _Held(str(headers["Version"]), requires)
 
 
 def _copy(given: Path, place: Path, target: PackTarget) -> None:

@@ -65,7 +65,7 @@ def check_health_limit(text: str) -> object:
 
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
-    from runtime.stream.sinks.journal import parse_journal
+    from runtime.stream.sinks.journal_rules import parse_journal
     from runtime.stream.sinks.remote.address import check_sink as check
 
     name, _, target = text.partition(":")
@@ -74,7 +74,7 @@ def check_sink(text: str) -> object:
 
 def check_rotate(text: str) -> object:
     """Read when a file is rotated; an InputError says what is wrong with it."""
-    from runtime.stream.sinks.journal import parse_rotate
+    from runtime.stream.sinks.journal_rules import parse_rotate
 
     return parse_rotate(text)
 

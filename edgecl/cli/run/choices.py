@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runtime.progress import Say
     from runtime.realtime import Granted
     from runtime.stream.rules import Rules
-    from runtime.stream.sinks.journal import JournalRules
+    from runtime.stream.sinks.journal_rules import JournalRules
     from runtime.stream.summary import Realtime
 
 
@@ -97,7 +97,7 @@ class RunChoices:
 
     def journal(self) -> JournalRules:
         """Return the rules of the stream's own files of verdicts."""
-        from runtime.stream.sinks.journal import JournalRules
+        from runtime.stream.sinks.journal_rules import JournalRules
 
         return JournalRules.of(self.journal_rotate, self.journal_keep, self.journal_fsync)
 

@@ -14,7 +14,8 @@ import msgspec
 from runtime.files.document import Document
 from runtime.progress import Say
 from runtime.stream.sinks.base import Sink, SinkRequest
-from runtime.stream.sinks.journal import JournalFile, JournalRules, parse_journal
+from runtime.stream.sinks.journal import JournalFile
+from runtime.stream.sinks.journal_rules import JournalRules, parse_journal
 from runtime.stream.sinks.waiting import WaitingQueue, flush_until
 
 PERIOD_S = 0.05

@@ -13,13 +13,8 @@ import pytest
 from runtime.errors import InputError
 from runtime.files.output_folder import own_folder
 from runtime.stream.sinks import open_sink
-from runtime.stream.sinks.journal import (
-    Fsync,
-    JournalFile,
-    JournalRules,
-    journal_files,
-    parse_journal,
-)
+from runtime.stream.sinks.journal import JournalFile, journal_files
+from runtime.stream.sinks.journal_rules import Fsync, JournalRules, parse_journal
 from runtime.stream.sinks.torn import BROKEN_OFF, repair_earlier_streams
 from tests.runtime.stream.remote.receivers import verdict
 

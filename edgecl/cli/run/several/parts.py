@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runtime.stream.parts.rule import PartRule
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import JsonLinesSink, Sink
-    from runtime.stream.sinks.journal import JournalRules
+    from runtime.stream.sinks.journal_rules import JournalRules
 
 
 @dataclass(frozen=True)
