@@ -11,6 +11,7 @@ from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
+from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
@@ -63,10 +64,11 @@ class Judge:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
+        self._acts = ActAccounts(ledger, rules.budget, sinks)
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
-        self._wanted = (rules, self._contract)
+        self._wanted = (rules, self._contract, self._acts)
         self._succession = succession or Succession(rules.debounce)
         self._clock = clock
         self._health = health
@@ -85,7 +87,8 @@ class Judge:
         Raises:
             InputError: a rule names a label that the model has not.
         """
-        self._wanted = (rules, rules.applied_to(self._session.contract))
+        contract = rules.applied_to(self._session.contract)
+        self._wanted = (rules, contract, ActAccounts(self._ledger, rules.budget, self._sinks))
 
     def judge(self, ticket: Ticket) -> None:
         """Judge a frame. One that was settled while it waited is not looked at again.
@@ -94,7 +97,7 @@ class Judge:
             InputError: too many frames in a row are not what the model takes.
             EquipmentError: the model has failed on too many in a row, or will not answer again.
         """
-        self._rules, self._contract = self._wanted  # one frame, one set of rules
+        self._rules, self._contract, self._acts = self._wanted  # one frame, one set of rules
         frame = ticket.frame
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
@@ -247,11 +250,11 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        verdict = Verdict.of(frame, start, decision, steps)
+        act = self._acts.pend(ticket.deadline_ns)
+        verdict = Verdict.of(frame, start, decision, steps, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
-        times = {**verdict.steps, EMIT: self._clock() - start}
-        self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
 

@@ -70,6 +70,8 @@ class Ledger:
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = frozenset(labels)
         self._lock = threading.Lock()
+        self._acts_ended = threading.Condition(self._lock)
+        self._open_acts = 0
         self._open = True
         self._captured = self._judged = self._dropped = self._faulty = 0
         self._misses = self._known = self._right = self._late = self._held_back = 0
@@ -107,6 +109,7 @@ class Ledger:
         """
         decision = verdict.decision
         with self._lock:
+            self._open_acts += verdict.act is not None
             self._last = verdict
             self._statuses[decision.status.value] += 1
             if decision.status is Status.FAULT:
@@ -126,6 +129,23 @@ class Ledger:
         """Count the step times of a frame that already had its verdict when they were known."""
         with self._lock:
             self._record(steps, exceeded)
+
+    def add_act(self, steps: Mapping[str, int], exceeded: Sequence[str], *, miss: bool) -> None:
+        """Count the times of an act, which ended after its verdict was settled.
+
+        Args:
+            miss: whether this made the frame a miss.
+        """
+        with self._lock:
+            self._misses += miss
+            self._record(steps, exceeded)
+            self._open_acts -= 1
+            self._acts_ended.notify_all()
+
+    def wait_for_acts(self, timeout_s: float) -> None:
+        """Wait until the acts of all verdicts have ended, or the time is up."""
+        with self._lock:
+            self._acts_ended.wait_for(lambda: not self._open_acts, timeout_s)
 
     def add_late_answer(self, status: Status) -> None:
         """Count an answer that came after the frame's verdict."""

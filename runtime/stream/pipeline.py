@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import numpy as np
+
 from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
@@ -40,6 +42,9 @@ PROMPT_S = 0.5
 
 GRACE_S = 3.0
 """Time that a hanging camera or model may hold up the end of the stream, in seconds."""
+
+ACT_GRACE_S = 1.0
+"""Time that the end of the stream waits for acts on the machine that are open, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,7 @@ class Pipeline:
             self._succession.interject(partial(self._judges[0].give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
+        self.ledger.wait_for_acts(ACT_GRACE_S)
         self._ended_ns = self._ended_ns or time.monotonic_ns()
         told = [note for judge in self._judges for note in judge.notes]
         told += self._health.notes() if self._health else ()
@@ -254,9 +260,7 @@ class Pipeline:
             self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
-        limit = self._settings.frames
-        captured = 0
-        health = self._health
+        limit, captured, health = self._settings.frames, 0, self._health
         try:
             while limit is None or captured < limit:
                 if health is not None and self._camera.live and self._handover.full:
@@ -284,6 +288,8 @@ class Pipeline:
 
     def _work(self, judge: Judge, progress: Progress) -> None:
         """Judge frames until there are no more."""
+        # Of this thread: an embedding that is no number is a fault, and needs no warning as well.
+        np.seterr(invalid="ignore", over="ignore")
         try:
             while (ticket := self._succession.take(self._handover)) is not None:
                 self._taken += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
+from runtime.stream.acting.pending import PendingAct
 from runtime.stream.budget import AGE, TOTAL
 
 
@@ -136,6 +138,7 @@ class Verdict:
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
+        act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
     number: int
@@ -146,14 +149,23 @@ class Verdict:
     name: str = ""
     truth: str = ""
     camera: str = ""
+    act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
+    def of(
+        cls,
+        frame: Frame,
+        now_ns: int,
+        decision: Decision,
+        steps: Mapping[str, int],
+        act: PendingAct | None = None,
+    ) -> Verdict:
         """The verdict on a frame that goes out now.
 
         Args:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
+            act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
@@ -165,6 +177,7 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
+            act=act,
         )
 
     def line(self) -> VerdictLine:
@@ -211,11 +224,12 @@ def decide(
             Status.FAULT,
             reason=f"the model returned {probabilities.shape} for {len(contract.labels)} labels",
         )
-    if not np.isfinite(probabilities).all():
+    # A few numbers are quicker in Python than in NumPy, whose code left the caches meanwhile.
+    values: list[float] = probabilities.tolist()
+    if not math.isfinite(sum(values)):
         return Decision(Status.FAULT, reason="the model returned NaN or infinite probabilities")
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
-    label = contract.labels[best]
+    confidence = max(values)
+    label = contract.labels[values.index(confidence)]
     if confidence < unsure_below_of.get(label, unsure_below):
         status = Status.UNSURE
     else:

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from edgecl.cli.run.choices import RunChoices
 
 PREFIX = "/opt/edgecl"
+SINK_EXTRAS = {
+    "mqtt:": "mqtt",
+    "modbus:": "modbus",
+    "gpio:gpiod:": "gpio",
+    "gpio:jetson:": "jetson-gpio",
+}
+"""Extras of edgecl by the beginning of a sink's address."""
 
 
 @click.command("pack", cls=Verb, short_help="Pack wheels, bundle and configuration for a box.")
@@ -152,8 +159,8 @@ def _facts(target: PackTarget, extras: list[str], name: str, prefix: str) -> byt
 def _needed(choices: RunChoices) -> set[str]:
     """Extras that a configuration needs."""
     found = set()
-    if any(text.startswith("mqtt:") for text in choices.sinks):
-        found.add("mqtt")
+    for text in choices.sinks:
+        found |= {extra for start, extra in SINK_EXTRAS.items() if text.startswith(start)}
     if any(camera.source.startswith(("gentl:",)) for camera in choices.cameras):
         found.add("genicam")
     if choices.verify_key is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runtime.errors import InputError
 
 LONGEST_LOT = 200
@@ -65,11 +67,19 @@ def check_health_limit(text: str) -> object:
 
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.outputs.plan import parse_outputs
+    from runtime.stream.plc.address import parse_plc
     from runtime.stream.sinks.journal_rules import parse_journal
     from runtime.stream.sinks.remote.address import check_sink as check
 
     name, _, target = text.partition(":")
-    return parse_journal(target) if name == "jsonl" else check(text)
+    parsers: dict[str, Callable[[str], object]] = {
+        "gpio": parse_outputs,
+        "modbus": parse_plc,
+        "jsonl": parse_journal,
+    }
+    parse = parsers.get(name)
+    return parse(target) if parse is not None else check(text)
 
 
 def check_rotate(text: str) -> object:

@@ -202,7 +202,30 @@ def open_chosen_sinks(
             )
         stack.callback(sink.close)
         opened.append(sink)
+    _check_acts(choices, opened, context, remark)
     return opened
+
+
+def _check_acts(
+    choices: RunChoices, sinks: Sequence[Sink], context: click.Context, remark: Say
+) -> None:
+    """Say where acts have no deadline.
+
+    Raises:
+        InputError: acts have a budget, and no sink acts.
+    """
+    from runtime.stream.budget import ACT, parse_budget
+
+    budget = None if choices.budget is None else parse_budget(choices.budget)
+    acting = [sink.name for sink in sinks if sink.acts]
+    if budget is not None and ACT in budget.limits and not acting:
+        with naming_place(context, "budget"):
+            raise InputError(
+                f"budget {ACT!r} has no effect: no sink acts on a machine",
+                hint="add one, as --sink gpio:… or --sink modbus:…, or drop it",
+            )
+    if acting and (budget is None or budget.total is None):
+        remark(f"note: {acting[0]} acts however late a verdict is; set --budget total=TIME")
 
 
 def settings_of(

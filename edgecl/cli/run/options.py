@@ -268,7 +268,8 @@ output_options = _group(
         type=Checked("sink", check_sink, prefix=""),
         metavar="NAME[:TARGET]",
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl or "
-        "sqlite:/var/lib/edgecl/line.sqlite. Repeatable.",
+        "sqlite:/var/lib/edgecl/line.sqlite; or let it act on the machine: gpio:… or "
+        "modbus:HOST:PORT. Repeatable.",
     ),
     click.option(
         "--lot",

@@ -151,6 +151,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     else:
         yield Text(line)
     for sink in summary.sinks:
+        if sink.acted:
+            late = f", {sink.late_acts} LATE" if sink.late_acts else ""
+            yield Text(f"sink {sink.name}: {sink.acted} acts{late}", style="red" if late else "")
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
         if sink.waiting:

@@ -22,6 +22,8 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 
 VIDEO = "char-video4linux"
 USB = "char-usb_device"
+GPIO = "char-gpiochip"
+LOW_PORTS = 1024
 GPU = (
     "char-nvidia*",
     # A Jetson's; not tried on one yet.
@@ -31,7 +33,13 @@ GPU = (
     "/dev/dri/renderD128",
 )
 _KIND = re.compile(r"(char|block)-[A-Za-z0-9_*?.-]+")
-_GROUPS = {VIDEO: "video", USB: "plugdev", GPU[0]: "video", "/dev/dri/renderD128": "render"}
+_GROUPS = {
+    GPIO: "gpio",
+    VIDEO: "video",
+    USB: "plugdev",
+    GPU[0]: "video",
+    "/dev/dri/renderD128": "render",
+}
 _SECRET_FILE = re.compile(r"(?:login|secret|ca)-?(?:file)?=([^&#]+)")
 
 
@@ -114,6 +122,7 @@ def unit_of(
         writable=tuple(str(folder.absolute()) for folder in wishes.writable),
         secrets=tuple(str(file.absolute()) for file in wishes.secrets),
         watchdog_s=wishes.watchdog_s,
+        low_port=any(map(_has_low_port, choices.sinks)),
         realtime=choices.realtime,
         home=any(place.startswith("/home/") for place in places),
     )
@@ -152,8 +161,17 @@ def _devices(choices: RunChoices) -> Iterator[str]:
             yield USB
         if source.startswith("csi:") or "nvarguscamerasrc" in source:
             yield from GPU
+    if any(text.startswith("gpio:") for text in choices.sinks):
+        yield GPIO
     if choices.device != "cpu" and choices.engine in ("auto", "tensorrt"):
         yield from GPU
+
+
+def _has_low_port(sink: str) -> bool:
+    from runtime.stream.plc.address import parse_plc
+
+    name, _, target = sink.partition(":")
+    return name == "modbus" and parse_plc(target).port < LOW_PORTS
 
 
 def _written(choices: RunChoices) -> Iterator[tuple[str, Path]]:

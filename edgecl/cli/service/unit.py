@@ -30,6 +30,7 @@ class ServiceUnit:
         writable: folders beside its own that it may write.
         secrets: files that systemd reads and hands to it alone.
         watchdog_s: seconds without a judged frame after which it is started again.
+        low_port: it answers on a port below 1024, as Modbus does.
         realtime: it asks for locked memory and a real-time scheduling class.
         home: it has files below /home, which it then may read.
     """
@@ -42,6 +43,7 @@ class ServiceUnit:
     writable: Sequence[str] = ()
     secrets: Sequence[str] = ()
     watchdog_s: int = 30
+    low_port: bool = False
     realtime: bool = False
     home: bool = False
 
@@ -98,6 +100,7 @@ class ServiceUnit:
 
     def _walls(self) -> list[str]:
         writable = [f"ReadWritePaths={escaped(folder)}" for folder in self.writable]
+        rights = "CAP_NET_BIND_SERVICE" if self.low_port else ""
         memory = ["LimitMEMLOCK=infinity", "LimitRTPRIO=99", "RestrictRealtime=no"]
         return [
             "ProtectSystem=strict",
@@ -105,8 +108,8 @@ class ServiceUnit:
             f"ProtectHome={'read-only' if self.home else 'yes'}",
             "PrivateTmp=yes",
             "NoNewPrivileges=yes",
-            "CapabilityBoundingSet=",
-            "AmbientCapabilities=",
+            f"CapabilityBoundingSet={rights}",
+            f"AmbientCapabilities={rights}",
             "UMask=0027",
             "ProtectKernelTunables=yes",
             "ProtectKernelModules=yes",

@@ -24,20 +24,35 @@ class Sink(ABC):
         name: for the summary.
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
+        acts: True where it acts on the machine, and says so to each verdict's `act`: subclass
+            `ActingSink` for one.
         lost: verdicts that were taken and could not be delivered.
         waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
+        acted: verdicts that the machine was told; those of sinks with `acts` alone.
+        late_acts: of those, the ones that came too late.
     """
 
     name: str = ""
     isolated: bool = False
+    acts: bool = False
     lost: int = 0
     waiting: int = 0
     problem: str = ""
+    acted: int = 0
+    late_acts: int = 0
 
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
+
+    def offer_recipes(self, change: Callable[[int], None]) -> None:  # noqa: B027 - few ask for any
+        """Let the machine behind this sink change the stream's recipe.
+
+        Args:
+            change: to the recipe of a number; returns when it judges, and raises InputError where
+                it was refused. It may be called from any thread, and may take its time.
+        """
 
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""

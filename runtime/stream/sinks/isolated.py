@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Verdict
@@ -65,6 +66,10 @@ class IsolatedSink(Sink):
                 self._dropped += 1
             self._waiting.append(verdict)
             self._changed.notify()
+
+    def offer_recipes(self, change: Callable[[int], None]) -> None:
+        """Hand it on."""
+        self.sink.offer_recipes(change)
 
     def close(self) -> None:
         """Let the sink finish, for a while; one that hangs is left behind."""

@@ -19,6 +19,8 @@ SINKS: Plugins[OpenSink] = Plugins(
         "sqlite": "runtime.stream.sinks.sqlite:open_sqlite",
         "mqtt": "runtime.stream.sinks.remote.mqtt:open_mqtt",
         "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",
+        "gpio": "runtime.stream.outputs.sink:open_gpio",
+        "modbus": "runtime.stream.plc.sink:open_modbus",
     },
 )
 

@@ -20,6 +20,7 @@ class NamingSink(Sink):
 
     def __init__(self, sink: Sink, camera: str) -> None:
         self.name = sink.name
+        self.acts = sink.acts
         self._sink = sink
         self._camera = camera
 

@@ -71,6 +71,8 @@ class Reloading:
         )
 
     def _change(self, pipelines: Mapping[str, Pipeline]) -> list[str]:
+        from runtime.stream.budget import ACT, TOTAL
+
         context, choices = self._read()
         changed = [
             entry.name
@@ -79,9 +81,11 @@ class Reloading:
         ]
         rules, before = choices.rules(context), self.choices.rules(context)
         total = rules.budget.total != before.budget.total
-        appears = (rules.budget.total is None) != (before.budget.total is None)
+        appears = any(
+            (step in rules.budget.limits) != (step in before.budget.limits) for step in (TOTAL, ACT)
+        )
         fixed = [name for name in changed if name not in RELOADABLE and name != "source"]
-        if total and (appears or choices.part_of is not None):
+        if appears or (total and choices.part_of is not None):
             fixed.append("budget")
         if fixed:
             keys = ", ".join(dict.fromkeys(_key(name) for name in fixed))

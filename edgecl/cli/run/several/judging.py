@@ -27,7 +27,13 @@ from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
 from edgecl.cli.run.service.reloading import Reloading
 from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
-from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
+from edgecl.cli.run.several.parts import (
+    Parts,
+    judging_every_frame,
+    open_parts,
+    require_no_parts,
+    rule_of,
+)
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
 from edgecl.cli.verb import naming_place
 from runtime.errors import EdgeclError
@@ -110,6 +116,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         require_new(folder, (PARTS, *files))
         facts = facts_of(choices, model, cameras, sessions[0].contract, rules)
         shared = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
+        if rule is None:
+            require_no_parts(shared, context)
         parts = (
             None
             if rule is None

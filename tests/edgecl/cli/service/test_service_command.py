@@ -96,6 +96,19 @@ def test_devices_are_those_of_the_configuration(line, capsys, camera, device, al
         assert f"DeviceAllow={kind} rw" in out
 
 
+def test_a_plc_on_port_502_and_outputs(line, capsys):
+    sinks = '["modbus:127.0.0.1", "gpio:gpiod:/dev/gpiochip0?out=17"]'
+    line.write_text(f'[camera]\ncamera = "demo"\n[output]\nsink = {sinks}\n')
+    assert run(["service", "install", "--config", "line.toml", "--units", "."]) == 0
+    text = Path("edgecl.service").read_text()
+    assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n" in text
+    assert "DeviceAllow=char-gpiochip rw" in text
+    analysed("verify", line.parent / "edgecl.service")
+    line.write_text(line.read_text().replace("127.0.0.1", "127.0.0.1:5020"))
+    assert run(["service", "show", "--config", "line.toml"]) == 0
+    assert "CAP_NET_BIND_SERVICE" not in capsys.readouterr().out
+
+
 def test_a_login_that_only_root_reads_is_told(line, capsys):
     sink = "mqtt:mqtts://b/p?login-file=/etc/edgecl/mqtt"
     line.write_text(f'[camera]\ncamera = "demo"\n[output]\nsink = ["{sink}"]\n')
