@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import re
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def unit_of(
     devices = tuple(dict.fromkeys([*_devices(choices), *wishes.devices]))
     known = {entry.gr_name for entry in grp.getgrall()}
     groups = [_GROUPS[device] for device in devices if device in _GROUPS]
-    places = [str(config), *command[:1], str(choices.model or ""), sys.prefix]
+    places = [str(config), *command[:1], str(choices.model or "")]
     return ServiceUnit(
         name,
         command,
@@ -140,9 +141,15 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
             )
     if choices.model is None:
         yield f"note: {config} names no model; the service looks for one in {own}"
-    for path in (config, choices.model, Path(sys.prefix)):
-        if path is not None and str(path.absolute()).startswith("/root/") and unit.user != "root":
-            yield f"note: {path} is below /root, which the service's user cannot read"
+    for needed in (config, choices.model, Path(sys.prefix)):
+        below = needed is not None and str(needed.absolute()).startswith("/root/")
+        if below and unit.user != "root":
+            yield f"note: {needed} is below /root, which the service's user cannot read"
+    if unit.user is None and not config.stat().st_mode & stat.S_IROTH:
+        yield (
+            f"note: the service's user cannot read {config}: chmod o+r {config}, with passwords in "
+            "files of their own, or pass --user"
+        )
     for text in choices.sinks:
         for name in _SECRET_FILE.findall(text):
             if not name.startswith("/run/credentials/") and name not in unit.secrets:

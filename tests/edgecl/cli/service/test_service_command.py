@@ -109,6 +109,14 @@ def test_a_plc_on_port_502_and_outputs(line, capsys):
     assert "CAP_NET_BIND_SERVICE" not in capsys.readouterr().out
 
 
+def test_a_configuration_that_the_services_user_cannot_read_is_told(line, capsys):
+    line.chmod(0o600)
+    assert run(["service", "show", "--config", "line.toml"]) == 0
+    assert f"cannot read {line}: chmod o+r" in capsys.readouterr().err
+    assert run(["service", "show", "--config", "line.toml", "--user", "inspector"]) == 0
+    assert "cannot read" not in capsys.readouterr().err
+
+
 def test_a_login_that_only_root_reads_is_told(line, capsys):
     sink = "mqtt:mqtts://b/p?login-file=/etc/edgecl/mqtt"
     line.write_text(f'[camera]\ncamera = "demo"\n[output]\nsink = ["{sink}"]\n')

@@ -136,7 +136,8 @@ def test_a_camera_that_is_opened_again_feeds_it_and_a_silent_one_does_not(superv
 
 
 def test_a_service_waits_for_a_camera_that_is_not_up_yet(supervisor):
-    tries, said = [], []
+    tries: list[int] = []
+    said: list[str] = []
     problem = InputError("video device 0: it cannot be opened", code="camera-unavailable")
 
     def opener() -> QuietCamera:
