@@ -97,7 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--layer-decay", type=float, default=1.0)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--stretch", type=int, default=0, help="stretch images to this side")
-    parser.add_argument("--no-robust", action="store_true")
+    parser.add_argument("--robust", action="store_true")
     parser.add_argument("--turns", action="store_true", help="show tiles turned by 90° too")
     parser.add_argument("--self-train", action="store_true")
     parser.add_argument("--autocast", default="auto")
@@ -122,12 +122,11 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
         patience=arguments.epochs,
         pretrain_epochs=arguments.pretrain_epochs,
         scale=arguments.scale,
+        robust=arguments.robust,
         turns=arguments.turns,
         autocast=arguments.autocast,
     )
     base = replace(base, lr=arguments.lr, layer_decay=arguments.layer_decay)
-    if arguments.no_robust or arguments.stretch:
-        base = replace(base, robust=False)
     if arguments.stretch:
         side = (arguments.stretch, arguments.stretch)
         base = replace(base, geometry="stretch", image_size=side)

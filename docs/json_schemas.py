@@ -22,6 +22,7 @@ from runtime.image.flat.field import FlatRecord
 from runtime.stream.archive.history import History
 from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.parts.verdict import PartLine
+from runtime.stream.sinks.images.record import ImageRecord
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
@@ -38,6 +39,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "flat-field": FlatRecord,
     "history": History,
     "heat-map-line": HeatMapLine,
+    "image-record": ImageRecord,
     "latency-report": LatencyReport,
     "line-status": LineStatus,
     "manifest": Manifest,

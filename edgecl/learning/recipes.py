@@ -1,9 +1,8 @@
 """Recipes: sets of choices that belong together, by name.
 
 `paper` is that of Zabin et al. 2023. `line` is this project's own for images of one line: texture
-at its own scale in tiles, as a drifting camera would take them too, a wide projection head with
-batch norm, larger batches, and a teacher for the unlabelled images where one can be trusted. Each
-choice that a user makes goes before it.
+at its own scale in tiles, a wide projection head with batch norm, larger batches, and a teacher
+for the unlabelled images where one can be trusted. Each choice that a user makes goes before it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             {
                 "geometry": TILES,
                 "image_size": (96, 96),
-                "robust": True,
                 "head": "wide",
                 "pretrain_batch_size": 64,
                 "temperature": 0.2,

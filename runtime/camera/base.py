@@ -115,14 +115,14 @@ class Camera(ABC):
         return {}
 
     @property
-    def away(self) -> bool:
-        """Whether it is lost now, and opened again."""
-        return False
-
-    @property
     def seconds_lost(self) -> float:
         """Return the seconds without frames in all outages."""
         return 0.0
+
+    @property
+    def away(self) -> bool:
+        """Whether it is lost now, and opened again."""
+        return False
 
     @property
     def stored(self) -> bool:

@@ -22,7 +22,7 @@ from runtime.health import (
     SlowMonitor,
     Source,
 )
-from runtime.novelty import DriftAlarm, Novelty
+from runtime.novelty import DriftAlarm, DriftLevel, Novelty
 from runtime.session import ENGINES, Session
 from runtime.stream.ledger import Ledger
 
@@ -107,7 +107,7 @@ class StreamHealth:
 
     def notes(self) -> list[str]:
         """Return what a reader of the summary has to know: each fault of the stream once."""
-        return [f"{fault}: {words}" for fault, words in self._told.items()]
+        return [f"{fault}: {words}" for fault, words in list(self._told.items())]
 
     def _tell(self, finding: HealthFinding) -> None:
         self._ledger.count_health(finding.fault.value)
@@ -140,6 +140,12 @@ class StreamNovelty:
     ) -> StreamNovelty | None:
         """Return the same; None where the bundle does not tell."""
         return None if novelty is None else cls(novelty, session, health)
+
+    @property
+    def drift(self) -> DriftLevel | None:
+        """Return how many of the last frames are far from training; None without an alarm."""
+        with self._asking:
+            return None if self._alarm is None else self._alarm.level
 
     def distance(self, embeddings: NDArray[np.float32]) -> float | None:
         """Return how far a frame is from the training images, 1 at the limit.

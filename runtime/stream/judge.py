@@ -39,6 +39,7 @@ class Judge:
         health: looks at what the model sees; None to look at nothing.
         on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
             return at once.
+        on_verdict: the same of every frame.
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
@@ -58,6 +59,7 @@ class Judge:
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class Judge:
         self._clock = clock
         self._health = health
         self._on_reject = on_reject
+        self._on_verdict = on_verdict
         self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
@@ -257,6 +260,8 @@ class Judge:
         self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
+        if self._on_verdict is not None:
+            self._on_verdict(frame, verdict)
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

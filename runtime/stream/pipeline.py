@@ -15,7 +15,7 @@ import numpy as np
 from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
-from runtime.novelty import Novelty
+from runtime.novelty import DriftLevel, Novelty
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
@@ -24,7 +24,7 @@ from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.rules import Rules
 from runtime.stream.service.liveness import Moment, Progress
 from runtime.stream.sharing.succession import Succession
-from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.base import Sink, observing
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
@@ -84,7 +84,7 @@ class Pipeline:
             job is this stream.
         late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
             `emit` has to return at once.
-        on_reject: see `Judge`.
+        on_reject, on_verdict: see `Judge`.
         workers: frames that are judged at the same time; their verdicts stay in order.
 
     Raises:
@@ -102,6 +102,7 @@ class Pipeline:
         own_process: bool = False,
         late_sink: Sink | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
         workers: int = 1,
     ) -> None:
         self.ledger = Ledger(session.contract.labels)
@@ -118,7 +119,7 @@ class Pipeline:
         self._own_process = own_process
         self._health = _health(settings, camera, session, self.ledger)
         self._succession = Succession(settings.rules.debounce)
-        novelty = StreamNovelty.of(settings.novelty, session, self._health)
+        self._novelty = StreamNovelty.of(settings.novelty, session, self._health)
         self._judges = [
             Judge(
                 session,
@@ -128,7 +129,8 @@ class Pipeline:
                 late_sink=late_sink,
                 health=self._health,
                 on_reject=on_reject,
-                novelty=novelty,
+                on_verdict=observing(self.sinks, on_verdict),
+                novelty=self._novelty,
                 succession=self._succession,
             )
             for _ in range(workers)
@@ -240,6 +242,16 @@ class Pipeline:
     def failure(self) -> BaseException | None:
         """Return what ended the stream early, if anything did."""
         return self._failure
+
+    @property
+    def drift(self) -> DriftLevel | None:
+        """Return how many frames are far from training; None where nobody counts them."""
+        return None if self._novelty is None else self._novelty.drift
+
+    @property
+    def health_notes(self) -> list[str]:
+        """Return each fault of the stream so far, in words."""
+        return self._health.notes() if self._health else []
 
     def _join(self) -> None:
         """Wait for all threads, but not for one that hangs."""

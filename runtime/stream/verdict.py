@@ -68,6 +68,8 @@ class Decision:
         answer: the status that the model's answer has by itself, where `status` is another one:
             a reject that was held back, or an answer that came too late.
         distance: from the training images, relative to the limit; None where it is not known.
+        probabilities: float32, one per label, until the next frame is judged; None where there
+            are none.
     """
 
     status: Status
@@ -78,6 +80,7 @@ class Decision:
     late: bool = False
     answer: Status | None = None
     distance: float | None = None
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -234,7 +237,7 @@ def decide(
         status = Status.UNSURE
     else:
         status = Status.PASS if label in contract.pass_labels else Status.REJECT
-    return Decision(status, label, confidence)
+    return Decision(status, label, confidence, probabilities=probabilities)
 
 
 def worst_tile_of(

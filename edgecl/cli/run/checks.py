@@ -69,6 +69,7 @@ def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
     from runtime.stream.outputs.plan import parse_outputs
     from runtime.stream.plc.address import parse_plc
+    from runtime.stream.sinks.images.choice import parse_images
     from runtime.stream.sinks.journal_rules import parse_journal
     from runtime.stream.sinks.remote.address import check_sink as check
 
@@ -76,6 +77,7 @@ def check_sink(text: str) -> object:
     parsers: dict[str, Callable[[str], object]] = {
         "gpio": parse_outputs,
         "modbus": parse_plc,
+        "images": parse_images,
         "jsonl": parse_journal,
     }
     parse = parsers.get(name)
@@ -87,6 +89,13 @@ def check_rotate(text: str) -> object:
     from runtime.stream.sinks.journal_rules import parse_rotate
 
     return parse_rotate(text)
+
+
+def check_metrics(text: str) -> object:
+    """Read the address of metrics; an InputError says what is wrong with it."""
+    from runtime.stream.metrics.address import parse_metrics
+
+    return parse_metrics(text)
 
 
 def check_label(text: str) -> object:

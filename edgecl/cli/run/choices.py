@@ -69,6 +69,7 @@ class RunChoices:
     journal_rotate: str | None
     journal_keep: int | None
     journal_fsync: str
+    metrics: str | None
     heat_maps: int | None
     spool: Path | None
     out: Path | None

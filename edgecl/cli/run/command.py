@@ -16,6 +16,7 @@ from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
     open_chosen_camera,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -47,7 +48,8 @@ def command(context: click.Context, /, **values: Any) -> int:
     choices = RunChoices(**values)
     rules = choices.rules(context)
     if printed:
-        click.echo(config_text(values), nl=False)
+        # As bytes: text would lose its passwords on the way, and the file be useless.
+        click.echo(config_text(values).encode(), nl=False)
         return 0
     if choices.cameras[0].name:
         from edgecl.cli.run.several.judging import judge_cameras
@@ -102,6 +104,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         with naming_place(context, "source"):
             camera = stack.enter_context(open_chosen_camera(chosen, report_outage))
         for note in (*camera.notes, *choices.remarks()):
@@ -141,6 +144,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.terms(granted),
             choices.workers,
             files.heat_maps,
+            metrics,
+            facts,
         )
         console.print(stream.opening_line(), markup=False)
         reloading = Reloading(context, choices, scene_beside(model), remark, {"": stream}, keep)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runtime.novelty import Novelty
     from runtime.progress import Say
     from runtime.session import Candidate, Session
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
     from runtime.stream.pipeline import Settings
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink, StreamFacts
@@ -163,6 +164,7 @@ def facts_of(
         digest=manifest.digest if manifest else "",
         pass_labels=rules.applied_to(contract).pass_labels,
         lot=choices.lot or "",
+        rules=rules,
     )
 
 
@@ -226,6 +228,28 @@ def _check_acts(
             )
     if acting and (budget is None or budget.total is None):
         remark(f"note: {acting[0]} acts however late a verdict is; set --budget total=TIME")
+
+
+def open_chosen_metrics(
+    choices: RunChoices, context: click.Context, remark: Say, stack: ExitStack
+) -> MetricsEndpoint | None:
+    """Take the port of the metrics; `stack` gives it back. None where none are wanted.
+
+    Raises:
+        InputError: it is in use, others could read the metrics, or a package is missing.
+    """
+    if choices.metrics is None:
+        return None
+    from runtime.stream.metrics.address import parse_metrics
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
+    from runtime.stream.metrics.families import require_client
+
+    with naming_place(context, "metrics"):
+        require_client()
+        address = parse_metrics(choices.metrics)
+        endpoint = MetricsEndpoint(address, address.token(), report=remark)
+    stack.callback(endpoint.close)
+    return endpoint
 
 
 def settings_of(

@@ -16,6 +16,7 @@ from edgecl.cli.run.checks import (
     check_health_limit,
     check_label,
     check_lot,
+    check_metrics,
     check_rotate,
     check_setting,
     check_sink,
@@ -28,6 +29,7 @@ from runtime.artifact.contract import BITS
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
+METRICS = "127.0.0.1:9464"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
@@ -303,6 +305,15 @@ output_options = _group(
         show_default=True,
         help=f"When {VERDICTS} is forced to the disk: when the system likes, each second, or "
         "before a verdict counts as written.",
+    ),
+    click.option(
+        "--metrics",
+        is_flag=False,
+        flag_value=METRICS,
+        type=Checked("metrics", check_metrics, prefix=""),
+        metavar="[[HOST:]PORT]",
+        help="Serve metrics for Prometheus; on a network with HOST:PORT?token-file=FILE.  "
+        f"[default: not served; {METRICS} without a value]",
     ),
     click.option(
         "--heat-maps",

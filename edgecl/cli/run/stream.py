@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +17,11 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.heat_maps import HeatMapWriter
+from runtime.stream.metrics.endpoint import MetricsEndpoint
+from runtime.stream.metrics.families import rendered
+from runtime.stream.metrics.watched import WatchedStation, WatchedStream
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.sinks import JsonLinesSink, Sink, StreamFacts
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
@@ -40,6 +44,8 @@ class InspectionStream:
     realtime: Realtime | None = None
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
+    metrics: MetricsEndpoint | None = None
+    facts: StreamFacts = field(default_factory=StreamFacts)
 
     def run(self, console: Console, supervision: Supervision | None = None) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
@@ -49,12 +55,18 @@ class InspectionStream:
         with stop_signals(supervision.asked) as stopped:
             pipeline.start()
             supervision.begin({"": pipeline})
+            if self.metrics is not None:
+                watched = [self.watched("", pipeline, pipeline.sinks)]
+                station = WatchedStation(self.facts, self.session, watched)
+                self.metrics.start(partial(rendered, station))
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
                     supervision.look()
             supervision.end()
             snapshot = pipeline.close()
+            if self.metrics is not None:
+                self.metrics.close()
             self.close_sinks()
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
@@ -72,6 +84,16 @@ class InspectionStream:
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
         )
+
+    def watched(self, name: str, pipeline: Pipeline, sinks: Sequence[Sink]) -> WatchedStream:
+        """Return the stream for those who ask how it goes.
+
+        Args:
+            name: of the camera, among several.
+            pipeline: that runs.
+            sinks: of this camera alone.
+        """
+        return WatchedStream(name, pipeline, self.camera, self.settings, sinks, self.heat_maps)
 
     def close_sinks(self) -> None:
         """Write what waits, and close the files."""

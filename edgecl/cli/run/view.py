@@ -15,6 +15,7 @@ from runtime.stream.budget import Budget
 from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline
+from runtime.stream.sinks.accounts import SinkAccount
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import Verdict
 
@@ -156,6 +157,8 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
             yield Text(f"sink {sink.name}: {sink.acted} acts{late}", style="red" if late else "")
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
+        if sink.counts:
+            yield Text(sink_counts(sink))
         if sink.waiting:
             reason = f" ({sink.problem})" if sink.problem else ""
             yield Text(f"sink {sink.name}: {sink.waiting} wait for the next start{reason}")
@@ -196,6 +199,12 @@ def status_counts(statuses: Mapping[str, int]) -> Text:
         Text(f"{status} {count}", style=_COLOURS[status] if count else "dim")
         for status, count in statuses.items()
     )
+
+
+def sink_counts(sink: SinkAccount) -> str:
+    """Counts of a sink, on one line."""
+    counts = [f"{name} {count}" for name, count in sink.counts.items() if count]
+    return f"sink {sink.name}: {' · '.join(counts) or 'nothing'}"
 
 
 def _health(faults: Mapping[str, int]) -> Iterator[Text]:

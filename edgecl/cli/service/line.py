@@ -188,5 +188,5 @@ def _written(choices: RunChoices) -> Iterator[tuple[str, Path]]:
         yield "--spool", choices.spool
     for text in choices.sinks:
         name, _, target = text.partition(":")
-        if name in ("sqlite", "jsonl"):
+        if name in ("sqlite", "jsonl", "images"):
             yield f"--sink {name}", Path(target.partition("?")[0])

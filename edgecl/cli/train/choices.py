@@ -128,10 +128,10 @@ OPTIONS = (
         "auto for what the validation part shows to be better.",
     ),
     click.option(
-        "--robust/--no-robust",
-        default=None,
+        "--robust",
+        is_flag=True,
         help="Also train on tiles as a drifting camera would take them: out of focus, noisy, "
-        "compressed, darker, askew.  [default: the recipe's]",
+        "compressed, darker, askew.",
     ),
     click.option(
         "--turns",
@@ -380,8 +380,6 @@ def chosen_fields(options: Mapping[str, Any], given: Collection[str]) -> dict[st
     geometry = geometry_of(options)
     if geometry == STRETCH or tile is not None:
         recipe.pop("image_size", None)
-    if geometry == STRETCH:
-        recipe.pop("robust", None)
     if "batch_size" in given:  # of both stages, unless pretraining has its own
         recipe.pop("pretrain_batch_size", None)
     own = {name: value for name, value in chosen.items() if name in given or name not in recipe}

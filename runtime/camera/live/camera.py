@@ -92,15 +92,15 @@ class LiveCamera(Camera):
         raise InputError(f"{name}: {fault.problem}", hint=fault.hint, code=fault.code)
 
     @property
-    def away(self) -> bool:
-        """Whether it is lost now, and opened again."""
-        return self._away
-
-    @property
     def seconds_lost(self) -> float:
         """Return the seconds without frames in all outages, the present one included."""
         now = time.monotonic() - self._heard if self._away else 0.0
         return self._seconds_lost + now
+
+    @property
+    def away(self) -> bool:
+        """Whether it is lost now, and opened again."""
+        return self._away
 
     def read(self) -> Frame | None:
         """The next frame: gray from Motion JPEG, else BGR or gray as the driver has it.

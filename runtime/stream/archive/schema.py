@@ -53,8 +53,8 @@ CREATE TABLE verdicts (
         "CREATE INDEX verdicts_by_time ON verdicts (captured_at)",
         """\
 CREATE VIEW records AS
-SELECT runs.id || CASE verdicts.camera WHEN '' THEN '' ELSE '-' || verdicts.camera END
-           || '-' || verdicts.frame AS id,
+SELECT runs.id || CASE verdicts.camera WHEN '' THEN '' ELSE '/' || verdicts.camera END
+           || '/' || verdicts.frame AS id,
        runs.id AS run_id, verdicts.camera, frame, captured_at, status, label, confidence, reason,
        late, answer, name, total_ns, infer_ns, worst_tile, distance, digest, lot
 FROM verdicts JOIN runs ON runs.number = verdicts.run""",

@@ -33,6 +33,7 @@ class SinkAccount(Part, frozen=True, kw_only=True):
     """A further sink: verdicts that are lost, or wait for the next start; the last problem.
 
     Args:
+        counts: what else it counts, by name.
         acted: verdicts that a sink which acts on the machine has acted on.
         late_acts: of those, the ones that came too late, and were acted on as `late`.
     """
@@ -41,6 +42,7 @@ class SinkAccount(Part, frozen=True, kw_only=True):
     lost: int
     waiting: int = 0
     problem: str | None
+    counts: dict[str, int] = {}
     acted: int = 0
     late_acts: int = 0
 
@@ -65,6 +67,7 @@ def sink_accounts(sinks: Sequence[Sink]) -> tuple[SinkAccount, ...]:
             lost=sink.lost,
             waiting=sink.waiting,
             problem=sink.problem or None,
+            counts=dict(sink.counts),
             acted=sink.acted,
             late_acts=sink.late_acts,
         )

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Verdict
@@ -57,6 +57,11 @@ class IsolatedSink(Sink):
     def waiting(self) -> int:  # type: ignore[override]
         """Verdicts that the sink keeps on disk."""
         return self.sink.waiting
+
+    @property
+    def counts(self) -> Mapping[str, int]:  # type: ignore[override]
+        """Further counts of the sink."""
+        return self.sink.counts
 
     def emit(self, verdict: Verdict) -> None:
         """Leave a verdict for the thread."""

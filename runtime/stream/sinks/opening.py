@@ -16,6 +16,7 @@ SINKS: Plugins[OpenSink] = Plugins(
     "sink",
     {
         "jsonl": "runtime.stream.sinks.json_lines:open_json_lines",
+        "images": "runtime.stream.sinks.images.sink:open_images",
         "sqlite": "runtime.stream.sinks.sqlite:open_sqlite",
         "mqtt": "runtime.stream.sinks.remote.mqtt:open_mqtt",
         "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",

@@ -46,6 +46,7 @@ KEYS: Mapping[str, KeyPath] = {
     "journal_rotate": ("output", "journal-rotate"),
     "journal_keep": ("output", "journal-keep"),
     "journal_fsync": ("output", "journal-fsync"),
+    "metrics": ("output", "metrics"),
     "heat_maps": ("output", "heat-maps"),
     "spool": ("output", "spool"),
     "out": ("output", "out"),

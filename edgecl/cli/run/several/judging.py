@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.cli.run.stream import InspectionStream
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink
     from runtime.stream.station.station import Station
@@ -70,6 +74,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.sharing.pool import SessionPool
     from runtime.stream.station.naming import NamingSink
     from runtime.stream.station.station import Station
@@ -92,6 +97,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         wanted = choices.cameras
         if choices.part_of is not None:
             wanted = judging_every_frame(wanted, context)
@@ -139,7 +145,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             # A machine acts on the parts where there are any, and else on each camera's frames.
             beside: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                beside = [parts.sink_for(name, camera)]
+                beside = [sink for sink in beside if sink.takes_frames]
+                beside.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -172,9 +179,20 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
-        reloading = Reloading(context, choices, scene, remark, streams, keep)
-        supervision = Supervision(reloading)
-        started, interrupted = _judge(station, streams, parts, shared, console, supervision)
+        watched = WatchedStation(
+            facts,
+            next(iter(streams.values())).session,
+            [
+                stream.watched(name, station.pipelines[name], [stream.sink])
+                for name, stream in streams.items()
+            ],
+            shared,
+            None if parts is None else lambda: parts.join.account,
+        )
+        supervision = Supervision(Reloading(context, choices, scene, remark, streams, keep))
+        started, interrupted = _judge(
+            station, streams, parts, shared, console, metrics, watched, supervision
+        )
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -201,21 +219,28 @@ def _judge(
     parts: Parts | None,
     shared: list[Sink],
     console: Console,
+    metrics: MetricsEndpoint | None,
+    watched: WatchedStation,
     supervision: Supervision,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
+    from runtime.stream.metrics.families import rendered
 
     started = datetime.now(timezone.utc)
     with stop_signals(supervision.asked) as stopped:
         station.start()
         supervision.begin(station.pipelines)
+        if metrics is not None:
+            metrics.start(partial(rendered, watched))
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:
                 refresh()
                 supervision.look()
         supervision.end()
         station.close()
+        if metrics is not None:
+            metrics.close()
         for stream in streams.values():
             stream.close_sinks()
         if parts is not None:

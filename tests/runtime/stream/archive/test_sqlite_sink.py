@@ -85,7 +85,7 @@ def test_the_run_and_the_ids_of_its_verdicts(tmp_path):
     assert found[0] == (first, "demo", "line.edgecl", "abc", '["good"]', "L7", "ended", 3, 0)
     assert found[1][0] == second
     ids = rows(tmp_path / "a.sqlite", "SELECT id FROM records ORDER BY id")
-    assert ids == sorted(f"{run}-{frame}" for run in (first, second) for frame in range(3))
+    assert ids == sorted(f"{run}/{frame}" for run in (first, second) for frame in range(3))
 
 
 def test_cameras_of_one_run_have_ids_of_their_own(tmp_path):
@@ -95,7 +95,7 @@ def test_cameras_of_one_run_have_ids_of_their_own(tmp_path):
         sink.emit(Verdict(0, 0, 0, entry.decision, entry.steps, camera=camera))
     sink.close()
     found = rows(tmp_path / "a.sqlite", "SELECT id FROM records ORDER BY id")
-    assert found == ["R-left-0", "R-right-0"]
+    assert found == ["R/left/0", "R/right/0"]
 
 
 def test_one_stream_at_a_time(tmp_path):
