@@ -38,7 +38,7 @@ GAP_S = 0.002
 few per cent of a core, not all of it."""
 
 LOOKING = 5
-"""For those that look on, it is so many times as long."""
+"""The gap is so many times as long for those that look on."""
 
 SILENT_S = 2.0
 """A master that has asked for nothing for so long is gone, and another one may write."""
