@@ -91,6 +91,20 @@ def check_rotate(text: str) -> object:
     return parse_rotate(text)
 
 
+def check_serve(text: str) -> object:
+    """Read an address to serve at; an InputError says what is wrong with it."""
+    from runtime.serving.address import parse_serve
+
+    return parse_serve(text)
+
+
+def check_serve_name(text: str) -> object:
+    """Read a host's name; an InputError says what is wrong with it."""
+    from runtime.serving.address import parse_name
+
+    return parse_name(text)
+
+
 def check_metrics(text: str) -> object:
     """Read the address of metrics; an InputError says what is wrong with it."""
     from runtime.stream.metrics.address import parse_metrics

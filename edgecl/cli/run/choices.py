@@ -83,6 +83,11 @@ class RunChoices:
     check_parts: Path | None
     check_wrong: int
     check_reference: Path | None
+    serve: str | None
+    serve_token: Path | None
+    serve_cert: Path | None
+    serve_key: Path | None
+    serve_names: tuple[str, ...]
     as_json: bool
     realtime: bool
     cpus: str | None

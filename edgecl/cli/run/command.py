@@ -26,6 +26,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.recipes.choices import recipe_choices, require_bundles
 from edgecl.cli.run.recipes.commands import commanding
 from edgecl.cli.run.service.reloading import Reloading
@@ -110,6 +111,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     with ExitStack() as stack:
         with naming_place(context, "out"):
             folder = stack.enter_context(output_place(choices.out, remark))
+        page = stack.enter_context(live_page(choices, context, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -167,8 +169,12 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             files.shadow,
             metrics,
             facts,
+            window_of(page, settings.rules.bits),
+            page,
         )
         console.print(stream.opening_line(), markup=False)
+        if page is not None:
+            say(page.opening_line())
         reloading = Reloading(context, choices, scene_beside(model), remark, {"": stream}, keep)
         outcome = stream.run(console, Supervision(reloading))
     document = stream.summary(outcome)

@@ -27,6 +27,7 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.recipes.commands import Beside, commanding
 from edgecl.cli.run.service.reloading import Reloading
 from edgecl.cli.run.service.supervision import Supervision
@@ -95,6 +96,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     with ExitStack() as stack:
         with naming_place(context, "out"):
             folder = stack.enter_context(output_place(choices.out, remark))
+        page = stack.enter_context(live_page(choices, context, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -164,6 +166,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices.workers,
                 written.heat_maps,
                 mark,
+                window=window_of(page, settings.rules.bits),
             )
 
         def keep(kept: RunChoices) -> None:
@@ -182,6 +185,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
+        if page is not None:
+            say(page.opening_line())
+            page.show(streams, station.pipelines, shared, None if parts is None else parts.join)
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
         named = replace(choices, model=model)
         beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
