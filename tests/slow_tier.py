@@ -9,6 +9,9 @@ from __future__ import annotations
 SLOW = frozenset(
     {
         "tests/benchmarks/test_inference.py",
+        "tests/benchmarks/test_service.py::test_streams_killed_at_random_moments_lose_nothing_that_they_had_shown",
+        "tests/benchmarks/test_service.py::test_a_broker_that_is_down_for_a_while_costs_no_verdict_and_no_message",
+        "tests/benchmarks/test_service.py::test_ten_sinks_take_every_verdict_of_their_turns",
         "tests/benchmarks/test_live_page.py",
         "tests/benchmarks/test_soak.py",
         "tests/benchmarks/test_tiles.py",

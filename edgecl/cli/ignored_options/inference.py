@@ -61,6 +61,12 @@ _BUILDS = "only affects building TensorRT engines, but"
 
 RUN = (
     Rule(
+        ("journal_keep",),
+        lambda v: v["journal_rotate"] is None,
+        "has no effect on a file that is not rotated",
+        "add --journal-rotate, or omit this option",
+    ),
+    Rule(
         ("precision",),
         lambda v: v["precision"] not in PRECISIONS,
         "{value} is not a precision",

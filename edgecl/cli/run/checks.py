@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runtime.errors import InputError
 
 LONGEST_LOT = 200
@@ -68,11 +70,25 @@ def check_sink(text: str) -> object:
     from runtime.stream.outputs.plan import parse_outputs
     from runtime.stream.plc.address import parse_plc
     from runtime.stream.sinks.images.choice import parse_images
+    from runtime.stream.sinks.journal_rules import parse_journal
     from runtime.stream.sinks.remote.address import check_sink as check
 
     name, _, target = text.partition(":")
-    parse = {"gpio": parse_outputs, "modbus": parse_plc, "images": parse_images}.get(name)
+    parsers: dict[str, Callable[[str], object]] = {
+        "gpio": parse_outputs,
+        "modbus": parse_plc,
+        "images": parse_images,
+        "jsonl": parse_journal,
+    }
+    parse = parsers.get(name)
     return parse(target) if parse is not None else check(text)
+
+
+def check_rotate(text: str) -> object:
+    """Read when a file is rotated; an InputError says what is wrong with it."""
+    from runtime.stream.sinks.journal_rules import parse_rotate
+
+    return parse_rotate(text)
 
 
 def check_serve(text: str) -> object:

@@ -18,6 +18,7 @@ from edgecl.cli.run.checks import (
     check_lot,
     check_metrics,
     check_recipe,
+    check_rotate,
     check_serve,
     check_serve_name,
     check_setting,
@@ -307,6 +308,27 @@ output_options = _group(
         type=FOLDER,
         help="Folder in which verdicts wait for other machines, also until the next start.  "
         f"[default: {SPOOL}]",
+    ),
+    click.option(
+        "--journal-rotate",
+        type=Checked("rotation", check_rotate, prefix=""),
+        metavar="SIZE|day",
+        help=f"Begin another {VERDICTS} before it has more than SIZE, e.g. 64MiB, or each day.  "
+        "[default: one file]",
+    ),
+    click.option(
+        "--journal-keep",
+        type=click.IntRange(1, 999_999),
+        metavar="N",
+        help="Keep the newest N of the files that were closed.  [default: all]",
+    ),
+    click.option(
+        "--journal-fsync",
+        type=click.Choice(["none", "interval", "every"]),
+        default="none",
+        show_default=True,
+        help=f"When {VERDICTS} is forced to the disk: when the system likes, each second, or "
+        "before a verdict counts as written.",
     ),
     click.option(
         "--metrics",

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from edgecl.cli.run.page import LivePage
 from edgecl.cli.run.recipes.commands import Beside, nothing_beside
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera, Frame
@@ -57,14 +58,16 @@ class InspectionStream:
     window: CameraWindow | None = None
     page: LivePage | None = None
 
-    def run(self, console: Console) -> StreamEnd:
+    def run(self, console: Console, supervision: Supervision | None = None) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
+        supervision = supervision or Supervision()
         pipeline = self.pipeline(own_process=True)
         if self.page is not None:
             self.page.show({"": self}, {"": pipeline}, self.more_sinks)
         started = datetime.now(timezone.utc)
-        with stop_signals() as stopped, self.beside({"": pipeline}):
+        with stop_signals(supervision.asked) as stopped, self.beside({"": pipeline}):
             pipeline.start()
+            supervision.begin({"": pipeline})
             if self.metrics is not None:
                 watched = [self.watched("", pipeline, pipeline.sinks)]
                 station = WatchedStation(self.facts, self.session, watched)
@@ -72,6 +75,8 @@ class InspectionStream:
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
+                    supervision.look()
+            supervision.end()
             snapshot = pipeline.close()
             if self.metrics is not None:
                 self.metrics.close()
