@@ -120,6 +120,11 @@ class Camera(ABC):
         return 0.0
 
     @property
+    def away(self) -> bool:
+        """Whether it is lost now, and opened again."""
+        return False
+
+    @property
     def stored(self) -> bool:
         """Whether frames were recorded before; also those of a file that is played at a rate."""
         return not self.live

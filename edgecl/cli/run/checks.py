@@ -65,9 +65,11 @@ def check_health_limit(text: str) -> object:
 
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.opcua.address import parse_opcua
     from runtime.stream.sinks.remote.address import check_sink as check
 
-    return check(text)
+    name, _, target = text.partition(":")
+    return parse_opcua(target) if name == "opcua" else check(text)
 
 
 def check_label(text: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +16,7 @@ from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
 from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.sinks import JsonLinesSink, Sink
+from runtime.stream.sinks import JsonLinesSink, LineControls, Sink
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
@@ -43,6 +43,8 @@ class InspectionStream:
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         pipeline = self.pipeline(own_process=True)
+        for sink in self.more_sinks:
+            sink.attach(controls_of({"": self.camera}))
         started = datetime.now(timezone.utc)
         with stop_signals() as stopped:
             pipeline.start()
@@ -116,6 +118,20 @@ class InspectionStream:
             workers=self.workers,
             heat_maps=self.heat_maps.account() if self.heat_maps else None,
         )
+
+
+def controls_of(cameras: Mapping[str, Camera]) -> LineControls:
+    """Return what sinks may ask of a line.
+
+    Args:
+        cameras: by name; the only one's is empty.
+    """
+
+    def fault() -> str:
+        away = [name or camera.name for name, camera in cameras.items() if camera.away]
+        return f"camera lost: {', '.join(away)}" if away else ""
+
+    return LineControls(fault)
 
 
 def close_late(sink: JsonLinesSink) -> None:

@@ -97,6 +97,11 @@ class LiveCamera(Camera):
         now = time.monotonic() - self._heard if self._away else 0.0
         return self._seconds_lost + now
 
+    @property
+    def away(self) -> bool:
+        """Whether it is lost now, and opened again."""
+        return self._away
+
     def read(self) -> Frame | None:
         """The next frame: gray from Motion JPEG, else BGR or gray as the driver has it.
 

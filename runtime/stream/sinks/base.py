@@ -8,10 +8,39 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from runtime.errors import InputError
 from runtime.progress import Say
 from runtime.stream.verdict import Verdict
+
+
+class RecipeReply(Protocol):
+    """What came of a change of recipe: whether it judges now, or why not."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class LineControls:
+    """What a sink may ask of a running line, from any thread.
+
+    Args:
+        fault: why the line cannot work, such as a lost camera; empty where it can.
+        recipes: ids that can be asked for; none where the stream has no recipes.
+        change_recipe: judges by another recipe from the next frame on, which may take a while.
+    """
+
+    fault: Callable[[], str] = str
+    recipes: Sequence[str] = ()
+    change_recipe: Callable[[str], RecipeReply] | None = None
 
 
 class Sink(ABC):
@@ -38,6 +67,9 @@ class Sink(ABC):
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
+
+    def attach(self, controls: LineControls) -> None:  # noqa: B027 - most sinks ask for nothing
+        """Learn what may be asked of the line that is about to run; return at once."""
 
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 
-from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.base import LineControls, Sink
 from runtime.stream.verdict import Verdict
 
 LOG = logging.getLogger("edgecl.sinks")
@@ -56,6 +56,10 @@ class IsolatedSink(Sink):
     def waiting(self) -> int:  # type: ignore[override]
         """Verdicts that the sink keeps on disk."""
         return self.sink.waiting
+
+    def attach(self, controls: LineControls) -> None:
+        """Hand on what may be asked of the line."""
+        self.sink.attach(controls)
 
     def emit(self, verdict: Verdict) -> None:
         """Leave a verdict for the thread."""

@@ -19,6 +19,7 @@ SINKS: Plugins[OpenSink] = Plugins(
         "sqlite": "runtime.stream.sinks.sqlite:open_sqlite",
         "mqtt": "runtime.stream.sinks.remote.mqtt:open_mqtt",
         "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",
+        "opcua": "runtime.stream.opcua.sink:open_opcua",
     },
 )
 

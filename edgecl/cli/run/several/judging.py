@@ -184,7 +184,11 @@ def _judge(
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
+    from edgecl.cli.run.stream import controls_of
 
+    controls = controls_of({name: stream.camera for name, stream in streams.items()})
+    for sink in shared:
+        sink.attach(controls)
     started = datetime.now(timezone.utc)
     with stop_signals() as stopped:
         station.start()
