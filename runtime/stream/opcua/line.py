@@ -6,7 +6,7 @@ Pure: methods of clients and verdicts go in, transitions and results come out.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -175,6 +175,28 @@ class VisionLine:
         """Return a result by its id, if it is still kept."""
         return next((result for result in reversed(self._kept) if result.id == wanted), None)
 
-    def newest_first(self) -> Iterator[LineResult]:
-        """Iterate over the results that are kept, the newest first."""
-        return reversed(self._kept)
+    def matching(self, state: int, wanted: Mapping[str, str]) -> list[LineResult]:
+        """Return the results that are kept and that fit, the newest first.
+
+        Args:
+            state: the standard's state of a result; 0 for every one.
+            wanted: what they have to have, by `job`, `measurement`, `part`, `product`, `recipe`
+                or `run`; empty for whatever they have.
+        """
+        return [
+            result
+            for result in reversed(self._kept)
+            if state in (0, result.state)
+            and all(not text or text == self._told(result, key) for key, text in wanted.items())
+        ]
+
+    def _told(self, result: LineResult, key: str) -> str:
+        job = result.job
+        return {
+            "job": job.id,
+            "measurement": job.measurement,
+            "part": job.part,
+            "product": job.product,
+            "recipe": result.recipe,
+            "run": self.run,
+        }[key]

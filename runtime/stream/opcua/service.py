@@ -78,6 +78,9 @@ class LineService:
             recipes, "GetRecipeListFiltered", m.RECIPE_FILTER, m.RECIPE_LIST, self._list_recipes
         )
         await self._add(results, "GetResultById", m.RESULT_ID, m.RESULT, self._find_result)
+        await self._add(
+            results, "GetResultListFiltered", m.RESULT_FILTER, m.RESULT_LIST, self._list_results
+        )
 
     async def begin(self) -> None:
         """Show that the line judges."""
@@ -204,6 +207,16 @@ class LineService:
             empty = self._space.definitions.structure("ResultDataType")
             return (0, empty, RESULT_UNKNOWN)
         return (0, self._structure(result), OK)
+
+    async def _list_results(self, state: int, *given: Any) -> Sequence[Any]:
+        """List results, the newest first."""
+        *ids, most, start, _ = given
+        keys = ("measurement", "part", "recipe", "recipe", "run", "run", "product", "job")
+        wanted = {key: _id(entry) for key, entry in zip(keys, ids, strict=True) if _id(entry)}
+        found = self._line.matching(state, wanted)
+        listed = found[start : start + min(most or MOST_LISTED, MOST_LISTED)]
+        complete = start + len(listed) >= len(found)
+        return (complete, len(listed), 0, [self._structure(entry) for entry in listed], OK)
 
     def _structure(self, result: LineResult) -> Any:
         return result_structure(self._space.definitions, result, self._line.run)

@@ -46,6 +46,27 @@ RECIPE_LIST: Arguments = (
 )
 RESULT_ID: Arguments = (("ResultId", "ResultIdDataType"), ("Timeout", "Int32"))
 RESULT: Arguments = (("ResultHandle", "UInt32"), ("Result", "ResultDataType"), *ERROR)
+RESULT_FILTER: Arguments = (
+    ("ResultState", "Int32"),
+    ("MeasId", "MeasIdDataType"),
+    ("PartId", "PartIdDataType"),
+    ("ExternalRecipeId", "RecipeIdExternalDataType"),
+    ("InternalRecipeId", "RecipeIdInternalDataType"),
+    ("ExternalConfigurationId", "ConfigurationIdDataType"),
+    ("InternalConfigurationId", "ConfigurationIdDataType"),
+    ("ProductId", "ProductIdDataType"),
+    ("JobId", "JobIdDataType"),
+    ("MaxResults", "UInt32"),
+    ("StartIndex", "UInt32"),
+    ("Timeout", "Int32"),
+)
+RESULT_LIST: Arguments = (
+    ("IsComplete", "Boolean"),
+    ("ResultCount", "UInt32"),
+    ("ResultHandle", "UInt32"),
+    ("ResultList", "ResultDataType[]"),
+    *ERROR,
+)
 
 _NUMBERS = {
     "Int32": ua.VariantType.Int32,
