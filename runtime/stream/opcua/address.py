@@ -21,7 +21,7 @@ _UNFIT = re.compile(r"[\s/@\[\]\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class OpcuaAddress:
-    """Where the server listens, and who may use it.
+    """Address that the server listens at, and who may use it.
 
     Args:
         host: name or number, without brackets.

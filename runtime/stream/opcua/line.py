@@ -26,7 +26,7 @@ _FAILED = frozenset({"late", "fault"})
 
 @dataclass(frozen=True)
 class Job:
-    """What results belong to.
+    """Job that results belong to.
 
     Args:
         id: of it; run and number.

@@ -33,6 +33,7 @@ class Setup(Part, frozen=True, kw_only=True, tag=True):
         nodeset: the Machine Vision node set; empty for none.
         run, bundle, digest, camera, lot: facts of the stream.
         host_name: of this machine, in the server's name.
+        patience_s: time that a client waits for a recipe that it asked for; then an event tells.
         hurry: whether nothing is judged yet, so that it may take the processor to begin.
     """
 
@@ -51,6 +52,7 @@ class Setup(Part, frozen=True, kw_only=True, tag=True):
     camera: str
     lot: str
     host_name: str
+    patience_s: float
     hurry: bool = True
 
 
@@ -79,7 +81,7 @@ class Recipes(Part, frozen=True, kw_only=True, tag=True):
 
 
 class RecipeAnswer(Part, frozen=True, kw_only=True, tag=True):
-    """What came of a request for a recipe; `code` is one of edgecl's, empty where it judges now."""
+    """Outcome of a request for a recipe; `code` is one of edgecl's, empty where it judges now."""
 
     number: int
     code: str
@@ -109,7 +111,7 @@ class RecipeQuestion(Part, frozen=True, kw_only=True, tag=True):
 
 
 class Told(Part, frozen=True, kw_only=True, tag=True):
-    """Something that the user of the line has to know."""
+    """Line of text that the user has to know."""
 
     text: str
 
@@ -154,9 +156,12 @@ def receive(link: socket.socket) -> ToLine:
 
     Raises:
         LinkLostError: it is gone.
+        TimeoutError: the time that the link has was up.
     """
     try:
         message: ToLine = unpacked(_exactly(link, length_of(_exactly(link, HEAD.size))), ToLine)  # type: ignore[arg-type]
+    except TimeoutError:
+        raise
     except OSError as error:
         raise LinkLostError(str(error)) from error
     return message

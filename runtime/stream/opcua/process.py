@@ -151,7 +151,7 @@ async def _made(setup: Setup, link: _Link) -> tuple[Server, LineService]:
     await events.prepare()
     line = VisionLine(setup.run, setup.bundle, setup.digest)
     publisher = Publisher(space, events, line)
-    service = LineService(line, space, publisher, link.send)
+    service = LineService(line, space, publisher, link.send, setup.patience_s)
     await service.offer()
     await publisher.facts(Run=setup.run, Bundle=setup.bundle, Camera=setup.camera, Lot=setup.lot)
     return server, service

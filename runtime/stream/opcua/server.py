@@ -84,7 +84,7 @@ class LineSession(InternalSession):  # type: ignore[misc]
 
 
 class LineServer(InternalServer):  # type: ignore[misc]
-    """What stands behind the protocol: sessions of ours, and no register of other servers."""
+    """Part behind the protocol: sessions of ours, and no register of other servers."""
 
     def create_session(
         self,

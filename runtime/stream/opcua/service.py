@@ -20,9 +20,6 @@ RECIPE_UNKNOWN, RECIPE_BUSY, RECIPE_REFUSED, RESULT_UNKNOWN = -1, -2, -3, -4
 
 _ERRORS = {"recipe-unknown": RECIPE_UNKNOWN, "recipe-busy": RECIPE_BUSY}
 
-PATIENCE_S = 2.0
-"""Time that `PrepareRecipe` waits for the recipe; then the event tells, as the standard has it."""
-
 MOST_LISTED = 200
 
 
@@ -34,6 +31,8 @@ class LineService:
         space: the nodes.
         publisher: writes to them.
         ask: sends a question to the line.
+        patience_s: time that `PrepareRecipe` waits for the recipe; then the event tells, as the
+            standard has it.
     """
 
     def __init__(
@@ -42,11 +41,13 @@ class LineService:
         space: Space,
         publisher: Publisher,
         ask: Callable[[RecipeQuestion], Awaitable[None]],
+        patience_s: float,
     ) -> None:
         self._line = line
         self._space = space
         self._publisher = publisher
         self._ask = ask
+        self._patience_s = patience_s
         self._changeable = False  # whether the line has recipes
         self._asked = 0
         self._answer: asyncio.Future[RecipeAnswer] | None = None
@@ -157,7 +158,7 @@ class LineService:
             code = RECIPE_BUSY
         else:
             self._preparing = asyncio.create_task(self._judge_by(wanted))
-            done, _ = await asyncio.wait([self._preparing], timeout=PATIENCE_S)
+            done, _ = await asyncio.wait([self._preparing], timeout=self._patience_s)
             completed = bool(done)
             code = self._preparing.result() if done else OK
         known = wanted if code == OK else ""

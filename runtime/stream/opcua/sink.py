@@ -55,7 +55,7 @@ LOG = logging.getLogger("edgecl.sinks")
 WAITING = 1000
 """Verdicts that may wait for the serving process; then the oldest is lost."""
 
-START_S = 120.0
+START_S = 300.0
 """Time that the serving process gets to begin, in seconds: a busy box imports slowly."""
 
 SEND_S = 10.0
@@ -63,6 +63,10 @@ SEND_S = 10.0
 
 CLOSE_S = 3.0
 """Time that it gets to end, in seconds."""
+
+PATIENCE_S = 0.5
+"""Time that a client waits for a recipe, in seconds: meanwhile its connection stands still, and
+some clients give one up after a second."""
 
 LONGEST_PAUSE_S = 30.0
 """Longest pause before a process that ended is started again, in seconds."""
@@ -169,6 +173,12 @@ class OpcuaSink(Sink):
             # Should it be started again, frames are judged meanwhile.
             self._setup = msgspec.structs.replace(self._setup, hurry=False)
             served = receive(ours)
+        except TimeoutError:
+            ours.close()
+            return Served(
+                problem=f"--sink opcua: the server's process did not begin within {START_S:.0f} s",
+                hint="end other programs, or run without this sink",
+            )
         except (OSError, LinkLostError) as error:
             ours.close()
             return Served(
@@ -308,6 +318,7 @@ def open_opcua(request: SinkRequest) -> Sink:
         camera=writable(redact(facts.camera)),
         lot=writable(facts.lot),
         host_name=host_name,
+        patience_s=PATIENCE_S,
     )
     sink = OpcuaSink(setup, facts, request.report)
     if not address.nodeset:

@@ -16,7 +16,7 @@ from runtime.stream.verdict import Verdict
 
 
 class RecipeReply(Protocol):
-    """What came of a change of recipe: whether it judges now, or why not."""
+    """Outcome of a change of recipe: whether it judges now, or why not."""
 
     @property
     def ok(self) -> bool: ...
@@ -30,7 +30,7 @@ class RecipeReply(Protocol):
 
 @dataclass(frozen=True)
 class LineControls:
-    """What a sink may ask of a running line, from any thread.
+    """Questions that a sink may ask of a running line, from any thread.
 
     Args:
         fault: why the line cannot work, such as a lost camera; empty where it can.

@@ -1,4 +1,4 @@
-"""What clients see of the line, written whenever it changes."""
+"""Publishing of the line to clients: nodes and events, whenever it changes."""
 
 from __future__ import annotations
 

@@ -64,6 +64,7 @@ class ServedLine:
 
     def __init__(self, folder: Path, options: str = "", *, users: bool = True) -> None:
         self.folder = folder
+        self.options = options
         self.said: list[str] = []
         path = folder / "users"
         path.write_text(f"{USER}:{PASSWORD}\n")
@@ -79,6 +80,20 @@ class ServedLine:
         self.port: int = self.sink.sink.port  # type: ignore[attr-defined]
         self.url = f"opc.tcp://127.0.0.1:{self.port}/edgecl"
         self.emitted = 0
+
+    @property
+    def event_type(self) -> str:
+        """The node id of the type of events about results."""
+        import asyncio
+
+        async def find() -> str:
+            async with self.client() as seen:
+                root = seen.client.nodes.base_event_type
+                node = await root.get_child(f"{seen.standard}:ResultReadyEventType")
+                text: str = node.nodeid.to_string()
+                return text
+
+        return asyncio.run(find())
 
     def emit(self, count: int = 1, status: Status = Status.PASS) -> str:
         """Emit verdicts; return the id of the last one."""
@@ -101,7 +116,7 @@ class ServedLine:
         from asyncua import Client, ua
         from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
-        client = Client(self.url, timeout=PATIENCE_S)
+        client = Client(self.url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S)
         client.session_timeout = 60_000
         if encrypted:
             own = self.folder / "client"

@@ -151,7 +151,7 @@ async def _ask_and_never_read(seen) -> None:
 def test_a_subscriber_that_is_stopped_costs_no_verdict(open_line):
     line = open_line()
     peer = line.peer(
-        results=100_000, index=2, at="i=2253", fields=["ResultId"], eventType="ns=2;i=37"
+        results=100_000, index=2, at="i=2253", fields=["ResultId"], eventType=line.event_type
     )
     peer.wait_for("LISTENING")
     process = peer._process

@@ -30,7 +30,13 @@ async def prepare(seen, recipe: str):
     return await seen.call("RecipeManagement/PrepareRecipe", external, None)
 
 
-def test_a_client_has_the_line_judge_by_another_recipe(open_line):
+@pytest.fixture
+def patient(monkeypatch) -> None:
+    """Let clients wait for recipes as long as a busy machine takes."""
+    monkeypatch.setattr("runtime.stream.opcua.sink.PATIENCE_S", 60.0)
+
+
+def test_a_client_has_the_line_judge_by_another_recipe(open_line, patient):
     line = open_line()
     asked: list[str] = []
     replies = {"8": Reply(True), "9": Reply(False, "recipe-refused", "its bundle is damaged")}
@@ -61,7 +67,7 @@ def test_a_client_has_the_line_judge_by_another_recipe(open_line):
     asyncio.run(work())
 
 
-def test_a_recipe_that_takes_long_is_told_by_its_event(open_line, monkeypatch):
+def test_a_recipe_that_takes_long_is_told_by_its_event(open_line):
     line = open_line()
     release = threading.Event()
 
@@ -92,7 +98,7 @@ def test_a_recipe_that_takes_long_is_told_by_its_event(open_line, monkeypatch):
         release.set()
 
 
-def test_a_change_that_raises_is_a_refusal(open_line):
+def test_a_change_that_raises_is_a_refusal(open_line, patient):
     line = open_line()
 
     def change(recipe: str) -> Reply:
