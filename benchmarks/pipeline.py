@@ -182,13 +182,16 @@ def write_video(path: Path, shape: tuple[int, int], frames: int) -> Path:
     return path
 
 
-def write_int8_model(path: Path, *, channels: int, floats: bool = False) -> Path:
+def write_int8_model(
+    path: Path, *, channels: int, floats: bool = False, shape: tuple[int, int] = MODEL_SHAPE
+) -> Path:
     """A random network of the paper's shape, quantised as the CPU likes it (u8 by s8).
 
     Args:
         path: where to.
         channels: of each of the four convolutions, 3×3 with stride 2.
         floats: take float32 in 0 to 1, as the plain loop's model does, instead of uint8.
+        shape: (height, width) of its input.
     """
     from onnx import save
     from onnxruntime.quantization import (
@@ -199,14 +202,14 @@ def write_int8_model(path: Path, *, channels: int, floats: bool = False) -> Path
     )
 
     source = path.with_suffix(".fp32")
-    model = _network(channels, floats)
+    model = _network(channels, floats, shape)
     save(model, source)
 
     class Images(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._batches: Iterator[NDArray[Any]] = iter(
                 (image[None, None].astype(np.float32) / 255 if floats else image[None, None])
-                for image in draw_frames(*MODEL_SHAPE, seed=2, count=4)
+                for image in draw_frames(*shape, seed=2, count=4)
             )
 
         def get_next(self) -> dict[str, NDArray[Any]] | None:
@@ -230,11 +233,11 @@ def write_int8_model(path: Path, *, channels: int, floats: bool = False) -> Path
     return path
 
 
-def _network(channels: int, floats: bool) -> Any:
+def _network(channels: int, floats: bool, shape: tuple[int, int]) -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
     rng = np.random.default_rng(0)
-    contract = ModelContract(InputContract(*MODEL_SHAPE), LABELS)
+    contract = ModelContract(InputContract(*shape), LABELS)
     constants: dict[str, NDArray[Any]] = {"white": np.array(255, np.float32)}
     nodes = []
     last = INPUT_NAME
@@ -275,7 +278,7 @@ def _network(channels: int, floats: bool) -> Any:
     graph = helper.make_graph(
         nodes,
         "convnet",
-        [helper.make_tensor_value_info(INPUT_NAME, kind, [1, 1, *MODEL_SHAPE])],
+        [helper.make_tensor_value_info(INPUT_NAME, kind, [1, 1, *shape])],
         [
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, len(LABELS)]),
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, 128]),

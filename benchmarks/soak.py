@@ -1,11 +1,14 @@
 """`edgecl run` for long at a camera that fails: memory, accounts, deadlines and recovery.
 
     python benchmarks/soak.py --model demo/shufflenet.edgecl [--minutes 30] [--fps 100]
+    python benchmarks/soak.py --model demo/shufflenet.edgecl --frames 10000
+    python benchmarks/soak.py --model demo/shufflenet.edgecl --frames 2000 --gige
 
-The camera is a process of its own (`soak_camera.py`): Motion JPEG over HTTP, a tenth of its frames
-at fault, and away for a second every 3,000 frames. Printed are the growth of memory, threads and
-descriptors of `edgecl run`, faults found against faults sent, the share of verdicts by their
-deadline, and the time from the camera's return to the first verdict on a frame.
+The camera is a process of its own: Motion JPEG over HTTP (`soak_camera.py`), or, with --gige, GigE
+Vision (`soak_gige.py`), which has a clock and triggers. A tenth of its frames are at fault, by the
+plan in `soak_plan.py`. Printed are the growth of memory, threads and descriptors of `edgecl run`,
+faults found against faults sent, the share of verdicts by their deadline, and the time from the
+camera's return to the first verdict on a frame.
 """
 
 from __future__ import annotations
@@ -13,25 +16,35 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.soak_plan import LIMITS
 from runtime.stream.verdict import read_verdicts
 
+ROOT = Path(__file__).resolve().parents[1]
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The one that has Aravis."""
 WARM_UP_S = 60
 EVERY_S = 2.0
 GRACE_MS = 5.0
+FIRST_VERDICT_S = 120.0
 OUTAGES = ("lost", "stalled")
-FAULTS = ("dark", "bright", "damaged", "size-changed", "repeated", *OUTAGES)
+GIGE_OPTIONS = ("--camera", "aravis:127.0.0.1", "--trigger", "external")
 
 
 @dataclass(frozen=True)
@@ -49,9 +62,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--frames", type=int, help="in place of --minutes")
     parser.add_argument("--fps", type=float, default=100)
     parser.add_argument("--fault-share", type=float, default=0.1)
     parser.add_argument("--budget-ms", type=float, default=50)
+    parser.add_argument("--gige", action="store_true", help="a camera with a clock and triggers")
     parser.add_argument("options", nargs="*", help="of edgecl run, after --")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -66,38 +81,81 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace, folder: Path) -> tuple[list[Sample], int]:
     """Let the stream run until the camera has sent everything; return what was sampled."""
-    frames = round(arguments.minutes * 60 * arguments.fps)
-    program = str(Path(__file__).with_name("soak_camera.py"))
-    options = ["--frames", frames, "--fps", arguments.fps, "--fault-share", arguments.fault_share]
-    camera = subprocess.Popen(
-        [sys.executable, program, *map(str, options), "--log", str(folder / "sent.json")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    frames = arguments.frames or round(arguments.minutes * 60 * arguments.fps)
+    log, verdicts = folder / "sent.json", folder / "run" / "verdicts.jsonl"
+    camera = _camera(arguments, frames, log)
     assert camera.stdout is not None
-    port = camera.stdout.readline().strip()
+    first = camera.stdout.readline().strip()  # an HTTP camera's port
+    if not first:
+        raise SystemExit("the camera did not start")
+    options = GIGE_OPTIONS if arguments.gige else ("--camera", f"http://127.0.0.1:{first}/")
+    limits = [f"--health-limit={name}={value}" for name, value in LIMITS.items()]
     stream = subprocess.Popen(
         [
-            *(sys.executable, "-m", "edgecl", "run", "--camera", f"http://127.0.0.1:{port}/"),
+            *(SYSTEM_PYTHON if arguments.gige else sys.executable, "-m", "edgecl", "run", *options),
             *("--model", str(arguments.model), "--every-frame", "--out", str(folder / "run")),
-            *("--budget", f"total={arguments.budget_ms:g}ms", "--json", *arguments.options),
+            *("--budget", f"total={arguments.budget_ms:g}ms", "--json", *limits),
+            *arguments.options,
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).resolve().parents[1],
+        env=_environment(),
+        cwd=ROOT,
     )
+    threading.Thread(target=_obey, args=(camera, stream, verdicts), daemon=True).start()
     start, samples = time.monotonic(), []
     try:
-        log = folder / "sent.json"
         while not log.exists() and camera.poll() is None and stream.poll() is None:
             time.sleep(EVERY_S)
             samples.append(_sample(stream.pid, time.monotonic() - start))
         time.sleep(1.0)  # for the last frames
     finally:
+        stream.send_signal(signal.SIGCONT)
         stream.send_signal(signal.SIGINT)
         code = stream.wait(60)
         camera.terminate()  # only now: it would be an outage
     return [one for one in samples if one.resident], code
+
+
+def _camera(arguments: argparse.Namespace, frames: int, log: Path) -> subprocess.Popen[str]:
+    program = str(Path(__file__).with_name("soak_gige.py" if arguments.gige else "soak_camera.py"))
+    options = ["--frames", frames, "--fps", arguments.fps, "--fault-share", arguments.fault_share]
+    return subprocess.Popen(
+        [
+            SYSTEM_PYTHON if arguments.gige else sys.executable,
+            *(program, *map(str, options), "--log", str(log)),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+    )
+
+
+def _environment() -> dict[str, str]:
+    """The project and this Python's packages, for the system's Python, too."""
+    packages = Path(np.__file__).parents[1]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(packages)))}
+
+
+def _obey(camera: subprocess.Popen[str], stream: subprocess.Popen[bytes], verdicts: Path) -> None:
+    """Do what the camera asks for: wait for the first verdict, hold the stream, let it go on."""
+    assert camera.stdout is not None
+    assert camera.stdin is not None
+    for line in camera.stdout:
+        what = line.strip()
+        until = time.monotonic() + FIRST_VERDICT_S
+        while what == "begin" and time.monotonic() < until and stream.poll() is None:
+            if verdicts.exists() and verdicts.stat().st_size:
+                break
+            time.sleep(0.1)
+        if what in _SIGNALS:
+            stream.send_signal(_SIGNALS[what])
+        camera.stdin.write("done\n")
+        camera.stdin.flush()
+
+
+_SIGNALS = {"hold": signal.SIGSTOP, "release": signal.SIGCONT}
 
 
 def _sample(process: int, at_s: float) -> Sample:
@@ -130,20 +188,26 @@ def _print_growth(samples: list[Sample]) -> None:
 
 
 def _print_accounts(summary: dict[str, Any], sent: dict[str, Any], code: int) -> None:
-    captured, judged, passed = summary["captured"], summary["judged"], summary["health"]["overrun"]
-    dropped, faulty = summary["dropped"], summary["faulty"]
+    """Compare frames and faults that were sent with those that were found."""
+    captured, judged, health = summary["captured"], summary["judged"], summary["health"]
+    dropped, faulty, frames = summary["dropped"], summary["faulty"], sent["frames"]
     adds = summary["balanced"] and captured == judged + dropped + faulty
-    whole = sum(count for kind, count in sent["counts"].items() if kind not in OUTAGES)
-    print(f"exit {code}; sent {whole} frames, captured {captured} = {judged} judged + ", end="")
     wrong = "" if adds else " (does not add up)"
-    print(f"{dropped} dropped + {faulty} faulty{wrong}; {passed} passed over")
-    for kind in FAULTS:
-        print(f"{kind}: sent {sent['counts'].get(kind, 0)}, counted {summary['health'][kind]}")
-    others = {k: n for k, n in summary["health"].items() if n and k not in (*FAULTS, "overrun")}
+    print(
+        f"exit {code}; sent {frames} frames, captured {captured} = {judged} judged + {dropped} "
+        f"dropped + {faulty} faulty{wrong}; {frames - captured} passed over"
+    )
+    injected = dict(sorted(sent["counts"].items()))
+    for kind, count in injected.items():
+        print(f"{kind}: sent {count}, counted {health[kind]} ({health[kind] / count - 1:+.1%})")
+    of_frames = sum(count for kind, count in injected.items() if kind not in OUTAGES)
+    outages = sum(injected.get(kind, 0) for kind in OUTAGES)
+    print(f"faults sent: {of_frames} of {frames} frames, and {outages} outages")
+    others = {kind: count for kind, count in health.items() if count and kind not in injected}
     print(f"other faults counted: {others or 'none'}")
 
 
-def _print_times(path: Path, returns: list[float], budget_ms: float) -> None:
+def _print_times(path: Path, returns: Sequence[float], budget_ms: float) -> None:
     lines = list(read_verdicts(path))
     numbers = [line.frame for line in lines]
     twice = len(numbers) - len(set(numbers))

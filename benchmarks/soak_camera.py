@@ -2,10 +2,11 @@
 
     python benchmarks/soak_camera.py --frames 180000 --fps 100 --fault-share 0.1 --log sent.json
 
-It prints its port. Every frame of the drawn line is another one; among them are the faults of
-`KINDS`, each alone between good frames. Every `OUTAGE_EVERY` frames the camera is away, or, every
-fifth time, stays connected and sends nothing. The first `LEAD` frames are good: those that come
-before the model is loaded are passed over. In the end it is silent until it is terminated.
+It prints its port, sends one frame, and waits for a line on standard input. Then it sends what
+`soak_plan.py` plans: every frame of the drawn line is another one, and the faults are among them.
+Every `OUTAGE_EVERY` frames the camera is away, or, every fourth time, stays connected and sends
+nothing. Where its client is to fall behind, it prints `hold` and `release`, and waits for a line
+each time. In the end it is silent until it is terminated.
 """
 
 from __future__ import annotations
@@ -28,18 +29,31 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from runtime.camera.demo import DemoCamera
+from benchmarks.soak_plan import (
+    DEFOCUSED,
+    DRIFTING_LIGHT,
+    FROZEN,
+    HELD,
+    PASSED_OVER,
+    SHAPE,
+    STILL,
+    broken_images,
+    defocused,
+    line_images,
+    lit,
+    plan,
+    still_images,
+)
 
-SHAPE = (256, 256)
-KINDS = ("dark", "bright", "damaged", "size-changed", "repeated")
-OUTAGE_EVERY = 3000
+OUTAGE_EVERY = 2000
 AWAY_S = 1.0
 """Seconds for which a camera that went away refuses connections."""
 SILENT_S = 60.0
-STALL_EVERY = 5
+STALL_EVERY = 4
 STALL_S = 7.0
 """Seconds without a byte: more than a camera is waited for."""
-LEAD = 300
+CALM_S = 0.1
+"""Pause before the client is held, so that no frame is on its way through it."""
 DRAWN = 600
 """Good frames that are drawn; each round of them gets noise of its own by its JPEG quality."""
 QUALITIES = (88, 90, 92, 94)
@@ -58,8 +72,15 @@ def main() -> None:
         arguments.log.write_text(json.dumps(camera.sent()), encoding="utf-8")
         time.sleep(SILENT_S)
 
-    camera = FailingCamera(arguments.frames, arguments.fps, arguments.fault_share, write_log)
+    camera = FailingCamera(
+        arguments.frames, arguments.fps, arguments.fault_share, finished=write_log, ask=_ask
+    )
     camera.serve()
+
+
+def _ask(what: str) -> None:
+    print(what, flush=True)
+    sys.stdin.readline()
 
 
 class FailingCamera:
@@ -70,6 +91,7 @@ class FailingCamera:
         fps: their rate.
         fault_share: share of frames that have a fault.
         finished: called after the last frame, while the client is still connected.
+        ask: called with `begin`, `hold` and `release`; returns when that was done.
     """
 
     def __init__(
@@ -77,13 +99,23 @@ class FailingCamera:
         frames: int,
         fps: float,
         fault_share: float,
+        *,
         finished: Callable[[], None] = lambda: None,
+        ask: Callable[[str], None] = lambda what: None,
     ) -> None:
         self.finished = finished
-        self._frames, self._fps = frames, fps
-        self._every = max(2, round(1 / fault_share)) if fault_share else 0
-        self._good = _coded_frames()
-        self._broken = _broken_frames()
+        self._ask = ask
+        self._plan = plan(frames, fault_share)
+        self._fps = fps
+        images = line_images(DRAWN)
+        self._good = [_jpeg(image, quality) for quality in QUALITIES for image in images]
+        self._others = {
+            **{kind: [_jpeg(one) for one in some] for kind, some in broken_images().items()},
+            STILL: [_jpeg(image) for image in still_images(images[0])],
+            DEFOCUSED: [_jpeg(defocused(image)) for image in images[::4]],
+            DRIFTING_LIGHT: [_jpeg(lit(image)) for image in images[::4]],
+        }
+        self._last = b""
         self._counts: Counter[str] = Counter()
         self._returns: list[float] = []
         self._number = 0
@@ -91,8 +123,8 @@ class FailingCamera:
         self._done = threading.Event()
 
     def sent(self) -> dict[str, Any]:
-        """Return frames by kind, and the moments when it was there again after an outage."""
-        return {"counts": dict(self._counts), "returns": self._returns}
+        """Return faults by kind, frames, and the moments when it was back after an outage."""
+        return {"frames": self._number, "counts": dict(self._counts), "returns": self._returns}
 
     def serve(self) -> None:
         """Serve until all frames were sent."""
@@ -112,24 +144,39 @@ class FailingCamera:
             if not self._done.is_set():
                 time.sleep(AWAY_S)
 
-    def stream(self, write: Any) -> None:
+    def stream(self, write: Callable[[bytes], object]) -> None:
         """Send frames at the rate until the client or the camera goes away."""
         start, first = time.monotonic(), self._number
-        while self._number < self._frames:
+        while self._number < len(self._plan):
+            before = self._plan[self._number - 1] if self._number else ""
+            now = self._plan[self._number]
+            if (before == HELD) != (now == HELD) or self._number == 1:
+                time.sleep(CALM_S)
+                self._ask("begin" if self._number == 1 else "hold" if now == HELD else "release")
+                start, first = time.monotonic(), self._number
             time.sleep(max(0.0, start + (self._number - first) / self._fps - time.monotonic()))
-            kind, data = self._next()
+            data = self._coded(now)
             write(
                 b"--f\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
                 + data
                 + b"\r\n"
             )
-            self._counts[kind] += 1
+            self._last = data
+            self._count(before, now)
             self._number += 1
-            if self._number % OUTAGE_EVERY == 0 and self._number < self._frames:
+            if self._number % OUTAGE_EVERY == 0 and self._number < len(self._plan):
                 self._break_off()
                 return
         self._done.set()
         self.finished()
+
+    def _count(self, before: str, now: str) -> None:
+        if now == HELD:
+            self._counts["overrun"] += PASSED_OVER * (before != HELD)
+        elif now in (DEFOCUSED, DRIFTING_LIGHT):
+            self._counts[now] = 1  # it is told when it begins
+        elif now not in ("good", STILL):
+            self._counts[now] += 1
 
     def _break_off(self) -> None:
         """Begin an outage; a stall is over when this returns."""
@@ -141,20 +188,15 @@ class FailingCamera:
         time.sleep(STALL_S)
         self._returns.append(time.time())
 
-    def _next(self) -> tuple[str, bytes]:
+    def _coded(self, kind: str) -> bytes:
         number = self._number
         good = self._good[number % len(self._good)]
-        # After an outage a frame of another size would be the first one of its connection.
-        soon = number < LEAD or number % OUTAGE_EVERY < self._every
-        if not self._every or number % self._every or soon:
-            return "good", good
-        kind = KINDS[number // self._every % len(KINDS)]
         if kind == "repeated":
-            return kind, self._good[(number - 1) % len(self._good)]
+            return self._last
         if kind == "damaged":
-            return kind, good[: len(good) * 2 // 3]
-        variants = self._broken[kind]
-        return kind, variants[number // self._every // len(KINDS) % len(variants)]
+            return good[: len(good) * 2 // 3]
+        variants = self._others.get(STILL if kind == FROZEN else kind)
+        return good if variants is None else variants[number % len(variants)]
 
 
 def _handler(camera: FailingCamera) -> type[http.server.BaseHTTPRequestHandler]:
@@ -176,26 +218,8 @@ def _handler(camera: FailingCamera) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
-def _coded_frames() -> list[bytes]:
-    demo = DemoCamera(SHAPE, fps=None, frames=DRAWN)
-    frames = [np.asarray(frame.pixels, np.uint8) for frame in iter(demo.read, None)]
-    return [_jpeg(frame, quality) for quality in QUALITIES for frame in frames]
-
-
-def _broken_frames() -> dict[str, list[bytes]]:
-    rng = np.random.default_rng(0)
-    small = (SHAPE[0] // 2, SHAPE[1])
-    steel = DemoCamera(small, fps=None, frames=7)
-    return {
-        "dark": [_jpeg(rng.integers(0, 4, SHAPE, np.uint8)) for _ in range(7)],
-        "bright": [_jpeg(rng.integers(252, 256, SHAPE, np.uint8)) for _ in range(7)],
-        "size-changed": [
-            _jpeg(np.asarray(frame.pixels, np.uint8)) for frame in iter(steel.read, None)
-        ],
-    }
-
-
 def _jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:
+    assert pixels.size <= SHAPE[0] * SHAPE[1]
     return bytes(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 

@@ -98,6 +98,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--stretch", type=int, default=0, help="stretch images to this side")
     parser.add_argument("--robust", action="store_true")
+    parser.add_argument("--turns", action="store_true", help="show tiles turned by 90° too")
     parser.add_argument("--self-train", action="store_true")
     parser.add_argument("--autocast", default="auto")
     parser.add_argument("--processes", type=int, default=2)
@@ -122,6 +123,7 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
         pretrain_epochs=arguments.pretrain_epochs,
         scale=arguments.scale,
         robust=arguments.robust,
+        turns=arguments.turns,
         autocast=arguments.autocast,
     )
     base = replace(base, lr=arguments.lr, layer_decay=arguments.layer_decay)

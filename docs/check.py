@@ -23,7 +23,10 @@ ROOT = Path(__file__).parent.parent
 
 LANGUAGES = frozenset({"bash", "python", "json", "text", "toml", "csv"})
 
-ROOMS = ("edgecl", "export", "calibration", "runtime", "tests", "benchmarks", "docker", "docs")
+ROOMS = (
+    *("edgecl", "export", "calibration", "runtime"),
+    *("tests", "benchmarks", "docker", "docs", "plant"),
+)
 
 # Options of other programs that running text may name.
 FOREIGN_OPTIONS = frozenset({"--system-site-packages", "--build-arg", "--version", "--debug"})

@@ -19,9 +19,14 @@ from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
 from runtime.image.flat.field import FlatRecord
+from runtime.stream.answering.comparing import Disagreement
+from runtime.stream.answering.replay import ReplayReport
 from runtime.stream.archive.history import History
+from runtime.stream.checking.report import CheckReport, SceneReference
 from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.parts.verdict import PartLine
+from runtime.stream.recipes.changer import RecipeOutcome, RecipeState
+from runtime.stream.sinks.images.record import ImageRecord
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.station.summary import StationSummary
 from runtime.stream.summary import StreamSummary
@@ -33,19 +38,26 @@ DOCUMENTS: dict[str, type[Document]] = {
     "audit-summary": AuditSummary,
     "calibration": CalibrationRecord,
     "camera-report": CameraReport,
+    "check-report": CheckReport,
     "checkpoint-journal": JournalRecord,
+    "disagreement": Disagreement,
     "engine-sidecar": EngineSidecar,
     "flat-field": FlatRecord,
     "history": History,
     "heat-map-line": HeatMapLine,
+    "image-record": ImageRecord,
     "latency-report": LatencyReport,
     "line-status": LineStatus,
     "manifest": Manifest,
     "metrics-line": MetricsLine,
     "part-line": PartLine,
     "pick-summary": PickSummary,
+    "recipe-outcome": RecipeOutcome,
+    "recipe-state": RecipeState,
+    "replay-report": ReplayReport,
     "run-config": RunConfig,
     "run-result": RunResult,
+    "scene-reference": SceneReference,
     "station-summary": StationSummary,
     "stream-summary": StreamSummary,
     "study-summary": StudySummary,

@@ -109,6 +109,28 @@ def give_way() -> None:
 
 
 @contextmanager
+def threads_take_part() -> Iterator[None]:
+    """Give threads that the block starts the stream's class, though the calling one gave way.
+
+    They are an engine's own, which frames will wait for.
+    """
+    before = _threads()
+    yield
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        if os.sched_getscheduler(os.getpid()) == os.SCHED_RR:
+            for thread in _threads() - before:
+                os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(PRIORITY))
+
+
+def _threads() -> set[int]:
+    with contextlib.suppress(OSError):
+        return {int(task.name) for task in _TASKS.iterdir()}
+    return set()
+
+
+@contextmanager
 def _bound(cpus: tuple[int, ...], granted: Granted, report: Say) -> Iterator[None]:
     before = os.sched_getaffinity(0)
     missing = sorted(set(cpus) - set(range(os.cpu_count() or 1)))

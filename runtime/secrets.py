@@ -18,8 +18,9 @@ _USER = re.compile(r"(?P<scheme>\w://)(?P<user>[^:/@?#]*)(?P<password>:.*)?@", r
 # The scheme was forgotten or mistyped: rtsp:/user:password@host, user:password@host.
 _BARE = re.compile(r"(?P<user>(?:\w+:/?)?[^:@]*):.+@", re.DOTALL)
 _NAMES = r"pass|pas|pwd|psw|psd|pw|token|secret|auth|cred|session|apikey|api[_-]key|signature"
+# What names a file holds no secret itself: token-file=/etc/token.
 _PARAMETER = re.compile(
-    rf"(?P<name>[\w%.-]*(?:{_NAMES})[\w%.-]*\s*=\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^&;\s'\"]+)",
+    rf"(?P<name>[\w%.-]*(?:{_NAMES})[\w%.-]*(?<!-file)\s*=\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^&;\s'\"]+)",
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?P<name>[?&][^=&\s'\"]+=)(?P<value>[^&\s'\"]+)")
@@ -28,6 +29,7 @@ _HARMLESS = frozenset(
     {"res", "resolution", "size", "width", "height", "fps", "framerate", "rate", "quality"}
     | {"channel", "ch", "chn", "stream", "streamtype", "subtype", "profile", "codec", "mode"}
     | {"videocodec", "compression", "rotation", "camera", "cam", "id", "transport", "timeout"}
+    | {"token-file", "secret-file", "login-file"}
     | {"latency", "user", "usr", "username", "loginuse", "unicast", "proto", "action", "x"}
 )
 

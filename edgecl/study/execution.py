@@ -20,6 +20,7 @@ from edgecl.study.documents import Failure
 from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
+from runtime.image.flat.file import read_flat
 from runtime.progress import StageProgress
 
 GRID = "study.json"
@@ -33,9 +34,12 @@ def begin(study: Study, folder: Path) -> None:
     """Write the grid into the study's folder, or check that the folder's runs fit it.
 
     Raises:
-        InputError: the folder holds something else, or runs with other choices.
+        InputError: the folder holds something else, or runs with other choices, or the
+            flat-field is none.
     """
     path = folder / GRID
+    if study.flat:
+        read_flat(Path(study.flat))  # before any run, for each of them would fail
     if folder.exists() and not path.exists() and any(folder.iterdir()):
         raise InputError(
             f"{folder} already exists and is not a study", hint="choose another folder with --out"

@@ -49,6 +49,7 @@ class Study:
         image_size: (height, width) in pixels, where images are stretched.
         tile: (height, width) of tiles, with the choices of the `line` recipe; empty to stretch.
         scale: factor on images before they are cut into tiles.
+        roi, flat: as in `TrainConfig`, of all images.
         self_train: let a teacher label what has no label, in every run.
         channels, interpolation, pretrain_epochs, epochs, batch_size, pretrain_lr, rate,
             patience, queue_size, autocast: as in `TrainConfig`.
@@ -69,6 +70,8 @@ class Study:
     image_size: tuple[int, int] = (128, 128)
     tile: tuple[int, ...] = ()
     scale: float = 1.0
+    roi: str = ""
+    flat: str = ""
     self_train: bool = False
     channels: int = 1
     interpolation: str = "auto"
@@ -180,6 +183,8 @@ def _of_encoder(study: Study, encoder: str, seed: int) -> Iterator[Cell]:
         encoder=encoder,
         method="none",
         self_train=study.self_train,
+        roi=study.roi,
+        flat=study.flat,
         **_geometry(study),
         channels=study.channels,
         interpolation=study.interpolation,

@@ -21,6 +21,9 @@ from runtime.image.view import cropped
 REMEMBERED = 4
 """Frames that a new one may repeat: drivers hand out old buffers of a short ring."""
 
+_Form = tuple[tuple[int, ...], np.dtype[np.generic]]  # shape and type of a frame
+_Recent = deque[tuple[tuple[float, float], NDArray[np.generic]]]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -63,9 +66,12 @@ class HealthMonitor:
         self._source = source
         self._roi = roi
         self._clock = ClockWatch(limits.clock_jump_s)
-        self._form: tuple[tuple[int, ...], str] | None = None
-        self._before: tuple[tuple[int, ...], str] | None = None
-        self._recent: deque[tuple[int, NDArray[np.generic]]] = deque(maxlen=REMEMBERED)
+        # The share of pixels at an end of the scale is counted only where the mean leaves room.
+        self._dark_up_to = _most_mean(limits.black_above)
+        self._bright_from = _least_mean(limits.saturated_above)
+        self._form: _Form | None = None
+        self._before: _Form | None = None
+        self._recent: _Recent = deque(maxlen=REMEMBERED)
         self._still: Still | None = None
         self._still_since_ns = 0
         self._still_frames = 0
@@ -87,7 +93,7 @@ class HealthMonitor:
         except FrameError:
             return None
         sequence = self._source.sequence
-        other = self._other_size((pixels.shape, str(pixels.dtype))) if sequence else None
+        other = self._other_size((pixels.shape, pixels.dtype)) if sequence else None
         try:
             seen = cropped(pixels, self._roi)
         except FrameError as error:
@@ -110,7 +116,7 @@ class HealthMonitor:
         wrong = "" if device_ns is None else self._clock.wrong(device_ns, at_ns)
         return HealthFinding(HealthFault.CLOCK, wrong) if wrong else None
 
-    def _other_size(self, form: tuple[tuple[int, ...], str]) -> HealthFinding | None:
+    def _other_size(self, form: _Form) -> HealthFinding | None:
         """Compare with the form that first came twice in a row, until then with the last one."""
         before, self._before = self._before, form
         if self._form is None and form == before:
@@ -124,12 +130,11 @@ class HealthMonitor:
 
     def _light(self, found: FrameStatistics) -> HealthFinding | None:
         limits, mean = self._limits, found.mean
-        # The share of pixels at an end is counted only where the mean leaves room for it.
-        black = found.black if mean <= _most_mean(limits.black_above) else 0.0
+        black = found.black if mean <= self._dark_up_to else 0.0
         if mean < limits.dark_below or black > limits.black_above:
             words = f"mean brightness {mean:.1%}, {found.black:.1%} of the pixels black"
             return HealthFinding(HealthFault.DARK, words)
-        saturated = found.saturated if mean >= _least_mean(limits.saturated_above) else 0.0
+        saturated = found.saturated if mean >= self._bright_from else 0.0
         if mean > limits.bright_above or saturated > limits.saturated_above:
             words = f"mean brightness {mean:.1%}, {found.saturated:.1%} of the pixels saturated"
             return HealthFinding(HealthFault.BRIGHT, words)
@@ -138,11 +143,12 @@ class HealthMonitor:
     def _repetition(
         self, found: FrameStatistics, pixels: NDArray[np.generic]
     ) -> HealthFinding | None:
-        for back, (key, earlier) in enumerate(reversed(self._recent), 1):
-            if key == found.key and np.array_equal(earlier, pixels):
+        key = found.key
+        for back, (other, earlier) in enumerate(reversed(self._recent), 1):
+            if key == other and np.array_equal(earlier, pixels):
                 which = "the frame before" if back == 1 else f"the frame {back} before"
                 return HealthFinding(HealthFault.REPEATED, f"every pixel is that of {which}")
-        self._recent.append((found.key, pixels))
+        self._recent.append((key, pixels))
         return None
 
     def _standstill(self, found: FrameStatistics, at_ns: int) -> HealthFinding | None:
@@ -173,6 +179,6 @@ def _least_mean(saturated: float) -> float:
     return saturated * SATURATED_FROM / WHITE
 
 
-def _named(form: tuple[tuple[int, ...], str]) -> str:
+def _named(form: _Form) -> str:
     shape, dtype = form
     return f"{'x'.join(map(str, shape))} {dtype}"

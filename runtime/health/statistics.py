@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import zlib
-from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,28 +16,60 @@ SAMPLES = 16_384
 
 _SHARP_FROM = 16
 _NO_STRUCTURE = 0.1  # in levels
-
+_BYTES = np.dtype(np.uint8)
 
 CELL = 8
 """Samples a side over which local means are taken."""
 
 
-@dataclass(frozen=True, slots=True)
 class FrameStatistics:
-    """Statistics of one frame.
+    """Statistics of one frame. What a running line seldom needs is computed when it is asked for.
 
     Args:
-        samples: float32, h×w, gray: the grid that was looked at, on the scale 0 to 255.
-        cells: float32, h/8×w/8, means of `samples` over `CELL` a side; as `samples` for a frame
-            that is smaller than a cell.
-        key: CRC of the grid as it was delivered.
+        samples: uint8 or float32, h×w, gray: the grid that was looked at, on the scale 0 to 255.
+
+    Attributes:
         mean: of `samples`, as a share of white, 0 to 1.
+        square_mean: mean square of `samples`.
     """
 
-    samples: NDArray[np.float32]
-    cells: NDArray[np.float32]
-    key: int
-    mean: float
+    __slots__ = ("_cells", "mean", "samples", "square_mean")
+
+    def __init__(self, samples: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+        self.samples = samples
+        self.mean = cv2.norm(samples, cv2.NORM_L1) / (samples.size * WHITE)
+        self.square_mean = square_mean(samples)
+        self._cells: NDArray[np.float32] | None = None
+
+    @property
+    def key(self) -> tuple[float, float]:
+        """Return what two frames that are equal to the last bit have in common, and few others."""
+        return self.mean, self.square_mean
+
+    @property
+    def form(self) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+        """Return shape and type of `samples`: only those of one form can be compared."""
+        return self.samples.shape, self.samples.dtype
+
+    @property
+    def variance(self) -> float:
+        """Return the variance of `samples`."""
+        return self.square_mean - (self.mean * WHITE) ** 2
+
+    @property
+    def cells(self) -> NDArray[np.float32]:
+        """Return the means of `samples` over `CELL` a side, float32, h/8×w/8.
+
+        Of a frame that is smaller than a cell, the samples.
+        """
+        if self._cells is None:
+            height, width = self.samples.shape
+            cells = self.samples.astype(np.float32)
+            if min(height, width) >= CELL:
+                size = (width // CELL, height // CELL)
+                cells = np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_AREA))
+            self._cells = cells
+        return self._cells
 
     @property
     def black(self) -> float:
@@ -62,21 +93,22 @@ def measure(pixels: NDArray[np.generic], *, bits: int | None = None) -> FrameSta
         FrameError: an empty frame, or one of another form.
     """
     require_image(pixels)
-    grid = _grid(pixels)
-    gray = without_colour(grid)
+    gray = _gray_grid(pixels)
+    if gray.dtype == _BYTES:
+        return FrameStatistics(gray)  # type: ignore[arg-type]
     samples = gray.astype(np.float32)
-    if gray.dtype != np.uint8:
-        samples *= WHITE / ((1 << (bits or 16)) - 1)
-    height, width = gray.shape
-    cells = samples
-    if min(height, width) >= CELL:
-        cells = cv2.resize(samples, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
-    return FrameStatistics(
-        samples=samples,
-        cells=np.asarray(cells, np.float32),
-        key=zlib.crc32(grid.data),
-        mean=cv2.mean(samples)[0] / WHITE,
-    )
+    samples *= WHITE / ((1 << (bits or 16)) - 1)
+    return FrameStatistics(samples)
+
+
+def square_mean(
+    samples: NDArray[np.uint8] | NDArray[np.float32],
+    less: NDArray[np.uint8] | NDArray[np.float32] | None = None,
+) -> float:
+    """Return the mean square of samples, or of their difference from others of their form."""
+    if less is None:
+        return float(cv2.norm(samples, cv2.NORM_L2SQR)) / samples.size
+    return float(cv2.norm(samples, less, cv2.NORM_L2SQR)) / samples.size
 
 
 def level(image: NDArray[np.uint8]) -> float:
@@ -106,19 +138,26 @@ def sharpness(image: NDArray[np.uint8]) -> float:
     return fine / coarse if coarse > _NO_STRUCTURE else 1.0
 
 
-def _grid(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-    """A grid of pixels, contiguous: whole cells, and all of a frame smaller than one.
+def _gray_grid(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Gray of a grid of pixels, a copy: whole cells, and all of a frame smaller than one."""
+    rows, columns, places = _lattice(pixels.shape[0], pixels.shape[1])
+    if pixels.ndim == 2:
+        return pixels[rows, columns].copy()
+    # Whole pixels are quicker to pick in one go than by NumPy's strides of three bytes.
+    return without_colour(pixels[rows].take(places, axis=1))
 
-    Its distance is odd, so that it does not meet the same pixels of all JPEG blocks.
+
+@lru_cache(maxsize=16)
+def _lattice(height: int, width: int) -> tuple[slice, slice, NDArray[np.intp]]:
+    """Rows and columns of the grid, the latter as a slice and one by one.
+
+    Their distance is odd, so that it does not meet the same pixels of all JPEG blocks.
     """
-    height, width = pixels.shape[:2]
     step = math.ceil(math.sqrt(height * width / SAMPLES)) | 1
     step = max(1, min(step, height // CELL, width // CELL))
     rows, columns = (_whole(-(-side // step)) * step for side in (height, width))
-    if pixels.ndim == 2:
-        return np.ascontiguousarray(pixels[:rows:step, :columns:step])
-    # Whole pixels are quicker to pick in one go than by NumPy's strides of three bytes.
-    return pixels[:rows:step].take(np.arange(0, min(columns, width), step), axis=1)
+    places = np.arange(0, min(columns, width), step)
+    return slice(0, rows, step), slice(0, columns, step), places
 
 
 def _whole(samples: int) -> int:

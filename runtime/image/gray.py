@@ -13,6 +13,9 @@ BLACK_UP_TO = 4.0
 SATURATED_FROM = 251.0
 """Levels at the ends of the scale, of 0 to 255."""
 
+# Types as arrays have them: NumPy takes its time to compare those with its scalar classes.
+_SAMPLES = (np.dtype(np.uint8), np.dtype(np.uint16))
+
 
 def require_image(frame: NDArray[np.generic]) -> None:
     """Require H×W, H×W×1, H×W×3 (BGR) or H×W×4 (BGRA) of uint8 or uint16.
@@ -22,7 +25,7 @@ def require_image(frame: NDArray[np.generic]) -> None:
     """
     if frame.size == 0 or frame.ndim not in (2, 3):
         raise FrameError(f"a frame of shape {frame.shape} is not an image")
-    if frame.dtype not in (np.uint8, np.uint16):
+    if frame.dtype not in _SAMPLES:
         raise FrameError(f"a frame of {frame.dtype} is not uint8 or uint16")
     if frame.ndim == 3 and frame.shape[2] not in (1, 3, 4):
         raise FrameError(f"a frame of {frame.shape[2]} channels is not gray, BGR or BGRA")

@@ -17,6 +17,7 @@ from runtime.image.depth import DEPTHS, depth_of, require_depth, to_8_bits
 from runtime.image.flat.field import Corrector, FlatField
 from runtime.image.gray import require_image, without_colour
 
+_BYTES = np.dtype(np.uint8)
 _SURELY_16 = DEPTHS[-2]
 # A frame with a value above these bits can only be one of 16.
 
@@ -124,8 +125,8 @@ class FrameViewer:
             if self.view.deep_bits is not None:
                 require_depth(gray, self.view.deep_bits)
             return self._correct(gray)
-        if gray.dtype == np.uint8:
-            return gray.astype(np.uint8, copy=False)
+        if gray.dtype == _BYTES:
+            return gray  # type: ignore[return-value]
         if self._eight.shape != gray.shape:
             self._eight = np.empty(gray.shape, np.uint8)
         samples = gray.astype(np.uint16, copy=False)
@@ -144,7 +145,9 @@ class FrameViewer:
         )
 
     def _without_colour(self, frame: NDArray[np.generic]) -> NDArray[np.generic]:
+        if frame.ndim == 2:
+            return frame
         same = self._gray.shape == frame.shape[:2] and self._gray.dtype == frame.dtype
-        if frame.ndim == 3 and not same:
+        if not same:
             self._gray = np.empty(frame.shape[:2], frame.dtype)
         return without_colour(frame, self._gray)

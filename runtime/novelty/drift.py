@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from runtime.novelty.conformal import conformal_rank, tail
 
@@ -17,6 +18,23 @@ WINDOW = 100
 
 ALARM_RATE = 1e-5
 """Rate of false alarms per counted frame: one in a million frames."""
+
+
+@dataclass(frozen=True)
+class DriftLevel:
+    """Level of an alarm.
+
+    Args:
+        far: frames far from training, of those counted last.
+        counted: how many these are.
+        window: how many are looked at together.
+        least: how many far ones of a window give the alarm.
+    """
+
+    far: int
+    counted: int
+    window: int
+    least: int
 
 
 class DriftAlarm:
@@ -37,6 +55,12 @@ class DriftAlarm:
         self._recent: deque[bool] = deque(maxlen=window)
         self._frames = 0
         self._quiet = window
+
+    @property
+    def level(self) -> DriftLevel:
+        """Return how far it is from the alarm."""
+        recent = self._recent
+        return DriftLevel(sum(recent), len(recent), recent.maxlen or 0, self.least)
 
     def look(self, far: bool) -> str:
         """Return what is wrong, in words, where an alarm begins with this frame; else nothing.

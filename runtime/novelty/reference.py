@@ -76,8 +76,9 @@ class Novelty:
         Returns:
             NaN where an embedding is not a number.
         """
-        found = image_distance(self.space.distances(embeddings), self.combine)
-        return found / self.limits[form]
+        if len(embeddings) == 1:
+            return self.space.distance(embeddings[0]) / self.limits[form]
+        return image_distance(self.space.distances(embeddings), self.combine) / self.limits[form]
 
 
 def novelty_beside(source: str | Path | Bundle) -> Novelty | None:

@@ -8,7 +8,9 @@ Distance for Improving Near-OOD Detection", 2021); here by a ratio, which has no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +45,36 @@ class TrainingSpace:
             embeddings: float32, N×D: of images, or of tiles.
         """
         with np.errstate(invalid="ignore", over="ignore"):
-            centred = embeddings - self.centre
-            apart = (centred @ self.within)[:, None, :] - self.means
+            placed = (embeddings - self.centre) @ self._maps
+            size = self.within.shape[1]
+            apart = placed[:, None, :size] - self.means
             nearest = np.einsum("nck,nck->nc", apart, apart).min(axis=1)
-            placed = centred @ self.overall
+            overall = placed[:, size:]
             # The one is little beside the sum over all directions; without it, the very centre
             # would be infinitely far.
-            relative: NDArray[np.float32] = nearest / (1 + np.einsum("nk,nk->n", placed, placed))
+            relative: NDArray[np.float32] = nearest / (1 + np.einsum("nk,nk->n", overall, overall))
             return np.sqrt(relative)
+
+    def distance(self, embedding: NDArray[np.float32]) -> float:
+        """Return how far one embedding is, as `distances` does: in fewer and lighter calls.
+
+        Between two frames of a camera, code and maps leave the caches: what is called costs more
+        than what is computed. So NumPy's warnings of infinite numbers are left to the caller, who
+        can turn them off once: see `np.errstate`.
+
+        Args:
+            embedding: float32, D.
+        """
+        size = self.within.shape[1]
+        placed = (embedding - self.centre).dot(self._maps)
+        nearest = min([float(row.dot(row)) for row in placed[:size] - self.means])
+        overall = placed[size:]
+        return math.sqrt(nearest / (1 + float(overall.dot(overall))))
+
+    @cached_property
+    def _maps(self) -> NDArray[np.float32]:
+        """Both maps side by side, contiguous: an embedding meets them in one product."""
+        return np.hstack([self.within, self.overall])
 
 
 def image_distance(distances: NDArray[np.float32], combine: str) -> float:

@@ -6,7 +6,7 @@ A frame that is stretched is a batch of one, whose answer is the frame's.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ from runtime.image.tiles import combine, worst_tile
 from runtime.session.base import Outputs, Session, batch_sizes
 
 
-@dataclass(frozen=True, slots=True)
-class ImageAnswer:
+class ImageAnswer(NamedTuple):
     """A model's answer for one image.
 
     Args:

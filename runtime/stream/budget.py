@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runtime.errors import InputError
 
-CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, TOTAL, AGE = (
+CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, ACT, TOTAL, AGE = (
     "capture",
     "health",
     "queue",
@@ -19,6 +19,7 @@ CAPTURE, HEALTH, QUEUE, PREPROCESS, TURN, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT,
     "download",
     "decide",
     "emit",
+    "act",
     "total",
     "age",
 )
@@ -33,11 +34,13 @@ STEPS = (
     DOWNLOAD,
     DECIDE,
     EMIT,
+    ACT,
     TOTAL,
     AGE,
 )
 """A frame's steps in order. `queue` is the wait before preprocess, `turn` the wait for a session
-that is shared; `total` runs from the capture's start to the verdict, and `age`, of cameras that
+that is shared; `act`, of sinks that act on the machine, runs from the verdict to the first act.
+`total` runs from the capture's start to the verdict, or through `act`, and `age`, of cameras that
 give times, also has what the frame was longer under way than the quickest one. An engine that
 shares the host's memory has no `upload` and no `download`."""
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.judges import RecipeJudges
 
 
 class Ticket:
@@ -18,14 +22,20 @@ class Ticket:
         frame: the frame.
         deadline_ns: monotonic nanoseconds by which its verdict has to be out; None for never.
         checked_ns: monotonic nanoseconds when its health was known; None where nobody looked.
+        judges: of the recipe that it is judged by; None outside a stream.
     """
 
-    __slots__ = ("_open", "checked_ns", "deadline_ns", "frame", "settled")
+    __slots__ = ("_open", "checked_ns", "deadline_ns", "frame", "judges", "settled")
 
     def __init__(
-        self, frame: Frame, deadline_ns: int | None, checked_ns: int | None = None
+        self,
+        frame: Frame,
+        deadline_ns: int | None,
+        checked_ns: int | None = None,
+        judges: RecipeJudges | None = None,
     ) -> None:
         self.frame = frame
+        self.judges = judges
         self.checked_ns = checked_ns
         self.deadline_ns = deadline_ns
         self.settled = False

@@ -22,7 +22,7 @@ from runtime.health import (
     SlowMonitor,
     Source,
 )
-from runtime.novelty import DriftAlarm, Novelty
+from runtime.novelty import DriftAlarm, DriftLevel, Novelty
 from runtime.session import ENGINES, Session
 from runtime.stream.ledger import Ledger
 
@@ -101,7 +101,7 @@ class StreamHealth:
 
     def notes(self) -> list[str]:
         """Return what a reader of the summary has to know: each fault of the stream once."""
-        return [f"{fault}: {words}" for fault, words in self._told.items()]
+        return [f"{fault}: {words}" for fault, words in list(self._told.items())]
 
     def _tell(self, finding: HealthFinding) -> None:
         self._ledger.count_health(finding.fault.value)
@@ -122,8 +122,7 @@ class StreamNovelty:
         self._session = session
         self._health = health
         self._asking = threading.Lock()
-        self._running = ("", "")
-        self._form: str | None = None
+        self._running: tuple[str, str, str | None] = ("", "", None)
         self._alarm = None
         if health is not None:
             self._alarm = DriftAlarm(novelty.images)
@@ -136,6 +135,12 @@ class StreamNovelty:
         """Return the same; None where the bundle does not tell."""
         return None if novelty is None else cls(novelty, session, health)
 
+    @property
+    def drift(self) -> DriftLevel | None:
+        """Return how many of the last frames are far from training; None without an alarm."""
+        with self._asking:
+            return None if self._alarm is None else self._alarm.level
+
     def distance(self, embeddings: NDArray[np.float32]) -> float | None:
         """Return how far a frame is from the training images, 1 at the limit.
 
@@ -145,8 +150,7 @@ class StreamNovelty:
         Returns:
             None where nothing is known of the form that the session runs.
         """
-        with self._asking:
-            form = self._form_now()
+        form = self._form_now()
         if form is None:
             return None
         distance = self._novelty.relative_distance(embeddings, form)
@@ -159,14 +163,16 @@ class StreamNovelty:
 
     def _form_now(self) -> str | None:
         """Return the form that the session runs; None where nothing is known of it."""
-        running = (self._session.precision, self._session.engine)
-        if running != self._running:
-            self._running = running
-            precision, engine = running
+        # Replaced as one, so that judges who ask at the same time need no lock.
+        precision, engine, form = self._running
+        session = self._session
+        if precision != session.precision or engine != session.engine:
+            precision, engine = session.precision, session.engine
             # An engine of the caller's own is none of those by name.
             target = ENGINES[engine].form if engine in ENGINES else "cpu"
-            self._form = self._novelty.form(precision, target)
-        return self._form
+            form = self._novelty.form(precision, target)
+            self._running = (precision, engine, form)
+        return form
 
 
 def with_outages(counted: Mapping[str, int], camera: Camera) -> dict[str, int]:

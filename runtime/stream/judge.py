@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
 from runtime.errors import EquipmentError, InputError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
 from runtime.session.tiles import image_answer, infer_tiles
+from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
 from runtime.stream.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
@@ -19,6 +21,9 @@ from runtime.stream.rules import Rules, recognised
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 from runtime.stream.verdict import Decision, Status, Verdict, decide, worst_tile_of
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.recipe import RecipeMark
 
 FAILURES_IN_A_ROW = 100
 """Number of frames on which the model failed after which the stream ends: it will not recover."""
@@ -38,9 +43,11 @@ class Judge:
         health: looks at what the model sees; None to look at nothing.
         on_reject: is given each frame that goes out as `reject`, after its verdict; it has to
             return at once.
+        on_verdict: the same of every frame.
         late_sink: takes the answers that came after the frame's verdict had to go out.
         novelty: tells how far frames are from the training images; None where nothing does.
         succession: keeps the order, where several judges judge one stream's frames.
+        mark: of the recipe, which its verdicts carry.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -57,12 +64,15 @@ class Judge:
         late_sink: Sink | None = None,
         health: StreamHealth | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
         novelty: StreamNovelty | None = None,
         succession: Succession | None = None,
+        mark: RecipeMark | None = None,
     ) -> None:
         self._session = session
         self._ledger = ledger
         self._sinks = sinks
+        self._acts = ActAccounts(ledger, rules.budget, sinks)
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
@@ -70,6 +80,8 @@ class Judge:
         self._clock = clock
         self._health = health
         self._on_reject = on_reject
+        self._on_verdict = on_verdict
+        self._mark = mark
         self._novelty = novelty
         self._preprocess = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
         self._failures = 0
@@ -221,7 +233,8 @@ class Judge:
             self._emit(ticket, steps, self._late(decision) if is_late and not fault else decision)
             return
         # The watchdog was quicker and has counted the steps of the arrival, and the miss.
-        late = Verdict.of(ticket.frame, self._clock(), replace(decision, late=True), steps)
+        decision = replace(decision, late=True)
+        late = Verdict.of(ticket.frame, self._clock(), decision, steps, self._mark)
         self._ledger.add_late_answer(decision.status)
         if self._late_sink is not None:
             self._late_sink.emit(late)
@@ -235,13 +248,15 @@ class Judge:
     def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         frame = ticket.frame
         start = self._clock()
-        verdict = Verdict.of(frame, start, decision, steps)
+        act = self._acts.pend(ticket.deadline_ns)
+        verdict = Verdict.of(frame, start, decision, steps, self._mark, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
-        times = {**verdict.steps, EMIT: self._clock() - start}
-        self._ledger.settle(verdict, times, self._rules.budget.exceeded(times))
+        self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
+        if self._on_verdict is not None:
+            self._on_verdict(frame, verdict)
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

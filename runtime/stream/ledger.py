@@ -31,6 +31,7 @@ class Snapshot:
         right: how many of those got it.
         health: health faults by name; empty where nobody looked.
         last: the latest verdict.
+        recipes: verdicts by status, by id and digest of the recipe; empty where there are none.
     """
 
     captured: int
@@ -48,6 +49,7 @@ class Snapshot:
     late: int = 0
     late_answers: Mapping[str, int] = field(default_factory=dict)
     held_back: int = 0
+    recipes: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def balanced(self) -> bool:
@@ -65,11 +67,14 @@ class Ledger:
 
     Args:
         labels: the model's labels; another truth is not counted, since it cannot be got right.
+        recipe: id and digest of the recipe that the stream begins with.
     """
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = frozenset(labels)
+    def __init__(self, labels: Sequence[str], recipe: tuple[str, str] = ("", "")) -> None:
+        self._labels = {recipe: frozenset(labels)}
         self._lock = threading.Lock()
+        self._acts_ended = threading.Condition(self._lock)
+        self._open_acts = 0
         self._open = True
         self._captured = self._judged = self._dropped = self._faulty = 0
         self._misses = self._known = self._right = self._late = self._held_back = 0
@@ -79,6 +84,16 @@ class Ledger:
         self._histograms: dict[str, LatencyHistogram] = {}
         self._health: dict[str, int] = {}
         self._last: Verdict | None = None
+        self._recipes: dict[tuple[str, str], dict[str, int]] = {}
+
+    def add_recipe(self, recipe: tuple[str, str], labels: Sequence[str]) -> None:
+        """Say which labels a recipe has, before its first verdict.
+
+        Args:
+            recipe: its id and digest.
+        """
+        with self._lock:
+            self._labels[recipe] = frozenset(labels)
 
     def accept(self) -> bool:
         """Count a captured frame; False once the accounts are closed."""
@@ -105,9 +120,13 @@ class Ledger:
             steps: nanoseconds by step, `total` included.
             exceeded: the steps that were over their limit.
         """
-        decision = verdict.decision
+        decision, recipe = verdict.decision, (verdict.recipe, verdict.digest)
         with self._lock:
+            self._open_acts += verdict.act is not None
             self._last = verdict
+            if verdict.recipe:
+                counts = self._recipes.setdefault(recipe, {})
+                counts[decision.status.value] = counts.get(decision.status.value, 0) + 1
             self._statuses[decision.status.value] += 1
             if decision.status is Status.FAULT:
                 self._faulty += 1
@@ -117,7 +136,7 @@ class Ledger:
                 self._held_back += not decision.late and decision.answer is Status.REJECT
                 if exceeded or decision.late:
                     self._misses += 1
-                if verdict.truth in self._labels and not decision.late:
+                if verdict.truth in self._labels.get(recipe, ()) and not decision.late:
                     self._known += 1
                     self._right += decision.label == verdict.truth
             self._record(steps, exceeded)
@@ -126,6 +145,23 @@ class Ledger:
         """Count the step times of a frame that already had its verdict when they were known."""
         with self._lock:
             self._record(steps, exceeded)
+
+    def add_act(self, steps: Mapping[str, int], exceeded: Sequence[str], *, miss: bool) -> None:
+        """Count the times of an act, which ended after its verdict was settled.
+
+        Args:
+            miss: whether this made the frame a miss.
+        """
+        with self._lock:
+            self._misses += miss
+            self._record(steps, exceeded)
+            self._open_acts -= 1
+            self._acts_ended.notify_all()
+
+    def wait_for_acts(self, timeout_s: float) -> None:
+        """Wait until the acts of all verdicts have ended, or the time is up."""
+        with self._lock:
+            self._acts_ended.wait_for(lambda: not self._open_acts, timeout_s)
 
     def add_late_answer(self, status: Status) -> None:
         """Count an answer that came after the frame's verdict."""
@@ -160,6 +196,7 @@ class Ledger:
                 late=self._late,
                 late_answers=dict(self._late_answers),
                 held_back=self._held_back,
+                recipes={recipe: dict(counts) for recipe, counts in self._recipes.items()},
             )
 
     def _record(self, steps: Mapping[str, int], exceeded: Sequence[str]) -> None:

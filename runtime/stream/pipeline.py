@@ -7,21 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+
+import numpy as np
 
 from runtime.camera.base import Camera, Frame
 from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
-from runtime.novelty import Novelty
+from runtime.novelty import DriftLevel, Novelty
 from runtime.session.base import Session
 from runtime.stream.handover import Handover, Ticket
-from runtime.stream.health import StreamHealth, StreamNovelty
-from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger, Snapshot
+from runtime.stream.recipes.judges import RecipeJudges, Timetable
+from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.rules import Rules
 from runtime.stream.sharing.succession import Succession
-from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.base import Sink, observing
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
 from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
@@ -39,6 +41,9 @@ PROMPT_S = 0.5
 
 GRACE_S = 3.0
 """Time that a hanging camera or model may hold up the end of the stream, in seconds."""
+
+ACT_GRACE_S = 1.0
+"""Time that the end of the stream waits for acts on the machine that are open, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,12 @@ class Pipeline:
             job is this stream.
         late_sink: takes answers that came after the frame's verdict; the caller closes it. Its
             `emit` has to return at once.
-        on_reject: see `Judge`.
+        on_reject, on_verdict: see `Judge`.
+        mark: of the recipe that the stream begins with; None for a stream without recipes.
         workers: frames that are judged at the same time; their verdicts stay in order.
+
+    Attributes:
+        last_frame: the latest frame with pixels; None before the first.
 
     Raises:
         InputError: a rule names a label that the model has not.
@@ -96,9 +105,13 @@ class Pipeline:
         own_process: bool = False,
         late_sink: Sink | None = None,
         on_reject: Callable[[Frame, Verdict], None] | None = None,
+        on_verdict: Callable[[Frame, Verdict], None] | None = None,
+        mark: RecipeMark | None = None,
         workers: int = 1,
     ) -> None:
-        self.ledger = Ledger(session.contract.labels)
+        mark = mark or RecipeMark()
+        self.ledger = Ledger(session.contract.labels, (mark.id, mark.digest))
+        self.last_frame: Frame | None = None
         self.notes: list[str] = []
         self._camera = camera
         self._settings = settings
@@ -110,23 +123,11 @@ class Pipeline:
             if isinstance(sink, IsolatedSink) and sink is not given
         ]
         self._own_process = own_process
-        self._health = _health(settings, camera, session, self.ledger)
-        self._succession = Succession(settings.rules.debounce)
-        novelty = StreamNovelty.of(settings.novelty, session, self._health)
-        self._judges = [
-            Judge(
-                session,
-                self.ledger,
-                self.sinks,
-                settings.rules,
-                late_sink=late_sink,
-                health=self._health,
-                on_reject=on_reject,
-                novelty=novelty,
-                succession=self._succession,
-            )
-            for _ in range(workers)
-        ]
+        self._succession = Succession()
+        self._late_sink = late_sink
+        self._observe = observing(self.sinks, on_verdict)
+        recipe = replace(LineRecipe.of(session, settings, mark), on_reject=on_reject)
+        self._timetable = Timetable(self._judges_of(recipe, workers))
         self._handover = _handover(settings, camera, workers)
         self._budget_ns = settings.rules.budget.total
         self._watchdog = (
@@ -140,7 +141,7 @@ class Pipeline:
         self._started_ns = self._ended_ns = 0
         self._tuning = ExitStack()
         self._capture = self._thread(self._capture_frames, "capture")
-        self._workers = [self._thread(partial(self._work, j), "judge") for j in self._judges]
+        self._workers = [self._thread(partial(self._work, n), "judge") for n in range(workers)]
 
     @property
     def seconds(self) -> float:
@@ -161,6 +162,48 @@ class Pipeline:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the stream; False when the time was up before."""
         return self._ended.wait(timeout_s)
+
+    @property
+    def judges(self) -> RecipeJudges:
+        """Return what judges the frames to come."""
+        return self._timetable.now
+
+    def judges_of(self, recipe: LineRecipe, *, tried: bool = False) -> RecipeJudges:
+        """Return what judges by another recipe, made and tried on beside what judges now.
+
+        Args:
+            recipe: open and warm.
+            tried: it has judged this camera's frames before.
+
+        Raises:
+            InputError: a rule names a label that the model has not, or the model does not take
+                the camera's frames.
+        """
+        judges = self._judges_of(recipe, len(self._workers))
+        if (frame := self.last_frame) is not None and not tried:
+            judges.try_on(frame)
+        return judges
+
+    def change_recipe(self, judges: RecipeJudges, since_ns: int) -> None:
+        """Let other judges judge the frames whose capture begins at `since_ns` or later.
+
+        Frames from before are judged by the old ones, also where they are still in flight.
+
+        Args:
+            judges: of `judges_of`.
+            since_ns: monotonic nanoseconds.
+        """
+        mark = judges.recipe.mark
+        self.ledger.add_recipe((mark.id, mark.digest), judges.recipe.session.contract.labels)
+        self._timetable.change(judges, since_ns)
+
+    def retire(self, judges: RecipeJudges) -> bool:
+        """Give judges no frame any more; whether they have none left that is in flight."""
+        self._timetable.retire(judges)
+        if judges.busy:
+            return False
+        self._keep_notes(judges)
+        return True
 
     def stop(self) -> None:
         """Ask for the end: no more frames are read, those that were are judged."""
@@ -189,13 +232,14 @@ class Pipeline:
             self._join()
         self.ledger.close()
         for ticket in (*self._succession.open, *self._handover.drain()):
-            self._succession.interject(partial(self._judges[0].give_up, ticket))
+            assert ticket.judges is not None
+            self._succession.interject(partial(ticket.judges.judges[0].give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
+        self.ledger.wait_for_acts(ACT_GRACE_S)
         self._ended_ns = self._ended_ns or time.monotonic_ns()
-        told = [note for judge in self._judges for note in judge.notes]
-        told += self._health.notes() if self._health else ()
-        self.notes += [note for note in dict.fromkeys(told) if note not in self.notes]
+        for judges in self._timetable.all():
+            self._keep_notes(judges)
         for sink in self._isolated:
             sink.close()
         self._tuning.close()
@@ -205,6 +249,18 @@ class Pipeline:
     def failure(self) -> BaseException | None:
         """Return what ended the stream early, if anything did."""
         return self._failure
+
+    @property
+    def drift(self) -> DriftLevel | None:
+        """Return how many frames are far from training; None where nobody counts them."""
+        novelty = self._timetable.now.novelty
+        return None if novelty is None else novelty.drift
+
+    @property
+    def health_notes(self) -> list[str]:
+        """Return each fault of the stream so far, in words."""
+        health = self._timetable.now.health
+        return health.notes() if health else []
 
     def _join(self) -> None:
         """Wait for all threads, but not for one that hangs."""
@@ -225,11 +281,10 @@ class Pipeline:
             self.notes.append("the model did not respond in time and was abandoned")
 
     def _capture_frames(self) -> None:
-        limit = self._settings.frames
-        captured = 0
-        health = self._health
+        limit, captured = self._settings.frames, 0
         try:
             while limit is None or captured < limit:
+                health = self._timetable.now.health
                 if health is not None and self._camera.live and self._handover.full:
                     health.overrun()
                 if not self._handover.wait_for_room():
@@ -239,30 +294,39 @@ class Pipeline:
                     return
                 captured += 1
                 deadline = None if self._budget_ns is None else frame.start_ns + self._budget_ns
-                checked = None
+                judges = self._timetable.enter(frame.start_ns)
+                health, checked = judges.health, None
                 if health is not None:
                     frame, checked = health.check(frame), time.monotonic_ns()
-                ticket = Ticket(frame, deadline, checked)
+                if frame.pixels is not None:
+                    self.last_frame = frame
+                ticket = Ticket(frame, deadline, checked, judges)
                 for displaced in self._handover.put(ticket):
                     if displaced.claim():
                         self.ledger.drop()
                         if health is not None:
                             health.overrun()
+                    self._be_done_with(displaced)
                 if self._watchdog is not None:
                     self._watchdog.watch(ticket)
         finally:
             self._handover.close()
 
-    def _work(self, judge: Judge) -> None:
+    def _work(self, worker: int) -> None:
         """Judge frames until there are no more."""
+        # Of this thread: an embedding of NaN or infinity is a fault, and needs no warning as well.
+        np.seterr(invalid="ignore", over="ignore")
         try:
             while (ticket := self._succession.take(self._handover)) is not None:
                 self._taken += 1
+                assert ticket.judges is not None
+                judge = ticket.judges.judges[worker]
                 try:
                     judge.judge(ticket)
                 finally:
                     judge.give_up(ticket)  # of use only where judging it raised
                     self._succession.leave(ticket)
+                    self._be_done_with(ticket)
         finally:
             with self._counting:
                 self._judging -= 1
@@ -271,8 +335,27 @@ class Pipeline:
                     self._ended.set()
 
     def _expire(self, ticket: Ticket) -> None:
-        speak = partial(self._judges[0].expire, ticket)
+        assert ticket.judges is not None
+        speak = partial(ticket.judges.judges[0].expire, ticket)
         self._guard(partial(self._succession.interject, speak))
+
+    def _judges_of(self, recipe: LineRecipe, workers: int) -> RecipeJudges:
+        return RecipeJudges(
+            replace(recipe, on_verdict=self._observe),
+            self._camera,
+            self.ledger,
+            self.sinks,
+            self._succession,
+            late_sink=self._late_sink,
+            workers=workers,
+        )
+
+    def _be_done_with(self, ticket: Ticket) -> None:
+        if ticket.judges is not None:
+            ticket.judges.leave()
+
+    def _keep_notes(self, judges: RecipeJudges) -> None:
+        self.notes += [note for note in judges.notes() if note not in self.notes]
 
     def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         return threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
@@ -291,12 +374,3 @@ def _handover(settings: Settings, camera: Camera, workers: int) -> Handover:
     if not settings.every_frame:
         return Handover(depth=BROKEN_DEPTH, newest=True)
     return Handover(depth=LIVE_DEPTH if camera.live else workers, newest=False)
-
-
-def _health(
-    settings: Settings, camera: Camera, session: Session, ledger: Ledger
-) -> StreamHealth | None:
-    if settings.health is None:
-        return None
-    bits = settings.rules.bits or session.contract.input.bits
-    return StreamHealth(settings.health, camera, ledger, bits, roi=session.view.roi)

@@ -82,7 +82,7 @@ def recognised(decision: Decision, distance: float | None, above: float) -> Deci
     """Call a frame `unknown` that is too far from the training images, whatever its label.
 
     Args:
-        decision: by the model's probabilities.
+        decision: by the model's probabilities alone, as `decide` gives it.
         distance: from the training images, relative to the limit; None where it is not known.
         above: the largest distance of a known frame.
 
@@ -93,10 +93,30 @@ def recognised(decision: Decision, distance: float | None, above: float) -> Deci
         return decision
     if not math.isfinite(distance):
         return Decision(Status.FAULT, reason="the model returned a NaN or infinite embedding")
-    if distance <= above:
-        return replace(decision, distance=distance)
-    reason = f"{distance:.2f} times as far from the training images as the limit"
-    return replace(decision, status=Status.UNKNOWN, reason=reason, distance=distance)
+    status, reason = decision.status, ""
+    if distance > above:
+        status = Status.UNKNOWN
+        reason = f"{distance:.2f} times as far from the training images as the limit"
+    # Not `replace`, which looks up all fields of its class for every frame.
+    return Decision(status, decision.label, decision.confidence, reason, distance=distance)
+
+
+class Debouncer:
+    """The debounce rule over frames in their order.
+
+    Args:
+        rule: None lets each reject out.
+    """
+
+    def __init__(self, rule: Debounce | None = None) -> None:
+        self._rule = rule
+        self._recent: tuple[bool, ...] = ()
+
+    def note(self, decision: Decision) -> Decision:
+        """Note a frame's answer among the recent ones, and hold a lone reject back."""
+        if self._rule is not None:
+            decision, self._recent = debounced(decision, self._recent, self._rule)
+        return decision
 
 
 def debounced(

@@ -12,6 +12,7 @@ from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
+from runtime.stream.answering.shadow import ShadowAccount
 from runtime.stream.health import with_outages
 from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.latency import StepTimes
@@ -57,6 +58,20 @@ class Realtime(Part, frozen=True, kw_only=True):
     memory_locked: bool
     scheduling: str | None
     cpus: tuple[int, ...] | None
+
+
+class RecipeAccount(Part, frozen=True, kw_only=True):
+    """Verdicts of one recipe.
+
+    Args:
+        id: as it was asked for.
+        digest: of its bundle's manifest.
+        statuses: verdicts by status; those that did not occur are left out.
+    """
+
+    id: str
+    digest: str
+    statuses: dict[str, int]
 
 
 class StreamSummary(Document, frozen=True, kw_only=True):
@@ -112,6 +127,9 @@ class StreamSummary(Document, frozen=True, kw_only=True):
         verdicts: the file of verdicts.
         sinks: where else they went.
         heat_maps: of the rejects; None without `--heat-maps`.
+        recipes: verdicts by recipe, in the order in which they first judged; empty where the stream
+            had none. Model, labels and rules above are those of the recipe that it began with.
+        shadow: the second model beside it; None without one.
     """
 
     WHAT: ClassVar[str] = "the summary of a stream"
@@ -162,6 +180,8 @@ class StreamSummary(Document, frozen=True, kw_only=True):
     late_answers: dict[str, int] = {}
     realtime: Realtime | None = None
     heat_maps: HeatMapAccount | None = None
+    recipes: tuple[RecipeAccount, ...] = ()
+    shadow: ShadowAccount | None = None
     workers: int = 1
     roi: str | None = None
     flat: str | None = None
@@ -204,6 +224,7 @@ def summarise(
     realtime: Realtime | None = None,
     heat_maps: HeatMapAccount | None = None,
     workers: int = 1,
+    shadow: ShadowAccount | None = None,
 ) -> StreamSummary:
     """Return the summary of a stream that ended.
 
@@ -214,6 +235,7 @@ def summarise(
         realtime: what the operating system granted.
         heat_maps: those of the rejects.
         workers: sessions that judged at the same time.
+        shadow: the second model beside it.
     """
     snapshot, rules = end.snapshot, settings.rules
     outages = outages or Outages()
@@ -272,6 +294,11 @@ def summarise(
         camera_settings=dict(camera.settings),
         verdicts=verdict_file(sink),
         sinks=sink_accounts(more_sinks),
+        recipes=tuple(
+            RecipeAccount(id=recipe, digest=digest, statuses=dict(statuses))
+            for (recipe, digest), statuses in snapshot.recipes.items()
+        ),
+        shadow=shadow,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,11 @@ from runtime.camera.base import Frame
 from runtime.files.document import Document, Part, read_lines
 from runtime.image.cutting import Place
 from runtime.session.tiles import ImageAnswer
+from runtime.stream.acting.pending import PendingAct
 from runtime.stream.budget import AGE, TOTAL
+
+if TYPE_CHECKING:
+    from runtime.stream.recipes.recipe import RecipeMark
 
 
 class Status(str, Enum):
@@ -66,6 +71,8 @@ class Decision:
         answer: the status that the model's answer has by itself, where `status` is another one:
             a reject that was held back, or an answer that came too late.
         distance: from the training images, relative to the limit; None where it is not known.
+        probabilities: float32, one per label, until the next frame is judged; None where there
+            are none.
     """
 
     status: Status
@@ -76,6 +83,7 @@ class Decision:
     late: bool = False
     answer: Status | None = None
     distance: float | None = None
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +106,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
         distance: from the training images; above 1 the frame is unknown, unless another limit is
             set. None where it is not known.
         camera: the name of the camera, where several send their verdicts to one place.
+        recipe: id of the recipe that it was judged by; empty where the stream has none.
+        digest: of that recipe's bundle: SHA-256 of its manifest.
     """
 
     WHAT: ClassVar[str] = "a line of verdicts"
@@ -120,6 +130,8 @@ class VerdictLine(Document, frozen=True, kw_only=True, omit_defaults=True):
     answer: Status | None = None
     distance: float | None = None
     camera: str = ""
+    recipe: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +148,9 @@ class Verdict:
         name: the file that the frame came from, if any.
         truth: the right label where the camera knows it; empty otherwise.
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
+        recipe: id of the recipe that it was judged by; empty where the stream has none.
+        digest: of that recipe's bundle.
+        act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
     number: int
@@ -146,14 +161,27 @@ class Verdict:
     name: str = ""
     truth: str = ""
     camera: str = ""
+    recipe: str = ""
+    digest: str = ""
+    act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, frame: Frame, now_ns: int, decision: Decision, steps: Mapping[str, int]) -> Verdict:
+    def of(
+        cls,
+        frame: Frame,
+        now_ns: int,
+        decision: Decision,
+        steps: Mapping[str, int],
+        mark: RecipeMark | None = None,
+        act: PendingAct | None = None,
+    ) -> Verdict:
         """The verdict on a frame that goes out now.
 
         Args:
             now_ns: monotonic nanoseconds.
             steps: without `total` and `age`, which are added.
+            mark: of the recipe, where the stream has recipes.
+            act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
@@ -165,6 +193,9 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
+            recipe=mark.id if mark is not None else "",
+            digest=mark.digest if mark is not None and mark.id else "",
+            act=act,
         )
 
     def line(self) -> VerdictLine:
@@ -187,6 +218,8 @@ class Verdict:
             answer=self.decision.answer,
             distance=None if distance is None else round(distance, 4),
             camera=self.camera,
+            recipe=self.recipe,
+            digest=self.digest,
         )
 
 
@@ -211,16 +244,17 @@ def decide(
             Status.FAULT,
             reason=f"the model returned {probabilities.shape} for {len(contract.labels)} labels",
         )
-    if not np.isfinite(probabilities).all():
+    # A few numbers are quicker in Python than in NumPy, whose code left the caches meanwhile.
+    values: list[float] = probabilities.tolist()
+    if not math.isfinite(sum(values)):
         return Decision(Status.FAULT, reason="the model returned NaN or infinite probabilities")
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
-    label = contract.labels[best]
+    confidence = max(values)
+    label = contract.labels[values.index(confidence)]
     if confidence < unsure_below_of.get(label, unsure_below):
         status = Status.UNSURE
     else:
         status = Status.PASS if label in contract.pass_labels else Status.REJECT
-    return Decision(status, label, confidence)
+    return Decision(status, label, confidence, probabilities=probabilities)
 
 
 def worst_tile_of(

@@ -25,7 +25,7 @@ def example() -> str:
 def test_every_key_is_shown():
     text = example()
     for path in KEYS.values():
-        shown = [f"\n{path[-1]} = ", f"\n# {path[-1]} = ", f"[{'.'.join(path)}]"]
+        shown = [f"\n{path[-1]} = ", f"\n# {path[-1]} = ", f"[{'.'.join(path)}]", f"[{path[0]}."]
         assert any(form in text for form in shown), path
 
 

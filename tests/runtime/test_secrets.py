@@ -51,6 +51,8 @@ def test_hidden(text, shown):
         "udp://@:5999",
         "http://cam/video?resolution=640x480&fps=15",
         "captured=40 judged=39",
+        "0.0.0.0:9464?token-file=/etc/edgecl/token",
+        "pass https://mes/verdicts#secret-file=FILE, or mqtt://broker/line?login-file=FILE",
         "key=value",
         "the class crack has 3 images; give at least 4",
         "",

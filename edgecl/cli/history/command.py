@@ -34,7 +34,7 @@ _MOMENT = Checked("time", _check_moment)
 @click.argument("archive", type=ANY_PATH, metavar="FILE")
 @click.option(
     "--by",
-    type=click.Choice(["day", "shift", "lot", "run"]),
+    type=click.Choice(["day", "shift", "lot", "run", "recipe"]),
     help="What a row is.  [default: shift with --shifts, else day]",
 )
 @click.option(
@@ -70,9 +70,9 @@ def command(
 ) -> None:
     """Count the verdicts that 'edgecl run --sink sqlite:FILE' archived.
 
-    Show statuses, yield and the most frequent defects by day, shift, lot or run. Days and shifts
-    are those of this machine's clock; a shift belongs to the day on which it begins. A stream may
-    write to FILE meanwhile.
+    Show statuses, yield and the most frequent defects by day, shift, lot, run or recipe. Days and
+    shifts are those of this machine's clock; a shift belongs to the day on which it begins. A
+    stream may write to FILE meanwhile.
     """
     from edgecl.cli.history.table import write_csv
     from runtime.errors import InputError

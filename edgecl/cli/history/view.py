@@ -19,6 +19,7 @@ def print_history(history: History, console: Console | None = None) -> None:
     total = history.total
     if not total.verdicts:
         console.print(Text(f"no verdicts in that time in {history.archive}"), soft_wrap=True)
+        _print_checks(history, console)
         return
     statuses = [status for status, count in total.statuses.items() if count]
     table = _table(history.by, ("verdicts", *statuses, "yield"), "most rejected")
@@ -32,6 +33,15 @@ def print_history(history: History, console: Console | None = None) -> None:
     console.print(_labels(total, statuses))
     for line in _lines(history):
         console.print(Text(line), soft_wrap=True)
+    _print_checks(history, console)
+
+
+def _print_checks(history: History, console: Console) -> None:
+    for check in history.checks:
+        recipe = f", recipe {check.recipe}" if check.recipe else ""
+        told = "passed" if check.passed else f"FAILED: {'; '.join(check.failures)}"
+        line = f"check {check.made_at[:19]}Z{recipe}: {told}"
+        console.print(Text(line, style="" if check.passed else "red"), soft_wrap=True)
 
 
 def _cells(group: HistoryGroup, statuses: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgecl.cli.ignored_options.inference import BENCH, CAMERA, EXPORT, HISTORY, RUN
+from edgecl.cli.ignored_options.inference import BENCH, CAMERA, CHECK, EXPORT, HISTORY, REPLAY, RUN
 from edgecl.cli.ignored_options.rule import Rule, Values
 from edgecl.cli.ignored_options.training import (
     DEMO,
@@ -25,6 +25,8 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
     "train": TRAIN,
     "export": EXPORT,
     "run": RUN,
+    "check": CHECK,
+    "replay": REPLAY,
     "history": HISTORY,
     "bench": BENCH,
     "camera": CAMERA,

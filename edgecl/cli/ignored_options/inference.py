@@ -84,6 +84,42 @@ RUN = (
         "only affects CPU inference, but this runs on the GPU only",
     ),
     Rule(
+        ("model",),
+        lambda v: bool(v["recipe"]),
+        "stands beside recipes, which name their bundles",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("shadow",),
+        lambda v: bool(v["recipe"]),
+        "is compared with one model, and follows no change of recipe",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("shadow",),
+        lambda v: len(v["source"]) > 1,
+        "judges beside one camera, but there are several",
+        "run a stream of one camera for it, or omit this option",
+    ),
+    Rule(
+        ("check_wrong",),
+        lambda v: v["check_parts"] is None,
+        "limits the wrong answers to parts, but no folder of parts is named",
+        "add --check-parts, or omit this option",
+    ),
+    Rule(
+        ("begin_with",),
+        lambda v: not v["recipe"],
+        "names a recipe, but there are none",
+        "add --recipe ID=BUNDLE, or omit this option",
+    ),
+    Rule(
+        ("heat_maps",),
+        lambda v: bool(v["recipe"]),
+        "shows where one model sees defects, and follows no change of recipe",
+        LEAVE_ONE,
+    ),
+    Rule(
         ("max_misses",),
         lambda v: v["budget"] is None,
         "limits budget misses, but no budget is set",
@@ -165,6 +201,57 @@ HISTORY = (
         lambda v: v["by"] not in (None, "shift"),
         "only affects --by shift",
         "add --by shift, or omit this option",
+    ),
+)
+
+REPLAY = (
+    Rule(
+        ("precision",),
+        lambda v: v["precision"] not in PRECISIONS,
+        "{value} is not a precision",
+        f"choose from {', '.join(PRECISIONS)}",
+    ),
+)
+
+CHECK = (
+    Rule(
+        (
+            "model",
+            "verify_key",
+            "precision",
+            "engine",
+            "device",
+            "parts",
+            "wrong_at_most",
+            "pass_labels",
+            "unsure_below",
+            "camera",
+            "frames",
+            "reference",
+            "record",
+            "archive",
+        ),
+        lambda v: v["running"] or v["stream"] is not None,
+        "only affects a check by itself; a running stream is checked by its own options",
+        "leave out one of the two",
+    ),
+    Rule(
+        ("parts", "wrong_at_most", "pass_labels", "unsure_below", "reference", "archive"),
+        lambda v: v["record"] is not None,
+        "only affects a check, but --record records a reference instead",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("wrong_at_most", "pass_labels", "unsure_below"),
+        lambda v: v["parts"] is None,
+        "only affects the answers to parts, and none are named",
+        "add --parts, or omit this option",
+    ),
+    Rule(
+        ("frames", "reference"),
+        lambda v: v["camera"] is None,
+        "only affects light and focus, and no camera is named",
+        "add --camera, or omit this option",
     ),
 )
 

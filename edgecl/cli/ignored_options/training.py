@@ -52,7 +52,7 @@ TRAIN = (
         "use --tile for the size of the tiles, or --geometry stretch",
     ),
     Rule(
-        ("tile", "stride", "scale", "combine", "robust"),
+        ("tile", "stride", "scale", "combine", "robust", "turns"),
         _new(lambda v: not _in_tiles(v)),
         "only applies to tiles, but images are resized",
         "add --geometry tiles, or omit this option",
@@ -178,6 +178,12 @@ def _all_frozen(values: Values) -> bool:
 
 
 STUDY_GRID = (
+    Rule(
+        ("roi", "flat"),
+        lambda v: not v["data"] and not v["unlabelled"],
+        "only affects image files, but the built-in surfaces are drawn",
+        "pass images with --data, or omit this option",
+    ),
     Rule(
         ("groups",),
         lambda v: not v["data"],

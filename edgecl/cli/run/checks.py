@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runtime.errors import InputError
 
 LONGEST_LOT = 200
@@ -66,10 +68,27 @@ def check_health_limit(text: str) -> object:
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
     from runtime.stream.opcua.address import parse_opcua
+    from runtime.stream.outputs.plan import parse_outputs
+    from runtime.stream.plc.address import parse_plc
+    from runtime.stream.sinks.images.choice import parse_images
     from runtime.stream.sinks.remote.address import check_sink as check
 
     name, _, target = text.partition(":")
-    return parse_opcua(target) if name == "opcua" else check(text)
+    kinds: dict[str, Callable[[str], object]] = {
+        "gpio": parse_outputs,
+        "modbus": parse_plc,
+        "images": parse_images,
+        "opcua": parse_opcua,
+    }
+    parse = kinds.get(name)
+    return parse(target) if parse is not None else check(text)
+
+
+def check_metrics(text: str) -> object:
+    """Read the address of metrics; an InputError says what is wrong with it."""
+    from runtime.stream.metrics.address import parse_metrics
+
+    return parse_metrics(text)
 
 
 def check_label(text: str) -> object:
@@ -77,6 +96,13 @@ def check_label(text: str) -> object:
     if not text:
         raise InputError(f"{text!r} is empty", hint="name a label of the model")
     return text
+
+
+def check_recipe(text: str) -> object:
+    """Read a recipe; an InputError says what is wrong with it."""
+    from edgecl.cli.run.recipes.choices import parse_recipe
+
+    return parse_recipe(text)
 
 
 def check_lot(text: str) -> object:

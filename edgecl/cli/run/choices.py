@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecl.cli.run.cameras import CameraChoice
+from edgecl.cli.run.recipes.choices import RecipeChoice
 from edgecl.cli.verb import flag_of, naming_place
 from runtime.errors import InputError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.novelty import Novelty
     from runtime.progress import Say
     from runtime.realtime import Granted
+    from runtime.stream.recipes.recipe import RecipeMark
     from runtime.stream.rules import Rules
     from runtime.stream.summary import Realtime
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 class RunChoices:
     """Values of the options, as they were given or by default; each is named as its parameter.
 
-    `cameras` is what `source` and the options about cameras come to.
+    `cameras` is what `source` and the options about cameras come to, and `recipes` what `recipe`
+    does; the stream begins with the first of them.
     """
 
     source: tuple[str, ...]
@@ -45,6 +48,10 @@ class RunChoices:
     health: str
     health_limits: tuple[str, ...]
     model: Path | None
+    recipe: tuple[str, ...]
+    recipes: tuple[RecipeChoice, ...]
+    begin_with: str | None
+    shadow: Path | None
     verify_key: Path | None
     precision: str
     engine: str
@@ -65,9 +72,13 @@ class RunChoices:
     part_deadline: str | None
     sinks: tuple[str, ...]
     lot: str | None
+    metrics: str | None
     heat_maps: int | None
     spool: Path | None
     out: Path | None
+    check_parts: Path | None
+    check_wrong: int
+    check_reference: Path | None
     as_json: bool
     realtime: bool
     cpus: str | None
@@ -79,7 +90,25 @@ class RunChoices:
             model: that was taken where none was named.
         """
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {**values, "model": model}
+        return {**values, "model": None if self.recipes else model}
+
+    def with_recipe(self, recipe: RecipeChoice) -> RunChoices:
+        """Return the choices as they are while a recipe judges."""
+        return replace(self, model=recipe.model, **recipe.own)
+
+    def first_mark(self, model: Path) -> RecipeMark | None:
+        """The mark of the recipe that the stream begins with; None where there are no recipes.
+
+        Args:
+            model: its bundle.
+        """
+        from runtime.artifact.bundle import manifest_beside
+        from runtime.stream.recipes.recipe import RecipeMark
+
+        if not self.recipes:
+            return None
+        manifest = manifest_beside(model)
+        return RecipeMark(self.recipes[0].id, manifest.digest if manifest else "")
 
     def building(self) -> Mapping[str, Any]:
         """The options about building engines."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
     open_chosen_camera,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -24,6 +26,8 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.recipes.choices import recipe_choices, require_bundles
+from edgecl.cli.run.recipes.commands import commanding
 from edgecl.cli.verb import Verb, naming_place
 
 if TYPE_CHECKING:
@@ -42,16 +46,23 @@ def command(context: click.Context, /, **values: Any) -> int:
     printed = values.pop("print_config")
     with naming_place(context, "source"):
         values["cameras"] = camera_choices(context, values)
+    with naming_place(context, "begin_with", "recipe"):
+        recipes = recipe_choices(context, values["recipe"], values["begin_with"])
+    values["recipes"] = recipes
     choices = RunChoices(**values)
-    rules = choices.rules(context)
+    if recipes:
+        require_bundles(recipes)
+    beginning = choices.with_recipe(recipes[0]) if recipes else choices
+    rules = beginning.rules(context)
     if printed:
-        click.echo(config_text(values), nl=False)
+        # As bytes: text would lose its passwords on the way, and the file be useless.
+        click.echo(config_text(values).encode(), nl=False)
         return 0
     if choices.cameras[0].name:
         from edgecl.cli.run.several.judging import judge_cameras
 
-        return judge_cameras(choices, rules, context)
-    return judge_frames(choices, rules, context)
+        return judge_cameras(beginning, rules, context)
+    return judge_frames(beginning, rules, context)
 
 
 def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> int:
@@ -74,6 +85,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.answering.shadow import FILE as SHADOW
     from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
     from runtime.stream.heat_maps import INDEX as HEAT_MAPS_INDEX
     from runtime.stream.sharing.pool import SessionPool
@@ -100,6 +112,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         with naming_place(context, "source"):
             camera = stack.enter_context(open_chosen_camera(chosen, report_outage))
         for note in (*camera.notes, *choices.remarks()):
@@ -113,12 +126,12 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             novelty = choices.novelty(trusted or model, remark)
         with naming_place(context, "flat"):
             settings = settings_of(chosen, camera, session, rules, health, novelty, remark)
-        taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX)
+        taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX, SHADOW)
         labels = session.contract.labels
         facts = facts_of(choices, model, [camera.name], session.contract, rules)
         more = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
         files = open_stream_files(
-            choices, trusted or model, settings, session, folder, context, stack
+            choices, trusted or model, settings, session, folder, context, stack, facts
         )
         write_config(folder / CONFIG, choices.values(model), say)
         stream = InspectionStream(
@@ -135,6 +148,19 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.terms(granted),
             choices.workers,
             files.heat_maps,
+            choices.first_mark(model),
+            commanding(
+                replace(choices, model=model),
+                context,
+                folder,
+                {"": (chosen, camera)},
+                session,
+                more,
+                remark,
+            ),
+            files.shadow,
+            metrics,
+            facts,
         )
         console.print(stream.opening_line(), markup=False)
         outcome = stream.run(console)

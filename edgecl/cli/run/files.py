@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from runtime.artifact.bundle import Bundle
     from runtime.image.view import FrameView
     from runtime.session import Session
+    from runtime.stream.answering.answerer import Answerer
+    from runtime.stream.answering.shadow import Shadow
     from runtime.stream.heat_maps import HeatMapWriter
     from runtime.stream.pipeline import Settings
     from runtime.stream.rules import Rules
-    from runtime.stream.sinks import JsonLinesSink
+    from runtime.stream.sinks import JsonLinesSink, StreamFacts
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class StreamFiles:
         verdicts: a line per frame.
         late: answers that came too late; None without a deadline.
         heat_maps: of rejects; None where none are wanted.
+        shadow: lists where a second model disagrees; None without one.
     """
 
     verdicts: JsonLinesSink
     late: JsonLinesSink | None
     heat_maps: HeatMapWriter | None
+    shadow: Shadow | None = None
 
 
 def open_stream_files(
@@ -47,6 +51,7 @@ def open_stream_files(
     folder: Path,
     context: click.Context,
     stack: ExitStack,
+    facts: StreamFacts | None = None,
 ) -> StreamFiles:
     """Open what a stream writes itself; `stack` closes it.
 
@@ -57,6 +62,7 @@ def open_stream_files(
         source: a bundle whose signature was verified, or a path.
         settings: how the stream runs.
         folder: the stream's.
+        facts: of a stream that may have a second model beside it.
 
     Raises:
         InputError: a file is there already, or cannot be made; or there are no heat maps to write.
@@ -68,12 +74,17 @@ def open_stream_files(
         heat_maps = open_heat_maps(source, choices.heat_maps, settings.rules, session.view, folder)
     if heat_maps is not None:
         stack.callback(heat_maps.close)
+    shadow = None
+    if choices.shadow is not None and facts is not None:
+        with naming_place(context, "shadow"):
+            shadow = open_shadow(choices, choices.shadow, settings, session, folder, facts.run)
+        stack.callback(shadow.close)
     late = JsonLinesSink(folder / LATE) if settings.rules.budget.total else None
     if late is not None:
         stack.callback(close_late, late)
     verdicts = JsonLinesSink(folder / VERDICTS)
     stack.callback(verdicts.close)
-    return StreamFiles(verdicts, late, heat_maps)
+    return StreamFiles(verdicts, late, heat_maps, shadow)
 
 
 def open_heat_maps(
@@ -107,3 +118,46 @@ def open_heat_maps(
     session = open_activation(model)
     contract = rules.applied_to(session.contract)
     return HeatMapWriter(session, contract, folder, most, bits=rules.bits, view=view)
+
+
+def open_shadow(
+    choices: RunChoices,
+    model: Path,
+    settings: Settings,
+    session: Session,
+    folder: Path,
+    run: str,
+) -> Shadow:
+    """Open a second model that judges the frames of a stream beside the first.
+
+    The stream's rules hold for it too, as far as they name labels that it has.
+
+    Args:
+        model: its bundle.
+        settings: of the stream.
+        session: that judges.
+        folder: the stream's.
+        run: the stream's id.
+
+    Raises:
+        InputError: it cannot be opened, or is not signed where the first has to be.
+    """
+    from runtime.artifact.bundle import load_bundle
+    from runtime.artifact.signature import load_signed_bundle
+    from runtime.novelty import novelty_beside
+    from runtime.session import open_session
+    from runtime.stream.answering.answerer import Answerer
+    from runtime.stream.answering.shadow import Shadow
+
+    key = choices.verify_key
+    bundle = load_bundle(model) if key is None else load_signed_bundle(model, key)
+    novelty = None if settings.novelty is None else novelty_beside(bundle)
+
+    def opened() -> tuple[Session, Answerer]:
+        second = open_session(bundle, choices.precision, engine=choices.engine, threads=1)
+        if choices.roi is not None or choices.flat is not None:
+            second.view = session.view
+        return second, Answerer(second, settings.rules, novelty)
+
+    digest = bundle.manifest.digest
+    return Shadow(opened, model=str(model), digest=digest, run=run, folder=folder)

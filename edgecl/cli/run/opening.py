@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runtime.novelty import Novelty
     from runtime.progress import Say
     from runtime.session import Candidate, Session
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
     from runtime.stream.pipeline import Settings
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink, StreamFacts
@@ -149,6 +150,7 @@ def facts_of(
         digest=manifest.digest if manifest else "",
         pass_labels=rules.applied_to(contract).pass_labels,
         lot=choices.lot or "",
+        rules=rules,
     )
 
 
@@ -188,7 +190,52 @@ def open_chosen_sinks(
             )
         stack.callback(sink.close)
         opened.append(sink)
+    _check_acts(choices, opened, context, remark)
     return opened
+
+
+def _check_acts(
+    choices: RunChoices, sinks: Sequence[Sink], context: click.Context, remark: Say
+) -> None:
+    """Say where acts have no deadline.
+
+    Raises:
+        InputError: acts have a budget, and no sink acts.
+    """
+    from runtime.stream.budget import ACT, parse_budget
+
+    budget = None if choices.budget is None else parse_budget(choices.budget)
+    acting = [sink.name for sink in sinks if sink.acts]
+    if budget is not None and ACT in budget.limits and not acting:
+        with naming_place(context, "budget"):
+            raise InputError(
+                f"budget {ACT!r} has no effect: no sink acts on a machine",
+                hint="add one, as --sink gpio:… or --sink modbus:…, or drop it",
+            )
+    if acting and (budget is None or budget.total is None):
+        remark(f"note: {acting[0]} acts however late a verdict is; set --budget total=TIME")
+
+
+def open_chosen_metrics(
+    choices: RunChoices, context: click.Context, remark: Say, stack: ExitStack
+) -> MetricsEndpoint | None:
+    """Take the port of the metrics; `stack` gives it back. None where none are wanted.
+
+    Raises:
+        InputError: it is in use, others could read the metrics, or a package is missing.
+    """
+    if choices.metrics is None:
+        return None
+    from runtime.stream.metrics.address import parse_metrics
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
+    from runtime.stream.metrics.families import require_client
+
+    with naming_place(context, "metrics"):
+        require_client()
+        address = parse_metrics(choices.metrics)
+        endpoint = MetricsEndpoint(address, address.token(), report=remark)
+    stack.callback(endpoint.close)
+    return endpoint
 
 
 def settings_of(

@@ -16,6 +16,8 @@ from edgecl.cli.run.checks import (
     check_health_limit,
     check_label,
     check_lot,
+    check_metrics,
+    check_recipe,
     check_setting,
     check_sink,
     check_threshold,
@@ -27,6 +29,7 @@ from runtime.artifact.contract import BITS
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
+METRICS = "127.0.0.1:9464"
 VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
@@ -59,6 +62,26 @@ model_options = _group(
         type=ANY_PATH,
         help="Bundle, .onnx file of a bundle, or built .engine file.  [default: the newest "
         "bundle here or in runs/]",
+    ),
+    click.option(
+        "--recipe",
+        multiple=True,
+        type=Checked("recipe", check_recipe, prefix=""),
+        metavar="ID=BUNDLE",
+        help="Bundle that the running stream can change to, by id: see 'edgecl recipe'. "
+        "Repeatable.",
+    ),
+    click.option(
+        "--begin-with",
+        metavar="ID",
+        help="Recipe that the stream begins with.  [default: the first]",
+    ),
+    click.option(
+        "--shadow",
+        type=ANY_PATH,
+        metavar="BUNDLE",
+        help="Second bundle that judges the same frames beside the first and acts on nothing; its "
+        "disagreements are listed.",
     ),
     click.option(
         "--verify-key",
@@ -267,7 +290,8 @@ output_options = _group(
         type=Checked("sink", check_sink, prefix=""),
         metavar="NAME[:TARGET]",
         help="Send verdicts to another sink too, e.g. jsonl:copy.jsonl or "
-        "sqlite:/var/lib/edgecl/line.sqlite. Repeatable.",
+        "sqlite:/var/lib/edgecl/line.sqlite; or let it act on the machine: gpio:… or "
+        "modbus:HOST:PORT. Repeatable.",
     ),
     click.option(
         "--lot",
@@ -282,6 +306,15 @@ output_options = _group(
         f"[default: {SPOOL}]",
     ),
     click.option(
+        "--metrics",
+        is_flag=False,
+        flag_value=METRICS,
+        type=Checked("metrics", check_metrics, prefix=""),
+        metavar="[[HOST:]PORT]",
+        help="Serve metrics for Prometheus; on a network with HOST:PORT?token-file=FILE.  "
+        f"[default: not served; {METRICS} without a value]",
+    ),
+    click.option(
         "--heat-maps",
         type=click.IntRange(1, 100_000),
         metavar="N",
@@ -292,6 +325,31 @@ output_options = _group(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+)
+
+check_options = _group(
+    click.option(
+        "--check-parts",
+        type=FOLDER,
+        help="Folder of the site's own parts for 'edgecl check': a folder per label in it, or good "
+        "and bad. {recipe} in it stands for the recipe's id.",
+    ),
+    click.option(
+        "--check-wrong-at-most",
+        "check_wrong",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Parts that a check may answer wrongly.",
+    ),
+    click.option(
+        "--check-reference",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Light and focus that a check compares with, as 'edgecl check --record' wrote them.  "
+        "[default: those of the training images]",
+    ),
 )
 
 machine_options = _group(
@@ -317,5 +375,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         model_options,
         rule_options,
         output_options,
+        check_options,
         machine_options,
     )(command)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
+from edgecl.cli.run.recipes.commands import Beside, nothing_beside
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
 from runtime.camera import Camera
 from runtime.camera.outages import Outages
 from runtime.session import Candidate, Session
+from runtime.stream.answering.shadow import Shadow
 from runtime.stream.heat_maps import HeatMapWriter
+from runtime.stream.metrics.endpoint import MetricsEndpoint
+from runtime.stream.metrics.families import rendered
+from runtime.stream.metrics.watched import WatchedStation, WatchedStream
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.sinks import JsonLinesSink, LineControls, Sink
+from runtime.stream.recipes.recipe import RecipeMark
+from runtime.stream.sinks import JsonLinesSink, Sink, StreamFacts
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
 
 _REFRESH_S = 0.4
@@ -39,19 +46,28 @@ class InspectionStream:
     realtime: Realtime | None = None
     workers: int = 1
     heat_maps: HeatMapWriter | None = None
+    mark: RecipeMark | None = None
+    beside: Beside = nothing_beside
+    shadow: Shadow | None = None
+    metrics: MetricsEndpoint | None = None
+    facts: StreamFacts = field(default_factory=StreamFacts)
 
     def run(self, console: Console) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
         pipeline = self.pipeline(own_process=True)
-        for sink in self.more_sinks:
-            sink.attach(controls_of({"": self.camera}))
         started = datetime.now(timezone.utc)
-        with stop_signals() as stopped:
+        with stop_signals() as stopped, self.beside({"": pipeline}):
             pipeline.start()
+            if self.metrics is not None:
+                watched = [self.watched("", pipeline, pipeline.sinks)]
+                station = WatchedStation(self.facts, self.session, watched)
+                self.metrics.start(partial(rendered, station))
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
             snapshot = pipeline.close()
+            if self.metrics is not None:
+                self.metrics.close()
             self.close_sinks()
         return StreamEnd(
             snapshot, pipeline.seconds, bool(stopped), pipeline.failure, pipeline.notes, started
@@ -68,7 +84,19 @@ class InspectionStream:
             late_sink=self.late_sink,
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
+            on_verdict=self.shadow.take if self.shadow else None,
+            mark=self.mark,
         )
+
+    def watched(self, name: str, pipeline: Pipeline, sinks: Sequence[Sink]) -> WatchedStream:
+        """Return the stream for those who ask how it goes.
+
+        Args:
+            name: of the camera, among several.
+            pipeline: that runs.
+            sinks: of this camera alone.
+        """
+        return WatchedStream(name, pipeline, self.camera, self.settings, sinks, self.heat_maps)
 
     def close_sinks(self) -> None:
         """Write what waits, and close the files."""
@@ -78,6 +106,8 @@ class InspectionStream:
             close_late(self.late_sink)
         if self.heat_maps is not None:
             self.heat_maps.close()
+        if self.shadow is not None:
+            self.shadow.close()
 
     def opening_line(self) -> str:
         """Describe the chosen session, the reason, and what it will judge."""
@@ -94,7 +124,8 @@ class InspectionStream:
             rest = ", ".join(f"{c.precision} {c.engine} {c.median_ms:.2f}" for c in others)
             line += f", the fastest here ({rest})"
         seen = [self.session.view.describe(), tiling.describe() if tiling else ""]
-        return f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+        line = f"{line}\n{', '.join(filter(None, seen))}" if any(seen) else line
+        return f"{line}\n{self.shadow.describe()}" if self.shadow else line
 
     def camera_line(self) -> str:
         """Describe the camera, which of its frames are judged, and where the verdicts go."""
@@ -117,21 +148,8 @@ class InspectionStream:
             realtime=self.realtime,
             workers=self.workers,
             heat_maps=self.heat_maps.account() if self.heat_maps else None,
+            shadow=self.shadow.account() if self.shadow else None,
         )
-
-
-def controls_of(cameras: Mapping[str, Camera]) -> LineControls:
-    """Return what sinks may ask of a line.
-
-    Args:
-        cameras: by name; the only one's is empty.
-    """
-
-    def fault() -> str:
-        away = [name or camera.name for name, camera in cameras.items() if camera.away]
-        return f"camera lost: {', '.join(away)}" if away else ""
-
-    return LineControls(fault)
 
 
 def close_late(sink: JsonLinesSink) -> None:

@@ -11,10 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from runtime.stream.answering.comparing import AnswerComparison
+from runtime.stream.answering.shadow import ShadowAccount
 from runtime.stream.budget import Budget
 from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline
+from runtime.stream.sinks.accounts import SinkAccount
 from runtime.stream.summary import StreamSummary
 from runtime.stream.verdict import Verdict
 
@@ -151,11 +154,21 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     else:
         yield Text(line)
     for sink in summary.sinks:
+        if sink.acted:
+            late = f", {sink.late_acts} LATE" if sink.late_acts else ""
+            yield Text(f"sink {sink.name}: {sink.acted} acts{late}", style="red" if late else "")
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
+        if sink.counts:
+            yield Text(sink_counts(sink))
         if sink.waiting:
             reason = f" ({sink.problem})" if sink.problem else ""
             yield Text(f"sink {sink.name}: {sink.waiting} wait for the next start{reason}")
+    if summary.shadow is not None:
+        yield from _shadow(summary.shadow)
+    for recipe in summary.recipes:
+        shown = " · ".join(f"{status} {count}" for status, count in recipe.statuses.items())
+        yield Text(f"recipe {recipe.id} ({recipe.digest[:12]}): {shown}")
     if summary.heat_maps is not None:
         yield _heat_maps(summary.heat_maps)
     counts = [f"{name} {count}" for name, count in summary.camera_statistics.items() if count]
@@ -195,6 +208,12 @@ def status_counts(statuses: Mapping[str, int]) -> Text:
     )
 
 
+def sink_counts(sink: SinkAccount) -> str:
+    """Counts of a sink, on one line."""
+    counts = [f"{name} {count}" for name, count in sink.counts.items() if count]
+    return f"sink {sink.name}: {' · '.join(counts) or 'nothing'}"
+
+
 def _health(faults: Mapping[str, int]) -> Iterator[Text]:
     """A line with the faults that were found; none where none was."""
     found = [f"{name} {count}" for name, count in faults.items() if count]
@@ -211,6 +230,33 @@ def _heat_maps(account: HeatMapAccount) -> Text:
     if account.failed:
         return Text(f"{line}; {account.failed} FAILED ({account.problem})", style="red")
     return Text(line)
+
+
+def _shadow(account: ShadowAccount) -> Iterator[Text]:
+    found = account.comparison
+    line = f"shadow {account.model}: {comparison_line(found)}"
+    if account.dropped:
+        line += f"; {account.dropped} came while it was busy"
+    yield Text(line)
+    if found.disagreed:
+        yield Text(f"  {', '.join(comparison_parts(found))}; in {account.file}")
+    if account.failed or account.lost:
+        told = f"shadow: {account.failed} not answered, {account.lost} lines LOST"
+        yield Text(f"{told} ({account.problem})", style="red")
+
+
+def comparison_line(found: AnswerComparison) -> str:
+    """Number and share of frames that two models answered differently."""
+    line = f"{found.disagreed} of {found.frames} frames are answered differently"
+    if found.least is None or found.most is None:
+        return line
+    return f"{line} ({found.share:.2%}; 95 % interval {found.least:.2%} to {found.most:.2%})"
+
+
+def comparison_parts(found: AnswerComparison) -> list[str]:
+    """Differences by both statuses."""
+    parts = [f"{change} {count}" for change, count in found.changes.items()]
+    return [*parts, f"another label {found.relabelled}"] if found.relabelled else parts
 
 
 def _last(verdict: Verdict | None) -> Text:

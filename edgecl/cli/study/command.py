@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecl.cli.ignored_options import STUDY_GRID
-from edgecl.cli.options import FOLDER, ImageSize
+from edgecl.cli.options import FOLDER, ImageSize, Region
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb, require_effect
@@ -104,6 +104,17 @@ NO_BASELINES = "none"
     "--scale",
     type=click.FloatRange(0, LARGEST_SCALE, min_open=True),
     help="Factor by which images are resized before they are cut into tiles.",
+)
+@click.option(
+    "--roi",
+    type=Region(),
+    metavar="LEFT,TOP,WIDTH,HEIGHT",
+    help="Region of interest in pixels, which every image is cut to before anything else.",
+)
+@click.option(
+    "--flat",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Flat-field of the camera, which every image is corrected with before it is cut.",
 )
 @click.option(
     "--self-train",

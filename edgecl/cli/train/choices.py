@@ -130,8 +130,13 @@ OPTIONS = (
     click.option(
         "--robust",
         is_flag=True,
-        help="Train on tiles as a drifting camera would take them: out of focus, noisy, "
+        help="Also train on tiles as a drifting camera would take them: out of focus, noisy, "
         "compressed, darker, askew.",
+    ),
+    click.option(
+        "--turns",
+        is_flag=True,
+        help="Also train on tiles turned by 90°: for parts that lie any way round.",
     ),
     click.option(
         "--channels",

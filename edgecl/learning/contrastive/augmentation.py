@@ -17,7 +17,7 @@ uint8 pixels per view) and by one batched `grid_sample` on a GPU.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -120,6 +120,15 @@ class Augmentation:
     contrastive: Recipe
     classification: Recipe
 
+    def with_turns(self) -> Augmentation:
+        """The same of parts that lie any way round; recipes for whole images stay as they are."""
+        return Augmentation(
+            *(
+                replace(recipe, turns=True) if isinstance(recipe, TileRecipe) else recipe
+                for recipe in (self.contrastive, self.classification)
+            )
+        )
+
 
 ZOOM = Augmentation(
     contrastive=ZoomRecipe(min_area=0.25, brightness=0.6, jitter=0.2),
@@ -150,7 +159,8 @@ def augmentation_of(method: str, views: str = "auto") -> Augmentation:
 def chosen_augmentation(config: TrainConfig) -> Augmentation:
     """The views that a run's choices name."""
     if config.geometry == TILED:
-        return ROBUST if config.robust else TILES
+        views = ROBUST if config.robust else TILES
+        return views.with_turns() if config.turns else views
     return augmentation_of(config.method, config.views)
 
 

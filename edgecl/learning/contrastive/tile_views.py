@@ -1,4 +1,4 @@
-"""Views at an image's own scale: random crops of a tile's size, turned, mirrored and as a drifting
+"""Views at an image's own scale: random crops of a tile's size, mirrored, turned and as a drifting
 camera would see them.
 
 A resize is not among them by default. Random resized crops skew the scale of texture between
@@ -56,9 +56,11 @@ class TileRecipe:
     """Strength of the views of tiles.
 
     Args:
-        drifting: share of the views that a drift may change; the others are crops of the image as
-            it is. A turned or enlarged crop is interpolated, which smooths away the texture of
-            clean images: a network that never sees them as they are is worse on them.
+        turns: also turn views by a quarter, which a strip under a camera never does: its rolling
+            direction tells classes apart.
+        drifting: share of the views that all but `gamma` and `gain` may change. A rotated or
+            enlarged crop is interpolated, which smooths away the texture of clean images: a
+            network that never sees them as they are is worse on them.
         gamma: the exponent lies between exp(−`gamma`) and exp(`gamma`).
         gain: likewise the factor of the exposure.
         share: of the views that are blurred; as large a share is noisy, and compressed.
@@ -69,6 +71,7 @@ class TileRecipe:
         angle: largest rotation, in degrees.
     """
 
+    turns: bool = False
     drifting: float = 1.0
     gamma: float = 0.0
     gain: float = 0.0
@@ -94,13 +97,13 @@ class TileRecipe:
             return np.where(changed, rng.uniform(-reach, reach, count), 0.0)
 
         orientation = rng.integers(0, ORIENTATIONS, count)
-        if image_size[0] != image_size[1]:
-            orientation -= orientation % 2  # a quarter turn would lay the tile on its side
+        if not self.turns or image_size[0] != image_size[1]:
+            orientation -= orientation % 2  # a quarter turn lays the tile on its side
         return TileViews(
             place=rng.random((count, 2)),
             orientation=orientation,
-            gamma=within(self.gamma),
-            gain=within(self.gain),
+            gamma=rng.uniform(-self.gamma, self.gamma, count),
+            gain=rng.uniform(-self.gain, self.gain, count),
             blur=some(rng.uniform(0.3, self.blur, count)),
             noise=some(rng.uniform(1.0, self.noise, count)),
             quality=some(rng.uniform(self.quality, 95, count)).astype(np.int64),

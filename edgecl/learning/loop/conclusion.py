@@ -15,6 +15,7 @@ from edgecl.encoders.complexity import count_macs, count_parameters
 from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.collapse import collapse_note
 from edgecl.learning.documents import RunResult
+from edgecl.learning.evaluation.advice import advice
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
 from edgecl.learning.evaluation.metrics import evaluate
 from edgecl.learning.evaluation.mistakes import write_mistakes
@@ -115,6 +116,13 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
             *prepared.notes,
             *balance_notes(setup.balance, trained),
             *_notes_of_pretraining(config, prepared, journal),
+            *advice(
+                config,
+                evaluation.accuracy,
+                right.get(TEXTURE),
+                shifts,
+                tiles_per_image=float(answers.counts.mean()),
+            ),
         ],
     }
     result = msgspec.convert(found, RunResult)

@@ -16,7 +16,8 @@ from edgecl.data.pixels.selection import ImageRows, Stored, select
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.splits import Split, labelled_rows, split_images, uneven_classes
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.run.leaks import LEAK, copies_of, leak_note
+from edgecl.learning.run.held_out import admit, held_out, left_across, of_the_train_part
+from edgecl.learning.run.leaks import LEAK, copies_of
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
@@ -121,7 +122,7 @@ def prepare(
             dataset.labels,
             folds=config.folds,
         ),
-        *(() if grouped else copies_across(dataset, whole, copies)),
+        *(left_across(dataset, whole) if grouped else copies_across(dataset, whole, copies)),
         *dataset.notes,
         *skipped_notes(dataset.skipped),
         *_sizes_notes(dataset),
@@ -132,8 +133,10 @@ def prepare(
     if config.pretrained:
         pretrained = read_pretrained(Path(config.pretrained), config)
         notes += pretrained.notes(config)
-        leaks = copies_of(pretrained.seen, _held_out(dataset, whole))
-        _admit(leaks, "pretraining images", str(pretrained.path.parent), config, notes)
+        leaks = copies_of(pretrained.seen, held_out(dataset, whole))
+        # A pretraining of the run's own would see these as well; a note tells.
+        leaks &= ~of_the_train_part(pretrained.seen, dataset, whole)
+        admit(leaks, "pretraining images", str(pretrained.path.parent), config, notes)
     elif config.method != "none":
         _require_batch(config, len(pretraining) + len(extra))
     protocol = _protocol_note(config, grouped=bool(config.groups or known))
@@ -242,26 +245,6 @@ def _require_batch(config: TrainConfig, count: int) -> None:
     )
 
 
-def _admit(
-    copies: NDArray[np.bool_], what: str, where: str, config: TrainConfig, notes: list[str]
-) -> None:
-    """Refuse a pretraining that sees held-out images, or note that it was allowed to."""
-    count = int(copies.sum())
-    if not count:
-        return
-    if not config.allow_leak:
-        raise InputError(
-            f"{count} of {len(copies)} {what} are copies of validation or test images ({where})",
-            hint="remove them ('edgecl audit' lists the pairs), or pass --allow-leak, "
-            "which marks every figure",
-        )
-    notes.append(leak_note(count, len(copies), what))
-
-
-def _held_out(dataset: ImageSet, split: Split) -> ImageRows:
-    return dataset.images[np.concatenate((split.validation, split.test))]
-
-
 def _labelled(config: TrainConfig, source: ImageSource, report: StageProgress) -> ImageSet:
     what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
     images = source.labelled(config, lambda done, total: report("data", done, total, what))
@@ -285,9 +268,9 @@ def _extra(
     if not len(unlabelled):
         return unlabelled.images
     notes.extend(_scale_notes(dataset, unlabelled))
-    copies = copies_of(unlabelled.images, _held_out(dataset, split))
+    copies = copies_of(unlabelled.images, held_out(dataset, split))
     first = f"first: {unlabelled.files[int(copies.argmax())]}"
-    _admit(copies, "unlabelled images", first, config, notes)
+    admit(copies, "unlabelled images", first, config, notes)
     return unlabelled.images
 
 

@@ -7,18 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from queue import Full, Queue
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.camera.base import Frame
-from runtime.errors import EdgeclError, InputError
+from runtime.errors import EdgeclError
 from runtime.files.atomic import replacing
+from runtime.image.encode import png_of
 
 WAITING = 16
 """Frames that may wait for the disk."""
-
-_FASTEST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
 def write_png(path: Path, pixels: NDArray[np.generic]) -> None:
@@ -30,14 +28,9 @@ def write_png(path: Path, pixels: NDArray[np.generic]) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    done, encoded = cv2.imencode(".png", pixels, _FASTEST)
-    if not done:
-        raise InputError(
-            f"{path} cannot be written: OpenCV made no PNG of a frame of shape {pixels.shape}",
-            hint="record with another pixel format",
-        )
+    data = png_of(pixels)
     with replacing(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+        temporary.write_bytes(data)
 
 
 class Recorder:

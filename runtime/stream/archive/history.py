@@ -1,9 +1,10 @@
-"""History of an archive: its verdicts counted by day, shift, lot or run."""
+"""History of an archive: its verdicts counted by day, shift, lot, run or recipe."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from runtime.stream.archive.database import opened_to_read
 from runtime.stream.archive.periods import ShiftPlan, local_minute, utc_text
 from runtime.stream.verdict import Status
 
-By = Literal["day", "shift", "lot", "run"]
+By = Literal["day", "shift", "lot", "run", "recipe"]
 
 NO_LABEL = ""
 
@@ -37,10 +38,11 @@ class DefectShare(Part, frozen=True, kw_only=True):
 
 
 class HistoryGroup(Part, frozen=True, kw_only=True):
-    """Verdicts of one day, shift, lot or run, or of all.
+    """Verdicts of one day, shift, lot, run or recipe, or of all.
 
     Args:
-        name: of the day, shift, lot or run; empty for all, and for runs without a lot.
+        name: of the day, shift, lot, run or recipe; empty for all, for runs without a lot, and for
+            verdicts without a recipe.
         verdicts: how many.
         statuses: verdicts by status.
         labels: verdicts by label, and then by status; those without a usable answer have the
@@ -61,6 +63,22 @@ class HistoryGroup(Part, frozen=True, kw_only=True):
     defects: tuple[DefectShare, ...]
 
 
+class CheckEntry(Part, frozen=True, kw_only=True):
+    """A check of the line.
+
+    Args:
+        made_at: ISO 8601 with `Z`.
+        passed: whether all was as it should be.
+        recipe: that was checked; empty where there were no recipes.
+        failures: what was not, in words.
+    """
+
+    made_at: str
+    passed: bool
+    recipe: str
+    failures: tuple[str, ...]
+
+
 class History(Document, frozen=True, kw_only=True):
     """Verdicts of an archive, counted; `edgecl history --json` prints it.
 
@@ -73,6 +91,7 @@ class History(Document, frozen=True, kw_only=True):
         runs: with verdicts in that time.
         total: all verdicts in that time.
         groups: in order of time; lots by their first run.
+        checks: of the line in that time, the earliest first.
     """
 
     WHAT: ClassVar[str] = "a history"
@@ -87,6 +106,7 @@ class History(Document, frozen=True, kw_only=True):
     runs: int
     total: HistoryGroup
     groups: tuple[HistoryGroup, ...]
+    checks: tuple[CheckEntry, ...] = ()
 
 
 @dataclass
@@ -158,10 +178,11 @@ def read_history(
     total = _Tally()
     tallies: dict[str, _Tally] = {}
     runs = set()
-    for minute, run, name, lot, status, label, *counts in _counted(path, by, since, until):
+    for minute, run, name, lot, recipe, status, label, *counts in _counted(path, by, since, until):
         runs.add(run)
         try:
-            group = {"run": name, "lot": lot}[by] if minute is None else _period(minute, shifts)
+            named = {"run": name, "lot": lot, "recipe": recipe}
+            group = named[by] if minute is None else _period(minute, shifts)
         except ValueError as error:
             raise InputError(
                 f"{path} has a verdict captured at {minute!r}, which is not a time",
@@ -178,7 +199,34 @@ def read_history(
         runs=len(runs),
         total=total.group(""),
         groups=tuple(tally.group(name) for name, tally in tallies.items()),
+        checks=tuple(_checks(path, since, until)),
     )
+
+
+def _checks(path: Path, since: datetime | None, until: datetime | None) -> Iterator[CheckEntry]:
+    where, values = _within("made_at", since, until)
+    with opened_to_read(path) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone():
+            return  # an archive of an earlier schema
+        query = f"SELECT made_at, passed, recipe, report FROM checks {where} ORDER BY made_at"
+        for made_at, passed, recipe, report in connection.execute(query, values):
+            try:
+                failures = tuple(str(text) for text in json.loads(report)["failures"])
+            except (ValueError, TypeError, KeyError):
+                failures = ("the report is damaged",)
+            yield CheckEntry(made_at=made_at, passed=bool(passed), recipe=recipe, failures=failures)
+
+
+def _within(
+    column: str, since: datetime | None, until: datetime | None
+) -> tuple[str, Sequence[str]]:
+    """Return a condition on a time, as SQL, and its values."""
+    where, values = [], []
+    for moment, comparison in ((since, ">="), (until, "<")):
+        if moment is not None:
+            where.append(f"{column} {comparison} ?")
+            values.append(utc_text(moment))
+    return f"{'WHERE ' if where else ''}{' AND '.join(where)}", values
 
 
 def _period(minute: str, shifts: ShiftPlan | None) -> str:
@@ -192,17 +240,16 @@ def _counted(
     """Count the verdicts by minute where groups are times, by run, status and label."""
     # Any shift begins with a minute, and so does any hour of any clock.
     minute = "substr(captured_at, 1, 16)" if by in ("day", "shift") else "NULL"
-    where, values = [], []
-    for moment, comparison in ((since, ">="), (until, "<")):
-        if moment is not None:
-            where.append(f"captured_at {comparison} ?")
-            values.append(utc_text(moment))
+    where, values = _within("captured_at", since, until)
     query = (
-        f"SELECT {minute} AS minute, verdicts.run, runs.id, runs.lot, status, label, count(*), "
-        "sum(late), sum(status = 'pass' AND answer IS 'reject') "
+        f"SELECT {minute} AS minute, verdicts.run, runs.id, runs.lot, {{recipe}} AS recipe_id, "
+        "status, label, count(*), sum(late), sum(status = 'pass' AND answer IS 'reject') "
         "FROM verdicts JOIN runs ON runs.number = verdicts.run "
-        f"{'WHERE ' if where else ''}{' AND '.join(where)} "
-        "GROUP BY minute, verdicts.run, status, label ORDER BY minute, verdicts.run"
+        f"{where} GROUP BY minute, verdicts.run, recipe_id, status, label "
+        "ORDER BY minute, verdicts.run"
     )
     with opened_to_read(path) as connection:
-        yield from connection.execute(query, values)
+        # An archive of an earlier schema has no recipes.
+        held = {name for _, name, *_ in connection.execute("PRAGMA table_info(verdicts)")}
+        recipe = "recipe" if by == "recipe" and "recipe" in held else "''"
+        yield from connection.execute(query.format(recipe=recipe), values)

@@ -53,10 +53,34 @@ CREATE TABLE verdicts (
         "CREATE INDEX verdicts_by_time ON verdicts (captured_at)",
         """\
 CREATE VIEW records AS
-SELECT runs.id || CASE verdicts.camera WHEN '' THEN '' ELSE '-' || verdicts.camera END
-           || '-' || verdicts.frame AS id,
+SELECT runs.id || CASE verdicts.camera WHEN '' THEN '' ELSE '/' || verdicts.camera END
+           || '/' || verdicts.frame AS id,
        runs.id AS run_id, verdicts.camera, frame, captured_at, status, label, confidence, reason,
        late, answer, name, total_ns, infer_ns, worst_tile, distance, digest, lot
+FROM verdicts JOIN runs ON runs.number = verdicts.run""",
+    ),
+    (
+        "ALTER TABLE verdicts ADD COLUMN recipe TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE verdicts ADD COLUMN recipe_digest TEXT NOT NULL DEFAULT ''",
+        """\
+CREATE TABLE checks (
+    number  INTEGER PRIMARY KEY,
+    run     TEXT NOT NULL,
+    made_at TEXT NOT NULL,
+    passed  INTEGER NOT NULL,
+    recipe  TEXT NOT NULL,
+    digest  TEXT NOT NULL,
+    report  TEXT NOT NULL,
+    UNIQUE (run, made_at)
+)""",
+        "DROP VIEW records",
+        """\
+CREATE VIEW records AS
+SELECT runs.id || CASE verdicts.camera WHEN '' THEN '' ELSE '/' || verdicts.camera END
+           || '/' || verdicts.frame AS id,
+       runs.id AS run_id, verdicts.camera, frame, captured_at, status, label, confidence, reason,
+       late, answer, name, total_ns, infer_ns, worst_tile, distance,
+       CASE recipe_digest WHEN '' THEN digest ELSE recipe_digest END AS digest, lot, recipe
 FROM verdicts JOIN runs ON runs.number = verdicts.run""",
     ),
 )

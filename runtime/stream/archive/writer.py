@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ COLUMNS = (
     "infer_ns",
     "worst_tile",
     "distance",
+    "recipe",
+    "recipe_digest",
 )
 """Columns of a row that `add` takes, in their order."""
 
@@ -56,6 +59,25 @@ _INSERT = (
     f"INSERT INTO verdicts (run, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)}) "
     "ON CONFLICT (run, camera, frame) DO NOTHING"
 )
+
+
+@dataclass(frozen=True)
+class KeptCheck:
+    """A check as an archive keeps it.
+
+    Args:
+        made_at: ISO 8601 with `Z`.
+        passed: whether all was as it should be.
+        recipe: id; empty where there are no recipes.
+        digest: of the bundle.
+        report: JSON.
+    """
+
+    made_at: str
+    passed: bool
+    recipe: str
+    digest: str
+    report: str
 
 
 class ArchiveWriter:
@@ -143,6 +165,29 @@ class ArchiveWriter:
             if not is_locked(error) and "full" not in str(error):
                 self._disconnect()  # the next attempt looks at the whole file
             raise
+
+    def add_check(self, check: KeptCheck) -> None:
+        """Add a check; when it returns, it is on the disk.
+
+        Raises:
+            OSError, EdgeclError, sqlite3.Error: it was not added; trying again is right.
+        """
+        if self._connection is None:
+            self._open(WAIT_S)
+        assert self._connection is not None
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO checks (run, made_at, passed, recipe, digest, report) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    self._facts.run,
+                    check.made_at,
+                    check.passed,
+                    check.recipe,
+                    check.digest,
+                    check.report,
+                ),
+            )
 
     def finish(self, written: int, lost: int) -> None:
         """Say that the run ended, and what it wrote and lost.

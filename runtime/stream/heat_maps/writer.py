@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections import deque
 from pathlib import Path
 
-import cv2
 import msgspec
 
 from runtime.artifact.contract import ModelContract
 from runtime.camera.base import Frame
 from runtime.errors import InputError
 from runtime.files.atomic import replacing
+from runtime.files.newest import NewestFiles
+from runtime.image.encode import jpeg_of
 from runtime.image.heat_map import evidence, laid_together, overlay, peak, windows
 from runtime.image.preprocess import Preprocessor
 from runtime.image.view import FrameView
-from runtime.realtime import give_way
 from runtime.session.activation import ActivationSession
 from runtime.stream.heat_maps.document import HeatMapAccount, HeatMapLine
+from runtime.stream.sinks.background import BackgroundWriter
 from runtime.stream.verdict import Verdict
-
-LOG = logging.getLogger("edgecl.heat_maps")
 
 FOLDER, INDEX = "heat_maps", "heat_maps.jsonl"
 
@@ -69,79 +64,37 @@ class HeatMapWriter:
         self._session = session
         self._contract = contract
         self._folder = folder
-        self._most = most
-        self._room = waiting
         bits = contract.input.bits if bits is None else bits
         view = FrameView.of(contract.input) if view is None else view
         self._preprocess = Preprocessor(contract.input, bits=bits, view=view)
         self._roi = view.roi
-        self._written = self._left_out = self._failed = 0
-        self._problem = ""
-        self._kept: deque[Path] = deque()
-        self._waiting: deque[tuple[Frame, Verdict]] = deque()
-        self._changed = threading.Condition()
-        self._closing = False
+        self._kept = NewestFiles(most)
         _require_none(folder)
-        self._thread = threading.Thread(target=self._run, name="heat maps", daemon=True)
-        self._thread.start()
+        self._writer = BackgroundWriter("heat maps", self._write, most=waiting, close_s=CLOSE_S)
 
     def take(self, frame: Frame, verdict: Verdict) -> None:
         """Leave a rejected frame for the thread. One without pixels or label is passed over."""
         if frame.pixels is None or not verdict.decision.label:
             return
-        with self._changed:
-            if self._closing:
-                return
-            if len(self._waiting) >= self._room:
-                self._waiting.popleft()
-                self._left_out += 1
-            self._waiting.append((frame, verdict))
-            self._changed.notify()
+        self._writer.put((frame, verdict))
 
     def close(self) -> None:
         """Finish what waits, as long as maps get ready. Closing twice is fine."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        done, deadline = -1, time.monotonic() + CLOSE_S
-        while self._thread.is_alive() and time.monotonic() < deadline:
-            self._thread.join(0.05)
-            if done != self._written + self._failed:
-                done, deadline = self._written + self._failed, time.monotonic() + CLOSE_S
-        with self._changed:
-            self._left_out += len(self._waiting)
-            self._waiting.clear()
+        self._writer.close()
 
     def account(self) -> HeatMapAccount:
         """Return what was written, and what was not."""
         return HeatMapAccount(
             folder=str(self._folder / FOLDER),
-            written=self._written,
+            written=self._writer.written,
             kept=len(self._kept),
-            left_out=self._left_out,
-            failed=self._failed,
-            problem=self._problem or None,
+            left_out=self._writer.left_out,
+            failed=self._writer.failed,
+            problem=self._writer.problem or None,
         )
 
-    def _run(self) -> None:
-        give_way()
-        while (taken := self._next()) is not None:
-            try:
-                self._write(*taken)
-            except Exception as error:  # a map that fails must not end the next ones
-                self._failed += 1
-                problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-                if problem != self._problem:  # a full disk would fill the log
-                    LOG.warning("heat maps: %s", problem)
-                self._problem = problem
-
-    def _next(self) -> tuple[Frame, Verdict] | None:
-        with self._changed:
-            while not self._waiting and not self._closing:
-                self._changed.wait()
-            return self._waiting.popleft() if self._waiting else None
-
-    def _write(self, frame: Frame, verdict: Verdict) -> None:
+    def _write(self, taken: tuple[Frame, Verdict]) -> None:
+        frame, verdict = taken
         assert frame.pixels is not None
         contract, decision = self._contract, verdict.decision
         tiles = self._preprocess.prepare(frame.pixels, bits=frame.bits)
@@ -156,12 +109,11 @@ class HeatMapWriter:
         )
         image = overlay(self._preprocess.pixels, heat)
         path = self._folder / FOLDER / f"{verdict.number:08d}.jpg"
-        done, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
-        if not done:
-            raise ValueError(f"no JPEG of {image.shape}")
+        self._kept.make_room()
+        data = jpeg_of(image, _QUALITY)
         with replacing(path) as temporary:
-            temporary.write_bytes(data.tobytes())
-        self._kept.append(path)
+            temporary.write_bytes(data)
+        self._kept.add((path,))
         line = verdict.line()
         left, top = peak(heat, size)
         roi = self._roi
@@ -176,9 +128,6 @@ class HeatMapWriter:
         )
         with open(self._folder / INDEX, "ab") as index:
             index.write(msgspec.json.encode(entry) + b"\n")
-        self._written += 1
-        while len(self._kept) > self._most:
-            self._kept.popleft().unlink(missing_ok=True)
 
 
 def _require_none(folder: Path) -> None:

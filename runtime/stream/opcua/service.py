@@ -104,6 +104,9 @@ class LineService:
         elif isinstance(message, Recipes):
             self._changeable = bool(message.ids)
             self._line.recipes = message.ids or self._line.recipes
+            if self._line.prepared not in self._line.recipes:
+                self._line.prepared = self._line.recipes[0]  # a stream begins with the first
+            await self._publisher.counts()
         elif self._answer is not None and message.number == self._asked:
             self._answer.set_result(message)
             self._answer = None

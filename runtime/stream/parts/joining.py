@@ -6,8 +6,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from runtime.realtime import take_precedence
+from runtime.stream.acting.pending import PendingAct
 from runtime.stream.parts.matching import PartMatcher
 from runtime.stream.parts.rule import PartRule
 from runtime.stream.parts.summary import PartsAccount
@@ -40,6 +42,7 @@ class PartJoin:
         self._rule = rule
         self._sinks = sinks
         self._lines = lines
+        self._acting = sum(sink.acts for sink in sinks)
         self._clock = clock
         self._matcher = PartMatcher(cameras, window_ns=rule.window_ns, deadline_ns=rule.deadline_ns)
         self._statuses: Counter[str] = Counter()
@@ -64,10 +67,12 @@ class PartJoin:
     def add(self, camera: str, verdict: Verdict) -> None:
         """Take a verdict of a camera."""
         with self._changed:
-            before = self._matcher.next_deadline_ns
+            before, apart = self._matcher.next_deadline_ns, self._apart
             self._send(self._matcher.add(camera, verdict, self._clock()))
             if self._matcher.next_deadline_ns != before:
                 self._changed.notify()
+            if verdict.act is not None and self._apart > apart:
+                verdict.act.failed(self._clock())  # no part's verdict will speak of this frame
 
     def leave(self, camera: str, reason: str = "it has ended") -> None:
         """Expect no more of a camera."""
@@ -104,10 +109,34 @@ class PartJoin:
         for part in parts:
             self._statuses[part.verdict.decision.status.value] += 1
             self._missing.update(part.missing.keys())
+            verdict = self._to_act_on(part) if self._acting else part.verdict
             for sink in self._sinks:
-                sink.emit(part.verdict)
+                sink.emit(verdict)
             if self._lines is not None:
                 self._lines.emit(part)
+
+    @property
+    def _apart(self) -> int:
+        """Frames that are of no part, or came too late for theirs."""
+        matcher = self._matcher
+        return matcher.late_frames + matcher.repeated_frames + matcher.unmatched_frames
+
+    def _to_act_on(self, part: PartVerdict) -> Verdict:
+        """The part's verdict with an act that reports to those of its cameras."""
+        deadline_ns = self._rule.deadline_ns
+        by_ns = None if deadline_ns is None else part.verdict.captured_ns + deadline_ns
+        act = PendingAct(by_ns, self._acting)
+        pending = [seen.act for seen in part.cameras.values() if seen.act is not None]
+
+        def report(ended_ns: int | None, missed: bool) -> None:
+            for one in pending:
+                if ended_ns is None:
+                    one.spared()
+                else:
+                    one.done(ended_ns, late=missed)
+
+        act.tell(report)
+        return replace(part.verdict, act=act)
 
     def _watch(self) -> None:
         take_precedence()
@@ -132,6 +161,7 @@ class _CameraSink(Sink):
         self._join = join
         self._camera = camera
         self._trusted = trusted
+        self.acts = bool(join._acting)
         self._is_trusted = True
 
     def emit(self, verdict: Verdict) -> None:

@@ -128,6 +128,8 @@ def worst_of(
         decision=decision,
         steps={TOTAL: now_ns - first.captured_ns},
         camera=decider,
+        recipe=first.recipe,
+        digest=first.digest,
     )
     return PartVerdict(verdict, cameras, missing)
 

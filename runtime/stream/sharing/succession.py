@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from runtime.stream.handover import Handover, Ticket
-from runtime.stream.rules import Debounce, debounced
+from runtime.stream.rules import Debounce, Debouncer
 from runtime.stream.verdict import Decision, Status
 
 
@@ -19,12 +19,12 @@ class Succession:
     its turn to speak. A frame about which the watchdog spoke holds no later one up.
 
     Args:
-        rule: holds lone rejects back, over the frames in their order; None lets each out.
+        rule: holds lone rejects back, over the frames in their order; None lets each out. The
+            frames of a recipe have its own.
     """
 
     def __init__(self, rule: Debounce | None = None) -> None:
-        self._rule = rule
-        self._recent: tuple[bool, ...] = ()
+        self._debouncer = Debouncer(rule)
         self._taking = threading.Lock()
         self._changed = threading.Condition()
         self._waiting: deque[Ticket] = deque()
@@ -65,7 +65,7 @@ class Succession:
 
         One that later frames have passed stands among them as no reject already.
         """
-        return decision if ticket in self._passed else self._noted(decision)
+        return decision if ticket in self._passed else self._noted(ticket, decision)
 
     def leave(self, ticket: Ticket) -> None:
         """Be done with a frame."""
@@ -89,11 +89,11 @@ class Succession:
         while ticket in self._waiting and self._waiting[0] is not ticket:
             if not self._waiting[0].settled:
                 return False
-            self._passed.add(self._waiting.popleft())
-            self._noted(Decision(Status.LATE))
+            passed = self._waiting.popleft()
+            self._passed.add(passed)
+            self._noted(passed, Decision(Status.LATE))
         return True
 
-    def _noted(self, decision: Decision) -> Decision:
-        if self._rule is not None:
-            decision, self._recent = debounced(decision, self._recent, self._rule)
-        return decision
+    def _noted(self, ticket: Ticket, decision: Decision) -> Decision:
+        debouncer = self._debouncer if ticket.judges is None else ticket.judges.debouncer
+        return debouncer.note(decision)

@@ -26,12 +26,21 @@ class VerdictFile(Part, frozen=True, kw_only=True):
 
 
 class SinkAccount(Part, frozen=True, kw_only=True):
-    """A further sink: verdicts that are lost, or wait for the next start; the last problem."""
+    """A further sink: verdicts that are lost, or wait for the next start; the last problem.
+
+    Args:
+        counts: what else it counts, by name.
+        acted: verdicts that a sink which acts on the machine has acted on.
+        late_acts: of those, the ones that came too late, and were acted on as `late`.
+    """
 
     name: str
     lost: int
     waiting: int = 0
     problem: str | None
+    counts: dict[str, int] = {}
+    acted: int = 0
+    late_acts: int = 0
 
 
 def verdict_file(sink: JsonLinesSink) -> VerdictFile:
@@ -48,7 +57,13 @@ def sink_accounts(sinks: Sequence[Sink]) -> tuple[SinkAccount, ...]:
     """Return what further sinks lost."""
     return tuple(
         SinkAccount(
-            name=sink.name, lost=sink.lost, waiting=sink.waiting, problem=sink.problem or None
+            name=sink.name,
+            lost=sink.lost,
+            waiting=sink.waiting,
+            problem=sink.problem or None,
+            counts=dict(sink.counts),
+            acted=sink.acted,
+            late_acts=sink.late_acts,
         )
         for sink in sinks
     )

@@ -5,14 +5,20 @@ from __future__ import annotations
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
 
+from runtime.camera.base import Frame
 from runtime.errors import InputError
 from runtime.progress import Say
+from runtime.stream.rules import Rules
 from runtime.stream.verdict import Verdict
+
+if TYPE_CHECKING:
+    from runtime.stream.checking.report import CheckReport
 
 
 class RecipeReply(Protocol):
@@ -53,16 +59,27 @@ class Sink(ABC):
         name: for the summary.
         isolated: True where `emit` returns at once, never raises, and may be called from several
             threads: such a sink gets no thread.
+        takes_frames: True where `observe` wants each frame; the sink has to be isolated.
+        acts: True where it acts on the machine, and says so to each verdict's `act`: subclass
+            `ActingSink` for one.
         lost: verdicts that were taken and could not be delivered.
         waiting: verdicts that are kept on disk for the next start.
         problem: what went wrong last; empty where nothing did.
+        acted: verdicts that the machine was told; those of sinks with `acts` alone.
+        late_acts: of those, the ones that came too late.
+        counts: what else it counts, by name.
     """
 
     name: str = ""
     isolated: bool = False
+    takes_frames: bool = False
+    acts: bool = False
     lost: int = 0
     waiting: int = 0
     problem: str = ""
+    acted: int = 0
+    late_acts: int = 0
+    counts: Mapping[str, int] = MappingProxyType({})
 
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
@@ -71,8 +88,40 @@ class Sink(ABC):
     def attach(self, controls: LineControls) -> None:  # noqa: B027 - most sinks ask for nothing
         """Learn what may be asked of the line that is about to run; return at once."""
 
+    def keep_check(self, report: CheckReport) -> None:  # noqa: B027 - most sinks keep none
+        """Keep the report of a check of the running stream; return at once."""
+
+    def observe(self, frame: Frame, verdict: Verdict) -> None:  # noqa: B027 - most want none
+        """Look at a frame after its verdict; returns at once and never raises."""
+
+    def offer_recipes(self, change: Callable[[int], None]) -> None:  # noqa: B027 - few ask for any
+        """Let the machine behind this sink change the stream's recipe.
+
+        Args:
+            change: to the recipe of a number; returns when it judges, and raises InputError where
+                it was refused. It may be called from any thread, and may take its time.
+        """
+
     def close(self) -> None:  # noqa: B027 - most sinks have nothing to finish
         """Finish what was taken, and give back what is held. Closing twice is fine."""
+
+
+Observe = Callable[[Frame, Verdict], None]
+"""Looks at a frame and its verdict; see `Sink.observe`."""
+
+
+def observing(sinks: Sequence[Sink], more: Observe | None = None) -> Observe | None:
+    """Return what hands a frame to all sinks that take frames, and to `more`; None for none."""
+    observers: list[Observe] = [sink.observe for sink in sinks if sink.takes_frames]
+    observers += [] if more is None else [more]
+    if len(observers) < 2:
+        return next(iter(observers), None)
+
+    def observe(frame: Frame, verdict: Verdict) -> None:
+        for each in observers:
+            each(frame, verdict)
+
+    return observe
 
 
 def new_run_id() -> str:
@@ -93,6 +142,7 @@ class StreamFacts:
         digest: of the bundle's manifest; empty where the model is a file without one.
         pass_labels: labels that let a part pass.
         lot: which the stream judges, as the user named it; empty where it has no name.
+        rules: by which it judges.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -102,6 +152,7 @@ class StreamFacts:
     digest: str = ""
     pass_labels: Sequence[str] = ()
     lot: str = ""
+    rules: Rules = field(default_factory=Rules)
 
 
 def _silent(text: str) -> None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 
 from runtime.stream.sinks.base import LineControls, Sink
 from runtime.stream.verdict import Verdict
@@ -57,6 +58,11 @@ class IsolatedSink(Sink):
         """Verdicts that the sink keeps on disk."""
         return self.sink.waiting
 
+    @property
+    def counts(self) -> Mapping[str, int]:  # type: ignore[override]
+        """Further counts of the sink."""
+        return self.sink.counts
+
     def attach(self, controls: LineControls) -> None:
         """Hand on what may be asked of the line."""
         self.sink.attach(controls)
@@ -69,6 +75,10 @@ class IsolatedSink(Sink):
                 self._dropped += 1
             self._waiting.append(verdict)
             self._changed.notify()
+
+    def offer_recipes(self, change: Callable[[int], None]) -> None:
+        """Hand it on."""
+        self.sink.offer_recipes(change)
 
     def close(self) -> None:
         """Let the sink finish, for a while; one that hangs is left behind."""

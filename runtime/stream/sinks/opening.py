@@ -16,9 +16,12 @@ SINKS: Plugins[OpenSink] = Plugins(
     "sink",
     {
         "jsonl": "runtime.stream.sinks.json_lines:open_json_lines",
+        "images": "runtime.stream.sinks.images.sink:open_images",
         "sqlite": "runtime.stream.sinks.sqlite:open_sqlite",
         "mqtt": "runtime.stream.sinks.remote.mqtt:open_mqtt",
         "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",
+        "gpio": "runtime.stream.outputs.sink:open_gpio",
+        "modbus": "runtime.stream.plc.sink:open_modbus",
         "opcua": "runtime.stream.opcua.sink:open_opcua",
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import msgspec
 from runtime.errors import EdgeclError, EquipmentError
 from runtime.files.databases import is_damage
 from runtime.progress import Say
-from runtime.stream.archive.writer import ArchiveWriter, ConnectDatabase
+from runtime.stream.archive.writer import ArchiveWriter, ConnectDatabase, KeptCheck
 from runtime.stream.budget import TOTAL
+from runtime.stream.checking.report import CheckReport
 from runtime.stream.sinks.base import Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.waiting import WaitingQueue, flush_until
 from runtime.stream.verdict import Verdict
@@ -27,6 +29,7 @@ PERIOD_S = 0.25
 and wears a flash."""
 
 RETRY_S = 1.0
+WAITING_CHECKS = 100
 WAITING_ROWS = 10_000
 CLOSE_S = 10.0
 BATCH = 500
@@ -74,6 +77,7 @@ class SqliteSink(Sink):
         self.written = 0
         self.problem = ""
         self._waiting: WaitingQueue[Verdict] = WaitingQueue(capacity)
+        self._checks: deque[KeptCheck] = deque(maxlen=WAITING_CHECKS)
         self._refused = 0  # of which no row could be made
         self._closing = threading.Event()
         self._alone = 0  # verdicts that are written one by one, for one of them is at fault
@@ -101,6 +105,10 @@ class SqliteSink(Sink):
         """Leave a verdict for the writer. With no room left, the oldest that waits is lost."""
         self._waiting.put(verdict)
 
+    def keep_check(self, report: CheckReport) -> None:
+        """Leave the report of a check for the writer; the newest hundred wait for the disk."""
+        self._checks.append(kept(report))
+
     def close(self) -> None:
         """Write what waits, once, and close the archive. Closing twice is fine."""
         if self._closing.is_set():
@@ -120,6 +128,14 @@ class SqliteSink(Sink):
 
     def _flush(self) -> bool:
         """Write all that waits; False when it was refused."""
+        try:
+            while self._checks:
+                self._archive.add_check(self._checks[0])
+                self._checks.popleft()
+        except Exception as error:  # the thread must live
+            self._note(error)
+            if not _is_worth_another_try(error):
+                self._checks.clear()
         while batch := self._take():
             try:
                 self._archive.add(_rows_of(batch))
@@ -189,7 +205,15 @@ def row_of(verdict: Verdict) -> tuple[Any, ...]:
         line.steps_ns.get("infer"),
         tile,
         line.distance,
+        line.recipe,
+        line.digest,
     )
+
+
+def kept(report: CheckReport) -> KeptCheck:
+    """Return a check as an archive keeps it."""
+    text = msgspec.json.encode(report).decode()
+    return KeptCheck(report.made_at, report.passed, report.recipe, report.digest, text)
 
 
 def open_sqlite(request: SinkRequest) -> Sink:

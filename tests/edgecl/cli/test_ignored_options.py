@@ -120,6 +120,8 @@ RUN = ("run", "--camera", "demo", "--model")
         (("study", "--preset", "smoke", "--arm", "in-domain", "--leaky", "set"), "--leaky"),
         (("study", "--preset", "smoke", "--label-share", "1", "--draws", "2"), "--draws"),
         (("study", "--preset", "smoke", "--groups", "groups.csv"), "--groups"),
+        (("study", "--preset", "smoke", "--roi", "0,0,9,9"), "--roi"),
+        (("study", "--preset", "smoke", "--flat", "line.npz"), "--flat"),
         (
             ("study", "--preset", "smoke", "--encoder", "resnet101-svm", "--method", "nnclr"),
             "--method",

@@ -119,6 +119,13 @@ def test_a_grid_survives_json():
         Study.from_json({**SMALL.to_json(), "colour": 1}, where="here")
 
 
+def test_every_run_cuts_and_corrects_its_images():
+    study = replace(SMALL, roi="0,16,1600,224", flat="/line.npz")
+    assert {(cell.config.roi, cell.config.flat) for cell in cells(study)} == {
+        ("0,16,1600,224", "/line.npz")
+    }
+
+
 def test_the_presets_are_grids():
     for name, preset in PRESETS.items():
         grid = cells(replace(preset, unlabelled=("/steel",)))

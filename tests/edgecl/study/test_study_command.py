@@ -26,7 +26,9 @@ from edgecl.study.processes import work_together
 from edgecl.study.summary import summarise
 from runtime.errors import EdgeclError, InputError
 from runtime.files.document import read_document, to_text
+from runtime.image.decode import read_image
 from tests.made_once import MadeOnce
+from tests.runtime.image.flat_fields import stored_flat
 
 
 def silent(*_: object) -> None:
@@ -218,6 +220,23 @@ def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_
         begin(tiny_study, tmp_path)
 
 
+def test_a_study_of_corrected_regions_goes_on_and_is_not_one_of_whole_images(
+    tiny_study, tmp_path, class_folders
+):
+    first = next(class_folders.glob("*/*.png"))
+    stored_flat(tmp_path / "line.npz", size=read_image(first).shape)
+    flat = str(tmp_path / "line.npz")
+    study = replace(tiny_study, methods=(), label_shares=(1.0,), roi="4,4,24,24", flat=flat)
+    folder = tmp_path / "study"
+    begin(study, folder)
+    assert work(study, folder, silent) == []
+    begin(study, folder)
+    kept = run_directory.read_config(folder / cells(study)[0].name)
+    assert kept.choices.roi == "4,4,24,24"
+    with pytest.raises(InputError, match="was run with roi 4,4,24,24"):
+        begin(replace(study, roi=""), folder)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -225,6 +244,8 @@ def test_other_choices_in_the_same_folder_are_refused(tiny_study, finished, tmp_
         (["--preset", "neu-cpu"], "preset neu-cpu needs images; pass --data"),
         (["--preset", "smoke", "--arm", "clean"], "'clean' pretrains on unlabelled sets only"),
         (["--preset", "smoke", "--encoder", "alexnet"], "'alexnet' is not one of"),
+        (["--preset", "smoke", "--roi", "0,0,9"], "is not a region of interest; use LEFT,TOP"),
+        (["--preset", "smoke", "--data", ".", "--flat", "/none.npz"], "/none.npz"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, arguments, message):

@@ -157,13 +157,21 @@ def clock(times: list[tuple[float, float]]) -> list[bool]:
 
 
 def test_a_clock_that_jumps_stands_or_runs_backwards_is_told_once_each():
-    good = [(100 + n / 30, n / 30) for n in range(10)]
+    good = [(100 + n / 30, n / 30) for n in range(60)]
     assert not any(clock(good))
-    ahead = [(device + 5, host) for device, host in good[5:]]
-    assert clock([*good[:5], *ahead]) == [False] * 5 + [True] + [False] * 4
-    back = [(device - 50, host) for device, host in good[5:]]
-    assert clock([*good[:5], *back]) == [False] * 5 + [True] + [False] * 4
+    ahead = [(device + 5, host) for device, host in good[40:]]
+    assert clock([*good[:40], *ahead]) == [False] * 40 + [True] + [False] * 19
+    back = [(device - 50, host) for device, host in good[40:]]
+    assert clock([*good[:40], *back]) == [False] * 40 + [True] + [False] * 19
     assert clock([good[0], good[1], (good[1][0], good[2][1])]) == [False, False, True]
+
+
+def test_frames_that_waited_while_the_model_was_loaded_are_no_jump():
+    waited = [(n / 30, 5 + n / 1000) for n in range(16)]
+    prompt = [(5.1 + n / 30, 5.1 + n / 30) for n in range(100)]
+    assert not any(clock([*waited, *prompt]))
+    begun_anew = [(device - 4, host + 5) for device, host in (*waited, *prompt)]
+    assert sum(clock([*waited, *prompt, *begun_anew])) == 1
 
 
 def test_frames_that_waited_in_the_driver_are_no_jump():

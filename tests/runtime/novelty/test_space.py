@@ -47,3 +47,16 @@ def test_what_is_no_number_has_no_distance(value):
 def test_tiles_make_an_image_as_their_answers_do(combine, found):
     tiles = np.array([1, 5, 2, 3], np.float32)
     np.testing.assert_array_equal(image_distances(tiles, np.array([1, 2, 1]), combine), found)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 7])
+def test_one_embedding_is_as_far_alone_as_among_others(classes):
+    rng = np.random.default_rng(classes)
+    sizes = {"centre": (5,), "within": (5, 4), "means": (classes, 4), "overall": (5, 3)}
+    arrays = {name: rng.normal(size=size).astype(np.float32) for name, size in sizes.items()}
+    asked = (100 * rng.normal(size=(50, 5))).astype(np.float32)
+    asked[:3, 1] = np.nan, np.inf, 3e38
+    with np.errstate(invalid="ignore", over="ignore"):
+        alone = [space(**arrays).distance(row) for row in asked]
+    np.testing.assert_allclose(alone, space(**arrays).distances(asked), rtol=1e-5)
+    assert np.isnan(alone[:3]).all()

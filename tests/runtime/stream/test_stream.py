@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -67,6 +68,68 @@ def test_it_opens_what_it_is_given_by_name(make_bundle, tmp_path):
             break
     with pytest.raises(InputError, match="no such file"):
         Stream(str(tmp_path / "nothing"), bundle)
+
+
+def test_several_cameras_are_judged_at_one_model_in_turns():
+    sink, late = ListSink(), ListSink()
+    cameras = {"left": FakeCamera(images(5)), "right": FakeCamera(images(8))}
+    with Stream(cameras, FakeSession(), sinks=[sink], late_sink=late) as stream:
+        found = [(verdict.camera, verdict.number) for verdict in stream]
+    for name, frames in (("left", 5), ("right", 8)):
+        assert [number for camera, number in found if camera == name] == list(range(frames))
+        assert (stream.snapshots[name].judged, stream.snapshots[name].balanced) == (frames, True)
+    assert {verdict.camera for verdict in sink.verdicts} == {"left", "right"}
+    assert len(sink.verdicts) == 13
+    with pytest.raises(ValueError, match="use snapshots"):
+        assert stream.snapshot
+
+
+def test_a_camera_that_breaks_off_ends_alone_and_is_raised_at_the_end():
+    broken = FakeCamera([*images(2), InputError("clip.avi ended in the middle")])
+    cameras = {"left": broken, "right": FakeCamera(images(30))}
+    seen: list[str] = []
+    with Stream(cameras, FakeSession()) as stream, pytest.raises(InputError, match="in the middle"):
+        seen.extend(verdict.camera for verdict in stream)
+    assert (seen.count("left"), seen.count("right")) == (2, 30)
+    assert list(stream.failures) == ["left"]
+
+
+def test_workers_judge_at_the_same_time_and_keep_the_order():
+    together = threading.Barrier(2, timeout=60)
+
+    def work(call: int) -> None:
+        if call == 0:
+            together.wait()  # only two sessions at work get past it
+
+    with Stream(FakeCamera(images(20)), [FakeSession(work), FakeSession(work)]) as stream:
+        assert [verdict.number for verdict in stream] == list(range(20))
+    assert len(stream.sessions) == 2
+
+
+def test_a_model_is_opened_for_each_worker(make_bundle):
+    bundle = make_bundle()
+    for source in (bundle, bundle / "model.fp32.onnx"):
+        with Stream("demo", source, workers=2) as stream:
+            for verdict in stream:
+                assert verdict.decision.status
+                break
+        first, second = stream.sessions
+        assert first is not second
+        assert first.describe() == second.describe()
+
+
+@pytest.mark.parametrize(
+    ("camera", "session", "workers", "words"),
+    [
+        ({}, [FakeSession()], None, "a stream without a camera"),
+        ({"left": FakeCamera([])}, [], None, "0 open session(s) for 1 worker(s)"),
+        (FakeCamera([]), FakeSession(), 2, "1 open session(s) for 2 worker(s)"),
+        (FakeCamera([]), "line.edgecl", 0, "0 workers"),
+    ],
+)
+def test_what_cannot_be_a_stream_is_told(camera, session, workers, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        Stream(camera, session, workers=workers)
 
 
 def test_the_package_gives_its_public_names_when_they_are_used():

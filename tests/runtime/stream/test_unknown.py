@@ -104,9 +104,9 @@ def test_an_unknown_frame_never_passes_by_debounce_and_is_no_reject_for_it():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_an_embedding_that_is_no_number_is_a_fault(value):
-    with np.errstate(invalid="ignore"):
-        snapshot, sink, _ = judged([value, 0])
+def test_an_embedding_that_is_no_number_is_a_fault(value, recwarn):
+    snapshot, sink, _ = judged([value, 0])
+    assert not recwarn.list
     assert sink.statuses == ["fault", "pass"]
     assert sink.verdicts[0].decision.reason == "the model returned a NaN or infinite embedding"
     assert snapshot.balanced

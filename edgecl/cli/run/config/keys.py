@@ -23,6 +23,8 @@ KEYS: Mapping[str, KeyPath] = {
     "every_frame": ("camera", "every-frame"),
     "frames": ("camera", "frames"),
     "model": ("model", "model"),
+    "begin_with": ("model", "begin-with"),
+    "shadow": ("model", "shadow"),
     "verify_key": ("model", "verify-key"),
     "precision": ("model", "precision"),
     "engine": ("model", "engine"),
@@ -43,16 +45,21 @@ KEYS: Mapping[str, KeyPath] = {
     "part_deadline": ("rules", "part-deadline"),
     "sinks": ("output", "sink"),
     "lot": ("output", "lot"),
+    "metrics": ("output", "metrics"),
     "heat_maps": ("output", "heat-maps"),
     "spool": ("output", "spool"),
     "out": ("output", "out"),
     "as_json": ("output", "json"),
+    "check_parts": ("check", "check-parts"),
+    "check_wrong": ("check", "check-wrong-at-most"),
+    "check_reference": ("check", "check-reference"),
     "realtime": ("machine", "realtime"),
     "cpus": ("machine", "cpus"),
+    "recipe": ("recipes",),
 }
 """Table and key of each option, by its parameter; the key is the option without dashes.
 
-`budget` is a table of its own, from step to time."""
+`budget` is a table of its own, from step to time, and `recipes` one of tables, by id."""
 
 KEYLESS = frozenset({"config", "print_config"})
 """Options about the file itself."""
@@ -60,7 +67,9 @@ KEYLESS = frozenset({"config", "print_config"})
 PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 """Options that take NAME=VALUE: in the file a table, from name to value."""
 
-PATHS = frozenset({"model", "verify_key", "out", "flat", "spool"})
+PATHS = frozenset(
+    {"model", "verify_key", "out", "flat", "spool", "shadow", "check_parts", "check_reference"}
+)
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 
 OR_NONE = frozenset({"flat"})

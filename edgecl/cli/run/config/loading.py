@@ -26,6 +26,7 @@ from edgecl.cli.run.config.keys import (
     tables,
 )
 from edgecl.cli.run.config.lines import first_duplicate, lines_by_path
+from edgecl.cli.run.config.recipe_tables import RECIPES, RecipeTables, read_recipes
 from edgecl.cli.run.config.sources import source_beside
 from runtime.errors import EdgeclError, InputError
 
@@ -45,11 +46,13 @@ class Config:
         values: what the options take, by parameter.
         places: FILE:LINE and key of each, by parameter; of one pair by `PARAMETER=NAME`.
         cameras: values that one of several cameras has of its own, by its name.
+        recipes: rules that a recipe has of its own, by its id.
     """
 
     values: Mapping[str, Any]
     places: Mapping[str, str]
     cameras: Mapping[str, Mapping[str, Any]]
+    recipes: Mapping[str, Mapping[str, Any]]
 
 
 def load_config(path: Path, context: click.Context) -> Config:
@@ -114,10 +117,13 @@ class _Reader:
         self._values: dict[str, Any] = {}
         self._places: dict[str, str] = {}
         self._cameras = CameraTables()
+        self._recipes = RecipeTables()
 
     def read(self, document: Mapping[str, Any]) -> Config:
         for table, content in document.items():
-            if (table,) in KEYS.values():
+            if table == RECIPES:
+                self._take_recipes(content)
+            elif (table,) in KEYS.values():
                 self._take(table, (table,), content)
             elif table == CAMERAS:
                 self._take_cameras(content, document)
@@ -131,7 +137,7 @@ class _Reader:
                     if key not in known:
                         self._unknown((table, key))
                     self._take(known[key], (table, key), value)
-        return Config(self._values, self._places, self._cameras.own)
+        return Config(self._values, self._places, self._cameras.own, self._recipes.own)
 
     def _take_cameras(self, content: Any, document: Mapping[str, Any]) -> None:
         one = document.get("camera")
@@ -143,13 +149,22 @@ class _Reader:
         for name, key in self._cameras.keys.items():
             self._places[f"source={name}"] = self._place(key)
 
+    def _take_recipes(self, content: Any) -> None:
+        places = dict(self._places)
+        self._recipes = read_recipes(content, self._taken, self._fail)
+        self._places = {**places, "recipe": self._place((RECIPES,))}
+        self._values["recipe"] = self._recipes.texts
+
     def _take(self, name: str, key: KeyPath, value: Any) -> None:
-        option = self._options[name]
         self._places[name] = self._place(key)
+        self._values[name] = self._taken(name, key, value)
+
+    def _taken(self, name: str, key: KeyPath, value: Any) -> Any:
+        """The value of a key, as the file has it, as the option's parameter has it."""
+        option = self._options[name]
         if name in PAIRED and isinstance(value, dict):
             texts = [self._pair(option, key, entry, given) for entry, given in value.items()]
-            self._values[name] = texts if option.multiple else ",".join(texts)
-            return
+            return texts if option.multiple else ",".join(texts)
         if name == "settings":
             self._fail_as_no_table(key, value)
         if name in PAIRED and option.multiple:
@@ -160,7 +175,7 @@ class _Reader:
             value = [self._converted(option, key, entry) for entry in value]
         else:
             value = self._value_of(name, key, value)
-        self._values[name] = [value] if name == "source" else value
+        return [value] if name == "source" else value
 
     def _value_of(self, name: str, key: KeyPath, value: Any) -> Any:
         """One value as its option takes it."""

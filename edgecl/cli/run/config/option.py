@@ -15,11 +15,13 @@ def _load(context: click.Context, option: click.Parameter, path: Path | None) ->
     if path is not None:
         from edgecl.cli.run.cameras import OWN_VALUES
         from edgecl.cli.run.config.loading import load_config
+        from edgecl.cli.run.recipes.choices import RECIPE_RULES
 
         config = load_config(path, context)
         context.default_map = {**(context.default_map or {}), **config.values}
         context.meta[PLACES] = config.places
         context.meta[OWN_VALUES] = config.cameras
+        context.meta[RECIPE_RULES] = config.recipes
         if isinstance(context.obj, Results):
             context.obj.json_asked = bool(config.values.get("as_json"))
     return path

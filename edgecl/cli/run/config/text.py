@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from edgecl.cli.options import NONE
 from edgecl.cli.run.cameras import CameraChoice
 from edgecl.cli.run.config.camera_tables import CAMERAS, NAME_KEY, OWN_KEYS, SOURCE_KEY
 from edgecl.cli.run.config.keys import GLOBAL, KEYS, OR_NONE, PATHS, keys_of, tables
+from edgecl.cli.run.config.recipe_tables import RECIPES, recipe_tables
+from edgecl.cli.run.recipes.choices import RecipeChoice
 from runtime.camera.address import Kind, sort_source
 from runtime.errors import EdgeclError, InputError
 from runtime.files.atomic import explained, write_new
@@ -25,7 +27,8 @@ def config_text(values: Mapping[str, Any]) -> str:
     Paths become absolute, for the text may be kept anywhere. Passwords in a camera's address stay.
 
     Args:
-        values: of the options, by parameter, and `cameras`, as `camera_choices` returns them.
+        values: of the options, by parameter, `cameras`, as `camera_choices` returns them, and
+            `recipes`, as `recipe_choices` does.
 
     Raises:
         InputError: a value has bytes that are not UTF-8, which TOML cannot hold.
@@ -43,6 +46,10 @@ def config_text(values: Mapping[str, Any]) -> str:
 
 
 def _table(table: str, values: Mapping[str, Any]) -> Iterator[str]:
+    if table == RECIPES:
+        recipes = sorted(values["recipes"], key=_in_order(values["recipe"]))
+        yield from recipe_tables(recipes, lambda name, value: _toml(_plain(name, value)))
+        return
     whole = (table,) in KEYS.values()
     if whole:
         text = values[table]
@@ -57,6 +64,12 @@ def _table(table: str, values: Mapping[str, Any]) -> Iterator[str]:
     for key, name in keys_of(table).items():
         value = _plain(name, () if name == "source" and several else values[name])
         yield f"# {key} is not set" if value is None else f"{key} = {_toml(value)}"
+
+
+def _in_order(texts: Sequence[str]) -> Callable[[RecipeChoice], int]:
+    """Return the place of a recipe among those that were given, whatever one begins."""
+    ids = [text.partition("=")[0] for text in texts]
+    return lambda recipe: ids.index(recipe.id)
 
 
 def _camera_tables(cameras: Sequence[CameraChoice]) -> Iterator[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +18,7 @@ from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.opening import (
     facts_of,
     newest_bundle,
+    open_chosen_metrics,
     open_chosen_model,
     open_chosen_sinks,
     output_place,
@@ -24,8 +27,15 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.recipes.commands import Beside, commanding
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
-from edgecl.cli.run.several.parts import Parts, judging_every_frame, open_parts, rule_of
+from edgecl.cli.run.several.parts import (
+    Parts,
+    judging_every_frame,
+    open_parts,
+    require_no_parts,
+    rule_of,
+)
 from edgecl.cli.signals import EXIT_INTERRUPTED, stop_signals
 from edgecl.cli.verb import naming_place
 from runtime.errors import EdgeclError
@@ -34,6 +44,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgecl.cli.run.stream import InspectionStream
+    from runtime.stream.metrics.endpoint import MetricsEndpoint
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import Sink
     from runtime.stream.station.station import Station
@@ -62,6 +74,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
+    from runtime.stream.metrics.watched import WatchedStation
     from runtime.stream.sharing.pool import SessionPool
     from runtime.stream.station.naming import NamingSink
     from runtime.stream.station.station import Station
@@ -84,6 +97,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
         )
+        metrics = open_chosen_metrics(choices, context, remark, stack)
         wanted = choices.cameras
         if choices.part_of is not None:
             wanted = judging_every_frame(wanted, context)
@@ -102,12 +116,14 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         choices.require_labels(labels, context)
         with naming_place(context, "model"):
             novelty = choices.novelty(trusted or model, remark)
-        pool = SessionPool(sessions)
+        pool, mark = SessionPool(sessions), choices.first_mark(model)
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
         require_new(folder, (PARTS, *files))
         facts = facts_of(choices, model, cameras, sessions[0].contract, rules)
         shared = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
+        if rule is None:
+            require_no_parts(shared, context)
         parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
         if parts is not None:
             stack.callback(parts.close)
@@ -123,9 +139,10 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices, trusted or model, settings, shown, folder / name, context, stack
             )
             # A machine acts on the parts where there are any, and else on each camera's frames.
-            beside: list[Sink] = [NamingSink(other, name) for other in shared]
+            more: list[Sink] = [NamingSink(other, name) for other in shared]
             if parts is not None:
-                beside = [parts.sink_for(name, camera)]
+                more = [sink for sink in more if sink.takes_frames]
+                more.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
                 model,
                 camera,
@@ -135,11 +152,12 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 written.verdicts,
                 outages[name],
                 own,
-                beside,
+                more,
                 written.late,
                 choices.terms(granted),
                 choices.workers,
                 written.heat_maps,
+                mark,
             )
         write_config(folder / CONFIG, choices.values(model), say)
         say(next(iter(streams.values())).model_line())
@@ -154,7 +172,22 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
-        started, interrupted = _judge(station, streams, parts, shared, console)
+        chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
+        named = replace(choices, model=model)
+        beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
+        watched = WatchedStation(
+            facts,
+            next(iter(streams.values())).session,
+            [
+                stream.watched(name, station.pipelines[name], [stream.sink])
+                for name, stream in streams.items()
+            ],
+            shared,
+            None if parts is None else lambda: parts.join.account,
+        )
+        started, interrupted = _judge(
+            station, streams, parts, shared, console, beside, metrics, watched
+        )
     ends = _ends(station, interrupted, started)
     document = summarise_station(
         {name: stream.summary(ends[name]) for name, stream in streams.items()},
@@ -181,21 +214,25 @@ def _judge(
     parts: Parts | None,
     shared: list[Sink],
     console: Console,
+    beside: Beside,
+    metrics: MetricsEndpoint | None,
+    watched: WatchedStation,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
-    from edgecl.cli.run.stream import controls_of
+    from runtime.stream.metrics.families import rendered
 
-    controls = controls_of({name: stream.camera for name, stream in streams.items()})
-    for sink in shared:
-        sink.attach(controls)
     started = datetime.now(timezone.utc)
-    with stop_signals() as stopped:
+    with stop_signals() as stopped, beside(station.pipelines):
         station.start()
+        if metrics is not None:
+            metrics.start(partial(rendered, watched))
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:
                 refresh()
         station.close()
+        if metrics is not None:
+            metrics.close()
         for stream in streams.values():
             stream.close_sinks()
         if parts is not None:

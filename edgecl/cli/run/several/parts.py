@@ -102,6 +102,23 @@ def rule_of(
     return rule
 
 
+def require_no_parts(sinks: Sequence[Sink], context: click.Context) -> None:
+    """Refuse sinks that need one verdict on a part, where each camera has its own.
+
+    Raises:
+        InputError: there is such a sink.
+    """
+    from runtime.stream.acting.sink import ActingSink
+
+    for sink in sinks:
+        if isinstance(sink, ActingSink) and sink.needs_parts:
+            raise InputError(
+                f"{flag_of(context, 'sinks')}: {sink.name} takes one verdict on a part, but each "
+                "camera has its own",
+                hint="join the cameras with --part-of, or run each by itself",
+            )
+
+
 def open_parts(rule: PartRule, names: Sequence[str], folder: Path, sinks: Sequence[Sink]) -> Parts:
     """Open the file of the parts and begin to join.
 

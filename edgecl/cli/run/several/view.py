@@ -12,6 +12,7 @@ from edgecl.cli.run.view import (
     print_summary,
     progress_line,
     refreshing,
+    sink_counts,
     status_counts,
 )
 from runtime.stream.station.station import Station
@@ -48,6 +49,8 @@ def print_station(console: Console, summary: StationSummary) -> None:
     for line in _part_lines(summary):
         console.print(line, soft_wrap=True)
     for sink in summary.sinks:
+        if sink.counts:
+            console.print(sink_counts(sink), markup=False, soft_wrap=True)
         if sink.lost:
             console.print(
                 Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red"),

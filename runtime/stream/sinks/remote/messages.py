@@ -54,11 +54,15 @@ class LineStatus(Document, frozen=True, kw_only=True):
     camera: str = ""
 
 
+def verdict_id(verdict: Verdict, stream: StreamFacts) -> str:
+    """Return what names a verdict for ever."""
+    source = f"{verdict.camera}/" if verdict.camera else ""
+    return f"{stream.run}/{writable(source)}{verdict.number}"
+
+
 def verdict_message(verdict: Verdict, stream: StreamFacts) -> tuple[str, bytes]:
     """Return the id of a verdict, and it as JSON."""
-    line = verdict.line()
-    source = f"{verdict.camera}/" if verdict.camera else ""
-    name = f"{stream.run}/{writable(source)}{verdict.number}"
+    line, name = verdict.line(), verdict_id(verdict, stream)
     message = VerdictMessage(
         **{field: getattr(line, field) for field in _FIELDS if field != "camera"},
         id=name,

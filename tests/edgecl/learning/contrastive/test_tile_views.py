@@ -48,7 +48,7 @@ def test_a_plain_view_is_a_crop_of_the_image_pixel_by_pixel():
 def test_every_place_and_orientation_comes_up():
     image = np.arange(26 * 26, dtype=np.uint16).reshape(26, 26).astype(np.uint8)
     images = TiledImages([image] * 600, Tiling((24, 24)))
-    views = augment(images, TileRecipe(), np.random.default_rng(0), CPU).numpy()
+    views = augment(images, TileRecipe(turns=True), np.random.default_rng(0), CPU).numpy()
     assert {view[0].tobytes() for view in views} == windows(image, (24, 24))
 
 
@@ -90,13 +90,24 @@ def test_each_shift_of_a_drifting_camera_is_met():
     drawn = ROBUST.classification.sample(400, (24, 24), np.random.default_rng(0))
     assert isinstance(drawn, TileViews)
     shifts = (drawn.blur, drawn.noise, drawn.quality)
-    moves = (drawn.gamma, drawn.gain, drawn.zoom, drawn.angle)
+    moves = (drawn.zoom, drawn.angle)
     for values in shifts:
         assert 0.1 < (values != 0).mean() < 0.3
     for values in moves:
         assert 0.4 < (values != 0).mean() < 0.6
+    for values in (drawn.gamma, drawn.gain):
+        assert (values != 0).all()
     plain = np.all([values == 0 for values in (*shifts, *moves)], axis=0)
-    assert 0.4 < plain.mean() < 0.6, "the others are as the camera took them"
+    assert 0.4 < plain.mean() < 0.6, "the others are as sharp as the camera took them"
+
+
+def test_a_tile_is_turned_by_a_quarter_only_where_asked_for():
+    for robust in (False, True):
+        for turns in (False, True):
+            config = TrainConfig(geometry="tiles", robust=robust, turns=turns)
+            for recipe in vars(chosen_augmentation(config)).values():
+                drawn = recipe.sample(200, (24, 24), np.random.default_rng(0)).orientation
+                assert set(drawn.tolist()) == (set(range(8)) if turns else {0, 2, 4, 6})
 
 
 def test_the_choices_name_the_views():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -64,6 +65,22 @@ def test_a_pretraining_that_saw_held_out_images_is_refused_or_marked(pretrained_
         prepare(config, silent)
     note = prepare(replace(config, allow_leak=True), silent).protocol_note
     assert note.startswith("leaks: ")
+
+
+def test_copies_that_no_group_joined_are_told_and_do_not_lock_a_pretraining_out(
+    tiny_config, tmp_path
+):
+    images = fill(tmp_path / "images", ("bars", "posts"), 20)
+    for path in sorted(images.rglob("*.png")):
+        again = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(path.with_suffix(".jpg")), again, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    config = replace(tiny_config, data=str(images), pretrain_epochs=1)
+    told = prepare(config, silent).notes
+    assert any("look like held-out images of other overlap groups" in note for note in told)
+    pretrain_run(replace(config, pretrain_only=True), tmp_path / "run", report=silent)
+    prepared = prepare(replace(config, pretrained=str(tmp_path / "run")), silent)
+    assert not prepared.protocol_note.startswith("leaks")
+    assert any("look like held-out images of other overlap groups" in n for n in prepared.notes)
 
 
 def test_pretraining_on_the_unlabelled_alone_fits_every_split(tiny_config, tmp_path):

@@ -85,7 +85,7 @@ def test_the_run_and_the_ids_of_its_verdicts(tmp_path):
     assert found[0] == (first, "demo", "line.edgecl", "abc", '["good"]', "L7", "ended", 3, 0)
     assert found[1][0] == second
     ids = rows(tmp_path / "a.sqlite", "SELECT id FROM records ORDER BY id")
-    assert ids == sorted(f"{run}-{frame}" for run in (first, second) for frame in range(3))
+    assert ids == sorted(f"{run}/{frame}" for run in (first, second) for frame in range(3))
 
 
 def test_cameras_of_one_run_have_ids_of_their_own(tmp_path):
@@ -95,7 +95,7 @@ def test_cameras_of_one_run_have_ids_of_their_own(tmp_path):
         sink.emit(Verdict(0, 0, 0, entry.decision, entry.steps, camera=camera))
     sink.close()
     found = rows(tmp_path / "a.sqlite", "SELECT id FROM records ORDER BY id")
-    assert found == ["R-left-0", "R-right-0"]
+    assert found == ["R/left/0", "R/right/0"]
 
 
 def test_one_stream_at_a_time(tmp_path):
@@ -155,19 +155,22 @@ def test_an_older_schema_is_brought_up_to_date_in_one_step_or_not_at_all(tmp_pat
     path = tmp_path / "a.sqlite"
     archive(path)
     added = "ALTER TABLE verdicts ADD COLUMN part TEXT NOT NULL DEFAULT ''"
-    monkeypatch.setattr("runtime.stream.archive.writer.NEWEST", 2)
-    monkeypatch.setattr("runtime.stream.archive.database.NEWEST", 2)
+    now, then = schema.NEWEST, schema.NEWEST + 1
+    monkeypatch.setattr("runtime.stream.archive.writer.NEWEST", then)
+    monkeypatch.setattr("runtime.stream.archive.database.NEWEST", then)
     steps = [*schema.STEPS, (added, "CREATE TABLE verdicts (no)")]
     monkeypatch.setattr("runtime.stream.archive.writer.STEPS", steps)
     SqliteSink(path, StreamFacts()).close()
-    assert rows(path, "PRAGMA user_version") == [1], "half a step must not stay"
+    assert rows(path, "PRAGMA user_version") == [now], "half a step must not stay"
     steps[-1] = (added,)
     notes: list[str] = []
     SqliteSink(path, StreamFacts(), report=notes.append).close()
-    assert notes == [f"note: {path} was brought from schema 1 to 2"]
+    assert notes == [f"note: {path} was brought from schema {now} to {then}"]
     assert rows(path, "SELECT frame, part FROM verdicts") == [(0, ""), (1, ""), (2, "")]
     monkeypatch.undo()
-    with pytest.raises(InputError, match="has schema 2, but this edgecl reads archives up to"):
+    with pytest.raises(
+        InputError, match=f"has schema {then}, but this edgecl reads archives up to"
+    ):
         SqliteSink(path, StreamFacts())
 
 

@@ -1,4 +1,4 @@
-"""The line to node-opcua, which shares no code with the server; also with the standard's node set."""
+"""The line to node-opcua, which shares no code with the server."""
 
 from __future__ import annotations
 

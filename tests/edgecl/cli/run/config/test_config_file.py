@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import edgecl
 from edgecl.cli.run.command import command
 from edgecl.cli.shell import run
 
@@ -296,3 +300,16 @@ def test_a_file_asks_for_json_errors_too(workplace, capsys):
     assert run(["run", "--config", path]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["message"].startswith("line/line.toml:4: camera.camera: camera ")
+
+
+def test_what_a_process_prints_is_taken_back_whole(workplace):
+    """Standard output hides passwords in text; a configuration without them is useless."""
+    source = "rtsp://admin:geheim@192.0.2.1/1"
+    command = [sys.executable, "-m", "edgecl", "run", "--camera", source, "--print-config"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(edgecl.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert f'camera = "{source}"' in done.stdout
+    assert "pass-label = []" in done.stdout
+    path = write(done.stdout)
+    assert run(["run", "--config", path, "--print-config"]) == 0

@@ -60,6 +60,9 @@ def test_verdicts_wait_for_a_receiver_that_is_down_until_the_next_start(
         "lost": 0,
         "waiting": 0,
         "problem": None,
+        "counts": {},
+        "acted": 0,
+        "late_acts": 0,
     }
     assert "5 verdicts of an earlier stream wait in streams/spool/webhook-" in err
     bodies = [json.loads(body) for body in later[0].bodies]

@@ -1,0 +1,104 @@
+"""Check of a running stream of `edgecl run`, beside its judges."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecl.cli.run.recipes.opening import LineRecipes
+from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgecl.cli.run.choices import RunChoices
+    from runtime.progress import Say
+    from runtime.stream.checking.checker import CheckPlan
+    from runtime.stream.checking.report import CheckReport
+    from runtime.stream.pipeline import Pipeline
+    from runtime.stream.sinks import Sink
+
+
+class StreamChecks:
+    """Checks running streams. It opens a session of its own, so no frame waits for it.
+
+    Args:
+        choices: of the command.
+        recipes: verify the bundle as for a change of recipe.
+        pipelines: by the camera's name.
+        sinks: may keep the reports.
+        say: is told of each check, in one line.
+    """
+
+    def __init__(
+        self,
+        choices: RunChoices,
+        recipes: LineRecipes,
+        pipelines: Mapping[str, Pipeline],
+        sinks: Sequence[Sink],
+        say: Say,
+    ) -> None:
+        self._choices = choices
+        self._recipes = recipes
+        self._pipelines = pipelines
+        self._sinks = tuple(sinks)
+        self._say = say
+        self._working = threading.Lock()
+
+    def check(self) -> CheckReport:
+        """Check the bundle that judges now, and what each camera sees.
+
+        Raises:
+            InputError: the bundle cannot be opened, or another check is under way.
+        """
+        if not self._working.acquire(blocking=False):
+            raise InputError(
+                "another check is under way", hint="wait for its report", code="check-busy"
+            )
+        try:
+            report = self._checked()
+        finally:
+            self._working.release()
+        for sink in self._sinks:
+            sink.keep_check(report)
+        told = "passed" if report.passed else f"FAILED: {'; '.join(report.failures)}"
+        self._say(f"check {told}")
+        return report
+
+    def _checked(self) -> CheckReport:
+        from runtime.stream.answering.answerer import Answerer
+        from runtime.stream.checking.checker import LineCheck, frames_in_service
+
+        plan = plan_of(self._choices)
+        judging = next(iter(self._pipelines.values())).judges.recipe
+        mark = judging.mark
+        model = Path(judging.model) if judging.model else self._choices.model
+        assert model is not None
+        if model.is_file():
+            raise InputError(
+                f"{model} is a single file, but only whole bundles are checked",
+                hint="run the stream with a bundle",
+            )
+        bundle = self._recipes.verified(model)
+        precision = judging.session.precision
+        choices = replace(self._choices, precision=precision, workers=1, threads=1)
+        (opened,) = self._recipes.sessions(choices, bundle)
+        with opened as session:
+            session.view = judging.session.view
+            answerer = Answerer(session, judging.rules, judging.novelty)
+            check = LineCheck(plan, bundle, session, answerer, mark.id)
+            return check.run(
+                {
+                    name or "camera": partial(frames_in_service, pipeline, plan.frames)
+                    for name, pipeline in self._pipelines.items()
+                }
+            )
+
+
+def plan_of(choices: RunChoices) -> CheckPlan:
+    """Return what the choices let a check look at."""
+    from runtime.stream.checking.checker import CheckPlan
+
+    return CheckPlan(choices.check_parts, choices.check_wrong, choices.check_reference)

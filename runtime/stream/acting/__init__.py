@@ -1,0 +1,1 @@
+"""Sinks that act on the machine, and the accounts of their acts."""

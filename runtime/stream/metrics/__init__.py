@@ -1,0 +1,1 @@
+"""Metrics of running streams, for Prometheus."""

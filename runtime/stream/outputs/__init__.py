@@ -1,0 +1,1 @@
+"""Digital outputs: `--sink gpio:BACKEND:PLACE?…`."""

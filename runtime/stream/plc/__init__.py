@@ -1,0 +1,1 @@
+"""The handshake with a PLC over Modbus TCP: `--sink modbus:HOST:PORT`."""

@@ -1,0 +1,67 @@
+"""A recipe of the line: an open model, and all that belongs to it and not to the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runtime.camera.base import Frame
+from runtime.health import HealthLimits
+from runtime.novelty import Novelty
+from runtime.session.base import Session
+from runtime.stream.rules import Rules
+from runtime.stream.verdict import Verdict
+
+if TYPE_CHECKING:
+    from runtime.stream.pipeline import Settings
+
+
+@dataclass(frozen=True)
+class RecipeMark:
+    """The name that verdicts carry of what made them.
+
+    Args:
+        id: as a machine asks for it; empty where the stream has no recipes.
+        digest: of the bundle's manifest; empty where the model is a file without one.
+    """
+
+    id: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class LineRecipe:
+    """Model and rules that frames are judged by.
+
+    Args:
+        session: the model, open and warm; it stays its opener's to close. It knows labels,
+            geometry and region of interest.
+        rules: what frames are held to. Budget and `on_late` are the stream's.
+        health: beyond which limits a frame is at fault; None to look at no frame's health.
+        novelty: from where on a frame is unknown; None to call none so.
+        mark: what its verdicts carry.
+        model: path of the bundle, graph or engine; empty where it is not known.
+        on_reject: see `Judge`.
+        on_verdict: see `Judge`.
+    """
+
+    session: Session
+    rules: Rules = field(default_factory=Rules)
+    health: HealthLimits | None = None
+    novelty: Novelty | None = None
+    mark: RecipeMark = field(default_factory=RecipeMark)
+    model: str = ""
+    on_reject: Callable[[Frame, Verdict], None] | None = None
+    on_verdict: Callable[[Frame, Verdict], None] | None = None
+
+    def settled(self, settings: Settings) -> Settings:
+        """Return the settings of a stream that begins with this recipe."""
+        return replace(settings, rules=self.rules, health=self.health, novelty=self.novelty)
+
+    @classmethod
+    def of(
+        cls, session: Session, settings: Settings, mark: RecipeMark, model: str = ""
+    ) -> LineRecipe:
+        """Return the recipe of a stream's settings."""
+        return cls(session, settings.rules, settings.health, settings.novelty, mark, model)
