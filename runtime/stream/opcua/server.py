@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,21 @@ _LOOK_S = 0.5
 
 class LineSession(InternalSession):  # type: ignore[misc]
     """A client's session: it reads, and calls methods only with a user; nobody writes."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        # asyncua counts its tokens, so that anybody could guess one and take a session over.
+        self.iserver.unregister_external_session(self)
+        self.auth_token = ua.NodeId(secrets.token_bytes(32), 0)
+        self.iserver.register_external_session(self)
+
+    def activate_session(
+        self, params: ua.ActivateSessionParameters, peer_certificate: bytes | None
+    ) -> ua.ActivateSessionResult:
+        """Log in; without encryption only where that is offered, which asyncua does not ask."""
+        if self.iserver.encrypted_only and not peer_certificate:
+            raise ServiceError(ua.StatusCodes.BadSecurityModeInsufficient)
+        return super().activate_session(params, peer_certificate)
 
     async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
         """Call methods, where this user may."""
@@ -84,7 +100,13 @@ class LineSession(InternalSession):  # type: ignore[misc]
 
 
 class LineServer(InternalServer):  # type: ignore[misc]
-    """Part behind the protocol: sessions of ours, and no register of other servers."""
+    """Part behind the protocol: sessions of ours, and no register of other servers.
+
+    Attributes:
+        encrypted_only: whether connections without encryption are turned away.
+    """
+
+    encrypted_only: bool = False
 
     def create_session(
         self,
@@ -156,6 +178,7 @@ async def make_server(setup: Setup, refused: Callable[[str], None]) -> Server:
     access = Access(Logins(setup.users), anonymous=setup.anonymous, refused=refused)
     inner = LineServer(user_manager=access)
     inner.allow_remote_admin = False
+    inner.encrypted_only = not setup.open
     inner.max_connections = MOST_CONNECTIONS
     inner.max_subscriptions = MOST_SUBSCRIPTIONS
     inner.max_monitored_item_queue_size = MOST_WAITING

@@ -58,7 +58,7 @@ WAITING = 1000
 START_S = 300.0
 """Time that the serving process gets to begin, in seconds: a busy box imports slowly."""
 
-SEND_S = 10.0
+SEND_S = 5.0
 """Time that it may take for one message, in seconds; then it hangs."""
 
 CLOSE_S = 3.0
@@ -328,7 +328,7 @@ def open_opcua(request: SinkRequest) -> Sink:
         )
     place = OpcuaAddress(address.host, sink.port)
     request.report(f"OPC UA: opc.tcp://{place}/edgecl")
-    sink.isolating = IsolatedSink(sink, capacity=WAITING)
+    sink.isolating = IsolatedSink(sink, capacity=WAITING, close_s=CLOSE_S * 4)
     return sink.isolating
 
 

@@ -156,7 +156,7 @@ class SeenLine:
 
     async def node(self, path: str) -> Any:
         """A node by names; those that OPC UA has itself begin with `0:`."""
-        parts = []
+        parts: list[str] = []
         for name in path.split("/"):
             own = name in ("VisionSystem", "Newest") or (not parts and name == "Line")
             plain = bool(parts) and parts[0].endswith(":Line")

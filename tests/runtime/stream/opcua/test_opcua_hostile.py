@@ -219,7 +219,7 @@ def test_a_file_that_is_no_node_set_is_one_line(tmp_path, content):
 
 def test_a_process_that_is_killed_is_started_again_and_the_loss_counted(open_line):
     line = open_line(users=False)
-    served = line.sink.sink  # type: ignore[attr-defined]
+    served = line.sink.sink
     first = served._process
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
@@ -235,7 +235,7 @@ def test_a_process_that_is_killed_is_started_again_and_the_loss_counted(open_lin
 
 def test_the_process_ends_with_the_one_that_judges(open_line):
     line = open_line(users=False)
-    served = line.sink.sink  # type: ignore[attr-defined]
+    served = line.sink.sink
     process = served._process
     with served._sending:
         served._link.shutdown(socket.SHUT_RDWR)  # as where that process was killed
@@ -245,7 +245,7 @@ def test_the_process_ends_with_the_one_that_judges(open_line):
 def test_a_process_that_hangs_holds_up_neither_verdicts_nor_the_end(open_line, monkeypatch):
     monkeypatch.setattr("runtime.stream.opcua.sink.SEND_S", 0.5)
     line = open_line(users=False)
-    served = line.sink.sink  # type: ignore[attr-defined]
+    served = line.sink.sink
     process = served._process
     os.kill(process.pid, signal.SIGSTOP)
     try:

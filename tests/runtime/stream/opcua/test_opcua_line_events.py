@@ -121,7 +121,7 @@ def test_a_lost_camera_is_an_error_and_its_return_resolves_it(open_line):
 
     async def state_is(seen, wanted: tuple[str, str]) -> None:
         async def there() -> bool:
-            return await seen.state() == wanted
+            return bool(await seen.state() == wanted)
 
         await until(there, f"state {wanted}")
 
