@@ -214,7 +214,7 @@ def _make(certificate: Path, key: Path, host: str) -> None:
         )
         .sign(private, hashes.SHA256())
     )
-    for path in (certificate, key):  # one without the other is of no use
+    for path in (certificate, key):  # one without the other helps nobody
         path.unlink(missing_ok=True)
     write_new(
         key, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600

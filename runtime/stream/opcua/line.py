@@ -25,7 +25,7 @@ _FAILED = frozenset({"late", "fault"})
 
 
 @dataclass(frozen=True)
-class Job:
+class VisionJob:
     """Job that results belong to.
 
     Args:
@@ -52,7 +52,7 @@ class LineResult:
     """
 
     id: str
-    job: Job
+    job: VisionJob
     recipe: str
     digest: str
     began: datetime
@@ -95,16 +95,16 @@ class VisionLine:
         self.recipes = self.recipes or (self.bundle,)
         self.prepared = self.prepared or self.recipes[0]
         self._jobs = 0
-        self._job = Job("")
+        self._job = VisionJob("")
         self._kept: deque[LineResult] = deque(maxlen=KEPT)
 
     @property
-    def job(self) -> Job | None:
+    def job(self) -> VisionJob | None:
         """The job under way."""
         return self._job if self.states.executing else None
 
     @property
-    def last_job(self) -> Job:
+    def last_job(self) -> VisionJob:
         """The job under way, or else the last one; with an empty id where there was none."""
         return self._job
 
@@ -137,7 +137,7 @@ class VisionLine:
             if resumed:  # the line goes on with what it was asked for
                 measurement, part, product = last.measurement, last.part, last.product
             self._jobs += 1
-            self._job = Job(f"{self.run}/job-{self._jobs}", measurement, part, product)
+            self._job = VisionJob(f"{self.run}/job-{self._jobs}", measurement, part, product)
         return steps
 
     def take(self, line: bytes) -> tuple[LineResult | None, Steps]:

@@ -20,7 +20,7 @@ class LinkLostError(Exception):
     """The other process is gone, or talks of something else."""
 
 
-class Setup(Part, frozen=True, kw_only=True, tag=True):
+class ServerSetup(Part, frozen=True, kw_only=True, tag=True):
     """First message to the serving process.
 
     Args:
@@ -92,10 +92,10 @@ class End(Part, frozen=True, kw_only=True, tag=True):
     """The stream has ended."""
 
 
-ToServer = Setup | Result | Fault | Recipes | RecipeAnswer | End
+ToServer = ServerSetup | Result | Fault | Recipes | RecipeAnswer | End
 
 
-class Served(Part, frozen=True, kw_only=True, tag=True):
+class ServerBegun(Part, frozen=True, kw_only=True, tag=True):
     """Clients are served at `port`, or `problem` is why they are not, and `hint` what to do."""
 
     port: int = 0
@@ -110,13 +110,13 @@ class RecipeQuestion(Part, frozen=True, kw_only=True, tag=True):
     recipe: str
 
 
-class Told(Part, frozen=True, kw_only=True, tag=True):
+class Notice(Part, frozen=True, kw_only=True, tag=True):
     """Line of text that the user has to know."""
 
     text: str
 
 
-ToLine = Served | RecipeQuestion | Told
+ToLine = ServerBegun | RecipeQuestion | Notice
 
 T = TypeVar("T")
 

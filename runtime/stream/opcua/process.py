@@ -23,9 +23,9 @@ from runtime.stream.opcua.line import VisionLine
 from runtime.stream.opcua.messages import (
     End,
     LinkLostError,
-    Served,
-    Setup,
-    Told,
+    Notice,
+    ServerBegun,
+    ServerSetup,
     packed,
     receive_from,
 )
@@ -102,7 +102,7 @@ class _Link:
             return
         times = "a login" if self._refused == 1 else f"{self._refused} logins"
         text = f"OPC UA: {times} refused, the last one as {name[:40]!r}"
-        self._writer.write(packed(Told(text=text)))
+        self._writer.write(packed(Notice(text=text)))
         self._refused = 0
         self._telling = loop.call_later(TELL_EVERY_S, self._tell_refused, name)
 
@@ -111,7 +111,7 @@ async def _serve(end: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=end)
     link = _Link(writer)
     setup = await receive_from(reader)
-    if not isinstance(setup, Setup):
+    if not isinstance(setup, ServerSetup):
         return
     if not setup.hurry:
         os.nice(NICENESS)
@@ -121,7 +121,7 @@ async def _serve(end: socket.socket) -> None:
     except NodesetError as error:
         hint = "name the file Opc.Ua.MachineVision.NodeSet2.xml, or leave nodeset out"
         problem = f"--sink opcua: {setup.nodeset} is no Machine Vision node set ({error})"
-        await link.send(Served(problem=problem, hint=hint))
+        await link.send(ServerBegun(problem=problem, hint=hint))
         return
     except OSError as error:
         await link.send(not_bound(setup, error))
@@ -132,8 +132,8 @@ async def _serve(end: socket.socket) -> None:
         await service.begin()
         if setup.hurry:
             os.nice(NICENESS)
-        await link.send(Served(port=port))
-        while not isinstance(message := await receive_from(reader), (End, Setup)):
+        await link.send(ServerBegun(port=port))
+        while not isinstance(message := await receive_from(reader), (End, ServerSetup)):
             await service.hear(message)
         if server.iserver.subscription_service.subscriptions:
             await asyncio.sleep(FAREWELL_S)
@@ -143,7 +143,7 @@ async def _serve(end: socket.socket) -> None:
             await asyncio.wait_for(server.stop(), FAREWELL_S * 2)
 
 
-async def _made(setup: Setup, link: _Link) -> tuple[Server, LineService]:
+async def _made(setup: ServerSetup, link: _Link) -> tuple[Server, LineService]:
     server = await make_server(setup, link.refused)
     definitions = await load_definitions(server, setup.nodeset)
     space = await make_space(server, definitions)
@@ -157,22 +157,22 @@ async def _made(setup: Setup, link: _Link) -> tuple[Server, LineService]:
     return server, service
 
 
-def not_bound(setup: Setup, error: OSError) -> Served:
+def not_bound(setup: ServerSetup, error: OSError) -> ServerBegun:
     """Return why the server cannot listen."""
     place = f"--sink opcua:{setup.host}:{setup.port}"
     if error.errno == errno.EADDRINUSE:
-        return Served(
+        return ServerBegun(
             problem=f"{place}: another program has port {setup.port}",
             hint="end it, or choose another port",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return Served(
+        return ServerBegun(
             problem=f"{place}: the system keeps port {setup.port} for privileged programs",
             hint="choose a port from 1024 on",
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return Served(
+        return ServerBegun(
             problem=f"{place}: this machine does not have that address",
             hint="name one that it has, or 0.0.0.0 for all of them",
         )
-    return Served(problem=f"{place}: {error.strerror or error}", hint="choose another address")
+    return ServerBegun(problem=f"{place}: {error.strerror or error}", hint="choose another address")

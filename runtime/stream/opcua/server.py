@@ -13,7 +13,7 @@ from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 
-from runtime.stream.opcua.messages import Setup
+from runtime.stream.opcua.messages import ServerSetup
 from runtime.stream.opcua.users import Logins
 
 MOST_CONNECTIONS = 32
@@ -125,7 +125,7 @@ class LineServer(InternalServer):  # type: ignore[misc]
         raise ServiceError(ua.StatusCodes.BadServiceUnsupported)
 
 
-class Access:
+class ClientAccess:
     """Tells who a client is, for asyncua.
 
     Args:
@@ -169,13 +169,13 @@ class Rights:
         return action_type not in self._DENIED
 
 
-async def make_server(setup: Setup, refused: Callable[[str], None]) -> Server:
+async def make_server(setup: ServerSetup, refused: Callable[[str], None]) -> Server:
     """Return a server that is not yet started, with an empty address space.
 
     Args:
         refused: called with the name of each login that is refused.
     """
-    access = Access(Logins(setup.users), anonymous=setup.anonymous, refused=refused)
+    access = ClientAccess(Logins(setup.users), anonymous=setup.anonymous, refused=refused)
     inner = LineServer(user_manager=access)
     inner.allow_remote_admin = False
     inner.encrypted_only = not setup.open

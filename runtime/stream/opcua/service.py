@@ -112,7 +112,12 @@ class LineService:
             self._answer = None
 
     async def _add(
-        self, parent: Any, name: str, inputs: m.Arguments, outputs: m.Arguments, handler: m.Handler
+        self,
+        parent: Any,
+        name: str,
+        inputs: m.Arguments,
+        outputs: m.Arguments,
+        handler: m.MethodHandler,
     ) -> None:
         definitions = self._space.definitions
         await self._space.add_method(
@@ -123,7 +128,7 @@ class LineService:
             m.arguments(definitions, outputs),
         )
 
-    def _changing(self, change: Callable[[], Steps]) -> m.Handler:
+    def _changing(self, change: Callable[[], Steps]) -> m.MethodHandler:
         async def handler(*cause: Any) -> Sequence[Any]:
             text = cause[1] if len(cause) == 2 and cause[1] else ""
             await self._publisher.steps(self._line.step(change), str(text)[:200])
@@ -131,7 +136,7 @@ class LineService:
 
         return handler
 
-    def _starting(self, start: Callable[[], Steps]) -> m.Handler:
+    def _starting(self, start: Callable[[], Steps]) -> m.MethodHandler:
         async def handler(
             measurement: Any, part: Any, recipe: Any, product: Any, parameters: Any
         ) -> Sequence[Any]:

@@ -34,13 +34,13 @@ from runtime.stream.opcua.messages import (
     End,
     Fault,
     LinkLostError,
+    Notice,
     RecipeAnswer,
     RecipeQuestion,
     Recipes,
     Result,
-    Served,
-    Setup,
-    Told,
+    ServerBegun,
+    ServerSetup,
     packed,
     receive,
 )
@@ -96,7 +96,7 @@ class OpcuaSink(Sink):
 
     name = "opcua"
 
-    def __init__(self, setup: Setup, facts: StreamFacts, report: Say) -> None:
+    def __init__(self, setup: ServerSetup, facts: StreamFacts, report: Say) -> None:
         self.isolating: IsolatedSink | None = None  # counts what does not come here
         self._setup = setup
         self._facts = facts
@@ -154,7 +154,7 @@ class OpcuaSink(Sink):
                 self._link = None
                 raise
 
-    def _launch(self) -> Served:
+    def _launch(self) -> ServerBegun:
         """Start the process; return what it says."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -175,23 +175,27 @@ class OpcuaSink(Sink):
             served = receive(ours)
         except TimeoutError:
             ours.close()
-            return Served(
+            return ServerBegun(
                 problem=f"--sink opcua: the server's process did not begin within {START_S:.0f} s",
                 hint="end other programs, or run without this sink",
             )
         except (OSError, LinkLostError) as error:
             ours.close()
-            return Served(
+            return ServerBegun(
                 problem=f"--sink opcua: the server's process ended ({error})",
                 hint="check the installation of asyncua: pip install 'edgecl[opcua]'",
             )
         ours.settimeout(SEND_S)
-        if isinstance(served, Served) and not served.problem:
+        if isinstance(served, ServerBegun) and not served.problem:
             with self._sending:
                 self._link = ours
             return served
         ours.close()
-        return served if isinstance(served, Served) else Served(problem="--sink opcua: no answer")
+        return (
+            served
+            if isinstance(served, ServerBegun)
+            else ServerBegun(problem="--sink opcua: no answer")
+        )
 
     def _run(self) -> None:
         give_way()
@@ -234,7 +238,7 @@ class OpcuaSink(Sink):
             self._send(Fault(reason=fault))
 
     def _hear(self, message: object) -> None:
-        if isinstance(message, Told):
+        if isinstance(message, Notice):
             self._report(message.text)
         elif isinstance(message, RecipeQuestion):
             threading.Thread(
@@ -302,7 +306,7 @@ def open_opcua(request: SinkRequest) -> Sink:
     host_name = socket.gethostname() or "localhost"
     identity = _identity(address, request, host_name, needed=bool(users) or not local)
     facts = request.stream
-    setup = Setup(
+    setup = ServerSetup(
         host=address.host,
         port=address.port,
         users=users,

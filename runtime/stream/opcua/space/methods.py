@@ -75,7 +75,7 @@ _NUMBERS = {
     "Boolean": ua.VariantType.Boolean,
 }
 
-Handler = Callable[..., Awaitable[Sequence[Any]]]
+MethodHandler = Callable[..., Awaitable[Sequence[Any]]]
 """Does what a method says, with the values of its arguments; returns those of its outputs."""
 
 
@@ -92,7 +92,7 @@ def arguments(definitions: Definitions, wanted: Arguments) -> list[ua.Argument]:
 
 
 def method(
-    definitions: Definitions, inputs: Arguments, outputs: Arguments, handler: Handler
+    definitions: Definitions, inputs: Arguments, outputs: Arguments, handler: MethodHandler
 ) -> Callable[..., Awaitable[Any]]:
     """Return a handler as asyncua calls it, behind checks of what a client sent.
 

@@ -43,7 +43,7 @@ def test_a_certificate_is_made_once_and_kept(tmp_path):
     assert len(said) == 1
 
 
-def test_a_key_alone_is_of_no_use_and_both_are_made(tmp_path):
+def test_a_key_alone_is_replaced_with_its_certificate(tmp_path):
     kept_identity(tmp_path, "line-3", lambda text: None)
     (tmp_path / CERTIFICATE).unlink()
     said: list[str] = []

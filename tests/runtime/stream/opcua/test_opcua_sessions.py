@@ -10,11 +10,11 @@ ua = pytest.importorskip("asyncua.ua", reason="needs asyncua: pip install 'edgec
 
 
 def sessions(*, encrypted_only: bool, count: int = 1):
-    from runtime.stream.opcua.server import Access, LineServer
+    from runtime.stream.opcua.server import ClientAccess, LineServer
     from runtime.stream.opcua.users import Logins
 
     logins = Logins({"operator": "correct-horse"})
-    access = Access(logins, anonymous=True, refused=lambda name: None)
+    access = ClientAccess(logins, anonymous=True, refused=lambda name: None)
     server = LineServer(user_manager=access)
     server.encrypted_only = encrypted_only
     return [server.create_session("client", external=True) for _ in range(count)]
@@ -77,12 +77,12 @@ def test_other_servers_are_not_registered():
     ],
 )
 def test_who_a_login_is(name, password, role):
-    from runtime.stream.opcua.server import Access
+    from runtime.stream.opcua.server import ClientAccess
     from runtime.stream.opcua.users import Logins
 
     refused: list[str] = []
     logins = Logins({"operator": "correct-horse"})
-    access = Access(logins, anonymous=True, refused=refused.append)
-    user = access.get_user(None, name, password)  # type: ignore[arg-type]
+    access = ClientAccess(logins, anonymous=True, refused=refused.append)
+    user = access.get_user(None, name, password)
     assert (user and user.role.name) == role
     assert bool(refused) == (role is None)
