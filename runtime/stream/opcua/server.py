@@ -83,7 +83,20 @@ class LineSession(InternalSession):  # type: ignore[misc]
         params.RequestedPublishingInterval = max(
             LEAST_INTERVAL_MS, params.RequestedPublishingInterval
         )
-        return await super().create_subscription(params, callback, request_callback)
+        made = await super().create_subscription(params, callback, request_callback)
+        self._count_missed(self.subscription_service.subscriptions[made.SubscriptionId])
+        return made
+
+    def _count_missed(self, subscription: Any) -> None:
+        """Count the events that a client's full queue pushes out: asyncua does not."""
+        enqueue = subscription.enqueue_event
+
+        async def counted(item: int, event: ua.EventFieldList, most: int) -> None:
+            waiting = subscription._triggered_events.get(item, ())
+            self.iserver.missed += 0 < most <= len(waiting)
+            await enqueue(item, event, most)
+
+        subscription.enqueue_event = counted
 
     async def create_monitored_items(
         self, params: ua.CreateMonitoredItemsParameters
@@ -104,9 +117,11 @@ class LineServer(InternalServer):  # type: ignore[misc]
 
     Attributes:
         encrypted_only: whether connections without encryption are turned away.
+        missed: events that clients missed, since they do not ask often enough.
     """
 
     encrypted_only: bool = False
+    missed: int = 0
 
     def create_session(
         self,

@@ -31,6 +31,7 @@ PLAIN: dict[str, ua.VariantType] = {
     "Published": ua.VariantType.UInt64,
     "Withheld": ua.VariantType.UInt64,
     "Lost": ua.VariantType.UInt64,
+    "Missed": ua.VariantType.UInt64,
 }
 """Values beside the standard, for clients that read single variables: name and type."""
 

@@ -49,6 +49,7 @@ class Publisher:
         await self._plain("Published", line.published)
         await self._plain("Withheld", line.withheld)
         await self._plain("Lost", line.lost)
+        await self._plain("Missed", self._space.server.iserver.missed)
 
     async def steps(self, steps: Steps, message: str = "") -> None:
         """Show transitions, one after the other.

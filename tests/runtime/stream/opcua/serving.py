@@ -190,17 +190,19 @@ class SeenLine:
     async def start(self, name: str = "StartContinuous", part: Any = None) -> Any:
         return await self.call(f"Automatic/{name}", None, part, None, None, None)
 
-    async def listen(self, *types: str, at: Any = None) -> Heard:
+    async def listen(
+        self, *types: str, at: Any = None, pause_ms: int = 100, queue: int = 0
+    ) -> Heard:
         """Subscribe to events."""
         heard = Heard()
-        subscription = await self.client.create_subscription(100, heard)
+        subscription = await self.client.create_subscription(pause_ms, heard)
         kinds = []
         for name in types:
             root = self.client.nodes.base_event_type
             if name in ("StateChangedEventType", "ErrorEventType", "ErrorResolvedEventType"):
                 root = self.client.get_node("i=2311")
             kinds.append(await root.get_child(f"{self.standard}:{name}"))
-        await subscription.subscribe_events(at or self.client.nodes.server, kinds)
+        await subscription.subscribe_events(at or self.client.nodes.server, kinds, queuesize=queue)
         return heard
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from runtime.errors import InputError
 from runtime.stream.opcua.address import OpcuaAddress, parse_opcua
-from runtime.stream.opcua.sink import open_opcua
+from runtime.stream.opcua.opening import open_opcua
 from runtime.stream.sinks import SinkRequest
 
 

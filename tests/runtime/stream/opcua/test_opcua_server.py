@@ -76,6 +76,23 @@ def test_a_thousand_results_arrive_in_order(line: ServedLine):
     asyncio.run(listen())
 
 
+def test_events_that_a_client_does_not_take_in_time_are_counted(line: ServedLine):
+    async def listen():
+        async with line.client() as slow, line.client() as watching:
+            before = await watching.value("Line/Missed")
+            await slow.listen("ResultReadyEventType", pause_ms=600_000, queue=5)
+            line.emit(9)
+            last = line.emit()
+            await shown(watching, last)
+
+            async def counted() -> bool:
+                return bool(await watching.value("Line/Missed") >= before + 4)
+
+            await until(counted, "the events that were missed")
+
+    asyncio.run(listen())
+
+
 def test_who_has_no_user_reads_and_calls_nothing(line: ServedLine):
     async def try_it():
         async with line.client() as seen:
