@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "edgecl needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[train,tensorboard,openvino,tensorrt-rtx,sign,genicam,mqtt,metrics,gpio,modbus,opcua,dev]'
+		--constraint constraints.txt --editable '.[train,tensorboard,openvino,tensorrt-rtx,sign,genicam,mqtt,metrics,gpio,modbus,opcua,serve,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -29,7 +29,11 @@ ROOMS = (
 )
 
 # Options of other programs that running text may name.
-FOREIGN_OPTIONS = frozenset({"--system-site-packages", "--build-arg", "--version", "--debug"})
+FOREIGN_OPTIONS = frozenset(
+    {"--system-site-packages", "--build-arg", "--version", "--debug"}
+    # Of the install script of a pack.
+    | {"--unsigned", "--check"}
+)
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
@@ -170,7 +174,7 @@ def _problems_of_edgecl(words: list[str]) -> Iterator[str]:
     if command is None:
         yield f"edgecl has no verb {words[0]}"
         return
-    if "--config" in words:
+    if "--config" in words and words[:1] == ["run"]:
         at = words.index("--config")
         words[at : at + 2] = ["--camera", "demo"]  # what the file, which is not here, would give
     try:

@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 from runtime.secrets import redact
+from runtime.systemd import PriorityPrefix, is_journal
 
 PATIENCE_S = 0.2
 """Time that a message waits for a slow reader of standard error, in seconds."""
@@ -100,6 +101,7 @@ class SteadyText(io.TextIOWrapper):
     """The text stream over a `SteadyOutput`."""
 
     mode = "w"
+    prefix: PriorityPrefix | None = None
 
     @property
     def problem(self) -> OSError | None:
@@ -109,7 +111,8 @@ class SteadyText(io.TextIOWrapper):
 
     def write(self, text: str, /) -> int:
         """Write text, as far as anybody takes it, without the passwords of addresses in it."""
-        super().write(redact(text))
+        shown = redact(text)
+        super().write(shown if self.prefix is None else self.prefix.apply(shown))
         return len(text)
 
 
@@ -126,7 +129,10 @@ def guard_standard_streams() -> None:
     if _is_plain(sys.stdout, 1):
         sys.stdout = _steady(sys.stdout, 1, "<stdout>", patience_s=None, lasting=True)
     if _is_plain(sys.stderr, 2):
-        sys.stderr = _steady(sys.stderr, _own(2), "<stderr>", patience_s=PATIENCE_S, lasting=False)
+        journal = is_journal(2)
+        steady = _steady(sys.stderr, _own(2), "<stderr>", patience_s=PATIENCE_S, lasting=False)
+        steady.prefix = PriorityPrefix() if journal else None
+        sys.stderr = steady
 
 
 def silence_native_output() -> None:

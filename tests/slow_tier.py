@@ -9,6 +9,10 @@ from __future__ import annotations
 SLOW = frozenset(
     {
         "tests/benchmarks/test_inference.py",
+        "tests/benchmarks/test_service.py::test_streams_killed_at_random_moments_lose_nothing_that_they_had_shown",
+        "tests/benchmarks/test_service.py::test_a_broker_that_is_down_for_a_while_costs_no_verdict_and_no_message",
+        "tests/benchmarks/test_service.py::test_ten_sinks_take_every_verdict_of_their_turns",
+        "tests/benchmarks/test_live_page.py",
         "tests/benchmarks/test_soak.py",
         "tests/benchmarks/test_tiles.py",
         "tests/benchmarks/test_training.py",
@@ -52,6 +56,9 @@ SLOW = frozenset(
         "tests/export/stages/test_recurrent_and_attention.py",
         "tests/export/stages/test_tensorrt_graphs.py",
         "tests/runtime/camera/genicam/test_aravis.py",
+        "tests/runtime/serving/live/test_browser.py",
+        "tests/runtime/serving/test_hostile_requests.py::test_a_viewer_that_does_not_read_is_cut_and_others_go_on",
+        "tests/edgecl/cli/run/test_serve.py::test_a_signal_ends_everything_with_viewers_at_the_page",
         "tests/runtime/stream/archive/test_killed.py",
         "tests/runtime/stream/plc/test_lost_links.py",
         "tests/runtime/stream/opcua/test_node_opcua.py",

@@ -36,6 +36,8 @@ VERBS = {
     "inspect": "Show a bundle's contents and verify its files.",
     "keys": "Make a key pair for signing and verifying bundles.",
     "encoders": "List the encoders with their parameters and multiply-accumulates.",
+    "service": "Let systemd run a line: write, print or remove its unit.",
+    "pack": "Pack wheels, bundle and configuration for a box without a network.",
     "doctor": "Check this machine's hardware and packages, and list what is missing.",
     "demo": "Train, export, run and bench end to end on built-in surfaces.",
 }
@@ -98,8 +100,12 @@ def run(arguments: Sequence[str]) -> int:
     debug = len(rest) != len(arguments)
     if not debug:
         from runtime.standard_streams import silence_native_output
+        from runtime.systemd import WARNING, is_journal
 
+        journal = is_journal(2)
         silence_native_output()
+        if journal:
+            logging.basicConfig(format=f"<{WARNING}>%(message)s")
     else:
         logging.basicConfig(format="%(name)s: %(message)s")
         logging.getLogger("edgecl").setLevel(logging.DEBUG)

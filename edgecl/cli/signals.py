@@ -49,12 +49,15 @@ def ended_like_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
+def stop_signals(hang_ups: list[int] | None = None) -> Iterator[list[int]]:
     """Collect SIGINT, SIGTERM and SIGHUP instead of dying of them.
 
     The second SIGINT or SIGTERM ends the process, but for one that `timeout` and others send twice
     at once. SIGHUP never does: whoever closes a terminal sends it more than once, and the stream's
     summary is still to be written. Where it is ignored, as under `nohup`, it stays so.
+
+    Args:
+        hang_ups: gets each SIGHUP, which then asks for nothing else; None where it ends the work.
 
     Yields:
         The signals that came. The handler does nothing else: it may interrupt any line.
@@ -62,6 +65,9 @@ def stop_signals() -> Iterator[list[int]]:
     received: list[int] = []
 
     def handle(number: int, frame: object) -> None:
+        if number == signal.SIGHUP and hang_ups is not None:
+            hang_ups.append(number)
+            return
         if number != signal.SIGINT and _is_repeated():
             return
         if number != signal.SIGHUP and any(before != signal.SIGHUP for before in received):
@@ -75,7 +81,7 @@ def stop_signals() -> Iterator[list[int]]:
         yield received
         return
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    if hang_ups is not None or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, handle) for number in numbers}
     try:

@@ -18,8 +18,17 @@ PLACES = "edgecl.places"
 """Key in a context's `meta` of the places in a configuration file, by parameter."""
 
 
+ARGUMENTS = "edgecl.arguments"
+"""Key of a command's arguments as they were given, for one that reads its options again."""
+
+
 class Verb(click.Command):
     """Command that refuses options without effect, and non-finite numbers."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and keep them."""
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Check the options, then run the command.
@@ -27,10 +36,18 @@ class Verb(click.Command):
         Raises:
             InputError: see `require_effect`.
         """
-        _require_numbers(ctx)
-        require_effect(ctx, ctx.params, REFUSALS.get(str(self.name), ()))
+        self.check(ctx)
         _note(ctx, NOTES.get(str(self.name), ()))
         return super().invoke(ctx)
+
+    def check(self, ctx: click.Context) -> None:
+        """Refuse options that have no effect.
+
+        Raises:
+            InputError: see `require_effect`.
+        """
+        _require_numbers(ctx)
+        require_effect(ctx, ctx.params, REFUSALS.get(str(self.name), ()))
 
 
 def require_effect(ctx: click.Context, values: Values, rules: tuple[Rule, ...]) -> None:

@@ -30,6 +30,10 @@ class NewestFiles:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def last(self, count: int) -> list[Path]:
+        """Return the paths of the newest so many entries, the newest last."""
+        return [path for paths, _ in list(self._entries)[-count:] for path in paths]
+
     def make_room(self, size: int = 0) -> list[Path]:
         """Remove the oldest entries until one more fits.
 

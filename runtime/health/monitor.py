@@ -76,6 +76,12 @@ class HealthMonitor:
         self._still_since_ns = 0
         self._still_frames = 0
 
+    def change(self, limits: HealthLimits) -> None:
+        """Hold the next frames to other limits."""
+        if limits.clock_jump_s != self._limits.clock_jump_s:
+            self._clock = ClockWatch(limits.clock_jump_s)
+        self._limits = limits
+
     def examine(
         self, pixels: NDArray[np.generic], at_ns: int, *, bits: int | None = None
     ) -> HealthFinding | None:

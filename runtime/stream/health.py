@@ -60,6 +60,12 @@ class StreamHealth:
         for fault in (*OF_A_FRAME, *OF_A_STREAM):
             ledger.count_health(fault.value, 0)
 
+    def change(self, limits: HealthLimits) -> None:
+        """Look for faults beyond other limits; what changes slowly is watched anew."""
+        self._monitor.change(limits)
+        with self._looking:
+            self._slow = SlowMonitor(limits)
+
     def check(self, frame: Frame) -> Frame:
         """Return a healthy frame as it is, and another one without pixels, with its `fault`.
 

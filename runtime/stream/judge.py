@@ -76,6 +76,7 @@ class Judge:
         self._late_sink = late_sink
         self._rules = rules
         self._contract = rules.applied_to(session.contract)
+        self._wanted = (rules, self._contract, self._acts)
         self._succession = succession or Succession(rules.debounce)
         self._clock = clock
         self._health = health
@@ -90,6 +91,15 @@ class Judge:
         self._alike = 0
         self.notes: list[str] = []
 
+    def change(self, rules: Rules) -> None:
+        """Judge by other rules, from the next frame on.
+
+        Raises:
+            InputError: a rule names a label that the model has not.
+        """
+        contract = rules.applied_to(self._session.contract)
+        self._wanted = (rules, contract, ActAccounts(self._ledger, rules.budget, self._sinks))
+
     def judge(self, ticket: Ticket) -> None:
         """Judge a frame. One that was settled while it waited is not looked at again.
 
@@ -97,6 +107,7 @@ class Judge:
             InputError: too many frames in a row are not what the model takes.
             EquipmentError: the model has failed on too many in a row, or will not answer again.
         """
+        self._rules, self._contract, self._acts = self._wanted  # one frame, one set of rules
         frame = ticket.frame
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
@@ -131,7 +142,7 @@ class Judge:
         if frame.pixels is None:
             self._emit(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
         else:
-            self._emit(ticket, steps, self._late())
+            self._emit(ticket, steps, self._late(ticket))
 
     def give_up(self, ticket: Ticket) -> None:
         """Say `fault` about a frame that the end of the stream left open."""
@@ -216,11 +227,11 @@ class Judge:
         with self._succession.turn(ticket):
             self._settle(ticket, steps, self._succession.debounced(ticket, decision))
 
-    def _late(self, decision: Decision | None = None) -> Decision:
+    def _late(self, ticket: Ticket, decision: Decision | None = None) -> Decision:
         """The fail-safe decision; the answer that is there by now stays in it."""
-        limit_ms = (self._rules.budget.total or 0) / 1e6
+        limit_ms = ((ticket.deadline_ns or 0) - ticket.frame.start_ns) / 1e6
         reason = f"no verdict within {limit_ms:g} ms"
-        status = self._rules.on_late
+        status = self._wanted[0].on_late
         if decision is None:
             return Decision(status, reason=reason, late=True)
         answer = decision.answer or decision.status
@@ -230,7 +241,9 @@ class Judge:
         is_late = ticket.deadline_ns is not None and self._clock() > ticket.deadline_ns
         if ticket.claim():
             fault = decision.status is Status.FAULT
-            self._emit(ticket, steps, self._late(decision) if is_late and not fault else decision)
+            self._emit(
+                ticket, steps, self._late(ticket, decision) if is_late and not fault else decision
+            )
             return
         # The watchdog was quicker and has counted the steps of the arrival, and the miss.
         decision = replace(decision, late=True)

@@ -22,6 +22,7 @@ from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.recipes.judges import RecipeJudges, Timetable
 from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.rules import Rules
+from runtime.stream.service.liveness import Moment, Progress
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink, observing
 from runtime.stream.sinks.isolated import IsolatedSink, isolated
@@ -141,12 +142,32 @@ class Pipeline:
         self._started_ns = self._ended_ns = 0
         self._tuning = ExitStack()
         self._capture = self._thread(self._capture_frames, "capture")
+        self._progress = [Progress() for _ in range(workers)]
         self._workers = [self._thread(partial(self._work, n), "judge") for n in range(workers)]
 
     @property
     def seconds(self) -> float:
         """Return how long the stream has run, or ran."""
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
+
+    @property
+    def moment(self) -> Moment:
+        """Return what shows whether the stream works."""
+        return Moment.of(self._progress, self._camera)
+
+    def change(self, rules: Rules, health: HealthLimits | None) -> None:
+        """Judge by other rules from the next frame on; a frame's deadline is that of its capture.
+
+        Args:
+            rules: with a total budget where there was one, and without one where there was none.
+            health: other limits; without effect where no frame's health is looked at.
+
+        Raises:
+            InputError: a rule names a label that the model has not; then nothing is changed.
+        """
+        self.judges.change(rules, health)
+        self._settings = replace(self._settings, rules=rules, health=health)
+        self._budget_ns = rules.budget.total if self._watchdog is not None else None
 
     def start(self) -> None:
         """Start the threads."""
@@ -316,9 +337,11 @@ class Pipeline:
         """Judge frames until there are no more."""
         # Of this thread: an embedding of NaN or infinity is a fault, and needs no warning as well.
         np.seterr(invalid="ignore", over="ignore")
+        progress = self._progress[worker]
         try:
             while (ticket := self._succession.take(self._handover)) is not None:
                 self._taken += 1
+                progress.taken += 1
                 assert ticket.judges is not None
                 judge = ticket.judges.judges[worker]
                 try:
@@ -327,6 +350,7 @@ class Pipeline:
                     judge.give_up(ticket)  # of use only where judging it raised
                     self._succession.leave(ticket)
                     self._be_done_with(ticket)
+                    progress.finished += 1
         finally:
             with self._counting:
                 self._judging -= 1

@@ -39,13 +39,17 @@ class Watchdog:
         self._thread.start()
 
     def watch(self, ticket: Ticket) -> None:
-        """Add a frame. Frames come in the order of their deadlines."""
+        """Add a frame. Frames come in the order of their deadlines, unless the limit is changed."""
+        due_ns = ticket.deadline_ns or 0
         with self._changed:
             # Settled frames are let go of here, not at their deadline: they hold images.
             while self._pending and self._pending[0].settled:
                 self._pending.popleft()
-            self._pending.append(ticket)
-            if len(self._pending) == 1:
+            place = len(self._pending)
+            while place and (self._pending[place - 1].deadline_ns or 0) > due_ns:
+                place -= 1
+            self._pending.insert(place, ticket)
+            if place == 0:
                 self._changed.notify()
 
     def close(self) -> None:

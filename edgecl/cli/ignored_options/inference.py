@@ -61,6 +61,12 @@ _BUILDS = "only affects building TensorRT engines, but"
 
 RUN = (
     Rule(
+        ("journal_keep",),
+        lambda v: v["journal_rotate"] is None,
+        "has no effect on a file that is not rotated",
+        "add --journal-rotate, or omit this option",
+    ),
+    Rule(
         ("precision",),
         lambda v: v["precision"] not in PRECISIONS,
         "{value} is not a precision",
@@ -163,9 +169,21 @@ RUN = (
     ),
     Rule(
         ("lot",),
-        lambda v: not v["sinks"],
+        lambda v: not v["sinks"] and v["serve"] is None,
         "is kept by sinks, but there is none",
         "add --sink sqlite:FILE, or omit this option",
+    ),
+    Rule(
+        ("serve_token", "serve_cert", "serve_key", "serve_names"),
+        lambda v: v["serve"] is None,
+        "is about a page, but none is served",
+        "add --serve, or omit this option",
+    ),
+    Rule(
+        ("serve_key",),
+        lambda v: v["serve_cert"] is None,
+        "belongs to a certificate, but none is given",
+        "add --serve-cert, or omit this option",
     ),
     Rule(
         _BUILDING,

@@ -71,17 +71,40 @@ def check_sink(text: str) -> object:
     from runtime.stream.outputs.plan import parse_outputs
     from runtime.stream.plc.address import parse_plc
     from runtime.stream.sinks.images.choice import parse_images
+    from runtime.stream.sinks.journal_rules import parse_journal
     from runtime.stream.sinks.remote.address import check_sink as check
 
     name, _, target = text.partition(":")
-    kinds: dict[str, Callable[[str], object]] = {
+    parsers: dict[str, Callable[[str], object]] = {
         "gpio": parse_outputs,
         "modbus": parse_plc,
         "images": parse_images,
+        "jsonl": parse_journal,
         "opcua": parse_opcua,
     }
-    parse = kinds.get(name)
+    parse = parsers.get(name)
     return parse(target) if parse is not None else check(text)
+
+
+def check_rotate(text: str) -> object:
+    """Read when a file is rotated; an InputError says what is wrong with it."""
+    from runtime.stream.sinks.journal_rules import parse_rotate
+
+    return parse_rotate(text)
+
+
+def check_serve(text: str) -> object:
+    """Read an address to serve at; an InputError says what is wrong with it."""
+    from runtime.serving.address import parse_serve
+
+    return parse_serve(text)
+
+
+def check_serve_name(text: str) -> object:
+    """Read a host's name; an InputError says what is wrong with it."""
+    from runtime.serving.address import parse_name
+
+    return parse_name(text)
 
 
 def check_metrics(text: str) -> object:

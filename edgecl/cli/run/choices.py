@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runtime.realtime import Granted
     from runtime.stream.recipes.recipe import RecipeMark
     from runtime.stream.rules import Rules
+    from runtime.stream.sinks.journal_rules import JournalRules
     from runtime.stream.summary import Realtime
 
 
@@ -72,6 +73,9 @@ class RunChoices:
     part_deadline: str | None
     sinks: tuple[str, ...]
     lot: str | None
+    journal_rotate: str | None
+    journal_keep: int | None
+    journal_fsync: str
     metrics: str | None
     heat_maps: int | None
     spool: Path | None
@@ -79,6 +83,11 @@ class RunChoices:
     check_parts: Path | None
     check_wrong: int
     check_reference: Path | None
+    serve: str | None
+    serve_token: Path | None
+    serve_cert: Path | None
+    serve_key: Path | None
+    serve_names: tuple[str, ...]
     as_json: bool
     realtime: bool
     cpus: str | None
@@ -119,6 +128,12 @@ class RunChoices:
         from runtime.realtime import parse_cpus
 
         return None if self.cpus is None else parse_cpus(self.cpus)
+
+    def journal(self) -> JournalRules:
+        """Return the rules of the stream's own files of verdicts."""
+        from runtime.stream.sinks.journal_rules import JournalRules
+
+        return JournalRules.of(self.journal_rotate, self.journal_keep, self.journal_fsync)
 
     def rules(self, context: click.Context) -> Rules:
         """The rules that frames are judged by.

@@ -26,8 +26,11 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
+from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.recipes.choices import recipe_choices, require_bundles
 from edgecl.cli.run.recipes.commands import commanding
+from edgecl.cli.run.service.reloading import Reloading
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.verb import Verb, naming_place
 
 if TYPE_CHECKING:
@@ -107,7 +110,8 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
 
     with ExitStack() as stack:
         with naming_place(context, "out"):
-            folder = stack.enter_context(output_place(choices.out))
+            folder = stack.enter_context(output_place(choices.out, remark))
+        page = stack.enter_context(live_page(choices, context, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -133,7 +137,11 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         files = open_stream_files(
             choices, trusted or model, settings, session, folder, context, stack, facts
         )
-        write_config(folder / CONFIG, choices.values(model), say)
+
+        def keep(kept: RunChoices) -> None:
+            write_config(folder / CONFIG, kept.values(model), say)
+
+        keep(choices)
         stream = InspectionStream(
             model,
             camera,
@@ -161,9 +169,14 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             files.shadow,
             metrics,
             facts,
+            window_of(page, settings.rules.bits),
+            page,
         )
         console.print(stream.opening_line(), markup=False)
-        outcome = stream.run(console)
+        if page is not None:
+            say(page.opening_line())
+        reloading = Reloading(context, choices, scene_beside(model), remark, {"": stream}, keep)
+        outcome = stream.run(console, Supervision(reloading))
     document = stream.summary(outcome)
     if write_summary(folder / SUMMARY, document, console):
         results_are_in(folder, printed=choices.as_json)

@@ -79,10 +79,11 @@ def open_stream_files(
         with naming_place(context, "shadow"):
             shadow = open_shadow(choices, choices.shadow, settings, session, folder, facts.run)
         stack.callback(shadow.close)
-    late = JsonLinesSink(folder / LATE) if settings.rules.budget.total else None
+    kept = choices.journal()
+    late = JsonLinesSink(folder / LATE, kept) if settings.rules.budget.total else None
     if late is not None:
         stack.callback(close_late, late)
-    verdicts = JsonLinesSink(folder / VERDICTS)
+    verdicts = JsonLinesSink(folder / VERDICTS, kept)
     stack.callback(verdicts.close)
     return StreamFiles(verdicts, late, heat_maps, shadow)
 

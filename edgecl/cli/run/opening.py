@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,25 @@ if TYPE_CHECKING:
     from runtime.stream.sinks import Sink, StreamFacts
 
 
-def output_place(out: Path | None) -> AbstractContextManager[Path]:
+@contextmanager
+def output_place(out: Path | None, remark: Say) -> Iterator[Path]:
     """Hold the folder of a stream: the one that was named, or a new one named by the time.
+
+    Streams beside the new one that were broken off are repaired and told.
 
     A full disk keeps no stream from judging, so nothing has to fit.
     """
     from runtime.files.output_folder import new_folder, own_folder
+    from runtime.stream.sinks.torn import repair_earlier_streams
 
+    if out is not None:
+        with own_folder(out, room=0) as folder:
+            yield folder
+        return
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
-    return own_folder(out, room=0) if out else new_folder(Path(STREAMS) / started, room=0)
+    with new_folder(Path(STREAMS) / started, room=0) as folder:
+        repair_earlier_streams(folder.parent, folder, remark)
+        yield folder
 
 
 def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> Camera:
@@ -54,10 +65,12 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
     Raises:
         InputError: it cannot be opened.
     """
+    from edgecl.cli.run.service.supervision import open_when_there
     from runtime.camera import open_camera
     from runtime.camera.settings import parse_settings
 
-    return open_camera(
+    opener = partial(
+        open_camera,
         camera.source,
         fps=camera.fps,
         seed=seed,
@@ -66,6 +79,7 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
         trigger=camera.trigger,
         settings=parse_settings(camera.settings),
     )
+    return open_when_there(opener, report)
 
 
 def open_chosen_model(

@@ -18,6 +18,9 @@ from edgecl.cli.run.checks import (
     check_lot,
     check_metrics,
     check_recipe,
+    check_rotate,
+    check_serve,
+    check_serve_name,
     check_setting,
     check_sink,
     check_threshold,
@@ -26,6 +29,7 @@ from edgecl.cli.run.checks import (
 )
 from edgecl.cli.run.config.option import CONFIG_OPTION
 from runtime.artifact.contract import BITS
+from runtime.serving.address import SERVE_DEFAULT
 
 STREAMS = "streams"
 SPOOL = f"{STREAMS}/spool"
@@ -306,6 +310,27 @@ output_options = _group(
         f"[default: {SPOOL}]",
     ),
     click.option(
+        "--journal-rotate",
+        type=Checked("rotation", check_rotate, prefix=""),
+        metavar="SIZE|day",
+        help=f"Begin another {VERDICTS} before it has more than SIZE, e.g. 64MiB, or each day.  "
+        "[default: one file]",
+    ),
+    click.option(
+        "--journal-keep",
+        type=click.IntRange(1, 999_999),
+        metavar="N",
+        help="Keep the newest N of the files that were closed.  [default: all]",
+    ),
+    click.option(
+        "--journal-fsync",
+        type=click.Choice(["none", "interval", "every"]),
+        default="none",
+        show_default=True,
+        help=f"When {VERDICTS} is forced to the disk: when the system likes, each second, or "
+        "before a verdict counts as written.",
+    ),
+    click.option(
         "--metrics",
         is_flag=False,
         flag_value=METRICS,
@@ -325,6 +350,45 @@ output_options = _group(
         "--out", type=FOLDER, help=f"Folder for {VERDICTS}.  [default: {STREAMS}/DATE-TIME]"
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
+)
+
+serve_options = _group(
+    click.option(
+        "--serve",
+        is_flag=False,
+        flag_value=SERVE_DEFAULT,
+        type=Checked("address", check_serve),
+        metavar="[HOST:PORT]",
+        help="Show the line on a page for browsers; to other machines only with a token.  "
+        f"[default: no page; without a value {SERVE_DEFAULT}]",
+    ),
+    click.option(
+        "--serve-token",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="File with the token that the page asks for.  [default: EDGECL_SERVE_TOKEN]",
+    ),
+    click.option(
+        "--serve-cert",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Certificate of the page as PEM, for HTTPS.",
+    ),
+    click.option(
+        "--serve-key",
+        type=ANY_PATH,
+        metavar="FILE",
+        help="Key of the certificate as PEM.  [default: in the certificate's file]",
+    ),
+    click.option(
+        "--serve-name",
+        "serve_names",
+        multiple=True,
+        default=(),
+        type=Checked("name", check_serve_name),
+        metavar="HOST",
+        help="Further name by which browsers reach the page. Repeatable.",
+    ),
 )
 
 check_options = _group(
@@ -375,6 +439,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         model_options,
         rule_options,
         output_options,
+        serve_options,
         check_options,
         machine_options,
     )(command)

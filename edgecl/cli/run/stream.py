@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -10,11 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edgecl.cli.run.page import LivePage
 from edgecl.cli.run.recipes.commands import Beside, nothing_beside
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.run.view import stream_view
 from edgecl.cli.signals import stop_signals
-from runtime.camera import Camera
+from runtime.camera import Camera, Frame
 from runtime.camera.outages import Outages
+from runtime.serving.live.window import CameraWindow
 from runtime.session import Candidate, Session
 from runtime.stream.answering.shadow import Shadow
 from runtime.stream.heat_maps import HeatMapWriter
@@ -25,6 +28,7 @@ from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.recipes.recipe import RecipeMark
 from runtime.stream.sinks import JsonLinesSink, Sink, StreamFacts
 from runtime.stream.summary import Realtime, StreamEnd, StreamSummary, summarise
+from runtime.stream.verdict import Verdict
 
 _REFRESH_S = 0.4
 
@@ -51,13 +55,19 @@ class InspectionStream:
     shadow: Shadow | None = None
     metrics: MetricsEndpoint | None = None
     facts: StreamFacts = field(default_factory=StreamFacts)
+    window: CameraWindow | None = None
+    page: LivePage | None = None
 
-    def run(self, console: Console) -> StreamEnd:
+    def run(self, console: Console, supervision: Supervision | None = None) -> StreamEnd:
         """Judge until the camera ends, the frame limit is reached, or somebody stops it."""
+        supervision = supervision or Supervision()
         pipeline = self.pipeline(own_process=True)
+        if self.page is not None:
+            self.page.show({"": self}, {"": pipeline}, self.more_sinks)
         started = datetime.now(timezone.utc)
-        with stop_signals() as stopped, self.beside({"": pipeline}):
+        with stop_signals(supervision.asked) as stopped, self.beside({"": pipeline}):
             pipeline.start()
+            supervision.begin({"": pipeline})
             if self.metrics is not None:
                 watched = [self.watched("", pipeline, pipeline.sinks)]
                 station = WatchedStation(self.facts, self.session, watched)
@@ -65,6 +75,8 @@ class InspectionStream:
             with stream_view(console, pipeline, self.settings.rules.budget) as refresh:
                 while not pipeline.wait(_REFRESH_S) and not stopped:
                     refresh()
+                    supervision.look()
+            supervision.end()
             snapshot = pipeline.close()
             if self.metrics is not None:
                 self.metrics.close()
@@ -84,7 +96,7 @@ class InspectionStream:
             late_sink=self.late_sink,
             workers=self.workers,
             on_reject=self.heat_maps.take if self.heat_maps else None,
-            on_verdict=self.shadow.take if self.shadow else None,
+            on_verdict=to_each(self.shadow, self.window),
             mark=self.mark,
         )
 
@@ -150,6 +162,19 @@ class InspectionStream:
             heat_maps=self.heat_maps.account() if self.heat_maps else None,
             shadow=self.shadow.account() if self.shadow else None,
         )
+
+
+def to_each(*takers: Shadow | CameraWindow | None) -> Callable[[Frame, Verdict], None] | None:
+    """Return what hands frames and verdicts to all who take them; None where nobody does."""
+    takes = [taker.take for taker in takers if taker is not None]
+    if len(takes) < 2:
+        return takes[0] if takes else None
+
+    def take(frame: Frame, verdict: Verdict) -> None:
+        for each in takes:
+            each(frame, verdict)
+
+    return take
 
 
 def close_late(sink: JsonLinesSink) -> None:

@@ -25,6 +25,9 @@ FOLDER, INDEX = "heat_maps", "heat_maps.jsonl"
 WAITING = 4
 """Frames that may wait for their heat map; each holds its pixels."""
 
+NEWEST = 24
+"""Images that are told to whoever looks while the stream runs."""
+
 CLOSE_S = 3.0
 """Time that the end of a stream waits for a map that does not get ready, in seconds."""
 
@@ -81,6 +84,11 @@ class HeatMapWriter:
     def close(self) -> None:
         """Finish what waits, as long as maps get ready. Closing twice is fine."""
         self._writer.close()
+
+    @property
+    def newest(self) -> dict[int, Path]:
+        """Return the images that are kept, by the frame's number."""
+        return {int(path.stem): path for path in self._kept.last(NEWEST)}
 
     def account(self) -> HeatMapAccount:
         """Return what was written, and what was not."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runtime.camera.base import Camera, Frame
 from runtime.errors import FrameError, InputError
+from runtime.health import HealthLimits
 from runtime.image.preprocess import Preprocessor
 from runtime.session.tiles import infer_tiles
 from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger
 from runtime.stream.recipes.recipe import LineRecipe
-from runtime.stream.rules import Debouncer
+from runtime.stream.rules import Debouncer, Rules
 from runtime.stream.sharing.succession import Succession
 from runtime.stream.sinks.base import Sink
 
@@ -74,6 +76,24 @@ class RecipeJudges:
         ]
         self._frames = 0
         self._counting = threading.Lock()
+
+    def change(self, rules: Rules, health: HealthLimits | None) -> None:
+        """Judge by other rules from the next frame on; what was seen of frames before stays.
+
+        Args:
+            rules: with another debounce, lone rejects are held back as if none had come before.
+            health: other limits; without effect where no frame's health is looked at.
+
+        Raises:
+            InputError: a rule names a label that the model has not; then nothing is changed.
+        """
+        for judge in self.judges:
+            judge.change(rules)
+        if rules.debounce != self.recipe.rules.debounce:
+            self.debouncer = Debouncer(rules.debounce)
+        if self.health is not None and health is not None:
+            self.health.change(health)
+        self.recipe = replace(self.recipe, rules=rules, health=health)
 
     def notes(self) -> list[str]:
         """Return what a reader of the summary has to know, each once."""

@@ -17,12 +17,16 @@ class VerdictFile(Part, frozen=True, kw_only=True):
         written: lines in it.
         lost: verdicts that did not fit while the disk refused them.
         problem: what the disk said; None where it took all.
+        rotated: files that were closed; the newest lines are in `file`.
+        removed: closed files that made room for newer ones.
     """
 
     file: str
     written: int
     lost: int
     problem: str | None
+    rotated: int = 0
+    removed: int = 0
 
 
 class SinkAccount(Part, frozen=True, kw_only=True):
@@ -50,6 +54,8 @@ def verdict_file(sink: JsonLinesSink) -> VerdictFile:
         written=sink.written,
         lost=sink.lost,
         problem=sink.problem or None,
+        rotated=sink.rotated,
+        removed=sink.removed,
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from runtime.errors import InputError
-from runtime.files.atomic import explained
 from runtime.files.document import Document
+from runtime.progress import Say
 from runtime.stream.sinks.base import Sink, SinkRequest
+from runtime.stream.sinks.journal import JournalFile
+from runtime.stream.sinks.journal_rules import JournalRules, parse_journal
 from runtime.stream.sinks.waiting import WaitingQueue, flush_until
 
 PERIOD_S = 0.05
@@ -41,9 +42,14 @@ class JsonLinesSink(Sink):
     lines only.
 
     Args:
-        path: the file; it must not exist.
+        path: the file; it must not exist, unless the rules let it go on.
+        rules: how it is kept; by default it is one file, which the system forces to the disk.
         capacity: verdicts that may wait for the disk.
+        report: is told of a torn line that was found.
         write: `os.write`; tests hand in a broken one.
+
+    Attributes:
+        written: verdicts that are in the file; of `fsync=every`, that are on the disk.
 
     Raises:
         InputError: the file cannot be made, or one is there already.
@@ -55,18 +61,18 @@ class JsonLinesSink(Sink):
     def __init__(
         self,
         path: Path,
+        rules: JournalRules | None = None,
         *,
         capacity: int = WAITING_LINES,
+        report: Say = lambda text: None,
         write: Callable[[int, bytes], int] = os.write,
     ) -> None:
         self.path = path
         self.written = 0
         self.problem = ""
-        self._write = write
         self._waiting: WaitingQueue[Lined] = WaitingQueue(capacity)
         self._closing = threading.Event()
-        self._good = 0  # the file's length up to the last whole line
-        self._file = _create(path)
+        self._file = JournalFile(path, rules or JournalRules(), report=report, write=write)
         self._thread = threading.Thread(target=self._run, name="verdicts", daemon=True)
         self._thread.start()
 
@@ -74,6 +80,16 @@ class JsonLinesSink(Sink):
     def lost(self) -> int:  # type: ignore[override]
         """Verdicts that the disk has cost."""
         return self._waiting.lost
+
+    @property
+    def rotated(self) -> int:
+        """Files that were closed, and others begun."""
+        return self._file.rotated
+
+    @property
+    def removed(self) -> int:
+        """Closed files that made room for newer ones."""
+        return self._file.removed
 
     def emit(self, verdict: Lined) -> None:
         """Leave a verdict for the writer. With no room left, the oldest that waits is lost."""
@@ -87,7 +103,8 @@ class JsonLinesSink(Sink):
         self._thread.join(timeout=10.0)
         self._waiting.abandon()
         if not self._thread.is_alive():  # else the disk hangs, and so would closing the file
-            os.close(self._file)
+            self._file.close()
+            self.problem = self.problem or self._file.problem
 
     def _run(self) -> None:
         flush_until(self._closing, self._flush, period_s=PERIOD_S, retry_s=RETRY_S)
@@ -95,40 +112,22 @@ class JsonLinesSink(Sink):
     def _flush(self) -> bool:
         """Write all that waits; False when the disk refused."""
         while batch := self._waiting.take(_BATCH):
-            data = b"".join(msgspec.json.encode(verdict.line()) + b"\n" for verdict in batch)
-            try:
-                self._append(data)
-            except OSError as error:
-                self.problem = error.strerror or str(error)
-                self._waiting.put_back(batch)
+            lines = [msgspec.json.encode(verdict.line()) + b"\n" for verdict in batch]
+            written = self._file.append(lines)
+            self.problem = self._file.problem
+            self.written += written
+            if written < len(batch):
+                self._waiting.put_back(batch[written:])
                 return False
-            self.written += len(batch)
-        return True
-
-    def _append(self, data: bytes) -> None:
-        rest = data
         try:
-            while rest:
-                rest = rest[self._write(self._file, rest) :]
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, self._good)
-            raise
-        self._good += len(data)
+            self._file.sync_if_due()
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+        return True
 
 
 def open_json_lines(request: SinkRequest) -> Sink:
-    """Open the sink of `--sink jsonl:FILE`."""
-    return JsonLinesSink(request.file("a file name, as in jsonl:copy.jsonl"))
-
-
-def _create(path: Path) -> int:
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
-        except FileExistsError:
-            raise InputError(
-                f"{path} already exists, as from an earlier stream",
-                hint="choose another folder or name, or move that file",
-            ) from None
+    """Open the sink of `--sink jsonl:FILE`, which may have options of a journal."""
+    name, rules = parse_journal(request.target)
+    path = replace(request, target=name).file("a file name, as in jsonl:copy.jsonl")
+    return JsonLinesSink(path, rules, report=request.report)

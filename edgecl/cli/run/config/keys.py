@@ -45,10 +45,18 @@ KEYS: Mapping[str, KeyPath] = {
     "part_deadline": ("rules", "part-deadline"),
     "sinks": ("output", "sink"),
     "lot": ("output", "lot"),
+    "journal_rotate": ("output", "journal-rotate"),
+    "journal_keep": ("output", "journal-keep"),
+    "journal_fsync": ("output", "journal-fsync"),
     "metrics": ("output", "metrics"),
     "heat_maps": ("output", "heat-maps"),
     "spool": ("output", "spool"),
     "out": ("output", "out"),
+    "serve": ("output", "serve"),
+    "serve_token": ("output", "serve-token"),
+    "serve_cert": ("output", "serve-cert"),
+    "serve_key": ("output", "serve-key"),
+    "serve_names": ("output", "serve-name"),
     "as_json": ("output", "json"),
     "check_parts": ("check", "check-parts"),
     "check_wrong": ("check", "check-wrong-at-most"),
@@ -69,6 +77,7 @@ PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 
 PATHS = frozenset(
     {"model", "verify_key", "out", "flat", "spool", "shadow", "check_parts", "check_reference"}
+    | {"serve_token", "serve_cert", "serve_key"}
 )
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 

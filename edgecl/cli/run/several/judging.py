@@ -27,7 +27,10 @@ from edgecl.cli.run.opening import (
 )
 from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
+from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.recipes.commands import Beside, commanding
+from edgecl.cli.run.service.reloading import Reloading
+from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.run.several.opening import naming_camera, noting, open_cameras, require_new
 from edgecl.cli.run.several.parts import (
     Parts,
@@ -92,7 +95,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     streams: dict[str, InspectionStream] = {}
     with ExitStack() as stack:
         with naming_place(context, "out"):
-            folder = stack.enter_context(output_place(choices.out))
+            folder = stack.enter_context(output_place(choices.out, remark))
+        page = stack.enter_context(live_page(choices, context, remark))
         # Before any thread is made: those of the engine inherit it.
         granted = stack.enter_context(
             realtime_terms(choices.cores(), remark, realtime=choices.realtime)
@@ -124,7 +128,11 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         shared = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
         if rule is None:
             require_no_parts(shared, context)
-        parts = None if rule is None else open_parts(rule, list(cameras), folder, shared)
+        parts = (
+            None
+            if rule is None
+            else open_parts(rule, list(cameras), folder, shared, choices.journal())
+        )
         if parts is not None:
             stack.callback(parts.close)
         for chosen in wanted:
@@ -158,8 +166,13 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 choices.workers,
                 written.heat_maps,
                 mark,
+                window=window_of(page, settings.rules.bits),
             )
-        write_config(folder / CONFIG, choices.values(model), say)
+
+        def keep(kept: RunChoices) -> None:
+            write_config(folder / CONFIG, kept.values(model), say)
+
+        keep(choices)
         say(next(iter(streams.values())).model_line())
         for name, stream in streams.items():
             say(f"{name}: {stream.camera_line()}")
@@ -172,6 +185,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             on_end=parts.join.leave if parts is not None else lambda name: None,
             own_process=True,
         )
+        if page is not None:
+            say(page.opening_line())
+            page.show(streams, station.pipelines, shared, None if parts is None else parts.join)
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
         named = replace(choices, model=model)
         beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
@@ -185,8 +201,9 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             shared,
             None if parts is None else lambda: parts.join.account,
         )
+        supervision = Supervision(Reloading(context, choices, scene, remark, streams, keep))
         started, interrupted = _judge(
-            station, streams, parts, shared, console, beside, metrics, watched
+            station, streams, parts, shared, console, beside, metrics, watched, supervision
         )
     ends = _ends(station, interrupted, started)
     document = summarise_station(
@@ -217,19 +234,23 @@ def _judge(
     beside: Beside,
     metrics: MetricsEndpoint | None,
     watched: WatchedStation,
+    supervision: Supervision,
 ) -> tuple[datetime, bool]:
     """Judge until all cameras have ended or somebody stops them; when it began, and whether so."""
     from edgecl.cli.run.several.view import station_view
     from runtime.stream.metrics.families import rendered
 
     started = datetime.now(timezone.utc)
-    with stop_signals() as stopped, beside(station.pipelines):
+    with stop_signals(supervision.asked) as stopped, beside(station.pipelines):
         station.start()
+        supervision.begin(station.pipelines)
         if metrics is not None:
             metrics.start(partial(rendered, watched))
         with station_view(console, station) as refresh:
             while not station.wait(_REFRESH_S) and not stopped:
                 refresh()
+                supervision.look()
+        supervision.end()
         station.close()
         if metrics is not None:
             metrics.close()

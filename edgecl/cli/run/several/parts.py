@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.stream.parts.rule import PartRule
     from runtime.stream.rules import Rules
     from runtime.stream.sinks import JsonLinesSink, Sink
+    from runtime.stream.sinks.journal_rules import JournalRules
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,17 @@ def require_no_parts(sinks: Sequence[Sink], context: click.Context) -> None:
             )
 
 
-def open_parts(rule: PartRule, names: Sequence[str], folder: Path, sinks: Sequence[Sink]) -> Parts:
+def open_parts(
+    rule: PartRule,
+    names: Sequence[str],
+    folder: Path,
+    sinks: Sequence[Sink],
+    kept: JournalRules,
+) -> Parts:
     """Open the file of the parts and begin to join.
+
+    Args:
+        kept: how the file is kept.
 
     Raises:
         InputError: the file is there already, or cannot be made.
@@ -128,7 +138,7 @@ def open_parts(rule: PartRule, names: Sequence[str], folder: Path, sinks: Sequen
     from runtime.stream.parts.joining import PartJoin
     from runtime.stream.sinks import JsonLinesSink
 
-    file = JsonLinesSink(folder / PARTS)
+    file = JsonLinesSink(folder / PARTS, kept)
     join = PartJoin(names, rule, sinks, file)
     join.start()
     return Parts(join, file, rule)

@@ -1,0 +1,1 @@
+"""The live page: the newest judged image, its verdict, and how the line does."""

@@ -1,0 +1,1 @@
+"""A stream as a service: whether it works, for whoever restarts it."""
