@@ -62,6 +62,8 @@ SLOW = frozenset(
         "tests/edgecl/cli/run/test_serve.py::test_a_signal_ends_everything_with_viewers_at_the_page",
         "tests/runtime/stream/archive/test_killed.py",
         "tests/runtime/stream/plc/test_lost_links.py",
+        "tests/runtime/stream/opcua/test_node_opcua.py",
+        "tests/runtime/stream/opcua/test_opcua_hostile.py",
         "tests/runtime/stream/remote/test_mqtt.py::test_a_broker_that_is_killed_in_mid_stream_costs_nothing",
         "tests/runtime/stream/remote/test_mqtt.py::test_a_publisher_that_is_killed_is_offline_and_goes_on_at_its_next_start",
     }

@@ -67,6 +67,7 @@ def check_health_limit(text: str) -> object:
 
 def check_sink(text: str) -> object:
     """Read the address of a sink; an InputError says what is wrong with it."""
+    from runtime.stream.opcua.address import parse_opcua
     from runtime.stream.outputs.plan import parse_outputs
     from runtime.stream.plc.address import parse_plc
     from runtime.stream.sinks.images.choice import parse_images
@@ -79,6 +80,7 @@ def check_sink(text: str) -> object:
         "modbus": parse_plc,
         "images": parse_images,
         "jsonl": parse_journal,
+        "opcua": parse_opcua,
     }
     parse = parsers.get(name)
     return parse(target) if parse is not None else check(text)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runtime.camera.base import Frame
 from runtime.errors import InputError
@@ -19,6 +19,34 @@ from runtime.stream.verdict import Verdict
 
 if TYPE_CHECKING:
     from runtime.stream.checking.report import CheckReport
+
+
+class RecipeReply(Protocol):
+    """Outcome of a change of recipe: whether it judges now, or why not."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class LineControls:
+    """Questions that a sink may ask of a running line, from any thread.
+
+    Args:
+        fault: why the line cannot work, such as a lost camera; empty where it can.
+        recipes: ids that can be asked for; none where the stream has no recipes.
+        change_recipe: judges by another recipe from the next frame on, which may take a while.
+    """
+
+    fault: Callable[[], str] = str
+    recipes: Sequence[str] = ()
+    change_recipe: Callable[[str], RecipeReply] | None = None
 
 
 class Sink(ABC):
@@ -56,6 +84,9 @@ class Sink(ABC):
     @abstractmethod
     def emit(self, verdict: Verdict) -> None:
         """Deliver a verdict."""
+
+    def attach(self, controls: LineControls) -> None:  # noqa: B027 - most sinks ask for nothing
+        """Learn what may be asked of the line that is about to run; return at once."""
 
     def keep_check(self, report: CheckReport) -> None:  # noqa: B027 - most sinks keep none
         """Keep the report of a check of the running stream; return at once."""

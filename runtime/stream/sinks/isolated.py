@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from runtime.stream.sinks.base import Sink
+from runtime.stream.sinks.base import LineControls, Sink
 from runtime.stream.verdict import Verdict
 
 LOG = logging.getLogger("edgecl.sinks")
@@ -62,6 +62,10 @@ class IsolatedSink(Sink):
     def counts(self) -> Mapping[str, int]:  # type: ignore[override]
         """Further counts of the sink."""
         return self.sink.counts
+
+    def attach(self, controls: LineControls) -> None:
+        """Hand on what may be asked of the line."""
+        self.sink.attach(controls)
 
     def emit(self, verdict: Verdict) -> None:
         """Leave a verdict for the thread."""

@@ -22,6 +22,7 @@ SINKS: Plugins[OpenSink] = Plugins(
         "webhook": "runtime.stream.sinks.remote.webhook:open_webhook",
         "gpio": "runtime.stream.outputs.sink:open_gpio",
         "modbus": "runtime.stream.plc.sink:open_modbus",
+        "opcua": "runtime.stream.opcua.opening:open_opcua",
     },
 )
 

@@ -133,13 +133,14 @@ def commanding(
         folder: of the stream, which gets the control socket.
         cameras: with their choices, by name; the only one's name is empty.
         session: that judges first.
-        sinks: may keep the checks.
+        sinks: may keep the checks, and ask things of the line.
         say: is told of each change, and whether there is a socket.
     """
 
     @contextmanager
     def beside(pipelines: Mapping[str, Pipeline]) -> Iterator[LineCommands]:
         from edgecl.cli.run.recipes.checking import StreamChecks
+        from edgecl.cli.run.recipes.controls import controls_of
         from edgecl.cli.run.recipes.opening import LineRecipes
         from runtime.stream.control.socket import ControlServer
 
@@ -153,6 +154,10 @@ def commanding(
             commands = LineCommands(changer, checking.check)
             for sink in sinks if choices.recipes else ():
                 sink.offer_recipes(commands.require_recipe)
+            ids = [recipe.id for recipe in choices.recipes]
+            controls = controls_of({name: c for name, (_, c) in cameras.items()}, ids, commands)
+            for sink in sinks:
+                sink.attach(controls)
             try:
                 stack.callback(ControlServer(folder, commands.handlers()).close)
             except (OSError, EdgeclError) as error:

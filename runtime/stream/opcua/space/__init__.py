@@ -1,0 +1,1 @@
+"""Address space of the server: types, nodes, events and methods."""
