@@ -108,6 +108,11 @@ def command(
         raise InputError(f"--model {model} is a single file", hint="pass the bundle's folder")
     load_bundle(model)  # every file has its hash
     choices = read_line(config)
+    if choices.recipes:
+        raise InputError(
+            f"{config} names recipes, and a pack carries one bundle",
+            hint="pack a configuration without [recipes], and copy their bundles beside it",
+        )
     program = [f"{prefix}/venv/bin/python", "-m", "edgecl", "run"]
     bundle = model.resolve().name
     program += ["--config", f"{prefix}/{config.name}", "--model", f"{prefix}/{bundle}"]

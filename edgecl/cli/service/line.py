@@ -68,6 +68,7 @@ def read_line(config: Path) -> RunChoices:
     from edgecl.cli.run.cameras import camera_choices
     from edgecl.cli.run.choices import RunChoices
     from edgecl.cli.run.command import command
+    from edgecl.cli.run.recipes.choices import recipe_choices
 
     try:
         context = command.make_context("run", ["--config", str(config)])
@@ -80,6 +81,7 @@ def read_line(config: Path) -> RunChoices:
     values = dict(context.params)
     values.pop("print_config", None)
     values["cameras"] = camera_choices(context, values)
+    values["recipes"] = recipe_choices(context, values["recipe"], values["begin_with"])
     choices = RunChoices(**values)
     choices.rules(context)
     return choices
@@ -139,9 +141,10 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
                 f"note: {what} is in {path}, which the service cannot write; put it below {own}, "
                 f"or pass --writable {path.parent}"
             )
-    if choices.model is None:
+    if choices.model is None and not choices.recipes:
         yield f"note: {config} names no model; the service looks for one in {own}"
-    for needed in (config, choices.model, Path(sys.prefix)):
+    bundles = [Path(recipe.model) for recipe in choices.recipes]
+    for needed in (config, choices.model, *bundles, Path(sys.prefix)):
         below = needed is not None and str(needed.absolute()).startswith("/root/")
         if below and unit.user != "root":
             yield f"note: {needed} is below /root, which the service's user cannot read"

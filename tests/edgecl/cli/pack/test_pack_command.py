@@ -245,6 +245,8 @@ def test_what_is_refused(workplace, capsys):
     assert "is no folder on the box" in refused(capsys, "--prefix", "/")
     assert "is not a folder" in refused(capsys, "--wheels", "nowhere")
     assert "is not a name for a service" in refused(capsys, "--name", "../x")
+    Path("two.toml").write_text('[camera]\ncamera = "demo"\n[recipes.7]\nmodel = "tiny.edgecl"\n')
+    assert "a pack carries one bundle" in refused(capsys, "--config", "two.toml")
     told = refused(capsys, "--extra", "genicam", "--extra", "mqtt")
     assert f"no wheel for {OWN} of paho-mqtt>=2" in told
     Path("tiny.edgecl/model.fp32.onnx").write_bytes(b"other")

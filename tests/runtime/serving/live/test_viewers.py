@@ -13,6 +13,7 @@ from runtime.serving import server as pages
 from runtime.serving.opening import open_pages
 from runtime.stream.sinks.accounts import SinkAccount
 from tests.runtime.serving.lines import FakeLine, ServedLine, camera_state, next_event, seen, served
+from tests.waiting import wait_until
 
 
 def test_the_line_is_asked_only_while_somebody_looks():
@@ -101,7 +102,7 @@ def test_the_process_serves_and_is_started_again_when_it_is_killed():
         with line.events() as events:
             next_event(events)
         assert server._process.pid != first
-        assert said == ["the page's process has ended; it is started again"]
+        wait_until(lambda: said == ["the page's process has ended; it is started again"])
     finally:
         server.close()
     assert server._process.returncode == 0
