@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,13 +39,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder cannot be made or written, or the disk is full.
     """
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-    temporary = Path(name)
+    # Its name is known before it exists: an interrupt between the two leaves nothing behind.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             try:
                 yield temporary
             except (OSError, EdgeclError):
@@ -56,13 +56,14 @@ def replacing(path: Path) -> Iterator[Path]:
                 raise reason from error
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
-            # mkstemp makes files for the owner alone; a shared box expects the umask's mode.
+            # Until here it is its owner's alone; a shared box expects the umask's mode.
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager
