@@ -113,7 +113,11 @@ async def serve_on(
     async def begin() -> None:
         while not server.started and not server.should_exit:
             await asyncio.sleep(0.01)
-        send(link, Served())
+        try:
+            send(link, Served())
+        except BaseException:  # whoever wanted the page has ended meanwhile
+            server.should_exit = True
+            raise
         part.start()
 
     beginning = asyncio.ensure_future(begin())
