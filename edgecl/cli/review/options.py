@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from edgecl.cli.options import ANY_PATH, FOLDER, Checked
-from edgecl.cli.run.checks import check_serve, check_serve_name
+from edgecl.cli.page_options import PAGE_OPTIONS
+from edgecl.cli.run.checks import check_serve
 
 REVIEW_DEFAULT = "127.0.0.1:8081"
 
@@ -63,32 +64,7 @@ _OPTIONS = (
         is_flag=True,
         help="Write the images of --labelled into the data folder as well.",
     ),
-    click.option(
-        "--serve-token",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="File with the token that the page asks for.  [default: EDGECL_SERVE_TOKEN]",
-    ),
-    click.option(
-        "--serve-cert",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="Certificate of the page as PEM, for HTTPS.",
-    ),
-    click.option(
-        "--serve-key",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="Key of the certificate as PEM.  [default: in the certificate's file]",
-    ),
-    click.option(
-        "--serve-name",
-        "serve_names",
-        multiple=True,
-        type=Checked("name", check_serve_name),
-        metavar="HOST",
-        help="Further name by which browsers reach the page. Repeatable.",
-    ),
+    *PAGE_OPTIONS,
     click.option("--json", "as_json", is_flag=True, help="Print the summary of --export as JSON."),
 )
 

@@ -9,6 +9,7 @@ import click
 
 from edgecl.cli.engine_choices import build_options
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region
+from edgecl.cli.page_options import PAGE_OPTIONS
 from edgecl.cli.run.checks import (
     check_budget,
     check_cpus,
@@ -20,7 +21,6 @@ from edgecl.cli.run.checks import (
     check_recipe,
     check_rotate,
     check_serve,
-    check_serve_name,
     check_setting,
     check_sink,
     check_threshold,
@@ -362,33 +362,7 @@ serve_options = _group(
         help="Show the line on a page for browsers; to other machines only with a token.  "
         f"[default: no page; without a value {SERVE_DEFAULT}]",
     ),
-    click.option(
-        "--serve-token",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="File with the token that the page asks for.  [default: EDGECL_SERVE_TOKEN]",
-    ),
-    click.option(
-        "--serve-cert",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="Certificate of the page as PEM, for HTTPS.",
-    ),
-    click.option(
-        "--serve-key",
-        type=ANY_PATH,
-        metavar="FILE",
-        help="Key of the certificate as PEM.  [default: in the certificate's file]",
-    ),
-    click.option(
-        "--serve-name",
-        "serve_names",
-        multiple=True,
-        default=(),
-        type=Checked("name", check_serve_name),
-        metavar="HOST",
-        help="Further name by which browsers reach the page. Repeatable.",
-    ),
+    *PAGE_OPTIONS,
 )
 
 check_options = _group(
