@@ -96,7 +96,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--layer-decay", type=float, default=1.0)
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--stretch", type=int, default=0, help="stretch images to this side")
+    parser.add_argument("--tile", default="", help="HEIGHTxWIDTH")
+    parser.add_argument("--stretch", default="", help="stretch images to HEIGHTxWIDTH")
+    parser.add_argument("--geometry", default="", help="auto, in place of all of these")
     parser.add_argument("--robust", action="store_true")
     parser.add_argument("--turns", action="store_true", help="show tiles turned by 90° too")
     parser.add_argument("--self-train", action="store_true")
@@ -127,9 +129,12 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
         autocast=arguments.autocast,
     )
     base = replace(base, lr=arguments.lr, layer_decay=arguments.layer_decay)
+    if arguments.tile:
+        base = replace(base, image_size=_size(arguments.tile))
     if arguments.stretch:
-        side = (arguments.stretch, arguments.stretch)
-        base = replace(base, geometry="stretch", image_size=side)
+        base = replace(base, geometry="stretch", image_size=_size(arguments.stretch))
+    if arguments.geometry:
+        base = replace(base, geometry=arguments.geometry)
     tasks = list(_pretrainings(arguments, base))
     # The dearest arm last, and a draw whole before the next: what is broken off is still of use.
     for arm in (name for name in BY_COST if name in arguments.arm):
@@ -149,6 +154,11 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
                     )
                     tasks.append(Task(f"{arm}-{share:g}-{draw}-{fold}", config, needs))
     return tasks
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    return int(height), int(width)
 
 
 def _pretrainings(arguments: argparse.Namespace, base: TrainConfig) -> Iterator[Task]:

@@ -26,6 +26,7 @@ VIEWS = ("auto", "zoom", "crop")
 AUTOCAST = ("auto", "off", "bf16", "fp16")
 BALANCE = ("auto", "off", "on")
 PRETRAIN_ON = ("all", "unlabelled")
+AUTO = "auto"
 CONFIG_SCHEMA = 1
 _OF_ANOTHER = "update edgecl, or train again with this version"
 
@@ -47,7 +48,9 @@ class TrainConfig:
             those alone.
         pretrain_only: stop before fine-tuning.
         image_size: (height, width) of the network's input in pixels: of whole images, or of tiles.
-        geometry: `stretch` for images resized to `image_size`, or `tiles` of it at their own scale.
+        geometry: `stretch` for images resized to `image_size`, `tiles` of it at their own scale,
+            or `auto` for what the labelled images show to be better; a run that has begun has one
+            of the two.
         stride: largest step from tile to tile, (vertical, horizontal); empty for the tile's size.
         scale: factor by which every image is resized before it is cut into tiles.
         combine: of the tiles' answers: `mean`, `worst`, or `auto` for what the validation part

@@ -181,12 +181,12 @@ class SelfTrainingFacts(Part, frozen=True, kw_only=True):
     shipped: str
 
 
-class TuningFacts(Part, frozen=True, kw_only=True):
-    """Ways to fine-tune that were compared.
+class ComparedChoices(Part, frozen=True, kw_only=True):
+    """Choices that were compared by answers out of fold, such as ways to fine-tune.
 
     Args:
-        chosen: the best one; empty where there were too few labelled images to compare.
-        candidates: all of them.
+        chosen: the best one; without candidates, what is taken without a comparison.
+        candidates: all of them; none where there were too few labelled images to compare.
         measured_on: the images that they were compared on, in words.
     """
 
@@ -264,7 +264,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     texture_baseline: float | None = None
     probe: float | None = None
     self_training: SelfTrainingFacts | None = None
-    tuning: TuningFacts | None = None
+    tuning: ComparedChoices | None = None
     balance: BalanceFacts | None = None
     shifts: ShiftReport | None = None
     suspects: SuspectFacts | None = None
@@ -292,6 +292,7 @@ class RunConfig(Document, frozen=True, kw_only=True):
         versions: of packages.
         encoder_notes: what the user should know of the encoder's weights.
         flat_digest: of the flat-field's file, SHA-256 in hexadecimal; None without one.
+        geometry: geometries that were compared; None where one was asked for.
     """
 
     WHAT: ClassVar[str] = "the config of a run"
@@ -309,3 +310,4 @@ class RunConfig(Document, frozen=True, kw_only=True):
     versions: dict[str, str | None] = {}
     encoder_notes: tuple[str, ...] = ()
     flat_digest: str | None = None
+    geometry: ComparedChoices | None = None

@@ -7,7 +7,9 @@ import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import torch
 from msgspec import structs
 
@@ -24,9 +26,16 @@ from edgecl.learning.compute.threads import (
     free_threads,
     restored_threads,
 )
-from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
-from edgecl.learning.documents import PretrainingFacts, RunConfig, RunResult, TrainingMachine
+from edgecl.learning.config import AUTO, FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.documents import (
+    ComparedChoices,
+    PretrainingFacts,
+    RunConfig,
+    RunResult,
+    TrainingMachine,
+)
 from edgecl.learning.loop.number_format import decide_autocast
+from edgecl.learning.loop.stages.geometry import compare_geometries, geometry_note
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import set_up, train
 from edgecl.learning.run import run_directory
@@ -34,7 +43,7 @@ from edgecl.learning.run.own_flat import flat_digest, keep_flat, with_own_flat
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
-from runtime.files.document import write_document
+from runtime.files.document import plain, write_document
 from runtime.machine import package_versions
 from runtime.progress import StageProgress
 
@@ -120,6 +129,7 @@ def _train_with_threads(
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     config = ranks.by_all(lambda: _with_flat_of_before(config, run))
     digest = ranks.by_all(lambda: flat_digest(config))
+    config, compared = _with_geometry(config, run, device, report, source, ranks)
     prepared = ranks.by_all(lambda: prepare(config, report, source))
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
@@ -137,6 +147,7 @@ def _train_with_threads(
                 hint="restore the old images, or start a new run",
             )
         notes = before.encoder_notes
+        compared = before.geometry
         if before.machine is not None and not are_settled(device):
             torch.set_num_threads(min(before.machine.threads, torch.get_num_threads()))
     else:
@@ -153,10 +164,11 @@ def _train_with_threads(
         recorded = structs.replace(
             _config_document(config, prepared, device, timing, notes, ranks.size),
             flat_digest=digest,
+            geometry=compared,
         )
     setup, state = set_up(
         config,
-        replace(prepared, notes=(*notes, *prepared.notes)),
+        replace(prepared, notes=(*_geometry_notes(compared), *notes, *prepared.notes)),
         run,
         compute=Compute(device, config.autocast, ranks),
         report=report,
@@ -167,6 +179,40 @@ def _train_with_threads(
         ranks.by_first(lambda: keep_flat(config, run, digest))
         ranks.by_first(lambda: write_document(run / run_directory.CONFIG, recorded))
     return train(setup, state)
+
+
+def _with_geometry(
+    config: TrainConfig,
+    run: Path,
+    device: torch.device,
+    report: StageProgress,
+    source: ImageSource | None,
+    ranks: Ranks,
+) -> tuple[TrainConfig, ComparedChoices | None]:
+    """Settle the geometry `auto`: that of the run to go on with, or by a comparison."""
+    if config.geometry != AUTO:
+        return config, None
+    begun = ranks.by_first((run / run_directory.CONFIG).exists)
+    if begun or config.pretrained:
+        choices = run_directory.read_config(run if begun else Path(config.pretrained)).choices
+        same = ("geometry", "image_size", "scale", "stride")
+        return replace(config, **{name: getattr(choices, name) for name in same}), None
+
+    def compare() -> dict[str, Any]:
+        chosen, facts = compare_geometries(
+            config, run, compute=Compute(device, "off"), report=report, source=source
+        )
+        return {"config": chosen.to_json(), "facts": plain(facts)}
+
+    told = ranks.by_first(compare)
+    return (
+        TrainConfig.from_json(told["config"], where="the chosen geometry"),
+        msgspec.convert(told["facts"], ComparedChoices),
+    )
+
+
+def _geometry_notes(compared: ComparedChoices | None) -> tuple[str, ...]:
+    return () if compared is None else (geometry_note(compared),)
 
 
 def _with_flat_of_before(config: TrainConfig, run: Path) -> TrainConfig:

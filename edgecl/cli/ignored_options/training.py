@@ -19,11 +19,15 @@ def _new(idle: Callable[[Values], bool]) -> Callable[[Values], bool]:
     return lambda values: not values["resume"] and idle(values)
 
 
-def _in_tiles(values: Values) -> bool:
-    """Whether images are cut into tiles."""
-    from edgecl.cli.train.choices import geometry_of
+def _geometry(*names: str) -> Callable[[Values], bool]:
+    """Return whether the geometry is one of some."""
 
-    return geometry_of(values) == "tiles"
+    def known(values: Values) -> bool:
+        from edgecl.cli.train.choices import geometry_of
+
+        return geometry_of(values) in names
+
+    return known
 
 
 _PRETRAINING = (
@@ -47,15 +51,21 @@ TRAIN = (
     ),
     Rule(
         ("image_size", "interpolation", "views"),
-        _new(_in_tiles),
+        _new(_geometry("tiles")),
         "only affects images that are resized, but with tiles they keep their own scale",
         "use --tile for the size of the tiles, or --geometry stretch",
     ),
     Rule(
         ("tile", "stride", "scale", "combine", "robust", "turns"),
-        _new(lambda v: not _in_tiles(v)),
+        _new(_geometry("stretch")),
         "only applies to tiles, but images are resized",
         "add --geometry tiles, or omit this option",
+    ),
+    Rule(
+        ("tile", "stride", "scale", "image_size"),
+        _new(_geometry("auto")),
+        "states a geometry, but --geometry auto chooses one",
+        "omit this option, or use --geometry tiles or stretch",
     ),
     Rule(
         ("groups",),

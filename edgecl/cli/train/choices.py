@@ -10,6 +10,7 @@ import click
 
 from edgecl.cli.options import FOLDER, ImageSize, Region
 from edgecl.learning.config import (
+    AUTO,
     AUTOCAST,
     BALANCE,
     ENCODER_NAMES,
@@ -97,10 +98,10 @@ OPTIONS = (
     ),
     click.option(
         "--geometry",
-        type=click.Choice(GEOMETRIES),
+        type=click.Choice([AUTO, *GEOMETRIES]),
         help="stretch resizes every image to --image-size; tiles cuts it at its own scale, and "
-        "the tiles answer together.  [default: stretch where --image-size is given, else the "
-        "recipe's]",
+        "the tiles answer together; auto trains a network briefly on each and takes what answers "
+        "better out of fold.  [default: stretch where --image-size is given, else the recipe's]",
     ),
     click.option(
         "--tile",
@@ -390,7 +391,7 @@ def chosen_fields(options: Mapping[str, Any], given: Collection[str]) -> dict[st
 
 
 def geometry_of(options: Mapping[str, Any]) -> str:
-    """Return `stretch` or `tiles`: as asked for, as a given size implies, or the recipe's."""
+    """Return the geometry: as asked for, as a given size implies, or the recipe's."""
     if options["geometry"] is not None:
         return str(options["geometry"])
     if options["tile"] is not None:

@@ -133,7 +133,7 @@ def _refuse_changes(
         if not options & given:
             continue
         before = getattr(config, name)
-        if value != before and not (name == "autocast" and value == "auto"):
+        if value != before and not (name in ("autocast", "geometry") and value == "auto"):
             option = "--" + name.replace("_", "-")
             raise InputError(
                 f"{option} {value} differs from the {before} that {run} was started with",

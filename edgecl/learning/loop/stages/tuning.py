@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from edgecl.learning.documents import CandidateAccuracy, TuningFacts
+from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.cross_validation import network_accuracy
 from edgecl.learning.loop.stages.stage import explained
@@ -49,22 +49,22 @@ def choose_tuning(setup: TrainingSetup) -> TrainingSetup:
     facts = read_tuning(setup)
     if facts is None:
         told = setup.compute.ranks.by_first(lambda: plain(_compared(setup)))
-        facts = msgspec.convert(told, TuningFacts)
+        facts = msgspec.convert(told, ComparedChoices)
         if facts.candidates:
             setup.compute.ranks.by_first(lambda: write_json(setup.run / FILE, plain(facts)))
     chosen = TUNINGS.get(facts.chosen, {})
     return replace(setup, config=replace(setup.config, **chosen))
 
 
-def read_tuning(setup: TrainingSetup) -> TuningFacts | None:
+def read_tuning(setup: TrainingSetup) -> ComparedChoices | None:
     """Return the comparison that this run has made; None before it, or without one."""
     path = setup.run / FILE
     if not setup.config.choose_tuning or not path.exists():
         return None
-    return msgspec.json.decode(path.read_bytes(), type=TuningFacts)
+    return msgspec.json.decode(path.read_bytes(), type=ComparedChoices)
 
 
-def _compared(setup: TrainingSetup) -> TuningFacts:
+def _compared(setup: TrainingSetup) -> ComparedChoices:
     dataset, known = setup.prepared.dataset, setup.prepared.split.train
     targets = setup.monitor.targets
     folds = grouped_folds(targets, [dataset.groups[row] for row in known], setup.config.seed)
@@ -76,7 +76,7 @@ def _compared(setup: TrainingSetup) -> TuningFacts:
         found.append(CandidateAccuracy(name=name, accuracy=accuracy))
         setup.report("tuning", len(found), len(TUNINGS), f"{name}: {accuracy:.1%} right")
     best = max(found, key=lambda one: one.accuracy) if found else None
-    return TuningFacts(
+    return ComparedChoices(
         chosen=best.name if best else "",
         candidates=tuple(found),
         measured_on=f"{len(targets)} labelled images, out of fold by groups",

@@ -1,0 +1,144 @@
+"""Choice of the geometry, by answers to labelled images that a network did not see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecl.data.splits import labelled_rows
+from edgecl.learning.compute.placement import Compute
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.contrastive.augmentation import chosen_augmentation
+from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
+from edgecl.learning.loop.monitoring import Monitor
+from edgecl.learning.loop.setup import TrainingSetup
+from edgecl.learning.loop.stages.cross_validation import network_accuracy
+from edgecl.learning.run.geometries import possible_geometries
+from edgecl.learning.run.preparation import Prepared, prepare
+from edgecl.learning.run.sources import ImageSource
+from edgecl.learning.teachers.choice import grouped_folds
+from runtime.artifact.tiling import TILES
+from runtime.errors import InputError
+from runtime.progress import StageProgress
+
+MOST_IMAGES = 240
+"""Labelled images that a comparison is content with: five folds of them show what matters."""
+
+MOST_EPOCHS = 15
+"""Of each network: not what it can reach, but which geometry lets it learn."""
+
+Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+def compare_geometries(
+    config: TrainConfig,
+    run: Path,
+    *,
+    compute: Compute,
+    report: StageProgress,
+    source: ImageSource | None = None,
+) -> tuple[TrainConfig, ComparedChoices]:
+    """Return the choices with the geometry whose networks answered best out of fold.
+
+    A network of each geometry is trained briefly, without pretraining, on some of the labelled
+    images of the train part, and asked about the others, by groups.
+
+    Args:
+        config: with the geometry `auto`.
+        run: the run directory; nothing is written there.
+        source: where images come from; None to read them.
+
+    Raises:
+        InputError: the data cannot be used, or a value is not finite.
+    """
+    source = source or ImageSource()
+    short = replace(
+        config,
+        method="none",
+        pretrained="",
+        unlabelled=(),
+        weights="",
+        self_train=False,
+        autocast="off",
+        epochs=min(config.epochs, MOST_EPOCHS),
+    )
+    found: list[CandidateAccuracy] = []
+    possible = possible_geometries(_usual_shape(short, source))
+    asked = 0
+    for geometry in possible if len(possible) > 1 else ():
+        one = geometry.chosen(short, to_compare=True)
+        prepared = prepare(one, _silent, source)
+        folds = _folds(prepared, config.seed)
+        if not folds:
+            break
+        asked = sum(len(rows) for _, rows in folds)
+        setup = TrainingSetup(
+            one,
+            prepared,
+            run,
+            compute,
+            Monitor(prepared, compute),
+            chosen_augmentation(one),
+            report,
+        )
+        accuracy = network_accuracy(setup, folds, stage="geometry", what=geometry.name)
+        found.append(CandidateAccuracy(name=geometry.name, accuracy=accuracy))
+        report("geometry", len(found), len(possible), f"{geometry.name}: {accuracy:.1%} right")
+    best = max(range(len(found)), key=lambda place: found[place].accuracy) if found else 0
+    chosen = possible[best]
+    facts = ComparedChoices(
+        chosen=chosen.name,
+        candidates=tuple(found),
+        measured_on=f"{asked} labelled images, out of fold by groups" if found else "",
+    )
+    return chosen.chosen(config), facts
+
+
+def geometry_note(facts: ComparedChoices) -> str:
+    """Describe the choice for the notes of a run."""
+    if not facts.candidates:
+        return f"geometry: {facts.chosen}; the labelled images do not allow a comparison"
+    compared = ", ".join(f"{one.name} {one.accuracy:.1%}" for one in facts.candidates)
+    return f"geometry: {facts.chosen} ({facts.measured_on}: {compared})"
+
+
+def _usual_shape(config: TrainConfig, source: ImageSource) -> tuple[int, int]:
+    """Return the (height, width) that most images have."""
+    as_they_are = replace(config, geometry=TILES, image_size=(32, 32), scale=1.0, stride=())
+    sizes = source.labelled(as_they_are, _uncounted).sizes
+    height, width = max(sizes, key=sizes.__getitem__)
+    region = config.region
+    return (height, width) if region is None else (region.height, region.width)
+
+
+def _folds(prepared: Prepared, seed: int) -> Folds:
+    """Return (fitted on, asked) rows among the labelled train images, at most `MOST_IMAGES`."""
+    dataset, known = prepared.dataset, prepared.split.train
+    some = known
+    if len(known) > MOST_IMAGES:
+        try:
+            some = labelled_rows(
+                known,
+                dataset.targets,
+                dataset.groups,
+                dataset.labels,
+                share=MOST_IMAGES / len(known),
+                seed=[seed, 6],
+                part="train",
+            )
+        except InputError:  # a class so rare that its share would be no image
+            some = known
+    places = np.searchsorted(known, some)
+    folds = grouped_folds(dataset.targets[some], [dataset.groups[row] for row in some], seed)
+    return [(places[fitted], places[asked]) for fitted, asked in folds]
+
+
+def _silent(stage: str, done: int, total: int, text: str) -> None:
+    pass
+
+
+def _uncounted(done: int, total: int) -> None:
+    pass
