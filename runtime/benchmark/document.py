@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
     Answers,
@@ -14,7 +15,6 @@ from runtime.benchmark.facts.side import (
     Throughput,
     WarmUp,
 )
-from runtime.benchmark.validity import Finding
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 

@@ -13,8 +13,8 @@ from edgecl.reporting.page import write_page
 from edgecl.reporting.plots import latency as plots
 from edgecl.reporting.plots.scatter import accuracy_plot, best_accuracy, total_step
 from runtime.benchmark.document import LatencyReport, SideReport
+from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.report import read_report
-from runtime.benchmark.validity import Finding
 
 QUANTILES = ("p50", "p90", "p99", "p99_9")
 
