@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.splits import labelled_rows
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import chosen_augmentation
 from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
 from edgecl.learning.loop.monitoring import Monitor
@@ -68,7 +68,8 @@ def compare_geometries(
     found: list[CandidateAccuracy] = []
     possible = possible_geometries(_usual_shape(short, source))
     asked = 0
-    for geometry in possible if len(possible) > 1 else ():
+    comparable = len(possible) > 1 and config.encoder not in FROZEN_ENCODERS
+    for geometry in possible if comparable else ():
         one = geometry.chosen(short, to_compare=True)
         prepared = prepare(one, _silent, source)
         folds = _folds(prepared, config.seed)
@@ -100,7 +101,7 @@ def compare_geometries(
 def geometry_note(facts: ComparedChoices) -> str:
     """Describe the choice for the notes of a run."""
     if not facts.candidates:
-        return f"geometry: {facts.chosen}; the labelled images do not allow a comparison"
+        return f"geometry: {facts.chosen}, not compared with another"
     compared = ", ".join(f"{one.name} {one.accuracy:.1%}" for one in facts.candidates)
     return f"geometry: {facts.chosen} ({facts.measured_on}: {compared})"
 
