@@ -79,7 +79,7 @@ def _pretrain(pile: Path, run: Path) -> None:
     sys.addaudithook(listen)
     config = replace(
         TrainConfig(),
-        **RECIPES[LINE] | {"geometry": TILES},
+        **{**RECIPES[LINE], "geometry": TILES},
         method="simclr",
         unlabelled=(str(pile),),
     )

@@ -308,7 +308,7 @@ def main() -> None:
     if chosen.cost:
         print_cost()
         return
-    recipe = RECIPES[LINE] | {"geometry": TILES}
+    recipe = {**RECIPES[LINE], "geometry": TILES}
     config = TrainConfig(
         data=chosen.data, method="none", epochs=chosen.epochs, autocast="off", **recipe
     )

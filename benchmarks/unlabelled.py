@@ -114,7 +114,7 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
     """Return all runs, pretrainings first."""
     base = replace(
         TrainConfig(),
-        **RECIPES[LINE] | {"geometry": arguments.geometry},
+        **{**RECIPES[LINE], "geometry": arguments.geometry},
         data=str(Path(arguments.data).absolute()),
         groups=arguments.groups,
         encoder=arguments.encoder,

@@ -28,7 +28,7 @@ MOST_IMAGES = 240
 """Labelled images that a comparison is content with: five folds of them show what matters."""
 
 MOST_EPOCHS = 15
-"""Of each network: not what it can reach, but which geometry lets it learn."""
+"""Length of each training: enough to see which geometry lets a network learn."""
 
 Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 

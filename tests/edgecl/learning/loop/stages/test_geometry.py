@@ -119,7 +119,11 @@ def test_few_labels_and_an_encoder_that_is_never_trained_are_not_compared(
 
 def test_networks_are_really_compared(open_config, tmp_path):
     told = []
-    train_run(open_config, tmp_path / "run", report=lambda stage, *rest: told.append((stage, rest[-1])))
+
+    def listen(stage: str, done: int, total: int, text: str) -> None:
+        told.append((stage, text))
+
+    train_run(open_config, tmp_path / "run", report=listen)
     lines = [text for stage, text in told if stage == "geometry" and "right" in text]
     assert len(lines) == 2
     kept = read_config(tmp_path / "run").geometry
