@@ -4,7 +4,7 @@ Both judge the same Motion JPEG file with the same network, by default in INT8. 
 the two alternate and each pair gives a ratio. Run it alone on the machine:
 
     python benchmarks/pipeline.py [--model BUNDLE] [--engine onnxruntime] [--pairs 7] [--workers 2]
-    python benchmarks/pipeline.py --model BUNDLE --engine openvino --frame line --plain-precision fp32
+    python benchmarks/pipeline.py --model BUNDLE --frame line --plain-precision fp32
 """
 
 from __future__ import annotations
