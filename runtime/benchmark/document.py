@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from runtime.benchmark.conditions.document import Conditions, SideEnergy
+from runtime.benchmark.layers.document import LayerTable
+from runtime.benchmark.peaks.measuring import Peaks
 from runtime.benchmark.validity import Finding
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
@@ -44,11 +47,19 @@ class Ratio(Part, frozen=True, kw_only=True):
     interval: Interval | None
 
 
-class SideAccuracy(Part, frozen=True, kw_only=True):
-    """Shares of right answers, 0 to 1, as the bundle's export measured them."""
+class SideAccuracy(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Shares of right answers, 0 to 1, as the bundle's export measured them.
+
+    Args:
+        validation, test: by part.
+        escape_rate: share of the defects that the trained model caught, and that this precision
+            lets through; None where the bundle does not tell.
+    """
 
     validation: float | None
     test: float | None
+    escape_rate: float | None = None
+    escape_interval: Interval | None = None
 
 
 class SideIdentity(Part, frozen=True, kw_only=True):
@@ -100,6 +111,8 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
         findings: of the rules for one side.
         steps: figures by step, `total` among them.
         raw_ns: nanoseconds of every frame by step, in the order of measurement.
+        layers: time of each; None unless it was asked for.
+        energy: None where no meter is there.
     """
 
     valid: bool
@@ -107,6 +120,8 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     steps: dict[str, StepFigures]
     ratio: Ratio
     raw_ns: dict[str, list[int]] = {}
+    layers: LayerTable | None = None
+    energy: SideEnergy | None = None
 
 
 class Settling(Part, frozen=True, kw_only=True):
@@ -241,6 +256,9 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
         frames_needed: how many a percentile takes.
         sides: the first one is what the others are compared with.
         order: per round, the sides in the order of their turns.
+        conditions: of the machine meanwhile.
+        peaks: of the processor; None where all sides run elsewhere.
+        command: that repeats the measurement.
     """
 
     WHAT: ClassVar[str] = "a latency report"
@@ -257,3 +275,6 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     sides: tuple[SideReport, ...]
     left_out: tuple[SkippedSide, ...]
     order: tuple[tuple[int, ...], ...] = ()
+    conditions: Conditions | None = None
+    peaks: Peaks | None = None
+    command: str = ""
