@@ -20,8 +20,8 @@ SECONDS = 0.15
 
 LEAST_RUNS = 3
 
-COPY_BYTES = 256 << 20
-"""Bytes that are copied at once: far more than any cache holds."""
+COPY_BYTES = 64 << 20
+"""Bytes that are copied at once: more than the caches of most machines hold."""
 
 RUNNERS = ("onnxruntime", "openvino")
 
