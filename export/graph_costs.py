@@ -61,9 +61,7 @@ def graph_costs(path: Path) -> dict[str, NodeCost]:
     return costs
 
 
-def _macs(
-    node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]], weights: str
-) -> int | None:
+def _macs(node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]], weights: str) -> int | None:
     result, kernel = shapes.get(node.output[0]), shapes.get(weights)
     if not result or not kernel or min(*result, *kernel) < 1:
         return None

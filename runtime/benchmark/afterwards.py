@@ -96,9 +96,7 @@ def add_facts(
                 side = replace(side, energy=energy, layers=layers)
             sides.append(side)
     tell(total, total, "peaks, layers and energy")
-    return replace(
-        report, sides=tuple(sides), peaks=peaks, conditions=conditions, command=command
-    )
+    return replace(report, sides=tuple(sides), peaks=peaks, conditions=conditions, command=command)
 
 
 def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
@@ -119,9 +117,7 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
     )
 
 
-def _layers(
-    plan: Plan, side: SideReport, threads: int, wanted: Afterwards
-) -> LayerTable:
+def _layers(plan: Plan, side: SideReport, threads: int, wanted: Afterwards) -> LayerTable:
     spec = ENGINES[plan.engine]
     graph = plan.bundle.onnx_path(plan.precision, target=spec.form)
     path = graph

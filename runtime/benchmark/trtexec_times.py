@@ -40,7 +40,7 @@ def trace_of(side: SideReport) -> list[dict[str, float]]:
     none = [0] * len(computed)
     uploads, downloads = side.raw_ns.get("upload", none), side.raw_ns.get("download", none)
     before = side.raw_ns.get("preprocess", none)
-    starts: Sequence[int] = getattr(side, "starts_ns", ())
+    starts = side.starts_ns
     entries: list[dict[str, float]] = []
     clock = 0
     for number, (upload, infer, download, prepared) in enumerate(

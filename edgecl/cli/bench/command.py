@@ -129,9 +129,7 @@ def command(
                 scenario,
                 lambda done, total, what: report_progress("bench", done, total, what),
                 engine_for,
-                lambda progress: run_benchmark(
-                    scenario, progress=progress, engine_for=engine_for
-                ),
+                lambda progress: run_benchmark(scenario, progress=progress, engine_for=engine_for),
                 layers=layers,
                 command=command_line(ctx),
             )

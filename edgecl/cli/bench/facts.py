@@ -52,9 +52,7 @@ def require_one_output(*, as_json: bool, markdown: bool) -> None:
         InputError: both are asked for.
     """
     if as_json and markdown:
-        raise InputError(
-            "--json and --markdown both print the report", hint="use one of them"
-        )
+        raise InputError("--json and --markdown both print the report", hint="use one of them")
 
 
 def command_line(ctx: click.Context) -> str:

@@ -70,7 +70,9 @@ def time_layers(
             notes.append(NO_COSTS)
         elif graph is not None:
             work = costs(graph)
-    return layer_table(layers, profiler=profiler, batch=len(batch), runs=runs, work=work, notes=notes)
+    return layer_table(
+        layers, profiler=profiler, batch=len(batch), runs=runs, work=work, notes=notes
+    )
 
 
 def layer_table(
@@ -103,9 +105,7 @@ def layer_table(
     )
 
 
-def _row(
-    layer: LayerTime, total_ms: float, batch: int, work: Mapping[str, NodeWork]
-) -> LayerRow:
+def _row(layer: LayerTime, total_ms: float, batch: int, work: Mapping[str, NodeWork]) -> LayerRow:
     macs, moved = layer.macs, layer.bytes
     own = [work[node] for node in layer.nodes if node in work]
     if macs is None and own:

@@ -108,8 +108,10 @@ def _rate(engine: str, product: Product, threads: int, seconds: float) -> float 
     if not ENGINES[engine].installed:
         return None
     try:
-        run = _onnxruntime(product, threads) if engine == "onnxruntime" else _openvino(
-            product, threads
+        run = (
+            _onnxruntime(product, threads)
+            if engine == "onnxruntime"
+            else _openvino(product, threads)
         )
         return product.macs / _quickest(run, seconds) / 1e9
     except (InputError, RuntimeError):
