@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from runtime.benchmark.conditions.document import Conditions, SideEnergy
 from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
@@ -15,6 +16,8 @@ from runtime.benchmark.facts.side import (
     Throughput,
     WarmUp,
 )
+from runtime.benchmark.layers.document import LayerTable
+from runtime.benchmark.peaks.measuring import Peaks
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
@@ -56,11 +59,19 @@ class Ratio(Part, frozen=True, kw_only=True):
     interval: Interval | None
 
 
-class SideAccuracy(Part, frozen=True, kw_only=True):
-    """Shares of right answers, 0 to 1, as the bundle's export measured them."""
+class SideAccuracy(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Shares of right answers, 0 to 1, as the bundle's export measured them.
+
+    Args:
+        validation, test: by part.
+        escape_rate: share of the defects that the trained model caught, and that this precision
+            lets through; None where the bundle does not tell.
+    """
 
     validation: float | None
     test: float | None
+    escape_rate: float | None = None
+    escape_interval: Interval | None = None
 
 
 class SideIdentity(Part, frozen=True, kw_only=True):
@@ -123,6 +134,8 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
         bound: None without a bound.
         answers: to the bundle's golden images; None where it has none.
         harness_us: microseconds per frame that the benchmark itself takes, beside the steps.
+        layers: time of each; None unless it was asked for.
+        energy: None where no meter is there.
     """
 
     valid: bool
@@ -140,6 +153,8 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     bound: BoundShare | None = None
     answers: Answers | None = None
     harness_us: float | None = None
+    layers: LayerTable | None = None
+    energy: SideEnergy | None = None
 
 
 class CpuFacts(Part, frozen=True, kw_only=True):
@@ -239,6 +254,9 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
         frames_needed: how many a percentile takes.
         sides: the first one is what the others are compared with.
         order: per round, the sides in the order of their turns.
+        conditions: of the machine meanwhile.
+        peaks: of the processor; None where all sides run elsewhere.
+        command: that repeats the measurement.
     """
 
     WHAT: ClassVar[str] = "a latency report"
@@ -257,6 +275,9 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     sides: tuple[SideReport, ...]
     left_out: tuple[SkippedSide, ...]
     order: tuple[tuple[int, ...], ...] = ()
+    conditions: Conditions | None = None
+    peaks: Peaks | None = None
+    command: str = ""
 
     @classmethod
     def newest_form(cls, value: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from runtime.benchmark.document import (
     Temperatures,
 )
 from runtime.benchmark.facts.scenario import ScenarioFacts
-from runtime.benchmark.side_record import SideRecord, told_of
+from runtime.benchmark.measuring.record import SideRecord, told_of
 from runtime.benchmark.sides import TOTAL
 from runtime.benchmark.validity import (
     INVALID,

@@ -17,12 +17,12 @@ from runtime.benchmark.facts.side import Answers, WarmUp
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.cadence import AtCadence
 from runtime.benchmark.measuring.in_turn import AtRandom, InTurn
+from runtime.benchmark.measuring.record import SideRecord
 from runtime.benchmark.measuring.stability import is_stable
 from runtime.benchmark.measuring.turn import Asker, Turn
 from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.report import Measurement, build_report
 from runtime.benchmark.scenario import Scenario, turns_of_rounds
-from runtime.benchmark.side_record import SideRecord
 from runtime.benchmark.sides import TOTAL, Side
 from runtime.errors import EdgeclError, InputError
 from runtime.interpreter import tuned_for_latency

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.benchmark.conduct import judge_told
 from runtime.benchmark.facts.finding import INVALID, NOTE, Finding
 from runtime.benchmark.facts.scenario import Kind
 from runtime.benchmark.facts.side import Throughput
+from runtime.benchmark.measuring.conduct import judge_told
 from runtime.machine import Activity
 from runtime.statistics import count_needed, quantile_interval
 

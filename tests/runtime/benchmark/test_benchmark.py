@@ -226,6 +226,7 @@ def test_frames_are_distinct_textured_and_repeatable():
     assert all(frame.shape == (64, 200) and frame.dtype == np.uint8 for frame in frames)
     assert len({frame.tobytes() for frame in frames}) == len(frames)
     assert all(frame.std() > 10 for frame in frames)
+    assert all(20 < frame.mean() < 230 for frame in draw_frames(40, 60, seed=0))
     assert frames[0].tobytes() == draw_frames(64, 200, seed=4)[0].tobytes()
 
 

@@ -75,6 +75,7 @@ def test_a_model_that_fails_ends_the_measurement_with_its_reason(side, tmp_path,
         raise RuntimeError("the device is gone")
 
     monkeypatch.setattr(side.session, "infer", fail)
+    monkeypatch.setattr("runtime.stream.judge.FAILURES_IN_A_ROW", 3)
     line = AtCadence(side, FRAMES, 500.0, tmp_path / "verdicts.jsonl")
     try:
         with pytest.raises(EdgeclError, match="the device is gone"):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runtime.benchmark.conduct import judge_told
 from runtime.benchmark.facts.side import Answers, Schedule, Throughput, WarmUp
+from runtime.benchmark.measuring.conduct import judge_told
 from runtime.benchmark.validity import judge_machine, judge_side
 from runtime.machine import Activity, read_activity
 
