@@ -155,6 +155,7 @@ def _cadence_hz(text: str) -> float:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     out: Path | None,
     strict: bool,
     as_json: bool,
