@@ -199,6 +199,20 @@ RUN = (
     Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
 )
 
+COMPARE = (
+    Rule(
+        ("markdown",),
+        lambda v: v["as_json"],
+        "and --json are two forms of one output",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("steps",),
+        lambda v: v["as_json"],
+        "changes nothing beside --json, which has every step",
+    ),
+)
+
 BENCH = (
     Rule(
         ("threads",),
