@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import signal
@@ -30,6 +31,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: starts_early(item.nodeid))
+
+
+def pytest_configure() -> None:
+    """Let the garbage collector rest while tests are collected: what is made then stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Spare every later collection what exists by now, the tests and all libraries: each stream
+    that `edgecl run` starts in this process collects all garbage first."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """Show a test the interpreter as a program of its own finds it."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
