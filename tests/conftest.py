@@ -17,7 +17,7 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.image.flat.file import FLAT
-from tests.made_once import MadeOnce, folder_of_all_workers, maker
+from tests.made_once import MadeOnce, folder_of_all_workers, maker, spared_exports
 from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
@@ -89,6 +89,13 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made_once(made_folder: Path) -> MadeOnce:
     """`made_once(name, make)` returns a path that `make(path)` filled for all workers."""
     return maker(made_folder)
+
+
+@pytest.fixture
+def graphs_made_once(made_once: MadeOnce) -> Iterator[None]:
+    """Exports without what takes them longest, as `spared_exports` says."""
+    with spared_exports(made_once):
+        yield
 
 
 @pytest.fixture
