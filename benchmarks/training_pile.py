@@ -25,6 +25,7 @@ from benchmarks.piles import draw_pile
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.recipes import LINE, RECIPES
 from edgecl.learning.runner import pretrain_run
+from runtime.artifact.tiling import TILES
 
 TILE = (32, 32)
 BATCH = 256
@@ -76,7 +77,12 @@ def _pretrain(pile: Path, run: Path) -> None:
             opened[str(arguments[0])] += 1
 
     sys.addaudithook(listen)
-    config = replace(TrainConfig(), **RECIPES[LINE], method="simclr", unlabelled=(str(pile),))
+    config = replace(
+        TrainConfig(),
+        **{**RECIPES[LINE], "geometry": TILES},
+        method="simclr",
+        unlabelled=(str(pile),),
+    )
     config = replace(
         config,
         image_size=TILE,

@@ -38,6 +38,7 @@ from edgecl.learning.model import Classifier
 from edgecl.learning.recipes import LINE, RECIPES
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource, RememberingSource
+from runtime.artifact.tiling import TILES
 from runtime.novelty import TrainingSpace, conformal_limit
 from runtime.progress import CountProgress
 from runtime.statistics import share_interval
@@ -307,7 +308,7 @@ def main() -> None:
     if chosen.cost:
         print_cost()
         return
-    recipe = RECIPES[LINE]
+    recipe = {**RECIPES[LINE], "geometry": TILES}
     config = TrainConfig(
         data=chosen.data, method="none", epochs=chosen.epochs, autocast="off", **recipe
     )

@@ -98,7 +98,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--tile", default="", help="HEIGHTxWIDTH")
     parser.add_argument("--stretch", default="", help="stretch images to HEIGHTxWIDTH")
-    parser.add_argument("--geometry", default="", help="auto, in place of all of these")
+    parser.add_argument("--geometry", choices=("tiles", "auto"), default="tiles")
     parser.add_argument("--robust", action="store_true")
     parser.add_argument("--turns", action="store_true", help="show tiles turned by 90° too")
     parser.add_argument("--self-train", action="store_true")
@@ -114,7 +114,7 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
     """Return all runs, pretrainings first."""
     base = replace(
         TrainConfig(),
-        **RECIPES[LINE],
+        **{**RECIPES[LINE], "geometry": arguments.geometry},
         data=str(Path(arguments.data).absolute()),
         groups=arguments.groups,
         encoder=arguments.encoder,
@@ -133,8 +133,6 @@ def _tasks(arguments: argparse.Namespace) -> list[Task]:
         base = replace(base, image_size=_size(arguments.tile))
     if arguments.stretch:
         base = replace(base, geometry="stretch", image_size=_size(arguments.stretch))
-    if arguments.geometry:
-        base = replace(base, geometry=arguments.geometry)
     tasks = list(_pretrainings(arguments, base))
     # The dearest arm last, and a draw whole before the next: what is broken off is still of use.
     for arm in (name for name in BY_COST if name in arguments.arm):

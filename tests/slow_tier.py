@@ -25,6 +25,7 @@ SLOW = frozenset(
         "tests/edgecl/learning/loop/stages/test_distillation.py",
         "tests/edgecl/learning/loop/stages/test_tuning.py::test_the_ways_are_really_compared",
         "tests/edgecl/learning/loop/stages/test_tuning.py::test_a_resumed_run_does_not_choose_again",
+        "tests/edgecl/learning/loop/stages/test_geometry.py",
         "tests/edgecl/learning/loop/test_compilation.py",
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",

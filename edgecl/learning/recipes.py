@@ -1,8 +1,8 @@
 """Recipes: sets of choices that belong together, by name.
 
-`paper` is that of Zabin et al. 2023. `line` is this project's own for images of one line: texture
-at its own scale in tiles, a wide projection head with batch norm, larger batches, and a teacher
-for the unlabelled images where one can be trusted. Each choice that a user makes goes before it.
+`paper` is that of Zabin et al. 2023. `line` is this project's own for images of one line: tiles at
+their own scale or whole images, whichever the labelled images show to be better, a wide projection
+head with batch norm, and larger batches. Each choice that a user makes goes before it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from runtime.artifact.tiling import STRETCH, TILES
+from edgecl.learning.config import AUTO
+from runtime.artifact.tiling import STRETCH
 
 PAPER, LINE = "paper", "line"
 
@@ -20,7 +21,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         PAPER: MappingProxyType({"geometry": STRETCH, "head": "paper"}),
         LINE: MappingProxyType(
             {
-                "geometry": TILES,
+                "geometry": AUTO,
                 "image_size": (96, 96),
                 "head": "wide",
                 "pretrain_batch_size": 64,

@@ -15,6 +15,7 @@ from edgecl.learning.config import (
     views_of,
 )
 from edgecl.learning.recipes import LINE, RECIPES
+from runtime.artifact.tiling import TILES
 from runtime.errors import InputError
 
 CLEAN, IN_DOMAIN, PAPER = "clean", "in-domain", "paper"
@@ -228,7 +229,7 @@ def _geometry(study: Study) -> dict[str, Any]:
     if not study.tile:
         return {"image_size": study.image_size}
     line = {name: value for name, value in RECIPES[LINE].items() if name != "lr"}
-    return line | {"image_size": study.tile, "scale": study.scale}
+    return line | {"geometry": TILES, "image_size": study.tile, "scale": study.scale}
 
 
 def _baseline_views(study: Study, protocol: str) -> tuple[str, ...]:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from runtime.benchmark.conditions.document import Conditions, SideEnergy
+from runtime.benchmark.facts.scenario import ScenarioFacts
+from runtime.benchmark.facts.side import (
+    Answers,
+    BoundShare,
+    Jitter,
+    Outliers,
+    Schedule,
+    Throughput,
+    WarmUp,
+)
+from runtime.benchmark.layers.document import LayerTable
+from runtime.benchmark.peaks.measuring import Peaks
 from runtime.benchmark.validity import Finding
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
+
+LATENCY_SCHEMA: Literal[2] = 2
 
 
 class StepFigures(Part, frozen=True, kw_only=True):
     """One step's durations over all frames, in milliseconds.
 
     Args:
-        frames: how many.
+        frames: how many were timed; a query of several frames counts once.
         p50_ms: and the other percentiles: None where there are too few frames for an interval.
         p50_interval_ms: and the others': 95 %.
     """
@@ -44,11 +59,19 @@ class Ratio(Part, frozen=True, kw_only=True):
     interval: Interval | None
 
 
-class SideAccuracy(Part, frozen=True, kw_only=True):
-    """Shares of right answers, 0 to 1, as the bundle's export measured them."""
+class SideAccuracy(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """Shares of right answers, 0 to 1, as the bundle's export measured them.
+
+    Args:
+        validation, test: by part.
+        escape_rate: share of the defects that the trained model caught, and that this precision
+            lets through; None where the bundle does not tell.
+    """
 
     validation: float | None
     test: float | None
+    escape_rate: float | None = None
+    escape_interval: Interval | None = None
 
 
 class SideIdentity(Part, frozen=True, kw_only=True):
@@ -99,7 +122,20 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
         valid: whether its milliseconds can be quoted.
         findings: of the rules for one side.
         steps: figures by step, `total` among them.
-        raw_ns: nanoseconds of every frame by step, in the order of measurement.
+        raw_ns: nanoseconds of every query by step, in the order of measurement.
+        starts_ns: when each query began, in nanoseconds since the measurement began: at its arrival
+            where the scenario has a schedule.
+        warm_up: None in reports of schema 1, as what follows.
+        throughput: frames per second.
+        jitter: spread of the times.
+        drift: median of the second half of the rounds over that of the first, less 1.
+        outliers: queries far above the others; they are in every figure all the same.
+        schedule: None where queries follow one another.
+        bound: None without a bound.
+        answers: to the bundle's golden images; None where it has none.
+        harness_us: microseconds per frame that the benchmark itself takes, beside the steps.
+        layers: time of each; None unless it was asked for.
+        energy: None where no meter is there.
     """
 
     valid: bool
@@ -107,45 +143,18 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     steps: dict[str, StepFigures]
     ratio: Ratio
     raw_ns: dict[str, list[int]] = {}
-
-
-class Settling(Part, frozen=True, kw_only=True):
-    """Time, and least number of frames, that a side judges uncounted before its turn."""
-
-    seconds: float
-    frames: int
-
-
-class FrameFacts(Part, frozen=True, kw_only=True):
-    """The frames that were judged: their size in pixels, and how many distinct ones."""
-
-    height: int
-    width: int
-    channels: int
-    distinct: int
-    content: str
-
-
-class ScenarioFacts(Part, frozen=True, kw_only=True):
-    """Scenario in which the times were taken.
-
-    Args:
-        frames: counted, per side.
-        rounds: each gives every side a turn.
-        block: frames per turn.
-        warmup: uncounted frames per side.
-        seed: draws the frames and the order of the turns.
-        threads: inference threads.
-    """
-
-    frames: int
-    rounds: int
-    block: int
-    settle: Settling
-    warmup: int
-    frame: FrameFacts
-    seed: int
-    threads: int
+    starts_ns: list[int] = []
+    warm_up: WarmUp | None = None
+    throughput: Throughput | None = None
+    jitter: Jitter | None = None
+    drift: float | None = None
+    outliers: Outliers | None = None
+    schedule: Schedule | None = None
+    bound: BoundShare | None = None
+    answers: Answers | None = None
+    harness_us: float | None = None
+    layers: LayerTable | None = None
+    energy: SideEnergy | None = None
 
 
 class CpuFacts(Part, frozen=True, kw_only=True):
@@ -196,7 +205,7 @@ class Temperatures(Part, frozen=True, kw_only=True):
     after: dict[str, float]
 
 
-class Environment(Part, frozen=True, kw_only=True):
+class Environment(Part, frozen=True, kw_only=True, omit_defaults=True):
     """The machine, and what it did meanwhile.
 
     Args:
@@ -205,6 +214,8 @@ class Environment(Part, frozen=True, kw_only=True):
         wall_s: seconds that the measurement took.
         other_load_cores: CPU that other processes took; None where the machine does not tell.
         steal_cores: CPU that the hypervisor gave to other guests; None likewise.
+        major_faults: pages that this process had to read from a disk; None likewise.
+        swapped_pages: pages that the machine swapped in or out; None likewise.
     """
 
     cpu: CpuFacts
@@ -222,6 +233,8 @@ class Environment(Part, frozen=True, kw_only=True):
     steal_cores: float | None
     frequencies_mhz: Frequencies
     temperatures_c: Temperatures
+    major_faults: int | None = None
+    swapped_pages: int | None = None
 
 
 class SkippedSide(Part, frozen=True, kw_only=True):
@@ -241,12 +254,17 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
         frames_needed: how many a percentile takes.
         sides: the first one is what the others are compared with.
         order: per round, the sides in the order of their turns.
+        conditions: of the machine meanwhile.
+        peaks: of the processor; None where all sides run elsewhere.
+        command: that repeats the measurement.
     """
 
     WHAT: ClassVar[str] = "a latency report"
     REMEDY: ClassVar[str] = "pass a latency.json written by 'edgecl bench'"
 
-    schema: Literal[1]
+    NEWEST: ClassVar[int] = LATENCY_SCHEMA
+
+    schema: Literal[2]
     kind: Literal["latency"]
     created: str
     valid: bool
@@ -257,3 +275,16 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     sides: tuple[SideReport, ...]
     left_out: tuple[SkippedSide, ...]
     order: tuple[tuple[int, ...], ...] = ()
+    conditions: Conditions | None = None
+    peaks: Peaks | None = None
+    command: str = ""
+
+    @classmethod
+    def newest_form(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Return a report of schema 1 as one of schema 2: single-stream, warmed up by count."""
+        if value["schema"] != 1:
+            return value
+        scenario = value.get("scenario")
+        if isinstance(scenario, dict):
+            value = {**value, "scenario": {"kind": "single-stream", **scenario}}
+        return {**value, "schema": LATENCY_SCHEMA}

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import (
+    LATENCY_SCHEMA,
     ClockFacts,
     CpuFacts,
     Environment,
@@ -26,13 +27,13 @@ from runtime.benchmark.document import (
     LatencyReport,
     Load,
     Ratio,
-    ScenarioFacts,
     SideIdentity,
     SideReport,
     SkippedSide,
     StepFigures,
     Temperatures,
 )
+from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.sides import TOTAL
 from runtime.benchmark.validity import INVALID, judge_machine, judge_side, other_load, steal
 from runtime.errors import InputError
@@ -47,7 +48,7 @@ from runtime.statistics import (
     quantile_interval,
 )
 
-SCHEMA: Literal[1] = 1
+SCHEMA = LATENCY_SCHEMA
 KIND: Literal["latency"] = "latency"
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}

@@ -12,13 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.benchmark.document import (
-    FrameFacts,
-    LatencyReport,
-    ScenarioFacts,
-    Settling,
-    SkippedSide,
-)
+from runtime.benchmark.document import LatencyReport, SkippedSide
+from runtime.benchmark.facts.scenario import FrameFacts, ScenarioFacts, Settling
 from runtime.benchmark.frames import DESCRIPTION, draw_frames
 from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.report import Measurement, build_report
@@ -159,6 +154,7 @@ def run_benchmark(
             left_out=left_out,
         ),
         scenario=ScenarioFacts(
+            kind="single-stream",
             frames=scenario.rounds * scenario.block,
             rounds=scenario.rounds,
             block=scenario.block,

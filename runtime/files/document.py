@@ -39,6 +39,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     NEWEST: ClassVar[int] = 1
     UNNUMBERED: ClassVar[bool] = False
 
+    @classmethod
+    def newest_form(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Return the parsed JSON of any schema up to `NEWEST` as one of the newest."""
+        return value
+
 
 D = TypeVar("D", bound=Document)
 
@@ -136,7 +141,7 @@ def parse_document(value: Any, kind: type[D], *, where: str) -> D:
             hint="update edgecl on this machine",
         )
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(kind.newest_form(value), kind)
     except msgspec.ValidationError as error:
         raise malformed(where, _problem(str(error)), kind) from error
 

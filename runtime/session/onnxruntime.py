@@ -34,10 +34,7 @@ class OnnxRuntimeSession(Session):
         self.version = ort.__version__
         self.device = f"CPU ({threads} thread{'s' if threads > 1 else ''})"
         self.precision = precision
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
+        options = session_options(threads)
         try:
             self._session: Any = ort.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -58,6 +55,15 @@ class OnnxRuntimeSession(Session):
 
     def close(self) -> None:
         self._session = None
+
+
+def session_options(threads: int) -> Any:
+    """Options of every session, in a line and where its layers are timed."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return options
 
 
 def first_line(error: Exception) -> str:

@@ -37,16 +37,8 @@ class OpenVinoSession(Session):
         self.version = ov.__version__.split("-")[0]
         self.device = f"CPU ({threads} thread{'s' if threads > 1 else ''})"
         self.precision = precision
-        core = _core()
-        self._options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            # Two models of one process would pin themselves to the same cores.
-            "ENABLE_CPU_PINNING": False,
-            # Left alone, OpenVINO computes float layers in bf16 where the CPU can: a precision
-            # that no gate has looked at.
-            "INFERENCE_PRECISION_HINT": "f32",
-        }
+        core = shared_core()
+        self._options = compile_options(threads)
         try:
             self._model: Any = core.read_model(str(path))
             self.contract = _contract(self._model, path)
@@ -78,7 +70,7 @@ class OpenVinoSession(Session):
         if len(batch) == 1:
             return Outputs(*self._single(batch))
         if self._batches is None:  # the line never asks for them, so it does not wait for this
-            compiled = _core().compile_model(self._model, "CPU", self._options)
+            compiled = shared_core().compile_model(self._model, "CPU", self._options)
             self._batches = compiled.create_infer_request()
         results = self._batches.infer([batch], share_inputs=True)
         probabilities, embedding = (results[name] for name in OUTPUT_NAMES)
@@ -106,6 +98,19 @@ class OpenVinoSession(Session):
         self._fixed = {}
 
 
+def compile_options(threads: int) -> dict[str, Any]:
+    """Options of every model, in a line and where its layers are timed."""
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # Two models of one process would pin themselves to the same cores.
+        "ENABLE_CPU_PINNING": False,
+        # Left alone, OpenVINO computes float layers in bf16 where the CPU can: a precision
+        # that no gate has looked at.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+
+
 class _Fixed:
     """A batch of fixed size, compiled for its very shape: a fifth quicker than for any batch.
 
@@ -118,7 +123,7 @@ class _Fixed:
         shape = fixed.input(0).partial_shape
         shape[0] = count
         fixed.reshape(shape)
-        compiled = _core().compile_model(fixed, "CPU", options)
+        compiled = shared_core().compile_model(fixed, "CPU", options)
         self._request = compiled.create_infer_request()
         self._input = self._request.get_input_tensor(0).data
         self._outputs = [self._request.get_tensor(compiled.output(name)) for name in OUTPUT_NAMES]
@@ -137,7 +142,7 @@ def telling_line(message: str) -> str:
 
 
 @cache
-def _core() -> Any:
+def shared_core() -> Any:
     """One core for the process, never freed.
 
     Each core brings a signal stack and on its end puts back the one it found. Cores that end out

@@ -28,7 +28,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 
-TENSORRT_CLASSES = ("Runtime", "ICudaEngine", "IExecutionContext", "ILogger")
+TENSORRT_CLASSES = ("Runtime", "ICudaEngine", "IExecutionContext", "ILogger", "IProfiler")
 TENSORRT_ENUMS = ("DataType", "TensorIOMode", "TensorLocation")
 PYCUDA_CLASSES = (
     *("Device", "Context", "Stream", "Event"),

@@ -8,6 +8,13 @@ from typing import Any
 
 import click
 
+from edgecl.cli.bench.default_bundles import bundles_or_demo
+from edgecl.cli.bench.facts import (
+    command_line,
+    measured_with_facts,
+    report_options,
+    require_one_output,
+)
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
 from edgecl.cli.results import print_json, results_are_in
@@ -18,7 +25,7 @@ REPORT = "latency.json"
 
 
 @click.command("bench", cls=Verb, short_help="Compare the latency of bundles.")
-@click.argument("bundles", type=ANY_PATH, nargs=-1, required=True, metavar="BUNDLE...")
+@click.argument("bundles", type=ANY_PATH, nargs=-1, metavar="[BUNDLE]...")
 @click.option(
     "--out",
     type=FOLDER,
@@ -72,49 +79,71 @@ REPORT = "latency.json"
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
 )
+@report_options
+@click.pass_context
 def command(
+    ctx: click.Context,
     out: Path | None,
     strict: bool,
     as_json: bool,
+    layers: bool,
+    markdown: bool,
+    export_times: Path | None,
     workspace: int | None,
     builder_level: int | None,
     **choices: Any,
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
 
+    Without BUNDLE, compare ConvNet with ShuffleNet of the newest demo in this folder.
+
     These sides take turns in short blocks, since machines drift. Raw times of every frame
     and step are written to latency.json, plots to latency.html. A measurement that breaks a
     rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
     """
+    from edgecl.cli.bench.layer_tables import print_layers
+    from edgecl.cli.bench.markdown import markdown_table
     from edgecl.cli.bench.table import print_summary
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.pages.latency import latency_page
     from runtime.benchmark import Scenario, run_benchmark, without_raw, write_report
+    from runtime.benchmark.trtexec_times import write_traces
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
+    require_one_output(as_json=as_json, markdown=markdown)
+    choices["bundles"] = bundles_or_demo(choices["bundles"])
     scenario = Scenario(**choices)
     console = stderr_console()
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
     place = own_folder(out) if out else new_folder(Path(BENCHES) / started)
     with place as folder:
         with reporting(console) as report_progress:
-            report = run_benchmark(
+            engine_for = engine_builder(
+                {"workspace": workspace, "builder_level": builder_level},
+                report_progress,
+                lambda line: console.print(line, markup=False),
+                own_only=False,
+            )
+            report = measured_with_facts(
                 scenario,
-                progress=lambda done, total, what: report_progress("bench", done, total, what),
-                engine_for=engine_builder(
-                    {"workspace": workspace, "builder_level": builder_level},
-                    report_progress,
-                    lambda line: console.print(line, markup=False),
-                    own_only=False,
-                ),
+                lambda done, total, what: report_progress("bench", done, total, what),
+                engine_for,
+                lambda progress: run_benchmark(scenario, progress=progress, engine_for=engine_for),
+                layers=layers,
+                command=command_line(ctx),
             )
         write_report(report, folder / REPORT)
+        traces = write_traces(export_times, report.sides) if export_times else []
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
     if as_json:
         print_json(plain(without_raw(report)))
+    elif markdown:
+        click.echo(markdown_table(report))
     else:
         print_summary(report)
-        click.echo(f"{page}")
+        print_layers(report)
+        for path in (*traces, page):
+            click.echo(f"{path}")
     return 1 if strict and not report.valid else 0

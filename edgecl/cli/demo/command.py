@@ -102,12 +102,12 @@ def _go(
     from edgecl.learning.config import TrainConfig
     from edgecl.learning.recipes import LINE, RECIPES
     from edgecl.learning.run.sources import RememberingSource
-    from runtime.artifact.tiling import STRETCH
+    from runtime.artifact.tiling import STRETCH, TILES
 
     console = stderr_console()
     what = str(data) if data else "built-in metal surfaces"
     console.print(f"edgecl demo on {what}; output goes to {out}/", markup=False)
-    recipe = {**RECIPES[LINE], "image_size": TILE}
+    recipe = {**RECIPES[LINE], "geometry": TILES, "image_size": TILE}
     if data is None:
         recipe["scale"] = SCALE
     if data is not None and not _holds_tiles(data):

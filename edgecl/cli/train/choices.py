@@ -101,7 +101,8 @@ OPTIONS = (
         type=click.Choice([AUTO, *GEOMETRIES]),
         help="stretch resizes every image to --image-size; tiles cuts it at its own scale, and "
         "the tiles answer together; auto trains a network briefly on each and takes what answers "
-        "better out of fold.  [default: stretch where --image-size is given, else the recipe's]",
+        "better out of fold.  [default: as the options of one imply, else the recipe's: auto with "
+        "line]",
     ),
     click.option(
         "--tile",
@@ -361,6 +362,10 @@ OPTIONS = (
 )
 
 
+_OF_TILES = ("tile", "stride", "scale", "combine", "robust", "turns")
+"""Options that only tiles have: to give one asks for them."""
+
+
 def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command all of `OPTIONS`, in their order."""
     for option in reversed(OPTIONS):
@@ -394,7 +399,7 @@ def geometry_of(options: Mapping[str, Any]) -> str:
     """Return the geometry: as asked for, as a given size implies, or the recipe's."""
     if options["geometry"] is not None:
         return str(options["geometry"])
-    if options["tile"] is not None:
+    if any(options.get(name) not in (None, getattr(DEFAULTS, name, None)) for name in _OF_TILES):
         return TILES
     if options["image_size"] is not None:
         return STRETCH

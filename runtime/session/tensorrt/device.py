@@ -102,6 +102,11 @@ class DeviceState:
         probabilities, embedding = (host.array[:count].copy() for host in self._answers)
         return Outputs(probabilities, embedding), steps
 
+    def watch(self, count: int, profiler: Any) -> None:
+        """Let an IProfiler see the runs of one batch size; a graph shows it nothing."""
+        with self._memory.current():
+            self._lane(count).context.profiler = profiler
+
     def close(self) -> None:
         """Give everything back: graphs, contexts, events, buffers, and last the stream.
 

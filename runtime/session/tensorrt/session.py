@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +121,19 @@ class TensorRtSession(Session):
             raise InputError(
                 f"{self._path} cannot run: {error}", hint="run 'edgecl doctor' for details"
             ) from error
+
+    def watch_layers(self, count: int, profiler_of: Callable[[Any], Any]) -> None:
+        """Let an IProfiler see every run of `count` images; not with CUDA graphs.
+
+        Args:
+            count: of the batch, within the profile.
+            profiler_of: makes the IProfiler, given the TensorRT module.
+        """
+        with self._lock:
+            self._require_open(count)
+            if self._state is not None:
+                self._watcher = profiler_of(self._trt)  # a context does not hold it
+                self._state.watch(count, self._watcher)
 
     def close(self) -> None:
         """Give back all that is on the GPU. A second call does nothing."""

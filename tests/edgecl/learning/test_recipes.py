@@ -30,13 +30,11 @@ def test_every_field_of_a_recipe_is_a_choice():
         TrainConfig(**recipe)
 
 
-def test_the_line_recipe_looks_at_tiles():
+def test_the_line_recipe_lets_the_labelled_images_choose_the_geometry():
     config = chosen()
-    assert config.geometry == "tiles"
-    assert config.image_size == RECIPES["line"]["image_size"]
+    assert config.geometry == "auto"
     assert config.head == "wide"
     assert config.lr == RECIPES["line"]["lr"]
-    assert config.tiling is not None
 
 
 def test_the_papers_recipe_stretches():
@@ -52,6 +50,11 @@ def test_the_papers_recipe_stretches():
         ({"tile": (64, 80)}, "tiles", (64, 80)),
         ({"recipe": "paper", "tile": (64, 80)}, "tiles", (64, 80)),
         ({"geometry": "stretch"}, "stretch", (128, 128)),
+        ({"geometry": "tiles"}, "tiles", (96, 96)),
+        ({"stride": (48, 48)}, "tiles", (96, 96)),
+        ({"scale": 0.5}, "tiles", (96, 96)),
+        ({"robust": True}, "tiles", (96, 96)),
+        ({"combine": "worst"}, "tiles", (96, 96)),
     ],
 )
 def test_a_size_says_what_is_meant_by_it(given, geometry, size):

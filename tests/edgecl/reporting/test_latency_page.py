@@ -12,14 +12,8 @@ from msgspec.structs import replace as replace_fields
 
 from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
-from runtime.benchmark.document import (
-    FrameFacts,
-    ScenarioFacts,
-    Settling,
-    SideAccuracy,
-    SideIdentity,
-    SkippedSide,
-)
+from runtime.benchmark.document import SideAccuracy, SideIdentity, SkippedSide
+from runtime.benchmark.facts.scenario import FrameFacts, ScenarioFacts, Settling
 from runtime.benchmark.report import (
     Measurement,
     build_report,
@@ -80,6 +74,7 @@ def make_report(*, names=("convnet", "shufflenet"), engines=ENGINES, rounds=40):
         left_out=[SkippedSide(label="x", reason=names[0])],
     )
     scenario = ScenarioFacts(
+        kind="single-stream",
         frames=rounds * 10,
         rounds=rounds,
         block=10,

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from runtime.artifact.tiling import Tiling
-from runtime.benchmark import Scenario, read_report, run_benchmark, without_raw, write_report
+from runtime.benchmark import (
+    SCHEMA,
+    Scenario,
+    read_report,
+    run_benchmark,
+    without_raw,
+    write_report,
+)
 from runtime.benchmark import scenario as scenario_module
 from runtime.benchmark.document import Ratio, SideAccuracy, SkippedSide
 from runtime.benchmark.frames import draw_frames
@@ -264,5 +273,40 @@ def test_a_report_that_is_none_is_refused(tmp_path, text, problem):
     with pytest.raises(InputError, match="no latency report"):
         read_report(path)
     path.write_text(text)
+    with pytest.raises(InputError, match=problem):
+        read_report(path)
+
+
+RECORDED = Path(__file__).parent / "latency_schema_1.json"
+
+
+def test_a_recorded_report_of_schema_1_is_read_as_one_of_schema_2(tmp_path):
+    assert json.loads(RECORDED.read_text())["schema"] == 1
+    report = read_report(RECORDED)
+    assert (report.schema, report.scenario.kind, report.scenario.driver) == (
+        SCHEMA,
+        "single-stream",
+        "edgecl",
+    )
+    assert report.scenario.queries == report.scenario.frames == 6
+    assert report.sides[0].warm_up is None
+    assert all(len(times) == 6 for times in report.sides[0].raw_ns.values())
+    write_report(report, tmp_path / "latency.json")
+    assert read_report(tmp_path / "latency.json") == report
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"schema": 0}, "schema"),
+        ({"schema": 3}, "up to schema 2"),
+        ({"scenario": 5}, "scenario"),
+        ({"scenario": None}, "scenario"),
+        ({"schema": 2}, "scenario.kind"),
+    ],
+)
+def test_what_schema_1_never_was_is_refused(tmp_path, change, problem):
+    path = tmp_path / "latency.json"
+    path.write_text(json.dumps(json.loads(RECORDED.read_text()) | change))
     with pytest.raises(InputError, match=problem):
         read_report(path)

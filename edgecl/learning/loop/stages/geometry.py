@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecl.data.splits import labelled_rows
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.config import TrainConfig
+from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import chosen_augmentation
 from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
 from edgecl.learning.loop.monitoring import Monitor
@@ -28,7 +28,7 @@ MOST_IMAGES = 240
 """Labelled images that a comparison is content with: five folds of them show what matters."""
 
 MOST_EPOCHS = 15
-"""Of each network: not what it can reach, but which geometry lets it learn."""
+"""Length of each training: enough to see which geometry lets a network learn."""
 
 Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
@@ -68,7 +68,8 @@ def compare_geometries(
     found: list[CandidateAccuracy] = []
     possible = possible_geometries(_usual_shape(short, source))
     asked = 0
-    for geometry in possible if len(possible) > 1 else ():
+    comparable = len(possible) > 1 and config.encoder not in FROZEN_ENCODERS
+    for geometry in possible if comparable else ():
         one = geometry.chosen(short, to_compare=True)
         prepared = prepare(one, _silent, source)
         folds = _folds(prepared, config.seed)
@@ -100,7 +101,7 @@ def compare_geometries(
 def geometry_note(facts: ComparedChoices) -> str:
     """Describe the choice for the notes of a run."""
     if not facts.candidates:
-        return f"geometry: {facts.chosen}; the labelled images do not allow a comparison"
+        return f"geometry: {facts.chosen}, not compared with another"
     compared = ", ".join(f"{one.name} {one.accuracy:.1%}" for one in facts.candidates)
     return f"geometry: {facts.chosen} ({facts.measured_on}: {compared})"
 

@@ -18,7 +18,8 @@ def test_it_writes_the_report_and_the_page(make_bundle, tmp_path, capfd):
     assert edgecl(["bench", str(bundle), "--out", str(out), *FEW]) == 0
     captured = capfd.readouterr()
     report = json.loads((out / "latency.json").read_text())
-    assert report["schema"] == 1
+    assert report["schema"] == 2
+    assert report["scenario"]["kind"] == "single-stream"
     assert len(report["sides"][0]["raw_ns"]["total"]) == 6
     assert (out / "latency.html").is_file()
     assert sorted(path.name for path in out.iterdir()) == ["latency.html", "latency.json"]

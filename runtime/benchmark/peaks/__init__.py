@@ -1,0 +1,5 @@
+"""What this machine can do at most: products per second, and bytes copied."""
+
+from runtime.benchmark.peaks.measuring import Peak, Peaks, measure_peaks
+
+__all__ = ["Peak", "Peaks", "measure_peaks"]
