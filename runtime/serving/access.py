@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.listening import is_loopback
 from runtime.progress import Say
-from runtime.serving.address import is_loopback
 from runtime.stream.sinks.remote.address import read_secret
 
 SERVE_TOKEN = "EDGECL_SERVE_TOKEN"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import re
 import socket
 from dataclasses import dataclass
 
 from runtime.errors import InputError
+from runtime.listening import place_text, split_place
 
 SERVE_DEFAULT = "127.0.0.1:8080"
 BACKLOG = 64
@@ -17,7 +17,6 @@ BACKLOG = 64
 SEND_BUFFER = 256 * 1024
 """Bytes that the system holds for a viewer that reads slowly."""
 
-_PORT = re.compile(r"\d{1,5}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,252}", re.ASCII)
 _EXAMPLE = f"as in --serve {SERVE_DEFAULT}, or --serve [::1]:8080"
 
@@ -35,7 +34,7 @@ class ServeAddress:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place_text(self.host, self.port)
 
 
 def parse_serve(text: str) -> ServeAddress:
@@ -44,17 +43,10 @@ def parse_serve(text: str) -> ServeAddress:
     Raises:
         InputError: it is no such address.
     """
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        host = SERVE_DEFAULT.rpartition(":")[0]
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""
-    fits = bool(host) and not re.search(r"[\s/@\[\]\x00-\x1f\x7f]", host)
-    if not fits or not _PORT.fullmatch(port) or int(port) > 65535:
+    place = split_place(text, host=SERVE_DEFAULT.rpartition(":")[0])
+    if place is None:
         raise InputError(f"{text!r} is not HOST:PORT", hint=_EXAMPLE)
-    return ServeAddress(host, int(port))
+    return ServeAddress(*place)
 
 
 def parse_name(text: str) -> str:
@@ -68,16 +60,6 @@ def parse_name(text: str) -> str:
             f"{text!r} is not a host's name", hint="as in --serve-name line-3.plant, without a port"
         )
     return text.lower()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a numeric address is this machine's own, which no other machine reaches."""
-    try:
-        number = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(number, "ipv4_mapped", None)
-    return bool((mapped or number).is_loopback)
 
 
 def resolved(address: ServeAddress) -> tuple[int, tuple[str | int, ...]]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.listening import is_loopback
 from runtime.progress import Say
 from runtime.serving.access import SERVE_TOKEN, read_token
-from runtime.serving.address import ServeAddress, is_loopback, listen, parse_serve, resolved
+from runtime.serving.address import ServeAddress, listen, parse_serve, resolved
 from runtime.serving.certificate import ServerCertificate, read_certificate
 from runtime.serving.messages import ServingSetup
 from runtime.serving.server import PageServer, require_packages

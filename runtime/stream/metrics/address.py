@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from runtime.errors import InputError
+from runtime.listening import split_place
 from runtime.stream.sinks.remote.address import read_secret
 
 HOST, PORT = "127.0.0.1", 9464
@@ -21,10 +20,6 @@ TOKEN = "EDGECL_METRICS_TOKEN"
 
 _TOKEN_FILE = "token-file"
 _EXAMPLE = f"as in --metrics {DEFAULT}"
-_PLACE = re.compile(
-    r"(?:(?:\[(?P<six>[0-9A-Fa-f:.%\w-]+)\]|(?P<host>[^\s:/?#\[\]@]+)):)?(?P<port>\d{1,5})",
-    re.ASCII,
-)
 
 
 @dataclass(frozen=True)
@@ -83,8 +78,8 @@ def parse_metrics(text: str) -> MetricsAddress:
         InputError: it is none of these.
     """
     place, mark, rest = text.partition("?")
-    match = _PLACE.fullmatch(place)
-    if match is None or int(match["port"]) > 65535:
+    found = split_place(place, host=HOST)
+    if found is None:
         raise InputError(f"--metrics: {place!r} is no HOST:PORT", hint=_EXAMPLE)
     options = parse_qsl(rest, keep_blank_values=True)
     if mark and ([name for name, _ in options] != [_TOKEN_FILE] or not options[0][1]):
@@ -92,13 +87,4 @@ def parse_metrics(text: str) -> MetricsAddress:
             f"--metrics: what follows '?' is not {_TOKEN_FILE}=FILE",
             hint=f"put the token into a file, or into {TOKEN}",
         )
-    return MetricsAddress(
-        match["six"] or match["host"] or HOST,
-        int(match["port"]),
-        options[0][1] if options else None,
-    )
-
-
-def is_loopback(number: str) -> bool:
-    """Whether only this machine reaches a resolved address."""
-    return ipaddress.ip_address(number.partition("%")[0]).is_loopback
+    return MetricsAddress(*found, options[0][1] if options else None)

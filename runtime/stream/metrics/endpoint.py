@@ -16,9 +16,10 @@ from socketserver import BaseServer, ThreadingTCPServer
 from typing import Any
 
 from runtime.errors import InputError
+from runtime.listening import is_loopback
 from runtime.progress import Say
 from runtime.realtime import give_way
-from runtime.stream.metrics.address import TOKEN, MetricsAddress, is_loopback
+from runtime.stream.metrics.address import TOKEN, MetricsAddress
 
 LOG = logging.getLogger("edgecl.metrics")
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import socket
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from runtime.errors import InputError
+from runtime.listening import is_loopback, place_text, split_place
 
 HOST, PORT = "127.0.0.1", 4840
 
 OPTIONS = ("users", "anonymous", "certificate", "key", "nodeset")
 
 _EXAMPLE = "as in --sink opcua:127.0.0.1:4840, or 'opcua:0.0.0.0:4840?users=FILE'"
-_PORT = re.compile(r"\d{1,5}", re.ASCII)
-_UNFIT = re.compile(r"[\s/@\[\]\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class OpcuaAddress:
     nodeset: str = ""
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place_text(self.host, self.port)
 
     @property
     def is_local(self) -> bool:
@@ -58,7 +55,7 @@ class OpcuaAddress:
                 f"--sink opcua:{self}: the host is not known ({reason})",
                 hint="name an address of this machine, or 0.0.0.0 for all of them",
             ) from error
-        return all(_is_loopback(str(place[0])) for *_, place in found)
+        return all(is_loopback(str(place[0])) for *_, place in found)
 
 
 def parse_opcua(text: str) -> OpcuaAddress:
@@ -100,16 +97,10 @@ def parse_opcua(text: str) -> OpcuaAddress:
 def _place(text: str) -> tuple[str, int]:
     if not text:
         return HOST, PORT
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        host = HOST
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""
-    if not host or _UNFIT.search(host) or not _PORT.fullmatch(port) or int(port) > 65535:
+    place = split_place(text, host=HOST)
+    if place is None:
         raise InputError(f"--sink opcua: {text!r} is not HOST:PORT", hint=_EXAMPLE)
-    return host, int(port)
+    return place
 
 
 def _options(text: str) -> dict[str, str]:
@@ -132,13 +123,4 @@ def _options(text: str) -> dict[str, str]:
 
 
 def _names_this_machine(host: str) -> bool:
-    return host == "localhost" or _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        number = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(number, "ipv4_mapped", None)
-    return bool((mapped or number).is_loopback)
+    return host == "localhost" or is_loopback(host)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from runtime.errors import InputError
+from runtime.listening import is_loopback, place_text
 from runtime.stream.budget import parse_time
 from runtime.stream.plc.handshake import HandshakeRules
 
@@ -36,12 +37,12 @@ class PlcAddress:
     @property
     def text(self) -> str:
         """The address as it is written."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place_text(self.host, self.port)
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches it."""
-        return ipaddress.ip_address(self.host).is_loopback
+        return is_loopback(self.host)
 
 
 def parse_plc(text: str) -> PlcAddress:

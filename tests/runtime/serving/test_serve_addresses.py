@@ -7,9 +7,10 @@ import socket
 import pytest
 
 from runtime.errors import InputError
+from runtime.listening import is_loopback
 from runtime.serving import server
 from runtime.serving.access import SERVE_TOKEN, Access, read_token
-from runtime.serving.address import ServeAddress, is_loopback, listen, parse_name, parse_serve
+from runtime.serving.address import ServeAddress, listen, parse_name, parse_serve
 from runtime.serving.certificate import read_certificate
 from runtime.serving.opening import open_pages
 from tests.runtime.stream.remote.certificates import make_certificates

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import InputError
-from runtime.stream.metrics.address import TOKEN, MetricsAddress, is_loopback, parse_metrics
+from runtime.listening import is_loopback
+from runtime.stream.metrics.address import TOKEN, MetricsAddress, parse_metrics
 
 
 @pytest.mark.parametrize(

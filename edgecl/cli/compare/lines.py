@@ -1,0 +1,104 @@
+"""A comparison in words: the same for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from runtime.benchmark.comparison import ComparedSide, Comparison, Figure
+
+HEADINGS = ("median of the total", "old ms", "new ms", "new/old", "95 % interval", "verdict")
+STEP_HEADINGS = ("step", *HEADINGS[1:])
+
+
+def name_of(side: ComparedSide, *, within: bool) -> str:
+    """The side's label; both where they are not the same, as within one report."""
+    if within or side.old != side.new:
+        return f"{side.new} against {side.old}" if within else f"{side.new} (was {side.old})"
+    return side.new
+
+
+def cells(figure: Figure) -> tuple[str, str, str, str, str]:
+    """Milliseconds, ratio, interval and verdict of a figure."""
+    ends = figure.interval
+    return (
+        f"{figure.old_ms:.3f}",
+        f"{figure.new_ms:.3f}",
+        f"{figure.ratio:.3f}",
+        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else "–",
+        verdict_of(figure),
+    )
+
+
+def verdict_of(figure: Figure) -> str:
+    """The verdict, with what the interval could have shown where it shows nothing."""
+    if figure.verdict == "no difference shown" and figure.smallest_shown is not None:
+        return f"no difference shown (±{figure.smallest_shown:.1%})"
+    return figure.verdict
+
+
+def shown_figures(side: ComparedSide, *, steps: bool) -> list[Figure]:
+    """Return the figures beside the headline that are worth a row: all, or those that differ."""
+    rest = [figure for figure in side.figures if figure != side.headline]
+    return rest if steps else [one for one in rest if one.verdict in ("faster", "slower")]
+
+
+def notes(found: Comparison, *, steps: bool) -> Iterator[str]:
+    """Yield everything that a reader should know beside the rows."""
+    for entry in found.differences:
+        word = "SPOILS THE COMPARISON" if entry.severity == "spoils" else "note"
+        yield f"{word}: {entry.text}. {entry.hint[:1].upper()}{entry.hint[1:]}"
+    against: dict[str, list[str]] = {}
+    for side in found.sides:
+        if side.why_undecided:
+            yield f"undecided: {side.new}: {side.why_undecided}. Try: {_remedy(found, side)}"
+        if side.against is not None:
+            against.setdefault(side.against, []).append(side.new)
+    for anchor, labels in against.items():
+        yield (
+            f"{', '.join(labels)}: measured against {anchor}, which is unchanged, in each report: "
+            "a ratio of ratios, free of the machine's speed"
+        )
+    for entry in found.only_in:
+        yield f"note: only in {entry.report.upper()}: {entry.label}"
+    yield from _limit_lines(found)
+    yield _looks(found, steps=steps)
+
+
+def _remedy(found: Comparison, side: ComparedSide) -> str:
+    if side.headline.interval is None and "turns" in side.why_undecided:
+        return "edgecl bench … --frames 400"
+    del found
+    return "edgecl bench OLD.edgecl NEW.edgecl, and compare the two sides of that one report"
+
+
+def _limit_lines(found: Comparison) -> Iterator[str]:
+    limit = found.fail_if_slower
+    if limit is None:
+        return
+    stands = Counter(side.limit for side in found.sides)
+    told = ", ".join(f"{count} {stand}" for stand, count in sorted(stands.items(), key=str))
+    yield f"limit: slower by {limit:.1%} at most: {told}"
+    for side in found.sides:
+        smallest = side.headline.smallest_shown
+        if side.limit == "undecided" and smallest is not None:
+            more = ""
+            if limit > 0 and smallest > limit:
+                times = math.ceil((smallest / limit) ** 2)
+                more = f"; about {times} times the frames would tell {limit:.1%}"
+            yield (
+                f"undecided: {side.new}: the limit lies within its interval, which is "
+                f"±{smallest:.1%} wide{more}"
+            )
+
+
+def _looks(found: Comparison, *, steps: bool) -> str:
+    others = sum(len(side.figures) - 1 for side in found.sides)
+    count = len(found.sides)
+    line = (
+        f"The median of the total decides about a side. Each interval holds the true ratio in 95 "
+        f"of 100 comparisons; of {count} headline{'s' * (count != 1)} and {others} other figures, "
+        f"about {max(1, round(0.05 * (count + others)))} would differ by chance"
+    )
+    return f"{line}." if steps else f"{line}. Figures that show no difference: --steps"

@@ -1,0 +1,16 @@
+"""Latency reports compared: what became slower, and what these times cannot tell.
+
+comparison = compare_reports(read_report(old), read_report(new), paths=(old, new))
+"""
+
+from runtime.benchmark.comparison.comparing import compare_reports, compare_sides
+from runtime.benchmark.comparison.document import ComparedSide, Comparison, Difference, Figure
+
+__all__ = [
+    "ComparedSide",
+    "Comparison",
+    "Difference",
+    "Figure",
+    "compare_reports",
+    "compare_sides",
+]

@@ -1,0 +1,328 @@
+"""The comparison of two latency reports, or of the sides of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from runtime.benchmark.comparison.conditions import (
+    SPOILS,
+    differences,
+    require_same_scenario,
+    unsteady,
+)
+from runtime.benchmark.comparison.document import (
+    ComparedSide,
+    Comparison,
+    Difference,
+    Figure,
+    Limit,
+    ReportFacts,
+)
+from runtime.benchmark.comparison.estimate import (
+    Estimate,
+    between_anchored,
+    between_plain,
+    within_report,
+)
+from runtime.benchmark.comparison.matching import (
+    SidePair,
+    anchor_of,
+    feels_alike,
+    match_sides,
+    side_called,
+)
+from runtime.benchmark.comparison.relative import LEAST_GROUPS, Times, relative
+from runtime.benchmark.document import LatencyReport, SideReport
+from runtime.benchmark.report import QUANTILES
+from runtime.benchmark.sides import TOTAL
+from runtime.errors import InputError
+from runtime.statistics import count_needed, quantile
+
+PERCENTILES = {name: QUANTILES[name] for name in ("p50", "p90", "p99")}
+
+Judge = Callable[[str, Sequence[float]], "list[Estimate] | None"]
+"""Gives the estimates of a step at each share; None where there is none."""
+
+
+def compare_reports(
+    old: LatencyReport,
+    new: LatencyReport,
+    *,
+    paths: tuple[Path, Path],
+    sides: tuple[str, str] | None = None,
+    limit: float | None = None,
+) -> Comparison:
+    """Compare the sides that two reports have in common.
+
+    Args:
+        old, new: with raw times.
+        paths: of their files.
+        sides: labels of the one pair to compare, in `old` and in `new`; None for all.
+        limit: share that a side may be slower by.
+
+    Raises:
+        InputError: another scenario, no raw times, no side in common, or twice the same report.
+    """
+    for report, path in zip((old, new), paths, strict=True):
+        _require_times(report, path)
+    if old == new:
+        raise InputError(
+            f"OLD and NEW are the same report, of {old.created}",
+            hint=f"its sides are compared with each other by: edgecl compare {paths[0]}",
+        )
+    require_same_scenario(old, new)
+    pairs, only = match_sides(old, new, sides)
+    found = differences(old, new)
+    return Comparison(
+        old=_facts(old, paths[0]),
+        new=_facts(new, paths[1]),
+        comparable=not _spoils(found),
+        differences=(*found, *_bundle_differences(pairs)),
+        fail_if_slower=limit,
+        sides=tuple(_between(pair, old, new, limit) for pair in pairs),
+        only_in=tuple(only),
+    )
+
+
+def compare_sides(
+    report: LatencyReport,
+    *,
+    path: Path,
+    sides: tuple[str, str] | None = None,
+    limit: float | None = None,
+) -> Comparison:
+    """Compare sides of one report, which took turns: the sharpest comparison there is.
+
+    Args:
+        report: with raw times.
+        path: of its file.
+        sides: labels of the two, the second against the first; None for every side against the
+            report's first.
+        limit: share that a side may be slower by.
+
+    Raises:
+        InputError: no raw times, no such side, or fewer than two sides.
+    """
+    _require_times(report, path)
+    if sides is not None:
+        first, second = (side_called(label, report, str(path)) for label in sides)
+        if first.label == second.label:
+            raise InputError(
+                f"--sides names {first.label!r} twice", hint="name two sides of the report"
+            )
+        pairs = [SidePair(first, second)]
+    else:
+        pairs = [SidePair(report.sides[0], side) for side in report.sides[1:]]
+    if not pairs:
+        raise InputError(
+            f"{path} has one side, {report.sides[0].label!r}, and nothing to compare it with",
+            hint="give a second report: edgecl compare OLD NEW",
+        )
+    facts = _facts(report, path)
+    return Comparison(
+        old=facts,
+        new=facts,
+        comparable=True,
+        differences=(),
+        fail_if_slower=limit,
+        sides=tuple(_within(pair, report, limit) for pair in pairs),
+        only_in=(),
+    )
+
+
+def _within(pair: SidePair, report: LatencyReport, limit: float | None) -> ComparedSide:
+    rounds = report.scenario.rounds
+
+    def judge(step: str, shares: Sequence[float]) -> list[Estimate] | None:
+        found = relative(_times(pair.new, step), _times(pair.old, step), shares, rounds=rounds)
+        return None if found is None else [within_report(entry) for entry in found]
+
+    return _compared(pair, judge, None, "", limit, _few_turns(rounds))
+
+
+def _between(
+    pair: SidePair, old: LatencyReport, new: LatencyReport, limit: float | None
+) -> ComparedSide:
+    anchor = anchor_of(pair, old, new)
+    rounds = (old.scenario.rounds, new.scenario.rounds)
+    doubts = dict.fromkeys((*unsteady(old, pair.old.label), *unsteady(new, pair.new.label)))
+    doubt = f"the milliseconds of a report that is INVALID ({', '.join(doubts)}) tell nothing"
+
+    def judge(step: str, shares: Sequence[float]) -> list[Estimate] | None:
+        anchors = (None, None) if anchor is None else _anchor_times(anchor, step)
+        found = [
+            relative(_times(side, step), other, shares, rounds=count)
+            for side, other, count in zip(pair, anchors, rounds, strict=True)
+        ]
+        if found[0] is None or found[1] is None:
+            return None
+        results = zip(found[0], found[1], strict=True)
+        if anchor is None:
+            return [between_plain(*entry) for entry in results]
+        machine = math.log(_undisturbed(anchor.new) / _undisturbed(anchor.old))
+        alike = feels_alike(pair, anchor)
+        return [between_anchored(*entry, machine=machine, felt_alike=alike) for entry in results]
+
+    return _compared(
+        pair,
+        judge,
+        None if anchor is None else anchor.new.label,
+        doubt if anchor is None and doubts else "",
+        limit,
+        _few_turns(min(rounds)),
+    )
+
+
+def _compared(
+    pair: SidePair,
+    judge: Judge,
+    against: str | None,
+    doubt: str,
+    limit: float | None,
+    few: str,
+) -> ComparedSide:
+    """Judge every step and percentile of a pair.
+
+    Args:
+        doubt: why no interval means anything; empty where one does.
+        few: what is said where there are too few turns for one.
+    """
+    figures: list[Figure] = []
+    for step in (TOTAL, *(name for name in pair.new.raw_ns if name != TOTAL)):
+        if step in pair.old.raw_ns:
+            figures += _figures(pair, step, judge, doubtful=bool(doubt))
+    headline = figures[0]
+    return ComparedSide(
+        old=pair.old.label,
+        new=pair.new.label,
+        against=against,
+        why_undecided=doubt or (few if headline.interval is None else ""),
+        headline=headline,
+        limit=None if limit is None else _stands(headline, limit),
+        figures=tuple(figures),
+    )
+
+
+def _figures(pair: SidePair, step: str, judge: Judge, *, doubtful: bool) -> list[Figure]:
+    rows = [np.sort(_times(side, step)) for side in pair]
+    count = min(len(row) for row in rows)
+    # The median has to be there, however few frames it is of: it is the headline.
+    shares = {
+        name: share
+        for name, share in PERCENTILES.items()
+        if name == "p50" or count >= count_needed(share)
+    }
+    estimates = judge(step, list(shares.values()))
+    figures = []
+    for number, (name, share) in enumerate(shares.items()):
+        values = [max(1.0, quantile(row, share)) for row in rows]
+        known = estimates[number] if estimates is not None else None
+        certain = None if doubtful else known
+        figures.append(
+            Figure(
+                step=step,
+                percentile=name,
+                old_ms=round(values[0] / 1e6, 6),
+                new_ms=round(values[1] / 1e6, 6),
+                ratio=round(values[1] / values[0] if known is None else known.ratio, 4),
+                interval=_rounded(certain),
+                smallest_shown=None if certain is None else round(certain.smallest_shown, 4),
+                verdict="undecided" if certain is None else certain.verdict,
+            )
+        )
+    return figures
+
+
+def _stands(headline: Figure, limit: float) -> Limit:
+    if headline.interval is None:
+        return "undecided"
+    low, high = headline.interval
+    if low > 1 + limit:
+        return "exceeded"
+    return "kept" if high <= 1 + limit else "undecided"
+
+
+def _bundle_differences(pairs: Sequence[SidePair]) -> list[Difference]:
+    """What the sides themselves are: another bundle may be the very thing that is compared."""
+    found: dict[tuple[str, str], Difference] = {}
+    for pair in pairs:
+        for code, words, before, after, hint in (
+            ("bundle", "digest of the bundle", _short(pair.old), _short(pair.new), _OTHER_BUNDLE),
+            ("input", "input of the network", pair.old.input, pair.new.input, _OTHER_BUNDLE),
+            ("tiles", "tiles per frame", pair.old.tiles, pair.new.tiles, _OTHER_BUNDLE),
+            ("device", "device", pair.old.device, pair.new.device, "measure both on one device"),
+        ):
+            if before != after:
+                name = pair.new.name if code in ("bundle", "input", "tiles") else pair.new.label
+                found.setdefault(
+                    (code, name),
+                    Difference(
+                        code=code,
+                        severity="note",
+                        text=f"{name}: {words} {_words(before)} in OLD, {_words(after)} in NEW",
+                        hint=hint,
+                    ),
+                )
+    return list(found.values())
+
+
+_OTHER_BUNDLE = "where the bundle should be the same, measure the old one again"
+
+
+def _words(value: object) -> str:
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _short(side: SideReport) -> str | None:
+    return None if side.digest is None else side.digest[:12]
+
+
+def _spoils(found: Sequence[Difference]) -> bool:
+    return any(entry.severity == SPOILS for entry in found)
+
+
+def _require_times(report: LatencyReport, path: Path) -> None:
+    if not report.sides:
+        raise InputError(f"{path} has no side", hint="measure again with 'edgecl bench'")
+    for side in report.sides:
+        if not side.raw_ns.get(TOTAL):
+            raise InputError(
+                f"{path} has no raw times of {side.label!r}",
+                hint="pass the latency.json of 'edgecl bench', not what its --json prints",
+            )
+
+
+def _facts(report: LatencyReport, path: Path) -> ReportFacts:
+    return ReportFacts(path=str(path), created=report.created, valid=report.valid)
+
+
+def _few_turns(rounds: int) -> str:
+    return f"{rounds} turns are too few for an interval, which needs {LEAST_GROUPS}"
+
+
+def _times(side: SideReport, step: str) -> Times:
+    return np.asarray(side.raw_ns[step], np.int64)
+
+
+def _anchor_times(anchor: SidePair, step: str) -> tuple[Times, Times]:
+    """Times of the same step, or of the total where the anchor's engine has no such step."""
+    own = step if all(step in side.raw_ns for side in anchor) else TOTAL
+    return _times(anchor.old, own), _times(anchor.new, own)
+
+
+def _undisturbed(side: SideReport) -> float:
+    """The lower quartile of the total: the machine's speed where no other process interrupts."""
+    return max(1.0, float(np.quantile(_times(side, TOTAL), 0.25)))
+
+
+def _rounded(estimate: Estimate | None) -> tuple[float, float] | None:
+    if estimate is None:
+        return None
+    low, high = estimate.interval
+    return round(low, 4), round(high, 4)
