@@ -76,13 +76,11 @@ def _meanwhile(report: LatencyReport) -> Facts:
 
 def _conditions(conditions: Conditions) -> Facts:
     memory, used = conditions.memory_available_bytes, conditions.swap_used_bytes
+    swapped = conditions.swapped_pages
     facts = [
         ("memory free at least", f"{memory.low / 2**30:.1f} GiB" if memory else ""),
         ("swap in use", "none" if not used else f"{used / 2**20:.0f} MiB"),
-        (
-            "pages swapped",
-            "" if conditions.swapped_pages is None else str(conditions.swapped_pages),
-        ),
+        ("pages swapped", "" if swapped is None else str(swapped)),
     ]
     for gpu in conditions.gpus:
         facts += [
@@ -130,15 +128,11 @@ def _measurement(report: LatencyReport) -> Facts:
 
 
 def _bundles(sides: Sequence[SideReport]) -> Facts:
-    return list(
-        dict.fromkeys(
-            (
-                side.name,
-                f"{side.bundle}, SHA-256 {side.digest[:16]}…" if side.digest else side.bundle,
-            )
-            for side in sides
-        )
-    )
+    found = {}
+    for side in sides:
+        hashed = f", SHA-256 {side.digest[:16]}…" if side.digest else ""
+        found[side.name] = f"{side.bundle}{hashed}"
+    return list(found.items())
 
 
 def _cuts(sides: Sequence[SideReport]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -38,7 +40,7 @@ def columns_of(times: NDArray[np.float64], count: int = PIXELS) -> NDArray[np.fl
         float64, 4×columns.
     """
     edges = np.unique(np.linspace(0, times.size, min(count, times.size) + 1).astype(int))
-    parts = [times[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [times[start:end] for start, end in pairwise(edges)]
     return np.array(
         [
             (edges[:-1] + edges[1:] - 1) / 2,
@@ -77,9 +79,7 @@ def _plot(side: SideReport, times: NDArray[np.float64]) -> Markup:
                 color=colour("bad"),
             )
         if figures is not None and figures.p99_ms is not None:
-            axes.axhline(
-                figures.p99_ms, color=colour("muted"), linewidth=0.8, linestyle=(0, (4, 2))
-            )
+            axes.axhline(figures.p99_ms, color=colour("muted"), linewidth=0.8, linestyle="--")
             axes.text(
                 1.0,
                 figures.p99_ms,
