@@ -1,4 +1,4 @@
-"""What is measured after the times: the machine's peaks, layers, energy. Nothing is timed beside it."""
+"""What is measured after the times, and never beside them: the machine's peaks, layers, energy."""
 
 from __future__ import annotations
 
