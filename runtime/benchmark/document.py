@@ -88,6 +88,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
         tiles: of that shape per frame; None where frames are stretched to it.
         bytes: size of the file.
         parameters, macs: None where the bundle does not tell.
+        threads: of inference where sides differ in them; None for the scenario's.
     """
 
     label: str
@@ -105,6 +106,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     parameters: int | None
     macs: int | None
     tiles: int | None = None
+    threads: int | None = None
 
     @property
     def cut(self) -> str:
