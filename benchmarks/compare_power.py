@@ -150,7 +150,8 @@ def slow_down(bundle: Path, engine: str, share: float) -> None:
 
     def opened(source: Any, *rest: Any, **options: Any) -> Any:
         session = open_session(source, *rest, **options)
-        if options["engine"] == engine and source.path.resolve() == bundle.resolve():
+        path: Path = getattr(source, "path", source)
+        if options["engine"] == engine and path.resolve() == bundle.resolve():
             infer: Callable[..., Any] = session.infer
 
             def slowed(batch: NDArray[np.uint8]) -> Any:
