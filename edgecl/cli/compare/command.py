@@ -35,7 +35,7 @@ def parse_percent(text: str) -> float:
 
 @click.command("compare", cls=Verb, short_help="Compare latency reports.")
 @click.argument("old", type=ANY_PATH, metavar="OLD")
-@click.argument("new", type=ANY_PATH, required=False, metavar="NEW")
+@click.argument("new", type=ANY_PATH, required=False)
 @click.option(
     "--sides",
     nargs=2,

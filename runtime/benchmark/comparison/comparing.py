@@ -23,6 +23,8 @@ from runtime.benchmark.comparison.document import (
     ReportFacts,
 )
 from runtime.benchmark.comparison.estimate import (
+    PLACEMENT,
+    PLACEMENT_OF_STEP,
     RatioEstimate,
     between_anchored,
     between_plain,
@@ -139,7 +141,12 @@ def _within(pair: SidePair, report: LatencyReport, limit: float | None) -> Compa
 
     def judge(step: str, shares: Sequence[float]) -> list[RatioEstimate] | None:
         found = relative(_times(pair.new, step), _times(pair.old, step), shares, rounds=rounds)
-        return None if found is None else [within_report(entry) for entry in found]
+        if found is None:
+            return None
+        return [
+            within_report(entry, placement=_placement(step, share))
+            for entry, share in zip(found, shares, strict=True)
+        ]
 
     return _compared(pair, judge, None, "", limit, _few_turns(rounds))
 
@@ -160,12 +167,16 @@ def _between(
         ]
         if found[0] is None or found[1] is None:
             return None
-        results = zip(found[0], found[1], strict=True)
         if anchor is None:
-            return [between_plain(*entry) for entry in results]
+            return [between_plain(*entry) for entry in zip(found[0], found[1], strict=True)]
         machine = math.log(_undisturbed(anchor.new) / _undisturbed(anchor.old))
         alike = feels_alike(pair, anchor)
-        return [between_anchored(*entry, machine=machine, felt_alike=alike) for entry in results]
+        return [
+            between_anchored(
+                *entry, machine=machine, felt_alike=alike, placement=_placement(step, share)
+            )
+            for *entry, share in zip(found[0], found[1], shares, strict=True)
+        ]
 
     return _compared(
         pair,
@@ -319,6 +330,10 @@ def _anchor_times(anchor: SidePair, step: str) -> tuple[Times, Times]:
 def _undisturbed(side: SideReport) -> float:
     """The lower quartile of the total: the machine's speed where no other process interrupts."""
     return max(1.0, float(np.quantile(_times(side, TOTAL), 0.25)))
+
+
+def _placement(step: str, share: float) -> float:
+    return PLACEMENT if (step, share) == (TOTAL, PERCENTILES["p50"]) else PLACEMENT_OF_STEP
 
 
 def _rounded(estimate: RatioEstimate | None) -> tuple[float, float] | None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from runtime.benchmark.comparison.document import ReportDifference
 from runtime.benchmark.document import Environment, LatencyReport
-from runtime.benchmark.validity import CLOCK_LIMIT, INVALID, OTHER_LOAD_LIMIT
+from runtime.benchmark.facts.finding import INVALID
+from runtime.benchmark.validity import CLOCK_LIMIT, OTHER_LOAD_LIMIT
 from runtime.errors import InputError
 
 SPOILS: Literal["spoils"] = "spoils"
@@ -93,12 +94,12 @@ def _threads(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifferenc
         "threads", SPOILS, "the number of inference threads", before, after,
         f"measure again with --threads {before}",
     )  # fmt: skip
-    variables = [
+    limits = [
         ", ".join(f"{name}={value}" for name, value in sorted(one.thread_variables.items()))
         for one in (old.environment, new.environment)
     ]
     yield from _changed(
-        "thread_variables", SPOILS, "the environment's limit on threads", *variables,
+        "thread_variables", SPOILS, "the environment's limit on threads", limits[0], limits[1],
         "set them alike, or unset them, and measure again",
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ def test_the_table_names_each_side_its_ratio_and_what_decides(reports, capfd, mo
     assert "slower" in rows[1]
     assert OLD in rows[0]
     assert "no difference shown (±" in rows[0]
-    assert f"{NEW}: measured against {OLD}, which is unchanged" in printed
+    assert f"{NEW}: measured against {OLD}, which is unchanged" in " ".join(printed.split())
     assert "The median of the total decides about a side" in printed
     assert "infer p50" in printed
     assert "no difference shown" not in printed.split("infer p50")[1]
@@ -86,6 +86,8 @@ def test_one_report_compares_its_own_sides(reports, capfd):
     assert edgecl(["compare", reports[1], "--sides", NEW, OLD, "--json"]) == 0
     (found,) = json.loads(capfd.readouterr().out)["sides"]
     assert (found["old"], found["new"], found["headline"]["verdict"]) == (NEW, OLD, "faster")
+    assert edgecl(["compare", reports[1]]) == 0
+    assert f"old: {OLD}; new: the side of the row" in capfd.readouterr().out
 
 
 def test_a_limit_on_reports_of_two_machines_is_refused_after_the_table(tmp_path, capfd):

@@ -52,8 +52,9 @@ def test_a_slowdown_is_found_between_reports_and_within_one():
         assert (between.against, between.headline.verdict) == (OLD, "slower")
         (within,) = compare_sides(read(slowed), path=PATHS[0]).sides
         assert within.headline.verdict == "slower"
-        low, high = within.headline.interval
-        assert low < 1.05 < high
+        interval = within.headline.interval
+        assert interval is not None
+        assert interval[0] < 1.05 < interval[1]
         assert (within.old, within.new, within.against) == (OLD, NEW, None)
 
 
