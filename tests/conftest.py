@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import signal
@@ -16,7 +17,7 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.image.flat.file import FLAT
-from tests.made_once import MadeOnce, folder_of_all_workers, maker
+from tests.made_once import MadeOnce, folder_of_all_workers, maker, spared_exports
 from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
@@ -30,6 +31,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: starts_early(item.nodeid))
+
+
+def pytest_configure() -> None:
+    """Let the garbage collector rest while tests are collected: what is made then stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Spare every later collection what exists by now, the tests and all libraries: each stream
+    that `edgecl run` starts in this process collects all garbage first."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """Show a test the interpreter as a program of its own finds it."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -67,6 +89,13 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made_once(made_folder: Path) -> MadeOnce:
     """`made_once(name, make)` returns a path that `make(path)` filled for all workers."""
     return maker(made_folder)
+
+
+@pytest.fixture
+def graphs_made_once(made_once: MadeOnce) -> Iterator[None]:
+    """Exports without what takes them longest, as `spared_exports` says."""
+    with spared_exports(made_once):
+        yield
 
 
 @pytest.fixture

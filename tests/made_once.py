@@ -6,7 +6,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,3 +72,17 @@ def graph_maker(made_once: MadeOnce) -> GraphOf:
         return onnx.load(made_once(f"graphs/{key.hexdigest()}.onnx", export))
 
     return graph_of
+
+
+@contextmanager
+def spared_exports(made_once: MadeOnce) -> Iterator[None]:
+    """Spare exports what takes them longest and other tests hold: the graph of weights that an
+    earlier test had, and NVIDIA's builder.
+    """
+    from export.engine.trial import CompileTrial
+    from export.stages import artefact, graphs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphs, "to_onnx", graph_maker(made_once))
+        patch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
+        yield

@@ -64,6 +64,8 @@ SLOW = frozenset(
         "tests/edgecl/cli/run/service/test_supervision.py::test_a_service_that_is_reloaded_and_stopped",
         "tests/edgecl/cli/pack/test_pack_command.py::test_a_signed_pack_installs_without_a_network",
         "tests/edgecl/cli/tune/test_tune_run.py",
+        "tests/edgecl/cli/test_pick_command.py::test_ctrl_c_leaves_no_folder",
+        "tests/edgecl/cli/run/sinks/test_opcua_sink.py::test_a_client_changes_the_recipe_of_a_stream_that_ctrl_c_ends_under_it",
         "tests/runtime/stream/metrics/test_prometheus.py",
         "tests/runtime/stream/opcua/test_opcua_line_events.py",
         "tests/runtime/stream/archive/test_killed.py",

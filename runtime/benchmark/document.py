@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from runtime.benchmark.conditions.document import Conditions, SideEnergy
+from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
     Answers,
@@ -17,7 +18,6 @@ from runtime.benchmark.facts.side import (
 )
 from runtime.benchmark.layers.document import LayerTable
 from runtime.benchmark.peaks.measuring import Peaks
-from runtime.benchmark.validity import Finding
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 

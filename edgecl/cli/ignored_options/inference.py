@@ -49,15 +49,15 @@ def _is_engine(values: Values) -> bool:
     return model is not None and model.suffix == ENGINE_SUFFIX
 
 
-def _no_builder(values: Values) -> bool:
+def no_builder(values: Values) -> bool:
     from runtime.session.built import why_no_gpu
 
     return why_no_gpu() is not None
 
 
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
-_BUILDING = ("workspace", "builder_level")
-_BUILDS = "only affects building TensorRT engines, but"
+BUILDING = ("workspace", "builder_level")
+BUILDS = "only affects building TensorRT engines, but"
 
 RUN = (
     Rule(
@@ -186,31 +186,17 @@ RUN = (
         "add --serve-cert, or omit this option",
     ),
     Rule(
-        _BUILDING,
+        BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
-        f"{_BUILDS} those are built from bundles",
+        f"{BUILDS} those are built from bundles",
         "pass the bundle, or omit this option",
     ),
     Rule(
-        _BUILDING,
+        BUILDING,
         lambda v: v["device"] == "cpu" or v["engine"] not in ("auto", "tensorrt"),
-        f"{_BUILDS} this runs on the CPU",
+        f"{BUILDS} this runs on the CPU",
     ),
-    Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
-)
-
-BENCH = (
-    Rule(
-        ("threads",),
-        lambda v: v["device"] == "gpu" or set(v["engines"]) == {"tensorrt"},
-        "only affects CPU inference, but this runs on the GPU only",
-    ),
-    Rule(
-        _BUILDING,
-        lambda v: v["device"] == "cpu" or (bool(v["engines"]) and "tensorrt" not in v["engines"]),
-        f"{_BUILDS} this runs on the CPU",
-    ),
-    Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+    Rule(BUILDING, no_builder, f"{BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
 )
 
 HISTORY = (

@@ -29,6 +29,9 @@ from runtime.session.golden import read_golden
 from runtime.session.opening import installed_engines, open_session
 from runtime.session.tiles import image_answer, infer_tiles
 from tests.export.tiled import CONTRACT, LABELS, TILING, Levels, frames, job_of_tiles, part_of
+from tests.made_once import spared_exports
+
+pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
 SIZES = ((96, 144), (64, 96), (32, 48))
 
@@ -40,7 +43,8 @@ def silent(*_: object) -> None:
 @pytest.fixture(scope="module")
 def bundle(made_once) -> Path:
     def export(path: Path) -> None:
-        export_bundle(job_of_tiles(("fp16", "int8")), path, silent)
+        with spared_exports(made_once):
+            export_bundle(job_of_tiles(("fp16", "int8")), path, silent)
 
     path: Path = made_once("tiles.edgecl", export)
     return path
@@ -126,7 +130,7 @@ def test_a_calibration_on_tiles_counts_images_and_is_repeated_to_the_bit(bundle,
     assert again.observation == record.observation
 
 
-@pytest.mark.parametrize("selection", ["coverage", "random"])
+@pytest.mark.parametrize("selection", ["coverage", pytest.param("random", marks=pytest.mark.slow)])
 def test_other_selections_and_searches_take_tiles(selection, tmp_path):
     choices = Int8Choices(
         selection=selection, images=16, curve=True, sensitivity=True, algorithm="auto"
