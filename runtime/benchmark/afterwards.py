@@ -101,6 +101,8 @@ def add_facts(
 
 def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
     """Add the share of defects that this precision lets through, where the gate measured it."""
+    if plan.bundle is None:
+        return side
     gate = plan.bundle.manifest.gate
     names = (f"{plan.precision}-openvino",) if ENGINES[plan.engine].form == "openvino" else ()
     names += (artefact_name(plan.precision, ENGINES[plan.engine].form),)
@@ -119,10 +121,14 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
 
 def _layers(plan: Plan, side: SideReport, threads: int, wanted: Afterwards) -> LayerTable:
     spec = ENGINES[plan.engine]
-    graph = plan.bundle.onnx_path(plan.precision, target=spec.form)
-    path = graph
-    if spec.built and wanted.engine_for is not None:
-        path = wanted.engine_for(plan.bundle, plan.precision)
+    graph: Path | None = plan.path  # of a lone file
+    path = plan.path
+    if plan.bundle is not None:
+        graph = path = plan.bundle.onnx_path(plan.precision, target=spec.form)
+        if spec.built and wanted.engine_for is not None:
+            path = wanted.engine_for(plan.bundle, plan.precision)
+    elif spec.built:
+        graph = None
     return time_layers(
         plan.engine,
         path,

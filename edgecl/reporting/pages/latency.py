@@ -17,17 +17,12 @@ from edgecl.reporting.pages.bench.choice import (
 from edgecl.reporting.pages.bench.surroundings import fact_groups
 from edgecl.reporting.pages.bench.work import layer_tables, work_rows
 from edgecl.reporting.plots import latency as plots
-<<<<<<< HEAD
 from edgecl.reporting.plots.bench.roofline import roofline_plots
 from edgecl.reporting.plots.bench.timeline import timelines
 from edgecl.reporting.plots.figure import HALF, WIDE
 from edgecl.reporting.plots.scatter import accuracy_plot
 from runtime.benchmark.document import LatencyReport
-=======
-from edgecl.reporting.plots.scatter import accuracy_plot, best_accuracy, total_step
-from runtime.benchmark.document import LatencyReport, SideReport
 from runtime.benchmark.facts.finding import Finding
->>>>>>> scenarios
 from runtime.benchmark.report import read_report
 
 __all__ = ["latency_page", "row_names"]

@@ -72,9 +72,7 @@ def window_means(counts: Sequence[int], means_ms: Sequence[float]) -> list[float
     ]
 
 
-def _count(
-    compiled: Any, batch: NDArray[np.uint8]
-) -> dict[str, tuple[str, list[float]]]:
+def _count(compiled: Any, batch: NDArray[np.uint8]) -> dict[str, tuple[str, list[float]]]:
     """Run, and return each layer's kind and its means at `COUNTED_AT`, in milliseconds."""
     request = compiled.create_infer_request()
     found: dict[str, tuple[str, list[float]]] = {}

@@ -80,7 +80,9 @@ def test_the_power_mode(text, mode):
 
 def test_tegrastats_runs_beside_the_measurement_until_it_is_stopped(tmp_path):
     tool = tmp_path / "tegrastats"
-    tool.write_text(f"#!/bin/sh\ncat {HERE / 'tegrastats_jetpack5.txt'}\necho done >{tmp_path}/told\nexec sleep 60\n")
+    tool.write_text(
+        f"#!/bin/sh\ncat {HERE / 'tegrastats_jetpack5.txt'}\necho done >{tmp_path}/told\nexec sleep 60\n"
+    )
     tool.chmod(0o755)
     stats = TegraStats(str(tool))
     while not (tmp_path / "told").exists():

@@ -24,9 +24,7 @@ def test_a_gpu_with_all_there_is():
 
 def test_what_a_device_does_not_support_is_left_out():
     nvml = Nvml(
-        nvml_double(
-            refuse=("nvmlDeviceGetPowerUsage", "nvmlDeviceGetTotalEnergyConsumption")
-        )
+        nvml_double(refuse=("nvmlDeviceGetPowerUsage", "nvmlDeviceGetTotalEnergyConsumption"))
     )
     (gpu,) = summarise_gpus(nvml.names, [nvml.sample()])
     assert gpu.power_w is None

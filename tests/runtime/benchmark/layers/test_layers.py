@@ -43,7 +43,11 @@ def conv(dur):
 def test_onnxruntimes_events_become_layers_without_the_warm_up():
     cast = event("cast_0", 4, "Cast", [{"uint8": [1, 8]}], [{"float": [1, 8]}], index=0)
     packed = event(
-        "conv_3_token_10", 9, "QLinearConv", [{"uint8": [1, 24, 24, 32]}], [{"uint8": [1, 24, 24, 8]}]
+        "conv_3_token_10",
+        9,
+        "QLinearConv",
+        [{"uint8": [1, 24, 24, 32]}],
+        [{"uint8": [1, 24, 24, 8]}],
     )
     events = [{"cat": "Session", "name": "model_loading", "dur": 5}]
     for duration in (9000, 100, 300, 200):

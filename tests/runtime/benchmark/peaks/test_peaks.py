@@ -6,8 +6,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from runtime.benchmark.peaks import Peak, Peaks, measure_peaks
-from runtime.benchmark.peaks import measuring
+from runtime.benchmark.peaks import Peak, Peaks, measure_peaks, measuring
 from runtime.benchmark.peaks.products import INPUT, convolution, matrix_product
 from runtime.errors import InputError
 

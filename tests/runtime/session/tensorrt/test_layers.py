@@ -15,7 +15,10 @@ __all__ = ["backend", "box", "driver", "version"]
 def test_an_iprofiler_sees_each_run_and_no_graph_hides_them(box):
     batch = np.zeros((2, 1, 8, 12), np.uint8)
     layers = profile_layers("tensorrt", box.engine(), batch, threads=0, runs=3, warmup=2)
-    assert [(layer.name, layer.ms) for layer in layers] == [("conv_0 + relu_0", 0.25), ("gemm_0", 0.5)]
+    assert [(layer.name, layer.ms) for layer in layers] == [
+        ("conv_0 + relu_0", 0.25),
+        ("gemm_0", 0.5),
+    ]
     assert layers[0].nodes == ("conv_0", "relu_0")
     assert layers[0].operator == "conv + relu"
     assert box.driver.left == {}
