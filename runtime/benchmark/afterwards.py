@@ -100,10 +100,9 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
     if plan.bundle is None:
         return side
     gate = plan.bundle.manifest.gate
-    names: tuple[str, ...] = (
-        (f"{plan.precision}-openvino",) if ENGINES[plan.engine].form == "openvino" else ()
-    )
-    names += (artefact_name(plan.precision, ENGINES[plan.engine].form),)
+    form = ENGINES[plan.engine].form
+    names = [f"{plan.precision}-openvino"] if form == "openvino" else []
+    names.append(artefact_name(plan.precision, form))
     measured = next((gate.comparisons[name] for name in names if name in gate.comparisons), None)
     if measured is None:
         return side

@@ -22,9 +22,9 @@ _OPTIONS = (
         "--budget",
         type=Checked("budget", check_budget, prefix=""),
         metavar="STEP=TIME,...",
-        help="Time limits per step, e.g. total=20ms. Ends with the cheapest side that keeps them at "
-        "p99.9, with a thread and with one per core unless --threads is given; with none, the exit "
-        "code is 1.",
+        help="Time limits per step, e.g. total=20ms. Ends with the cheapest side that keeps them "
+        "at p99.9, with one thread and with one per core unless --threads is given; with none, "
+        "the exit code is 1.",
     ),
     click.option(
         "--max-drop",
