@@ -1,4 +1,4 @@
-"""The tables of bench."""
+"""The tables of bench and compare."""
 
 from __future__ import annotations
 
@@ -55,4 +55,18 @@ BENCH = (
         f"{BUILDS} this runs on the CPU",
     ),
     Rule(BUILDING, no_builder, f"{BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+)
+
+COMPARE = (
+    Rule(
+        ("markdown",),
+        lambda v: v["as_json"],
+        "and --json are two forms of one output",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("steps",),
+        lambda v: v["as_json"],
+        "changes nothing beside --json, which has every step",
+    ),
 )
