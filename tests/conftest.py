@@ -7,6 +7,7 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
     return make
 
 
+@cache
 def brightness_model(contract: ModelContract) -> bytes:
     """An ONNX model whose most probable label is the one nearest to the image's mean.
 

@@ -100,8 +100,9 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
     if plan.bundle is None:
         return side
     gate = plan.bundle.manifest.gate
-    names: tuple[str, ...] = (f"{plan.precision}-openvino",) if ENGINES[plan.engine].form == "openvino" else ()
-    names += (artefact_name(plan.precision, ENGINES[plan.engine].form),)
+    form = ENGINES[plan.engine].form
+    names = [f"{plan.precision}-openvino"] if form == "openvino" else []
+    names.append(artefact_name(plan.precision, form))
     measured = next((gate.comparisons[name] for name in names if name in gate.comparisons), None)
     if measured is None:
         return side
@@ -117,11 +118,14 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
 
 def _layers(plan: Plan, side: SideReport, threads: int, wanted: Afterwards) -> LayerTable:
     spec = ENGINES[plan.engine]
-    path = graph = plan.path
+    graph: Path | None = plan.path  # of a lone file
+    path = plan.path
     if plan.bundle is not None:
-        path = graph = plan.bundle.onnx_path(plan.precision, target=spec.form)
+        graph = path = plan.bundle.onnx_path(plan.precision, target=spec.form)
         if spec.built and wanted.engine_for is not None:
             path = wanted.engine_for(plan.bundle, plan.precision)
+    elif spec.built:
+        graph = None
     return time_layers(
         plan.engine,
         path,

@@ -17,11 +17,11 @@ from runtime.benchmark.facts.scenario import (
     Settling,
     StabilityRule,
 )
-from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.frames import DESCRIPTION, DISTINCT
 from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.measuring.arrivals import FASTEST_HZ
 from runtime.benchmark.measuring.stability import RULE
+from runtime.benchmark.planning import Plan, plan_sides
 from runtime.errors import InputError
 from runtime.session.opening import CPU, default_threads
 

@@ -39,6 +39,12 @@ BENCH = (
         LEAVE_ONE,
     ),
     Rule(
+        ("max_drop",),
+        lambda v: v["budget"] is None,
+        "only applies to --budget, which is not set",
+        "add --budget, or omit this option",
+    ),
+    Rule(
         ("threads",),
         lambda v: v["device"] == "gpu" or set(v["engines"]) == {"tensorrt"},
         "only affects CPU inference, but this runs on the GPU only",
