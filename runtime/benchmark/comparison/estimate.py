@@ -1,4 +1,4 @@
-"""Ratio of new over old with its interval: what one report, or two, can tell.
+"""Ratio of new over old with its interval, from one report or from two.
 
 Two reports of the same thing differ by more than the scatter within each shows. What is added for
 that stands here; `benchmarks/compare_power.py` measures whether it is enough.
@@ -22,7 +22,7 @@ PLACEMENT_OF_STEP = 0.02
 """The same for a single step and for the tail, which hang on fewer things."""
 
 SHARE_FELT_ALIKE = 0.05
-"""How much of a change of the machine's speed is left in the ratio of a side to one of its kind."""
+"""Share of a change of the machine's speed that is left in the ratio of a side to one of its kind."""
 
 SHARE_FELT_OTHERWISE = 0.4
 """The same for the ratio of two engines, precisions or encoders: a busy machine slows one more."""

@@ -1,4 +1,4 @@
-"""Which sides of two reports belong together, and against which side each is measured."""
+"""Matching of two reports: sides that belong together, and the one each is measured against."""
 
 from __future__ import annotations
 

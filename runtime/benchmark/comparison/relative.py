@@ -1,4 +1,4 @@
-"""How long a side takes relative to another of its report, and how well that is known.
+"""Times of a side relative to another of its report, and how well these are known.
 
 Pure functions on nanoseconds. Everything is on the scale of logarithms, where a ratio is a
 difference and the variances of several ratios add up.
@@ -19,11 +19,11 @@ from runtime.statistics import Z95, count_needed, quantile
 GROUPS = 64
 """Most groups of turns that the bootstrap draws from."""
 
-LEAST_GROUPS = 10
-"""Fewest turns from which an interval is told."""
-
 PARTS = 8
 """Consecutive parts of a run whose medians show how much it wandered."""
+
+LEAST_GROUPS = PARTS
+"""Fewest turns from which an interval is told."""
 
 RESAMPLES = 250
 """Bootstrap draws. Their spread alone is used, which they tell to 5 %."""
@@ -100,7 +100,7 @@ def relative(
 
 
 def student(freedom: int) -> float:
-    """Student's quantile that leaves 2.5 % above it; within 0.1 % from 8 degrees of freedom on."""
+    """Student's quantile that leaves 2.5 % above it; within 0.1 % from 7 degrees of freedom on."""
     z = Z95
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
