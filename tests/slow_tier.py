@@ -8,6 +8,7 @@ from __future__ import annotations
 
 SLOW = frozenset(
     {
+        "tests/benchmarks/test_compare_power.py::test_a_side_is_really_slowed_and_a_report_is_not_measured_twice",
         "tests/benchmarks/test_inference.py",
         "tests/benchmarks/test_service.py::test_streams_killed_at_random_moments_lose_nothing_that_they_had_shown",
         "tests/benchmarks/test_service.py::test_a_broker_that_is_down_for_a_while_costs_no_verdict_and_no_message",

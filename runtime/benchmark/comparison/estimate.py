@@ -22,7 +22,7 @@ PLACEMENT_OF_STEP = 0.02
 """The same for a single step and for the tail, which hang on fewer things."""
 
 SHARE_FELT_ALIKE = 0.05
-"""Share of a change of the machine's speed that is left in the ratio of a side to one of its kind."""
+"""Share of a change of the machine's speed that is left in a side's ratio to one of its kind."""
 
 SHARE_FELT_OTHERWISE = 0.4
 """The same for the ratio of two engines, precisions or encoders: a busy machine slows one more."""
