@@ -55,6 +55,14 @@ def test_a_limit_decides_the_exit_code(reports, capfd, limit, code):
         assert f"undecided: {NEW}: the limit lies within its interval" in captured.out
 
 
+def test_an_undecided_limit_fails_where_it_is_strict(reports, capfd):
+    assert edgecl(["compare", *reports, "--fail-if-slower", "15%", "--strict"]) == 1
+    assert "not shown to be slower by 15.0% at most" in capfd.readouterr().err
+    assert edgecl(["compare", *reports, "--fail-if-slower", "40%", "--strict"]) == 0
+    assert edgecl(["compare", *reports, "--strict"]) == 2
+    assert "--strict is about a limit" in capfd.readouterr().err
+
+
 def test_json_is_one_document_and_the_limit_still_holds(reports, capfd):
     arguments = ["compare", *reports, "--fail-if-slower", "5%", "--json"]
     assert edgecl(arguments) == 1
