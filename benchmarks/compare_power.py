@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark import Scenario, read_report, run_benchmark, sides, write_report
-from runtime.benchmark.comparison import Comparison, Figure, compare_reports, compare_sides
+from runtime.benchmark.comparison import Figure, LatencyComparison, compare_reports, compare_sides
 
 OLD, NEW = "old", "new"
 PILOT_FRAMES = 300
@@ -107,7 +107,7 @@ def conclude(out: Path) -> None:
     _count(compare_sides(report, path=path) for path, report in slowed)
 
 
-def _count(comparisons: Iterable[Comparison]) -> None:
+def _count(comparisons: Iterable[LatencyComparison]) -> None:
     """Print the verdicts on each side, the ratios, and the half width of the intervals."""
     figures: dict[str, list[Figure]] = {}
     for comparison in comparisons:
@@ -150,7 +150,8 @@ def slow_down(bundle: Path, engine: str, share: float) -> None:
 
     def opened(source: Any, *rest: Any, **options: Any) -> Any:
         session = open_session(source, *rest, **options)
-        if options["engine"] == engine and source.path.resolve() == bundle.resolve():
+        path: Path = getattr(source, "path", source)
+        if options["engine"] == engine and path.resolve() == bundle.resolve():
             infer: Callable[..., Any] = session.infer
 
             def slowed(batch: NDArray[np.uint8]) -> Any:

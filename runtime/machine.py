@@ -45,6 +45,8 @@ class Activity:
         load: load average over one minute; None where there is none.
         frequencies_mhz: current clock of each core that tells it.
         temperatures_c: degrees Celsius per thermal zone.
+        major_faults: pages that this process had to read from a disk; None where not counted.
+        swapped_pages: pages that the machine swapped in or out; None likewise.
     """
 
     busy_s: float | None
@@ -54,6 +56,8 @@ class Activity:
     load: float | None
     frequencies_mhz: tuple[float, ...]
     temperatures_c: dict[str, float]
+    major_faults: int | None = None
+    swapped_pages: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary."""
@@ -72,6 +76,8 @@ def read_activity(root: Path = ROOT) -> Activity:
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         frequencies_mhz=_frequencies(root),
         temperatures_c=_temperatures(root),
+        major_faults=_major_faults(root),
+        swapped_pages=_swapped_pages(root),
     )
 
 
@@ -176,6 +182,23 @@ def _cpu_seconds(root: Path) -> tuple[float | None, float | None]:
     ticks = [int(value) for value in first[1:9]]
     second = os.sysconf("SC_CLK_TCK")
     return sum(ticks[index] for index in (0, 1, 2, 5, 6)) / second, ticks[7] / second
+
+
+def _major_faults(root: Path) -> int | None:
+    # The command's name may hold spaces and brackets: what follows its last bracket is counted.
+    fields = _read(root / "proc/self/stat").rpartition(")")[2].split()
+    return int(fields[9]) if len(fields) > 9 and fields[9].isdigit() else None
+
+
+def _swapped_pages(root: Path) -> int | None:
+    counts = [
+        int(count)
+        for key, _, count in (
+            line.partition(" ") for line in _read(root / "proc/vmstat").splitlines()
+        )
+        if key in ("pswpin", "pswpout") and count.isdigit()
+    ]
+    return sum(counts) if counts else None
 
 
 def _throttles(root: Path) -> int | None:

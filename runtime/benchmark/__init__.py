@@ -6,7 +6,8 @@ write_report(report, Path("bench/latency.json"))
 
 from runtime.benchmark.document import LatencyReport
 from runtime.benchmark.report import SCHEMA, read_report, without_raw, write_report
-from runtime.benchmark.scenario import Scenario, run_benchmark
+from runtime.benchmark.run import run_benchmark
+from runtime.benchmark.scenario import Scenario
 
 __all__ = [
     "SCHEMA",

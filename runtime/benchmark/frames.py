@@ -40,5 +40,6 @@ def draw_frames(
 
 
 def _unit(values: Any) -> NDArray[np.float32]:
+    # A small frame is a single patch of light: without its mean it would be black or white.
     spread = float(np.std(values)) or 1.0
-    return np.asarray(values / spread, np.float32)
+    return np.asarray((values - np.mean(values)) / spread, np.float32)

@@ -1,4 +1,4 @@
-"""Sides of a benchmark: every bundle in every precision on every engine."""
+"""Sides of a benchmark: every bundle in every precision on every engine, and lone files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.artifact.bundle import Bundle, Precision, load_bundle
+from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
 from runtime.session.built import gpu_precisions, why_no_gpu
 from runtime.session.spec import (
@@ -18,7 +19,11 @@ from runtime.session.spec import (
     TENSORRT,
     device_for,
     installed_engines,
+    runs_graphs,
 )
+
+LONE = (".onnx", ENGINE_SUFFIX)
+"""Suffixes of models that are one file."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +31,25 @@ class Plan:
     """Plan of a side, before a session is open.
 
     Args:
-        name: the bundle's name, made unique among the bundles of one benchmark.
-        bundle: verified.
-        precision: as in the bundle.
+        name: the bundle's name or the file's, made unique within one benchmark.
+        source: a verified bundle, or a lone `.onnx` or `.engine` file.
+        precision: as in the bundle; of a lone file as its name tells, or `auto`.
         engine: a name of `runtime.session.spec.ENGINES`.
+        threads: inference threads where sides differ in them; None for the scenario's.
     """
 
     name: str
-    bundle: Bundle
+    source: Bundle | Path
     precision: str
     engine: str
+    threads: int | None = None
 
     @property
     def label(self) -> str:
         """Return the name of this side in the report."""
-        return f"{self.name} {self.precision} {self.engine}"
+        precision = () if self.bundle is None else (self.precision,)
+        told = f"{self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
+        return " ".join(filter(None, (self.name, *precision, self.engine, told)))
 
     @property
     def device(self) -> str:
@@ -48,8 +57,20 @@ class Plan:
         return ENGINES[self.engine].device
 
     @property
-    def shipped(self) -> Precision:
-        """Return the bundle's entry for the measured file."""
+    def bundle(self) -> Bundle | None:
+        """Return the bundle; None of a lone file."""
+        return self.source if isinstance(self.source, Bundle) else None
+
+    @property
+    def path(self) -> Path:
+        """Return the bundle's folder, or the lone file."""
+        return self.source.path if isinstance(self.source, Bundle) else self.source
+
+    @property
+    def shipped(self) -> Precision | None:
+        """Return the bundle's entry for the measured file; None of a lone file."""
+        if self.bundle is None:
+            return None
         return self.bundle.precisions_for(ENGINES[self.engine].form)[self.precision]
 
 
@@ -58,14 +79,17 @@ def plan_sides(
     precisions: Sequence[str],
     engines: Sequence[str],
     device: str = CPU,
+    thread_counts: Sequence[int] = (),
 ) -> list[Plan]:
-    """Every bundle × precision × engine.
+    """Every bundle × precision × engine, and every lone file × engine.
 
     Args:
-        bundles: bundle folders; the same one twice is allowed and shows the noise floor.
+        bundles: bundle folders, `.onnx` and `.engine` files; the same one twice is allowed and
+            shows the noise floor.
         precisions: names; empty for all that each bundle holds.
         engines: names of `ENGINES`; empty for all that are installed.
         device: `cpu`; `gpu`; or `auto` for the processor, and TensorRT beside it where it works.
+        thread_counts: every side on a processor once with each of these; empty for once.
 
     Raises:
         InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
@@ -73,12 +97,49 @@ def plan_sides(
     if not bundles:
         raise InputError("no bundle given", hint="pass one: edgecl bench NAME.edgecl")
     chosen = _engines(engines, device)
-    loaded = [load_bundle(path) for path in bundles]
-    return [
-        Plan(name, bundle, precision, engine)
-        for name, bundle in zip(_unique_names(loaded), loaded, strict=True)
-        for precision, engine in _pairs(bundle, precisions, chosen)
-    ]
+    sources = [path if path.suffix in LONE else load_bundle(path) for path in bundles]
+    names = _unique_names([_named(source) for source in sources])
+    plans = []
+    for name, source in zip(names, sources, strict=True):
+        if isinstance(source, Bundle):
+            pairs = _pairs(source, precisions, chosen)
+        else:
+            pairs = _of_lone_file(source, precisions, chosen)
+        plans += [
+            Plan(name, source, precision, engine, threads)
+            for precision, engine in pairs
+            for threads in (thread_counts if ENGINES[engine].device == CPU else ()) or (None,)
+        ]
+    return plans
+
+
+def _of_lone_file(
+    path: Path, precisions: Sequence[str], engines: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The engines that can run a lone file.
+
+    Raises:
+        InputError: no such file, a precision was asked for, or no engine takes the file.
+    """
+    if not path.is_file():
+        raise InputError(f"no model found at {path}", hint="make one with 'edgecl export'")
+    if precisions:
+        raise InputError(
+            f"--precision {precisions[0]}: {path} is a single file, and is what it is",
+            hint="omit --precision, or pass the bundle",
+        )
+    if path.suffix == ENGINE_SUFFIX:
+        absent = why_no_gpu()
+        if absent is not None:
+            raise InputError(f"{path}: {absent.problem}", hint=absent.hint) from absent
+        return [(AUTO, TENSORRT.name)]
+    found = [(AUTO, engine) for engine in engines if runs_graphs(engine)]
+    if not found:
+        raise InputError(
+            f"{path} cannot be run by {', '.join(engines)}: it is a graph, no built engine",
+            hint="use --engine onnxruntime, or pass the bundle",
+        )
+    return found
 
 
 def _pairs(
@@ -118,13 +179,19 @@ def _engines(engines: Sequence[str], device: str) -> tuple[str, ...]:
     return (*own, TENSORRT.name) if wanted and absent is None else own
 
 
-def _unique_names(bundles: Sequence[Bundle]) -> list[str]:
-    counts = Counter(bundle.name for bundle in bundles)
+def _named(source: Bundle | Path) -> tuple[str, Path]:
+    """Return the name of a model, and the folder that tells it from others of that name."""
+    if isinstance(source, Bundle):
+        return source.name, source.path.parent
+    return source.name, source.parent
+
+
+def _unique_names(named: Sequence[tuple[str, Path]]) -> list[str]:
+    counts = Counter(name for name, _ in named)
     names: list[str] = []
-    for bundle in bundles:
-        name = bundle.name
-        if counts[name] > 1 and bundle.path.parent.name:
-            name = f"{bundle.path.parent.name}/{name}"
+    for name, folder in named:
+        if counts[name] > 1 and folder.name:
+            name = f"{folder.name}/{name}"
         repeats = sum(1 for earlier in names if earlier.partition(" #")[0] == name)
         names.append(f"{name} #{repeats + 1}" if repeats else name)
     return names

@@ -34,8 +34,16 @@ from runtime.benchmark.document import (
     Temperatures,
 )
 from runtime.benchmark.facts.scenario import ScenarioFacts
+from runtime.benchmark.measuring.record import SideRecord, told_of
 from runtime.benchmark.sides import TOTAL
-from runtime.benchmark.validity import INVALID, judge_machine, judge_side, other_load, steal
+from runtime.benchmark.validity import (
+    INVALID,
+    counted_between,
+    judge_machine,
+    judge_side,
+    other_load,
+    steal,
+)
 from runtime.errors import InputError
 from runtime.files.atomic import write_text
 from runtime.files.document import read_document, to_text
@@ -69,6 +77,7 @@ class Measurement:
         wall_s: seconds between the two.
         threads: inference threads.
         left_out: sides that could not be opened.
+        records: what else was seen of each side; empty where nothing was.
     """
 
     sides: Sequence[SideIdentity]
@@ -79,6 +88,7 @@ class Measurement:
     wall_s: float
     threads: int
     left_out: Sequence[SkippedSide] = field(default_factory=list)
+    records: Sequence[SideRecord] = ()
 
 
 def build_report(measured: Measurement, *, scenario: ScenarioFacts) -> LatencyReport:
@@ -92,16 +102,20 @@ def build_report(measured: Measurement, *, scenario: ScenarioFacts) -> LatencyRe
     machine = judge_machine(measured.before, measured.after, measured.wall_s, cpu.governor)
     machine_ok = all(finding.severity != INVALID for finding in machine)
     sides = []
-    for described, times in zip(measured.sides, measured.times, strict=True):
-        findings = judge_side(times[TOTAL])
+    records = measured.records or [None] * len(measured.sides)
+    for described, times, record in zip(measured.sides, measured.times, records, strict=True):
+        told = told_of(times, record, scenario)
+        findings = judge_side(times[TOTAL], scenario.kind, **told)
         sides.append(
             SideReport(
                 **msgspec.structs.asdict(described),
+                **told,
                 valid=machine_ok and all(finding.severity != INVALID for finding in findings),
                 findings=tuple(findings),
                 steps={step: summarise(values) for step, values in times.items()},
                 ratio=_ratio(times[TOTAL], measured.times[0][TOTAL]),
                 raw_ns={step: values.reshape(-1).tolist() for step, values in times.items()},
+                starts_ns=[] if record is None else record.starts.reshape(-1).tolist(),
             )
         )
     return LatencyReport(
@@ -202,6 +216,8 @@ def _environment(measured: Measurement, cpu: CpuFacts) -> Environment:
         steal_cores=None if taken is None else round(taken, 3),
         frequencies_mhz=Frequencies(before=before.frequencies_mhz, after=after.frequencies_mhz),
         temperatures_c=Temperatures(before=before.temperatures_c, after=after.temperatures_c),
+        major_faults=counted_between(before.major_faults, after.major_faults),
+        swapped_pages=counted_between(before.swapped_pages, after.swapped_pages),
     )
 
 

@@ -1,4 +1,4 @@
-"""A side of the comparison: one bundle in one precision on one engine, judging frames."""
+"""A side of the comparison: one model in one precision on one engine, judging frames."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from runtime.benchmark.document import SideAccuracy, SideIdentity
 from runtime.benchmark.planning import Plan
 from runtime.errors import FrameError, InputError
 from runtime.image.preprocess import Preprocessor
-from runtime.session.base import Session
+from runtime.session.base import Outputs, Session
+from runtime.session.golden import read_golden
 from runtime.session.opening import EngineFor, open_session
 from runtime.session.tiles import image_answer, infer_tiles
-from runtime.stream.verdict import decide
+from runtime.stream.verdict import Status, decide
 
 TOTAL = "total"
 """Time from the frame to the decision; more than the sum of the steps by the gaps between."""
@@ -29,7 +30,7 @@ class Side:
 
     Args:
         plan: what to open.
-        threads: inference threads.
+        threads: inference threads, unless the plan has its own.
         engine_for: gives TensorRT's engine.
 
     Raises:
@@ -39,15 +40,15 @@ class Side:
     def __init__(self, plan: Plan, *, threads: int, engine_for: EngineFor | None = None) -> None:
         self.plan = plan
         self.session: Session = open_session(
-            plan.bundle,
+            plan.source,
             plan.precision,
             engine=plan.engine,
-            threads=threads,
+            threads=plan.threads or threads,
             device=plan.device,
             engine_for=engine_for,
         )
         self._preprocess = Preprocessor(self.session.contract.input, view=self.session.view)
-        self._tiles = 0
+        self._tiles = self._tiles_per_frame = 0
 
     def judge(self, frame: NDArray[np.generic]) -> tuple[str, dict[str, int]]:
         """Judge one frame, whole: with all its tiles where the model takes tiles.
@@ -70,6 +71,55 @@ class Side:
         times[TOTAL] = end - start
         return decision.status, times
 
+    def judge_together(self, frames: Sequence[NDArray[np.generic]]) -> tuple[int, dict[str, int]]:
+        """Judge several frames in one query: prepared one by one, inferred in batches.
+
+        Returns:
+            How many got no answer, and nanoseconds per step, `total` among them.
+        """
+        start = time.perf_counter_ns()
+        # The preprocessor's buffer is made once: the next frame would overwrite this one.
+        batches = [self._preprocess.prepare(frame).copy() for frame in frames]
+        batch = np.concatenate(batches)
+        prepared = time.perf_counter_ns()
+        if len(batch) != self._tiles:  # in the warm-up
+            self._tiles = len(batch)
+            self.session.prepare(self._tiles)
+        outputs, inside = infer_tiles(self.session, batch)
+        answered = time.perf_counter_ns()
+        faults = first = 0
+        for own in batches:
+            last = first + len(own)
+            part = Outputs(outputs.probabilities[first:last], outputs.embedding[first:last])
+            answer = image_answer(part, self.session.contract)
+            decision = decide(answer.probabilities, self.session.contract, UNSURE_BELOW)
+            faults += decision.status is Status.FAULT
+            first = last
+        end = time.perf_counter_ns()
+        times = {"preprocess": prepared - start, **inside, "decide": end - answered}
+        times[TOTAL] = end - start
+        return faults, times
+
+    def golden_labels(self) -> tuple[int, int]:
+        """Ask for the bundle's golden images again, after the measurement.
+
+        Returns:
+            How many there are, and how many got another label than from the trained network.
+
+        Raises:
+            EdgeclError: the session does not answer any more.
+        """
+        bundle = self.plan.bundle
+        golden = None if bundle is None else read_golden(bundle)
+        if golden is None:
+            return 0, 0
+        found = [self.session.infer(image[None]).probabilities[0] for image in golden.images]
+        wrong = sum(
+            not np.isfinite(own).all() or int(own.argmax()) != int(right.argmax())
+            for own, right in zip(found, golden.probabilities, strict=True)
+        )
+        return len(golden.images), wrong
+
     def delivered(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[NDArray[np.generic]]:
         """Return frames in the depth of the camera that the model's flat-field is of.
 
@@ -82,7 +132,7 @@ class Side:
         if bits is not None:
             own = [np.left_shift(frame, bits - 8, dtype=np.uint16) for frame in frames]
         try:
-            self._preprocess.prepare(own[0])
+            self._tiles_per_frame = len(self._preprocess.prepare(own[0]))
         except FrameError as error:
             raise InputError(
                 f"{self.plan.name} cannot judge such frames: {error}",
@@ -92,24 +142,28 @@ class Side:
 
     def describe(self) -> SideIdentity:
         """The side without its times, for the report."""
-        bundle, name, precision = self.plan.bundle, self.plan.precision, self.plan.shipped
-        origin = bundle.manifest.origin
+        bundle, shipped = self.plan.bundle, self.plan.shipped
+        origin = None if bundle is None else bundle.manifest.origin
         return SideIdentity(
             label=self.plan.label,
             name=self.plan.name,
-            bundle=str(bundle.path),
-            digest=bundle.manifest.digest,
-            encoder=origin.encoder,
-            precision=name,
+            bundle=str(self.plan.path),
+            digest=None if bundle is None else bundle.manifest.digest,
+            encoder=None if origin is None else origin.encoder,
+            precision=self.session.precision if bundle is None else self.plan.precision,
             engine=self.plan.engine,
             engine_version=self.session.version,
             device=self.session.device,
             input=tuple(self.session.contract.input.shape),
-            tiles=self._tiles if self.session.contract.input.tiling is not None else None,
-            accuracy=SideAccuracy(validation=precision.accuracy, test=precision.test_accuracy),
-            bytes=precision.bytes,
-            parameters=origin.parameters,
-            macs=origin.macs,
+            tiles=self._tiles_per_frame if self.session.contract.input.tiling is not None else None,
+            accuracy=SideAccuracy(
+                validation=None if shipped is None else shipped.accuracy,
+                test=None if shipped is None else shipped.test_accuracy,
+            ),
+            bytes=self.plan.path.stat().st_size if shipped is None else shipped.bytes,
+            parameters=None if origin is None else origin.parameters,
+            macs=None if origin is None else origin.macs,
+            threads=self.plan.threads,
         )
 
     def close(self) -> None:

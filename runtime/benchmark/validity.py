@@ -6,10 +6,15 @@ worth knowing. Every finding names the next thing to try.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.files.document import Part
+from runtime.benchmark.facts.finding import INVALID, NOTE, Finding
+from runtime.benchmark.facts.scenario import Kind
+from runtime.benchmark.facts.side import Throughput
+from runtime.benchmark.measuring.conduct import judge_told
 from runtime.machine import Activity
 from runtime.statistics import count_needed, quantile_interval
 
@@ -28,37 +33,32 @@ STEAL_LIMIT = 0.02
 CLOCK_LIMIT = 0.10
 """Largest fall of the cores' mean clock from before to after."""
 
-INVALID = "invalid"
-NOTE = "note"
+MAJOR_FAULT_LIMIT = 10
+"""Most pages that the process may have to read from a disk while it measures."""
+
+SWAP_LIMIT = 256
+"""Most pages that the machine may swap in or out meanwhile: a mebibyte."""
 
 
-class Finding(Part, frozen=True):
-    """One finding of a rule.
-
-    Args:
-        code: stable name of the rule.
-        severity: `invalid` or `note`.
-        text: what was seen, with the figure and the limit.
-        hint: the next command or step to try.
-    """
-
-    code: str
-    severity: str
-    text: str
-    hint: str
-
-
-def judge_side(totals: NDArray[np.int64]) -> list[Finding]:
+def judge_side(
+    totals: NDArray[np.int64], kind: Kind = "single-stream", **told: Any
+) -> list[Finding]:
     """The rules for one side.
 
     Args:
-        totals: nanoseconds of the whole judgement, rounds × frames.
+        totals: nanoseconds of the whole judgement, rounds × queries.
+        kind: of the scenario.
+        told: what the report tells of the side, by field of `SideReport`.
     """
-    findings = [*_too_few(totals.size)]
+    findings = []
+    if kind == "offline":
+        findings += _too_few_turns(told.get("throughput"))
+    else:
+        findings += _too_few(totals.size)
     if len(totals) >= 2:
         findings += _drift(totals)
     findings += _width(totals)
-    return findings
+    return [*findings, *judge_told(**told)]
 
 
 def judge_machine(
@@ -72,7 +72,11 @@ def judge_machine(
         wall_s: seconds between the two.
         governor: the frequency governor, where one is readable.
     """
-    findings = [*_other_load(before, after, wall_s), *_heat(before, after)]
+    findings = [
+        *_other_load(before, after, wall_s),
+        *_heat(before, after),
+        *_memory(before, after),
+    ]
     if governor and governor != "performance":
         findings.append(
             Finding(
@@ -98,6 +102,50 @@ def steal(before: Activity, after: Activity, wall_s: float) -> float | None:
     if before.steal_s is None or after.steal_s is None or wall_s <= 0:
         return None
     return max(0.0, (after.steal_s - before.steal_s) / wall_s)
+
+
+def counted_between(before: int | None, after: int | None) -> int | None:
+    """How much a counter rose; None where it is not there."""
+    return None if before is None or after is None else max(0, after - before)
+
+
+def _memory(before: Activity, after: Activity) -> list[Finding]:
+    findings = []
+    faults = counted_between(before.major_faults, after.major_faults)
+    if faults is not None and faults > MAJOR_FAULT_LIMIT:
+        findings.append(
+            Finding(
+                "page_faults",
+                INVALID,
+                f"{faults} pages had to be read from the disk (limit {MAJOR_FAULT_LIMIT})",
+                "measure again, now that they are read; 'free -m' shows whether memory is short",
+            )
+        )
+    pages = counted_between(before.swapped_pages, after.swapped_pages)
+    if pages is not None and pages > SWAP_LIMIT:
+        findings.append(
+            Finding(
+                "swapping",
+                INVALID,
+                f"the machine swapped {pages} pages (limit {SWAP_LIMIT})",
+                "stop what takes memory ('ps aux --sort=-rss | head'), or 'sudo swapoff -a'",
+            )
+        )
+    return findings
+
+
+def _too_few_turns(throughput: Throughput | None) -> list[Finding]:
+    if throughput is None or throughput.interval is not None:
+        return []
+    needed = count_needed(0.5)
+    return [
+        Finding(
+            "too_few_turns",
+            INVALID,
+            f"fewer than {needed} turns are too few for an interval of the throughput",
+            "edgecl bench … --frames 1600",
+        )
+    ]
 
 
 def _too_few(count: int) -> list[Finding]:

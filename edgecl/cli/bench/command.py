@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.bench.advice import (
+    budget_options,
+    compared_threads,
+    failed,
+    print_advice,
+    with_advice,
+)
 from edgecl.cli.bench.default_bundles import bundles_or_demo
 from edgecl.cli.bench.facts import (
     command_line,
@@ -16,12 +23,30 @@ from edgecl.cli.bench.facts import (
     require_one_output,
 )
 from edgecl.cli.engine_choices import build_options, engine_builder
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, ImageSize
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, ImageSize
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
+if TYPE_CHECKING:
+    from runtime.benchmark.facts.scenario import Kind
+
 BENCHES = "bench"
 REPORT = "latency.json"
+
+# Written out, as the defaults below: help does not wait for NumPy.
+SCENARIOS = ("single-stream", "multi-stream", "server", "offline", "cadence")
+
+
+def _bound_ms(text: str) -> float:
+    from runtime.benchmark.measuring.arrivals import parse_bound
+
+    return parse_bound(text)
+
+
+def _cadence_hz(text: str) -> float:
+    from runtime.benchmark.measuring.arrivals import parse_cadence
+
+    return parse_cadence(text)
 
 
 @click.command("bench", cls=Verb, short_help="Compare the latency of bundles.")
@@ -48,18 +73,72 @@ REPORT = "latency.json"
 @build_options
 @click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores]")
 @click.option(
+    "--scenario",
+    type=click.Choice(SCENARIOS),
+    help="How frames come: one after another; several per query (multi-stream); at random "
+    "(server); batch after batch (offline); or at the line's rate, through the pipeline of "
+    "edgecl run (cadence).  [default: single-stream; cadence with --cadence]",
+)
+@click.option(
+    "--streams",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    help="Frames per query of --scenario multi-stream.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Frames per batch of --scenario offline.",
+)
+@click.option(
+    "--rate",
+    "rate_hz",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    metavar="HZ",
+    help="Frames that arrive per second, on average, in --scenario server.",
+)
+@click.option(
+    "--bound",
+    type=Checked("TIME", _bound_ms, prefix=""),
+    help="Latency that is asked for in --scenario server, such as 20ms: the report has the share "
+    "of the frames within it.",
+)
+@click.option(
+    "--cadence",
+    type=Checked("RATE", _cadence_hz, prefix=""),
+    help="The line's rate, such as 30fps or 33ms.",
+)
+@click.option(
+    "--driver",
+    type=click.Choice(["edgecl", "loadgen"]),
+    default="edgecl",
+    show_default=True,
+    help="What issues the queries: edgecl, or MLCommons' LoadGen, for single-stream and offline.",
+)
+@click.option(
     "--frames",
     type=click.IntRange(1),
     default=400,
     show_default=True,
-    help="Frames to measure per side. p99 needs 368, p99.9 needs 3688.",
+    help="Frames to measure per side; a query of several streams counts once. p99 needs 368, "
+    "p99.9 needs 3688.",
+)
+@click.option(
+    "--soak",
+    "soak_minutes",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="Measure for so long, until the machine is as hot as it gets, whatever --frames says.",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(0),
     default=30,
     show_default=True,
-    help="Warm-up frames per side, not counted.",
+    help="Least warm-up frames per side, not counted; more follow until the times are stable.",
 )
 @click.option(
     "--frame-size",
@@ -79,10 +158,12 @@ REPORT = "latency.json"
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
 )
+@budget_options
 @report_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     out: Path | None,
     strict: bool,
     as_json: bool,
@@ -91,15 +172,23 @@ def command(
     export_times: Path | None,
     workspace: int | None,
     builder_level: int | None,
+    scenario: Kind | None,
+    rate_hz: float | None,
+    bound: str | None,
+    cadence: str | None,
+    budget: str | None,
+    max_drop: float,
     **choices: Any,
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
 
-    Without BUNDLE, compare ConvNet with ShuffleNet of the newest demo in this folder.
+    A lone .onnx or .engine file may stand in place of a bundle. Without BUNDLE, compare
+    ConvNet with ShuffleNet of the newest demo in this folder.
 
     These sides take turns in short blocks, since machines drift. Raw times of every frame
     and step are written to latency.json, plots to latency.html. A measurement that breaks a
-    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
+    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given. With
+    --budget, the last line says which side to take, or which step is to blame.
     """
     from edgecl.cli.bench.layer_tables import print_layers
     from edgecl.cli.bench.markdown import markdown_table
@@ -113,7 +202,13 @@ def command(
 
     require_one_output(as_json=as_json, markdown=markdown)
     choices["bundles"] = bundles_or_demo(choices["bundles"])
-    scenario = Scenario(**choices)
+    definition = Scenario(
+        kind=scenario or ("single-stream" if cadence is None else "cadence"),
+        rate_hz=rate_hz if cadence is None else _cadence_hz(cadence),
+        bound_ms=None if bound is None else _bound_ms(bound),
+        thread_counts=compared_threads(choices["threads"], budget),
+        **choices,
+    )
     console = stderr_console()
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
     place = own_folder(out) if out else new_folder(Path(BENCHES) / started)
@@ -126,13 +221,14 @@ def command(
                 own_only=False,
             )
             report = measured_with_facts(
-                scenario,
+                definition,
                 lambda done, total, what: report_progress("bench", done, total, what),
                 engine_for,
-                lambda progress: run_benchmark(scenario, progress=progress, engine_for=engine_for),
+                lambda told: run_benchmark(definition, progress=told, engine_for=engine_for),
                 layers=layers,
                 command=command_line(ctx),
             )
+        report = with_advice(report, budget, max_drop)
         write_report(report, folder / REPORT)
         traces = write_traces(export_times, report.sides) if export_times else []
         page = latency_page(folder / REPORT)
@@ -144,6 +240,7 @@ def command(
     else:
         print_summary(report)
         print_layers(report)
+        print_advice(report)
         for path in (*traces, page):
             click.echo(f"{path}")
-    return 1 if strict and not report.valid else 0
+    return 1 if failed(report) or (strict and not report.valid) else 0

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.benchmark.document import LatencyReport, SideAccuracy, SideReport
-from runtime.benchmark.validity import Finding
+from runtime.benchmark.facts.finding import Finding
 
 WIDE_TERMINAL = 112
 """Width from which on every column is shown."""

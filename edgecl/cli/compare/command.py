@@ -14,7 +14,7 @@ from edgecl.cli.verb import Verb
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
-    from runtime.benchmark.comparison import ComparedSide, Comparison
+    from runtime.benchmark.comparison import ComparedSide, LatencyComparison
 
 REPORT = "latency.json"
 
@@ -108,7 +108,7 @@ def _report_in(path: Path) -> Path:
     return path
 
 
-def _hold_to(found: Comparison, limit: float) -> None:
+def _hold_to(found: LatencyComparison, limit: float) -> None:
     """End as `--fail-if-slower` says.
 
     Raises:

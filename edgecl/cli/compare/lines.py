@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from runtime.benchmark.comparison import ComparedSide, Comparison, Figure
+from runtime.benchmark.comparison import ComparedSide, Figure, LatencyComparison
 
 HEADINGS = ("median of the total", "old ms", "new ms", "new/old", "95 % interval", "verdict")
 STEP_HEADINGS = ("step", *HEADINGS[1:])
@@ -44,7 +44,7 @@ def shown_figures(side: ComparedSide, *, steps: bool) -> list[Figure]:
     return rest if steps else [one for one in rest if one.verdict in ("faster", "slower")]
 
 
-def notes(found: Comparison, *, steps: bool) -> Iterator[str]:
+def notes(found: LatencyComparison, *, steps: bool) -> Iterator[str]:
     """Yield everything that a reader should know beside the rows."""
     for entry in found.differences:
         word = "SPOILS THE COMPARISON" if entry.severity == "spoils" else "note"
@@ -66,14 +66,14 @@ def notes(found: Comparison, *, steps: bool) -> Iterator[str]:
     yield _looks(found, steps=steps)
 
 
-def _remedy(found: Comparison, side: ComparedSide) -> str:
+def _remedy(found: LatencyComparison, side: ComparedSide) -> str:
     if side.headline.interval is None and "turns" in side.why_undecided:
         return "edgecl bench … --frames 400"
     del found
     return "edgecl bench OLD.edgecl NEW.edgecl, and compare the two sides of that one report"
 
 
-def _limit_lines(found: Comparison) -> Iterator[str]:
+def _limit_lines(found: LatencyComparison) -> Iterator[str]:
     limit = found.fail_if_slower
     if limit is None:
         return
@@ -93,7 +93,7 @@ def _limit_lines(found: Comparison) -> Iterator[str]:
             )
 
 
-def _looks(found: Comparison, *, steps: bool) -> str:
+def _looks(found: LatencyComparison, *, steps: bool) -> str:
     others = sum(len(side.figures) - 1 for side in found.sides)
     count = len(found.sides)
     line = (

@@ -13,12 +13,12 @@ from edgecl.cli.compare.lines import (
     notes,
     shown_figures,
 )
-from runtime.benchmark.comparison import Comparison
+from runtime.benchmark.comparison import LatencyComparison
 
 _MEANT = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
-def markdown_text(found: Comparison, *, steps: bool = False) -> str:
+def markdown_text(found: LatencyComparison, *, steps: bool = False) -> str:
     """Return the headlines as a table, and the rest as tables and a list.
 
     Args:

@@ -15,11 +15,11 @@ from edgecl.cli.compare.lines import (
     notes,
     shown_figures,
 )
-from runtime.benchmark.comparison import Comparison, Figure
+from runtime.benchmark.comparison import Figure, LatencyComparison
 
 
 def print_comparison(
-    found: Comparison, *, steps: bool = False, console: Console | None = None
+    found: LatencyComparison, *, steps: bool = False, console: Console | None = None
 ) -> None:
     """Print a line per side, then the figures that differ, then what to know about them.
 

@@ -49,15 +49,15 @@ def _is_engine(values: Values) -> bool:
     return model is not None and model.suffix == ENGINE_SUFFIX
 
 
-def _no_builder(values: Values) -> bool:
+def no_builder(values: Values) -> bool:
     from runtime.session.built import why_no_gpu
 
     return why_no_gpu() is not None
 
 
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
-_BUILDING = ("workspace", "builder_level")
-_BUILDS = "only affects building TensorRT engines, but"
+BUILDING = ("workspace", "builder_level")
+BUILDS = "only affects building TensorRT engines, but"
 
 RUN = (
     Rule(
@@ -88,6 +88,23 @@ RUN = (
         ("threads",),
         lambda v: v["device"] == "gpu" or v["engine"] == "tensorrt" or _is_engine(v),
         "only affects CPU inference, but this runs on the GPU only",
+    ),
+    Rule(
+        ("threads",),
+        lambda v: v["engine"] == "oip",
+        "only affects inference on this machine, but a server infers",
+    ),
+    Rule(
+        ("url", "server_model", "server_token", "server_ca", "server_give_up_after"),
+        lambda v: v["engine"] != "oip",
+        "is about a server that infers, but --engine oip does not stand beside it",
+        "add --engine oip, or omit this option",
+    ),
+    Rule(
+        ("server_model",),
+        lambda v: bool(v["recipe"]) or v["shadow"] is not None,
+        "names one model, but several are run",
+        "omit it, and serve each as 'edgecl export --triton' names it",
     ),
     Rule(
         ("model",),
@@ -186,31 +203,17 @@ RUN = (
         "add --serve-cert, or omit this option",
     ),
     Rule(
-        _BUILDING,
+        BUILDING,
         lambda v: _is_onnx(v) or _is_engine(v),
-        f"{_BUILDS} those are built from bundles",
+        f"{BUILDS} those are built from bundles",
         "pass the bundle, or omit this option",
     ),
     Rule(
-        _BUILDING,
+        BUILDING,
         lambda v: v["device"] == "cpu" or v["engine"] not in ("auto", "tensorrt"),
-        f"{_BUILDS} this runs on the CPU",
+        f"{BUILDS} this runs on the CPU",
     ),
-    Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
-)
-
-BENCH = (
-    Rule(
-        ("threads",),
-        lambda v: v["device"] == "gpu" or set(v["engines"]) == {"tensorrt"},
-        "only affects CPU inference, but this runs on the GPU only",
-    ),
-    Rule(
-        _BUILDING,
-        lambda v: v["device"] == "cpu" or (bool(v["engines"]) and "tensorrt" not in v["engines"]),
-        f"{_BUILDS} this runs on the CPU",
-    ),
-    Rule(_BUILDING, _no_builder, f"{_BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+    Rule(BUILDING, no_builder, f"{BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
 )
 
 HISTORY = (

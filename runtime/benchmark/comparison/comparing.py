@@ -16,14 +16,14 @@ from runtime.benchmark.comparison.conditions import (
 )
 from runtime.benchmark.comparison.document import (
     ComparedSide,
-    Comparison,
-    Difference,
     Figure,
+    LatencyComparison,
     Limit,
+    ReportDifference,
     ReportFacts,
 )
 from runtime.benchmark.comparison.estimate import (
-    Estimate,
+    RatioEstimate,
     between_anchored,
     between_plain,
     within_report,
@@ -44,7 +44,7 @@ from runtime.statistics import count_needed, quantile
 
 PERCENTILES = {name: QUANTILES[name] for name in ("p50", "p90", "p99")}
 
-Judge = Callable[[str, Sequence[float]], "list[Estimate] | None"]
+Judge = Callable[[str, Sequence[float]], "list[RatioEstimate] | None"]
 """Gives the estimates of a step at each share; None where there is none."""
 
 
@@ -55,7 +55,7 @@ def compare_reports(
     paths: tuple[Path, Path],
     sides: tuple[str, str] | None = None,
     limit: float | None = None,
-) -> Comparison:
+) -> LatencyComparison:
     """Compare the sides that two reports have in common.
 
     Args:
@@ -77,7 +77,7 @@ def compare_reports(
     require_same_scenario(old, new)
     pairs, only = match_sides(old, new, sides)
     found = differences(old, new)
-    return Comparison(
+    return LatencyComparison(
         old=_facts(old, paths[0]),
         new=_facts(new, paths[1]),
         comparable=not _spoils(found),
@@ -94,7 +94,7 @@ def compare_sides(
     path: Path,
     sides: tuple[str, str] | None = None,
     limit: float | None = None,
-) -> Comparison:
+) -> LatencyComparison:
     """Compare sides of one report, which took turns: the sharpest comparison there is.
 
     Args:
@@ -123,7 +123,7 @@ def compare_sides(
             hint="give a second report: edgecl compare OLD NEW",
         )
     facts = _facts(report, path)
-    return Comparison(
+    return LatencyComparison(
         old=facts,
         new=facts,
         comparable=True,
@@ -137,7 +137,7 @@ def compare_sides(
 def _within(pair: SidePair, report: LatencyReport, limit: float | None) -> ComparedSide:
     rounds = report.scenario.rounds
 
-    def judge(step: str, shares: Sequence[float]) -> list[Estimate] | None:
+    def judge(step: str, shares: Sequence[float]) -> list[RatioEstimate] | None:
         found = relative(_times(pair.new, step), _times(pair.old, step), shares, rounds=rounds)
         return None if found is None else [within_report(entry) for entry in found]
 
@@ -152,7 +152,7 @@ def _between(
     doubts = dict.fromkeys((*unsteady(old, pair.old.label), *unsteady(new, pair.new.label)))
     doubt = f"the milliseconds of a report that is INVALID ({', '.join(doubts)}) tell nothing"
 
-    def judge(step: str, shares: Sequence[float]) -> list[Estimate] | None:
+    def judge(step: str, shares: Sequence[float]) -> list[RatioEstimate] | None:
         anchors = (None, None) if anchor is None else _anchor_times(anchor, step)
         found = [
             relative(_times(side, step), other, shares, rounds=count)
@@ -246,9 +246,9 @@ def _stands(headline: Figure, limit: float) -> Limit:
     return "kept" if high <= 1 + limit else "undecided"
 
 
-def _bundle_differences(pairs: Sequence[SidePair]) -> list[Difference]:
+def _bundle_differences(pairs: Sequence[SidePair]) -> list[ReportDifference]:
     """What the sides themselves are: another bundle may be the very thing that is compared."""
-    found: dict[tuple[str, str], Difference] = {}
+    found: dict[tuple[str, str], ReportDifference] = {}
     for pair in pairs:
         for code, words, before, after, hint in (
             ("bundle", "digest of the bundle", _short(pair.old), _short(pair.new), _OTHER_BUNDLE),
@@ -260,7 +260,7 @@ def _bundle_differences(pairs: Sequence[SidePair]) -> list[Difference]:
                 name = pair.new.name if code in ("bundle", "input", "tiles") else pair.new.label
                 found.setdefault(
                     (code, name),
-                    Difference(
+                    ReportDifference(
                         code=code,
                         severity="note",
                         text=f"{name}: {words} {_words(before)} in OLD, {_words(after)} in NEW",
@@ -283,7 +283,7 @@ def _short(side: SideReport) -> str | None:
     return None if side.digest is None else side.digest[:12]
 
 
-def _spoils(found: Sequence[Difference]) -> bool:
+def _spoils(found: Sequence[ReportDifference]) -> bool:
     return any(entry.severity == SPOILS for entry in found)
 
 
@@ -321,7 +321,7 @@ def _undisturbed(side: SideReport) -> float:
     return max(1.0, float(np.quantile(_times(side, TOTAL), 0.25)))
 
 
-def _rounded(estimate: Estimate | None) -> tuple[float, float] | None:
+def _rounded(estimate: RatioEstimate | None) -> tuple[float, float] | None:
     if estimate is None:
         return None
     low, high = estimate.interval

@@ -30,7 +30,7 @@ the machine drifted by up to twice that within it, so as much between two of the
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RatioEstimate:
     """A ratio, its 95 % interval, and the smallest slowdown that the interval could have shown."""
 
     ratio: float
@@ -46,12 +46,14 @@ class Estimate:
         return "faster" if high < 1 else "no difference shown"
 
 
-def within_report(found: Relative) -> Estimate:
+def within_report(found: Relative) -> RatioEstimate:
     """The ratio of two sides that took turns in one run."""
     return _estimate(found.log, found.variance + PLACEMENT**2, found.groups - 1)
 
 
-def between_anchored(old: Relative, new: Relative, *, machine: float, felt_alike: bool) -> Estimate:
+def between_anchored(
+    old: Relative, new: Relative, *, machine: float, felt_alike: bool
+) -> RatioEstimate:
     """The ratio of two ratios to a side that is the same in both reports.
 
     Args:
@@ -64,16 +66,18 @@ def between_anchored(old: Relative, new: Relative, *, machine: float, felt_alike
     return _between(old, new, added)
 
 
-def between_plain(old: Relative, new: Relative) -> Estimate:
+def between_plain(old: Relative, new: Relative) -> RatioEstimate:
     """The ratio of milliseconds of two reports, with nothing that tells the machine's speed."""
     return _between(old, new, 2 * UNANCHORED**2)
 
 
-def _between(old: Relative, new: Relative, added: float) -> Estimate:
+def _between(old: Relative, new: Relative, added: float) -> RatioEstimate:
     variance = old.variance + new.variance + added
     return _estimate(new.log - old.log, variance, old.groups + new.groups - 2)
 
 
-def _estimate(log: float, variance: float, freedom: int) -> Estimate:
+def _estimate(log: float, variance: float, freedom: int) -> RatioEstimate:
     half = student(freedom) * math.sqrt(variance)
-    return Estimate(math.exp(log), (math.exp(log - half), math.exp(log + half)), math.expm1(half))
+    return RatioEstimate(
+        math.exp(log), (math.exp(log - half), math.exp(log + half)), math.expm1(half)
+    )

@@ -33,19 +33,26 @@ class FrameFacts(Part, frozen=True, kw_only=True):
 
 
 class StabilityRule(Part, frozen=True, kw_only=True):
-    """When a side is warm: the medians of its latest windows of queries agree.
+    """When a side is warm: each two of its latest windows of queries agree.
+
+    Two windows agree where their medians differ by no more than the tolerance, or the rank-sum test
+    cannot tell them apart.
 
     Args:
         window: queries per window.
         windows: how many in a row have to agree.
-        tolerance: largest difference of two of their medians, as a share of the smaller one.
-        limit_seconds: after which the side counts as unstable, and is measured all the same.
+        tolerance: of two medians, as a share of the smaller one.
+        risk: of the test, to tell windows apart that are alike.
+        limit_seconds, limit_windows: after which the side counts as unstable, and is measured all
+            the same.
     """
 
     window: int
     windows: int
     tolerance: float
+    risk: float
     limit_seconds: float
+    limit_windows: int
 
 
 class ScenarioFacts(Part, frozen=True, kw_only=True, omit_defaults=True):

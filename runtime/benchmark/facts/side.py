@@ -96,15 +96,17 @@ class BoundShare(Part, frozen=True, kw_only=True):
     interval: Interval
 
 
-class Answers(Part, frozen=True, kw_only=True):
+class Answers(Part, frozen=True, kw_only=True, omit_defaults=True):
     """What a side answered, beside its times.
 
     Args:
         golden: golden images of the bundle; 0 where it has none.
         other_labels: of these, how many got another label than from the trained network.
         faults: counted frames whose probabilities were no numbers.
+        problem: why the golden images could not be asked for; empty where they were.
     """
 
     golden: int
     other_labels: int
     faults: int
+    problem: str = ""

@@ -13,9 +13,10 @@ from google.protobuf import (  # type: ignore[import-untyped]
     text_format,
 )
 
-from export.bundle.triton import model_name, write_triton
+from export.bundle.triton import write_triton
 from runtime.artifact.contract import ModelContract
 from runtime.artifact.roi import Roi
+from runtime.artifact.served import model_name
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
 from tests.runtime.image.flat_fields import stored_flat

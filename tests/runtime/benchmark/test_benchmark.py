@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,11 @@ from runtime.benchmark import (
     without_raw,
     write_report,
 )
-from runtime.benchmark import scenario as scenario_module
 from runtime.benchmark.document import Ratio, SideAccuracy, SkippedSide
 from runtime.benchmark.frames import draw_frames
+from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.report import summarise
-from runtime.benchmark.scenario import turn_order
+from runtime.benchmark.scenario import turns_of_rounds
 from runtime.benchmark.sides import Side
 from runtime.benchmark.validity import judge_machine, judge_side
 from runtime.errors import InputError
@@ -46,7 +47,7 @@ LATER = replace(QUIET, busy_s=110.0, own_s=60.0)  # ten seconds, all of them our
 @pytest.fixture(autouse=True)
 def _settle_by_count_alone(monkeypatch):
     """Turns of a known length, and quick tests."""
-    monkeypatch.setattr(scenario_module, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(in_turn, "SETTLE_SECONDS", 0.0)
 
 
 def small(*bundles, **changes):
@@ -57,6 +58,7 @@ def small(*bundles, **changes):
         "frames": 60,
         "warmup": 1,
         "frame_size": (40, 60),
+        "stability": None,
         **changes,
     }
     return Scenario(**values)
@@ -73,12 +75,12 @@ def codes(findings) -> set[str]:
 
 
 def test_every_side_takes_one_turn_per_round_in_changing_order():
-    order = turn_order(3, 200, seed=0)
+    order = list(islice(turns_of_rounds(3, seed=0), 200))
     assert all(sorted(turns) == [0, 1, 2] for turns in order)
     firsts = Counter(turns[0] for turns in order)
     assert min(firsts.values()) > 40
-    assert order == turn_order(3, 200, seed=0)
-    assert order != turn_order(3, 200, seed=1)
+    assert order == list(islice(turns_of_rounds(3, seed=0), 200))
+    assert order != list(islice(turns_of_rounds(3, seed=1), 200))
 
 
 def test_the_sides_really_judge_in_turns(make_bundle, tmp_path, monkeypatch):
@@ -94,7 +96,7 @@ def test_the_sides_really_judge_in_turns(make_bundle, tmp_path, monkeypatch):
     scenario = small(bundle)
     report = run_benchmark(scenario)
     assert (scenario.block, scenario.rounds) == (2, 30)
-    turn = scenario.block + scenario_module.SETTLE_FRAMES
+    turn = scenario.block + in_turn.SETTLE_QUERIES
     measured = seen[2:]  # one warm-up frame of each side comes first
     turns = [measured[start : start + turn] for start in range(0, len(measured), turn)]
     assert len(turns) == 60
@@ -224,6 +226,7 @@ def test_frames_are_distinct_textured_and_repeatable():
     assert all(frame.shape == (64, 200) and frame.dtype == np.uint8 for frame in frames)
     assert len({frame.tobytes() for frame in frames}) == len(frames)
     assert all(frame.std() > 10 for frame in frames)
+    assert all(20 < frame.mean() < 230 for frame in draw_frames(40, 60, seed=0))
     assert frames[0].tobytes() == draw_frames(64, 200, seed=4)[0].tobytes()
 
 
