@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,13 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.image.flat.file import FLAT
-from tests.made_once import MadeOnce, folder_of_all_workers, maker
+from tests.made_once import (
+    MadeOnce,
+    folder_of_all_workers,
+    freeze_what_is_there,
+    maker,
+    spared_exports,
+)
 from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
@@ -30,6 +38,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: starts_early(item.nodeid))
+
+
+def pytest_configure() -> None:
+    """Let the garbage collector rest while tests are collected: what is made then stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    freeze_what_is_there()
+
+
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """Show a test the interpreter as a program of its own finds it."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -67,6 +93,13 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made_once(made_folder: Path) -> MadeOnce:
     """`made_once(name, make)` returns a path that `make(path)` filled for all workers."""
     return maker(made_folder)
+
+
+@pytest.fixture
+def graphs_made_once(made_once: MadeOnce) -> Iterator[None]:
+    """Exports without what takes them longest, as `spared_exports` says."""
+    with spared_exports(made_once):
+        yield
 
 
 @pytest.fixture
@@ -135,6 +168,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
     return make
 
 
+@cache
 def brightness_model(contract: ModelContract) -> bytes:
     """An ONNX model whose most probable label is the one nearest to the image's mean.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,16 @@ def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+def freeze_what_is_there() -> None:
+    """Spare later collections of garbage what is there: all libraries and tests.
+
+    Each stream that `edgecl run` starts in the tests' process collects first, which takes a
+    second otherwise.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def maker(root: Path) -> MadeOnce:
     """Return `made_once(name, make)`, which lets `make(path)` fill a path below `root` once.
 
@@ -47,6 +59,7 @@ def maker(root: Path) -> MadeOnce:
                 path.unlink(missing_ok=True)
                 make(path)
                 done.touch()
+                freeze_what_is_there()
         return path
 
     return made_once
@@ -71,3 +84,17 @@ def graph_maker(made_once: MadeOnce) -> GraphOf:
         return onnx.load(made_once(f"graphs/{key.hexdigest()}.onnx", export))
 
     return graph_of
+
+
+@contextmanager
+def spared_exports(made_once: MadeOnce) -> Iterator[None]:
+    """Spare exports what takes them longest and other tests hold: the graph of weights that an
+    earlier test had, and NVIDIA's builder.
+    """
+    from export.engine.trial import CompileTrial
+    from export.stages import artefact, graphs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphs, "to_onnx", graph_maker(made_once))
+        patch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
+        yield

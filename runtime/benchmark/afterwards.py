@@ -1,4 +1,4 @@
-"""What is measured after the times, for nothing is timed beside it: peaks, layers, energy."""
+"""What is measured after the times, and never beside them: the machine's peaks, layers, energy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from runtime.artifact.bundle import artefact_name
-from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.benchmark.conditions.document import Conditions, SideEnergy
 from runtime.benchmark.conditions.energy import (
     Meter,
@@ -28,7 +27,7 @@ from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.layers.document import LayerTable
 from runtime.benchmark.layers.measuring import GraphCosts, time_layers
 from runtime.benchmark.peaks.measuring import measure_peaks
-from runtime.benchmark.planning import Plan, plan_sides
+from runtime.benchmark.planning import Plan
 from runtime.benchmark.scenario import Scenario
 from runtime.benchmark.sides import Side
 from runtime.progress import NotedProgress
@@ -73,17 +72,12 @@ def add_facts(
     """
     wanted = wanted or Afterwards()
     tell = progress or (lambda done, total, what: None)
-    threads = report.scenario.threads
-    plans = {
-        plan.label: plan
-        for plan in plan_sides(
-            scenario.bundles, scenario.precisions, scenario.engines, scenario.device
-        )
-    }
+    usual = report.scenario.threads
+    plans = {plan.label: plan for plan in scenario.plans()}
     total = len(report.sides) + 1
     tell(0, total, "peaks of this machine")
     on_cpu = any(plans[side.label].device == CPU for side in report.sides if side.label in plans)
-    peaks = measure_peaks(threads) if on_cpu else None
+    peaks = measure_peaks(usual) if on_cpu else None
     sides = []
     with _meters() as meters:
         for number, side in enumerate(report.sides, start=1):
@@ -91,6 +85,7 @@ def add_facts(
             tell(number, total, f"layers and energy of {side.label}")
             if plan is not None:
                 side = _with_escapes(side, plan)
+                threads = plan.threads or usual
                 meter = meters.get(plan.device)
                 energy = _energy(plan, scenario, threads, meter, wanted) if meter else None
                 layers = _layers(plan, side, threads, wanted) if wanted.layers else None
@@ -105,10 +100,9 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
     if plan.bundle is None:
         return side
     gate = plan.bundle.manifest.gate
-    names: tuple[str, ...] = (
-        (f"{plan.precision}-openvino",) if ENGINES[plan.engine].form == "openvino" else ()
-    )
-    names += (artefact_name(plan.precision, ENGINES[plan.engine].form),)
+    form = ENGINES[plan.engine].form
+    names = [f"{plan.precision}-openvino"] if form == "openvino" else []
+    names.append(artefact_name(plan.precision, form))
     measured = next((gate.comparisons[name] for name in names if name in gate.comparisons), None)
     if measured is None:
         return side
@@ -124,12 +118,14 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
 
 def _layers(plan: Plan, side: SideReport, threads: int, wanted: Afterwards) -> LayerTable:
     spec = ENGINES[plan.engine]
+    graph: Path | None = plan.path  # of a lone file
     path = plan.path
-    graph = None if path.suffix == ENGINE_SUFFIX else path
     if plan.bundle is not None:
         graph = path = plan.bundle.onnx_path(plan.precision, target=spec.form)
         if spec.built and wanted.engine_for is not None:
             path = wanted.engine_for(plan.bundle, plan.precision)
+    elif spec.built:
+        graph = None
     return time_layers(
         plan.engine,
         path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from runtime.benchmark.conditions.document import Conditions, SideEnergy
+from runtime.benchmark.facts.advice import Advice
 from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
@@ -89,6 +90,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
         tiles: of that shape per frame; None where frames are stretched to it.
         bytes: size of the file.
         parameters, macs: None where the bundle does not tell.
+        threads: of inference where sides differ in them; None for the scenario's.
     """
 
     label: str
@@ -106,6 +108,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     parameters: int | None
     macs: int | None
     tiles: int | None = None
+    threads: int | None = None
 
     @property
     def cut(self) -> str:
@@ -257,6 +260,7 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
         frames_needed: how many a percentile takes.
         sides: the first one is what the others are compared with.
         order: per round, the sides in the order of their turns.
+        advice: which side to take; None without a budget.
         conditions: of the machine meanwhile.
         peaks: of the processor; None where all sides run elsewhere.
         command: that repeats the measurement.
@@ -278,6 +282,7 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     sides: tuple[SideReport, ...]
     left_out: tuple[SkippedSide, ...]
     order: tuple[tuple[int, ...], ...] = ()
+    advice: Advice | None = None
     conditions: Conditions | None = None
     peaks: Peaks | None = None
     command: str = ""

@@ -35,18 +35,21 @@ class Plan:
         source: a verified bundle, or a lone `.onnx` or `.engine` file.
         precision: as in the bundle; of a lone file as its name tells, or `auto`.
         engine: a name of `runtime.session.spec.ENGINES`.
+        threads: inference threads where sides differ in them; None for the scenario's.
     """
 
     name: str
     source: Bundle | Path
     precision: str
     engine: str
+    threads: int | None = None
 
     @property
     def label(self) -> str:
         """Return the name of this side in the report."""
         precision = () if self.bundle is None else (self.precision,)
-        return " ".join((self.name, *precision, self.engine))
+        told = f"{self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
+        return " ".join(filter(None, (self.name, *precision, self.engine, told)))
 
     @property
     def device(self) -> str:
@@ -76,6 +79,7 @@ def plan_sides(
     precisions: Sequence[str],
     engines: Sequence[str],
     device: str = CPU,
+    thread_counts: Sequence[int] = (),
 ) -> list[Plan]:
     """Every bundle × precision × engine, and every lone file × engine.
 
@@ -85,6 +89,7 @@ def plan_sides(
         precisions: names; empty for all that each bundle holds.
         engines: names of `ENGINES`; empty for all that are installed.
         device: `cpu`; `gpu`; or `auto` for the processor, and TensorRT beside it where it works.
+        thread_counts: every side on a processor once with each of these; empty for once.
 
     Raises:
         InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
@@ -100,7 +105,11 @@ def plan_sides(
             pairs = _pairs(source, precisions, chosen)
         else:
             pairs = _of_lone_file(source, precisions, chosen)
-        plans += [Plan(name, source, precision, engine) for precision, engine in pairs]
+        plans += [
+            Plan(name, source, precision, engine, threads)
+            for precision, engine in pairs
+            for threads in (thread_counts if ENGINES[engine].device == CPU else ()) or (None,)
+        ]
     return plans
 
 

@@ -21,7 +21,7 @@ from runtime.benchmark.measuring.loadgen import UnderLoadGen
 from runtime.benchmark.measuring.record import SideRecord
 from runtime.benchmark.measuring.stability import is_stable
 from runtime.benchmark.measuring.turn import Asker, Turn
-from runtime.benchmark.planning import Plan, plan_sides
+from runtime.benchmark.planning import Plan
 from runtime.benchmark.report import Measurement, build_report
 from runtime.benchmark.scenario import Scenario, turns_of_rounds
 from runtime.benchmark.sides import TOTAL, Side
@@ -62,9 +62,8 @@ def run_benchmark(
     tell = progress or (lambda done, total, what: None)
     threads = scenario.facts(0).threads
     with ExitStack() as stack:
-        plans = plan_sides(scenario.bundles, scenario.precisions, scenario.engines, scenario.device)
         sides, left_out = _open_sides(
-            plans, threads, engine_for, strict=bool(scenario.engines), stack=stack
+            scenario.plans(), threads, engine_for, strict=bool(scenario.engines), stack=stack
         )
         frames = draw_frames(*scenario.frame_size, seed=scenario.seed)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecl-bench-")))

@@ -21,6 +21,7 @@ from runtime.benchmark.frames import DESCRIPTION, DISTINCT
 from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.measuring.arrivals import FASTEST_HZ
 from runtime.benchmark.measuring.stability import RULE
+from runtime.benchmark.planning import Plan, plan_sides
 from runtime.errors import InputError
 from runtime.session.opening import CPU, default_threads
 
@@ -56,6 +57,7 @@ class Scenario:
         precisions: empty for all that each bundle holds.
         engines: empty for all that are installed.
         threads: inference threads; None for all cores of this process.
+        thread_counts: every side once with each of these instead; empty for once, with `threads`.
         frames: frames per side, at least, rounded up to whole turns; a query of several streams
             counts once.
         warmup: queries per side before anything is counted, at least.
@@ -76,6 +78,7 @@ class Scenario:
     precisions: Sequence[str] = ()
     engines: Sequence[str] = ()
     threads: int | None = None
+    thread_counts: Sequence[int] = ()
     frames: int = FRAMES
     warmup: int = 30
     frame_size: tuple[int, int] = (256, 1600)
@@ -121,6 +124,16 @@ class Scenario:
                 f"LoadGen drives single-stream and offline, but this is {self.kind}",
                 hint="omit --driver, or use another --scenario",
             )
+
+    def plans(self) -> list[Plan]:
+        """Return the sides, before any is open.
+
+        Raises:
+            InputError: see `plan_sides`.
+        """
+        return plan_sides(
+            self.bundles, self.precisions, self.engines, self.device, self.thread_counts
+        )
 
     @property
     def scheduled(self) -> bool:

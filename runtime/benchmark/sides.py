@@ -30,7 +30,7 @@ class Side:
 
     Args:
         plan: what to open.
-        threads: inference threads.
+        threads: inference threads, unless the plan has its own.
         engine_for: gives TensorRT's engine.
 
     Raises:
@@ -43,7 +43,7 @@ class Side:
             plan.source,
             plan.precision,
             engine=plan.engine,
-            threads=threads,
+            threads=plan.threads or threads,
             device=plan.device,
             engine_for=engine_for,
         )
@@ -163,6 +163,7 @@ class Side:
             bytes=self.plan.path.stat().st_size if shipped is None else shipped.bytes,
             parameters=None if origin is None else origin.parameters,
             macs=None if origin is None else origin.macs,
+            threads=self.plan.threads,
         )
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.runner import train_run
 from tests.edgecl.page import Page, check
-from tests.made_once import MadeOnce, graph_maker
+from tests.made_once import MadeOnce
 
 SIDE = 40
 
@@ -60,18 +60,6 @@ def tiny_config(class_folders: Path) -> TrainConfig:
 @pytest.fixture(scope="session")
 def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
     return made_once("runs/tiny", lambda run: train_run(tiny_config, run, report=lambda *_: None))
-
-
-@pytest.fixture
-def graphs_made_once(made_once: MadeOnce, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare exports what takes them longest and other tests hold: the graph of weights that an
-    earlier test had, and NVIDIA's builder.
-    """
-    from export.engine.trial import CompileTrial
-    from export.stages import artefact, graphs
-
-    monkeypatch.setattr(graphs, "to_onnx", graph_maker(made_once))
-    monkeypatch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,8 +44,13 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
 
 
-def errors() -> Iterator[Error]:
+@cache
+def errors() -> tuple[Error, ...]:
     """Every error of ours that the packages make, with its problem and hint."""
+    return tuple(_errors())
+
+
+def _errors() -> Iterator[Error]:
     for name, tree in sources():
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and _called(node) in ERRORS):

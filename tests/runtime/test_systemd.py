@@ -60,7 +60,7 @@ def test_nobody_who_hears_it_costs_nothing(name):
 def test_a_reader_that_does_not_read_costs_a_moment_alone(heard, monkeypatch):
     monkeypatch.setattr("runtime.systemd.PATIENCE_S", 0.001)
     notifier = Notifier({"NOTIFY_SOCKET": heard[1]})
-    for _ in range(1000):
+    for _ in range(400):  # more than the socket keeps
         notifier.alive()
 
 

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.bench.advice import (
+    budget_options,
+    compared_threads,
+    failed,
+    print_advice,
+    with_advice,
+)
 from edgecl.cli.bench.default_bundles import bundles_or_demo
 from edgecl.cli.bench.facts import (
     command_line,
@@ -151,6 +158,7 @@ def _cadence_hz(text: str) -> float:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
 )
+@budget_options
 @report_options
 @click.pass_context
 def command(
@@ -168,6 +176,8 @@ def command(
     rate_hz: float | None,
     bound: str | None,
     cadence: str | None,
+    budget: str | None,
+    max_drop: float,
     **choices: Any,
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
@@ -177,7 +187,8 @@ def command(
 
     These sides take turns in short blocks, since machines drift. Raw times of every frame
     and step are written to latency.json, plots to latency.html. A measurement that breaks a
-    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
+    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given. With
+    --budget, the last line says which side to take, or which step is to blame.
     """
     from edgecl.cli.bench.layer_tables import print_layers
     from edgecl.cli.bench.markdown import markdown_table
@@ -195,6 +206,7 @@ def command(
         kind=scenario or ("single-stream" if cadence is None else "cadence"),
         rate_hz=rate_hz if cadence is None else _cadence_hz(cadence),
         bound_ms=None if bound is None else _bound_ms(bound),
+        thread_counts=compared_threads(choices["threads"], budget),
         **choices,
     )
     console = stderr_console()
@@ -216,6 +228,7 @@ def command(
                 layers=layers,
                 command=command_line(ctx),
             )
+        report = with_advice(report, budget, max_drop)
         write_report(report, folder / REPORT)
         traces = write_traces(export_times, report.sides) if export_times else []
         page = latency_page(folder / REPORT)
@@ -227,6 +240,7 @@ def command(
     else:
         print_summary(report)
         print_layers(report)
+        print_advice(report)
         for path in (*traces, page):
             click.echo(f"{path}")
-    return 1 if strict and not report.valid else 0
+    return 1 if failed(report) or (strict and not report.valid) else 0

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from edgecl.reporting.numbers import percent
-from edgecl.reporting.plots.figure import HALF, WIDE, panels, style, to_svg
+from edgecl.reporting.plots.figure import HALF, panels, style, to_svg
 from edgecl.reporting.plots.palette import colour, series
 from runtime.benchmark.document import SideReport
 
@@ -33,33 +33,33 @@ def step_names(sides: Sides) -> list[str]:
     return [name for name in names if name != "total"]
 
 
-def strip_plot(sides: Sides, steps: Sequence[str], *, names: Sequence[str]) -> Markup | None:
-    """Plot every frame as a point, a row per side and a panel per step; None without raw times.
+def strip_plots(
+    sides: Sides, steps: Sequence[str], *, names: Sequence[str]
+) -> list[tuple[str, Markup]]:
+    """Plot every frame as a point, a row per side: a plot per step, by its name.
 
     Args:
         sides: of the report.
-        steps: a panel each.
+        steps: a plot each; those without raw times are left out.
         names: a row's name per side.
     """
-    shown = [step for step in steps if any(_times(side, step).size for side in sides)]
-    if not shown:
-        return None
-    height = 0.75 + 0.34 * len(sides)
-    with style():
-        figure, all_axes = panels(len(shown), width=WIDE, height=height, sharey=True)
-        for axes, step in zip(all_axes, shown, strict=True):
+    found = []
+    for step in steps:
+        if not any(_times(side, step).size for side in sides):
+            continue
+        with style():
+            figure, (axes,) = panels(1, width=HALF, height=0.75 + 0.24 * len(sides))
             for row, side in enumerate(sides):
                 _strip(axes, row, side, step)
-            axes.set_title("total" if step == "total" else step)
             axes.set_xlabel("ms")
             axes.grid(True, axis="x")
             log_ticks(axes)
-        first = all_axes[0]
-        first.set_yticks(range(len(sides)), names)
-        first.set_ylim(len(sides) - 0.45, -0.6)
-        for label in first.get_yticklabels():
-            label.set_color(colour("ink"))
-        return to_svg(figure, f"Latency of every frame per side: {', '.join(shown)}")
+            axes.set_yticks(range(len(sides)), names)
+            axes.set_ylim(len(sides) - 0.45, -0.6)
+            for label in axes.get_yticklabels():
+                label.set_color(colour("ink"))
+            found.append((step, to_svg(figure, f"{step} of every frame per side, in milliseconds")))
+    return found
 
 
 def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
@@ -119,7 +119,7 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
     if not shown:
         return None
     with style():
-        figure, (axes,) = panels(1, width=WIDE, height=2.2)
+        figure, (axes,) = panels(1, width=HALF, height=2.4)
         for index, times in enumerate(shown):
             share = np.median(times, axis=1) / np.median(times)
             last = index == len(shown) - 1

@@ -16,15 +16,23 @@ from runtime.benchmark.document import SideReport, StepFigures
 _MARKERS = ("o", "s", "D", "^")
 
 
-def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
+def accuracy_plot(
+    sides: Sides, *, names: Sequence[str], width: float = WIDE, height: float = 3.6
+) -> Markup | None:
     """Accuracy against the median latency, with a line to p99; None without both.
 
-    Colour stands for the bundle, shape for the precision; a filled mark for the first engine.
+    Colour stands for the bundle, shape for the precision; a filled mark for the first engine. The
+    stepped line is the Pareto front, and only what lies on it is named.
+
+    Args:
+        sides: of the report.
+        names: of each.
+        width, height: inches.
     """
     points = [
         (side, name, latency, accuracy)
         for side, name in zip(sides, names, strict=True)
-        if (latency := total_step(side).p50_ms) and (accuracy := best_accuracy(side))
+        if (latency := total_step(side).p50_ms) and (accuracy := best_accuracy(side)) is not None
     ]
     if not points:
         return None
@@ -32,7 +40,7 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
     precisions = unique(side.precision for side in sides)
     engines = unique(side.engine for side in sides)
     with style():
-        figure, (axes,) = panels(1, width=WIDE, height=4.0)
+        figure, (axes,) = panels(1, width=width, height=height)
         for side, _, latency, accuracy in points:
             tint = series(bundles.index(side.name))
             slowest = total_step(side).p99_ms or latency
@@ -58,16 +66,59 @@ def accuracy_plot(sides: Sides, *, names: Sequence[str]) -> Markup | None:
         axes.set_xlabel("ms per frame: the mark is p50, the line ends at p99")
         axes.set_title("accuracy")
         axes.grid(True)
+        front = pareto_front(sides)
+        named = sorted(
+            ((latency, accuracy, name) for side, name, latency, accuracy in points if side in front)
+        )
+        axes.step(
+            [*(latency for latency, _, _ in named), axes.get_xlim()[1]],
+            [*(accuracy for _, accuracy, _ in named), named[-1][1]],
+            where="post",
+            color=colour("muted"),
+            linewidth=1.0,
+            linestyle=(0, (4, 2)),
+            zorder=1,
+        )
         label_points(
             axes,
-            [(latency, accuracy) for _, _, latency, accuracy in points],
-            [name for _, name, _, _ in points],
+            [(latency, accuracy) for latency, accuracy, _ in named],
+            [name for _, _, name in named],
+            marks=[(latency, accuracy) for _, _, latency, accuracy in points],
+            mark_radius=0.04,
             lines=[
-                (latency, total_step(side).p99_ms or latency, accuracy)
-                for side, _, latency, accuracy in points
+                *(
+                    (latency, total_step(side).p99_ms or latency, accuracy)
+                    for side, _, latency, accuracy in points
+                ),
+                *(
+                    (latency, after, accuracy)
+                    for (latency, accuracy, _), after in zip(
+                        named, [*(one for one, _, _ in named[1:]), axes.get_xlim()[1]], strict=True
+                    )
+                ),
             ],
         )
         return to_svg(figure, "Accuracy against latency, one mark per candidate")
+
+
+def pareto_front(sides: Sides) -> list[SideReport]:
+    """The sides that no other beats: none is as quick and as accurate, and better in one of them.
+
+    Those without accuracy or median are left out.
+    """
+    known = [
+        (latency, accuracy, side)
+        for side in sides
+        if (latency := total_step(side).p50_ms) and (accuracy := best_accuracy(side)) is not None
+    ]
+    return [
+        side
+        for latency, accuracy, side in known
+        if not any(
+            other <= latency and better >= accuracy and (other, better) != (latency, accuracy)
+            for other, better, _ in known
+        )
+    ]
 
 
 def best_accuracy(side: SideReport) -> float | None:

@@ -66,8 +66,8 @@ class ComparedSide(Part, frozen=True, kw_only=True):
     figures: tuple[Figure, ...]
 
 
-class Difference(Part, frozen=True, kw_only=True):
-    """Something beside the sides that is not the same in both reports.
+class ReportDifference(Part, frozen=True, kw_only=True):
+    """Difference of two reports beside their sides.
 
     Args:
         code: stable name.
@@ -97,7 +97,7 @@ class ReportFacts(Part, frozen=True, kw_only=True):
     valid: bool
 
 
-class Comparison(Document, frozen=True, kw_only=True):
+class LatencyComparison(Document, frozen=True, kw_only=True):
     """Two latency reports, or the sides of one, compared.
 
     Args:
@@ -117,7 +117,7 @@ class Comparison(Document, frozen=True, kw_only=True):
     old: ReportFacts
     new: ReportFacts
     comparable: bool
-    differences: tuple[Difference, ...]
+    differences: tuple[ReportDifference, ...]
     fail_if_slower: float | None
     sides: tuple[ComparedSide, ...]
     only_in: tuple[OnlyIn, ...]

@@ -118,7 +118,9 @@ class TegraStats:
 
     def __init__(self, tool: str, *, interval_ms: int = INTERVAL_MS) -> None:
         # A file, not a pipe: nobody reads while frames are timed.
-        self._output: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._output: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115 - closed by stop
+            "w+", encoding="utf-8", errors="replace"
+        )
         try:
             self._process: subprocess.Popen[str] | None = subprocess.Popen(
                 [tool, "--interval", str(interval_ms)],

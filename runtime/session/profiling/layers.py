@@ -22,7 +22,7 @@ class LayerTime:
     Args:
         name: the engine's; that of the graph's node where the engine kept it.
         operator: what it computes, in the engine's words.
-        ms: median over the runs.
+        ms: median over the runs; of OpenVINO, lower quartile over windows of them.
         nodes: names of the graph's nodes that the engine put into it.
         product: whether it multiplies matrices, as convolutions do.
         macs: multiply-accumulates per run; 0 without a product; None where the engine does not

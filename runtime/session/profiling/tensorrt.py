@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.session.profiling.layers import LayerTime, median_ms
 from runtime.session.tensorrt.session import TensorRtSession
 
-# TensorRT names a fused layer for its nodes: "conv_1 + relu_1", "PWN(sigmoid_2)", "conv_3 || conv_4".
+# TensorRT names a fused layer for its nodes: "conv_1 + relu_1", "PWN(tanh_2)", "conv_3 || conv_4".
 _JOINTS = re.compile(r"\s*(?:\+|\|\||,)\s*|[()\[\]{}]")
 _PRODUCT = re.compile(r"conv|gemm|matmul|_mm_|fc|dense", re.IGNORECASE)
 

@@ -232,6 +232,16 @@ def test_an_image_that_vanishes_leaves_no_folder(pool, capfd, monkeypatch):
     assert not Path("picked").exists()
 
 
+def test_an_interrupt_leaves_no_folder(pool, capfd, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgecl.picking.work.write_picked", interrupted)
+    assert edgecl(["pick", str(pool), "--count", "3"]) == 130
+    assert capfd.readouterr().err.splitlines()[-1] == "edgecl: interrupted"
+    assert {path.name for path in Path().iterdir()} == {"pool"}
+
+
 def test_ctrl_c_leaves_no_folder(pool):
     process = start("pick", pool, "--count", 3, stderr=-1, stdout=-1)
     while not Path("picked").exists():

@@ -262,7 +262,9 @@ def test_a_missing_camera_is_one_line_on_a_real_terminals_streams(workplace):
     assert "--camera demo" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_interrupted_ends_with_130_and_the_whole_summary(workplace, number):
     process = command("--camera", "demo", "--fps", "200", "--out", "o", "--json", cwd=workplace)
     verdicts = workplace / "o" / "verdicts.jsonl"
@@ -292,7 +294,7 @@ def test_interrupted_ends_with_130_and_the_whole_summary(workplace, number):
         ("jsonl:../o/summary.json", "the stream itself writes o/../o/summary.json"),
     ],
 )
-def test_a_sink_that_cannot_be_opened_is_one_line_and_the_next_try_works(
+def test_a_sink_that_cannot_be_opened_is_one_line_and_leaves_no_folder(
     workplace, capsys, sink, named
 ):
     base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o"]
@@ -300,6 +302,12 @@ def test_a_sink_that_cannot_be_opened_is_one_line_and_the_next_try_works(
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert named in last
     assert last.endswith("[input]")
+    assert not Path("o").exists()
+
+
+def test_after_a_sink_that_could_not_be_opened_the_next_try_works(workplace, capsys):
+    base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--out", "o"]
+    assert run([*base, "--sink", "jsonl:verdicts.jsonl"]) == 2
     assert run([*base, "--sink", "jsonl:copy.jsonl"]) == 0
     assert lines(Path("o/copy.jsonl")) == lines(Path("o/verdicts.jsonl"))
 

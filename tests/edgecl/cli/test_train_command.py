@@ -120,7 +120,7 @@ def test_ctrl_c_ends_with_130_and_the_run_goes_on(class_folders, tmp_path):
     run = tmp_path / "run"
     command = [sys.executable, "-m", "edgecl", *arguments(class_folders, run)]
     command[command.index("--epochs") + 1] = "500"
-    command += ["--patience", "500"]
+    command += ["--patience", "500", "--method", "none"]
     # A suite that was started in the background hands an ignored SIGINT down to its children.
     process = subprocess.Popen(
         command,

@@ -46,31 +46,31 @@ def hold(split: Split, targets: np.ndarray, groups: list[str], *, grouped: bool)
     [(3, (1, 1, 1)), (4, (2, 1, 1)), (7, (5, 1, 1)), (13, (9, 2, 2)), (19, (13, 3, 3))],
 )
 def test_a_tiny_class_shrinks_nobody_elses_train_part(protocol, few, expected):
-    targets, groups = set_of(few, 600, 40)
-    for seed in range(3):
+    targets, groups = set_of(few, 200, 40)
+    for seed in range(2):
         split = split_images(protocol, targets, groups, named(targets), seed=seed)
         hold(split, targets, groups, grouped=protocol == "grouped")
         assert counts(split, targets, 0) == expected
-        assert counts(split, targets, 1) == (420, 90, 90)
+        assert counts(split, targets, 1) == (140, 30, 30)
         assert counts(split, targets, 2) == (28, 6, 6)
 
 
 @pytest.mark.parametrize("protocol", ["grouped", "paper"])
 def test_a_tiny_class_does_not_decide_what_folds_validate_on(protocol):
-    targets, groups = set_of(6, 400, 80)
+    targets, groups = set_of(6, 200, 80)
     tested = []
     for fold in range(5):
         split = split_images(protocol, targets, groups, named(targets), seed=1, folds=5, fold=fold)
         hold(split, targets, groups, grouped=protocol == "grouped")
         train, validation, test = counts(split, targets, 1)
-        assert (train, validation, test) == (280, 40, 80)
+        assert (train, validation, test) == (140, 20, 40)
         assert counts(split, targets, 2) == (56, 8, 16)
         tested += split.test.tolist()
     assert sorted(tested) == list(range(len(targets)))
 
 
 def test_classes_that_are_large_enough_are_cut_as_ever():
-    targets, groups = set_of(20, 33, 150, size=3)
+    targets, groups = set_of(20, 33, 60, size=3)
     for seed in range(3):
         split = split_images("grouped", targets, groups, named(targets), seed=seed)
         cutter = StratifiedGroupKFold(n_splits=20, shuffle=True, random_state=seed)
@@ -79,7 +79,10 @@ def test_classes_that_are_large_enough_are_cut_as_ever():
         assert split.validation.tolist() == sorted(np.concatenate(pieces[3:6]).tolist())
 
 
-@pytest.mark.parametrize("seed", range(40))
+SEEDS = [seed if seed < 8 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(40)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_the_classes_are_like_the_parts_are_whole(seed):
     rng = np.random.default_rng(seed)
     folds = int(rng.choice([0, 0, 3, 5]))
@@ -116,9 +119,9 @@ def test_groups_of_several_classes_are_dealt_once(seed):
 
 
 def test_of_uneven_groups_the_giant_is_learnt_from():
-    targets = np.array([0] * 104 + [1] * 300)
-    groups = ["giant"] * 100 + [f"a{row}" for row in range(4)] + [f"b{row}" for row in range(300)]
-    for seed in range(10):
+    targets = np.array([0] * 104 + [1] * 150)
+    groups = ["giant"] * 100 + [f"a{row}" for row in range(4)] + [f"b{row}" for row in range(150)]
+    for seed in range(5):
         split = split_images("grouped", targets, groups, ("a", "b"), seed=seed)
         assert counts(split, targets, 0) == (102, 1, 1)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -80,15 +78,13 @@ def test_the_last_layer_carries_it():
         torch.testing.assert_close(classifier(images)[0], before)
 
 
-def test_few_validation_images_leave_confidences_as_they_are(trained_run, tmp_path, capsys):
-    bundle = tmp_path / "line.edgecl"
-    assert run(["export", str(trained_run), "--out", str(bundle), "--json"]) == 0
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["confidence"] is None
-    assert "confidences are as trained" in captured.err
-    assert load_bundle(bundle).manifest.confidence is None
+def test_few_validation_images_leave_confidences_as_they_are(exported):
+    assert exported.printed["confidence"] is None
+    assert "confidences are as trained" in exported.told
+    assert load_bundle(exported.bundle).manifest.confidence is None
 
 
+@pytest.mark.usefixtures("graphs_made_once")
 def test_a_run_is_exported_with_its_temperature(trained_run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("edgecl.exporting.job.FEWEST", 1)
     bundle = tmp_path / "line.edgecl"
@@ -99,6 +95,11 @@ def test_a_run_is_exported_with_its_temperature(trained_run, tmp_path, capsys, m
     assert facts.describe() in (bundle / "report.html").read_text()
     assert run(["inspect", str(bundle)]) == 0
     assert f"temperature {facts.temperature:.2f}" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("graphs_made_once")
+def test_confidences_are_kept_where_that_was_asked_for(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgecl.exporting.job.FEWEST", 1)
     kept = tmp_path / "kept.edgecl"
     assert run(["export", str(trained_run), "--out", str(kept), "--keep-confidence"]) == 0
     assert load_bundle(kept).manifest.confidence is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -63,19 +62,16 @@ def few_suffice(monkeypatch):
     monkeypatch.setattr("export.novelty.FEWEST", 5)
 
 
-def test_too_few_validation_images_are_a_note(trained_run, tmp_path, capsys):
-    bundle = tmp_path / "line.edgecl"
-    assert run(["export", str(trained_run), "--out", str(bundle), "--json"]) == 0
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["novelty"] is None
-    assert "note: no frame will be unknown: 18 validation images are too few" in captured.err
-    assert novelty_beside(load_bundle(bundle)) is None
+def test_too_few_validation_images_are_a_note(exported):
+    assert exported.printed["novelty"] is None
+    assert "note: no frame will be unknown: 18 validation images are too few" in exported.told
+    assert novelty_beside(load_bundle(exported.bundle)) is None
 
 
 @pytest.mark.usefixtures("few_suffice", "graphs_made_once")
 def test_an_export_knows_its_training_images(trained_run, tmp_path, capsys):
     bundle = tmp_path / "line.edgecl"
-    options = ["--int8", "--max-drop", "100", "--max-escapes", "100"]
+    options = ["--int8", "--calibration", "minmax", "--max-drop", "100", "--max-escapes", "100"]
     assert run(["export", str(trained_run), "--out", str(bundle), *options]) == 0
     loaded = load_bundle(bundle)
     record = loaded.manifest.novelty

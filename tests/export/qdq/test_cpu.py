@@ -6,10 +6,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-import torch
 
 from calibration.ranges import collect_ranges
-from edgecl.learning.model import Backbone, Classifier
 from export.qdq.cpu import CpuEngine, quantize_for_cpu, with_one_scale_per_concatenation
 from export.qdq.first_layer import (
     FirstLayer,
@@ -20,12 +18,10 @@ from export.qdq.first_layer import (
 )
 from export.rewrites import apply
 from export.rewrites.graph import constants
-from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
+from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, network
 
-SIZE = (48, 64)
-CONTRACT = ModelContract(InputContract(*SIZE), ("a", "b", "c"), ("a",))
 ENGINES: tuple[CpuEngine, ...] = ("onnxruntime", "openvino")
 POOLED, PLAIN = "shufflenet", "convnet"
 
@@ -40,9 +36,7 @@ def models(graph_of):
     """By encoder: the rewritten FP32 graph."""
     result = {}
     for name in (POOLED, PLAIN):
-        torch.manual_seed(0)
-        classifier = Classifier(Backbone(name, SIZE), 3).eval()
-        result[name], _ = apply(graph_of(classifier, CONTRACT))
+        result[name], _ = apply(graph_of(network(name), CONTRACT))
     return result
 
 

@@ -35,17 +35,17 @@ class Loud(torch.nn.Module):
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(10.0, 0), (1000.0, 2)])
-def test_tensors_beyond_fp16_are_found_where_answers_do_not_show_them(gain, expected):
+def test_tensors_beyond_fp16_are_found_where_answers_do_not_show_them(gain, expected, graph_of):
     images = np.full((2, 8, 8), 255, np.uint8)
     network = Loud(gain).eval()
-    ranges = collect_ranges(to_onnx(network, CONTRACT), images)
-    found = overflowing(to_onnx(network, CONTRACT, half=True), ranges)
+    ranges = collect_ranges(graph_of(network, CONTRACT), images)
+    found = overflowing(graph_of(network, CONTRACT, half=True), ranges)
     assert len(found) == expected
     assert all(LARGEST < largest == pytest.approx(255_000) for largest in found.values())
 
 
-def test_nan_does_not_pass():
-    half = to_onnx(Loud(10.0).eval(), CONTRACT, half=True)
+def test_nan_does_not_pass(graph_of):
+    half = graph_of(Loud(10.0).eval(), CONTRACT, half=True)
     assert overflowing(half, {"conv_0": (0.0, float("nan"))}).keys() == {"conv_0"}
 
 
@@ -74,9 +74,12 @@ def weights(model):
     }
 
 
-def test_weights_are_rounded_once():
+def test_weights_are_rounded_once_and_those_of_the_network_stay_as_they_were():
     network = Normalised().eval()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
     fp32, half = to_onnx(network, CONTRACT), to_onnx(network, CONTRACT, half=True)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key])
     once = rounded_once(half, fp32)
     (name, exact), *_ = weights(fp32).items()
     error = np.abs(weights(once)[name].astype(np.float64) - exact)

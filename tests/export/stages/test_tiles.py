@@ -29,6 +29,9 @@ from runtime.session.golden import read_golden
 from runtime.session.opening import installed_engines, open_session
 from runtime.session.tiles import image_answer, infer_tiles
 from tests.export.tiled import CONTRACT, LABELS, TILING, Levels, frames, job_of_tiles, part_of
+from tests.made_once import spared_exports
+
+pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
 SIZES = ((96, 144), (64, 96), (32, 48))
 
@@ -40,7 +43,8 @@ def silent(*_: object) -> None:
 @pytest.fixture(scope="module")
 def bundle(made_once) -> Path:
     def export(path: Path) -> None:
-        export_bundle(job_of_tiles(("fp16", "int8")), path, silent)
+        with spared_exports(made_once):
+            export_bundle(job_of_tiles(("fp16", "int8")), path, silent)
 
     path: Path = made_once("tiles.edgecl", export)
     return path

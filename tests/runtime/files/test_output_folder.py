@@ -25,7 +25,7 @@ def take_new(path: Path, start: Barrier) -> None:
 def make_and_leave(path: Path, start: Barrier) -> None:
     """Claims that come to nothing, whose folders above come and go with them."""
     start.wait(60)
-    for _ in range(2000):
+    for _ in range(300):
         with new_folder(path):
             pass
 

@@ -387,6 +387,7 @@ class SeesTheInterpreter(ListSink):
         )
 
 
+@pytest.mark.usefixtures("nothing_frozen")
 @pytest.mark.parametrize("own_process", [True, False])
 def test_the_interpreter_is_tuned_when_asked_and_left_as_it_was(own_process):
     before = sys.getswitchinterval(), gc.get_freeze_count()

@@ -16,7 +16,7 @@ from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
 from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.cross_validation import network_accuracy
-from edgecl.learning.run.geometries import possible_geometries
+from edgecl.learning.run.geometries import Geometry, possible_geometries
 from edgecl.learning.run.preparation import Prepared, prepare
 from edgecl.learning.run.sources import ImageSource
 from edgecl.learning.teachers.choice import grouped_folds
@@ -66,7 +66,7 @@ def compare_geometries(
         epochs=min(config.epochs, MOST_EPOCHS),
     )
     found: list[CandidateAccuracy] = []
-    possible = possible_geometries(_usual_shape(short, source))
+    possible = _possible(short, source)
     asked = 0
     comparable = len(possible) > 1 and config.encoder not in FROZEN_ENCODERS
     for geometry in possible if comparable else ():
@@ -106,13 +106,16 @@ def geometry_note(facts: ComparedChoices) -> str:
     return f"geometry: {facts.chosen} ({facts.measured_on}: {compared})"
 
 
-def _usual_shape(config: TrainConfig, source: ImageSource) -> tuple[int, int]:
-    """Return the (height, width) that most images have."""
+def _possible(config: TrainConfig, source: ImageSource) -> list[Geometry]:
+    """Return what suits the size that most images have."""
     as_they_are = replace(config, geometry=TILES, image_size=(32, 32), scale=1.0, stride=())
     sizes = source.labelled(as_they_are, _uncounted).sizes
-    height, width = max(sizes, key=sizes.__getitem__)
     region = config.region
-    return (height, width) if region is None else (region.height, region.width)
+    usual = max(sizes, key=sizes.__getitem__)
+    possible = possible_geometries(usual if region is None else (region.height, region.width))
+    if config.strict and len(sizes) > 1:  # which nobody may stretch to one
+        return possible[:1]
+    return possible
 
 
 def _folds(prepared: Prepared, seed: int) -> Folds:

@@ -19,17 +19,19 @@ from runtime.artifact.bundle import load_bundle
 from runtime.errors import InputError
 from runtime.files.document import to_text
 from runtime.session import open_session
+from tests.made_once import spared_exports
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
 
 @pytest.fixture(scope="session")
 def bundle(trained_run, made_once):
-    """One export with nothing spared: torch's exporter and NVIDIA's builder are the real ones."""
+    """One export of every precision; `test_engines.py` has one that spares NVIDIA's builder not."""
 
     def export(out):
-        options = ["--fp16", "--int8", "--max-drop", "20", "--out", str(out)]
-        assert edgecl(["export", str(trained_run), *options]) == 0
+        options = ["--fp16", "--int8", "--calibration", "minmax", "--max-drop", "20"]
+        with spared_exports(made_once):
+            assert edgecl(["export", str(trained_run), *options, "--out", str(out)]) == 0
 
     return made_once("bundles/tiny.edgecl", export)
 

@@ -13,6 +13,7 @@ from edgecl.cli.shell import run as edgecl
 from export.engine.builder import Batches, BuildOptions, usual_batches
 from export.engine.modules import load_tensorrt
 from export.engine.ready import ready_engine
+from runtime.artifact.bundle import load_bundle
 from runtime.artifact.contract import InputContract
 from runtime.artifact.engine_file import read_engine_file, sidecar_of
 from runtime.artifact.tiling import Tiling
@@ -204,3 +205,12 @@ def test_inspect_asks_no_gpu_where_there_are_no_engines(monkeypatch, make_bundle
     monkeypatch.setitem(sys.modules, "runtime.gpu.probe", None)
     bundle = with_tensorrt(make_bundle())
     assert inspected(bundle, capfd)["engines"] == []
+
+
+def test_nvidias_builder_takes_an_export_with_nothing_spared(trained_run, tmp_path, rtx):
+    out = tmp_path / "b.edgecl"
+    options = ["--fp16", "--int8", "--max-drop", "20", "--out", str(out)]
+    assert edgecl(["export", str(trained_run), *options]) == 0
+    compiled = load_bundle(out).manifest.compiled
+    assert set(compiled) == {"fp16", "int8-tensorrt"}
+    assert all(rtx.__version__ in builder for builder in compiled.values())

@@ -9,6 +9,7 @@ import pytest
 
 from edgecl.cli.shell import run as edgecl
 from export.bundle import manifest
+from tests.made_once import spared_exports
 
 pytest.importorskip("cryptography", reason="signatures are an extra: edgecl[sign]")
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
@@ -18,6 +19,20 @@ pytestmark = pytest.mark.usefixtures("graphs_made_once")
 def keys(tmp_path):
     assert edgecl(["keys", str(tmp_path / "line")]) == 0
     return tmp_path / "line.key", tmp_path / "line.pub"
+
+
+@pytest.fixture
+def signed(trained_run, made_once, tmp_path):
+    """A copy of one signed export, and the keys: `b.edgecl`, `line.key` and `line.pub`."""
+
+    def export_signed(folder):
+        folder.mkdir()
+        assert edgecl(["keys", str(folder / "line")]) == 0
+        with spared_exports(made_once):
+            assert export(trained_run, folder / "b.edgecl", "--sign", folder / "line.key") == 0
+
+    shutil.copytree(made_once("exports/signed", export_signed), tmp_path, dirs_exist_ok=True)
+    return tmp_path / "b.edgecl", tmp_path / "line.key", tmp_path / "line.pub"
 
 
 @pytest.fixture
@@ -38,10 +53,8 @@ def state(bundle, capfd, *options):
     return json.loads(capfd.readouterr().out)["signature"]["state"]
 
 
-def test_a_signed_export_is_verified_and_an_unsigned_one_is_not(trained_run, keys, tmp_path, capfd):
-    private, public = keys
-    out = tmp_path / "b.edgecl"
-    assert export(trained_run, out, "--sign", private) == 0
+def test_a_signed_export_is_verified_and_an_unsigned_one_is_not(trained_run, signed, capfd):
+    out, _, public = signed
     assert state(out, capfd) == "unchecked"
     assert state(out, capfd, "--verify-key", public) == "verified"
     # The next export without a key does not leave the signature of the last one lying there.
@@ -51,11 +64,9 @@ def test_a_signed_export_is_verified_and_an_unsigned_one_is_not(trained_run, key
     assert "is not signed" in capfd.readouterr().err
 
 
-def test_another_key_and_another_bundle_do_not_verify(trained_run, keys, tmp_path, capfd):
-    private, public = keys
-    one, other = tmp_path / "one.edgecl", tmp_path / "other.edgecl"
-    for out in (one, other):
-        assert export(trained_run, out, "--sign", private) == 0
+def test_another_key_and_another_bundle_do_not_verify(signed, make_bundle, tmp_path, capfd):
+    one, _, public = signed
+    other = make_bundle()
     shutil.copy(one / "signature.json", other / "signature.json")
     assert edgecl(["inspect", str(other), "--verify-key", str(public)]) == 2
     assert "was changed after signing" in capfd.readouterr().err
@@ -98,14 +109,16 @@ def test_an_encrypted_key_wants_its_password(trained_run, tmp_path, capfd, monke
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 3)]
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), 130),
+        pytest.param(OSError(28, "No space left on device"), 3, marks=pytest.mark.slow),
+    ],
 )
 def test_the_old_bundle_keeps_its_signature_where_signing_the_new_one_breaks_off(
-    trained_run, keys, tmp_path, capfd, monkeypatch, error, code
+    trained_run, signed, tmp_path, capfd, monkeypatch, error, code
 ):
-    private, public = keys
-    out = tmp_path / "b.edgecl"
-    assert export(trained_run, out, "--sign", private) == 0
+    out, private, public = signed
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def broken(*_: object) -> None:

@@ -127,8 +127,8 @@ def test_images_that_are_not_channels_last_are_left_alone(fused_norms):
     ("name", "with_relu", "without", "dtype"),
     [
         ("shufflenet", 10, 6, torch.float32),
-        ("shufflenet", 10, 6, torch.bfloat16),
-        ("cnn-lstm", 4, 0, torch.float32),
+        pytest.param("shufflenet", 10, 6, torch.bfloat16, marks=pytest.mark.slow),
+        pytest.param("cnn-lstm", 4, 0, torch.float32, marks=pytest.mark.slow),
     ],
 )
 def test_an_encoders_step_is_as_near_to_float64_as_torchs(

@@ -46,7 +46,10 @@ def test_a_loss_at_chance_is_no_learning(share, nothing):
     )
 
 
-@pytest.mark.parametrize("taken_over", [False, True], ids=["own", "another run's"])
+@pytest.mark.parametrize(
+    "taken_over",
+    [pytest.param(False, id="own"), pytest.param(True, id="another run's", marks=pytest.mark.slow)],
+)
 def test_a_run_on_such_a_pretraining_says_so(taken_over, tiny_config, tmp_path, monkeypatch):
     """With the threshold moved below any loss, whatever it learns is too little."""
     monkeypatch.setattr("edgecl.learning.contrastive.collapse.AT_CHANCE", 0.0)

@@ -77,7 +77,11 @@ def take(camera: Camera, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("codec", "offers", "taken"),
-    [("jpeg", "tcp", "TCP"), ("h264", "any", "TCP"), ("h264", "udp", "UDP")],
+    [
+        pytest.param("jpeg", "tcp", "TCP", marks=pytest.mark.slow),
+        ("h264", "any", "TCP"),
+        ("h264", "udp", "UDP"),
+    ],
 )
 def test_a_camera_is_asked_for_tcp_first(start, codec, offers, taken):
     process, port = start(codec, offers)
@@ -87,7 +91,7 @@ def test_a_camera_is_asked_for_tcp_first(start, codec, offers, taken):
     assert f"RTP/AVP/{taken};" in process.stdout.readline()
 
 
-@pytest.mark.parametrize("codec", ["jpeg", "h264"])
+@pytest.mark.parametrize("codec", [pytest.param("jpeg", marks=pytest.mark.slow), "h264"])
 def test_frames_that_grew_old_behind_a_slow_consumer_are_passed_over(start, codec):
     _, port = start(codec, "tcp")
     with open_camera(f"rtsp://127.0.0.1:{port}/live") as camera:

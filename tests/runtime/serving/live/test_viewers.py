@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 def test_the_line_is_asked_only_while_somebody_looks():
     with served() as line:
         assert line.get("/live/")[0] == 200
-        time.sleep(0.5)
+        time.sleep(0.2)
         assert line.line.asked == 0
         with line.events() as events:
             next_event(events)

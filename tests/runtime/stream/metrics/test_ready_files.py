@@ -86,7 +86,7 @@ def test_panels_lie_side_by_side():
     ("arguments", "file"),
     [
         (["check", "rules"], "edgecl.rules.yml"),
-        (["test", "rules"], "edgecl.rules.test.yml"),
+        pytest.param(["test", "rules"], "edgecl.rules.test.yml", marks=pytest.mark.slow),
         (["check", "config"], "prometheus.yml"),
     ],
 )

@@ -136,6 +136,7 @@ def test_cameras_that_hang_are_all_left_behind_at_the_end():
     release.set()
 
 
+@pytest.mark.usefixtures("nothing_frozen")
 @pytest.mark.parametrize("own_process", [True, False])
 def test_the_interpreter_is_tuned_once_for_all_and_left_as_it_was(own_process):
     before = sys.getswitchinterval(), gc.get_freeze_count()

@@ -1,0 +1,8 @@
+"""The options of `edgecl train` that are a run's choices, by what they are about."""
+
+from __future__ import annotations
+
+from edgecl.learning.config import TrainConfig
+
+DEFAULTS = TrainConfig()
+"""What holds where nothing is given."""

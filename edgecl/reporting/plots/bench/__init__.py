@@ -1,0 +1,1 @@
+"""Plots of a latency report beside its distributions: its course, and the roofline."""
