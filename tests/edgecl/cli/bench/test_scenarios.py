@@ -53,8 +53,11 @@ def test_the_choices_are_those_of_the_types():
     assert tuple(driver.type.choices) == get_args(Driver)
 
 
-def test_several_frames_per_query(measured):
+def test_several_frames_per_query(measured, capfd):
     report = measured("--scenario", "multi-stream", "--streams", "3")
+    printed = capfd.readouterr().out
+    assert "ms per 3 frames" in printed
+    assert "frames/s" in printed
     assert report["scenario"]["kind"] == "multi-stream"
     assert (report["scenario"]["frames"], report["scenario"]["frames_per_query"]) == (18, 3)
     side = report["sides"][0]
@@ -73,8 +76,11 @@ def test_batch_after_batch(measured):
     assert "too_few_frames" not in {finding["code"] for finding in side["findings"]}
 
 
-def test_arrivals_at_random_within_a_bound(measured):
+def test_arrivals_at_random_within_a_bound(measured, capfd):
     report = measured("--scenario", "server", "--rate", "500", "--bound", "10s")
+    printed = capfd.readouterr().out
+    assert "server, 500 frames/s" in printed
+    assert "100.00% within 10000 ms" in printed
     side = report["sides"][0]
     assert (report["scenario"]["rate_hz"], report["scenario"]["bound_ms"]) == (500, 10_000)
     assert side["bound"]["within"] == 1
