@@ -98,8 +98,8 @@ def _limit_lines(found: LatencyComparison) -> Iterator[str]:
         smallest = side.headline.smallest_shown
         if side.limit == "undecided" and smallest is not None:
             yield (
-                f"undecided: {side.new}: the limit lies within its interval of ±{smallest:.1%}. More "
-                "frames make it narrower; old and new side by side in one run even more"
+                f"undecided: {side.new}: the limit lies within its interval of ±{smallest:.1%}. "
+                "More frames make it narrower; old and new side by side in one run even more"
             )
 
 
