@@ -28,8 +28,8 @@ SHARE_FELT_OTHERWISE = 0.4
 """The same for the ratio of two engines, precisions or encoders: a busy machine slows one more."""
 
 OTHER_KIND = 0.015
-"""Standard deviation between runs of such a ratio where the machine's speed is the same: two engines
-wait for their threads in different ways, and other processes disturb one more."""
+"""Standard deviation between runs of such a ratio where the machine's speed is the same: two
+engines wait for their threads in different ways, and other processes disturb one more."""
 
 UNANCHORED = DRIFT_LIMIT / 2
 """Standard deviation of a run's milliseconds between runs on one machine. A report is VALID where
