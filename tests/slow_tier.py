@@ -8,6 +8,7 @@ from __future__ import annotations
 
 SLOW = frozenset(
     {
+        "tests/benchmarks/test_compare_power.py::test_a_side_is_really_slowed_and_a_report_is_not_measured_twice",
         "tests/benchmarks/test_inference.py",
         "tests/benchmarks/test_service.py::test_streams_killed_at_random_moments_lose_nothing_that_they_had_shown",
         "tests/benchmarks/test_service.py::test_a_broker_that_is_down_for_a_while_costs_no_verdict_and_no_message",
@@ -83,6 +84,7 @@ SLOW = frozenset(
         "tests/runtime/serving/live/test_viewers.py::test_a_stream_that_cannot_answer_costs_the_page_alone",
         "tests/edgecl/cli/run/sinks/test_opcua_sink.py::test_a_client_changes_the_recipe_of_a_stream_that_ctrl_c_ends_under_it",
         "tests/runtime/stream/metrics/test_prometheus.py",
+        "tests/runtime/session/oip/test_mlserver.py",
         "tests/runtime/stream/opcua/test_opcua_line_events.py",
         "tests/runtime/stream/archive/test_killed.py",
         "tests/runtime/stream/plc/test_lost_links.py",

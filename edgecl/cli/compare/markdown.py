@@ -9,6 +9,7 @@ from edgecl.cli.compare.lines import (
     HEADINGS,
     STEP_HEADINGS,
     cells,
+    is_within,
     name_of,
     notes,
     shown_figures,
@@ -24,7 +25,7 @@ def markdown_text(found: LatencyComparison, *, steps: bool = False) -> str:
     Args:
         steps: list every figure, not only those that differ.
     """
-    within = found.old.path == found.new.path
+    within = is_within(found)
     lines = [
         *_table(
             HEADINGS,

@@ -11,6 +11,7 @@ from edgecl.cli.compare.lines import (
     HEADINGS,
     STEP_HEADINGS,
     cells,
+    is_within,
     name_of,
     notes,
     shown_figures,
@@ -27,7 +28,7 @@ def print_comparison(
         steps: print every figure, not only those that differ.
     """
     console = console or Console(highlight=False)
-    within = found.old.path == found.new.path
+    within = is_within(found)
     table = _table(HEADINGS)
     for side in found.sides:
         _add(table, name_of(side, within=within), side.headline)

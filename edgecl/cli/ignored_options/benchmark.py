@@ -59,6 +59,12 @@ BENCH = (
 
 COMPARE = (
     Rule(
+        ("strict",),
+        lambda v: v["limit"] is None,
+        "is about a limit, but there is none",
+        "add --fail-if-slower PERCENT, or omit this option",
+    ),
+    Rule(
         ("markdown",),
         lambda v: v["as_json"],
         "and --json are two forms of one output",

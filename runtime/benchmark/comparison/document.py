@@ -67,7 +67,7 @@ class ComparedSide(Part, frozen=True, kw_only=True):
 
 
 class ReportDifference(Part, frozen=True, kw_only=True):
-    """Something beside the sides that is not the same in both reports.
+    """Difference of two reports beside their sides.
 
     Args:
         code: stable name.

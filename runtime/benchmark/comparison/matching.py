@@ -1,4 +1,4 @@
-"""Which sides of two reports belong together, and against which side each is measured."""
+"""Matching of two reports: sides that belong together, and the one each is measured against."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def match_sides(
     by_kind = _pairs(
         [side for side in old.sides if side.label not in found.values()],
         [side for side in new.sides if side.label not in found],
-        lambda side: side.encoder and (side.encoder, side.precision, side.engine),
+        lambda side: _kind(side) if side.encoder else None,
     )
     found |= by_kind
     olds = {side.label: side for side in old.sides}
@@ -108,8 +108,8 @@ def side_called(label: str, report: LatencyReport, which: str) -> SideReport:
     raise InputError(f"{which} has no side {label!r}", hint=f"its sides are {_listed(report)}")
 
 
-def _kind(side: SideReport) -> tuple[str | None, str, str]:
-    return side.encoder, side.precision, side.engine
+def _kind(side: SideReport) -> tuple[str | None, str, str, int | None]:
+    return side.encoder, side.precision, side.engine, side.threads
 
 
 def _identity(side: SideReport) -> tuple[Hashable, ...]:

@@ -58,6 +58,9 @@ def _plot(side: SideReport, times: NDArray[np.float64]) -> Markup:
     limit = side.outliers.limit_ms if side.outliers else None
     with style():
         figure, (axes,) = panels(1, width=HALF, height=1.75)
+        # The same room for all, so that they stand in line; and measuring it takes half the time.
+        figure.set_layout_engine("none")
+        figure.subplots_adjust(left=0.1, right=0.93, bottom=0.24, top=0.86)
         gap = np.full(place.size, np.nan)
         axes.plot(
             np.column_stack((place, place, gap)).reshape(-1),

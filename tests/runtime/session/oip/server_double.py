@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -54,11 +55,15 @@ class HttpDouble:
             `huge`, `deep`, `close` (answers well and closes).
         facts: the metadata of the model.
         version: of the model that answers.
+        moods: from which batch on it is in which other mood.
         inferred: batches that were answered or not.
     """
 
-    def __init__(self, port: int = 0, *, binary: bool = True) -> None:
+    def __init__(
+        self, port: int = 0, *, binary: bool = True, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.mood = "well"
+        self.moods: dict[int, str] = {}
         self.facts = metadata()
         self.version = "1"
         self.extensions = ["binary_tensor_data"] if binary else []
@@ -119,7 +124,9 @@ class HttpDouble:
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
         )
@@ -144,7 +151,7 @@ class HttpDouble:
         self.stop()
 
     def _answer(self, handler: Any, body: bytes) -> None:
-        mood = self.mood
+        mood = self.mood = self.moods.get(self.inferred, self.mood)
         if mood in ("hang", "drop"):
             if mood == "hang":
                 self.released.wait(30)

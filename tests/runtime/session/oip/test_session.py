@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from runtime.session.deadline import answers_by
 from runtime.session.oip.opening import ServerChoice
 from tests.runtime.session.oip.server_double import MODEL, HttpDouble, brightness, metadata
 from tests.runtime.session.test_golden import images, packed, put
+from tests.runtime.stream.remote.certificates import make_certificates
 from tests.waiting import wait_until
 
 
@@ -266,6 +268,20 @@ def test_the_header_goes_with_every_request_and_is_never_shown(bundle, server, t
     assert {headers["X-Key"] for _, headers in server.asked} == {"s3cret"}
     (line,) = lines
     assert "is not encrypted" in line
+
+
+def test_tls_is_verified(bundle, tmp_path):
+    made = make_certificates(tmp_path / "tls")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(made.certificate, made.key)
+    with HttpDouble(tls=tls) as server:
+        with opened(bundle, server.url, ca=made.authority) as session:
+            session.infer(images())
+        with pytest.raises(InputError, match="its certificate is not trusted"):
+            opened(bundle, server.url)
+        plain = server.url.replace("https", "http")
+        with pytest.raises(InputError, match=plain):
+            opened(bundle, plain)
 
 
 def test_what_oip_needs(bundle):
