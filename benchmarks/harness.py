@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,13 +57,13 @@ def main() -> None:
         )
 
 
-def measure(side: Side, turns: int, queries: int) -> list[dict[str, object]]:
+def measure(side: Side, turns: int, queries: int) -> list[dict[str, Any]]:
     """Return a row per way of asking, medians over the turns.
 
     Args:
         side: open; it is closed here.
     """
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     try:
         frames = side.delivered(draw_frames(256, 1600, seed=0))
         for name, together in TOGETHER.items():

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def main() -> None:
     print(f"edgecl / LoadGen: {found['ratio']:.4f} (95 %: {low:.4f} to {high:.4f})")
 
 
-def compare(side: Side, rounds: int, queries: int) -> dict[str, object]:
+def compare(side: Side, rounds: int, queries: int) -> dict[str, Any]:
     """Return both p90 in milliseconds, as medians of the rounds, and the median of their ratios.
 
     Args:

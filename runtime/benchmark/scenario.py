@@ -12,8 +12,8 @@ import numpy as np
 from runtime.benchmark.facts.scenario import (
     Driver,
     FrameFacts,
-    Kind,
     ScenarioFacts,
+    ScenarioKind,
     Settling,
     StabilityRule,
 )
@@ -84,7 +84,7 @@ class Scenario:
     frame_size: tuple[int, int] = (256, 1600)
     seed: int = 0
     device: str = CPU
-    kind: Kind = "single-stream"
+    kind: ScenarioKind = "single-stream"
     streams: int = STREAMS
     batch: int = BATCH
     rate_hz: float | None = None

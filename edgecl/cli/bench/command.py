@@ -27,7 +27,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from runtime.benchmark.facts.scenario import Kind
+    from runtime.benchmark.facts.scenario import ScenarioKind
 
 BENCHES = "bench"
 REPORT = "latency.json"
@@ -171,7 +171,7 @@ def command(
     export_times: Path | None,
     workspace: int | None,
     builder_level: int | None,
-    scenario: Kind | None,
+    scenario: ScenarioKind | None,
     rate_hz: float | None,
     bound: str | None,
     cadence: str | None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from runtime.benchmark.comparison.document import Verdict
+from runtime.benchmark.comparison.document import RatioVerdict
 from runtime.benchmark.comparison.relative import Relative, student
 from runtime.benchmark.validity import DRIFT_LIMIT
 from runtime.statistics import Interval
@@ -45,7 +45,7 @@ class RatioEstimate:
     smallest_shown: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RatioVerdict:
         """Return what the interval says."""
         low, high = self.interval
         if low > 1:

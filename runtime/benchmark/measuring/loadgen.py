@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.benchmark.facts.scenario import Kind
+from runtime.benchmark.facts.scenario import ScenarioKind
 from runtime.benchmark.facts.side import LoadGenFigures
 from runtime.benchmark.measuring.in_turn import InTurn
 from runtime.benchmark.measuring.turn import Turn, stacked
@@ -42,7 +42,7 @@ class UnderLoadGen:
     """
 
     def __init__(
-        self, side: Side, frames: Sequence[NDArray[np.generic]], kind: Kind, together: int
+        self, side: Side, frames: Sequence[NDArray[np.generic]], kind: ScenarioKind, together: int
     ) -> None:
         self._loadgen = _module()
         self._side = side

@@ -11,7 +11,7 @@ import pytest
 from edgecl.cli.bench import command as bench
 from edgecl.cli.shell import run as edgecl
 from runtime.benchmark import Scenario, run_benchmark
-from runtime.benchmark.facts.scenario import Driver, Kind
+from runtime.benchmark.facts.scenario import Driver, ScenarioKind
 from runtime.benchmark.facts.side import WarmUp
 from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.scenario import BATCH, STREAMS
@@ -45,7 +45,7 @@ def measured(make_bundle, tmp_path):
 
 
 def test_the_choices_are_those_of_the_types():
-    assert get_args(Kind) == bench.SCENARIOS
+    assert get_args(ScenarioKind) == bench.SCENARIOS
     defaults = {option.name: option.default for option in bench.command.params}
     assert (defaults["streams"], defaults["batch"]) == (STREAMS, BATCH)
     (driver,) = (option for option in bench.command.params if option.name == "driver")
