@@ -38,7 +38,7 @@ from runtime.benchmark.comparison.matching import (
     match_sides,
     side_called,
 )
-from runtime.benchmark.comparison.relative import LEAST_GROUPS, Times, relative
+from runtime.benchmark.comparison.relative import LEAST_GROUPS, TurnTimes, relative
 from runtime.benchmark.document import LatencyReport, SideReport
 from runtime.benchmark.report import QUANTILES
 from runtime.benchmark.sides import TOTAL
@@ -47,7 +47,7 @@ from runtime.statistics import count_needed, quantile
 
 PERCENTILES = {name: QUANTILES[name] for name in ("p50", "p90", "p99")}
 
-Judge = Callable[[str, Sequence[float]], "list[RatioEstimate] | None"]
+RatioJudge = Callable[[str, Sequence[float]], "list[RatioEstimate] | None"]
 """Gives the estimates of a step at each share; None where there is none."""
 
 
@@ -191,13 +191,13 @@ def _between(
 
 def _compared(
     pair: SidePair,
-    judge: Judge,
+    judge: RatioJudge,
     against: str | None,
     doubt: str,
     limit: float | None,
     few: str,
 ) -> ComparedSide:
-    """Judge every step and percentile of a pair.
+    """RatioJudge every step and percentile of a pair.
 
     Args:
         doubt: why no interval means anything; empty where one does.
@@ -219,7 +219,7 @@ def _compared(
     )
 
 
-def _figures(pair: SidePair, step: str, judge: Judge, *, doubtful: bool) -> list[Figure]:
+def _figures(pair: SidePair, step: str, judge: RatioJudge, *, doubtful: bool) -> list[Figure]:
     rows = [np.sort(_times(side, step)) for side in pair]
     count = min(len(row) for row in rows)
     # The median has to be there, however few frames it is of: it is the headline.
@@ -270,12 +270,12 @@ def _few_turns(rounds: int) -> str:
     return f"{rounds} turns are too few for an interval, which needs {LEAST_GROUPS}"
 
 
-def _times(side: SideReport, step: str) -> Times:
+def _times(side: SideReport, step: str) -> TurnTimes:
     return np.asarray(side.raw_ns[step], np.int64)
 
 
-def _anchor_times(anchor: SidePair, step: str) -> tuple[Times, Times]:
-    """Times of the same step, or of the total where the anchor's engine has no such step."""
+def _anchor_times(anchor: SidePair, step: str) -> tuple[TurnTimes, TurnTimes]:
+    """TurnTimes of the same step, or of the total where the anchor's engine has no such step."""
     own = step if all(side.raw_ns.get(step) for side in anchor) else TOTAL
     return _times(anchor.old, own), _times(anchor.new, own)
 

@@ -1,4 +1,4 @@
-"""Times of a side relative to another of its report, and how well these are known.
+"""TurnTimes of a side relative to another of its report, and how well these are known.
 
 Pure functions on nanoseconds. Everything is on the scale of logarithms, where a ratio is a
 difference and the variances of several ratios add up.
@@ -31,7 +31,7 @@ RESAMPLES = 250
 BINS = 4096
 """Order statistics that stand for a longer row of times: a rank is off by at most 1 in 4096."""
 
-Times = NDArray[np.int64]
+TurnTimes = NDArray[np.int64]
 """Nanoseconds in the order of measurement."""
 
 
@@ -54,7 +54,12 @@ class Relative:
 
 
 def relative(
-    times: Times, anchor: Times | None, shares: Sequence[float], *, rounds: int, seed: int = 0
+    times: TurnTimes,
+    anchor: TurnTimes | None,
+    shares: Sequence[float],
+    *,
+    rounds: int,
+    seed: int = 0,
 ) -> list[Relative] | None:
     """Ratios of quantiles with their variances.
 
@@ -124,20 +129,20 @@ def _independent_groups(by_turn: NDArray[np.float64]) -> int:
     return max(LEAST_GROUPS, min(GROUPS, turns // length))
 
 
-def _log_medians(rows: Sequence[Times], turns: int) -> NDArray[np.float64]:
+def _log_medians(rows: Sequence[TurnTimes], turns: int) -> NDArray[np.float64]:
     """Logarithm of the ratio of medians in each turn."""
     logs = [np.log(np.maximum(_turn_medians(row, turns), 1.0)) for row in rows]
     return logs[0] if len(logs) == 1 else logs[0] - logs[1]
 
 
-def _turn_medians(row: Times, turns: int) -> NDArray[np.float64]:
+def _turn_medians(row: TurnTimes, turns: int) -> NDArray[np.float64]:
     if len(row) % turns == 0:
         return np.asarray(np.median(row.reshape(turns, -1), axis=1), np.float64)
     return np.array([np.median(turn) for turn in np.array_split(row, turns)])
 
 
 def _of_all_frames(
-    rows: Sequence[Times], drawn: NDArray[np.float64], shares: Sequence[float]
+    rows: Sequence[TurnTimes], drawn: NDArray[np.float64], shares: Sequence[float]
 ) -> tuple[list[float], list[float]]:
     """Logarithms of the ratios of quantiles of all frames, and their variances over the draws."""
     ordered = [np.sort(row) for row in rows]
@@ -148,7 +153,7 @@ def _of_all_frames(
     return (logs[0] - logs[1]).tolist(), (spread[0] - spread[1]).var(axis=0, ddof=1).tolist()
 
 
-def _between_parts(rows: Sequence[Times], share: float) -> float:
+def _between_parts(rows: Sequence[TurnTimes], share: float) -> float:
     """Variance of a ratio of quantiles by the scatter of the run's parts; 0 for short parts."""
     if share == MEDIAN or min(len(row) for row in rows) < PARTS * count_needed(share):
         return 0.0

@@ -1,4 +1,4 @@
-"""A connection to an inference server, whatever carries it, and what may go wrong on it."""
+"""Connection to an inference server, whatever carries it, and what may go wrong on it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ServerRefusalError(ServerError):
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself.
+    """Facts that a server tells of itself.
 
     Args:
         name, version: of its software.
@@ -74,7 +74,7 @@ class TensorFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a server says of a model.
+    """Facts that a server tells of a model.
 
     Args:
         versions: that it serves; empty where it does not tell.
@@ -101,7 +101,7 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """Answer to one request.
 
     Args:
@@ -138,7 +138,7 @@ class Connection(ABC):
         """Ask whether the model takes requests."""
 
     @abstractmethod
-    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> Answer:
+    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> ServerAnswer:
         """Run the model on a batch, uint8 N×1×H×W."""
 
     @abstractmethod

@@ -15,10 +15,10 @@ from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.errors import InputError
 from runtime.session.oip.address import ServerAddress
 from runtime.session.oip.connection import (
-    Answer,
     Connection,
     ModelFacts,
     ServedModel,
+    ServerAnswer,
     ServerFacts,
     ServerGoneError,
     ServerRefusalError,
@@ -61,16 +61,16 @@ class GrpcConnection(Connection):
         roots: bytes | None = None,
     ) -> None:
         try:
-            import google.protobuf  # noqa: F401
             import grpc
+
+            self._made = messages()
         except ImportError as error:
             raise InputError(
-                f"{address} needs the package {(error.name or 'grpcio').replace('grpc', 'grpcio')}",
+                f"{address} needs the package {'grpcio' if error.name == 'grpc' else 'protobuf'}",
                 hint="install it: pip install 'edgecl[oip]'; or use the server's http:// address",
                 code="package-missing",
             ) from error
         self._grpc = grpc
-        self._made = messages()
         self._model = {"name": model.name, "version": model.version}
         self._metadata = [(header[0].lower(), header[1])] if header else None
         self._channel = (
@@ -106,7 +106,7 @@ class GrpcConnection(Connection):
         if not self._call("ModelReady", by_ns, **self._model).ready:
             raise ServerRefusalError(f"the model {self._model['name']} is not ready")
 
-    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> Answer:
+    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> ServerAnswer:
         told = self._call(
             "ModelInfer",
             by_ns,
@@ -139,7 +139,7 @@ class GrpcConnection(Connection):
             raise ServerGoneError("the connection is closed") from error
 
 
-def read_answer(told: Any) -> Answer:
+def read_answer(told: Any) -> ServerAnswer:
     """Read the answer to an inference, with its tensors as bytes or as numbers.
 
     Raises:
@@ -161,7 +161,7 @@ def read_answer(told: Any) -> Answer:
         if any(side < 0 for side in shape) or math.prod(shape) != values.size:
             raise ServerRefusalError(f"its {tensor.name} are {values.size} numbers for {shape}")
         outputs[tensor.name] = values.reshape(shape).astype(np.float32, copy=False)
-    return Answer(told.model_version, outputs)
+    return ServerAnswer(told.model_version, outputs)
 
 
 def trusted_roots(ca: Path | None, context: ssl.SSLContext) -> bytes:

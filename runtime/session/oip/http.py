@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.session.oip.address import ServerAddress
 from runtime.session.oip.connection import (
-    Answer,
     Connection,
     ModelFacts,
     ServedModel,
+    ServerAnswer,
     ServerError,
     ServerFacts,
     ServerGoneError,
@@ -128,7 +128,7 @@ class HttpConnection(Connection):
     def require_ready(self, by_ns: int) -> None:
         self._exchange("GET", f"{self._path}/ready", by_ns)
 
-    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> Answer:
+    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> ServerAnswer:
         image: dict[str, Any] = {
             "name": INPUT_NAME,
             "shape": list(batch.shape),
@@ -233,7 +233,7 @@ class _Receiver(io.RawIOBase):
         return self._timed.receive(buffer)
 
 
-def parse_answer(data: bytes, length: str | None = None) -> Answer:
+def parse_answer(data: bytes, length: str | None = None) -> ServerAnswer:
     """Read the answer to an inference.
 
     Args:
@@ -267,7 +267,7 @@ def parse_answer(data: bytes, length: str | None = None) -> Answer:
             outputs[str(name)] = values.reshape(shape).astype(np.float32, copy=False)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ServerRefusalError("its answer is not that of the protocol") from error
-    return Answer(str(told.get("model_version") or ""), outputs)
+    return ServerAnswer(str(told.get("model_version") or ""), outputs)
 
 
 def _numbers(data: Any) -> NDArray[np.float32]:
