@@ -101,7 +101,7 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """Answer to one request.
 
     Args:
@@ -138,7 +138,7 @@ class Connection(ABC):
         """Ask whether the model takes requests."""
 
     @abstractmethod
-    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> Answer:
+    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> ServerAnswer:
         """Run the model on a batch, uint8 N×1×H×W."""
 
     @abstractmethod

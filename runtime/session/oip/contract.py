@@ -11,9 +11,9 @@ from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES, ModelContract
 from runtime.errors import InputError
 from runtime.session.base import TILES_AT_ONCE, Outputs
 from runtime.session.oip.connection import (
-    Answer,
     ModelFacts,
     ServedModel,
+    ServerAnswer,
     ServerRefusalError,
     TensorFacts,
 )
@@ -103,7 +103,7 @@ def _fits(wanted: TensorFacts, found: TensorFacts) -> bool:
     )
 
 
-def outputs_of(answer: Answer, count: int, labels: int) -> Outputs:
+def outputs_of(answer: ServerAnswer, count: int, labels: int) -> Outputs:
     """Return an answer as sessions give it.
 
     Args:

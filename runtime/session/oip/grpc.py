@@ -15,10 +15,10 @@ from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.errors import InputError
 from runtime.session.oip.address import ServerAddress
 from runtime.session.oip.connection import (
-    Answer,
     Connection,
     ModelFacts,
     ServedModel,
+    ServerAnswer,
     ServerFacts,
     ServerGoneError,
     ServerRefusalError,
@@ -106,7 +106,7 @@ class GrpcConnection(Connection):
         if not self._call("ModelReady", by_ns, **self._model).ready:
             raise ServerRefusalError(f"the model {self._model['name']} is not ready")
 
-    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> Answer:
+    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> ServerAnswer:
         told = self._call(
             "ModelInfer",
             by_ns,
@@ -131,6 +131,7 @@ class GrpcConnection(Connection):
         except self._grpc.RpcError as error:
             said = f"{error.code().name.replace('_', ' ').lower()}: {error.details()}"
             if error.code() is code.DEADLINE_EXCEEDED:
+                self.spent = True  # a new one tells whether the server is slow or hangs
                 raise ServerSilentError("no answer in time") from None
             if error.code() in (code.UNAVAILABLE, code.CANCELLED):
                 raise ServerGoneError(said) from None
@@ -139,7 +140,7 @@ class GrpcConnection(Connection):
             raise ServerGoneError("the connection is closed") from error
 
 
-def read_answer(told: Any) -> Answer:
+def read_answer(told: Any) -> ServerAnswer:
     """Read the answer to an inference, with its tensors as bytes or as numbers.
 
     Raises:
@@ -161,7 +162,7 @@ def read_answer(told: Any) -> Answer:
         if any(side < 0 for side in shape) or math.prod(shape) != values.size:
             raise ServerRefusalError(f"its {tensor.name} are {values.size} numbers for {shape}")
         outputs[tensor.name] = values.reshape(shape).astype(np.float32, copy=False)
-    return Answer(told.model_version, outputs)
+    return ServerAnswer(told.model_version, outputs)
 
 
 def trusted_roots(ca: Path | None, context: ssl.SSLContext) -> bytes:

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.session.oip.address import ServerAddress
 from runtime.session.oip.connection import (
-    Answer,
     Connection,
     ModelFacts,
     ServedModel,
+    ServerAnswer,
     ServerError,
     ServerFacts,
     ServerGoneError,
@@ -68,6 +68,7 @@ class HttpConnection(Connection):
         self._http = http.client.HTTPConnection(address.host, address.port)
         self._http.auto_open = 0
         self._facts = ServerFacts()
+        self._ended = False  # by the server, after an answer
 
     def connect(self, by_ns: int) -> None:
         try:
@@ -128,7 +129,7 @@ class HttpConnection(Connection):
     def require_ready(self, by_ns: int) -> None:
         self._exchange("GET", f"{self._path}/ready", by_ns)
 
-    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> Answer:
+    def infer(self, batch: NDArray[np.uint8], by_ns: int) -> ServerAnswer:
         image: dict[str, Any] = {
             "name": INPUT_NAME,
             "shape": list(batch.shape),
@@ -167,6 +168,8 @@ class HttpConnection(Connection):
         headers: Mapping[str, str] | None = None,
     ) -> tuple[str | None, bytes]:
         """Return the length of the JSON in front of binary data, if it is told, and the body."""
+        if self._ended:
+            raise ServerRefusalError("it keeps no connection open")
         if self._socket is None or self.spent:
             raise ServerGoneError("the connection is closed")
         self._socket.by_ns = by_ns
@@ -190,6 +193,7 @@ class HttpConnection(Connection):
             self.close()
             raise ServerGoneError("it closed the connection within its answer")
         if response.will_close:
+            self._ended = True
             self.close()
         if response.status != 200:
             raise ServerRefusalError(_refusal(path, response.status, data))
@@ -233,7 +237,7 @@ class _Receiver(io.RawIOBase):
         return self._timed.receive(buffer)
 
 
-def parse_answer(data: bytes, length: str | None = None) -> Answer:
+def parse_answer(data: bytes, length: str | None = None) -> ServerAnswer:
     """Read the answer to an inference.
 
     Args:
@@ -267,7 +271,7 @@ def parse_answer(data: bytes, length: str | None = None) -> Answer:
             outputs[str(name)] = values.reshape(shape).astype(np.float32, copy=False)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ServerRefusalError("its answer is not that of the protocol") from error
-    return Answer(str(told.get("model_version") or ""), outputs)
+    return ServerAnswer(str(told.get("model_version") or ""), outputs)
 
 
 def _numbers(data: Any) -> NDArray[np.float32]:
