@@ -32,7 +32,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "check": "a check found something that is not as it should be",
         "check-busy": "another check is under way",
         "replay": "more verdicts change than allowed",
-        "slower": "a side is slower than compare's limit allows",
+        "slower": "a side is slower than the limit of compare allows, or may be with --strict",
         "stream-ended": "the stream ended before it did what was asked",
         "output-lost": "standard output could not be written",
         "interrupted": "Ctrl-C, SIGTERM or SIGHUP ended the command",

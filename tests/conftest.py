@@ -18,7 +18,13 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.image.flat.file import FLAT
-from tests.made_once import MadeOnce, folder_of_all_workers, maker, spared_exports
+from tests.made_once import (
+    MadeOnce,
+    folder_of_all_workers,
+    freeze_what_is_there,
+    maker,
+    spared_exports,
+)
 from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
@@ -40,11 +46,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare every later collection what exists by now, the tests and all libraries: each stream
-    that `edgecl run` starts in this process collects all garbage first."""
     gc.enable()
-    gc.collect()
-    gc.freeze()
+    freeze_what_is_there()
 
 
 @pytest.fixture

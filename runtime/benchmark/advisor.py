@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import LatencyReport, SideReport
-from runtime.benchmark.facts.advice import Advice, AdvisedSide, Standing
+from runtime.benchmark.facts.advice import Advice, AdvisedSide, BudgetStanding
 from runtime.stream.budget import (
     ACT,
     AGE,
@@ -60,7 +60,7 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
         _option(side, budget, best, allowed_loss, side.threads or report.scenario.threads, needed)
         for side in report.sides
     ]
-    order: Sequence[Standing] = ("meets", "unproven", "over", "less accurate")
+    order: Sequence[BudgetStanding] = ("meets", "unproven", "over", "less accurate")
     options.sort(key=lambda option: (order.index(option.standing), option.cost_ms))
     first = options[0]
     chosen = first.label if first.standing == "meets" else ""
@@ -132,7 +132,7 @@ def _standing(
     budget: Budget,
     tails: Mapping[str, tuple[float, float] | None],
     needed: int,
-) -> tuple[Standing, str, str]:
+) -> tuple[BudgetStanding, str, str]:
     raw = {step: np.asarray(times, np.int64) for step, times in side.raw_ns.items()}
     for step, limit in budget.limits.items():
         tail = tails[step]

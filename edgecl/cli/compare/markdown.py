@@ -9,9 +9,11 @@ from edgecl.cli.compare.lines import (
     HEADINGS,
     STEP_HEADINGS,
     cells,
+    is_within,
     name_of,
     notes,
     shown_figures,
+    spoiled_by,
 )
 from runtime.benchmark.comparison import LatencyComparison
 
@@ -24,8 +26,9 @@ def markdown_text(found: LatencyComparison, *, steps: bool = False) -> str:
     Args:
         steps: list every figure, not only those that differ.
     """
-    within = found.old.path == found.new.path
-    lines = [
+    within = is_within(found)
+    lines = [f"**{_escaped(line)}**\n" for line in spoiled_by(found)]
+    lines += [
         *_table(
             HEADINGS,
             [(name_of(side, within=within), *cells(side.headline)) for side in found.sides],

@@ -13,6 +13,12 @@ def _scenario(values: Values) -> str:
 
 BENCH = (
     Rule(
+        ("markdown",),
+        lambda v: v["as_json"],
+        "and --json are two forms of one output",
+        LEAVE_ONE,
+    ),
+    Rule(
         ("cadence",),
         lambda v: v["scenario"] not in (None, "cadence"),
         "is the rate of --scenario cadence, but this is another one",
@@ -58,6 +64,12 @@ BENCH = (
 )
 
 COMPARE = (
+    Rule(
+        ("strict",),
+        lambda v: v["limit"] is None,
+        "is about a limit, but there is none",
+        "add --fail-if-slower PERCENT, or omit this option",
+    ),
     Rule(
         ("markdown",),
         lambda v: v["as_json"],

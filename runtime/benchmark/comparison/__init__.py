@@ -13,9 +13,9 @@ from runtime.benchmark.comparison.document import (
 
 __all__ = [
     "ComparedSide",
+    "Figure",
     "LatencyComparison",
     "ReportDifference",
-    "Figure",
     "compare_reports",
     "compare_sides",
 ]

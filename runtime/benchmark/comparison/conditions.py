@@ -1,4 +1,4 @@
-"""What is not the same around the sides of two reports, and whether that spoils a comparison."""
+"""Differences around the sides of two reports, and whether they spoil a comparison."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from runtime.benchmark.comparison.document import ReportDifference
 from runtime.benchmark.document import Environment, LatencyReport
-from runtime.benchmark.validity import CLOCK_LIMIT, INVALID, OTHER_LOAD_LIMIT
+from runtime.benchmark.facts.finding import INVALID
+from runtime.benchmark.validity import CLOCK_LIMIT, OTHER_LOAD_LIMIT
 from runtime.errors import InputError
 
 SPOILS: Literal["spoils"] = "spoils"
@@ -24,7 +25,7 @@ _TASK = {
     "rate_hz": "rate of arrivals in Hz",
     "driver": "driver",
 }
-"""Fields of a scenario that make it another one. Schema 1 had one scenario, without them."""
+"""Fields of a scenario that make it another one."""
 
 _ONE_BOX = "measure both on one machine, in one run: edgecl bench OLD.edgecl NEW.edgecl"
 
@@ -36,7 +37,7 @@ def require_same_scenario(old: LatencyReport, new: LatencyReport) -> None:
         InputError: another scenario, or frames of another size.
     """
     for name, words in _TASK.items():
-        before, after = getattr(old.scenario, name, None), getattr(new.scenario, name, None)
+        before, after = getattr(old.scenario, name), getattr(new.scenario, name)
         if before != after:
             raise InputError(
                 f"the reports cannot be compared: the {words} is {_or_none(before)} in OLD and "
@@ -68,7 +69,7 @@ def unsteady(report: LatencyReport, label: str) -> tuple[str, ...]:
 def differences(old: LatencyReport, new: LatencyReport) -> tuple[ReportDifference, ...]:
     """Return everything around the sides that differs, what spoils the comparison first."""
     found = [*_hardware(old.environment, new.environment), *_threads(old, new)]
-    found += [*_state(old.environment, new.environment)]
+    found += [*_power(old, new), *_state(old.environment, new.environment)]
     found += [*_software(old.environment, new.environment), *_reports(old, new)]
     return tuple(sorted(found, key=lambda entry: entry.severity != SPOILS))
 
@@ -93,14 +94,32 @@ def _threads(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifferenc
         "threads", SPOILS, "the number of inference threads", before, after,
         f"measure again with --threads {before}",
     )  # fmt: skip
-    variables = [
+    limits = [
         ", ".join(f"{name}={value}" for name, value in sorted(one.thread_variables.items()))
         for one in (old.environment, new.environment)
     ]
     yield from _changed(
-        "thread_variables", SPOILS, "the environment's limit on threads", *variables,
+        "thread_variables", SPOILS, "the environment's limit on threads", limits[0], limits[1],
         "set them alike, or unset them, and measure again",
     )  # fmt: skip
+
+
+def _power(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifference]:
+    modes = [_power_mode(report) for report in (old, new)]
+    yield from _changed(
+        "power_mode", SPOILS, "the Jetson's power mode", modes[0], modes[1],
+        "set it with 'sudo nvpmodel -m MODE', and measure again",
+    )  # fmt: skip
+    yield from _changed(
+        "soak", NOTE, "minutes of --soak", old.scenario.soak_minutes, new.scenario.soak_minutes,
+        "a machine that is warm may be slower; measure both alike",
+    )  # fmt: skip
+
+
+def _power_mode(report: LatencyReport) -> str | None:
+    conditions = report.conditions
+    jetson = None if conditions is None else conditions.jetson
+    return None if jetson is None else jetson.power_mode
 
 
 def _state(old: Environment, new: Environment) -> Iterator[ReportDifference]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from runtime.files.document import Part
 
-Standing = Literal["meets", "over", "unproven", "less accurate"]
+BudgetStanding = Literal["meets", "over", "unproven", "less accurate"]
 
 
 class AdvisedSide(Part, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class AdvisedSide(Part, frozen=True, kw_only=True):
     """
 
     label: str
-    standing: Standing
+    standing: BudgetStanding
     accuracy: float | None
     cost_ms: float
     p99_9_ms: dict[str, float | None]

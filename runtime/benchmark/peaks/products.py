@@ -58,7 +58,7 @@ def convolution(channels: int, size: int, *, quantised: bool) -> Product:
 
 def _batch(shape: Sequence[int], *, quantised: bool) -> NDArray[np.float32 | np.uint8]:
     values = np.random.default_rng(0).integers(0, 255, tuple(shape), np.uint8)
-    return values if quantised else values.astype(np.float32) / 255
+    return values if quantised else values.astype(np.float32) / np.float32(255)
 
 
 def _graph(

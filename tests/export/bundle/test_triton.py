@@ -162,7 +162,7 @@ def test_what_is_written_is_what_a_session_on_a_server_expects(
             name: tensor.datatype for name, tensor in expected.outputs.items()
         }
         version = str(next((tmp_path / "models" / name).glob("[0-9]*")).name)
-        facts = ModelFacts(name, (version,), *told, largest=config.max_batch_size)
+        facts = ModelFacts(name, (version,), told[0], told[1], largest=config.max_batch_size)
         most = min(config.max_batch_size, TILES_AT_ONCE)
         model = ServedModel(name, "1")
         assert batches_of(facts, bundle.contract, model, "triton") == (1, most)

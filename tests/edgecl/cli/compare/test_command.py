@@ -37,7 +37,7 @@ def test_the_table_names_each_side_its_ratio_and_what_decides(reports, capfd, mo
     assert "slower" in rows[1]
     assert OLD in rows[0]
     assert "no difference shown (±" in rows[0]
-    assert f"{NEW}: measured against {OLD}, which is unchanged" in printed
+    assert f"{NEW}: measured against {OLD}, which is unchanged" in " ".join(printed.split())
     assert "The median of the total decides about a side" in printed
     assert "infer p50" in printed
     assert "no difference shown" not in printed.split("infer p50")[1]
@@ -53,6 +53,14 @@ def test_a_limit_decides_the_exit_code(reports, capfd, limit, code):
     if limit == "15%":
         assert "1 kept, 1 undecided" in captured.out or "2 undecided" in captured.out
         assert f"undecided: {NEW}: the limit lies within its interval" in captured.out
+
+
+def test_an_undecided_limit_fails_where_it_is_strict(reports, capfd):
+    assert edgecl(["compare", *reports, "--fail-if-slower", "15%", "--strict"]) == 1
+    assert "not shown to be slower by 15.0% at most" in capfd.readouterr().err
+    assert edgecl(["compare", *reports, "--fail-if-slower", "40%", "--strict"]) == 0
+    assert edgecl(["compare", *reports, "--strict"]) == 2
+    assert "--strict is about a limit" in capfd.readouterr().err
 
 
 def test_json_is_one_document_and_the_limit_still_holds(reports, capfd):
@@ -86,6 +94,8 @@ def test_one_report_compares_its_own_sides(reports, capfd):
     assert edgecl(["compare", reports[1], "--sides", NEW, OLD, "--json"]) == 0
     (found,) = json.loads(capfd.readouterr().out)["sides"]
     assert (found["old"], found["new"], found["headline"]["verdict"]) == (NEW, OLD, "faster")
+    assert edgecl(["compare", reports[1]]) == 0
+    assert f"old: {OLD}; new: the side of the row" in capfd.readouterr().out
 
 
 def test_a_limit_on_reports_of_two_machines_is_refused_after_the_table(tmp_path, capfd):
@@ -93,7 +103,10 @@ def test_a_limit_on_reports_of_two_machines_is_refused_after_the_table(tmp_path,
     other["environment"]["cpu"]["model"] = "Other CPU"
     files = [str(write(tmp_path / "1.json", run(1))), str(write(tmp_path / "2.json", other))]
     assert edgecl(["compare", *files]) == 0
-    assert "SPOILS THE COMPARISON: the processor: Drawn CPU in OLD" in capfd.readouterr().out
+    warning = "SPOILS THE COMPARISON: the processor: Drawn CPU in OLD"
+    assert capfd.readouterr().out.startswith(warning)
+    assert edgecl(["compare", *files, "--markdown"]) == 0
+    assert capfd.readouterr().out.startswith(f"**{warning}")
     assert edgecl(["compare", *files, "--fail-if-slower", "5%"]) == 2
     captured = capfd.readouterr()
     assert "--fail-if-slower cannot be decided: the processor" in captured.err

@@ -18,10 +18,11 @@ def nvml_double(*, refuse: tuple[str, ...] = (), reasons: int = 0, name: Any = "
         reasons: bits of what holds its clock back.
         name: as the library gives it; older ones give bytes.
     """
+    closed: list[bool] = []
     counted = iter(range(100_000, 10_000_000, 3000))
     answers = {
         "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: double.closed.append(True),
+        "nvmlShutdown": lambda: closed.append(True),
         "nvmlDeviceGetCount": lambda: 1,
         "nvmlDeviceGetHandleByIndex": lambda index: index,
         "nvmlDeviceGetName": lambda device: name,
@@ -35,12 +36,11 @@ def nvml_double(*, refuse: tuple[str, ...] = (), reasons: int = 0, name: Any = "
     def refused(*arguments: Any) -> Any:
         raise NVMLError("Not Supported")
 
-    double = SimpleNamespace(
+    return SimpleNamespace(
         NVMLError=NVMLError,
         NVML_CLOCK_SM=1,
         NVML_CLOCK_MEM=2,
         NVML_TEMPERATURE_GPU=0,
-        closed=[],
+        closed=closed,
         **{key: refused if key in refuse else answer for key, answer in answers.items()},
     )
-    return double

@@ -12,6 +12,7 @@ from runtime.benchmark.conditions.jetson import (
     parse_tegrastats,
     summarise_jetson,
 )
+from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 
@@ -80,13 +81,11 @@ def test_the_power_mode(text, mode):
 
 def test_tegrastats_runs_beside_the_measurement_until_it_is_stopped(tmp_path):
     tool = tmp_path / "tegrastats"
-    tool.write_text(
-        f"#!/bin/sh\ncat {HERE / 'tegrastats_jetpack5.txt'}\necho done >{tmp_path}/told\nexec sleep 60\n"
-    )
+    lines = HERE / "tegrastats_jetpack5.txt"
+    tool.write_text(f"#!/bin/sh\ncat {lines}\necho >{tmp_path}/told\nexec sleep 60\n")
     tool.chmod(0o755)
     stats = TegraStats(str(tool))
-    while not (tmp_path / "told").exists():
-        pass
+    wait_until((tmp_path / "told").exists)
     assert len(stats.stop()) == 2
 
 
