@@ -154,7 +154,7 @@ class HttpConnection(Connection):
     def close(self) -> None:
         self.spent = True
         if self._socket is not None:
-            self._socket.close()
+            self._socket.end()
 
     def _ask(self, method: str, path: str, by_ns: int) -> Mapping[str, Any]:
         return _object(self._exchange(method, path, by_ns)[1])
@@ -221,6 +221,9 @@ class _TimedSocket:
         return self._plain.recv_into(buffer)
 
     def close(self) -> None:
+        """Do nothing: `http.client` calls it before the last answer is read."""
+
+    def end(self) -> None:
         with suppress(OSError):
             self._plain.shutdown(socket.SHUT_RDWR)  # wakes a thread that receives
         self._plain.close()
