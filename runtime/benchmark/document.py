@@ -12,6 +12,7 @@ from runtime.benchmark.facts.side import (
     Answers,
     BoundShare,
     Jitter,
+    LoadGenFigures,
     Outliers,
     Schedule,
     Throughput,
@@ -136,6 +137,7 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
         schedule: None where queries follow one another.
         bound: None without a bound.
         answers: to the bundle's golden images; None where it has none.
+        loadgen: what LoadGen told itself, where it issued the queries.
         harness_us: microseconds per frame that the benchmark itself takes, beside the steps.
         layers: time of each; None unless it was asked for.
         energy: None where no meter is there.
@@ -156,6 +158,7 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     bound: BoundShare | None = None
     answers: Answers | None = None
     harness_us: float | None = None
+    loadgen: LoadGenFigures | None = None
     layers: LayerTable | None = None
     energy: SideEnergy | None = None
 

@@ -20,7 +20,6 @@ from edgecl.cli.bench.facts import (
     command_line,
     measured_with_facts,
     report_options,
-    require_one_output,
 )
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, ImageSize
@@ -200,7 +199,6 @@ def command(
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
-    require_one_output(as_json=as_json, markdown=markdown)
     choices["bundles"] = bundles_or_demo(choices["bundles"])
     definition = Scenario(
         kind=scenario or ("single-stream" if cadence is None else "cadence"),
@@ -230,9 +228,9 @@ def command(
             )
         report = with_advice(report, budget, max_drop)
         write_report(report, folder / REPORT)
-        traces = write_traces(export_times, report.sides) if export_times else []
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
+    traces = write_traces(export_times, report.sides) if export_times else []
     if as_json:
         print_json(plain(without_raw(report)))
     elif markdown:

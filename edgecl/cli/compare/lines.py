@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -47,11 +46,18 @@ def shown_figures(side: ComparedSide, *, steps: bool) -> list[Figure]:
     return rest if steps else [one for one in rest if one.verdict in ("faster", "slower")]
 
 
-def notes(found: LatencyComparison, *, steps: bool) -> Iterator[str]:
-    """Yield everything that a reader should know beside the rows."""
+def spoiled_by(found: LatencyComparison) -> Iterator[str]:
+    """Yield what a reader has to know before the rows."""
     for entry in found.differences:
-        word = "SPOILS THE COMPARISON" if entry.severity == "spoils" else "note"
-        yield f"{word}: {entry.text}. {entry.hint[:1].upper()}{entry.hint[1:]}"
+        if entry.severity == "spoils":
+            yield f"SPOILS THE COMPARISON: {entry.text}. {_sentence(entry.hint)}"
+
+
+def notes(found: LatencyComparison, *, steps: bool) -> Iterator[str]:
+    """Yield everything else that a reader should know beside the rows."""
+    for entry in found.differences:
+        if entry.severity != "spoils":
+            yield f"note: {entry.text}. {_sentence(entry.hint)}"
     if is_within(found):
         yield f"old: {found.sides[0].old}; new: the side of the row, which took turns with it"
     against: dict[str, list[str]] = {}
@@ -71,8 +77,12 @@ def notes(found: LatencyComparison, *, steps: bool) -> Iterator[str]:
     yield _looks(found, steps=steps)
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _remedy(side: ComparedSide) -> str:
-    if side.headline.interval is None and "turns" in side.why_undecided:
+    if "too few" in side.why_undecided:
         return "edgecl bench … --frames 400"
     return "edgecl bench OLD.edgecl NEW.edgecl, and compare the two sides of that one report"
 
@@ -87,13 +97,9 @@ def _limit_lines(found: LatencyComparison) -> Iterator[str]:
     for side in found.sides:
         smallest = side.headline.smallest_shown
         if side.limit == "undecided" and smallest is not None:
-            more = ""
-            if limit > 0 and smallest > limit:
-                times = math.ceil((smallest / limit) ** 2)
-                more = f"; about {times} times the frames would tell {limit:.1%}"
             yield (
-                f"undecided: {side.new}: the limit lies within its interval, which is "
-                f"±{smallest:.1%} wide{more}"
+                f"undecided: {side.new}: the limit lies within its interval of ±{smallest:.1%}. "
+                "More frames make it narrower; old and new side by side in one run even more"
             )
 
 

@@ -13,6 +13,7 @@ from edgecl.cli.compare.lines import (
     name_of,
     notes,
     shown_figures,
+    spoiled_by,
 )
 from runtime.benchmark.comparison import LatencyComparison
 
@@ -26,7 +27,8 @@ def markdown_text(found: LatencyComparison, *, steps: bool = False) -> str:
         steps: list every figure, not only those that differ.
     """
     within = is_within(found)
-    lines = [
+    lines = [f"**{_escaped(line)}**\n" for line in spoiled_by(found)]
+    lines += [
         *_table(
             HEADINGS,
             [(name_of(side, within=within), *cells(side.headline)) for side in found.sides],

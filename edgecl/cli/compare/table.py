@@ -15,6 +15,7 @@ from edgecl.cli.compare.lines import (
     name_of,
     notes,
     shown_figures,
+    spoiled_by,
 )
 from runtime.benchmark.comparison import Figure, LatencyComparison
 
@@ -29,6 +30,8 @@ def print_comparison(
     """
     console = console or Console(highlight=False)
     within = is_within(found)
+    for line in spoiled_by(found):
+        console.print(Text(line), soft_wrap=True)
     table = _table(HEADINGS)
     for side in found.sides:
         _add(table, name_of(side, within=within), side.headline)

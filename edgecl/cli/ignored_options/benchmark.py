@@ -13,6 +13,12 @@ def _scenario(values: Values) -> str:
 
 BENCH = (
     Rule(
+        ("markdown",),
+        lambda v: v["as_json"],
+        "and --json are two forms of one output",
+        LEAVE_ONE,
+    ),
+    Rule(
         ("cadence",),
         lambda v: v["scenario"] not in (None, "cadence"),
         "is the rate of --scenario cadence, but this is another one",

@@ -27,6 +27,10 @@ SHARE_FELT_ALIKE = 0.05
 SHARE_FELT_OTHERWISE = 0.4
 """The same for the ratio of two engines, precisions or encoders: a busy machine slows one more."""
 
+OTHER_KIND = 0.015
+"""Standard deviation between runs of such a ratio where the machine's speed is the same: two
+engines wait for their threads in different ways, and other processes disturb one more."""
+
 UNANCHORED = DRIFT_LIMIT / 2
 """Standard deviation of a run's milliseconds between runs on one machine. A report is VALID where
 the machine drifted by up to twice that within it, so as much between two of them is no finding."""
@@ -75,8 +79,8 @@ def between_anchored(
         placement: of the figure.
     """
     share = SHARE_FELT_ALIKE if felt_alike else SHARE_FELT_OTHERWISE
-    added = 2 * placement**2 + (share * machine) ** 2
-    return _between(old, new, added)
+    own = placement if felt_alike else max(placement, OTHER_KIND)
+    return _between(old, new, 2 * own**2 + (share * machine) ** 2)
 
 
 def between_plain(old: Relative, new: Relative) -> RatioEstimate:

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.benchmark.facts.side import LoadGenFigures
+
 Times = dict[str, NDArray[np.int64]]
 """Nanoseconds of each query by step."""
 
@@ -27,6 +29,7 @@ class Turn:
         dropped: frames that were lost before they were judged.
         harness_ns: of the wall time, what belongs to no step; None with a schedule, whose waits are
             not the benchmark's own work.
+        loadgen: what LoadGen told, where it issued the queries.
     """
 
     times: Times
@@ -37,6 +40,7 @@ class Turn:
     busy_ns: int | None = None
     dropped: int = 0
     harness_ns: int | None = None
+    loadgen: LoadGenFigures | None = None
 
 
 class Asker(Protocol):

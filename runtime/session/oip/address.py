@@ -22,6 +22,10 @@ PORTS: Mapping[str, int] = {"http": 8000, "https": 443, "grpc": 8001, "grpcs": 4
 ENCRYPTED = frozenset({"https", "grpcs"})
 _EXAMPLE = "as in http://server:8000 or grpc://server:8001"
 _HEADER = re.compile(r"([A-Za-z0-9-]+):[ \t]+(.+)", re.ASCII)
+_OWN_HEADERS = frozenset({"host", "connection", "content-length", "content-type", "te"}) | {
+    "transfer-encoding",
+    "inference-header-content-length",
+}
 _PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -133,6 +137,10 @@ def read_header(
             hint="write the token alone, or one header as NAME: VALUE",
         )
     found = _HEADER.fullmatch(text)
+    if found and found[1].lower() in _OWN_HEADERS:
+        raise InputError(
+            f"{where} sets {found[1]}, which each request sets itself", hint="leave it out"
+        )
     return (found[1], found[2]) if found else ("Authorization", f"Bearer {text}")
 
 

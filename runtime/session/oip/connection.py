@@ -1,4 +1,4 @@
-"""A connection to an inference server, whatever carries it, and what may go wrong on it."""
+"""Connection to an inference server, whatever carries it, and what may go wrong on it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ServerRefusalError(ServerError):
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself.
+    """Facts that a server tells of itself.
 
     Args:
         name, version: of its software.
@@ -74,7 +74,7 @@ class TensorFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a server says of a model.
+    """Facts that a server tells of a model.
 
     Args:
         versions: that it serves; empty where it does not tell.

@@ -1,4 +1,4 @@
-"""What a server serves, held against a bundle's contract. Pure functions."""
+"""Metadata of a server's model, held against a bundle's contract. Pure functions."""
 
 from __future__ import annotations
 

@@ -61,16 +61,16 @@ class GrpcConnection(Connection):
         roots: bytes | None = None,
     ) -> None:
         try:
-            import google.protobuf  # noqa: F401
             import grpc
+
+            self._made = messages()
         except ImportError as error:
             raise InputError(
-                f"{address} needs the package {(error.name or 'grpcio').replace('grpc', 'grpcio')}",
+                f"{address} needs the package {'grpcio' if error.name == 'grpc' else 'protobuf'}",
                 hint="install it: pip install 'edgecl[oip]'; or use the server's http:// address",
                 code="package-missing",
             ) from error
         self._grpc = grpc
-        self._made = messages()
         self._model = {"name": model.name, "version": model.version}
         self._metadata = [(header[0].lower(), header[1])] if header else None
         self._channel = (

@@ -94,18 +94,18 @@ class ServerLink:
             ServerError: it does not answer.
             InputError: it is another one than the bundle needs.
         """
-        self._free.append(self._connected(self._check))
+        self._free.append(self._connected(self._check, OPENING_S))
         self._thread.start()
 
     @property
     def away_s(self) -> float | None:
-        """For how long the server has been away, in seconds; None while it is there."""
+        """Seconds for which the server has been away; None while it is there."""
         since = self._away_since
         return None if since is None else time.monotonic() - since
 
     @property
     def why(self) -> str:
-        """Why the server is away."""
+        """Reason for which the server is away."""
         return self._why
 
     def take(self, by_ns: int) -> tuple[Connection, int] | None:
@@ -217,7 +217,9 @@ class ServerLink:
         try:
             connection = self._connected(self._look)
         except (ServerError, InputError) as error:
-            self._leave(error.reason if isinstance(error, ServerError) else error.problem)
+            # A server that takes one connection at a time lets others wait; it is there.
+            if not isinstance(error, ServerSilentError) or not (self._free or self._lent):
+                self._leave(error.reason if isinstance(error, ServerError) else error.problem)
             return
         with self._changed:
             if age == self._age and not self._closed:
@@ -268,8 +270,11 @@ class ServerLink:
         with suppress(Exception):  # a console that is gone
             self._report(f"{line}{more}")
 
-    def _connected(self, check: Check) -> Connection:
+    def _connected(self, check: Check, wait_s: float = PING_WAIT_S) -> Connection:
         """Open and check a connection.
+
+        Args:
+            wait_s: longest wait for the connection alone, which `close` cannot break off.
 
         Raises:
             ServerError: it cannot be opened, or does not answer.
@@ -281,7 +286,7 @@ class ServerLink:
                 raise ServerGoneError("the session is closed")
             self._opening = connection
         try:
-            connection.connect(time.monotonic_ns() + round(OPENING_S * 1e9))
+            connection.connect(time.monotonic_ns() + round(wait_s * 1e9))
             check(connection)
             if connection.spent:
                 # A server of HTTP/1.0 closes after each answer.

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from google.protobuf import (  # type: ignore[import-untyped]
+from google.protobuf import (
     descriptor_pb2,
     descriptor_pool,
     message_factory,

@@ -103,7 +103,10 @@ def test_a_limit_on_reports_of_two_machines_is_refused_after_the_table(tmp_path,
     other["environment"]["cpu"]["model"] = "Other CPU"
     files = [str(write(tmp_path / "1.json", run(1))), str(write(tmp_path / "2.json", other))]
     assert edgecl(["compare", *files]) == 0
-    assert "SPOILS THE COMPARISON: the processor: Drawn CPU in OLD" in capfd.readouterr().out
+    warning = "SPOILS THE COMPARISON: the processor: Drawn CPU in OLD"
+    assert capfd.readouterr().out.startswith(warning)
+    assert edgecl(["compare", *files, "--markdown"]) == 0
+    assert capfd.readouterr().out.startswith(f"**{warning}")
     assert edgecl(["compare", *files, "--fail-if-slower", "5%"]) == 2
     captured = capfd.readouterr()
     assert "--fail-if-slower cannot be decided: the processor" in captured.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_each_rule_speaks_by_itself(told, code, severity, text):
 
 
 def test_what_keeps_to_the_rules_is_not_spoken_of():
-    good = {
+    good: dict[str, Any] = {
         "schedule": schedule(busy=0.9),
         "answers": Answers(golden=8, other_labels=0, faults=0),
         "warm_up": WarmUp(queries=90, seconds=1.0, stable=True),

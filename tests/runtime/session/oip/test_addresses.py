@@ -76,8 +76,9 @@ def test_headers(tmp_path):
         (b"s3cret\nX-Other: b", "is not one line"),
         ("s3crét".encode(), "is not one line"),
         (b"\xff", "is not text"),
+        (b"Content-Length: 5", "which each request sets itself"),
     ],
-    ids=["empty", "two-lines", "accent", "no-text"],  # folders are named by them
+    ids=["empty", "two-lines", "accent", "no-text", "own"],  # folders are named by them
 )
 def test_what_is_no_header(tmp_path, data, problem):
     (tmp_path / "token").write_bytes(data)
