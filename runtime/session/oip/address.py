@@ -138,9 +138,7 @@ def read_header(
         )
     found = _HEADER.fullmatch(text)
     if found and found[1].lower() in _OWN_HEADERS:
-        raise InputError(
-            f"{where} sets {found[1]}, which each request sets itself", hint="leave it out"
-        )
+        raise InputError(f"{where} sets {found[1]}, which each request sets itself", hint="omit it")
     return (found[1], found[2]) if found else ("Authorization", f"Bearer {text}")
 
 

@@ -131,6 +131,7 @@ class GrpcConnection(Connection):
         except self._grpc.RpcError as error:
             said = f"{error.code().name.replace('_', ' ').lower()}: {error.details()}"
             if error.code() is code.DEADLINE_EXCEEDED:
+                self.spent = True  # a new one tells whether the server is slow or hangs
                 raise ServerSilentError("no answer in time") from None
             if error.code() in (code.UNAVAILABLE, code.CANCELLED):
                 raise ServerGoneError(said) from None

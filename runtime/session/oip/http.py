@@ -68,6 +68,7 @@ class HttpConnection(Connection):
         self._http = http.client.HTTPConnection(address.host, address.port)
         self._http.auto_open = 0
         self._facts = ServerFacts()
+        self._ended = False  # by the server, after an answer
 
     def connect(self, by_ns: int) -> None:
         try:
@@ -153,7 +154,7 @@ class HttpConnection(Connection):
     def close(self) -> None:
         self.spent = True
         if self._socket is not None:
-            self._socket.close()
+            self._socket.end()
 
     def _ask(self, method: str, path: str, by_ns: int) -> Mapping[str, Any]:
         return _object(self._exchange(method, path, by_ns)[1])
@@ -167,6 +168,8 @@ class HttpConnection(Connection):
         headers: Mapping[str, str] | None = None,
     ) -> tuple[str | None, bytes]:
         """Return the length of the JSON in front of binary data, if it is told, and the body."""
+        if self._ended:
+            raise ServerRefusalError("it keeps no connection open")
         if self._socket is None or self.spent:
             raise ServerGoneError("the connection is closed")
         self._socket.by_ns = by_ns
@@ -190,6 +193,7 @@ class HttpConnection(Connection):
             self.close()
             raise ServerGoneError("it closed the connection within its answer")
         if response.will_close:
+            self._ended = True
             self.close()
         if response.status != 200:
             raise ServerRefusalError(_refusal(path, response.status, data))
@@ -217,6 +221,9 @@ class _TimedSocket:
         return self._plain.recv_into(buffer)
 
     def close(self) -> None:
+        """Do nothing: `http.client` calls it before the last answer is read."""
+
+    def end(self) -> None:
         with suppress(OSError):
             self._plain.shutdown(socket.SHUT_RDWR)  # wakes a thread that receives
         self._plain.close()

@@ -217,8 +217,9 @@ class ServerLink:
         try:
             connection = self._connected(self._look)
         except (ServerError, InputError) as error:
-            # A server that takes one connection at a time lets others wait; it is there.
-            if not isinstance(error, ServerSilentError) or not (self._free or self._lent):
+            # A server that takes one connection at a time lets others wait, or sends them away.
+            is_there = isinstance(error, ServerSilentError | ServerRefusalError)
+            if not is_there or not (self._free or self._lent):
                 self._leave(error.reason if isinstance(error, ServerError) else error.problem)
             return
         with self._changed:
@@ -288,9 +289,6 @@ class ServerLink:
         try:
             connection.connect(time.monotonic_ns() + round(wait_s * 1e9))
             check(connection)
-            if connection.spent:
-                # A server of HTTP/1.0 closes after each answer.
-                raise ServerRefusalError("it keeps no connection open")
         except BaseException:
             connection.close()
             raise

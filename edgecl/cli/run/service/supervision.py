@@ -21,7 +21,7 @@ WAITED_FOR: Mapping[str, str] = {
     "camera-unavailable": "camera",
     "server-unavailable": "inference server",
 }
-"""What a service waits for at its start, by the code of the error."""
+"""Things that a service waits for at its start, by the code of the error."""
 
 Opened = TypeVar("Opened")
 LONGEST_PAUSE_S = 10.0

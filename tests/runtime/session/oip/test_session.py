@@ -124,6 +124,12 @@ def test_connections_that_the_server_closes_are_replaced(bundle, server):
     assert not lines
 
 
+def test_a_server_that_closes_each_connection_is_refused(bundle, server):
+    server.mood = "close"
+    with pytest.raises(InputError, match="it keeps no connection open"):
+        opened(bundle, server.url)
+
+
 def test_a_server_that_comes_back_goes_on(bundle):
     lines: list[str] = []
     server = HttpDouble()
