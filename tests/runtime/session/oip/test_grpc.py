@@ -14,7 +14,7 @@ import pytest
 
 from runtime.errors import FrameError, InputError, SessionAwayError
 from runtime.session import Session, open_session
-from runtime.session.deadline import answers_by
+from runtime.session.deadline import AnswersBy
 from runtime.session.oip.messages import SERVICE, messages
 from runtime.session.oip.opening import ServerChoice
 from tests.runtime.session.oip.server_double import MODEL, brightness, metadata
@@ -124,7 +124,7 @@ def opened(bundle: Path, url: str, lines: list[str] | None = None, **choice: Any
 
 
 def infer(session: Session, milliseconds: float = 10_000) -> list[int]:
-    with answers_by(time.monotonic_ns() + round(milliseconds * 1e6)):
+    with AnswersBy(time.monotonic_ns() + round(milliseconds * 1e6)):
         found: list[int] = session.infer(images()).probabilities.argmax(axis=1).tolist()
     return found
 
