@@ -156,7 +156,7 @@ def measure(
             camera, session, settings, [file, times], own_process=True, on_verdict=window.take
         )
         source = LiveSource("benchmark", session.describe(), sinks=[file])
-        source.watch(ShownStream("", pipeline, camera, window, {}, file))
+        source.watch(ShownStream("", pipeline, camera, window, file))
         answers = TimedAnswers(source)
         pages.server.start(answers)
         pipeline.start()

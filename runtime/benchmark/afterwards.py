@@ -1,4 +1,4 @@
-"""What is measured after the times, and never beside them: the machine's peaks, layers, energy."""
+"""Measurements after the times, and never beside them: the machine's peaks, layers, energy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from runtime.session.spec import CPU, ENGINES, GPU
 
 @dataclass(frozen=True)
 class Afterwards:
-    """What is asked for beside the times.
+    """The measurements that are asked for beside the times.
 
     Args:
         layers: whether layers are timed.

@@ -9,12 +9,12 @@ from runtime.benchmark.facts.advice import Advice
 from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
-    Answers,
     BoundShare,
     Jitter,
     LoadGenFigures,
     Outliers,
     Schedule,
+    SideAnswers,
     Throughput,
     WarmUp,
 )
@@ -156,7 +156,7 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     outliers: Outliers | None = None
     schedule: Schedule | None = None
     bound: BoundShare | None = None
-    answers: Answers | None = None
+    answers: SideAnswers | None = None
     harness_us: float | None = None
     loadgen: LoadGenFigures | None = None
     layers: LayerTable | None = None

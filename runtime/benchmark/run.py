@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import LatencyReport, SkippedSide
-from runtime.benchmark.facts.side import Answers, WarmUp
+from runtime.benchmark.facts.side import SideAnswers, WarmUp
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.cadence import AtCadence
 from runtime.benchmark.measuring.in_turn import AtRandom, InTurn
@@ -179,14 +179,14 @@ def _progress(
     )
 
 
-def _answers(side: Side, turns: Sequence[Turn]) -> Answers:
+def _answers(side: Side, turns: Sequence[Turn]) -> SideAnswers:
     """Look at what a side answered, and ask for the golden images once more."""
     faults = sum(turn.faults for turn in turns)
     try:
         golden, wrong = side.golden_labels()
     except EdgeclError as error:
-        return Answers(golden=0, other_labels=0, faults=faults, problem=error.problem)
-    return Answers(golden=golden, other_labels=wrong, faults=faults)
+        return SideAnswers(golden=0, other_labels=0, faults=faults, problem=error.problem)
+    return SideAnswers(golden=golden, other_labels=wrong, faults=faults)
 
 
 def _open_sides(

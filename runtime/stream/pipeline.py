@@ -151,6 +151,11 @@ class Pipeline:
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
 
     @property
+    def settings(self) -> Settings:
+        """Return how the stream runs now."""
+        return self._settings
+
+    @property
     def moment(self) -> Moment:
         """Return what shows whether the stream works."""
         return Moment.of(self._progress, self._camera)

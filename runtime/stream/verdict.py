@@ -150,6 +150,8 @@ class Verdict:
         camera: its name, where several cameras send verdicts to one sink; empty otherwise.
         recipe: id of the recipe that it was judged by; empty where the stream has none.
         digest: of that recipe's bundle.
+        bundle: its name; empty where the stream has no recipes.
+        labels: of that recipe's model, as its probabilities are; empty likewise.
         act: where sinks act on the machine: by when, and whom they tell; None otherwise.
     """
 
@@ -163,6 +165,8 @@ class Verdict:
     camera: str = ""
     recipe: str = ""
     digest: str = ""
+    bundle: str = ""
+    labels: tuple[str, ...] = ()
     act: PendingAct | None = field(default=None, compare=False)
 
     @classmethod
@@ -184,6 +188,7 @@ class Verdict:
             act: see `Verdict`.
         """
         total = now_ns - frame.start_ns
+        recipe, digest, bundle, labels = _of_recipe(mark)
         age = {} if frame.delay_ns is None else {AGE: frame.delay_ns + total}
         return cls(
             number=frame.number,
@@ -193,8 +198,10 @@ class Verdict:
             steps={**steps, TOTAL: total, **age},
             name=frame.name,
             truth=frame.truth,
-            recipe=mark.id if mark is not None else "",
-            digest=mark.digest if mark is not None and mark.id else "",
+            recipe=recipe,
+            digest=digest,
+            bundle=bundle,
+            labels=labels,
             act=act,
         )
 
@@ -221,6 +228,12 @@ class Verdict:
             recipe=self.recipe,
             digest=self.digest,
         )
+
+
+def _of_recipe(mark: RecipeMark | None) -> tuple[str, str, str, tuple[str, ...]]:
+    if mark is None or not mark.id:
+        return "", "", "", ()
+    return mark.id, mark.digest, mark.bundle, mark.labels
 
 
 def decide(

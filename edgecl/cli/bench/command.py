@@ -70,7 +70,9 @@ def _cadence_hz(text: str) -> float:
 )
 @DEVICE
 @build_options
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: all cores]")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Inference threads.  [default: all cores]"
+)
 @click.option(
     "--scenario",
     type=click.Choice(SCENARIOS),

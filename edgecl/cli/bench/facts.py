@@ -1,4 +1,4 @@
-"""What `edgecl bench` measures and writes beside its times, and the options for it."""
+"""The part of `edgecl bench` beside its times: what else it measures, and the options for it."""
 
 from __future__ import annotations
 

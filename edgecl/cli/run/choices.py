@@ -122,8 +122,7 @@ class RunChoices:
 
         if not self.recipes:
             return None
-        manifest = manifest_beside(model)
-        return RecipeMark(self.recipes[0].id, manifest.digest if manifest else "")
+        return RecipeMark.of(self.recipes[0].id, model, manifest_beside(model))
 
     def building(self) -> Mapping[str, Any]:
         """The options about building engines."""

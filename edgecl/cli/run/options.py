@@ -112,7 +112,7 @@ model_options = _group(
     build_options,
     click.option(
         "--threads",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 1024),
         help="Inference threads of each worker.  [default: all cores but one, which is left for "
         "capture, shared by the workers]",
     ),

@@ -63,9 +63,9 @@ class LivePage:
                     pipelines[name],
                     stream.camera,
                     stream.window,
-                    stream.settings.rules.budget.limits,
                     stream.sink,
                     stream.heat_maps,
+                    stream.shadow,
                 )
             )
         self._pages.server.start(source.answer)

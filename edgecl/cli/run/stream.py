@@ -108,7 +108,7 @@ class InspectionStream:
             pipeline: that runs.
             sinks: of this camera alone.
         """
-        return WatchedStream(name, pipeline, self.camera, self.settings, sinks, self.heat_maps)
+        return WatchedStream(name, pipeline, self.camera, sinks, self.heat_maps)
 
     def close_sinks(self) -> None:
         """Write what waits, and close the files."""

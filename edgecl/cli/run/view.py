@@ -143,7 +143,8 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
         line = f"late {summary.late}, sent as {summary.on_late}"
         yield Text(f"{line}; answers that came later: {answers}" if answers else line)
     if summary.held_back:
-        yield Text(f"rejects held back {summary.held_back} (--debounce {summary.debounce})")
+        rule = f" (--debounce {summary.debounce})" if summary.debounce else ""  # or a recipe's own
+        yield Text(f"rejects held back {summary.held_back}{rule}")
     accuracy = summary.accuracy
     if accuracy:
         yield Text(f"correct {accuracy.right} of {accuracy.known} ({accuracy.share:.2%})")

@@ -110,7 +110,7 @@ class BoundShare(Part, frozen=True, kw_only=True):
     interval: Interval
 
 
-class Answers(Part, frozen=True, kw_only=True, omit_defaults=True):
+class SideAnswers(Part, frozen=True, kw_only=True, omit_defaults=True):
     """What a side answered, beside its times.
 
     Args:

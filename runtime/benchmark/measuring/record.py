@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.facts.scenario import ScenarioFacts
-from runtime.benchmark.facts.side import Answers, LoadGenFigures, WarmUp
+from runtime.benchmark.facts.side import LoadGenFigures, SideAnswers, WarmUp
 from runtime.benchmark.measuring.arrivals import late_limit_ns
 from runtime.benchmark.measuring.figures import (
     bound_share,
@@ -44,7 +44,7 @@ class SideRecord:
     starts: NDArray[np.int64]
     turn_ns: NDArray[np.int64]
     warm_up: WarmUp
-    answers: Answers
+    answers: SideAnswers
     late: NDArray[np.int64] | None = None
     busy: float | None = None
     dropped: int = 0
@@ -53,7 +53,7 @@ class SideRecord:
 
     @classmethod
     def of(
-        cls, turns: Sequence[Turn], first_ns: int, warm_up: WarmUp, answers: Answers
+        cls, turns: Sequence[Turn], first_ns: int, warm_up: WarmUp, answers: SideAnswers
     ) -> SideRecord:
         """Join what was seen in each turn.
 

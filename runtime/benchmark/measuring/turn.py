@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runtime.benchmark.facts.side import LoadGenFigures
 
-Times = dict[str, NDArray[np.int64]]
+QueryTimes = dict[str, NDArray[np.int64]]
 """Nanoseconds of each query by step."""
 
 
@@ -32,7 +32,7 @@ class Turn:
         loadgen: what LoadGen told, where it issued the queries.
     """
 
-    times: Times
+    times: QueryTimes
     starts: NDArray[np.int64]
     wall_ns: int
     faults: int = 0
@@ -56,6 +56,6 @@ class Asker(Protocol):
         """End what runs beside; the side is the caller's to close."""
 
 
-def stacked(answers: list[dict[str, int]]) -> Times:
+def stacked(answers: list[dict[str, int]]) -> QueryTimes:
     """Return the times by step, from those of each query."""
     return {step: np.array([entry[step] for entry in answers], np.int64) for step in answers[0]}

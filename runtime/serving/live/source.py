@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,10 +22,12 @@ from runtime.serving.live.state import (
     LineState,
     Seen,
     Sent,
+    ShadowState,
     StepState,
     Told,
 )
 from runtime.serving.live.window import CameraWindow, KeptFrame
+from runtime.stream.answering.shadow import Shadow, ShadowAccount
 from runtime.stream.budget import TOTAL
 from runtime.stream.health import with_outages
 from runtime.stream.heat_maps import HeatMapWriter
@@ -62,18 +65,18 @@ class ShownStream:
 
     Args:
         name: of one camera among several; empty for the only one.
-        limits: nanoseconds by step.
         file: takes the verdicts.
         heat_maps: of the rejects; None where none are wanted.
+        shadow: a second model that judges beside the first; None where there is none.
     """
 
     name: str
     pipeline: Pipeline
     camera: Camera
     window: CameraWindow
-    limits: Mapping[str, int]
     file: JsonLinesSink
     heat_maps: HeatMapWriter | None = None
+    shadow: Shadow | None = None
 
 
 @dataclass
@@ -184,10 +187,14 @@ def _camera_state(stream: ShownStream) -> CameraState:
     maps = _maps(stream)
     seen = [_seen(verdict, sizes.get(verdict.number), now_ns, maps) for verdict in rejects]
     state, problem = _state(pipeline, camera, snapshot)
-    drift = pipeline.drift
+    drift, mark = pipeline.drift, pipeline.judges.recipe.mark
+    limits = pipeline.settings.rules.budget.limits
     counted = with_outages(snapshot.health, camera)
     return CameraState(
         name=stream.name,
+        recipe=mark.id,
+        bundle=mark.bundle if mark.id else "",
+        shadow=None if stream.shadow is None else _shadow(stream.shadow.account()),
         source=redact(camera.name),
         state=state,
         problem=redact(problem),
@@ -206,7 +213,7 @@ def _camera_state(stream: ShownStream) -> CameraState:
         known=snapshot.known,
         right=snapshot.right,
         steps=tuple(
-            _step(name, histogram, stream.limits.get(name), snapshot.misses_by_step.get(name, 0))
+            _step(name, histogram, limits.get(name), snapshot.misses_by_step.get(name, 0))
             for name, histogram in snapshot.histograms.items()
         ),
         course=window.course,
@@ -237,6 +244,17 @@ def _state(pipeline: Pipeline, camera: Camera, snapshot: Snapshot) -> tuple[str,
     if camera.away:
         return "lost", ""
     return ("running" if snapshot.last is not None else "waiting"), ""
+
+
+def _shadow(account: ShadowAccount) -> ShadowState:
+    compared = account.comparison
+    return ShadowState(
+        model=Path(account.model).name,
+        answered=compared.frames,
+        disagreed=compared.disagreed,
+        dropped=account.dropped,
+        problem=redact(account.problem or ""),
+    )
 
 
 def _seen(

@@ -75,12 +75,31 @@ class DriftState(Part, frozen=True, kw_only=True):
     alarm_from: int
 
 
+class ShadowState(Part, frozen=True, kw_only=True):
+    """A second model beside the first.
+
+    Args:
+        answered: frames that both answered.
+        disagreed: of these, frames with another status or label.
+        dropped: frames that it had no time for.
+        problem: why the last frame failed; empty where none did.
+    """
+
+    model: str
+    answered: int
+    disagreed: int
+    dropped: int
+    problem: str
+
+
 class CameraState(Part, frozen=True, kw_only=True):
     """A camera and the stream of its frames.
 
     Args:
         name: of one among several; empty for the only one.
         source: what was opened, in words.
+        recipe, bundle: id and bundle of the recipe that judges; empty without recipes.
+        shadow: None where no second model judges beside.
         state: `waiting` for the first frame, `running`, `lost`, `ended` or `failed`.
         problem: why it failed; empty otherwise.
         losses, seconds_lost: outages so far.
@@ -123,6 +142,9 @@ class CameraState(Part, frozen=True, kw_only=True):
     drift: DriftState | None
     verdicts: VerdictFile
     heat_maps_problem: str | None = None
+    recipe: str = ""
+    bundle: str = ""
+    shadow: ShadowState | None = None
 
 
 class LineState(Part, frozen=True, kw_only=True):

@@ -137,7 +137,9 @@ function show() {
   showLink();
   if (!line) return;
   const index = line.cameras.findIndex((camera) => camera.name === chosen), camera = line.cameras[index];
-  text("title", line.title);
+  text("title", camera.bundle || line.title);
+  $("recipe").hidden = !camera.recipe;
+  text("recipe", camera.recipe ? `Recipe ${camera.recipe}` : "");
   $("lot").hidden = !line.lot;
   text("lot", line.lot ? `Lot ${line.lot}` : "");
   showCameras();
@@ -148,7 +150,7 @@ function show() {
   showRejects(index, camera);
   showSteps(camera);
   showHealth(camera);
-  showSinks();
+  showSinks(camera);
   showNotices();
 }
 function showLink() {
@@ -193,7 +195,7 @@ function render({ camera, seen, stopped }, url) {
     draw($("verdict-icon"), stopped ? (stopped[0] === "lost" ? "fault" : "late") : seen.status);
   }
   text("verdict-word", word);
-  document.title = `${word.toUpperCase()} · ${line.title}`;
+  document.title = `${word.toUpperCase()} · ${camera.bundle || line.title}`;
   const more = pinned ? ["chosen, not live"] : [];
   if (seen) {
     if (seen.confidence !== null) more.push(percent(seen.confidence));
@@ -303,6 +305,10 @@ function showCounts(camera) {
   if (camera.held_back) notes.push(`rejects held back ${count(camera.held_back)}`);
   if (camera.known) notes.push(`correct ${percent(camera.right / camera.known, 2)}`);
   if (line.parts) notes.push(`parts: ${STATUSES.filter((s) => line.parts[s]).map((s) => `${s} ${count(line.parts[s])}`).join(", ") || "none yet"}`);
+  if (camera.shadow) {
+    const { model, answered, disagreed, dropped, problem } = camera.shadow;
+    notes.push(`shadow ${model}: ${count(disagreed)} of ${count(answered)} differ${dropped ? `, ${count(dropped)} dropped` : ""}${problem ? ` (${problem})` : ""}`);
+  }
   text("accounts", notes.join(" · "));
 }
 function showCourse(camera) {
@@ -405,7 +411,7 @@ function showHealth(camera) {
   const notes = camera.health_notes, items = rows($("health-notes"), notes.length, () => make("li"));
   notes.forEach((note, place) => text(items[place], note));
 }
-function showSinks() {
+function showSinks(camera) {
   const files = line.cameras.map((camera) => ({ name: camera.verdicts.file, written: camera.verdicts.written, ...camera.verdicts, waiting: 0 }));
   const sinks = [...files, ...line.sinks];
   const items = rows($("sinks"), sinks.length, () => {
@@ -424,7 +430,7 @@ function showSinks() {
     text(is, `${sink.lost ? "✕ " : sink.waiting || sink.problem ? "▲ " : "✓ "}${words.join(", ")}`);
     text(told, sink.problem || "");
   });
-  text("model", line.model);
+  text("model", camera.bundle && camera.bundle !== line.title ? `recipe ${camera.recipe}: ${camera.bundle}` : line.model);
 }
 function showNotices() {
   const told = [];

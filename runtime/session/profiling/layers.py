@@ -1,4 +1,4 @@
-"""What every engine's profiler tells, in one form."""
+"""Layers as every engine's profiler tells them, in one form."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PROFILERS = {
     "openvino": ("OpenVINO's performance counters", "openvino:profile_openvino"),
     "tensorrt": ("TensorRT's IProfiler", "tensorrt:profile_tensorrt"),
 }
-"""By engine, its profiler in words, and the function beside this file that asks it."""
+"""Profilers by engine: in words, and the function beside this file that asks it."""
 
 
 def profile_layers(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import InputError
 from runtime.stream.answering.comparing import OneAnswer
 from runtime.stream.archive.database import MAGIC, opened_to_read
+from runtime.stream.sinks.images.record import read_image_records
 from runtime.stream.verdict import Status, VerdictLine, read_verdicts
 
 if sys.version_info >= (3, 11):
@@ -18,6 +19,9 @@ else:
     import tomli as tomllib
 
 VERDICTS, CONFIG = "verdicts.jsonl", "config.toml"
+
+CLOSED = "verdicts.[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"
+"""Files of verdicts that a rotation closed."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,14 @@ class RecordedVerdict:
         frame: the frame's number.
         captured_at: when its capture started, ISO 8601 with `Z`.
         answer: of the model, without debounce and deadline; None where there was none.
+        bits: how many of 16 are used, where that was recorded.
     """
 
     id: str
     frame: int
     captured_at: str
     answer: OneAnswer | None
+    bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class VerdictRecording:
 
 
 def read_recording(source: Path) -> VerdictRecording | None:
-    """Read the verdicts of a stream's folder, a verdicts.jsonl or an archive.
+    """Read the verdicts of a stream's folder, a verdicts.jsonl, an archive or kept images.
 
     Returns:
         None where `source` is none of them, as a folder of images.
@@ -61,11 +67,11 @@ def read_recording(source: Path) -> VerdictRecording | None:
         InputError: it is one, and cannot be read.
     """
     if source.is_dir():
-        if not (source / VERDICTS).is_file():
-            return None
-        return _of_lines(source / VERDICTS)
+        if (source / VERDICTS).is_file():
+            return _of_lines([*sorted(source.glob(CLOSED)), source / VERDICTS])
+        return _of_kept_images(source)
     if source.name.endswith(".jsonl"):
-        return _of_lines(source)
+        return _of_lines([source])
     return _of_archive(source) if _is_database(source) else None
 
 
@@ -80,13 +86,28 @@ def _is_database(path: Path) -> bool:
         ) from error
 
 
-def _of_lines(path: Path) -> VerdictRecording:
+def _of_lines(paths: Sequence[Path]) -> VerdictRecording:
     found: dict[str | int, RecordedVerdict] = {}
-    for line in read_verdicts(path):
-        found[line.name or line.frame] = RecordedVerdict(
-            str(line.frame), line.frame, line.captured_at, _answer_of(line)
+    for path in paths:
+        for line in read_verdicts(path):
+            found[line.name or line.frame] = RecordedVerdict(
+                str(line.frame), line.frame, line.captured_at, _answer_of(line)
+            )
+    return VerdictRecording(found, source_of_stream(paths[-1].parent))
+
+
+def _of_kept_images(folder: Path) -> VerdictRecording | None:
+    found: dict[str | int, RecordedVerdict] = {
+        name: RecordedVerdict(
+            record.id,
+            record.verdict.frame,
+            record.verdict.captured_at,
+            _answer_of(record.verdict),
+            record.bits,
         )
-    return VerdictRecording(found, source_of_stream(path.parent))
+        for name, record in read_image_records(folder).items()
+    }
+    return VerdictRecording(found, folder) if found else None
 
 
 def _answer_of(line: VerdictLine) -> OneAnswer | None:

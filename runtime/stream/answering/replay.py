@@ -101,12 +101,13 @@ class Replay:
                     hint="pass the folder of kept images with --images",
                 )
             while (frame := camera.read()) is not None:
-                identity, at, first = str(frame.number), "", None
+                identity, at, first, bits = str(frame.number), "", None, frame.bits
                 if self._recording is not None:
                     found = left.pop(frame.name or frame.number, None)
                     if found is None:
                         continue
                     identity, at, first = found.id, found.captured_at, found.answer
+                    bits = bits or found.bits
                 elif self._first is not None and frame.pixels is not None:
                     decision = self._first.answer(frame.pixels, frame.bits)
                     if decision.status is not Status.FAULT:
@@ -117,7 +118,7 @@ class Replay:
                 if first is None:
                     self.unanswered += 1
                     continue
-                decision = self._second.answer(frame.pixels, frame.bits)
+                decision = self._second.answer(frame.pixels, bits)
                 if decision.status is Status.FAULT:
                     self.failed += 1
                     continue

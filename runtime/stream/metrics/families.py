@@ -259,7 +259,7 @@ def _of_sinks(sinks: Sequence[tuple[str, str, Sink]]) -> Iterator[Metric]:
 def _build_info(station: WatchedStation) -> Metric:
     from prometheus_client.core import InfoMetricFamily
 
-    session, facts = station.session, station.facts
+    bundle, digest, session = station.judging()
     try:
         release = version("edgecl")
     except PackageNotFoundError:
@@ -269,8 +269,8 @@ def _build_info(station: WatchedStation) -> Metric:
         "What judges.",
         value={
             "version": release,
-            "bundle": facts.bundle,
-            "digest": facts.digest,
+            "bundle": bundle,
+            "digest": digest,
             "engine": session.engine,
             "engine_version": session.version,
             "precision": session.precision,

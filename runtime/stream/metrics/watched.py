@@ -13,7 +13,7 @@ from runtime.stream.health import with_outages
 from runtime.stream.heat_maps import HeatMapWriter
 from runtime.stream.ledger import Snapshot
 from runtime.stream.parts.summary import PartsAccount
-from runtime.stream.pipeline import Pipeline, Settings
+from runtime.stream.pipeline import Pipeline
 from runtime.stream.sinks.base import Sink, StreamFacts
 
 VERDICTS = "verdicts"
@@ -28,7 +28,6 @@ class WatchedStream:
         name: of its camera, where there are several; empty otherwise.
         pipeline: keeps the accounts.
         camera: whose frames.
-        settings: by which they are judged.
         sinks: where this camera's verdicts go, the stream's own file first.
         heat_maps: None where there are none.
     """
@@ -36,7 +35,6 @@ class WatchedStream:
     name: str
     pipeline: Pipeline
     camera: Camera
-    settings: Settings
     sinks: Sequence[Sink]
     heat_maps: HeatMapWriter | None = None
 
@@ -93,13 +91,13 @@ class ObservedStream:
     @property
     def exceeded(self) -> Mapping[str, float]:
         """Return how often each step was over its limit."""
-        limits = self.stream.settings.rules.budget.limits
+        limits = self.stream.pipeline.settings.rules.budget.limits
         return {step: self.snapshot.misses_by_step.get(step, 0) for step in limits}
 
     @property
     def limits(self) -> Mapping[str, float]:
         """Return limits in seconds, by step."""
-        limits = self.stream.settings.rules.budget.limits
+        limits = self.stream.pipeline.settings.rules.budget.limits
         return {step: limit / 1e9 for step, limit in limits.items()}
 
     @property
@@ -144,7 +142,7 @@ class WatchedStation:
     """All streams of a process, and what they share.
 
     Args:
-        facts: of the bundle.
+        facts: of the bundle that the streams began with.
         session: that judges; it may turn over to another engine while it runs.
         streams: one, or one per camera.
         shared: sinks that take the verdicts of all cameras.
@@ -156,6 +154,14 @@ class WatchedStation:
     streams: Sequence[WatchedStream]
     shared: Sequence[Sink] = ()
     parts: Callable[[], PartsAccount] | None = None
+
+    def judging(self) -> tuple[str, str, Session]:
+        """Return name and digest of the bundle that judges now, and the session."""
+        facts, session = self.facts, self.session
+        recipe = self.streams[0].pipeline.judges.recipe if self.streams else None
+        if recipe is None or not recipe.mark.id:
+            return facts.bundle, facts.digest, session
+        return recipe.mark.bundle, recipe.mark.digest, recipe.session
 
     def sinks(self) -> list[tuple[str, str, Sink]]:
         """Return all sinks, with a camera's name and a name that no other of its sinks has."""

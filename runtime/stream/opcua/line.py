@@ -152,6 +152,7 @@ class VisionLine:
         verdict = msgspec.json.decode(line)
         if verdict.get("recipe"):
             self.prepared = verdict["recipe"]
+            self.bundle = verdict.get("bundle") or self.bundle
         if not self.states.executing:
             self.withheld += 1
             return None, ()

@@ -153,7 +153,7 @@ async def _made(setup: ServerSetup, link: _Link) -> tuple[Server, LineService]:
     publisher = Publisher(space, events, line)
     service = LineService(line, space, publisher, link.send, setup.patience_s)
     await service.offer()
-    await publisher.facts(Run=setup.run, Bundle=setup.bundle, Camera=setup.camera, Lot=setup.lot)
+    await publisher.facts(Run=setup.run, Camera=setup.camera, Lot=setup.lot)
     return server, service
 
 

@@ -130,6 +130,8 @@ def worst_of(
         camera=decider,
         recipe=first.recipe,
         digest=first.digest,
+        bundle=first.bundle,
+        labels=cameras.get(decider, first).labels,
     )
     return PartVerdict(verdict, cameras, missing)
 

@@ -39,7 +39,7 @@ class PlcSink(ActingSink):
 
     Args:
         name: for messages.
-        labels: the model's.
+        labels: the model's, of verdicts without a recipe.
         server: is closed with this sink.
         report: see `ActingSink`.
     """
@@ -65,7 +65,10 @@ class PlcSink(ActingSink):
 
     def act(self, verdict: Verdict, status: Status, now_ns: int) -> bool:
         """Give a result, where a trigger waits for one."""
-        return self._table.judged(result_of(verdict, status, self._labels.get))
+        labels = self._labels
+        if verdict.labels:  # of the recipe that judged
+            labels = {label: number for number, label in enumerate(verdict.labels, start=1)}
+        return self._table.judged(result_of(verdict, status, labels.get))
 
     def offer_recipes(self, change: Callable[[int], None]) -> None:
         """Let the PLC change recipes."""

@@ -59,7 +59,7 @@ class RecipeBook:
         source = self._bundles[name]
         bundle = source if isinstance(source, Bundle) else load_bundle(source)
         novelty = None if self._settings.novelty is None else novelty_beside(bundle)
-        mark = RecipeMark(name, bundle.manifest.digest)
+        mark = RecipeMark.of(name, bundle.path, bundle.manifest)
         count = self._workers
         threads = None if count == 1 else max(1, (default_threads() - 1) // count)
         opened = OpenedRecipe({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
@@ -14,6 +15,7 @@ from runtime.stream.rules import Rules
 from runtime.stream.verdict import Verdict
 
 if TYPE_CHECKING:
+    from runtime.artifact.manifest import Manifest
     from runtime.stream.pipeline import Settings
 
 
@@ -24,10 +26,27 @@ class RecipeMark:
     Args:
         id: as a machine asks for it; empty where the stream has no recipes.
         digest: of the bundle's manifest; empty where the model is a file without one.
+        bundle: the bundle's name.
+        labels: the model's, in the order of its probabilities.
     """
 
     id: str = ""
     digest: str = ""
+    bundle: str = ""
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, recipe: str, model: Path, manifest: Manifest | None) -> RecipeMark:
+        """Return the mark of a recipe.
+
+        Args:
+            recipe: its id.
+            model: path of its bundle.
+            manifest: of the bundle; None where there is none.
+        """
+        if manifest is None:
+            return cls(recipe, bundle=model.name)
+        return cls(recipe, manifest.digest, model.name, tuple(manifest.labels))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from edgecl.cli.run.config.keys import KeyPath
 
@@ -49,6 +50,26 @@ def first_duplicate(text: str) -> tuple[KeyPath, int, int] | None:
 
 class _MalformedError(Exception):
     """No TOML from here on."""
+
+
+def first_with_null(value: Any, path: KeyPath = ()) -> KeyPath | None:
+    """Return the place of the first key or text with the character 0; None where there is none.
+
+    Args:
+        value: what TOML has there.
+        path: where that is.
+    """
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if "\0" in key:
+                return path or (key,)
+            if (found := first_with_null(entry, (*path, key))) is not None:
+                return found
+    elif isinstance(value, list):
+        return next((p for entry in value if (p := first_with_null(entry, path))), None)
+    elif isinstance(value, str) and "\0" in value:
+        return path
+    return None
 
 
 class _Scanner:

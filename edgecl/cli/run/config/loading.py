@@ -25,7 +25,7 @@ from edgecl.cli.run.config.keys import (
     keys_of,
     tables,
 )
-from edgecl.cli.run.config.lines import first_duplicate, lines_by_path
+from edgecl.cli.run.config.lines import first_duplicate, first_with_null, lines_by_path
 from edgecl.cli.run.config.recipe_tables import RECIPES, RecipeTables, read_recipes
 from edgecl.cli.run.config.sources import source_beside
 from runtime.errors import EdgeclError, InputError
@@ -120,6 +120,10 @@ class _Reader:
         self._recipes = RecipeTables()
 
     def read(self, document: Mapping[str, Any]) -> Config:
+        if (key := first_with_null(document)) is not None:
+            self._fail(
+                key, "has the character 0 in it", "no name and no address has it: leave it out"
+            )
         for table, content in document.items():
             if table == RECIPES:
                 self._take_recipes(content)
@@ -185,6 +189,8 @@ class _Reader:
                 self._fail_as_no_table(key, value)
             return tuple(self._pair(option, key, entry, given) for entry, given in value.items())
         value = self._of_kind(option, key, value)
+        if name in PATHS and not value:
+            self._fail(key, "is empty", "name a file or folder, or leave the key out")
         if name in PATHS and not (name in OR_NONE and value == NONE):
             value = self._path.parent / value
         elif name == "source":

@@ -72,7 +72,7 @@ class LineRecipes:
             pool = SessionPool(sessions)
             choices.require_labels(bundle.contract.labels, self._context)
             rules, novelty = choices.rules(self._context), choices.novelty(bundle, self._say)
-            mark = RecipeMark(name, bundle.manifest.digest)
+            mark = RecipeMark.of(name, bundle.path, bundle.manifest)
             made = {}
             for camera_name, (chosen, camera) in self._cameras.items():
                 alone = len(sessions) == 1 and not camera_name

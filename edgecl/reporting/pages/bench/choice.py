@@ -111,7 +111,7 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
 
 
 def accuracy_note(sides: Sequence[SideReport]) -> str:
-    """What the accuracies are of."""
+    """Return the part of the images that the accuracies are of, in words."""
     known = [side for side in sides if best_accuracy(side) is not None]
     if not known:
         return "No accuracy is known: these are no bundles of 'edgecl export'."
@@ -127,7 +127,7 @@ def accuracy_note(sides: Sequence[SideReport]) -> str:
 
 
 def hollow_note(sides: Sequence[SideReport]) -> str:
-    """What hollow marks are; empty with one engine."""
+    """Return the meaning of hollow marks; empty with one engine."""
     engines = list(dict.fromkeys(side.engine for side in sides))
     if len(engines) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""What is left: each side against this machine's peaks, and its layers."""
+"""Each side against this machine's peaks, and its layers: what is left to win."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ class Publisher:
         """Show recipe and counters."""
         line = self._line
         await self._plain("Recipe", line.prepared)
+        await self._plain("Bundle", line.bundle)
         await self._plain("Published", line.published)
         await self._plain("Withheld", line.withheld)
         await self._plain("Lost", line.lost)

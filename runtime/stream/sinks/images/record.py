@@ -9,6 +9,9 @@ from runtime.files.document import Document, read_document
 from runtime.stream.verdict import VerdictLine
 
 
+_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+
+
 class ImageRecord(Document, frozen=True, kw_only=True):
     """Record of a kept image.
 
@@ -48,3 +51,22 @@ def read_image_record(path: Path) -> ImageRecord:
         InputError: it cannot be read, or is of another form.
     """
     return read_document(path, ImageRecord)
+
+
+def read_image_records(folder: Path) -> dict[str, ImageRecord]:
+    """Read the records of a folder of `edgecl run --sink images:FOLDER`.
+
+    Args:
+        folder: with a folder per day; one without them has no records.
+
+    Returns:
+        The records by the image's path in the folder, with `/`.
+
+    Raises:
+        InputError: one cannot be read, or is of another form.
+    """
+    records = {}
+    for path in sorted(folder.glob(f"{_DAY}/*.json")):
+        record = read_image_record(path)
+        records[f"{path.parent.name}/{record.file}"] = record
+    return records

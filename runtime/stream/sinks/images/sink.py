@@ -202,6 +202,7 @@ class ImagesSink(Sink):
         source = f"{verdict.camera}-" if verdict.camera else ""
         moment = f"{taken:%Y%m%dT%H%M%S}{taken.microsecond // 1000:03d}Z"
         stem = f"{moment}-{self._facts.run[-8:]}-{source}{verdict.number:08d}"
+        labels = verdict.labels or self._labels
         record = ImageRecord(
             id=verdict_id(verdict, self._facts),
             file=f"{stem}{suffix}",
@@ -209,11 +210,11 @@ class ImagesSink(Sink):
             event=image.event,
             probabilities={
                 label: round(share, 6)
-                for label, share in zip(self._labels, image.probabilities, strict=False)
+                for label, share in zip(labels, image.probabilities, strict=False)
             },
             bits=frame.bits,
-            bundle=writable(self._facts.bundle),
-            digest=self._facts.digest,
+            bundle=writable(verdict.bundle or self._facts.bundle),
+            digest=verdict.digest or self._facts.digest,
             lot=writable(self._facts.lot),
             verdict=verdict.line(),
         )

@@ -20,7 +20,7 @@ class VerdictMessage(VerdictLine, frozen=True, kw_only=True, omit_defaults=True)
     Args:
         id: RUN/FRAME, of several cameras RUN/CAMERA/FRAME; what comes twice has the same.
         run: id of the stream.
-        bundle: the model's name.
+        bundle: name of the model that judged.
         camera: the camera's name.
     """
 
@@ -40,7 +40,7 @@ class LineStatus(Document, frozen=True, kw_only=True):
         state: `online` from the connection on; `offline` after the end of the stream, or where
             the broker has lost it.
         run: id of the stream.
-        bundle: the model's name.
+        bundle: name of the model that the stream began with.
         camera: the camera's name.
     """
 
@@ -67,7 +67,7 @@ def verdict_message(verdict: Verdict, stream: StreamFacts) -> tuple[str, bytes]:
         **{field: getattr(line, field) for field in _FIELDS if field != "camera"},
         id=name,
         run=stream.run,
-        bundle=writable(stream.bundle),
+        bundle=writable(verdict.bundle or stream.bundle),
         camera=writable(line.camera or redact(stream.camera)),
     )
     return name, msgspec.json.encode(message)

@@ -12,20 +12,15 @@ from edgecl.cli.bench import command as bench
 from edgecl.cli.shell import run as edgecl
 from runtime.benchmark import Scenario, run_benchmark
 from runtime.benchmark.facts.scenario import Driver, ScenarioKind
-from runtime.benchmark.facts.side import WarmUp
-from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.scenario import BATCH, STREAMS
 
 SMALL = ("--frames", "6", "--warmup", "1", "--frame-size", "40x60", "--engine", "onnxruntime")
 
 
 @pytest.fixture(autouse=True)
-def _settle_by_count_alone(monkeypatch):
-    """Quick turns, and nothing before and after them: those are other files'."""
-    warm = WarmUp(queries=1, seconds=0.0, stable=True)
-    monkeypatch.setattr("runtime.benchmark.run.warm_up", lambda asker, scenario: warm)
+def _times_alone(monkeypatch):
+    """No page, and nothing measured after the times: those are other files'."""
     monkeypatch.setattr("edgecl.reporting.pages.latency.latency_page", lambda report: report)
-    monkeypatch.setattr(in_turn, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(
         bench, "measured_with_facts", lambda *given, **rest: given[3](lambda *told: None)
     )

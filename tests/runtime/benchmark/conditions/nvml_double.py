@@ -20,7 +20,7 @@ def nvml_double(*, refuse: tuple[str, ...] = (), reasons: int = 0, name: Any = "
     """
     closed: list[bool] = []
     counted = iter(range(100_000, 10_000_000, 3000))
-    answers = {
+    answers: dict[str, Any] = {
         "nvmlInit": lambda: None,
         "nvmlShutdown": lambda: closed.append(True),
         "nvmlDeviceGetCount": lambda: 1,

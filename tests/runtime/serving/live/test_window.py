@@ -102,7 +102,7 @@ def judged(make_bundle, tmp_path):
             on_verdict=window.take,
         )
         watched = LiveSource("tiny.edgecl", "fp32", "4711", [file])
-        watched.watch(ShownStream("", pipeline, camera, window, rules.budget.limits, file))
+        watched.watch(ShownStream("", pipeline, camera, window, file))
         assert watched.state().cameras[0].state == "waiting"
         pipeline.start()
         assert pipeline.wait(60)

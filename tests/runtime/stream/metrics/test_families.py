@@ -47,17 +47,14 @@ def samples(station: WatchedStation) -> dict[str, float]:
 def watched(
     pipeline: Pipeline, camera: Any, name: str = "", sinks: Any = None, **more: Any
 ) -> WatchedStream:
-    return WatchedStream(
-        name, pipeline, camera, Settings(), pipeline.sinks if sinks is None else sinks, **more
-    )
+    return WatchedStream(name, pipeline, camera, pipeline.sinks if sinks is None else sinks, **more)
 
 
 def test_metrics_are_those_of_the_accounts():
     camera = FakeCamera([*images(6), None])
     pipeline, _ = stream(camera, FakeSession(), limits={"infer": 0, "total": 10**12})
     snapshot = ended(pipeline)
-    settings = pipeline._settings
-    one = WatchedStream("", pipeline, camera, settings, pipeline.sinks)
+    one = WatchedStream("", pipeline, camera, pipeline.sinks)
     found = samples(WatchedStation(FACTS, FakeSession(), [one]))
     assert found["edgecl_frames_total{status=pass}"] == 6
     assert found["edgecl_frames_total{status=fault}"] == 1

@@ -112,7 +112,7 @@ def running(tmp_path: Path) -> Iterator[Any]:
     camera.before_read = before_read
     pipeline, sink = stream(camera, FakeSession(), limits={"infer": 0, "total": 10**12})
     endpoint = MetricsEndpoint(MetricsAddress("127.0.0.1", 0), TOKEN)
-    watched = WatchedStream("", pipeline, camera, pipeline._settings, pipeline.sinks)
+    watched = WatchedStream("", pipeline, camera, pipeline.sinks)
     facts = StreamFacts(bundle="line.edgecl", digest="abc")
     endpoint.start(partial(rendered, WatchedStation(facts, FakeSession(), [watched])))
     (tmp_path / "token").write_text(TOKEN)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -428,3 +429,13 @@ def test_a_pymodbus_that_does_not_fit_is_told(tmp_path, monkeypatch):
 )
 def test_a_fault_has_the_number_of_its_health_fault(reason, code):
     assert fault_code(reason) is code
+
+
+def test_a_label_has_the_number_that_it_has_in_the_recipe_that_judged(open_plc):
+    sink, _ = open_plc("?frames=every")
+    given = []
+    sink._table.judged = lambda result: given.append(result.label) or True
+    stain = Verdict(0, 0, 0, Decision(Status.REJECT, "stain", 0.9))
+    for labels in ((), ("stain", "clean"), ("dent", "clean")):
+        sink.act(replace(stain, labels=labels), Status.REJECT, 0)
+    assert given == [3, 1, 0]

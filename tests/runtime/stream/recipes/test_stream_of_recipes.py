@@ -19,6 +19,8 @@ def test_a_program_changes_the_recipe_between_two_frames(make_bundle, tmp_path):
         camera.parts.put(white)
         for verdict in stream:
             seen.append((verdict.recipe, verdict.decision.label))
+            assert verdict.bundle == {"7": "bolt.edgecl", "8": "nut.edgecl"}[verdict.recipe]
+            assert verdict.decision.label in verdict.labels
             if len(seen) == 1:
                 assert stream.change_recipe("8").ok
                 assert stream.change_recipe("9").code == "recipe-unknown"

@@ -52,6 +52,30 @@ def test_a_streams_verdicts_are_compared_with_another_bundles(workplace, capsys,
     assert replayed(capsys, source, *model, code=0)["missing"] == 1
 
 
+def test_images_that_a_line_kept_are_compared_with_what_it_said_of_them(workplace, capsys):
+    sink = f"images:{workplace / 'kept'}?sample=1&cooldown=0s"
+    assert run([*ARGUMENTS, "--model", "first.edgecl", "--sink", sink]) == 0
+    capsys.readouterr()
+    found = replayed(capsys, "kept", "--model", "second.edgecl")
+    assert found["comparison"]["frames"] == 3
+    assert found["comparison"]["changes"] == {"reject to pass": 1}
+    (change,) = found["changed"]
+    assert change["id"].endswith("/1")
+    next(Path("kept").glob("*/*.json")).write_text("{")
+    assert "kept image" in refusal(capsys, "kept", "--model", "second.edgecl")
+
+
+def test_files_that_a_rotation_closed_are_replayed_too(workplace, capsys):
+    assert run([*ARGUMENTS, "--model", "first.edgecl"]) == 0
+    capsys.readouterr()
+    whole = Path("o/verdicts.jsonl")
+    first, rest = whole.read_bytes().split(b"\n", 1)
+    Path("o/verdicts.000001.jsonl").write_bytes(first + b"\n")
+    whole.write_bytes(rest)
+    found = replayed(capsys, "o", "--model", "second.edgecl")
+    assert found["comparison"]["frames"] == 3
+
+
 def test_a_folder_of_images_is_answered_by_both_bundles(workplace, capsys):
     models = ("--model", "second.edgecl", "--against", "first.edgecl")
     found = replayed(capsys, "parts", *models)
