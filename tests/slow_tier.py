@@ -84,7 +84,6 @@ SLOW = frozenset(
         "tests/runtime/serving/live/test_viewers.py::test_a_stream_that_cannot_answer_costs_the_page_alone",
         "tests/edgecl/cli/run/sinks/test_opcua_sink.py::test_a_client_changes_the_recipe_of_a_stream_that_ctrl_c_ends_under_it",
         "tests/runtime/stream/metrics/test_prometheus.py",
-        "tests/runtime/session/oip/test_grpc.py::test_tls_is_verified_and_the_token_goes_along",
         "tests/runtime/session/oip/test_mlserver.py",
         "tests/runtime/stream/opcua/test_opcua_line_events.py",
         "tests/runtime/stream/archive/test_killed.py",
