@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt \
-		--editable '.[train,tensorboard,openvino,tensorrt-rtx,sign,genicam,mqtt,metrics,gpio,modbus,opcua,serve,tune,dev]'
+		--editable '.[train,tensorboard,openvino,tensorrt-rtx,sign,genicam,mqtt,metrics,gpio,modbus,opcua,serve,tune,oip,loadgen,nvml,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)

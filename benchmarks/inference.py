@@ -3,9 +3,11 @@
 All sides take turns in short blocks, since machines drift, and each round gives ratios to
 onnxruntime in FP32 on the graph as torch exports it. Large convolutions take their turns too: the
 best speed seen of them is the machine's peak, and beside each side stands its share. Weights are
-random. Run it alone on the machine:
+random. With --rivals, torch and OpenVINO's own quantiser (NNCF, if it is installed) stand beside
+them. Run it alone on the machine:
 
     python benchmarks/inference.py [--encoder shufflenet] [--size 128x800] [--threads 2] [--json]
+    python benchmarks/inference.py --rivals
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.rivals import Rival, nncf_rival, torch_rivals
 from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.artifact.tiling import Tiling
 from runtime.benchmark.frames import draw_frames
@@ -61,8 +66,8 @@ class Side:
     Args:
         engine: a key of `ENGINES`.
         precision: of the file.
-        graph: as exported or rewritten.
-        session: warm.
+        graph: as exported or rewritten, or who made it.
+        session: warm; or a rival.
         macs: multiply-accumulates of one image, counted on the network as trained.
         images: uint8 1×1×H×W each.
         blocks: median milliseconds of each block.
@@ -72,7 +77,7 @@ class Side:
     engine: str
     precision: str
     graph: str
-    session: Session
+    session: Session | Rival
     macs: int
     images: Sequence[NDArray[np.uint8]]
     blocks: list[float] = field(default_factory=list)
@@ -133,12 +138,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=min(THREADS, default_threads()))
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--runs", type=int, default=5, help="in each block")
+    parser.add_argument("--rivals", action="store_true", help="torch, and OpenVINO with NNCF")
     parser.add_argument("--json", action="store_true", help="print one object instead of tables")
     arguments = parser.parse_args()
     cases = {}
     for encoder in arguments.encoder or ("convnet", "shufflenet"):
         cases[encoder] = measure(
-            encoder, arguments.size, arguments.threads, arguments.rounds, arguments.runs
+            encoder,
+            arguments.size,
+            arguments.threads,
+            arguments.rounds,
+            arguments.runs,
+            rivals=arguments.rivals,
         )
         if not arguments.json:
             show(encoder, cases[encoder])
@@ -150,7 +161,13 @@ def main() -> None:
 
 
 def measure(
-    encoder: str, size: tuple[int, int], threads: int, rounds: int, runs: int
+    encoder: str,
+    size: tuple[int, int],
+    threads: int,
+    rounds: int,
+    runs: int,
+    *,
+    rivals: bool = False,
 ) -> dict[str, Any]:
     """All sides of one encoder in turns, and large convolutions with them.
 
@@ -173,6 +190,11 @@ def measure(
             for (engine, precision, graph), path in files.items()
             if engine in engines
         ]
+        if rivals:
+            sides += [
+                Side(engine, precision, graph, rival, macs, images)
+                for engine, precision, graph, rival in _rivals(encoder, size, threads, files)
+            ]
         peaks = [
             Side(engine, precision, "", opened(path, engine, precision), products, [image])
             for shape in PEAK_SHAPES
@@ -209,6 +231,17 @@ def measure(
         "peak": peak,
         "sides": rows,
     }
+
+
+def _rivals(
+    encoder: str, size: tuple[int, int], threads: int, files: Mapping[tuple[str, str, str], Path]
+) -> Iterator[tuple[str, str, str, Rival]]:
+    for graph, rival in torch_rivals(_classifier(encoder, size), size, threads):
+        yield "torch", "fp32", graph, rival
+    images = [frame[None, None] for frame in draw_frames(*size, seed=2, count=CALIBRATION_IMAGES)]
+    made = nncf_rival(files["onnxruntime", "fp32", AS_EXPORTED], images, threads)
+    if made is not None:
+        yield "openvino", "int8", "by NNCF", made
 
 
 def _row(side: Side, reference: Side, peak: float, goal: float) -> Row:
@@ -258,17 +291,14 @@ def write_network(
         graph; the reference first.
     """
     import onnx
-    import torch
 
     from calibration.ranges import collect_ranges
     from edgecl.encoders.complexity import count_macs
-    from edgecl.learning.model import Backbone, Classifier
     from export.qdq.cpu import quantize_for_cpu
     from export.rewrites import apply
     from export.stages.onnx_graph import to_onnx
 
-    torch.manual_seed(0)
-    classifier = Classifier(Backbone(encoder, size), len(LABELS)).eval()
+    classifier = _classifier(encoder, size)
     macs = count_macs(classifier.backbone.encoder, channels=1, image_size=size)
     exported = to_onnx(classifier, ModelContract(InputContract(*size, tiling=tiling), LABELS))
     rewritten, rewrites = apply(exported)
@@ -284,6 +314,15 @@ def write_network(
                 onnx.save(model, path)
                 files[engine, precision, graph] = path
     return macs, rewrites, files
+
+
+def _classifier(encoder: str, size: tuple[int, int]) -> Any:
+    import torch
+
+    from edgecl.learning.model import Backbone, Classifier
+
+    torch.manual_seed(0)
+    return Classifier(Backbone(encoder, size), len(LABELS)).eval()
 
 
 def write_layers(

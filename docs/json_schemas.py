@@ -18,6 +18,7 @@ from edgecl.study.documents import StudySummary
 from edgecl.tuning.documents import TuningSummary
 from runtime.artifact.engine_file import EngineSidecar
 from runtime.artifact.manifest import Manifest
+from runtime.benchmark.comparison import LatencyComparison
 from runtime.benchmark.document import LatencyReport
 from runtime.camera.examination.document import CameraReport
 from runtime.files.document import Document
@@ -49,6 +50,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "history": History,
     "heat-map-line": HeatMapLine,
     "image-record": ImageRecord,
+    "latency-comparison": LatencyComparison,
     "latency-report": LatencyReport,
     "line-status": LineStatus,
     "manifest": Manifest,

@@ -16,11 +16,12 @@ CODES: Mapping[str, str] = MappingProxyType(
         "module-hidden": "a file of the current folder hides one of edgecl's packages",
         "plugin-invalid": "an installed plug-in cannot be loaded",
         "camera-unavailable": "the camera could not be opened at the start",
+        "server-unavailable": "the inference server did not answer at the start",
         "gate": "a precision lost more than the gate allows, or a study's runs failed",
         "budget": "more frames missed the latency budget than allowed",
         "equipment": "a device failed in service",
         "camera-lost": "the camera stopped in service and did not come back",
-        "session-lost": "the inference device or its driver failed in service",
+        "session-lost": "the inference device, its driver or the server failed in service",
         "model-failing": "the model failed on frame after frame",
         "disk-failing": "a disk is full or failed while it was written to",
         "recipe-unknown": "no recipe has the id that was asked for, or none came before this one",
@@ -31,7 +32,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "check": "a check found something that is not as it should be",
         "check-busy": "another check is under way",
         "replay": "more verdicts change than allowed",
-        "slower": "a side is slower than compare's limit allows",
+        "slower": "a side is slower than the limit of compare allows, or may be with --strict",
         "stream-ended": "the stream ended before it did what was asked",
         "output-lost": "standard output could not be written",
         "interrupted": "Ctrl-C, SIGTERM or SIGHUP ended the command",
@@ -102,3 +103,7 @@ class SessionLostError(EquipmentError):
 
 class FrameError(Exception):
     """Error of one frame: it cannot be judged, its verdict is `fault`, and the stream goes on."""
+
+
+class SessionAwayError(FrameError):
+    """A session has no answers for now and gets itself back: no failure of the model is counted."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,13 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
 from runtime.image.flat.file import FLAT
-from tests.made_once import MadeOnce, folder_of_all_workers, maker, spared_exports
+from tests.made_once import (
+    MadeOnce,
+    folder_of_all_workers,
+    freeze_what_is_there,
+    maker,
+    spared_exports,
+)
 from tests.slow_tier import is_slow, starts_early
 
 LABELS = ("dark", "middle", "bright")
@@ -39,11 +46,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare every later collection what exists by now, the tests and all libraries: each stream
-    that `edgecl run` starts in this process collects all garbage first."""
     gc.enable()
-    gc.collect()
-    gc.freeze()
+    freeze_what_is_there()
 
 
 @pytest.fixture
@@ -164,6 +168,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
     return make
 
 
+@cache
 def brightness_model(contract: ModelContract) -> bytes:
     """An ONNX model whose most probable label is the one nearest to the image's mean.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import os
 import shutil
@@ -29,6 +30,16 @@ def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+def freeze_what_is_there() -> None:
+    """Spare later collections of garbage what is there: all libraries and tests.
+
+    Each stream that `edgecl run` starts in the tests' process collects first, which takes a
+    second otherwise.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def maker(root: Path) -> MadeOnce:
     """Return `made_once(name, make)`, which lets `make(path)` fill a path below `root` once.
 
@@ -48,6 +59,7 @@ def maker(root: Path) -> MadeOnce:
                 path.unlink(missing_ok=True)
                 make(path)
                 done.touch()
+                freeze_what_is_there()
         return path
 
     return made_once

@@ -5,7 +5,6 @@ Fields and their meaning: `model_config.proto` of triton-inference-server/common
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from export.bundle.client_remarks import client_remarks
 from export.engine.builder import usual_batches
 from runtime.artifact.bundle import Bundle, load_bundle
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
+from runtime.artifact.served import served_name
 from runtime.errors import InputError
 from runtime.files.atomic import replacing_folder
 
@@ -83,13 +83,12 @@ def write_triton(
         max_batch = IMAGES if tiling is None else usual_batches(bundle.contract.input).max
     chosen = list(bundle.precisions) if precisions is None else list(precisions)
     labels = _label_file(bundle)
-    name = model_name(bundle.name)
     require_own_folder(out)
     shared = {"max_batch": max_batch, "queue_delay_us": queue_delay_us, "instances": instances}
     models: dict[str, tuple[Path, str, dict[str, Any]]] = {}
     for precision in chosen:
         path = bundle.onnx_path(precision)
-        title = model_name(f"{name}_{precision}")
+        title = served_name(bundle.name, precision)
         config = _config(title, bundle, _widths(path), platform="onnxruntime_onnx", **shared)
         if threads:
             config.setdefault("parameters", []).append(
@@ -99,7 +98,7 @@ def write_triton(
     for precision, plan in (plans or {}).items():
         if not plan.is_file():
             raise InputError(f"no engine found at {plan}", hint="build it on the server first")
-        title = model_name(f"{name}_{precision}_tensorrt")
+        title = served_name(bundle.name, f"{precision}_tensorrt")
         widths = _widths(bundle.onnx_path(next(iter(bundle.precisions))))
         config = _config(title, bundle, widths, platform="tensorrt_plan", **shared)
         models[title] = plan, "model.plan", config
@@ -112,11 +111,6 @@ def write_triton(
             text = "\n".join([MARK, *client_remarks(bundle.contract), *_lines(config), ""])
             (folder / title / CONFIG).write_text(text, encoding="utf-8")
     return list(models)
-
-
-def model_name(text: str) -> str:
-    """`text` as a model's name: a folder, and a part of a URL."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_") or "model"
 
 
 def _config(

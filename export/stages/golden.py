@@ -15,12 +15,12 @@ MOST_BYTES = 2**20
 SPARE = 3
 """Candidates per golden image, since what ships must be close to the network on all of them."""
 
-Answers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+GoldenAnswers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 N×H×W → float32 N×C."""
 
 
 def choose_golden(
-    images: NDArray[np.uint8], probabilities: NDArray[np.float32], shipped: Sequence[Answers]
+    images: NDArray[np.uint8], probabilities: NDArray[np.float32], shipped: Sequence[GoldenAnswers]
 ) -> list[int]:
     """Rows of images on which the network was sure, and all that ships comes close to it.
 

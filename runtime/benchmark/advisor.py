@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import LatencyReport, SideReport
-from runtime.files.document import Part
+from runtime.benchmark.facts.advice import Advice, AdvisedSide, BudgetStanding
 from runtime.stream.budget import (
     ACT,
     AGE,
@@ -28,47 +27,6 @@ from runtime.stream.budget import (
 
 WORKING = (CAPTURE, HEALTH, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, ACT)
 """Steps in which something is done; the others are waiting, or sums."""
-
-Standing = Literal["meets", "over", "unproven", "less accurate"]
-
-
-class Option(Part, frozen=True, kw_only=True):
-    """A side, as the advisor sees it.
-
-    Args:
-        label: of the side.
-        standing: `meets` every limit at p99.9; `over` one of them; `unproven` where too few frames
-            were measured for p99.9; `less accurate` than the best by more than is allowed.
-        accuracy: share of right answers, 0 to 1; None where the bundle does not tell.
-        cost_ms: milliseconds of cores per frame, at the median; what makes a side cheap.
-        p99_9_ms: of each step with a limit; None where there are too few frames.
-        blame: step that is to blame where a limit is not kept; empty elsewhere.
-        reason: the standing in words.
-    """
-
-    label: str
-    standing: Standing
-    accuracy: float | None
-    cost_ms: float
-    p99_9_ms: dict[str, float | None]
-    blame: str
-    reason: str
-
-
-class Advice(Part, frozen=True, kw_only=True):
-    """The cheapest side that meets a budget, or why there is none.
-
-    Args:
-        budget_ms: limits by step, in milliseconds.
-        chosen: label of the side to take; empty where none will do.
-        conclusion: one sentence for people.
-        options: all sides, those that meet the budget first, by their cost.
-    """
-
-    budget_ms: dict[str, float]
-    chosen: str
-    conclusion: str
-    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True)
@@ -98,9 +56,11 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
     known = [accuracy for side in report.sides if (accuracy := _accuracy(side)) is not None]
     best = max(known, default=None)
     needed = report.frames_needed.get("p99_9", 0)
-    threads = report.scenario.threads
-    options = [_option(side, budget, best, allowed_loss, threads, needed) for side in report.sides]
-    order: Sequence[Standing] = ("meets", "unproven", "over", "less accurate")
+    options = [
+        _option(side, budget, best, allowed_loss, side.threads or report.scenario.threads, needed)
+        for side in report.sides
+    ]
+    order: Sequence[BudgetStanding] = ("meets", "unproven", "over", "less accurate")
     options.sort(key=lambda option: (order.index(option.standing), option.cost_ms))
     first = options[0]
     chosen = first.label if first.standing == "meets" else ""
@@ -148,7 +108,7 @@ def _option(
     allowed_loss: float,
     threads: int,
     needed: int,
-) -> Option:
+) -> AdvisedSide:
     accuracy = _accuracy(side)
     tails = {step: _tail(side, step) for step in budget.limits}
     standing, blame, reason = _standing(side, budget, tails, needed)
@@ -156,7 +116,7 @@ def _option(
         standing = "less accurate"
         told = "unknown" if accuracy is None else f"{accuracy:.2%}"
         reason = f"its accuracy is {told}, that of the best side {best:.2%}"
-    return Option(
+    return AdvisedSide(
         label=side.label,
         standing=standing,
         accuracy=accuracy,
@@ -172,7 +132,7 @@ def _standing(
     budget: Budget,
     tails: Mapping[str, tuple[float, float] | None],
     needed: int,
-) -> tuple[Standing, str, str]:
+) -> tuple[BudgetStanding, str, str]:
     raw = {step: np.asarray(times, np.int64) for step, times in side.raw_ns.items()}
     for step, limit in budget.limits.items():
         tail = tails[step]
@@ -187,11 +147,11 @@ def _standing(
             )
     missing = [step for step, tail in tails.items() if tail is None]
     if missing:
-        return "unproven", "", f"p99.9 of {missing[0]} takes {needed} frames"
+        return "unproven", "", f"p99.9 of {missing[0]} takes --frames {needed}, or more"
     return "meets", "", "every limit is kept at p99.9"
 
 
-def _conclusion(first: Option, budget: Budget) -> str:
+def _conclusion(first: AdvisedSide, budget: Budget) -> str:
     limits = ", ".join(f"{step} {limit:g} ms" for step, limit in budget.to_json().items())
     if first.standing == "meets":
         return (
@@ -199,7 +159,7 @@ def _conclusion(first: Option, budget: Budget) -> str:
             f"{first.cost_ms:.3g} ms of cores per frame"
         )
     if first.standing == "unproven":
-        return f"no side is shown to keep {limits} at p99.9: {first.reason}; measure for longer"
+        return f"no side is shown to keep {limits} at p99.9: {first.reason}"
     return f"no side keeps {limits} at p99.9 without losing accuracy: {first.label}: {first.reason}"
 
 

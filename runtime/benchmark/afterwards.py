@@ -1,4 +1,4 @@
-"""What is measured after the times, and never beside them: the machine's peaks, layers, energy."""
+"""Measurements after the times, and never beside them: the machine's peaks, layers, energy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from runtime.session.spec import CPU, ENGINES, GPU
 
 @dataclass(frozen=True)
 class Afterwards:
-    """What is asked for beside the times.
+    """The measurements that are asked for beside the times.
 
     Args:
         layers: whether layers are timed.
@@ -100,8 +100,9 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
     if plan.bundle is None:
         return side
     gate = plan.bundle.manifest.gate
-    names: tuple[str, ...] = (f"{plan.precision}-openvino",) if ENGINES[plan.engine].form == "openvino" else ()
-    names += (artefact_name(plan.precision, ENGINES[plan.engine].form),)
+    form = ENGINES[plan.engine].form
+    names = [f"{plan.precision}-openvino"] if form == "openvino" else []
+    names.append(artefact_name(plan.precision, form))
     measured = next((gate.comparisons[name] for name in names if name in gate.comparisons), None)
     if measured is None:
         return side
@@ -117,11 +118,14 @@ def _with_escapes(side: SideReport, plan: Plan) -> SideReport:
 
 def _layers(plan: Plan, side: SideReport, threads: int, wanted: Afterwards) -> LayerTable:
     spec = ENGINES[plan.engine]
-    path = graph = plan.path
+    graph: Path | None = plan.path  # of a lone file
+    path = plan.path
     if plan.bundle is not None:
-        path = graph = plan.bundle.onnx_path(plan.precision, target=spec.form)
+        graph = path = plan.bundle.onnx_path(plan.precision, target=spec.form)
         if spec.built and wanted.engine_for is not None:
             path = wanted.engine_for(plan.bundle, plan.precision)
+    elif spec.built:
+        graph = None
     return time_layers(
         plan.engine,
         path,

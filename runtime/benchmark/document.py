@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from runtime.benchmark.conditions.document import Conditions, SideEnergy
+from runtime.benchmark.facts.advice import Advice
 from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
-    Answers,
     BoundShare,
     Jitter,
+    LoadGenFigures,
     Outliers,
     Schedule,
+    SideAnswers,
     Throughput,
     WarmUp,
 )
@@ -135,6 +137,7 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
         schedule: None where queries follow one another.
         bound: None without a bound.
         answers: to the bundle's golden images; None where it has none.
+        loadgen: what LoadGen told itself, where it issued the queries.
         harness_us: microseconds per frame that the benchmark itself takes, beside the steps.
         layers: time of each; None unless it was asked for.
         energy: None where no meter is there.
@@ -153,8 +156,9 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     outliers: Outliers | None = None
     schedule: Schedule | None = None
     bound: BoundShare | None = None
-    answers: Answers | None = None
+    answers: SideAnswers | None = None
     harness_us: float | None = None
+    loadgen: LoadGenFigures | None = None
     layers: LayerTable | None = None
     energy: SideEnergy | None = None
 
@@ -256,6 +260,7 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
         frames_needed: how many a percentile takes.
         sides: the first one is what the others are compared with.
         order: per round, the sides in the order of their turns.
+        advice: which side to take; None without a budget.
         conditions: of the machine meanwhile.
         peaks: of the processor; None where all sides run elsewhere.
         command: that repeats the measurement.
@@ -277,6 +282,7 @@ class LatencyReport(Document, frozen=True, kw_only=True, omit_defaults=True):
     sides: tuple[SideReport, ...]
     left_out: tuple[SkippedSide, ...]
     order: tuple[tuple[int, ...], ...] = ()
+    advice: Advice | None = None
     conditions: Conditions | None = None
     peaks: Peaks | None = None
     command: str = ""

@@ -33,11 +33,11 @@ from runtime.benchmark.document import (
     StepFigures,
     Temperatures,
 )
+from runtime.benchmark.facts.finding import INVALID
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.measuring.record import SideRecord, told_of
 from runtime.benchmark.sides import TOTAL
 from runtime.benchmark.validity import (
-    INVALID,
     counted_between,
     judge_machine,
     judge_side,
@@ -102,7 +102,7 @@ def build_report(measured: Measurement, *, scenario: ScenarioFacts) -> LatencyRe
     machine = judge_machine(measured.before, measured.after, measured.wall_s, cpu.governor)
     machine_ok = all(finding.severity != INVALID for finding in machine)
     sides = []
-    records = measured.records or [None] * len(measured.sides)
+    records: Sequence[SideRecord | None] = measured.records or [None] * len(measured.sides)
     for described, times, record in zip(measured.sides, measured.times, records, strict=True):
         told = told_of(times, record, scenario)
         findings = judge_side(times[TOTAL], scenario.kind, **told)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import LatencyReport, SkippedSide
-from runtime.benchmark.facts.side import Answers, WarmUp
+from runtime.benchmark.facts.side import SideAnswers, WarmUp
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.cadence import AtCadence
 from runtime.benchmark.measuring.in_turn import AtRandom, InTurn
+from runtime.benchmark.measuring.loadgen import UnderLoadGen
 from runtime.benchmark.measuring.record import SideRecord
 from runtime.benchmark.measuring.stability import is_stable
 from runtime.benchmark.measuring.turn import Asker, Turn
@@ -120,7 +121,7 @@ def warm_up(asker: Asker, scenario: Scenario) -> WarmUp:
     """Put uncounted queries to a side until its times are stable, or the rule's limit is there."""
     start = time.perf_counter()
     rule = scenario.stability
-    queries, windows = 0, []
+    queries, windows = 0, list[NDArray[np.int64]]()
     if scenario.warmup or rule is None:
         queries = max(1, scenario.warmup)
         asker.ask(queries, 0)
@@ -146,8 +147,6 @@ def _asker(
 ) -> Asker:
     rate = scenario.rate_hz
     if scenario.driver == "loadgen":
-        from runtime.benchmark.measuring.loadgen import UnderLoadGen  # an extra
-
         return UnderLoadGen(side, frames, scenario.kind, scenario.together)
     if scenario.kind == "server" and rate is not None:
         return AtRandom(side, frames, rate, scenario.seed)
@@ -180,14 +179,14 @@ def _progress(
     )
 
 
-def _answers(side: Side, turns: Sequence[Turn]) -> Answers:
+def _answers(side: Side, turns: Sequence[Turn]) -> SideAnswers:
     """Look at what a side answered, and ask for the golden images once more."""
     faults = sum(turn.faults for turn in turns)
     try:
         golden, wrong = side.golden_labels()
     except EdgeclError as error:
-        return Answers(golden=0, other_labels=0, faults=faults, problem=error.problem)
-    return Answers(golden=golden, other_labels=wrong, faults=faults)
+        return SideAnswers(golden=0, other_labels=0, faults=faults, problem=error.problem)
+    return SideAnswers(golden=golden, other_labels=wrong, faults=faults)
 
 
 def _open_sides(

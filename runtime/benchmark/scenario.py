@@ -12,16 +12,16 @@ import numpy as np
 from runtime.benchmark.facts.scenario import (
     Driver,
     FrameFacts,
-    Kind,
     ScenarioFacts,
+    ScenarioKind,
     Settling,
     StabilityRule,
 )
-from runtime.benchmark.planning import Plan, plan_sides
 from runtime.benchmark.frames import DESCRIPTION, DISTINCT
 from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.measuring.arrivals import FASTEST_HZ
 from runtime.benchmark.measuring.stability import RULE
+from runtime.benchmark.planning import Plan, plan_sides
 from runtime.errors import InputError
 from runtime.session.opening import CPU, default_threads
 
@@ -36,10 +36,10 @@ ROUNDS = 30
 
 SCHEDULED_SECONDS = 2.0
 SCHEDULED_ROUNDS = 8
-"""Longest turn, and least number of rounds, where frames arrive at a rate.
+"""Longest turn, and least number of rounds, where frames arrive at a rate or LoadGen issues them.
 
 A turn begins with frames that are not counted, and a queue takes a while to find its length; the
-bootstrap needs some rounds all the same.
+bootstrap needs some rounds all the same. LoadGen runs a whole test in each.
 """
 
 STREAMS = 4
@@ -84,7 +84,7 @@ class Scenario:
     frame_size: tuple[int, int] = (256, 1600)
     seed: int = 0
     device: str = CPU
-    kind: Kind = "single-stream"
+    kind: ScenarioKind = "single-stream"
     streams: int = STREAMS
     batch: int = BATCH
     rate_hz: float | None = None
@@ -153,6 +153,8 @@ class Scenario:
     @property
     def block(self) -> int:
         """Queries per side and round."""
+        if self.driver == "loadgen":
+            return max(1, self.queries // SCHEDULED_ROUNDS)
         if self.rate_hz is None or not self.scheduled:
             return max(1, min(BLOCK, self.queries // ROUNDS))
         longest = max(1, round(SCHEDULED_SECONDS * self.rate_hz))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.facts.finding import INVALID, NOTE, Finding
-from runtime.benchmark.facts.scenario import Kind
+from runtime.benchmark.facts.scenario import ScenarioKind
 from runtime.benchmark.facts.side import Throughput
 from runtime.benchmark.measuring.conduct import judge_told
 from runtime.machine import Activity
@@ -41,7 +41,7 @@ SWAP_LIMIT = 256
 
 
 def judge_side(
-    totals: NDArray[np.int64], kind: Kind = "single-stream", **told: Any
+    totals: NDArray[np.int64], kind: ScenarioKind = "single-stream", **told: Any
 ) -> list[Finding]:
     """The rules for one side.
 

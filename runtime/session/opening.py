@@ -20,6 +20,7 @@ from runtime.session.base import Session
 from runtime.session.built import EngineFor, is_engine, open_engine, open_on_gpu, why_no_gpu
 from runtime.session.fallback import FallbackSession
 from runtime.session.graphs import default_threads, open_graphs
+from runtime.session.oip.opening import ServerChoice, open_on_server
 from runtime.session.spec import (
     AUTO,
     CPU,
@@ -41,6 +42,7 @@ __all__ = [
     "GPU",
     "Candidate",
     "EngineFor",
+    "ServerChoice",
     "default_threads",
     "installed_engines",
     "open_fastest",
@@ -74,6 +76,7 @@ def open_session(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
+    server: ServerChoice | None = None,
     report: Say = LOG.warning,
 ) -> Session:
     """Open a model.
@@ -88,6 +91,7 @@ def open_session(
             with the processor behind it, and else the processor, which is reported once. None for
             the one that the source and the engine are for: the processor but for a built engine.
         engine_for: gives the built engine of a bundle; none is built without it.
+        server: for the engine `oip`, which runs the bundle's model there.
         report: given one line where something else is done than was asked for at first.
 
     Returns:
@@ -103,6 +107,7 @@ def open_session(
         threads=threads,
         device=device,
         engine_for=engine_for,
+        server=server,
         report=report,
     )
     return session
@@ -116,13 +121,19 @@ def open_fastest(
     threads: int | None = None,
     device: str | None = None,
     engine_for: EngineFor | None = None,
+    server: ServerChoice | None = None,
     report: Say = LOG.warning,
 ) -> tuple[Session, Sequence[Candidate]]:
     """Open a session like `open_session`, with the table of measured candidates.
 
     Nothing is measured, and the table is empty, where there is only one candidate.
     """
-    session, table = _opened(source, precision, engine, threads, device, engine_for, report)
+    if engine != AUTO and ENGINES[engine].remote:
+        device_for(device or CPU, engine)
+        named = None if precision == AUTO else precision
+        session, table = _fastest(open_on_server(source, named, server, report))
+    else:
+        session, table = _opened(source, precision, engine, threads, device, engine_for, report)
     digest = session.contract.input.flat
     if digest is not None:
         try:

@@ -42,6 +42,7 @@ class EngineSpec:
         device: `cpu` or `gpu`.
         form: the form of the graphs that it takes.
         built: whether it runs engine files, which are built of graphs on the device.
+        remote: whether a server runs the model, which needs the server's address.
     """
 
     name: str
@@ -53,6 +54,7 @@ class EngineSpec:
     device: str = CPU
     form: GraphForm = "cpu"
     built: bool = False
+    remote: bool = False
 
     @property
     def installed(self) -> bool:
@@ -111,6 +113,15 @@ TENSORRT = EngineSpec(
     form="tensorrt",
     built=True,
 )
+OIP = EngineSpec(
+    name="oip",
+    module="http",  # Python's own; addresses with grpc:// say themselves what they need
+    distributions=("grpcio", "protobuf"),
+    session="runtime.session.oip.session:ServerSession",
+    install="pip install 'edgecl[oip]'",
+    purpose="Inference on a server at a grpc:// address (http:// needs nothing): --engine oip",
+    remote=True,
+)
 
 ENGINES: Plugins[EngineSpec] = Plugins(
     "edgecl.engines",
@@ -119,6 +130,7 @@ ENGINES: Plugins[EngineSpec] = Plugins(
         "onnxruntime": "runtime.session.spec:ONNXRUNTIME",
         "openvino": "runtime.session.spec:OPENVINO",
         "tensorrt": "runtime.session.spec:TENSORRT",
+        "oip": "runtime.session.spec:OIP",
     },
 )
 
@@ -128,7 +140,7 @@ def installed_engines() -> tuple[str, ...]:
     return tuple(
         name
         for name, spec in ((name, ENGINES[name]) for name in ENGINES)
-        if spec.device == CPU and not spec.built and spec.installed
+        if spec.device == CPU and not (spec.built or spec.remote) and spec.installed
     )
 
 

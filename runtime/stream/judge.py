@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
-from runtime.errors import EquipmentError, InputError, SessionLostError
+from runtime.errors import EquipmentError, InputError, SessionAwayError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
+from runtime.session.deadline import answers_by
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
@@ -128,7 +129,8 @@ class Judge:
             self._conclude(ticket, steps, decision)
             if isinstance(error, SessionLostError):
                 raise  # the frame has its verdict, and no other frame can have a better one
-            self._count_failure(reason)
+            if not isinstance(error, SessionAwayError):
+                self._count_failure(reason)
             return
         self._failures = 0
         self._conclude(ticket, steps, decision)
@@ -164,7 +166,8 @@ class Judge:
         if self._health is not None:
             self._health.look(batch)
         self._look_at_size(self._preprocess.seen, len(batch))
-        outputs, engine_steps = infer_tiles(self._session, batch)
+        with answers_by(ticket.deadline_ns):
+            outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
         start = self._clock()
         decision = self._decide(outputs)

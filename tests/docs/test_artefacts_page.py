@@ -18,6 +18,7 @@ SECTIONS = {
     "resultjson": "run-result",
     "summaryjson": "stream-summary",
     "latency-report": "latency-report",
+    "edgecl-compare---json": "latency-comparison",
 }
 
 

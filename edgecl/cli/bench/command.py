@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecl.cli.bench.advice import (
+    budget_options,
+    compared_threads,
+    failed,
+    print_advice,
+    with_advice,
+)
 from edgecl.cli.bench.default_bundles import bundles_or_demo
 from edgecl.cli.bench.facts import (
     command_line,
     measured_with_facts,
     report_options,
-    require_one_output,
 )
 from edgecl.cli.engine_choices import build_options, engine_builder
 from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, ImageSize
@@ -21,7 +27,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from runtime.benchmark.facts.scenario import Kind
+    from runtime.benchmark.facts.scenario import ScenarioKind
 
 BENCHES = "bench"
 REPORT = "latency.json"
@@ -153,10 +159,12 @@ def _cadence_hz(text: str) -> float:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
 )
+@budget_options
 @report_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     out: Path | None,
     strict: bool,
     as_json: bool,
@@ -165,10 +173,12 @@ def command(
     export_times: Path | None,
     workspace: int | None,
     builder_level: int | None,
-    scenario: Kind | None,
+    scenario: ScenarioKind | None,
     rate_hz: float | None,
     bound: str | None,
     cadence: str | None,
+    budget: str | None,
+    max_drop: float,
     **choices: Any,
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
@@ -178,7 +188,8 @@ def command(
 
     These sides take turns in short blocks, since machines drift. Raw times of every frame
     and step are written to latency.json, plots to latency.html. A measurement that breaks a
-    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given.
+    rule is marked INVALID, with a hint; the exit code is still 0 unless --strict is given. With
+    --budget, the last line says which side to take, or which step is to blame.
     """
     from edgecl.cli.bench.layer_tables import print_layers
     from edgecl.cli.bench.markdown import markdown_table
@@ -190,12 +201,12 @@ def command(
     from runtime.files.document import plain
     from runtime.files.output_folder import new_folder, own_folder
 
-    require_one_output(as_json=as_json, markdown=markdown)
     choices["bundles"] = bundles_or_demo(choices["bundles"])
     definition = Scenario(
         kind=scenario or ("single-stream" if cadence is None else "cadence"),
         rate_hz=rate_hz if cadence is None else _cadence_hz(cadence),
         bound_ms=None if bound is None else _bound_ms(bound),
+        thread_counts=compared_threads(choices["threads"], budget),
         **choices,
     )
     console = stderr_console()
@@ -217,10 +228,11 @@ def command(
                 layers=layers,
                 command=command_line(ctx),
             )
+        report = with_advice(report, budget, max_drop)
         write_report(report, folder / REPORT)
-        traces = write_traces(export_times, report.sides) if export_times else []
         page = latency_page(folder / REPORT)
     results_are_in(folder, printed=as_json)
+    traces = write_traces(export_times, report.sides) if export_times else []
     if as_json:
         print_json(plain(without_raw(report)))
     elif markdown:
@@ -228,6 +240,7 @@ def command(
     else:
         print_summary(report)
         print_layers(report)
+        print_advice(report)
         for path in (*traces, page):
             click.echo(f"{path}")
-    return 1 if strict and not report.valid else 0
+    return 1 if failed(report) or (strict and not report.valid) else 0

@@ -1,4 +1,4 @@
-"""What `edgecl bench` measures and writes beside its times, and the options for it."""
+"""The part of `edgecl bench` beside its times: what else it measures, and the options for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecl.cli.verb import ARGUMENTS
-from runtime.errors import InputError
 from runtime.progress import NotedProgress
 from runtime.secrets import redact
 
@@ -43,16 +42,6 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def require_one_output(*, as_json: bool, markdown: bool) -> None:
-    """Refuse two forms on one standard output.
-
-    Raises:
-        InputError: both are asked for.
-    """
-    if as_json and markdown:
-        raise InputError("--json and --markdown both print the report", hint="use one of them")
 
 
 def command_line(ctx: click.Context) -> str:
@@ -89,7 +78,7 @@ def measured_with_facts(
         report,
         scenario,
         conditions=watch.finish(),
-        wanted=Afterwards(layers=layers, costs=_costs(), engine_for=engine_for),
+        wanted=Afterwards(layers=layers, costs=_costs() if layers else None, engine_for=engine_for),
         progress=progress,
         command=command,
     )

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edgecl.cli.bench.scenario_lines import scenario_lines, unit_of
 from runtime.benchmark.document import LatencyReport, SideAccuracy, SideReport
 from runtime.benchmark.facts.finding import Finding
 
@@ -22,7 +23,7 @@ def print_summary(report: LatencyReport, console: Console | None = None) -> None
     console = console or Console(highlight=False)
     wide = console.width >= WIDE_TERMINAL
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("ms per frame", overflow="fold", min_width=20)
+    table.add_column(unit_of(report.scenario), overflow="fold", min_width=20)
     for name in _COLUMNS:
         if wide or name not in _ONLY_WIDE:
             table.add_column(name, justify="right", no_wrap=True)
@@ -36,7 +37,7 @@ def print_summary(report: LatencyReport, console: Console | None = None) -> None
     cuts = dict.fromkeys((side.name, side.cut) for side in report.sides if side.cut)
     for name, cut in cuts:
         console.print(Text(f"{name}: {cut}"), soft_wrap=True)
-    for line in finding_lines(report):
+    for line in (*scenario_lines(report), *finding_lines(report)):
         console.print(Text(line), soft_wrap=True)
 
 

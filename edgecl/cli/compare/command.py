@@ -14,7 +14,7 @@ from edgecl.cli.verb import Verb
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
-    from runtime.benchmark.comparison import ComparedSide, Comparison
+    from runtime.benchmark.comparison import ComparedSide, LatencyComparison
 
 REPORT = "latency.json"
 
@@ -35,7 +35,7 @@ def parse_percent(text: str) -> float:
 
 @click.command("compare", cls=Verb, short_help="Compare latency reports.")
 @click.argument("old", type=ANY_PATH, metavar="OLD")
-@click.argument("new", type=ANY_PATH, required=False, metavar="NEW")
+@click.argument("new", type=ANY_PATH, required=False)
 @click.option(
     "--sides",
     nargs=2,
@@ -50,6 +50,11 @@ def parse_percent(text: str) -> float:
     help="Exit with code 1 where a side is shown to be slower by more, as in 5%: the low end of "
     "its headline's interval lies above.",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="With --fail-if-slower: exit with code 1 also where a side may be slower by more.",
+)
 @click.option("--steps", is_flag=True, help="Show every step and percentile.")
 @click.option("--markdown", is_flag=True, help="Print a Markdown table, for a pull request.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
@@ -58,6 +63,7 @@ def command(
     new: Path | None,
     sides: tuple[str, str] | None,
     limit: str | None,
+    strict: bool,
     steps: bool,
     markdown: bool,
     as_json: bool,
@@ -94,7 +100,7 @@ def command(
     else:
         print_comparison(found, steps=steps)
     if share is not None:
-        _hold_to(found, share)
+        _hold_to(found, share, strict=strict)
 
 
 def _report_in(path: Path) -> Path:
@@ -108,12 +114,12 @@ def _report_in(path: Path) -> Path:
     return path
 
 
-def _hold_to(found: Comparison, limit: float) -> None:
+def _hold_to(found: LatencyComparison, limit: float, *, strict: bool) -> None:
     """End as `--fail-if-slower` says.
 
     Raises:
         InputError: the reports cannot decide, since something else differs.
-        GateError: a side is slower by more than the limit.
+        GateError: a side is slower by more than the limit, or, where that is strict, may be.
     """
     if not found.comparable:
         spoiling = "; ".join(
@@ -130,6 +136,14 @@ def _hold_to(found: Comparison, limit: float) -> None:
         raise GateError(
             f"{worst.new}{also}: slower by {_slower(worst)}, more than the {limit:.1%} allowed",
             hint="look at its steps: edgecl compare … --steps",
+            code="slower",
+        )
+    unknown = [side for side in found.sides if side.limit == "undecided"]
+    if strict and unknown:
+        also = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise GateError(
+            f"{unknown[0].new}{also}: not shown to be slower by {limit:.1%} at most",
+            hint="measure more frames, or old and new side by side in one run",
             code="slower",
         )
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 
-from runtime.benchmark.comparison import ComparedSide, Comparison, Figure
+from runtime.benchmark.comparison import ComparedSide, Figure, LatencyComparison
 
 HEADINGS = ("median of the total", "old ms", "new ms", "new/old", "95 % interval", "verdict")
 STEP_HEADINGS = ("step", *HEADINGS[1:])
 
 
+def is_within(found: LatencyComparison) -> bool:
+    """Whether sides of one report are compared with each other."""
+    return found.old.path == found.new.path
+
+
 def name_of(side: ComparedSide, *, within: bool) -> str:
-    """The side's label; both where they are not the same, as within one report."""
-    if within or side.old != side.new:
-        return f"{side.new} against {side.old}" if within else f"{side.new} (was {side.old})"
-    return side.new
+    """The side's label, and what it was called in the old report."""
+    return side.new if within or side.old == side.new else f"{side.new} (was {side.old})"
 
 
 def cells(figure: Figure) -> tuple[str, str, str, str, str]:
@@ -44,36 +46,48 @@ def shown_figures(side: ComparedSide, *, steps: bool) -> list[Figure]:
     return rest if steps else [one for one in rest if one.verdict in ("faster", "slower")]
 
 
-def notes(found: Comparison, *, steps: bool) -> Iterator[str]:
-    """Yield everything that a reader should know beside the rows."""
+def spoiled_by(found: LatencyComparison) -> Iterator[str]:
+    """Yield what a reader has to know before the rows."""
     for entry in found.differences:
-        word = "SPOILS THE COMPARISON" if entry.severity == "spoils" else "note"
-        yield f"{word}: {entry.text}. {entry.hint[:1].upper()}{entry.hint[1:]}"
+        if entry.severity == "spoils":
+            yield f"SPOILS THE COMPARISON: {entry.text}. {_sentence(entry.hint)}"
+
+
+def notes(found: LatencyComparison, *, steps: bool) -> Iterator[str]:
+    """Yield everything else that a reader should know beside the rows."""
+    for entry in found.differences:
+        if entry.severity != "spoils":
+            yield f"note: {entry.text}. {_sentence(entry.hint)}"
+    if is_within(found):
+        yield f"old: {found.sides[0].old}; new: the side of the row, which took turns with it"
     against: dict[str, list[str]] = {}
     for side in found.sides:
         if side.why_undecided:
-            yield f"undecided: {side.new}: {side.why_undecided}. Try: {_remedy(found, side)}"
+            yield f"undecided: {side.new}: {side.why_undecided}. Try: {_remedy(side)}"
         if side.against is not None:
             against.setdefault(side.against, []).append(side.new)
     for anchor, labels in against.items():
         yield (
-            f"{', '.join(labels)}: measured against {anchor}, which is unchanged, in each report: "
-            "a ratio of ratios, free of the machine's speed"
+            f"{', '.join(labels)}: measured against {anchor}, which is unchanged and took turns "
+            "with it in both reports: new/old is free of the machine's speed, the ms are not"
         )
-    for entry in found.only_in:
-        yield f"note: only in {entry.report.upper()}: {entry.label}"
+    for lone in found.only_in:
+        yield f"note: only in {lone.report.upper()}: {lone.label}"
     yield from _limit_lines(found)
     yield _looks(found, steps=steps)
 
 
-def _remedy(found: Comparison, side: ComparedSide) -> str:
-    if side.headline.interval is None and "turns" in side.why_undecided:
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _remedy(side: ComparedSide) -> str:
+    if "too few" in side.why_undecided:
         return "edgecl bench … --frames 400"
-    del found
     return "edgecl bench OLD.edgecl NEW.edgecl, and compare the two sides of that one report"
 
 
-def _limit_lines(found: Comparison) -> Iterator[str]:
+def _limit_lines(found: LatencyComparison) -> Iterator[str]:
     limit = found.fail_if_slower
     if limit is None:
         return
@@ -83,17 +97,13 @@ def _limit_lines(found: Comparison) -> Iterator[str]:
     for side in found.sides:
         smallest = side.headline.smallest_shown
         if side.limit == "undecided" and smallest is not None:
-            more = ""
-            if limit > 0 and smallest > limit:
-                times = math.ceil((smallest / limit) ** 2)
-                more = f"; about {times} times the frames would tell {limit:.1%}"
             yield (
-                f"undecided: {side.new}: the limit lies within its interval, which is "
-                f"±{smallest:.1%} wide{more}"
+                f"undecided: {side.new}: the limit lies within its interval of ±{smallest:.1%}. "
+                "More frames make it narrower; old and new side by side in one run even more"
             )
 
 
-def _looks(found: Comparison, *, steps: bool) -> str:
+def _looks(found: LatencyComparison, *, steps: bool) -> str:
     others = sum(len(side.figures) - 1 for side in found.sides)
     count = len(found.sides)
     line = (

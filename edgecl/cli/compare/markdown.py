@@ -9,23 +9,26 @@ from edgecl.cli.compare.lines import (
     HEADINGS,
     STEP_HEADINGS,
     cells,
+    is_within,
     name_of,
     notes,
     shown_figures,
+    spoiled_by,
 )
-from runtime.benchmark.comparison import Comparison
+from runtime.benchmark.comparison import LatencyComparison
 
 _MEANT = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
-def markdown_text(found: Comparison, *, steps: bool = False) -> str:
+def markdown_text(found: LatencyComparison, *, steps: bool = False) -> str:
     """Return the headlines as a table, and the rest as tables and a list.
 
     Args:
         steps: list every figure, not only those that differ.
     """
-    within = found.old.path == found.new.path
-    lines = [
+    within = is_within(found)
+    lines = [f"**{_escaped(line)}**\n" for line in spoiled_by(found)]
+    lines += [
         *_table(
             HEADINGS,
             [(name_of(side, within=within), *cells(side.headline)) for side in found.sides],

@@ -11,15 +11,17 @@ from edgecl.cli.compare.lines import (
     HEADINGS,
     STEP_HEADINGS,
     cells,
+    is_within,
     name_of,
     notes,
     shown_figures,
+    spoiled_by,
 )
-from runtime.benchmark.comparison import Comparison, Figure
+from runtime.benchmark.comparison import Figure, LatencyComparison
 
 
 def print_comparison(
-    found: Comparison, *, steps: bool = False, console: Console | None = None
+    found: LatencyComparison, *, steps: bool = False, console: Console | None = None
 ) -> None:
     """Print a line per side, then the figures that differ, then what to know about them.
 
@@ -27,7 +29,9 @@ def print_comparison(
         steps: print every figure, not only those that differ.
     """
     console = console or Console(highlight=False)
-    within = found.old.path == found.new.path
+    within = is_within(found)
+    for line in spoiled_by(found):
+        console.print(Text(line), soft_wrap=True)
     table = _table(HEADINGS)
     for side in found.sides:
         _add(table, name_of(side, within=within), side.headline)

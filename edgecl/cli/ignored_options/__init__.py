@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgecl.cli.ignored_options.benchmark import BENCH
+from edgecl.cli.ignored_options.benchmark import BENCH, COMPARE
 from edgecl.cli.ignored_options.inference import CAMERA, CHECK, EXPORT, HISTORY, REPLAY, RUN
 from edgecl.cli.ignored_options.reviewing import REVIEW, TUNE
 from edgecl.cli.ignored_options.rule import Rule, Values
@@ -31,6 +31,7 @@ REFUSALS: Mapping[str, tuple[Rule, ...]] = {
     "replay": REPLAY,
     "history": HISTORY,
     "bench": BENCH,
+    "compare": COMPARE,
     "camera": CAMERA,
     "demo": DEMO,
     "pick": PICK,

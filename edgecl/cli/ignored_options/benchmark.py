@@ -1,4 +1,4 @@
-"""The tables of bench."""
+"""The tables of bench and compare."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ def _scenario(values: Values) -> str:
 
 
 BENCH = (
+    Rule(
+        ("markdown",),
+        lambda v: v["as_json"],
+        "and --json are two forms of one output",
+        LEAVE_ONE,
+    ),
     Rule(
         ("cadence",),
         lambda v: v["scenario"] not in (None, "cadence"),
@@ -39,6 +45,12 @@ BENCH = (
         LEAVE_ONE,
     ),
     Rule(
+        ("max_drop",),
+        lambda v: v["budget"] is None,
+        "only applies to --budget, which is not set",
+        "add --budget, or omit this option",
+    ),
+    Rule(
         ("threads",),
         lambda v: v["device"] == "gpu" or set(v["engines"]) == {"tensorrt"},
         "only affects CPU inference, but this runs on the GPU only",
@@ -49,4 +61,24 @@ BENCH = (
         f"{BUILDS} this runs on the CPU",
     ),
     Rule(BUILDING, no_builder, f"{BUILDS} TensorRT does not work here (see 'edgecl doctor')"),
+)
+
+COMPARE = (
+    Rule(
+        ("strict",),
+        lambda v: v["limit"] is None,
+        "is about a limit, but there is none",
+        "add --fail-if-slower PERCENT, or omit this option",
+    ),
+    Rule(
+        ("markdown",),
+        lambda v: v["as_json"],
+        "and --json are two forms of one output",
+        LEAVE_ONE,
+    ),
+    Rule(
+        ("steps",),
+        lambda v: v["as_json"],
+        "changes nothing beside --json, which has every step",
+    ),
 )

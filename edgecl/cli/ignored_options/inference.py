@@ -90,6 +90,23 @@ RUN = (
         "only affects CPU inference, but this runs on the GPU only",
     ),
     Rule(
+        ("threads",),
+        lambda v: v["engine"] == "oip",
+        "only affects inference on this machine, but a server infers",
+    ),
+    Rule(
+        ("url", "server_model", "server_token", "server_ca", "server_give_up_after"),
+        lambda v: v["engine"] != "oip",
+        "is about a server that infers, but --engine oip does not stand beside it",
+        "add --engine oip, or omit this option",
+    ),
+    Rule(
+        ("server_model",),
+        lambda v: bool(v["recipe"]) or v["shadow"] is not None,
+        "names one model, but several are run",
+        "omit it, and serve each as 'edgecl export --triton' names it",
+    ),
+    Rule(
         ("model",),
         lambda v: bool(v["recipe"]),
         "stands beside recipes, which name their bundles",

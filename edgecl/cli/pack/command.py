@@ -170,13 +170,16 @@ def _needed(choices: RunChoices) -> set[str]:
         found.add("genicam")
     if choices.verify_key is not None:
         found.add("sign")
+    if (choices.url or "").startswith("grpc"):
+        found.add("oip")
     return found
 
 
 def _named(choices: RunChoices) -> list[Path]:
     """Files that a configuration names."""
     flats = [camera.flat for camera in choices.cameras]
-    return [path for path in (*flats, choices.verify_key) if path and str(path) != "none"]
+    keys = (choices.verify_key, choices.server_ca)
+    return [path for path in (*flats, *keys) if path and str(path) != "none"]
 
 
 def _beside(choices: RunChoices, config: Path) -> dict[str, Path | bytes]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.novelty import Novelty
     from runtime.progress import Say
     from runtime.realtime import Granted
+    from runtime.session.opening import ServerChoice
     from runtime.stream.recipes.recipe import RecipeMark
     from runtime.stream.rules import Rules
     from runtime.stream.sinks.journal_rules import JournalRules
@@ -57,6 +58,11 @@ class RunChoices:
     precision: str
     engine: str
     device: str
+    url: str | None
+    server_model: str | None
+    server_token: Path | None
+    server_ca: Path | None
+    server_give_up_after: float | None
     workspace: int | None
     builder_level: int | None
     threads: int | None
@@ -121,6 +127,20 @@ class RunChoices:
     def building(self) -> Mapping[str, Any]:
         """The options about building engines."""
         return {"workspace": self.workspace, "builder_level": self.builder_level}
+
+    def server(self) -> ServerChoice | None:
+        """The server that infers; None where this machine does."""
+        from runtime.session.opening import ServerChoice
+
+        if self.url is None:
+            return None
+        return ServerChoice(
+            self.url,
+            self.server_model or "",
+            self.server_token,
+            self.server_ca,
+            self.server_give_up_after,
+        )
 
     def cores(self) -> tuple[int, ...] | None:
         """Cores to run on; None for all."""

@@ -155,7 +155,13 @@ def open_shadow(
     novelty = None if settings.novelty is None else novelty_beside(bundle)
 
     def opened() -> tuple[Session, Answerer]:
-        second = open_session(bundle, choices.precision, engine=choices.engine, threads=1)
+        second = open_session(
+            bundle,
+            choices.precision,
+            engine=choices.engine,
+            threads=1,
+            server=choices.server(),
+        )
         if choices.roi is not None or choices.flat is not None:
             second.view = session.view
         return second, Answerer(second, settings.rules, novelty)

@@ -102,6 +102,7 @@ def open_chosen_model(
     """
     from edgecl.cli.engine_choices import engine_builder
     from edgecl.cli.progress import reporting
+    from edgecl.cli.run.service.supervision import open_when_there
     from runtime.session.opening import open_fastest
     from runtime.session.spec import ENGINES, GPU
 
@@ -111,21 +112,24 @@ def open_chosen_model(
     precision, engine = choices.precision, choices.engine
     with (
         reporting(console) as progress,
-        naming_place(context, "engine", "precision", "device", "model"),
+        naming_place(context, "engine", "precision", "device", "model", "url", "server_model"),
     ):
         builder = engine_builder(
             choices.building(), progress, say, own_only=choices.verify_key is not None
         )
         for _ in range(choices.workers):
-            session, measured = open_fastest(
+            opener = partial(
+                open_fastest,
                 source,
                 precision,
                 engine=engine,
                 threads=threads,
                 device=choices.device,
                 engine_for=builder,
+                server=choices.server(),
                 report=remark,
             )
+            session, measured = open_when_there(opener, remark)
             sessions.append(stack.enter_context(session))
             candidates = candidates or measured
             # The others are as the first: nothing is measured twice.

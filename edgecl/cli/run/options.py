@@ -28,6 +28,7 @@ from edgecl.cli.run.checks import (
     check_window,
 )
 from edgecl.cli.run.config.option import CONFIG_OPTION
+from edgecl.cli.server_options import SERVER_OPTIONS
 from runtime.artifact.contract import BITS
 from runtime.serving.address import SERVE_DEFAULT
 
@@ -103,8 +104,10 @@ model_options = _group(
         "--engine",
         default="auto",
         show_default=True,
-        help="auto (fastest on this machine), onnxruntime, openvino or tensorrt.",
+        help="auto (fastest on this machine), onnxruntime, openvino, tensorrt, or oip: a server at "
+        "--url.",
     ),
+    *SERVER_OPTIONS,
     DEVICE,
     build_options,
     click.option(

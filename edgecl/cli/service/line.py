@@ -153,13 +153,14 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
             f"note: the service's user cannot read {config}: chmod o+r {config}, with passwords in "
             "files of their own, or pass --user"
         )
-    for text in choices.sinks:
-        for name in _SECRET_FILE.findall(text):
-            if not name.startswith("/run/credentials/") and name not in unit.secrets:
-                yield (
-                    f"note: {name} must be readable by the service's user; or pass --secret "
-                    f"{name}, and name it /run/credentials/{unit.name}.service/{Path(name).name}"
-                )
+    files = [name for text in choices.sinks for name in _SECRET_FILE.findall(text)]
+    files += [] if choices.server_token is None else [str(choices.server_token)]
+    for name in files:
+        if not name.startswith("/run/credentials/") and name not in unit.secrets:
+            yield (
+                f"note: {name} must be readable by the service's user; or pass --secret "
+                f"{name}, and name it /run/credentials/{unit.name}.service/{Path(name).name}"
+            )
 
 
 def _devices(choices: RunChoices) -> Iterator[str]:

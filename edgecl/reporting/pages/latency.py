@@ -54,6 +54,7 @@ def latency_page(report: Path) -> Path:
         valid=found.valid,
         verdict=_verdict(found),
         findings=_findings(found),
+        advice=found.advice,
         figures=choice_figures(sides, names),
         several=len(bundles) > 1,
         rows=rows,

@@ -4,13 +4,18 @@ comparison = compare_reports(read_report(old), read_report(new), paths=(old, new
 """
 
 from runtime.benchmark.comparison.comparing import compare_reports, compare_sides
-from runtime.benchmark.comparison.document import ComparedSide, Comparison, Difference, Figure
+from runtime.benchmark.comparison.document import (
+    ComparedSide,
+    Figure,
+    LatencyComparison,
+    ReportDifference,
+)
 
 __all__ = [
     "ComparedSide",
-    "Comparison",
-    "Difference",
     "Figure",
+    "LatencyComparison",
+    "ReportDifference",
     "compare_reports",
     "compare_sides",
 ]

@@ -16,18 +16,21 @@ from runtime.benchmark.comparison.conditions import (
 )
 from runtime.benchmark.comparison.document import (
     ComparedSide,
-    Comparison,
-    Difference,
     Figure,
+    LatencyComparison,
     Limit,
+    ReportDifference,
     ReportFacts,
 )
 from runtime.benchmark.comparison.estimate import (
-    Estimate,
+    PLACEMENT,
+    PLACEMENT_OF_STEP,
+    RatioEstimate,
     between_anchored,
     between_plain,
     within_report,
 )
+from runtime.benchmark.comparison.inputs import bundle_differences, require_times
 from runtime.benchmark.comparison.matching import (
     SidePair,
     anchor_of,
@@ -35,7 +38,7 @@ from runtime.benchmark.comparison.matching import (
     match_sides,
     side_called,
 )
-from runtime.benchmark.comparison.relative import LEAST_GROUPS, Times, relative
+from runtime.benchmark.comparison.relative import LEAST_GROUPS, TurnTimes, relative
 from runtime.benchmark.document import LatencyReport, SideReport
 from runtime.benchmark.report import QUANTILES
 from runtime.benchmark.sides import TOTAL
@@ -44,7 +47,7 @@ from runtime.statistics import count_needed, quantile
 
 PERCENTILES = {name: QUANTILES[name] for name in ("p50", "p90", "p99")}
 
-Judge = Callable[[str, Sequence[float]], "list[Estimate] | None"]
+RatioJudge = Callable[[str, Sequence[float]], "list[RatioEstimate] | None"]
 """Gives the estimates of a step at each share; None where there is none."""
 
 
@@ -55,7 +58,7 @@ def compare_reports(
     paths: tuple[Path, Path],
     sides: tuple[str, str] | None = None,
     limit: float | None = None,
-) -> Comparison:
+) -> LatencyComparison:
     """Compare the sides that two reports have in common.
 
     Args:
@@ -68,20 +71,20 @@ def compare_reports(
         InputError: another scenario, no raw times, no side in common, or twice the same report.
     """
     for report, path in zip((old, new), paths, strict=True):
-        _require_times(report, path)
+        require_times(report, path)
     if old == new:
         raise InputError(
-            f"OLD and NEW are the same report, of {old.created}",
+            f"both are the same report, of {old.created}",
             hint=f"its sides are compared with each other by: edgecl compare {paths[0]}",
         )
     require_same_scenario(old, new)
     pairs, only = match_sides(old, new, sides)
     found = differences(old, new)
-    return Comparison(
+    return LatencyComparison(
         old=_facts(old, paths[0]),
         new=_facts(new, paths[1]),
         comparable=not _spoils(found),
-        differences=(*found, *_bundle_differences(pairs)),
+        differences=(*found, *bundle_differences(pairs)),
         fail_if_slower=limit,
         sides=tuple(_between(pair, old, new, limit) for pair in pairs),
         only_in=tuple(only),
@@ -94,7 +97,7 @@ def compare_sides(
     path: Path,
     sides: tuple[str, str] | None = None,
     limit: float | None = None,
-) -> Comparison:
+) -> LatencyComparison:
     """Compare sides of one report, which took turns: the sharpest comparison there is.
 
     Args:
@@ -107,7 +110,7 @@ def compare_sides(
     Raises:
         InputError: no raw times, no such side, or fewer than two sides.
     """
-    _require_times(report, path)
+    require_times(report, path)
     if sides is not None:
         first, second = (side_called(label, report, str(path)) for label in sides)
         if first.label == second.label:
@@ -123,7 +126,7 @@ def compare_sides(
             hint="give a second report: edgecl compare OLD NEW",
         )
     facts = _facts(report, path)
-    return Comparison(
+    return LatencyComparison(
         old=facts,
         new=facts,
         comparable=True,
@@ -137,9 +140,14 @@ def compare_sides(
 def _within(pair: SidePair, report: LatencyReport, limit: float | None) -> ComparedSide:
     rounds = report.scenario.rounds
 
-    def judge(step: str, shares: Sequence[float]) -> list[Estimate] | None:
+    def judge(step: str, shares: Sequence[float]) -> list[RatioEstimate] | None:
         found = relative(_times(pair.new, step), _times(pair.old, step), shares, rounds=rounds)
-        return None if found is None else [within_report(entry) for entry in found]
+        if found is None:
+            return None
+        return [
+            within_report(entry, placement=_placement(step, share))
+            for entry, share in zip(found, shares, strict=True)
+        ]
 
     return _compared(pair, judge, None, "", limit, _few_turns(rounds))
 
@@ -152,7 +160,7 @@ def _between(
     doubts = dict.fromkeys((*unsteady(old, pair.old.label), *unsteady(new, pair.new.label)))
     doubt = f"the milliseconds of a report that is INVALID ({', '.join(doubts)}) tell nothing"
 
-    def judge(step: str, shares: Sequence[float]) -> list[Estimate] | None:
+    def judge(step: str, shares: Sequence[float]) -> list[RatioEstimate] | None:
         anchors = (None, None) if anchor is None else _anchor_times(anchor, step)
         found = [
             relative(_times(side, step), other, shares, rounds=count)
@@ -160,12 +168,16 @@ def _between(
         ]
         if found[0] is None or found[1] is None:
             return None
-        results = zip(found[0], found[1], strict=True)
         if anchor is None:
-            return [between_plain(*entry) for entry in results]
+            return [between_plain(*entry) for entry in zip(found[0], found[1], strict=True)]
         machine = math.log(_undisturbed(anchor.new) / _undisturbed(anchor.old))
         alike = feels_alike(pair, anchor)
-        return [between_anchored(*entry, machine=machine, felt_alike=alike) for entry in results]
+        return [
+            between_anchored(
+                *entry, machine=machine, felt_alike=alike, placement=_placement(step, share)
+            )
+            for *entry, share in zip(found[0], found[1], shares, strict=True)
+        ]
 
     return _compared(
         pair,
@@ -179,13 +191,13 @@ def _between(
 
 def _compared(
     pair: SidePair,
-    judge: Judge,
+    judge: RatioJudge,
     against: str | None,
     doubt: str,
     limit: float | None,
     few: str,
 ) -> ComparedSide:
-    """Judge every step and percentile of a pair.
+    """RatioJudge every step and percentile of a pair.
 
     Args:
         doubt: why no interval means anything; empty where one does.
@@ -193,7 +205,7 @@ def _compared(
     """
     figures: list[Figure] = []
     for step in (TOTAL, *(name for name in pair.new.raw_ns if name != TOTAL)):
-        if step in pair.old.raw_ns:
+        if pair.old.raw_ns.get(step) and pair.new.raw_ns[step]:
             figures += _figures(pair, step, judge, doubtful=bool(doubt))
     headline = figures[0]
     return ComparedSide(
@@ -207,7 +219,7 @@ def _compared(
     )
 
 
-def _figures(pair: SidePair, step: str, judge: Judge, *, doubtful: bool) -> list[Figure]:
+def _figures(pair: SidePair, step: str, judge: RatioJudge, *, doubtful: bool) -> list[Figure]:
     rows = [np.sort(_times(side, step)) for side in pair]
     count = min(len(row) for row in rows)
     # The median has to be there, however few frames it is of: it is the headline.
@@ -246,56 +258,8 @@ def _stands(headline: Figure, limit: float) -> Limit:
     return "kept" if high <= 1 + limit else "undecided"
 
 
-def _bundle_differences(pairs: Sequence[SidePair]) -> list[Difference]:
-    """What the sides themselves are: another bundle may be the very thing that is compared."""
-    found: dict[tuple[str, str], Difference] = {}
-    for pair in pairs:
-        for code, words, before, after, hint in (
-            ("bundle", "digest of the bundle", _short(pair.old), _short(pair.new), _OTHER_BUNDLE),
-            ("input", "input of the network", pair.old.input, pair.new.input, _OTHER_BUNDLE),
-            ("tiles", "tiles per frame", pair.old.tiles, pair.new.tiles, _OTHER_BUNDLE),
-            ("device", "device", pair.old.device, pair.new.device, "measure both on one device"),
-        ):
-            if before != after:
-                name = pair.new.name if code in ("bundle", "input", "tiles") else pair.new.label
-                found.setdefault(
-                    (code, name),
-                    Difference(
-                        code=code,
-                        severity="note",
-                        text=f"{name}: {words} {_words(before)} in OLD, {_words(after)} in NEW",
-                        hint=hint,
-                    ),
-                )
-    return list(found.values())
-
-
-_OTHER_BUNDLE = "where the bundle should be the same, measure the old one again"
-
-
-def _words(value: object) -> str:
-    if isinstance(value, tuple):
-        return "x".join(map(str, value))
-    return "none" if value is None else str(value)
-
-
-def _short(side: SideReport) -> str | None:
-    return None if side.digest is None else side.digest[:12]
-
-
-def _spoils(found: Sequence[Difference]) -> bool:
+def _spoils(found: Sequence[ReportDifference]) -> bool:
     return any(entry.severity == SPOILS for entry in found)
-
-
-def _require_times(report: LatencyReport, path: Path) -> None:
-    if not report.sides:
-        raise InputError(f"{path} has no side", hint="measure again with 'edgecl bench'")
-    for side in report.sides:
-        if not side.raw_ns.get(TOTAL):
-            raise InputError(
-                f"{path} has no raw times of {side.label!r}",
-                hint="pass the latency.json of 'edgecl bench', not what its --json prints",
-            )
 
 
 def _facts(report: LatencyReport, path: Path) -> ReportFacts:
@@ -306,13 +270,13 @@ def _few_turns(rounds: int) -> str:
     return f"{rounds} turns are too few for an interval, which needs {LEAST_GROUPS}"
 
 
-def _times(side: SideReport, step: str) -> Times:
+def _times(side: SideReport, step: str) -> TurnTimes:
     return np.asarray(side.raw_ns[step], np.int64)
 
 
-def _anchor_times(anchor: SidePair, step: str) -> tuple[Times, Times]:
-    """Times of the same step, or of the total where the anchor's engine has no such step."""
-    own = step if all(step in side.raw_ns for side in anchor) else TOTAL
+def _anchor_times(anchor: SidePair, step: str) -> tuple[TurnTimes, TurnTimes]:
+    """TurnTimes of the same step, or of the total where the anchor's engine has no such step."""
+    own = step if all(side.raw_ns.get(step) for side in anchor) else TOTAL
     return _times(anchor.old, own), _times(anchor.new, own)
 
 
@@ -321,7 +285,11 @@ def _undisturbed(side: SideReport) -> float:
     return max(1.0, float(np.quantile(_times(side, TOTAL), 0.25)))
 
 
-def _rounded(estimate: Estimate | None) -> tuple[float, float] | None:
+def _placement(step: str, share: float) -> float:
+    return PLACEMENT if (step, share) == (TOTAL, PERCENTILES["p50"]) else PLACEMENT_OF_STEP
+
+
+def _rounded(estimate: RatioEstimate | None) -> tuple[float, float] | None:
     if estimate is None:
         return None
     low, high = estimate.interval

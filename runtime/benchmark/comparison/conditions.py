@@ -1,4 +1,4 @@
-"""What is not the same around the sides of two reports, and whether that spoils a comparison."""
+"""Differences around the sides of two reports, and whether they spoil a comparison."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from runtime.benchmark.comparison.document import Difference
+from runtime.benchmark.comparison.document import ReportDifference
 from runtime.benchmark.document import Environment, LatencyReport
-from runtime.benchmark.validity import CLOCK_LIMIT, INVALID, OTHER_LOAD_LIMIT
+from runtime.benchmark.facts.finding import INVALID
+from runtime.benchmark.validity import CLOCK_LIMIT, OTHER_LOAD_LIMIT
 from runtime.errors import InputError
 
 SPOILS: Literal["spoils"] = "spoils"
@@ -24,7 +25,7 @@ _TASK = {
     "rate_hz": "rate of arrivals in Hz",
     "driver": "driver",
 }
-"""Fields of a scenario that make it another one. Schema 1 had one scenario, without them."""
+"""Fields of a scenario that make it another one."""
 
 _ONE_BOX = "measure both on one machine, in one run: edgecl bench OLD.edgecl NEW.edgecl"
 
@@ -36,7 +37,7 @@ def require_same_scenario(old: LatencyReport, new: LatencyReport) -> None:
         InputError: another scenario, or frames of another size.
     """
     for name, words in _TASK.items():
-        before, after = getattr(old.scenario, name, None), getattr(new.scenario, name, None)
+        before, after = getattr(old.scenario, name), getattr(new.scenario, name)
         if before != after:
             raise InputError(
                 f"the reports cannot be compared: the {words} is {_or_none(before)} in OLD and "
@@ -65,15 +66,15 @@ def unsteady(report: LatencyReport, label: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for code in codes if code not in HARMLESS_CODES))
 
 
-def differences(old: LatencyReport, new: LatencyReport) -> tuple[Difference, ...]:
+def differences(old: LatencyReport, new: LatencyReport) -> tuple[ReportDifference, ...]:
     """Return everything around the sides that differs, what spoils the comparison first."""
     found = [*_hardware(old.environment, new.environment), *_threads(old, new)]
-    found += [*_state(old.environment, new.environment)]
+    found += [*_power(old, new), *_state(old.environment, new.environment)]
     found += [*_software(old.environment, new.environment), *_reports(old, new)]
     return tuple(sorted(found, key=lambda entry: entry.severity != SPOILS))
 
 
-def _hardware(old: Environment, new: Environment) -> Iterator[Difference]:
+def _hardware(old: Environment, new: Environment) -> Iterator[ReportDifference]:
     for code, words, before, after in (
         ("cpu", "the processor", old.cpu.model, new.cpu.model),
         ("cores", "the number of usable cores", old.cpu.usable_cores, new.cpu.usable_cores),
@@ -87,30 +88,48 @@ def _hardware(old: Environment, new: Environment) -> Iterator[Difference]:
     )  # fmt: skip
 
 
-def _threads(old: LatencyReport, new: LatencyReport) -> Iterator[Difference]:
+def _threads(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifference]:
     before, after = old.environment.threads, new.environment.threads
     yield from _changed(
         "threads", SPOILS, "the number of inference threads", before, after,
         f"measure again with --threads {before}",
     )  # fmt: skip
-    variables = [
+    limits = [
         ", ".join(f"{name}={value}" for name, value in sorted(one.thread_variables.items()))
         for one in (old.environment, new.environment)
     ]
     yield from _changed(
-        "thread_variables", SPOILS, "the environment's limit on threads", *variables,
+        "thread_variables", SPOILS, "the environment's limit on threads", limits[0], limits[1],
         "set them alike, or unset them, and measure again",
     )  # fmt: skip
 
 
-def _state(old: Environment, new: Environment) -> Iterator[Difference]:
+def _power(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifference]:
+    modes = [_power_mode(report) for report in (old, new)]
+    yield from _changed(
+        "power_mode", SPOILS, "the Jetson's power mode", modes[0], modes[1],
+        "set it with 'sudo nvpmodel -m MODE', and measure again",
+    )  # fmt: skip
+    yield from _changed(
+        "soak", NOTE, "minutes of --soak", old.scenario.soak_minutes, new.scenario.soak_minutes,
+        "a machine that is warm may be slower; measure both alike",
+    )  # fmt: skip
+
+
+def _power_mode(report: LatencyReport) -> str | None:
+    conditions = report.conditions
+    jetson = None if conditions is None else conditions.jetson
+    return None if jetson is None else jetson.power_mode
+
+
+def _state(old: Environment, new: Environment) -> Iterator[ReportDifference]:
     yield from _changed(
         "governor", SPOILS, "the frequency governor", old.cpu.governor, new.cpu.governor,
         "sudo cpupower frequency-set -g performance, and measure again",
     )  # fmt: skip
     clocks = [_mean_clock(one) for one in (old, new)]
     if min(clocks) > 0 and abs(clocks[1] / clocks[0] - 1) > CLOCK_LIMIT:
-        yield Difference(
+        yield ReportDifference(
             code="clock",
             severity=NOTE,
             text=f"the cores' clock: {clocks[0]:.0f} MHz in OLD, {clocks[1]:.0f} MHz in NEW",
@@ -118,7 +137,7 @@ def _state(old: Environment, new: Environment) -> Iterator[Difference]:
         )
     loads = [one.other_load_cores for one in (old, new)]
     if None not in loads and abs(_number(loads[1]) - _number(loads[0])) > OTHER_LOAD_LIMIT:
-        yield Difference(
+        yield ReportDifference(
             code="load",
             severity=NOTE,
             text=f"other processes: {_number(loads[0]):.2f} cores in OLD, "
@@ -127,7 +146,7 @@ def _state(old: Environment, new: Environment) -> Iterator[Difference]:
         )
 
 
-def _software(old: Environment, new: Environment) -> Iterator[Difference]:
+def _software(old: Environment, new: Environment) -> Iterator[ReportDifference]:
     for name in sorted({*old.packages, *new.packages}):
         yield from _changed(
             f"package:{name}", NOTE, name, old.packages.get(name), new.packages.get(name),
@@ -141,9 +160,9 @@ def _software(old: Environment, new: Environment) -> Iterator[Difference]:
         yield from _changed(code, NOTE, words, before, after, hint)
 
 
-def _reports(old: LatencyReport, new: LatencyReport) -> Iterator[Difference]:
+def _reports(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifference]:
     if new.created < old.created:
-        yield Difference(
+        yield ReportDifference(
             code="order",
             severity=NOTE,
             text=f"NEW was made before OLD: {new.created}, {old.created}",
@@ -154,7 +173,7 @@ def _reports(old: LatencyReport, new: LatencyReport) -> Iterator[Difference]:
             code for side in report.sides for code in unsteady(report, side.label)
         )
         if codes:
-            yield Difference(
+            yield ReportDifference(
                 code="invalid",
                 severity=NOTE,
                 text=f"{which} is INVALID by {', '.join(codes)}",
@@ -164,10 +183,10 @@ def _reports(old: LatencyReport, new: LatencyReport) -> Iterator[Difference]:
 
 def _changed(
     code: str, severity: Literal["spoils", "note"], words: str, before: Any, after: Any, hint: str
-) -> Iterator[Difference]:
+) -> Iterator[ReportDifference]:
     if before != after:
         text = f"{words}: {_or_none(before)} in OLD, {_or_none(after)} in NEW"
-        yield Difference(code=code, severity=severity, text=text, hint=hint)
+        yield ReportDifference(code=code, severity=severity, text=text, hint=hint)
 
 
 def _present(environment: Environment) -> str:

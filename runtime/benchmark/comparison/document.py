@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
-Verdict = Literal["faster", "slower", "no difference shown", "undecided"]
+RatioVerdict = Literal["faster", "slower", "no difference shown", "undecided"]
 """`faster`, `slower`: the interval does not hold 1. `no difference shown`: it does; a difference
 may be smaller than `smallest_shown`. `undecided`: there is no interval, or the machine was too
 unsteady for one to mean anything."""
@@ -41,7 +41,7 @@ class Figure(Part, frozen=True, kw_only=True):
     ratio: float
     interval: Interval | None
     smallest_shown: float | None
-    verdict: Verdict
+    verdict: RatioVerdict
 
 
 class ComparedSide(Part, frozen=True, kw_only=True):
@@ -66,8 +66,8 @@ class ComparedSide(Part, frozen=True, kw_only=True):
     figures: tuple[Figure, ...]
 
 
-class Difference(Part, frozen=True, kw_only=True):
-    """Something beside the sides that is not the same in both reports.
+class ReportDifference(Part, frozen=True, kw_only=True):
+    """Difference of two reports beside their sides.
 
     Args:
         code: stable name.
@@ -97,7 +97,7 @@ class ReportFacts(Part, frozen=True, kw_only=True):
     valid: bool
 
 
-class Comparison(Document, frozen=True, kw_only=True):
+class LatencyComparison(Document, frozen=True, kw_only=True):
     """Two latency reports, or the sides of one, compared.
 
     Args:
@@ -117,7 +117,7 @@ class Comparison(Document, frozen=True, kw_only=True):
     old: ReportFacts
     new: ReportFacts
     comparable: bool
-    differences: tuple[Difference, ...]
+    differences: tuple[ReportDifference, ...]
     fail_if_slower: float | None
     sides: tuple[ComparedSide, ...]
     only_in: tuple[OnlyIn, ...]

@@ -1,4 +1,4 @@
-"""Which sides of two reports belong together, and against which side each is measured."""
+"""Matching of two reports: sides that belong together, and the one each is measured against."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def match_sides(
     by_kind = _pairs(
         [side for side in old.sides if side.label not in found.values()],
         [side for side in new.sides if side.label not in found],
-        lambda side: side.encoder and (side.encoder, side.precision, side.engine),
+        lambda side: _kind(side) if side.encoder else None,
     )
     found |= by_kind
     olds = {side.label: side for side in old.sides}
@@ -65,27 +65,21 @@ def match_sides(
 def anchor_of(pair: SidePair, old: LatencyReport, new: LatencyReport) -> SidePair | None:
     """Return the unchanged side that took turns with this one in both reports.
 
-    It is of the first bundle, which is what a report compares the others with: where possible on
-    the same engine in the same precision, since that feels a busy machine alike.
+    It is of the first bundle in `old` that `new` holds unchanged: where possible on the same engine
+    in the same precision, since that feels a busy machine alike.
     """
-    baseline = (old.sides[0].name, new.sides[0].name)
-    olds = {side.label: side for side in old.sides if side.name == baseline[0]}
-    candidates = [
-        SidePair(olds[side.label.replace(baseline[1], baseline[0], 1)], side)
-        for side in new.sides
-        if side.name == baseline[1]
-        and side.label.replace(baseline[1], baseline[0], 1) in olds
-        and side.label != pair.new.label
+    unchanged = _unchanged(old, new)
+    baseline = [entry for entry in unchanged if entry.old.name == unchanged[0].old.name]
+    if baseline and pair.old.name == baseline[0].old.name:
+        # Sides of that bundle are measured against its first one, never against each other.
+        baseline = baseline[:1]
+    others = [
+        entry
+        for entry in baseline
+        if entry.old.label != pair.old.label and entry.new.label != pair.new.label
     ]
-    candidates = [
-        entry for entry in candidates if entry.unchanged and entry.old.label != pair.old.label
-    ]
-    if pair.new.name == baseline[1] and pair.old.name == baseline[0]:
-        # Sides of the first bundle are measured against its first one, never against each other.
-        first = old.sides[0].label
-        return next((entry for entry in candidates if entry.old.label == first), None)
-    alike = [entry for entry in candidates if feels_alike(pair, entry)]
-    return next(iter(alike or candidates), None)
+    alike = [entry for entry in others if feels_alike(pair, entry)]
+    return next(iter(alike or others), None)
 
 
 def feels_alike(pair: SidePair, anchor: SidePair) -> bool:
@@ -108,8 +102,8 @@ def side_called(label: str, report: LatencyReport, which: str) -> SideReport:
     raise InputError(f"{which} has no side {label!r}", hint=f"its sides are {_listed(report)}")
 
 
-def _kind(side: SideReport) -> tuple[str | None, str, str]:
-    return side.encoder, side.precision, side.engine
+def _kind(side: SideReport) -> tuple[str | None, str, str, int | None]:
+    return side.encoder, side.precision, side.engine, side.threads
 
 
 def _identity(side: SideReport) -> tuple[Hashable, ...]:
@@ -117,6 +111,21 @@ def _identity(side: SideReport) -> tuple[Hashable, ...]:
         *(side.digest, side.precision, side.engine, side.engine_version, side.device),
         *(side.input, side.tiles),
     )
+
+
+def _unchanged(old: LatencyReport, new: LatencyReport) -> list[SidePair]:
+    """Sides that are the same in both reports, in the order of `old`; the label comes first."""
+    found = _pairs(old.sides, new.sides, lambda side: side.label)
+    found |= _pairs(
+        [side for side in old.sides if side.label not in found.values()],
+        [side for side in new.sides if side.label not in found],
+        _identity,
+    )
+    olds = {side.label: side for side in old.sides}
+    order = list(olds)
+    pairs = [SidePair(olds[found[side.label]], side) for side in new.sides if side.label in found]
+    pairs.sort(key=lambda entry: order.index(entry.old.label))
+    return [entry for entry in pairs if entry.unchanged]
 
 
 def _pairs(

@@ -1,4 +1,4 @@
-"""How long a side takes relative to another of its report, and how well that is known.
+"""TurnTimes of a side relative to another of its report, and how well these are known.
 
 Pure functions on nanoseconds. Everything is on the scale of logarithms, where a ratio is a
 difference and the variances of several ratios add up.
@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.statistics import Z95, quantile
+from runtime.statistics import Z95, count_needed, quantile
 
 GROUPS = 64
 """Most groups of turns that the bootstrap draws from."""
 
-LEAST_GROUPS = 10
-"""Fewest turns from which an interval is told."""
-
 PARTS = 8
 """Consecutive parts of a run whose medians show how much it wandered."""
+
+LEAST_GROUPS = PARTS
+"""Fewest turns from which an interval is told."""
 
 RESAMPLES = 250
 """Bootstrap draws. Their spread alone is used, which they tell to 5 %."""
@@ -31,7 +31,7 @@ RESAMPLES = 250
 BINS = 4096
 """Order statistics that stand for a longer row of times: a rank is off by at most 1 in 4096."""
 
-Times = NDArray[np.int64]
+TurnTimes = NDArray[np.int64]
 """Nanoseconds in the order of measurement."""
 
 
@@ -54,7 +54,12 @@ class Relative:
 
 
 def relative(
-    times: Times, anchor: Times | None, shares: Sequence[float], *, rounds: int, seed: int = 0
+    times: TurnTimes,
+    anchor: TurnTimes | None,
+    shares: Sequence[float],
+    *,
+    rounds: int,
+    seed: int = 0,
 ) -> list[Relative] | None:
     """Ratios of quantiles with their variances.
 
@@ -65,8 +70,8 @@ def relative(
     the same. Other quantiles are those of all frames.
 
     Groups of neighbouring turns are drawn with replacement, the same ones for both sides. Where
-    the medians of the run's eight parts scatter more than these draws explain, the run wandered
-    more slowly than a group lasts, and that larger variance is taken.
+    the run's eight parts scatter more than these draws explain, the run wandered more slowly than a
+    group lasts, and that larger variance is taken.
 
     Args:
         times: of the side.
@@ -88,19 +93,19 @@ def relative(
     drawn = rng.multinomial(groups, np.full(groups, 1 / groups), RESAMPLES).astype(np.float64)
     at_median = float(_drawn_quantiles(by_turn, drawn, (MEDIAN,)).var(ddof=1))
     parts = [np.median(part) for part in np.array_split(by_turn, PARTS)]
-    wandering = max(0.0, float(np.var(parts, ddof=1)) / PARTS - at_median)
+    between_parts = float(np.var(parts, ddof=1)) / PARTS
     logs, variances = _of_all_frames(rows, drawn, shares)
     if anchor is not None and MEDIAN in shares:
         place = shares.index(MEDIAN)
         logs[place], variances[place] = float(np.median(by_turn)), at_median
     return [
-        Relative(log, variance + wandering, groups)
-        for log, variance in zip(logs, variances, strict=True)
+        Relative(log, max(variance, between_parts, _between_parts(rows, share)), groups)
+        for log, variance, share in zip(logs, variances, shares, strict=True)
     ]
 
 
 def student(freedom: int) -> float:
-    """Student's quantile that leaves 2.5 % above it; within 0.1 % from 8 degrees of freedom on."""
+    """Student's quantile that leaves 2.5 % above it; within 0.1 % from 7 degrees of freedom on."""
     z = Z95
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
@@ -124,20 +129,20 @@ def _independent_groups(by_turn: NDArray[np.float64]) -> int:
     return max(LEAST_GROUPS, min(GROUPS, turns // length))
 
 
-def _log_medians(rows: Sequence[Times], turns: int) -> NDArray[np.float64]:
+def _log_medians(rows: Sequence[TurnTimes], turns: int) -> NDArray[np.float64]:
     """Logarithm of the ratio of medians in each turn."""
     logs = [np.log(np.maximum(_turn_medians(row, turns), 1.0)) for row in rows]
     return logs[0] if len(logs) == 1 else logs[0] - logs[1]
 
 
-def _turn_medians(row: Times, turns: int) -> NDArray[np.float64]:
+def _turn_medians(row: TurnTimes, turns: int) -> NDArray[np.float64]:
     if len(row) % turns == 0:
         return np.asarray(np.median(row.reshape(turns, -1), axis=1), np.float64)
     return np.array([np.median(turn) for turn in np.array_split(row, turns)])
 
 
 def _of_all_frames(
-    rows: Sequence[Times], drawn: NDArray[np.float64], shares: Sequence[float]
+    rows: Sequence[TurnTimes], drawn: NDArray[np.float64], shares: Sequence[float]
 ) -> tuple[list[float], list[float]]:
     """Logarithms of the ratios of quantiles of all frames, and their variances over the draws."""
     ordered = [np.sort(row) for row in rows]
@@ -146,6 +151,18 @@ def _of_all_frames(
     if len(rows) == 1:
         return logs[0].tolist(), spread[0].var(axis=0, ddof=1).tolist()
     return (logs[0] - logs[1]).tolist(), (spread[0] - spread[1]).var(axis=0, ddof=1).tolist()
+
+
+def _between_parts(rows: Sequence[TurnTimes], share: float) -> float:
+    """Variance of a ratio of quantiles by the scatter of the run's parts; 0 for short parts."""
+    if share == MEDIAN or min(len(row) for row in rows) < PARTS * count_needed(share):
+        return 0.0
+    logs = [
+        np.log([max(1.0, quantile(np.sort(part), share)) for part in np.array_split(row, PARTS)])
+        for row in rows
+    ]
+    spread = logs[0] if len(logs) == 1 else logs[0] - logs[1]
+    return float(spread.var(ddof=1)) / PARTS
 
 
 def _drawn_quantiles(

@@ -1,4 +1,4 @@
-"""What the machine did during a measurement, in types; what it does not tell is left out."""
+"""The machine during a measurement, in types; what it does not tell is left out."""
 
 from __future__ import annotations
 

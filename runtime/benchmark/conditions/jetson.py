@@ -81,7 +81,7 @@ def _parse_line(line: str) -> TegraSample:
 
 
 def summarise_jetson(samples: Sequence[TegraSample], power_mode: str | None) -> JetsonConditions:
-    """What a Jetson did during the samples."""
+    """Return what a Jetson did during the samples."""
     rails: dict[str, list[float]] = {}
     heat: dict[str, float] = {}
     for sample in samples:

@@ -108,7 +108,7 @@ class Nvml:
 
 
 def summarise_gpus(names: list[str], samples: list[list[GpuSample]]) -> tuple[GpuConditions, ...]:
-    """What each GPU did during the samples."""
+    """Return what each GPU did during the samples."""
     found = []
     for index, name in enumerate(names):
         own = [sample[index] for sample in samples]

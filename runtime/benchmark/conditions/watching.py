@@ -25,7 +25,7 @@ THREAD_VARIABLES = (
 
 
 class ConditionWatch:
-    """What a machine does from `start` to `finish`.
+    """Watch over a machine from `start` to `finish`.
 
     Args:
         root: the file tree to read, for tests.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from runtime.files.document import Part
 
-Kind = Literal["single-stream", "multi-stream", "server", "offline", "cadence"]
+ScenarioKind = Literal["single-stream", "multi-stream", "server", "offline", "cadence"]
 """`single-stream`: one frame after another. `multi-stream`: several frames per query. `server`:
 frames arrive at random. `offline`: batch after batch. `cadence`: frames arrive at the line's rate,
 through the pipeline of `edgecl run`."""
@@ -72,7 +72,7 @@ class ScenarioFacts(Part, frozen=True, kw_only=True, omit_defaults=True):
         stability: None where the warm-up was by count alone.
     """
 
-    kind: Kind
+    kind: ScenarioKind
     frames: int
     rounds: int
     block: int

@@ -89,6 +89,20 @@ class Schedule(Part, frozen=True, kw_only=True):
     busy: float | None = None
 
 
+class LoadGenFigures(Part, frozen=True, kw_only=True):
+    """What MLCommons' LoadGen told, as medians over the turns.
+
+    Args:
+        version: of LoadGen.
+        p90_ms: of single-stream; None otherwise.
+        samples_per_s: of offline; None otherwise.
+    """
+
+    version: str
+    p90_ms: float | None
+    samples_per_s: float | None
+
+
 class BoundShare(Part, frozen=True, kw_only=True):
     """Share of the queries that were answered within the bound, with its 95 % interval."""
 
@@ -96,7 +110,7 @@ class BoundShare(Part, frozen=True, kw_only=True):
     interval: Interval
 
 
-class Answers(Part, frozen=True, kw_only=True, omit_defaults=True):
+class SideAnswers(Part, frozen=True, kw_only=True, omit_defaults=True):
     """What a side answered, beside its times.
 
     Args:

@@ -13,7 +13,7 @@ from runtime.benchmark.layers.document import LayerRow, LayerTable
 from runtime.errors import EdgeclError
 from runtime.session.profiling import PROFILERS, LayerTime, profile_layers
 
-RUNS = 30
+RUNS = 40
 
 
 class NodeWork(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.benchmark.facts.finding import INVALID, NOTE, Finding
-from runtime.benchmark.facts.side import Answers, Schedule, WarmUp
+from runtime.benchmark.facts.side import Schedule, SideAnswers, WarmUp
 
 BEHIND_LIMIT = 0.01
 """Largest share of arrivals that may come behind their schedule."""
@@ -18,7 +18,7 @@ def judge_told(
     *,
     warm_up: WarmUp | None = None,
     schedule: Schedule | None = None,
-    answers: Answers | None = None,
+    answers: SideAnswers | None = None,
     **others: Any,
 ) -> list[Finding]:
     """The rules for what is told of a side beside its times; other fields have none."""
@@ -74,7 +74,7 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
     return findings
 
 
-def _said(answers: Answers) -> list[Finding]:
+def _said(answers: SideAnswers) -> list[Finding]:
     findings = []
     if answers.faults:
         findings.append(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.facts.scenario import ScenarioFacts
-from runtime.benchmark.facts.side import Answers, WarmUp
+from runtime.benchmark.facts.side import LoadGenFigures, SideAnswers, WarmUp
 from runtime.benchmark.measuring.arrivals import late_limit_ns
 from runtime.benchmark.measuring.figures import (
     bound_share,
@@ -20,6 +20,7 @@ from runtime.benchmark.measuring.figures import (
     schedule_of,
     throughput_of,
 )
+from runtime.benchmark.measuring.loadgen import joined
 from runtime.benchmark.measuring.turn import Turn
 from runtime.benchmark.sides import TOTAL
 
@@ -37,20 +38,22 @@ class SideRecord:
         busy: share of the time that the side judged; None where frames overlap.
         dropped: frames that were lost before they were judged.
         harness_ns: per turn; None where the benchmark's own work is not known.
+        loadgen: what LoadGen told, where it issued the queries.
     """
 
     starts: NDArray[np.int64]
     turn_ns: NDArray[np.int64]
     warm_up: WarmUp
-    answers: Answers
+    answers: SideAnswers
     late: NDArray[np.int64] | None = None
     busy: float | None = None
     dropped: int = 0
     harness_ns: NDArray[np.int64] | None = None
+    loadgen: LoadGenFigures | None = None
 
     @classmethod
     def of(
-        cls, turns: Sequence[Turn], first_ns: int, warm_up: WarmUp, answers: Answers
+        cls, turns: Sequence[Turn], first_ns: int, warm_up: WarmUp, answers: SideAnswers
     ) -> SideRecord:
         """Join what was seen in each turn.
 
@@ -62,6 +65,7 @@ class SideRecord:
         late = [turn.late for turn in turns if turn.late is not None]
         busy = [turn.busy_ns for turn in turns if turn.busy_ns is not None]
         own = [turn.harness_ns for turn in turns if turn.harness_ns is not None]
+        told = [turn.loadgen for turn in turns if turn.loadgen is not None]
         return cls(
             starts=np.stack([turn.starts for turn in turns]) - first_ns,
             turn_ns=walls,
@@ -71,6 +75,7 @@ class SideRecord:
             busy=sum(busy) / max(1, int(walls.sum())) if late and busy else None,
             dropped=sum(turn.dropped for turn in turns),
             harness_ns=np.array(own, np.int64) if own else None,
+            loadgen=joined(told) if told else None,
         )
 
 
@@ -98,4 +103,6 @@ def told_of(
     if record.harness_ns is not None:
         per_frame = float(np.median(record.harness_ns)) / scenario.block
         told["harness_us"] = round(per_frame / 1e3, 3)
+    if record.loadgen is not None:
+        told["loadgen"] = record.loadgen
     return told

@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Times = dict[str, NDArray[np.int64]]
+from runtime.benchmark.facts.side import LoadGenFigures
+
+QueryTimes = dict[str, NDArray[np.int64]]
 """Nanoseconds of each query by step."""
 
 
@@ -27,9 +29,10 @@ class Turn:
         dropped: frames that were lost before they were judged.
         harness_ns: of the wall time, what belongs to no step; None with a schedule, whose waits are
             not the benchmark's own work.
+        loadgen: what LoadGen told, where it issued the queries.
     """
 
-    times: Times
+    times: QueryTimes
     starts: NDArray[np.int64]
     wall_ns: int
     faults: int = 0
@@ -37,6 +40,7 @@ class Turn:
     busy_ns: int | None = None
     dropped: int = 0
     harness_ns: int | None = None
+    loadgen: LoadGenFigures | None = None
 
 
 class Asker(Protocol):
@@ -52,6 +56,6 @@ class Asker(Protocol):
         """End what runs beside; the side is the caller's to close."""
 
 
-def stacked(answers: list[dict[str, int]]) -> Times:
+def stacked(answers: list[dict[str, int]]) -> QueryTimes:
     """Return the times by step, from those of each query."""
     return {step: np.array([entry[step] for entry in answers], np.int64) for step in answers[0]}

@@ -1,4 +1,4 @@
-"""What this machine can do at most: products per second, and bytes copied."""
+"""The most that this machine can do: products per second, and bytes copied."""
 
 from runtime.benchmark.peaks.measuring import Peak, Peaks, measure_peaks
 

@@ -30,7 +30,7 @@ class Product:
 
     name: str
     graph: bytes
-    batch: NDArray[np.float32 | np.uint8]
+    batch: NDArray[np.float32] | NDArray[np.uint8]
     macs: int
 
 
@@ -56,9 +56,9 @@ def convolution(channels: int, size: int, *, quantised: bool) -> Product:
     )
 
 
-def _batch(shape: Sequence[int], *, quantised: bool) -> NDArray[np.float32 | np.uint8]:
+def _batch(shape: Sequence[int], *, quantised: bool) -> NDArray[np.float32] | NDArray[np.uint8]:
     values = np.random.default_rng(0).integers(0, 255, tuple(shape), np.uint8)
-    return values if quantised else values.astype(np.float32) / 255
+    return values if quantised else values.astype(np.float32) / np.float32(255)
 
 
 def _graph(
@@ -69,7 +69,7 @@ def _graph(
     *,
     quantised: bool,
 ) -> bytes:
-    values = np.random.default_rng(1).integers(-127, 127, tuple(weights), np.int8)
+    values = np.random.default_rng(1).integers(-127, 127, tuple(weights)).astype(np.int8)
     attributes = [_integers("pads", [1, 1, 1, 1])] if operator == "Conv" else []
     if quantised:
         kind = "uint8"

@@ -1,4 +1,4 @@
-"""What every engine's profiler tells, in one form."""
+"""Layers as every engine's profiler tells them, in one form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LayerTime:
     Args:
         name: the engine's; that of the graph's node where the engine kept it.
         operator: what it computes, in the engine's words.
-        ms: median over the runs.
+        ms: median over the runs; of OpenVINO, lower quartile over windows of them.
         nodes: names of the graph's nodes that the engine put into it.
         product: whether it multiplies matrices, as convolutions do.
         macs: multiply-accumulates per run; 0 without a product; None where the engine does not
@@ -52,7 +52,7 @@ PROFILERS = {
     "openvino": ("OpenVINO's performance counters", "openvino:profile_openvino"),
     "tensorrt": ("TensorRT's IProfiler", "tensorrt:profile_tensorrt"),
 }
-"""By engine, its profiler in words, and the function beside this file that asks it."""
+"""Profilers by engine: in words, and the function beside this file that asks it."""
 
 
 def profile_layers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from runtime.errors import InputError
 from runtime.session.openvino import compile_options, shared_core, telling_line
-from runtime.session.profiling.layers import LayerTime, convolution_macs, median_ms
+from runtime.session.profiling.layers import LayerTime, convolution_macs
+
+COUNTED_AT = (1, 2, 4, 8, 16)
+"""Runs after which the counters are read; the first is for setting up."""
 
 
 def profile_openvino(
@@ -24,50 +28,68 @@ def profile_openvino(
         InputError: OpenVINO cannot load the file.
     """
     core = shared_core()
+    windows: dict[str, list[float]] = {}
+    kinds: dict[str, str] = {}
+    facts: dict[str, Mapping[str, Any]] = {}
     try:
         model = core.read_model(str(path))
         shape = model.input(0).partial_shape
         shape[0] = len(batch)
         model.reshape(shape)
-        compiled = core.compile_model(
-            model, "CPU", {**compile_options(threads), "PERF_COUNT": True}
-        )
+        options = {**compile_options(threads), "PERF_COUNT": True}
+        # The counters begin anew with each compilation alone.
+        for _ in range(max(1, -(-runs // COUNTED_AT[-1]))):
+            compiled = core.compile_model(model, "CPU", options)
+            facts = {one.get_friendly_name(): _facts(one) for one in _operations(compiled)}
+            counted = _count(compiled, batch)
+            for name, (kind, means) in counted.items():
+                windows.setdefault(name, []).extend(window_means(COUNTED_AT, means))
+                kinds[name] = kind
     except RuntimeError as error:
         raise InputError(
             f"{path} cannot be profiled by OpenVINO ({telling_line(str(error))})",
             hint="use a file written by 'edgecl export'",
         ) from error
-    request = compiled.create_infer_request()
-    counted: list[Sequence[Any]] = []
-    for number in range(warmup + runs):
-        request.infer([batch])
-        if number >= warmup:
-            counted.append(request.get_profiling_info())
-    facts = {
-        operation.get_friendly_name(): _facts(operation)
-        for operation in compiled.get_runtime_model().get_ops()
-    }
-    return layers_of_counters(counted, facts)
+    return [_layer(name, kinds[name], own, facts.get(name, {})) for name, own in windows.items()]
 
 
-def layers_of_counters(
-    counted: Iterable[Sequence[Any]], facts: Mapping[str, Mapping[str, Any]]
-) -> list[LayerTime]:
-    """Return the layers that ran.
+def window_means(counts: Sequence[int], means_ms: Sequence[float]) -> list[float]:
+    """Return the mean time of the runs between one count and the next.
+
+    OpenVINO tells the mean of all runs so far, in whole microseconds, and the first run, which
+    sets layers up, never leaves it. Counts that double keep the rounding below two microseconds.
 
     Args:
-        counted: per run, objects with `node_name`, `node_type`, `status` and `real_time`.
-        facts: by name, what the graph that is run says of a layer: `kind`, `nodes`, and `inputs`
-            and `outputs` as pairs of shape and bytes per element.
+        counts: runs so far, at each look.
+        means_ms: mean of all of them.
     """
-    times: dict[str, list[float]] = {}
-    kinds: dict[str, str] = {}
-    for run in counted:
-        for entry in run:
+    totals = [count * mean for count, mean in zip(counts, means_ms, strict=True)]
+    return [
+        max(0.0, (later - earlier) / (after - before))
+        for (before, after), (earlier, later) in zip(
+            pairwise(counts), pairwise(totals), strict=True
+        )
+    ]
+
+
+def _count(compiled: Any, batch: NDArray[np.uint8]) -> dict[str, tuple[str, list[float]]]:
+    """Run, and return each layer's kind and its means at `COUNTED_AT`, in milliseconds."""
+    request = compiled.create_infer_request()
+    found: dict[str, tuple[str, list[float]]] = {}
+    for number in range(1, COUNTED_AT[-1] + 1):
+        request.infer([batch])
+        if number not in COUNTED_AT:
+            continue
+        for entry in request.get_profiling_info():
             if str(entry.status).endswith("EXECUTED"):
-                times.setdefault(entry.node_name, []).append(1000 * entry.real_time.total_seconds())
-                kinds[entry.node_name] = entry.node_type
-    return [_layer(name, kinds[name], own, facts.get(name, {})) for name, own in times.items()]
+                means = found.setdefault(entry.node_name, (str(entry.node_type), []))[1]
+                means.append(1000 * entry.real_time.total_seconds())
+    return {name: told for name, told in found.items() if len(told[1]) == len(COUNTED_AT)}
+
+
+def _operations(compiled: Any) -> Iterable[Any]:
+    operations: Iterable[Any] = compiled.get_runtime_model().get_ops()
+    return operations
 
 
 def _layer(
@@ -80,12 +102,17 @@ def _layer(
     return LayerTime(
         name=name,
         operator=node_type if node_type == "GroupConvolution" else kind,
-        ms=median_ms(times),
+        ms=_steady_ms(times),
         nodes=tuple(facts.get("nodes", ())),
         product=product,
         macs=_macs(kind, inputs, outputs) if product else 0,
         bytes=moved if facts else None,
     )
+
+
+def _steady_ms(windows: Sequence[float]) -> float:
+    """Lower quartile of the windows: a stall spoils the mean of the whole window that it is in."""
+    return round(float(np.quantile(windows, 0.25)), 6)
 
 
 def _macs(

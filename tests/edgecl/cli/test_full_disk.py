@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from edgecl.cli.shell import run as edgecl
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.documents import EpochMeasures
 from edgecl.learning.run import run_directory
@@ -22,6 +21,7 @@ from edgecl.learning.run.pretrained import pretraining_facts, save_pretrained
 from edgecl.learning.runner import train_run
 from runtime.errors import EquipmentError, InputError
 from runtime.files.atomic import replacing
+from tests.edgecl.command import finish
 from tests.small_disks import mounted_disk
 
 TOO_LARGE = os.strerror(errno.EFBIG)
@@ -79,11 +79,10 @@ def small_disk(tmp_path) -> Iterator[Path]:
         yield disk
 
 
-def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk, capfd):
+def test_a_full_disk_is_one_line_of_the_command(class_folders, small_disk):
     quick = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--batch-size", "16"]
     command = ["train", "--data", class_folders, *quick, "--autocast", "off"]
-    code = edgecl([*map(str, command), "--out", str(small_disk / "run")])
-    out, err = capfd.readouterr()
+    code, out, err = finish(*command, "--out", small_disk / "run")
     assert (code, out) == (3, "")
     assert "Traceback" not in err
     told = [line for line in err.splitlines() if line.startswith("edgecl: ")]
@@ -96,15 +95,14 @@ def test_safetensors_own_words_for_it_are_read(small_disk):
         save_file({"x": torch.zeros(100_000)}, path)
 
 
-def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, small_disk, capfd):
+def test_a_stream_on_a_full_disk_judges_on_and_says_what_was_lost(make_bundle, small_disk):
     bundle = make_bundle()
     with open(small_disk / "ballast", "wb", buffering=0) as ballast, contextlib.suppress(OSError):
         while ballast.write(bytes(4096)):
             pass
     command = ["run", "--model", bundle, "--engine", "onnxruntime", "--camera", "demo"]
     more = ["--fps", "300", "--frames", "60", "--every-frame", "--out", small_disk / "o"]
-    code = edgecl([str(word) for word in (*command, *more)])
-    out, err = capfd.readouterr()
+    code, out, err = finish(*command, *more)
     assert code == 3, "the disk failed, and nobody's input"
     assert "60 verdicts could not be written (No space left on device)" in err
     assert "[disk-failing]" in err

@@ -262,7 +262,9 @@ def test_a_missing_camera_is_one_line_on_a_real_terminals_streams(workplace):
     assert "--camera demo" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_interrupted_ends_with_130_and_the_whole_summary(workplace, number):
     process = command("--camera", "demo", "--fps", "200", "--out", "o", "--json", cwd=workplace)
     verdicts = workplace / "o" / "verdicts.jsonl"

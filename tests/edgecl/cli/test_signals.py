@@ -110,19 +110,35 @@ def test_a_training_clears_up_and_says_one_line(class_folders, tmp_path, number)
     assert not list(run.glob(".*")), "a temporary file was left behind"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_training_that_is_process_1_obeys(class_folders, tmp_path, number):
+@pytest.fixture
+def namespaces() -> None:
     if not has_pid_namespaces():
         pytest.skip("this machine lets nobody make a process number 1 (unshare --pid)")
-    run = tmp_path / "run"
-    process = start(*training(class_folders, run), before=UNSHARE, stderr=subprocess.PIPE)
-    wait_for(run / "checkpoint.pt", process)
+
+
+def end_process_1(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Send the only child of `unshare` a signal, which the kernel passes on to handlers alone."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) == 1
     os.kill(int(children[0]), number)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert err.splitlines()[-1] == "edgecl: interrupted"
+    return err
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_a_training_that_is_process_1_obeys(class_folders, tmp_path):
+    run = tmp_path / "run"
+    process = start(*training(class_folders, run), before=UNSHARE, stderr=subprocess.PIPE)
+    wait_for(run / "checkpoint.pt", process)
+    assert end_process_1(process, signal.SIGTERM).splitlines()[-1] == "edgecl: interrupted"
+
+
+@pytest.mark.usefixtures("namespaces")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_stream_that_is_process_1_obeys(endless, number):
+    end_process_1(begun(*endless, before=UNSHARE), number)
+    assert (summary()["interrupted"], summary()["balanced"]) == (True, True)
 
 
 def test_a_bench_that_is_ended_leaves_no_folder(make_bundle, tmp_path, monkeypatch):

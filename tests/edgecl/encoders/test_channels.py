@@ -88,6 +88,7 @@ def test_a_run_counts_its_channels(run_of_three, tiny_config):
     assert result.accuracy > 0.6
 
 
+@pytest.mark.usefixtures("graphs_made_once")
 def test_a_run_of_three_channels_ships_as_fast_as_one_of_gray(run_of_three, tmp_path):
     import onnx
 

@@ -16,7 +16,7 @@ from tests.made_once import MadeOnce, spared_exports
 
 
 @dataclass(frozen=True)
-class Exported:
+class PlainExport:
     """An export: its bundle, the JSON that it printed, and what it told."""
 
     bundle: Path
@@ -25,7 +25,7 @@ class Exported:
 
 
 @pytest.fixture(scope="session")
-def exported(trained_run: Path, made_once: MadeOnce) -> Exported:
+def exported(trained_run: Path, made_once: MadeOnce) -> PlainExport:
     def export(folder: Path) -> None:
         folder.mkdir()
         out, told = io.StringIO(), io.StringIO()
@@ -41,4 +41,4 @@ def exported(trained_run: Path, made_once: MadeOnce) -> Exported:
 
     folder = made_once("exports/plain", export)
     printed = json.loads((folder / "out").read_text())
-    return Exported(folder / "line.edgecl", printed, (folder / "told").read_text())
+    return PlainExport(folder / "line.edgecl", printed, (folder / "told").read_text())

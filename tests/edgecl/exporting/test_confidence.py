@@ -95,6 +95,11 @@ def test_a_run_is_exported_with_its_temperature(trained_run, tmp_path, capsys, m
     assert facts.describe() in (bundle / "report.html").read_text()
     assert run(["inspect", str(bundle)]) == 0
     assert f"temperature {facts.temperature:.2f}" in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("graphs_made_once")
+def test_confidences_are_kept_where_that_was_asked_for(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgecl.exporting.job.FEWEST", 1)
     kept = tmp_path / "kept.edgecl"
     assert run(["export", str(trained_run), "--out", str(kept), "--keep-confidence"]) == 0
     assert load_bundle(kept).manifest.confidence is None

@@ -6,18 +6,23 @@ import json
 from typing import Any
 
 import pytest
-from google.protobuf import (  # type: ignore[import-untyped]
+from google.protobuf import (
     descriptor_pb2,
     descriptor_pool,
     message_factory,
     text_format,
 )
 
-from export.bundle.triton import model_name, write_triton
+from export.bundle.triton import write_triton
+from runtime.artifact.bundle import load_bundle
 from runtime.artifact.contract import ModelContract
 from runtime.artifact.roi import Roi
+from runtime.artifact.served import model_name, served_name
 from runtime.artifact.tiling import Tiling
 from runtime.errors import InputError
+from runtime.session.base import TILES_AT_ONCE
+from runtime.session.oip.connection import ModelFacts, ServedModel, TensorFacts
+from runtime.session.oip.contract import batches_of, expected_of
 from tests.runtime.image.flat_fields import stored_flat
 
 # The part of model_config.proto that is used, with its numbers: field → (number, type, repeated).
@@ -124,6 +129,43 @@ def test_every_precision_becomes_a_model(make_bundle, tmp_path):
         assert (folder / "labels.txt").read_text() == "dark\nmiddle\nbright\n"
         source = bundle / f"model.{name.removeprefix('tiny_')}.onnx"
         assert (folder / "1" / "model.onnx").read_bytes() == source.read_bytes()
+
+
+TRITON_TYPES = {2: "UINT8", 11: "FP32"}
+"""Datatypes of the protocol, by Triton's number."""
+
+
+@pytest.mark.parametrize("tiling", [None, Tiling((32, 48), (16, 48), 0.5, "worst")])
+@pytest.mark.parametrize("largest", [None, 1])
+def test_what_is_written_is_what_a_session_on_a_server_expects(
+    make_bundle, tmp_path, tiling, largest
+):
+    path = make_bundle(tiling=tiling, precisions=("fp32", "int8"))
+    names = write_triton(path, tmp_path / "models", max_batch=largest)
+    bundle = load_bundle(path)
+    expected = expected_of(bundle.contract)
+    for name, precision in zip(names, bundle.precisions, strict=True):
+        assert name == served_name(bundle.name, precision)
+        config = read(tmp_path / "models" / name)
+        assert config.name == name
+        # A model that batches has an axis in front of its dims, in the protocol's metadata -1.
+        assert config.max_batch_size >= 1
+        told = [
+            {
+                tensor.name: TensorFacts(TRITON_TYPES[tensor.data_type], (-1, *tensor.dims))
+                for tensor in tensors
+            }
+            for tensors in (config.input, config.output)
+        ]
+        assert told[0] == expected.inputs
+        assert {name: tensor.datatype for name, tensor in told[1].items()} == {
+            name: tensor.datatype for name, tensor in expected.outputs.items()
+        }
+        version = str(next((tmp_path / "models" / name).glob("[0-9]*")).name)
+        facts = ModelFacts(name, (version,), told[0], told[1], largest=config.max_batch_size)
+        most = min(config.max_batch_size, TILES_AT_ONCE)
+        model = ServedModel(name, "1")
+        assert batches_of(facts, bundle.contract, model, "triton") == (1, most)
 
 
 def test_a_model_for_tiles_says_what_clients_do(make_bundle, tmp_path):

@@ -8,21 +8,17 @@ import pytest
 import torch
 
 from calibration.ranges import collect_ranges
-from edgecl.learning.model import Backbone, Classifier
 from export.qdq.cpu import quantize_for_cpu
-from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
+from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, network
 
-SIZE = (32, 48)
-CONTRACT = ModelContract(InputContract(*SIZE), ("a", "b", "c"), ("a",))
 ENGINES = (OnnxRuntimeSession, OpenVinoSession)
 
 
 @pytest.fixture(scope="module", params=["cnn-lstm", "vit-small"])
 def classifier(request):
-    torch.manual_seed(0)
-    return Classifier(Backbone(request.param, SIZE), 3).eval()
+    return network(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from export.qdq.tensorrt import quantize_for_tensorrt
 from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError
+from tests.export.stages import test_graph_and_precisions as others
 
 # Of the others, which take long to export, only the FP16 graph is made, with invented ranges.
 CALIBRATED = (
@@ -46,6 +47,8 @@ ENCODERS = [
 ]
 # The paper's size for its two that matter most; small images compile the same layers sooner.
 SIZES = {"convnet": (128, 800), "shufflenet": (128, 800), "inceptionv3": (80, 80)}
+# Other tests export these as well: each is exported once for all.
+SHARED = ("skipconvnet", "squeezenet", "resnet50", "cnn-lstm", "vit-small")
 # A T4, and what most engines for x86 boxes are built for.
 OPTIONS = BuildOptions(Batches(1, 1, 4), capabilities=("7.5", "8.6"))
 
@@ -75,12 +78,15 @@ def invented(model):
 
 @pytest.fixture(scope="module", params=ENCODERS)
 def graphs(request, graph_of):
-    size = SIZES.get(request.param, (32, 48))
-    classifier = network(request.param, size)
-    half = graph_of(classifier, contract(size), half=True)
+    if request.param in SHARED:
+        size, classifier, agreed = others.SIZE, others.network(request.param), others.CONTRACT
+    else:
+        size = SIZES.get(request.param, (32, 48))
+        classifier, agreed = network(request.param, size), contract(size)
+    half = graph_of(classifier, agreed, half=True)
     if request.param not in CALIBRATED:
         return Graphs(half, quantize_for_tensorrt(half, invented(half)))
-    full = graph_of(classifier, contract(size))
+    full = graph_of(classifier, agreed)
     images = np.random.default_rng(0).integers(0, 256, (8, *size), np.uint8)
     int8 = quantize_for_tensorrt(half, collect_ranges(full, images))
     return Graphs(half, int8, full, images)

@@ -130,7 +130,7 @@ def test_a_calibration_on_tiles_counts_images_and_is_repeated_to_the_bit(bundle,
     assert again.observation == record.observation
 
 
-@pytest.mark.parametrize("selection", ["coverage", pytest.param("random", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("selection", ["coverage", "random"])
 def test_other_selections_and_searches_take_tiles(selection, tmp_path):
     choices = Int8Choices(
         selection=selection, images=16, curve=True, sensitivity=True, algorithm="auto"

@@ -40,7 +40,7 @@ def side(
         "infer": np.full(frames, infer * MS),
         "emit": emit,
     }
-    times["total"] = sum(times.values())
+    times["total"] = np.sum(list(times.values()), axis=0)
     raw = {step: values.astype(np.int64) for step, values in times.items()}
     return structs.replace(
         recorded.sides[0],
@@ -108,7 +108,7 @@ def test_too_few_frames_prove_nothing(recorded):
     advice = asked(recorded, side(recorded, "int8", infer=2.0, frames=500))
     assert advice.chosen == ""
     assert advice.options[0].standing == "unproven"
-    assert "takes 3688 frames" in advice.conclusion
+    assert "takes --frames 3688" in advice.conclusion
 
 
 def test_what_is_slow_as_a_rule_is_blamed_on_what_takes_longest():

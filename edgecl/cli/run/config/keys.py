@@ -29,6 +29,11 @@ KEYS: Mapping[str, KeyPath] = {
     "precision": ("model", "precision"),
     "engine": ("model", "engine"),
     "device": ("model", "device"),
+    "url": ("engine", "url"),
+    "server_model": ("engine", "server-model"),
+    "server_token": ("engine", "server-token"),
+    "server_ca": ("engine", "server-ca"),
+    "server_give_up_after": ("engine", "server-give-up-after"),
     "workspace": ("model", "workspace"),
     "builder_level": ("model", "builder-level"),
     "threads": ("model", "threads"),
@@ -77,7 +82,7 @@ PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 
 PATHS = frozenset(
     {"model", "verify_key", "out", "flat", "spool", "shadow", "check_parts", "check_reference"}
-    | {"serve_token", "serve_cert", "serve_key"}
+    | {"serve_token", "serve_cert", "serve_key", "server_token", "server_ca"}
 )
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 

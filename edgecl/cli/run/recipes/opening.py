@@ -140,6 +140,7 @@ class LineRecipes:
                     threads=choices.threads or threads_per_worker(choices.workers),
                     device=choices.device,
                     engine_for=builder,
+                    server=choices.server(),
                     report=self._say,
                 )
                 sessions.append(session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from edgecl.cli.run.service.reloading import Reloading
 from runtime.errors import InputError
@@ -14,10 +14,16 @@ from runtime.stream.service.liveness import Liveness
 from runtime.systemd import Notifier
 
 if TYPE_CHECKING:
-    from runtime.camera import Camera
     from runtime.stream.pipeline import Pipeline
 
 STATUS_EVERY_S = 5.0
+WAITED_FOR: Mapping[str, str] = {
+    "camera-unavailable": "camera",
+    "server-unavailable": "inference server",
+}
+"""Things that a service waits for at its start, by the code of the error."""
+
+Opened = TypeVar("Opened")
 LONGEST_PAUSE_S = 10.0
 """Longest pause between two tries at a camera that is not there yet, in seconds."""
 
@@ -110,15 +116,15 @@ class Supervision:
 
 
 def open_when_there(
-    opener: Callable[[], Camera],
+    opener: Callable[[], Opened],
     say: Say,
     *,
     notifier: Notifier | None = None,
     wait: Callable[[float], object] = time.sleep,
-) -> Camera:
-    """Open a camera; as a service, wait for one that is not there yet.
+) -> Opened:
+    """Open a camera or a server; as a service, wait for one that is not there yet.
 
-    After a power cut a box is up before its cameras are, and its service must not give up.
+    After a power cut a box is up before these are, and its service must not give up.
 
     Args:
         opener: opens it.
@@ -137,11 +143,11 @@ def open_when_there(
         try:
             return opener()
         except InputError as error:
-            if not notifier.is_there or error.code != "camera-unavailable":
+            if not notifier.is_there or error.code not in WAITED_FOR:
                 raise
             if error.problem != told:
                 told = error.problem
                 say(f"note: {told}; the service waits for it")
-            notifier.status(f"waits for its camera: {told}")
+            notifier.status(f"waits for its {WAITED_FOR[error.code]}: {told}")
         wait(pause)
     raise AssertionError("pauses have no end")

@@ -19,7 +19,18 @@ def row_names(sides: Sequence[SideReport]) -> list[str]:
         for key in ("name", "precision", "engine")
         if len({getattr(side, key) for side in sides}) > 1 or key == "precision"
     ]
-    return [" ".join(str(getattr(side, key)) for key in keys) for side in sides]
+    threads = len({side.threads for side in sides}) > 1
+    return [
+        " ".join(
+            [*(str(getattr(side, key)) for key in keys), *(thread_text(side),) * threads]
+        ).strip()
+        for side in sides
+    ]
+
+
+def thread_text(side: SideReport) -> str:
+    """A side's threads, where sides differ in them."""
+    return f"{side.threads} thread{'s' * (side.threads != 1)}" if side.threads else ""
 
 
 def choice_rows(sides: Sequence[SideReport]) -> list[dict[str, Any]]:
@@ -33,7 +44,7 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
     encoder = side.encoder if side.encoder and side.encoder not in side.name else ""
     return {
         "name": side.name,
-        "encoder": encoder,
+        "more": ", ".join(filter(None, (encoder, thread_text(side)))),
         "precision": side.precision,
         "engine": side.engine,
         "cells": [
@@ -100,7 +111,7 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
 
 
 def accuracy_note(sides: Sequence[SideReport]) -> str:
-    """What the accuracies are of."""
+    """Return the part of the images that the accuracies are of, in words."""
     known = [side for side in sides if best_accuracy(side) is not None]
     if not known:
         return "No accuracy is known: these are no bundles of 'edgecl export'."
@@ -116,7 +127,7 @@ def accuracy_note(sides: Sequence[SideReport]) -> str:
 
 
 def hollow_note(sides: Sequence[SideReport]) -> str:
-    """What hollow marks are; empty with one engine."""
+    """Return the meaning of hollow marks; empty with one engine."""
     engines = list(dict.fromkeys(side.engine for side in sides))
     if len(engines) < 2:
         return ""

@@ -8,11 +8,11 @@ from edgecl.reporting.numbers import duration
 from runtime.benchmark.conditions.document import Conditions, Spread
 from runtime.benchmark.document import LatencyReport, SideReport
 
-Facts = list[tuple[str, str]]
+FactRows = list[tuple[str, str]]
 
 
-def fact_groups(report: LatencyReport) -> list[tuple[str, Facts]]:
-    """Facts under headings; what is not known is left out."""
+def fact_groups(report: LatencyReport) -> list[tuple[str, FactRows]]:
+    """FactRows under headings; what is not known is left out."""
     groups = (
         ("The machine", _machine(report)),
         ("Meanwhile", _meanwhile(report)),
@@ -27,7 +27,7 @@ def fact_groups(report: LatencyReport) -> list[tuple[str, Facts]]:
     ]
 
 
-def _machine(report: LatencyReport) -> Facts:
+def _machine(report: LatencyReport) -> FactRows:
     environment, conditions = report.environment, report.conditions
     cpu, memory, peaks = environment.cpu, environment.memory_bytes, report.peaks
     cores = ", ".join(map(str, conditions.affinity)) if conditions else ""
@@ -57,7 +57,7 @@ def _machine(report: LatencyReport) -> Facts:
     ]
 
 
-def _meanwhile(report: LatencyReport) -> Facts:
+def _meanwhile(report: LatencyReport) -> FactRows:
     environment, conditions = report.environment, report.conditions
     load, clocks = environment.load, environment.frequencies_mhz.after
     heat = environment.temperatures_c.after
@@ -74,7 +74,7 @@ def _meanwhile(report: LatencyReport) -> Facts:
     ]
 
 
-def _conditions(conditions: Conditions) -> Facts:
+def _conditions(conditions: Conditions) -> FactRows:
     memory, used = conditions.memory_available_bytes, conditions.swap_used_bytes
     swapped = conditions.swapped_pages
     facts = [
@@ -101,7 +101,7 @@ def _conditions(conditions: Conditions) -> Facts:
     return facts
 
 
-def _software(report: LatencyReport) -> Facts:
+def _software(report: LatencyReport) -> FactRows:
     environment = report.environment
     return [
         ("system", environment.system),
@@ -110,7 +110,7 @@ def _software(report: LatencyReport) -> Facts:
     ]
 
 
-def _measurement(report: LatencyReport) -> Facts:
+def _measurement(report: LatencyReport) -> FactRows:
     scenario, environment = report.scenario, report.environment
     clock, meters = environment.clock, {side.energy.meter for side in report.sides if side.energy}
     settling = f"{1000 * scenario.settle.seconds:g} ms at the start of every turn"
@@ -127,7 +127,7 @@ def _measurement(report: LatencyReport) -> Facts:
     ]
 
 
-def _bundles(sides: Sequence[SideReport]) -> Facts:
+def _bundles(sides: Sequence[SideReport]) -> FactRows:
     found = {}
     for side in sides:
         hashed = f", SHA-256 {side.digest[:16]}…" if side.digest else ""

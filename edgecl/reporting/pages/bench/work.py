@@ -1,4 +1,4 @@
-"""What is left: each side against this machine's peaks, and its layers."""
+"""Each side against this machine's peaks, and its layers: what is left to win."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from runtime.benchmark.document import LatencyReport, SideReport
 
 TOP = 10
-FEW_PERCENT = 0.005
 
 
 def work_rows(report: LatencyReport) -> list[dict[str, Any]]:
@@ -17,12 +16,15 @@ def work_rows(report: LatencyReport) -> list[dict[str, Any]]:
 
 
 def _row(report: LatencyReport, side: SideReport) -> dict[str, Any] | None:
-    if not side.macs or report.peaks is None or not side.device.startswith("CPU"):
+    peaks = report.peaks
+    if not side.macs or peaks is None or not side.device.startswith("CPU"):
+        return None
+    if side.threads not in (None, peaks.threads):  # a peak of other threads says nothing
         return None
     macs = side.macs * (side.tiles or 1) * report.scenario.frames_per_query
     step = side.steps.get("infer")
     measured = step.p50_ms if step else None
-    roof = report.peaks.gmac_s(side.precision)
+    roof = peaks.gmac_s(side.precision)
     if not roof or not measured:
         return None
     floor = macs / roof / 1e6

@@ -58,6 +58,9 @@ def _plot(side: SideReport, times: NDArray[np.float64]) -> Markup:
     limit = side.outliers.limit_ms if side.outliers else None
     with style():
         figure, (axes,) = panels(1, width=HALF, height=1.75)
+        # The same room for all, so that they stand in line; and measuring it takes half the time.
+        figure.set_layout_engine("none")
+        axes.set_position((0.1, 0.24, 0.83, 0.62))
         gap = np.full(place.size, np.nan)
         axes.plot(
             np.column_stack((place, place, gap)).reshape(-1),

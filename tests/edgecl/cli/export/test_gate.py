@@ -96,10 +96,9 @@ def parts(monkeypatch, change):
     monkeypatch.setattr(export_job, "job_of_run", lambda *a, **k: change(job_of_run(*a, **k)))
 
 
-def test_escapes_are_counted_by_the_labels_that_let_a_part_pass(
-    trained_run, tmp_path, monkeypatch, capfd
-):
-    """A precision that takes every defect for a part that passes loses all that was caught."""
+@pytest.fixture
+def blind_half(monkeypatch):
+    """FP16 that takes every defect for a part that passes."""
 
     def blind(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
         graph = model.graph
@@ -119,17 +118,29 @@ def test_escapes_are_counted_by_the_labels_that_let_a_part_pass(
         return blind(model) if half else apply(model)
 
     monkeypatch.setattr(rewrites, "apply", second_is_blind)
+
+
+BLIND = ("--fp16", "--pass-label", "bars", "--max-drop", "100")
+
+
+@pytest.mark.usefixtures("blind_half")
+def test_escapes_are_counted_by_the_labels_that_let_a_part_pass(trained_run, tmp_path, capfd):
+    """A precision that takes every defect for a part that passes loses all that was caught."""
     out = tmp_path / "b.edgecl"
-    options = ("--fp16", "--pass-label", "bars", "--max-drop", "100")
-    assert export(trained_run, out, *options) == 1
+    assert export(trained_run, out, *BLIND) == 1
     captured = capfd.readouterr()
     refused = json.loads(captured.out)["refused"]["fp16"]
     assert refused["escapes"] == refused["caught"] == 12  # the 6 bars are no defects
     assert "12 of 12 defects caught by FP32 escape" in captured.err
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64") >= 12
-    # Allowed to lose all of them, it ships.
-    assert export(trained_run, out, *options, "--max-escapes", "100") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("blind_half")
+def test_what_may_lose_every_defect_ships(trained_run, tmp_path):
+    out = tmp_path / "b.edgecl"
+    assert export(trained_run, out, *BLIND, "--max-escapes", "100") == 0
     assert "fp16" in load_bundle(out).precisions
 
 

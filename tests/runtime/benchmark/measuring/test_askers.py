@@ -102,9 +102,12 @@ def side(make_bundle):
 def test_frames_that_are_judged_together_are_prepared_each_for_itself(side, monkeypatch):
     seen = []
     infer = side.session.infer
-    monkeypatch.setattr(
-        side.session, "infer", lambda batch: seen.append(batch.copy()) or infer(batch)
-    )
+
+    def spy(batch):
+        seen.append(batch.copy())
+        return infer(batch)
+
+    monkeypatch.setattr(side.session, "infer", spy)
     bright, dark = np.full((40, 60), 250, np.uint8), np.full((40, 60), 5, np.uint8)
     faults, times = side.judge_together([bright, dark, bright])
     assert faults == 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from runtime.benchmark.facts.side import Answers, Schedule, Throughput, WarmUp
+from runtime.benchmark.facts.side import Schedule, SideAnswers, Throughput, WarmUp
 from runtime.benchmark.measuring.conduct import judge_told
 from runtime.benchmark.validity import judge_machine, judge_side
 from runtime.machine import Activity, read_activity
@@ -45,15 +46,20 @@ def schedule(**changes) -> Schedule:
         ({"schedule": schedule(behind=5)}, "behind_schedule", "invalid", "5 of 400"),
         ({"schedule": schedule(dropped=1)}, "dropped_frames", "invalid", "1 frames were lost"),
         ({"schedule": schedule(busy=0.97)}, "overloaded", "invalid", "97%"),
-        ({"answers": Answers(golden=8, other_labels=0, faults=2)}, "no_answer", "invalid", "2 fr"),
         (
-            {"answers": Answers(golden=8, other_labels=1, faults=0)},
+            {"answers": SideAnswers(golden=8, other_labels=0, faults=2)},
+            "no_answer",
+            "invalid",
+            "2 fr",
+        ),
+        (
+            {"answers": SideAnswers(golden=8, other_labels=1, faults=0)},
             "other_answers",
             "invalid",
             "1 of 8 golden images",
         ),
         (
-            {"answers": Answers(golden=0, other_labels=0, faults=0, problem="it is gone")},
+            {"answers": SideAnswers(golden=0, other_labels=0, faults=0, problem="it is gone")},
             "other_answers",
             "invalid",
             "it is gone",
@@ -69,9 +75,9 @@ def test_each_rule_speaks_by_itself(told, code, severity, text):
 
 
 def test_what_keeps_to_the_rules_is_not_spoken_of():
-    good = {
+    good: dict[str, Any] = {
         "schedule": schedule(busy=0.9),
-        "answers": Answers(golden=8, other_labels=0, faults=0),
+        "answers": SideAnswers(golden=8, other_labels=0, faults=0),
         "warm_up": WarmUp(queries=90, seconds=1.0, stable=True),
         "drift": 0.2,
     }

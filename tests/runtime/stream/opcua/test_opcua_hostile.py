@@ -132,9 +132,10 @@ def test_a_client_that_asks_and_never_reads_is_cut_off(open_line):
 
 def _is_established(connection) -> bool:
     try:
-        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED
+        state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     except OSError:  # the client's own loop has seen the end, and closed it
         return False
+    return bool(state == ESTABLISHED)
 
 
 async def _ask_and_never_read(seen) -> None:

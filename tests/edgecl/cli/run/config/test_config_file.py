@@ -161,7 +161,7 @@ def test_the_model_that_was_found_is_kept(workplace, capsys):
         ("[camera]\n\nthreads = 2\n", 3, "camera.threads is not a key; did you mean model.thr"),
         ("[modle]\nthreads = 2\n", 1, "modle is not a key; did you mean model?"),
         ("[camera]\nzzz = 2\n", 2, "the keys of [camera] are camera, fps,"),
-        ("zzzz = 2\n", 1, "zzzz is not a key; the tables are camera, model, budget,"),
+        ("zzzz = 2\n", 1, "zzzz is not a key; the tables are camera, model, engine, budget,"),
         ("model = 2\n", 1, "model is 2, not a table; write [model]"),
         ('[model]\nthreads = "2"\n', 2, "model.threads is the text '2', not an integer"),
         ("[model]\nthreads = true\n", 2, "model.threads is true, not an integer"),

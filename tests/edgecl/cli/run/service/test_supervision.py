@@ -154,6 +154,20 @@ def test_a_service_waits_for_a_camera_that_is_not_up_yet(supervisor):
     assert "STATUS=waits for its camera: video device 0: it cannot be opened" in heard
 
 
+def test_a_service_waits_for_its_inference_server(supervisor):
+    tries = iter([InputError("no answer", code="server-unavailable"), None])
+
+    def opener() -> str:
+        if (error := next(tries)) is not None:
+            raise error
+        return "a session"
+
+    notifier = Notifier({"NOTIFY_SOCKET": supervisor.name})
+    said: list[str] = []
+    assert open_when_there(opener, said.append, notifier=notifier, wait=print) == "a session"
+    assert "STATUS=waits for its inference server: no answer" in supervisor.heard()
+
+
 def test_mistakes_are_not_waited_for_and_without_a_service_nothing_is(supervisor):
     def fail(code: str) -> QuietCamera:
         raise InputError("no", code=code)

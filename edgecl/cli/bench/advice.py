@@ -1,0 +1,87 @@
+"""The budget of `edgecl bench`: its options, and the advice at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from edgecl.cli.options import Checked
+from edgecl.cli.run.checks import check_budget
+
+if TYPE_CHECKING:
+    from runtime.benchmark import LatencyReport
+
+_MAX_DROP = 0.5
+
+_OPTIONS = (
+    click.option(
+        "--budget",
+        type=Checked("budget", check_budget, prefix=""),
+        metavar="STEP=TIME,...",
+        help="Time limits per step, e.g. total=20ms. Ends with the cheapest side that keeps them "
+        "at p99.9, with one thread and with one per core unless --threads is given; with none, "
+        "the exit code is 1.",
+    ),
+    click.option(
+        "--max-drop",
+        type=click.FloatRange(0, 100),
+        default=_MAX_DROP,
+        show_default=True,
+        help="Accuracy that --budget gives up at most, in percentage points below the best side.",
+    ),
+)
+
+
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `edgecl bench` its options about a budget."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def compared_threads(threads: int | None, budget: str | None) -> tuple[int, ...]:
+    """Return the numbers of threads that sides differ in; none without a budget."""
+    from runtime.session.opening import default_threads
+
+    if budget is None or threads is not None or default_threads() == 1:
+        return ()
+    return (1, default_threads())
+
+
+def with_advice(report: LatencyReport, budget: str | None, max_drop: float) -> LatencyReport:
+    """Return the report with advice, where there is a budget.
+
+    Args:
+        budget: as on the command line.
+        max_drop: percentage points.
+    """
+    from msgspec.structs import replace
+
+    from runtime.benchmark.advisor import advise
+    from runtime.stream.budget import parse_budget
+
+    if budget is None:
+        return report
+    advice = advise(report, parse_budget(budget), allowed_loss=max_drop / 100)
+    return replace(report, advice=advice)
+
+
+def print_advice(report: LatencyReport) -> None:
+    """Print what to take, and why not the others."""
+    advice = report.advice
+    if advice is None:
+        return
+    console = Console(highlight=False)
+    for side in advice.options:
+        if side.standing != "meets":
+            console.print(Text(f"{side.standing}: {side.label}: {side.reason}"), soft_wrap=True)
+    console.print(Text(f"advice: {advice.conclusion}"), soft_wrap=True)
+
+
+def failed(report: LatencyReport) -> bool:
+    """Whether no side keeps the budget."""
+    return report.advice is not None and not report.advice.chosen
