@@ -30,6 +30,7 @@ _HARMLESS = frozenset(
     | {"channel", "ch", "chn", "stream", "streamtype", "subtype", "profile", "codec", "mode"}
     | {"videocodec", "compression", "rotation", "camera", "cam", "id", "transport", "timeout"}
     | {"token-file", "secret-file", "login-file"}
+    | {"users", "anonymous", "out", "ticks", "rotate", "keep", "fsync"}  # of sinks, in hints
     | {"latency", "user", "usr", "username", "loginuse", "unicast", "proto", "action", "x"}
 )
 

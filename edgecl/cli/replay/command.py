@@ -49,7 +49,8 @@ def command(context: click.Context, /, **values: Any) -> None:
     """Judge frames that were kept again, and show which verdicts change.
 
     SOURCE is a stream's folder, its verdicts.jsonl, an archive, images that a line kept (--sink
-    images:FOLDER), or any folder of images; the latter needs --against. Ends with 0 where no more than --changed-at-most verdicts change, else with 1.
+    images:FOLDER), or any folder of images; the latter needs --against. Ends with 0 where no more
+    than --changed-at-most verdicts change, else with 1.
     """
     from runtime.errors import GateError
     from runtime.files.document import plain, write_lines

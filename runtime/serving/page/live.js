@@ -189,7 +189,7 @@ function addressOf({ index, seen }) {
 }
 function render({ camera, seen, stopped }, url) {
   const verdict = $("verdict"), word = stopped ? stopped[1] : seen ? seen.status : "waiting";
-  verdict.className = `verdict ${stopped ? stopped[0] : seen.status}${word.length > 8 ? " long" : ""}`;
+  verdict.className = `verdict ${stopped ? stopped[0] : seen.status}${word.length > 8 ? " long" : word.length > 6 ? " wide" : ""}`;
   if (verdict.dataset.icon !== word) {
     verdict.dataset.icon = word;
     draw($("verdict-icon"), stopped ? (stopped[0] === "lost" ? "fault" : "late") : seen.status);

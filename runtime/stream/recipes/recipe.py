@@ -46,7 +46,7 @@ class RecipeMark:
         """
         if manifest is None:
             return cls(recipe, bundle=model.name)
-        return cls(recipe, manifest.digest, model.name, tuple(manifest.labels))
+        return cls(recipe, manifest.digest, model.name, tuple(manifest.contract.labels))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from runtime.files.document import Document, read_document
 from runtime.stream.verdict import VerdictLine
 
-
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 

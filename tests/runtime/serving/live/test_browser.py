@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from runtime.serving.live.state import ShadowState
 from runtime.stream.sinks.accounts import SinkAccount
 from tests.runtime.serving.browser import Browser, chromium
 from tests.runtime.serving.lines import TOKEN, FakeLine, ServedLine, camera_state, seen, served
@@ -12,6 +13,7 @@ from tests.runtime.serving.lines import TOKEN, FakeLine, ServedLine, camera_stat
 WORD = "document.getElementById('verdict-word')?.textContent"
 SHOWN = "document.getElementById('image')?.naturalWidth"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+CUT_OFF = "(e => e.scrollWidth - e.clientWidth)(document.getElementById('verdict-word'))"
 LONG = "a-very-long-name-without-any-blank-" * 4
 
 
@@ -44,6 +46,22 @@ def test_it_follows_the_line_to_its_end():
         line.ended = True
         browser.wait(WORD, lambda word: word == "ended")
         assert browser.complaints == []
+
+
+def test_the_recipe_that_judges_is_named_and_every_status_fits():
+    shadow = ShadowState(model="new.edgecl", answered=90, disagreed=3, dropped=2, problem="")
+    changes = {"recipe": "8", "bundle": "nut.edgecl", "shadow": shadow}
+    odd = seen(7, "unknown")
+    line = FakeLine((camera_state(newest=odd, noticed=odd, **changes),))
+    with served(line) as running, Browser() as browser:
+        browser.open(address(running))
+        browser.wait("document.title", lambda title: title == "UNKNOWN · nut.edgecl")
+        assert browser.value("document.getElementById('recipe').textContent") == "Recipe 8"
+        told = browser.value("document.getElementById('accounts').textContent")
+        assert "shadow new.edgecl: 3 of 90 differ, 2 dropped" in told
+        for width in (1280, 900, 390):
+            browser.resize(width, 800)
+            assert browser.value(CUT_OFF) <= 0, width
 
 
 def test_what_did_not_pass_between_two_events_is_held():
