@@ -52,7 +52,7 @@ def test_the_error_falls_on_other_images_too():
     assert f"temperature {temperature:.2f}" in facts.describe()
 
 
-def test_a_temperature_that_makes_an_image_wrong_is_not_taken():
+def test_a_temperature_goes_only_as_far_as_every_image_keeps_its_label():
     # By the mean of its tiles, one sure tile carries an image until the others are as sure.
     carried = np.array([[8, 0], [0, 0.9], [0, 0.9]], np.float32)
     one = TileAnswers(carried, carried, np.array([3]))
@@ -63,7 +63,12 @@ def test_a_temperature_that_makes_an_image_wrong_is_not_taken():
     logits = np.concatenate((easy, carried))
     answers = TileAnswers(logits, logits, np.full(201, 3))
     targets = np.zeros(201, np.int64)
-    assert fit_temperature(answers, targets, "mean", ()) == 1.0
+    reached = fit_temperature(answers, targets, "mean", ())
+    assert 0.1 < reached < 1
+    assert probabilities(one, reached, "mean", ()).argmax() == 0
+    # Nor where the other label would be the right one: the exported network is the tested one.
+    targets[-1] = 1
+    assert fit_temperature(answers, targets, "mean", ()) == pytest.approx(reached, rel=0.2)
     fewer = TileAnswers(easy, easy, np.full(200, 3))
     assert fit_temperature(fewer, targets[:200], "mean", ()) < 0.2
 
