@@ -30,7 +30,7 @@ FEWEST = 50
 LOWEST, HIGHEST = 0.05, 20.0
 
 STEPS = 40
-"""On the way from 1 to the best temperature, each a fortieth of its logarithm."""
+"""Temperatures tried on the way from 1 to the best one, evenly by their logarithms."""
 
 
 def fit_temperature(
