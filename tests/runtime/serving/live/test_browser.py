@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -50,7 +52,7 @@ def test_it_follows_the_line_to_its_end():
 
 def test_the_recipe_that_judges_is_named_and_every_status_fits():
     shadow = ShadowState(model="new.edgecl", answered=90, disagreed=3, dropped=2, problem="")
-    changes = {"recipe": "8", "bundle": "nut.edgecl", "shadow": shadow}
+    changes: dict[str, Any] = {"recipe": "8", "bundle": "nut.edgecl", "shadow": shadow}
     odd = seen(7, "unknown")
     line = FakeLine((camera_state(newest=odd, noticed=odd, **changes),))
     with served(line) as running, Browser() as browser:
