@@ -1,9 +1,10 @@
 """Confidences that can be believed: a temperature for the network's outputs.
 
 Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one number, by which all logits
-are divided, fitted to the validation part. It goes into the weights of the last layer, so that
-every precision and engine has it for nothing, and what `--unsure-below` compares is a share of
-right answers.
+are divided, fitted to the validation part, so that what `--unsure-below` compares is a share of
+right answers. It goes into the weights of the last layer, and every precision and engine has it for
+nothing. Where tiles make an image it goes into the contract, and the combined probabilities are
+sharpened by it: colder tiles come near to a vote, by which an image may get another label.
 """
 
 from __future__ import annotations
@@ -29,18 +30,11 @@ FEWEST = 50
 
 LOWEST, HIGHEST = 0.05, 20.0
 
-STEPS = 40
-"""Temperatures tried on the way from 1 to the best one, evenly by their logarithms."""
-
 
 def fit_temperature(
     answers: TileAnswers, targets: NDArray[np.int64], combine: str, passing: tuple[int, ...]
 ) -> float:
     """Return the temperature with the least negative log-likelihood on images.
-
-    By the mean of its tiles an image may change sides, for sharper tiles come near to a vote. What
-    is exported would then not answer as the network that was tested. So the temperature goes from
-    1 towards the best one only as far as every image keeps its label.
 
     Args:
         answers: of the uncalibrated network.
@@ -53,25 +47,14 @@ def fit_temperature(
         return negative_log_likelihood(found, targets)
 
     bounds = (float(np.log(LOWEST)), float(np.log(HIGHEST)))
-    best = float(minimize_scalar(loss, bounds=bounds, method="bounded").x)
-    before = probabilities(answers, 1.0, combine, passing).argmax(1)
-    reached = 1.0
-    for temperature in np.exp(np.linspace(0, best, STEPS + 1)[1:]):
-        now = probabilities(answers, float(temperature), combine, passing).argmax(1)
-        if (now != before).any():
-            break
-        reached = float(temperature)
-    return reached
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def probabilities(
     answers: TileAnswers, temperature: float, combine: str, passing: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return the images' probabilities at a temperature, float32 N×C."""
-    cooled = TileAnswers(
-        (answers.logits / temperature).astype(np.float32), answers.embeddings, answers.counts
-    )
-    logits = torch.from_numpy(cooled.image_logits(combine, passing))
+    """Return the images' probabilities at a temperature, float32 N×C; their labels stay."""
+    logits = torch.from_numpy(answers.image_logits(combine, passing)) / temperature
     return torch.softmax(logits, dim=1).numpy()
 
 
