@@ -433,8 +433,13 @@ def test_a_fault_has_the_number_of_its_health_fault(reason, code):
 
 def test_a_label_has_the_number_that_it_has_in_the_recipe_that_judged(open_plc):
     sink, _ = open_plc("?frames=every")
-    given = []
-    sink._table.judged = lambda result: given.append(result.label) or True
+    given: list[int] = []
+
+    def judged(result):
+        given.append(result.label)
+        return True
+
+    sink._table.judged = judged
     stain = Verdict(0, 0, 0, Decision(Status.REJECT, "stain", 0.9))
     for labels in ((), ("stain", "clean"), ("dent", "clean")):
         sink.act(replace(stain, labels=labels), Status.REJECT, 0)
