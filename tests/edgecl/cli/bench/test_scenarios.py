@@ -148,7 +148,10 @@ def test_lone_files_are_sides(make_bundle, tmp_path):
         (("--cadence", "30fps", "--bound", "2ms"), "--bound only affects --scenario server"),
         (("--scenario", "offline", "--cadence", "30fps"), "--cadence is the rate of"),
         (("--soak", "1", "--frames", "9"), "--frames counts frames, but --soak"),
-        (("--cadence", "30fps", "--driver", "loadgen"), "LoadGen drives single-stream and offline"),
+        (
+            ("--cadence", "30fps", "--driver", "loadgen"),
+            "the driver LoadGen takes single-stream and offline",
+        ),
     ],
 )
 def test_what_makes_no_sense_ends_in_one_line(make_bundle, tmp_path, capfd, options, problem):

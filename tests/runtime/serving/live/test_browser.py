@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
@@ -52,9 +50,9 @@ def test_it_follows_the_line_to_its_end():
 
 def test_the_recipe_that_judges_is_named_and_every_status_fits():
     shadow = ShadowState(model="new.edgecl", answered=90, disagreed=3, dropped=2, problem="")
-    changes: dict[str, Any] = {"recipe": "8", "bundle": "nut.edgecl", "shadow": shadow}
     odd = seen(7, "unknown")
-    line = FakeLine((camera_state(newest=odd, noticed=odd, **changes),))
+    state = camera_state(newest=odd, noticed=odd, recipe="8", bundle="nut.edgecl", shadow=shadow)
+    line = FakeLine((state,))
     with served(line) as running, Browser() as browser:
         browser.open(address(running))
         browser.wait("document.title", lambda title: title == "UNKNOWN · nut.edgecl")

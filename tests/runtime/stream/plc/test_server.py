@@ -433,7 +433,7 @@ def test_a_fault_has_the_number_of_its_health_fault(reason, code):
 
 def test_a_label_has_the_number_that_it_has_in_the_recipe_that_judged(open_plc):
     sink, _ = open_plc("?frames=every")
-    given = []
+    given: list[int] = []
 
     def judged(result):
         given.append(result.label)

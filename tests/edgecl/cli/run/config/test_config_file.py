@@ -166,7 +166,7 @@ def test_the_model_that_was_found_is_kept(workplace, capsys):
         ('[model]\nthreads = "2"\n', 2, "model.threads is the text '2', not an integer"),
         ("[model]\nthreads = true\n", 2, "model.threads is true, not an integer"),
         ("[model]\nthreads = 2.5\n", 2, "model.threads is 2.5, not an integer"),
-        ("[model]\nthreads = 0\n", 2, "model.threads: 0 is not in the range x>=1"),
+        ("[model]\nthreads = 0\n", 2, "model.threads: 0 is not in the range 1<=x<=1024"),
         ("[model]\ndevice = 'gpuu'\n", 2, "model.device: 'gpuu' is not one of 'auto'"),
         ("[model]\ndevice = 1979-05-27\n", 2, "model.device is the date 1979-05-27, not a text"),
         ("[model]\nengine = ['a']\n", 2, "model.engine is a list, not a text"),
