@@ -1,9 +1,10 @@
 """Confidences that can be believed: a temperature for the network's outputs.
 
 Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: one number, by which all logits
-are divided, fitted to the validation part. It goes into the weights of the last layer, so that
-every precision and engine has it for nothing, and what `--unsure-below` compares is a share of
-right answers.
+are divided, fitted to the validation part, so that what `--unsure-below` compares is a share of
+right answers. It goes into the weights of the last layer, and every precision and engine has it for
+nothing. Where tiles make an image it goes into the contract, and the combined probabilities are
+sharpened by it: colder tiles come near to a vote, by which an image may get another label.
 """
 
 from __future__ import annotations
@@ -39,10 +40,6 @@ def fit_temperature(
         answers: of the uncalibrated network.
         targets: int64, N.
         combine, passing: how tiles make an image, see `runtime.image.tiles.combine`.
-
-    Returns:
-        1 where it would make an image's answer wrong that was right: by the mean of its tiles, an
-        image may change sides.
     """
 
     def loss(logarithm: float) -> float:
@@ -50,22 +47,14 @@ def fit_temperature(
         return negative_log_likelihood(found, targets)
 
     bounds = (float(np.log(LOWEST)), float(np.log(HIGHEST)))
-    temperature = float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
-    before, after = (
-        probabilities(answers, one, combine, passing).argmax(1) == targets
-        for one in (1.0, temperature)
-    )
-    return temperature if after.sum() >= before.sum() else 1.0
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def probabilities(
     answers: TileAnswers, temperature: float, combine: str, passing: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Return the images' probabilities at a temperature, float32 N×C."""
-    cooled = TileAnswers(
-        (answers.logits / temperature).astype(np.float32), answers.embeddings, answers.counts
-    )
-    logits = torch.from_numpy(cooled.image_logits(combine, passing))
+    """Return the images' probabilities at a temperature, float32 N×C; their labels stay."""
+    logits = torch.from_numpy(answers.image_logits(combine, passing)) / temperature
     return torch.softmax(logits, dim=1).numpy()
 
 

@@ -122,7 +122,7 @@ def job_of_run(
     model = ModelContract(contract, labels, choices.pass_labels or usual_pass_labels(labels))
     confidence, notes = None, [*found]
     if not choices.as_confident_as_trained:
-        classifier, confidence = _calibrated(classifier, prepared, model, notes)
+        classifier, model, confidence = _calibrated(classifier, prepared, model, notes)
     deployed = folded_to_gray(classifier, config)
     heat_maps = _heat_maps(deployed, config.encoder) if choices.heat_maps else None
     space, seen = None, 0
@@ -239,15 +239,15 @@ def _candidates(
 
 def _calibrated(
     classifier: Classifier, prepared: Prepared, contract: ModelContract, notes: list[str]
-) -> tuple[Classifier, ConfidenceFacts | None]:
-    """Return the network whose confidences are shares of right answers, and what that changed."""
+) -> tuple[Classifier, ModelContract, ConfidenceFacts | None]:
+    """Return network and contract with shares of right answers as confidences, and the change."""
     dataset, split = prepared.dataset, prepared.split
     if len(split.validation) < FEWEST:
         notes.append(
             f"confidences are as trained: {len(split.validation)} validation images are too few "
             f"to correct them (at least {FEWEST})"
         )
-        return classifier, None
+        return classifier, contract, None
     cpu = torch.device("cpu")
     validation, test = (
         (answer_tiles(classifier, dataset.images[rows], cpu), dataset.targets[rows])
@@ -258,7 +258,10 @@ def _calibrated(
     passing = tuple(contract.labels.index(name) for name in contract.pass_labels)
     temperature = fit_temperature(*validation, combine, passing)
     facts = describe(temperature, validation, test, combine, passing)
-    return with_temperature(classifier, temperature), facts
+    if tiling is None:
+        return with_temperature(classifier, temperature), contract, facts
+    sharper = replace(tiling, sharpness=1 / temperature)
+    return classifier, replace(contract, input=replace(contract.input, tiling=sharper)), facts
 
 
 def _images(prepared: Prepared, rows: NDArray[np.int64]) -> DataPart:

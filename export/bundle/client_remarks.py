@@ -66,6 +66,11 @@ def _to_tiles(tiling: Tiling) -> list[str]:
         f"with steps of at most {tiling.steps[0]}x{tiling.steps[1]} (down x across)",
         "sends them as one batch, or in several of at most max_batch_size",
         f"takes as the frame's probabilities {combined}",
+        *(
+            [f"raises each to the power of {tiling.sharpness:.6g} and divides all by their sum"]
+            if tiling.sharpness != 1
+            else ()
+        ),
     ]
 
 

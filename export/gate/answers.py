@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from runtime.artifact.contract import ModelContract
-from runtime.image.tiles import combine_images
+from runtime.image.tiles import combine_images, sharpened
 from runtime.session.base import Outputs
 from runtime.session.opening import default_threads, open_session
 
@@ -46,7 +46,8 @@ def image_probabilities(
     tiling = contract.input.tiling
     if tiling is None:
         return probabilities
-    return combine_images(probabilities, counts, tiling.combine, contract.passing)
+    combined = combine_images(probabilities, counts, tiling.combine, contract.passing)
+    return sharpened(combined, tiling.sharpness)
 
 
 def exported_answers(

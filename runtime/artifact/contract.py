@@ -210,14 +210,21 @@ class ModelContract:
 def _tiling_to_json(tiling: Tiling | None) -> dict[str, Any] | None:
     if tiling is None:
         return None
-    return {"stride": list(tiling.steps), "scale": tiling.scale, "combine": tiling.combine}
+    told = {"stride": list(tiling.steps), "scale": tiling.scale, "combine": tiling.combine}
+    return told if tiling.sharpness == 1 else {**told, "sharpness": tiling.sharpness}
 
 
 def _tiling(tile: tuple[int, int], value: Any) -> Tiling | None:
     if value is None:
         return None
     down, across = value["stride"]
-    return Tiling(tile, (int(down), int(across)), float(value["scale"]), str(value["combine"]))
+    return Tiling(
+        tile,
+        (int(down), int(across)),
+        float(value["scale"]),
+        str(value["combine"]),
+        float(value.get("sharpness", 1)),
+    )
 
 
 def _roi(value: Any) -> Roi | None:

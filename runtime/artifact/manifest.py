@@ -39,12 +39,13 @@ class FileEntry(Part, frozen=True, kw_only=True):
     bytes: int
 
 
-class TilingRecord(Part, frozen=True, kw_only=True):
+class TilingRecord(Part, frozen=True, kw_only=True, omit_defaults=True):
     """Cut of images into tiles; see `runtime.artifact.tiling.Tiling`."""
 
     stride: tuple[int, int]
     scale: float
     combine: str
+    sharpness: float = 1.0
 
 
 class RoiRecord(Part, frozen=True, kw_only=True):

@@ -24,16 +24,19 @@ class Tiling:
             the tile's own size, so that tiles touch or overlap as little as an image allows.
         scale: factor by which every image is resized before it is cut; 1 leaves it as it is.
         combine: `mean` of the tiles' probabilities, or those of the `worst` tile.
+        sharpness: exponent of the combined probabilities, which then add up to 1 again: above 1
+            they become surer, and the label stays the same.
 
     Raises:
-        InputError: a tile, step or scale that is not positive, a step beyond the tile, or another
-            combination.
+        InputError: a tile, step, scale or sharpness that is not positive, a step beyond the tile,
+            or another combination.
     """
 
     tile: tuple[int, int]
     stride: tuple[int, int] | None = None
     scale: float = 1.0
     combine: str = MEAN
+    sharpness: float = 1.0
 
     def __post_init__(self) -> None:
         # Said or not, it is the same cut: what is read back equals what was written.
@@ -54,6 +57,11 @@ class Tiling:
             raise InputError(
                 f"a scale of {self.scale:g} is not above 0 and at most {LARGEST_SCALE:g}",
                 hint="use --scale 1 for images as they are, 0.5 for half their size",
+            )
+        if not math.isfinite(self.sharpness) or self.sharpness <= 0:
+            raise InputError(
+                f"a sharpness of {self.sharpness:g} is not above 0",
+                hint="export the model again with 'edgecl export'",
             )
         if self.combine not in COMBINATIONS:
             raise InputError(

@@ -121,7 +121,7 @@ class Scenario:
             raise InputError(f"scenario {self.kind} has no rate", hint=f"add {option}")
         if self.driver == "loadgen" and self.kind not in ("single-stream", "offline"):
             raise InputError(
-                f"LoadGen drives single-stream and offline, but this is {self.kind}",
+                f"the driver LoadGen takes single-stream and offline, but this is {self.kind}",
                 hint="omit --driver, or use another --scenario",
             )
 

@@ -105,7 +105,7 @@ def steal(before: Activity, after: Activity, wall_s: float) -> float | None:
 
 
 def counted_between(before: int | None, after: int | None) -> int | None:
-    """How much a counter rose; None where it is not there."""
+    """Return how much a counter rose; None where it is not there."""
     return None if before is None or after is None else max(0, after - before)
 
 

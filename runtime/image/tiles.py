@@ -156,6 +156,24 @@ def combine(
     return np.asarray(probabilities[worst_tile(probabilities, passing)], np.float32)
 
 
+def sharpened(probabilities: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Return probabilities to the power of `exponent`, adding up to 1 again.
+
+    It is what dividing logits by 1/`exponent` does, after tiles are combined: on single tiles that
+    could change the label of their mean.
+
+    Args:
+        probabilities: float32, C or N×C.
+
+    Returns:
+        The same shape; what is not finite stays so.
+    """
+    if exponent == 1:
+        return probabilities
+    raised = np.power(probabilities, exponent, dtype=np.float64)
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
+
+
 def combine_images(
     probabilities: NDArray[np.float32],
     counts: NDArray[np.int64],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class _Held(threading.local):
@@ -14,17 +12,22 @@ class _Held(threading.local):
 _HELD = _Held()
 
 
-@contextmanager
-def answers_by(deadline_ns: int | None) -> Iterator[None]:
+class AnswersBy:
     """Let sessions that this thread asks in the block know by when their answer is of use.
 
     Args:
         deadline_ns: monotonic nanoseconds; None for never.
     """
-    _HELD.until_ns = deadline_ns
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_deadline_ns",)
+
+    def __init__(self, deadline_ns: int | None) -> None:
+        self._deadline_ns = deadline_ns
+
+    def __enter__(self) -> None:
+        _HELD.until_ns = self._deadline_ns
+
+    def __exit__(self, *_: object) -> None:
         _HELD.until_ns = None
 
 

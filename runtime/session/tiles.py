@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from runtime.artifact.contract import ModelContract
 from runtime.artifact.tiling import WORST
 from runtime.errors import FrameError
-from runtime.image.tiles import combine, worst_tile
+from runtime.image.tiles import combine, sharpened, worst_tile
 from runtime.session.base import Outputs, Session, batch_sizes
 
 
@@ -92,7 +92,7 @@ def image_answer(outputs: Outputs, contract: ModelContract) -> ImageAnswer:
     worst = worst_tile(probabilities, contract.passing)
     alone = tiling.combine == WORST or len(probabilities) == 1
     return ImageAnswer(
-        combine(probabilities, tiling.combine, contract.passing),
+        sharpened(combine(probabilities, tiling.combine, contract.passing), tiling.sharpness),
         embeddings[worst] if alone else embeddings.mean(axis=0, dtype=np.float64).astype("f4"),
         worst,
         probabilities[worst],

@@ -11,7 +11,7 @@ from runtime.camera.base import Frame
 from runtime.errors import EquipmentError, InputError, SessionAwayError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
-from runtime.session.deadline import answers_by
+from runtime.session.deadline import AnswersBy
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
@@ -166,7 +166,7 @@ class Judge:
         if self._health is not None:
             self._health.look(batch)
         self._look_at_size(self._preprocess.seen, len(batch))
-        with answers_by(ticket.deadline_ns):
+        with AnswersBy(ticket.deadline_ns):
             outputs, engine_steps = infer_tiles(self._session, batch)
         steps |= engine_steps
         start = self._clock()

@@ -1,4 +1,4 @@
-"""What a scenario adds to the table on the terminal."""
+"""Lines that a scenario adds to the table on the terminal."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,6 @@ from runtime.benchmark.comparison.document import (
     Figure,
     LatencyComparison,
     Limit,
-    ReportDifference,
     ReportFacts,
 )
 from runtime.benchmark.comparison.estimate import (
@@ -83,7 +82,7 @@ def compare_reports(
     return LatencyComparison(
         old=_facts(old, paths[0]),
         new=_facts(new, paths[1]),
-        comparable=not _spoils(found),
+        comparable=all(entry.severity != SPOILS for entry in found),
         differences=(*found, *bundle_differences(pairs)),
         fail_if_slower=limit,
         sides=tuple(_between(pair, old, new, limit) for pair in pairs),
@@ -186,6 +185,8 @@ def _between(
         doubt if anchor is None and doubts else "",
         limit,
         _few_turns(min(rounds)),
+        # Interruptions add to a time: no unchanged side tells what they cost another.
+        tails_doubtful=bool(doubts),
     )
 
 
@@ -196,17 +197,21 @@ def _compared(
     doubt: str,
     limit: float | None,
     few: str,
+    *,
+    tails_doubtful: bool = False,
 ) -> ComparedSide:
-    """RatioJudge every step and percentile of a pair.
+    """Judge every step and percentile of a pair.
 
     Args:
         doubt: why no interval means anything; empty where one does.
         few: what is said where there are too few turns for one.
+        tails_doubtful: whether none means anything beside that of a median.
     """
+    doubtful = () if not (doubt or tails_doubtful) else tuple(PERCENTILES)[0 if doubt else 1 :]
     figures: list[Figure] = []
     for step in (TOTAL, *(name for name in pair.new.raw_ns if name != TOTAL)):
         if pair.old.raw_ns.get(step) and pair.new.raw_ns[step]:
-            figures += _figures(pair, step, judge, doubtful=bool(doubt))
+            figures += _figures(pair, step, judge, doubtful)
     headline = figures[0]
     return ComparedSide(
         old=pair.old.label,
@@ -219,7 +224,9 @@ def _compared(
     )
 
 
-def _figures(pair: SidePair, step: str, judge: RatioJudge, *, doubtful: bool) -> list[Figure]:
+def _figures(
+    pair: SidePair, step: str, judge: RatioJudge, doubtful: Collection[str]
+) -> list[Figure]:
     rows = [np.sort(_times(side, step)) for side in pair]
     count = min(len(row) for row in rows)
     # The median has to be there, however few frames it is of: it is the headline.
@@ -232,15 +239,14 @@ def _figures(pair: SidePair, step: str, judge: RatioJudge, *, doubtful: bool) ->
     figures = []
     for number, (name, share) in enumerate(shares.items()):
         values = [max(1.0, quantile(row, share)) for row in rows]
-        known = estimates[number] if estimates is not None else None
-        certain = None if doubtful else known
+        certain = None if estimates is None or name in doubtful else estimates[number]
         figures.append(
             Figure(
                 step=step,
                 percentile=name,
                 old_ms=round(values[0] / 1e6, 6),
                 new_ms=round(values[1] / 1e6, 6),
-                ratio=round(values[1] / values[0] if known is None else known.ratio, 4),
+                ratio=round(values[1] / values[0] if certain is None else certain.ratio, 4),
                 interval=_rounded(certain),
                 smallest_shown=None if certain is None else round(certain.smallest_shown, 4),
                 verdict="undecided" if certain is None else certain.verdict,
@@ -256,10 +262,6 @@ def _stands(headline: Figure, limit: float) -> Limit:
     if low > 1 + limit:
         return "exceeded"
     return "kept" if high <= 1 + limit else "undecided"
-
-
-def _spoils(found: Sequence[ReportDifference]) -> bool:
-    return any(entry.severity == SPOILS for entry in found)
 
 
 def _facts(report: LatencyReport, path: Path) -> ReportFacts:

@@ -177,7 +177,8 @@ def _reports(old: LatencyReport, new: LatencyReport) -> Iterator[ReportDifferenc
                 code="invalid",
                 severity=NOTE,
                 text=f"{which} is INVALID by {', '.join(codes)}",
-                hint="its own page says what to do; only ratios to an unchanged side are judged",
+                hint="its own page says what to do; only medians relative to an unchanged side "
+                "are judged",
             )
 
 

@@ -1,4 +1,4 @@
-"""What a rule found."""
+"""Findings of rules."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ frames arrive at random. `offline`: batch after batch. `cadence`: frames arrive 
 through the pipeline of `edgecl run`."""
 
 Driver = Literal["edgecl", "loadgen"]
-"""What issues the queries: edgecl, or MLCommons' LoadGen."""
+"""Issuer of the queries: edgecl, or MLCommons' LoadGen."""
 
 
 class Settling(Part, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class FrameFacts(Part, frozen=True, kw_only=True):
 
 
 class StabilityRule(Part, frozen=True, kw_only=True):
-    """When a side is warm: each two of its latest windows of queries agree.
+    """Rule by which a side is warm: each two of its latest windows of queries agree.
 
     Two windows agree where their medians differ by no more than the tolerance, or the rank-sum test
     cannot tell them apart.

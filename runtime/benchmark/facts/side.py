@@ -1,4 +1,4 @@
-"""What a latency report tells of a side beside its percentiles."""
+"""Facts of a side in a latency report, beside its percentiles."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Throughput(Part, frozen=True, kw_only=True):
 
 
 class Jitter(Part, frozen=True, kw_only=True):
-    """How unevenly answers come.
+    """Unevenness of the answers.
 
     Args:
         p99_over_p50_ms: p99 less p50; None where p99 is not known.
@@ -68,7 +68,7 @@ class Outliers(Part, frozen=True, kw_only=True):
 
 
 class Schedule(Part, frozen=True, kw_only=True):
-    """How well arrivals kept to their schedule.
+    """Arrivals against their schedule.
 
     Args:
         arrivals: how many.
@@ -90,7 +90,7 @@ class Schedule(Part, frozen=True, kw_only=True):
 
 
 class LoadGenFigures(Part, frozen=True, kw_only=True):
-    """What MLCommons' LoadGen told, as medians over the turns.
+    """Figures of MLCommons' LoadGen, as medians over the turns.
 
     Args:
         version: of LoadGen.
@@ -111,7 +111,7 @@ class BoundShare(Part, frozen=True, kw_only=True):
 
 
 class SideAnswers(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """What a side answered, beside its times.
+    """Answers of a side, beside its times.
 
     Args:
         golden: golden images of the bundle; 0 where it has none.

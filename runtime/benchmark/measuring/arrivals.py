@@ -1,4 +1,4 @@
-"""When frames arrive, and how far behind their schedule they came: pure functions."""
+"""Schedules of arrivals, and delays behind them: pure functions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def poisson_arrivals(rate_hz: float, count: int, *, seed: int, turn: int) -> NDA
 def lateness(
     due: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How far behind its schedule each query began, for other reasons than the one before it.
+    """Return how far behind its schedule each query began, other than by the one before it.
 
     A query that waits for the one before is a queue, and its wait is latency. A query that
     begins late though nothing was being judged was brought late by the benchmark itself.

@@ -93,7 +93,7 @@ def bound_share(totals: NDArray[np.int64], bound_ms: float) -> BoundShare:
 def schedule_of(
     late_ns: NDArray[np.int64], limit_ns: int, *, dropped: int = 0, busy: float | None = None
 ) -> Schedule:
-    """How well arrivals kept to their schedule.
+    """Return how well arrivals kept to their schedule.
 
     Args:
         late_ns: of every counted arrival.

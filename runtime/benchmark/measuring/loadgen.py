@@ -38,7 +38,7 @@ class UnderLoadGen:
         together: frames that the side judges at a time of those that LoadGen issues at once.
 
     Raises:
-        InputError: LoadGen is not installed.
+        InputError: the driver LoadGen is not installed.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ def figures_of(summary: str) -> LoadGenFigures:
     rate, p90 = _RATE.search(summary), _P90.search(summary)
     if p90 is None:
         raise EquipmentError(
-            "LoadGen's summary has no 90th percentile",
+            "the summary of LoadGen has no 90th percentile",
             hint=f"use another version of {DISTRIBUTION}",
         )
     return LoadGenFigures(
@@ -180,9 +180,10 @@ def _module() -> Any:
         return importlib.import_module("mlperf_loadgen")
     except ImportError as error:
         raise InputError(
-            "LoadGen is not installed", hint="pip install 'edgecl[loadgen]', or omit --driver"
+            "the driver LoadGen is not installed",
+            hint="pip install 'edgecl[loadgen]', or omit --driver",
         ) from error
 
 
 def _nothing(*given: object) -> None:
-    """What LoadGen wants called, and nothing here needs."""
+    """Do nothing where LoadGen wants to be told."""

@@ -1,4 +1,4 @@
-"""What was seen of a side beside its times, and what the report tells of it."""
+"""Record of a side beside its times, and its place in the report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from runtime.benchmark.sides import TOTAL
 
 @dataclass(frozen=True)
 class SideRecord:
-    """What was seen of a side beside its times.
+    """Record of a side beside its times.
 
     Args:
         starts: nanoseconds since the measurement began, rounds × queries.

@@ -1,4 +1,4 @@
-"""When a side is warm: a test on the medians of successive windows, without a clock."""
+"""Stability of a side's times: a test on the medians of successive windows, without a clock."""
 
 from __future__ import annotations
 

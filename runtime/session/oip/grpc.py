@@ -35,9 +35,7 @@ _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),  # frames go to the server that was named
     ("grpc.enable_retries", 0),  # a frame whose answer is lost is a fault, told at once
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # time that each try to connect has
     ("grpc.use_local_subchannel_pool", 1),  # a new connection is a new one
 )
 

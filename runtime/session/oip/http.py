@@ -9,10 +9,9 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import math
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES
 from runtime.session.oip.address import ServerAddress
+from runtime.session.oip.answers import HEADER_LENGTH, json_object, parse_answer, tensors_of
 from runtime.session.oip.connection import (
     Connection,
     ModelFacts,
@@ -32,15 +32,13 @@ from runtime.session.oip.connection import (
     ServerGoneError,
     ServerRefusalError,
     ServerSilentError,
-    TensorFacts,
     seconds_left,
 )
-from runtime.session.oip.contract import ANSWER_TYPE, IMAGE_TYPE
+from runtime.session.oip.contract import IMAGE_TYPE
 
 LONGEST_ANSWER = 16 * 2**20
 """Bytes of an answer that are read at most."""
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
 MODEL_CONFIGURATION = "model_configuration"
 
 
@@ -119,8 +117,8 @@ class HttpConnection(Connection):
             return ModelFacts(
                 str(told["name"]),
                 tuple(map(str, told.get("versions") or ())),
-                _tensors(told.get("inputs")),
-                _tensors(told.get("outputs")),
+                tensors_of(told.get("inputs")),
+                tensors_of(told.get("outputs")),
                 largest if type(largest) is int and largest > 0 else None,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -157,7 +155,7 @@ class HttpConnection(Connection):
             self._socket.end()
 
     def _ask(self, method: str, path: str, by_ns: int) -> Mapping[str, Any]:
-        return _object(self._exchange(method, path, by_ns)[1])
+        return json_object(self._exchange(method, path, by_ns)[1])
 
     def _exchange(
         self,
@@ -240,79 +238,9 @@ class _Receiver(io.RawIOBase):
         return self._timed.receive(buffer)
 
 
-def parse_answer(data: bytes, length: str | None = None) -> ServerAnswer:
-    """Read the answer to an inference.
-
-    Args:
-        length: of the JSON in front of binary data, as the header tells it; None for JSON alone.
-
-    Raises:
-        ServerRefusalError: it is none, or its tensors do not add up.
-    """
-    if length is None:
-        head, rest = data, memoryview(b"")
-    else:
-        if not (length.isascii() and length.isdigit() and int(length) <= len(data)):
-            raise ServerRefusalError(f"its {HEADER_LENGTH} {length!r} does not fit its answer")
-        head, rest = data[: int(length)], memoryview(data)[int(length) :]
-    told = _object(head)
-    outputs: dict[str, NDArray[np.float32]] = {}
-    try:
-        for tensor in told["outputs"]:
-            name, shape = tensor["name"], _shape(tensor["shape"])
-            if tensor["datatype"] != ANSWER_TYPE:
-                raise ServerRefusalError(f"its {name} are {tensor['datatype']}, not {ANSWER_TYPE}")
-            size = (tensor.get("parameters") or {}).get("binary_data_size")
-            if size is None:
-                values = _numbers(tensor["data"])
-            else:
-                if type(size) is not int or size % 4 or not 0 <= size <= len(rest):
-                    raise ValueError(f"{size} bytes of {len(rest)}")
-                values, rest = np.frombuffer(rest[:size], "<f4"), rest[size:]
-            if math.prod(shape) != values.size:
-                raise ValueError(f"{values.size} numbers for {shape}")
-            outputs[str(name)] = values.reshape(shape).astype(np.float32, copy=False)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ServerRefusalError("its answer is not that of the protocol") from error
-    return ServerAnswer(str(told.get("model_version") or ""), outputs)
-
-
-def _numbers(data: Any) -> NDArray[np.float32]:
-    values = np.asarray(data)
-    if values.dtype.kind not in "fiu":
-        raise TypeError("not numbers")
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32).ravel()
-
-
-def _tensors(told: Any) -> dict[str, TensorFacts]:
-    return {
-        str(tensor["name"]): TensorFacts(str(tensor["datatype"]), _shape(tensor["shape"], least=-1))
-        for tensor in told or ()
-    }
-
-
-def _shape(told: Any, *, least: int = 0) -> tuple[int, ...]:
-    if not isinstance(told, Sequence) or isinstance(told, str) or len(told) > 8:
-        raise TypeError("no shape")
-    if not all(type(side) is int and least <= side < 2**31 for side in told):
-        raise ValueError("no shape")
-    return tuple(told)
-
-
-def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        told = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ServerRefusalError("its answer is not JSON") from error
-    if not isinstance(told, dict):
-        raise ServerRefusalError("its answer is not a JSON object")
-    return told
-
-
 def _refusal(path: str, status: int, data: bytes) -> str:
     try:
-        said = _object(data).get("error")
+        said = json_object(data).get("error")
     except ServerError:
         said = None
     return f"HTTP {status} to {path}" + (f": {said}" if isinstance(said, str) and said else "")

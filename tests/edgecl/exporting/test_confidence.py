@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from edgecl.cli.shell import run
 from edgecl.exporting.confidence import (
@@ -15,7 +16,12 @@ from edgecl.exporting.confidence import (
 )
 from edgecl.learning.loop.answers import TileAnswers
 from edgecl.learning.model import Backbone, Classifier
+from export.gate.answers import image_probabilities
 from runtime.artifact.bundle import load_bundle
+from runtime.artifact.contract import InputContract, ModelContract
+from runtime.artifact.tiling import Tiling
+from runtime.session.base import Outputs
+from runtime.session.tiles import image_answer
 
 
 def sampled(scale: float, *, tiles: int = 1, count: int = 4000) -> tuple[TileAnswers, np.ndarray]:
@@ -52,20 +58,29 @@ def test_the_error_falls_on_other_images_too():
     assert f"temperature {temperature:.2f}" in facts.describe()
 
 
-def test_a_temperature_that_makes_an_image_wrong_is_not_taken():
-    # By the mean of its tiles, one sure tile carries an image until the others are as sure.
+def test_no_temperature_changes_the_label_of_an_image():
+    # By the mean of its tiles, one sure tile carries an image; colder tiles would outvote it.
     carried = np.array([[8, 0], [0, 0.9], [0, 0.9]], np.float32)
     one = TileAnswers(carried, carried, np.array([3]))
-    assert probabilities(one, 1.0, "mean", ()).argmax() == 0
-    assert probabilities(one, 0.1, "mean", ()).argmax() == 1
-    # Many that are right at any temperature want a low one.
-    easy = np.tile(np.array([[1, 0]], np.float32), (600, 1))
-    logits = np.concatenate((easy, carried))
-    answers = TileAnswers(logits, logits, np.full(201, 3))
-    targets = np.zeros(201, np.int64)
-    assert fit_temperature(answers, targets, "mean", ()) == 1.0
-    fewer = TileAnswers(easy, easy, np.full(200, 3))
-    assert fit_temperature(fewer, targets[:200], "mean", ()) < 0.2
+    assert softmax(carried / 0.1, axis=1).mean(axis=0).argmax() == 1
+    for temperature in (0.1, 1.0, 10.0):
+        assert probabilities(one, temperature, "mean", ()).argmax() == 0
+
+
+def test_the_line_sharpens_what_the_tiles_say_together():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (6, 3)).astype(np.float32)
+    answers = TileAnswers(logits, logits, np.array([2, 4]))
+    expected = probabilities(answers, 0.4, "mean", ())
+    contract = ModelContract(
+        InputContract(32, 32, tiling=Tiling((32, 32), sharpness=2.5)), ("a", "b", "c")
+    )
+    assert ModelContract.from_json(contract.to_json(), where="here") == contract
+    tiles = softmax(logits, axis=1)
+    ours = image_probabilities(tiles, answers.counts, contract)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+    lines = image_answer(Outputs(tiles[2:], logits[2:]), contract)
+    np.testing.assert_allclose(lines.probabilities, expected[1], rtol=1e-5)
 
 
 def test_the_last_layer_carries_it():

@@ -121,9 +121,7 @@ class _Reader:
 
     def read(self, document: Mapping[str, Any]) -> Config:
         if (key := first_with_null(document)) is not None:
-            self._fail(
-                key, "has the character 0 in it", "no name and no address has it: leave it out"
-            )
+            self._fail(key, "has the character 0 in it", "remove it: no name and no address has it")
         for table, content in document.items():
             if table == RECIPES:
                 self._take_recipes(content)

@@ -5,4 +5,4 @@ from __future__ import annotations
 from edgecl.learning.config import TrainConfig
 
 DEFAULTS = TrainConfig()
-"""What holds where nothing is given."""
+"""The choices where nothing is given."""

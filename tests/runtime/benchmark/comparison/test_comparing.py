@@ -97,7 +97,11 @@ def test_milliseconds_of_a_report_that_is_invalid_decide_nothing():
     first = side_of(found, OLD)
     assert (first.headline.verdict, first.headline.interval) == ("undecided", None)
     assert "other_load" in first.why_undecided
-    assert side_of(found).headline.verdict == "slower"  # against the unchanged side
+    other = side_of(found)
+    assert other.headline.verdict == "slower"  # against the unchanged side
+    tails = [one for one in other.figures if one.percentile != "p50"]
+    assert {one.verdict for one in tails} == {"undecided"}
+    assert all(one.ratio == pytest.approx(one.new_ms / one.old_ms, abs=1e-3) for one in tails)
     assert "invalid" in codes(found, "note")
 
 

@@ -194,7 +194,9 @@ def test_a_part_without_an_end_is_a_fault_and_the_loss_of_the_camera(monkeypatch
         assert camera.losses == 1
 
 
-def test_why_a_camera_stays_away_is_said_once_and_giving_up_is_equipment():
+def test_why_a_camera_stays_away_is_said_once_and_giving_up_is_equipment(monkeypatch):
+    # A crowded machine that answers late would be another reason.
+    monkeypatch.setattr("runtime.camera.network.web.READ_TIMEOUT_S", 30)
     said: list[str] = []
     refuses = send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
     with (

@@ -61,8 +61,13 @@ def start() -> Iterator[Start]:
 
 
 @pytest.fixture(autouse=True)
-def short_times(monkeypatch) -> None:
+def no_options(monkeypatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
+
+
+@pytest.fixture
+def short_times(monkeypatch) -> None:
+    """For what stalls: on a crowded machine a server that does not is as late at times."""
     for module in ("capture", "device"):
         monkeypatch.setattr(f"runtime.camera.{module}.READ_TIMEOUT_MS", 1500)
 
@@ -121,6 +126,7 @@ def test_a_wrong_path_is_one_line(start):
         open_camera(f"rtsp://127.0.0.1:{port}/other")
 
 
+@pytest.mark.usefixtures("short_times")
 def test_a_server_that_stalls_and_one_that_dies_are_back(start):
     said: list[str] = []
     process, port = start("h264", "tcp")

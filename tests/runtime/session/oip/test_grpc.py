@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,12 @@ import pytest
 
 from runtime.errors import FrameError, InputError, SessionAwayError
 from runtime.session import Session, open_session
-from runtime.session.deadline import answers_by
+from runtime.session.deadline import AnswersBy
 from runtime.session.oip.messages import SERVICE, messages
 from runtime.session.oip.opening import ServerChoice
 from tests.runtime.session.oip.server_double import MODEL, brightness, metadata
 from tests.runtime.session.test_golden import images, packed, put
+from tests.runtime.stream.remote.certificates import make_certificates
 from tests.waiting import wait_until
 
 grpc = pytest.importorskip("grpc", reason="grpcio is not installed: pip install 'edgecl[oip]'")
@@ -124,7 +124,7 @@ def opened(bundle: Path, url: str, lines: list[str] | None = None, **choice: Any
 
 
 def infer(session: Session, milliseconds: float = 10_000) -> list[int]:
-    with answers_by(time.monotonic_ns() + round(milliseconds * 1e6)):
+    with AnswersBy(time.monotonic_ns() + round(milliseconds * 1e6)):
         found: list[int] = session.infer(images()).probabilities.argmax(axis=1).tolist()
     return found
 
@@ -176,14 +176,11 @@ def test_what_is_not_there_is_named(bundle):
 
 
 def test_tls_is_verified_and_the_token_goes_along(bundle, tmp_path):
-    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048"]
-    command += ["-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(chain)]
-    subprocess.run(command, check=True, capture_output=True)
+    made = make_certificates(tmp_path / "tls")
+    chain = made.authority
     token = tmp_path / "token"
     token.write_text("abc")
-    with GrpcDouble(certificate=(key.read_bytes(), chain.read_bytes())) as server:
+    with GrpcDouble(certificate=(made.key.read_bytes(), made.certificate.read_bytes())) as server:
         lines: list[str] = []
         with opened(bundle, server.url, lines, ca=chain, token_file=token) as session:
             assert infer(session) == [0, 1, 2]

@@ -13,7 +13,7 @@ import pytest
 
 from runtime.errors import FrameError, InputError, SessionAwayError, SessionLostError
 from runtime.session import Session, open_session
-from runtime.session.deadline import answers_by
+from runtime.session.deadline import AnswersBy
 from runtime.session.oip.opening import ServerChoice
 from tests.runtime.session.oip.server_double import MODEL, HttpDouble, brightness, metadata
 from tests.runtime.session.test_golden import images, packed, put
@@ -42,7 +42,7 @@ def opened(bundle: Path, url: str, lines: list[str] | None = None, **choice: Any
 
 
 def infer_in_time(session: Session, milliseconds: float = 50.0) -> Any:
-    with answers_by(time.monotonic_ns() + round(milliseconds * 1e6)):
+    with AnswersBy(time.monotonic_ns() + round(milliseconds * 1e6)):
         return session.infer(images())
 
 
