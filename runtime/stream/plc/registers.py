@@ -51,7 +51,7 @@ PLC_READS: Sequence[RegisterField] = (
     RegisterField("part_id", "id of the result's part; 0 without triggers", 2),
     RegisterField("frame", "number of the result's frame", 2),
     RegisterField("verdict", "what the part is, by number; 0 for no result"),
-    RegisterField("label", "1 for the model's first label; 0 for none"),
+    RegisterField("label", "1 for the first label of the model that judged; 0 for none"),
     RegisterField("confidence", "of the label, in hundredths of a percent"),
     RegisterField("code", "why, by number"),
     RegisterField("result_acked", "the last `sequence` that was acknowledged"),
