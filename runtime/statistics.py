@@ -21,9 +21,6 @@ Interval = tuple[float, float]
 Z95 = 1.959964
 """The standard normal distribution's quantile that leaves 2.5 % above it."""
 
-_BOOTSTRAP_CELLS = 4_000_000
-"""Values gathered at once by a bootstrap, so that a long report does not need gigabytes."""
-
 
 def quantile(ordered: NDArray[np.number[Any]], share: float) -> float:
     """The smallest measured value that at least `share` of all values do not exceed.
@@ -128,40 +125,3 @@ def rank_sum_p(first: NDArray[np.number[Any]], second: NDArray[np.number[Any]]) 
         return 1.0
     away = abs(float(ranks[:m].sum()) - m * (total + 1) / 2)
     return math.erfc(max(0.0, away - 0.5) / math.sqrt(2 * variance))
-
-
-def median_ratio_interval(
-    side: NDArray[np.number[Any]],
-    reference: NDArray[np.number[Any]],
-    *,
-    seed: int = 0,
-    resamples: int = 2000,
-    confidence: float = CONFIDENCE,
-) -> tuple[float, float] | None:
-    """Bootstrap interval of median(side) / median(reference), paired by round.
-
-    Whole rounds are drawn with replacement, the same ones for both sides: what slowed a round
-    slowed both, and frames of one round are not independent of each other.
-
-    Args:
-        side: rounds × frames.
-        reference: the same rounds of the side that is compared against.
-
-    Returns:
-        Lower and upper end; None with fewer than 5 rounds.
-    """
-    rounds = len(side)
-    if rounds < 5:
-        return None
-    rng = np.random.default_rng(seed)
-    chunk = max(1, _BOOTSTRAP_CELLS // max(1, side.size))
-    ratios: list[NDArray[np.float64]] = []
-    for start in range(0, resamples, chunk):
-        drawn = rng.integers(0, rounds, (min(chunk, resamples - start), rounds))
-        medians = [
-            np.median(times[drawn].reshape(len(drawn), -1), axis=1) for times in (side, reference)
-        ]
-        ratios.append(medians[0] / medians[1])
-    risk = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(ratios), [risk, 1 - risk])
-    return float(low), float(high)

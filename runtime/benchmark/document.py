@@ -50,10 +50,10 @@ class StepFigures(Part, frozen=True, kw_only=True):
 
 
 class Ratio(Part, frozen=True, kw_only=True):
-    """A side's median over that of the first side.
+    """A side's median over that of the first side, turn by turn.
 
     Args:
-        median: the ratio; 1 for the first side.
+        median: of the ratios of the rounds; 1 for the first side.
         interval: 95 %; None for the first side, and where there are too few frames.
     """
 

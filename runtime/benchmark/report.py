@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -36,6 +37,7 @@ from runtime.benchmark.document import (
 from runtime.benchmark.facts.finding import INVALID
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.measuring.record import SideRecord, told_of
+from runtime.benchmark.measuring.relative import MEDIAN, relative, student
 from runtime.benchmark.sides import TOTAL
 from runtime.benchmark.validity import (
     counted_between,
@@ -51,7 +53,6 @@ from runtime.machine import Activity, package_versions, read_cpu, read_gpu, read
 from runtime.session.spec import distributions
 from runtime.statistics import (
     count_needed,
-    median_ratio_interval,
     quantile,
     quantile_interval,
 )
@@ -182,11 +183,14 @@ def read_report(path: Path) -> LatencyReport:
 def _ratio(times: NDArray[np.int64], reference: NDArray[np.int64]) -> Ratio:
     if times is reference:
         return Ratio(median=1.0, interval=None)
-    ends = median_ratio_interval(times, reference)
-    return Ratio(
-        median=round(float(np.median(times) / np.median(reference)), 4),
-        interval=(round(ends[0], 4), round(ends[1], 4)) if ends else None,
-    )
+    found = relative(times.ravel(), reference.ravel(), (MEDIAN,), rounds=len(times))
+    if found is None:
+        ratios = np.median(times, axis=1) / np.median(reference, axis=1)
+        return Ratio(median=round(float(np.median(ratios)), 4), interval=None)
+    (ratio,) = found
+    reach = student(ratio.groups - 1) * math.sqrt(ratio.variance)
+    low, middle, high = (round(math.exp(ratio.log + step), 4) for step in (-reach, 0.0, reach))
+    return Ratio(median=middle, interval=(low, high))
 
 
 def _environment(measured: Measurement, cpu: CpuFacts) -> Environment:

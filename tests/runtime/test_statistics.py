@@ -9,7 +9,6 @@ import pytest
 
 from runtime.statistics import (
     count_needed,
-    median_ratio_interval,
     quantile,
     quantile_interval,
     quantile_ranks,
@@ -80,30 +79,3 @@ def test_share_interval_stays_within_0_and_1():
     assert share_interval(10, 10)[1] == pytest.approx(1)
     low, high = share_interval(8, 10)
     assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Wilson's, by the book
-
-
-def test_a_common_drift_cancels_out_of_the_ratio():
-    rng = np.random.default_rng(0)
-    drift = np.linspace(1, 3, 40)[:, None]
-    reference = 100 * drift * rng.normal(1, 0.01, (40, 10))
-    side = 150 * drift * rng.normal(1, 0.01, (40, 10))
-    interval = median_ratio_interval(side, reference)
-    assert interval is not None
-    assert interval[0] < 1.5 < interval[1]
-    assert interval[1] - interval[0] < 0.1
-
-
-def test_two_equal_sides_have_a_ratio_of_about_one():
-    rng = np.random.default_rng(1)
-    within = 0
-    for trial in range(60):
-        first, second = rng.lognormal(0, 0.1, (2, 30, 10))
-        interval = median_ratio_interval(first, second, seed=trial, resamples=400)
-        assert interval is not None
-        within += interval[0] <= 1 <= interval[1]
-    assert within >= 52
-
-
-def test_few_rounds_give_no_ratio_interval():
-    times = np.ones((4, 10))
-    assert median_ratio_interval(times, times) is None

@@ -37,8 +37,8 @@ from runtime.benchmark.comparison.matching import (
     match_sides,
     side_called,
 )
-from runtime.benchmark.comparison.relative import LEAST_GROUPS, TurnTimes, relative
 from runtime.benchmark.document import LatencyReport, SideReport
+from runtime.benchmark.measuring.relative import LEAST_GROUPS, TurnTimes, relative
 from runtime.benchmark.report import QUANTILES
 from runtime.benchmark.sides import TOTAL
 from runtime.errors import InputError

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from runtime.benchmark.comparison.document import RatioVerdict
-from runtime.benchmark.comparison.relative import Relative, student
+from runtime.benchmark.measuring.relative import Relative, student
 from runtime.benchmark.validity import DRIFT_LIMIT
 from runtime.statistics import Interval
 

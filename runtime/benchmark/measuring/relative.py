@@ -1,4 +1,4 @@
-"""TurnTimes of a side relative to another of its report, and how well these are known.
+"""Times of a side relative to another of its report, and how well these are known.
 
 Pure functions on nanoseconds. Everything is on the scale of logarithms, where a ratio is a
 difference and the variances of several ratios add up.

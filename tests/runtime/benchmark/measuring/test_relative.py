@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from runtime.benchmark.comparison.relative import LEAST_GROUPS, Relative, relative, student
+from runtime.benchmark.measuring.relative import LEAST_GROUPS, Relative, relative, student
 from tests.runtime.benchmark.comparison.drawn_reports import ROUNDS, machine, times
 
 FEW = 24
