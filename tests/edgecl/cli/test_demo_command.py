@@ -28,6 +28,7 @@ def small(monkeypatch):
                 "FRAMES": 30,
                 "FRAMES_PER_SECOND": 200,
                 "BENCH_FRAMES": 10,
+                "WARM_UP_SECONDS": 0.0,
             },
         ),
         (sources, {"BUILTIN_COUNT": 140, "BUILTIN_SHAPE": (64, 64)}),

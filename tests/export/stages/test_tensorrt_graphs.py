@@ -33,14 +33,14 @@ CALIBRATED = (
     "cnn-lstm",
     "vit-small",
 )
-# More of the layers of resnet50, which take minutes: they run with EDGECL_EVERY_ENCODER=1.
-MORE_OF_THE_SAME = ("resnet50-pooled", "resnet101-svm", "resnet152")
+# More layers of kinds that others have, which take minutes: they run with EDGECL_EVERY_ENCODER=1.
+MORE_OF_THE_SAME = ("resnet50-pooled", "resnet101-svm", "resnet152", "inceptionv3")
 ENCODERS = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
             name in MORE_OF_THE_SAME and not os.environ.get("EDGECL_EVERY_ENCODER"),
-            reason="more layers of a kind that resnet50 has: set EDGECL_EVERY_ENCODER=1",
+            reason="more layers of kinds that others have: set EDGECL_EVERY_ENCODER=1",
         ),
     )
     for name in ENCODER_NAMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -35,9 +36,20 @@ def export(run, out, *options):
     return edgecl(["export", str(run), "--json", "--out", str(out), *options, *allowing])
 
 
+# Their graphs and precisions are tested without a run; EDGECL_EVERY_ENCODER=1 exports these too.
+LARGE = pytest.mark.skipif(
+    not os.environ.get("EDGECL_EVERY_ENCODER"),
+    reason="a large network, exported for half a minute: set EDGECL_EVERY_ENCODER=1",
+)
+
+
 @pytest.mark.parametrize(
     ("encoder", "channels", "rewrite"),
-    [("shufflenet", 3, True), ("vit-small", 3, False), ("cnn-lstm", 1, False)],
+    [
+        ("shufflenet", 3, True),
+        pytest.param("vit-small", 3, False, marks=LARGE),
+        pytest.param("cnn-lstm", 1, False, marks=LARGE),
+    ],
 )
 def test_every_precision_of_it_is_exported(trained, tmp_path, capfd, encoder, channels, rewrite):
     out = tmp_path / "b.edgecl"
