@@ -86,7 +86,7 @@ def _findings(report: LatencyReport) -> list[Finding]:
         for finding in side.findings:
             by_code.setdefault(finding.code, []).append((side.label, finding))
     for (label, first), *others in by_code.values():
-        also = f" (and {len(others)} more sides like it)" if others else ""
+        also = f" (and {len(others)} more like it)" if others else ""
         findings.append(replace(first, text=f"{label}{also}: {first.text}"))
     return findings
 
