@@ -120,7 +120,7 @@ def test_an_invalid_report_says_so_first_and_what_to_try(tmp_path, check_page):
     )
     assert page.text.index("✗ INVALID") < page.text.index("The choice")
     assert "too few for p99" in page.text
-    assert "and 1 more sides like it" in page.text
+    assert "and 1 more like it" in page.text
     assert "--frames 400" in page.text
 
 
