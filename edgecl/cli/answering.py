@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecl.cli.options import ANY_PATH, DEVICE, Checked
+from edgecl.cli.options import ANY_PATH, DEVICE, Checked, option_group
 from edgecl.cli.run.checks import check_label, check_threshold
 from edgecl.cli.verb import naming_place
 
@@ -68,11 +68,8 @@ class OpenedModel:
     answerer: Answerer
 
 
-def answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the options about a bundle and its rules."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+answer_options = option_group(*_OPTIONS)
+"""Decorator with the options about a bundle and its rules."""
 
 
 def opened_model(

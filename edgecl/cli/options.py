@@ -27,6 +27,21 @@ DEVICE = click.option(
 )
 
 
+Options = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Decorator that adds one option or several to a command."""
+
+
+def option_group(*options: Options) -> Options:
+    """Return what gives a command several options, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 class Checked(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.5
     """A text that is parsed later, and already checked where it is given.
 

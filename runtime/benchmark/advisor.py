@@ -53,7 +53,9 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
         budget: at least one limit.
         allowed_loss: accuracy below the best side's, 0 to 1, that is still taken.
     """
-    known = [accuracy for side in report.sides if (accuracy := _accuracy(side)) is not None]
+    known = [
+        accuracy for side in report.sides if (accuracy := side.accuracy.best_known) is not None
+    ]
     best = max(known, default=None)
     needed = report.frames_needed.get("p99_9", 0)
     options = [
@@ -109,7 +111,7 @@ def _option(
     threads: int,
     needed: int,
 ) -> AdvisedSide:
-    accuracy = _accuracy(side)
+    accuracy = side.accuracy.best_known
     tails = {step: _tail(side, step) for step in budget.limits}
     standing, blame, reason = _standing(side, budget, tails, needed)
     if best is not None and (accuracy is None or best - accuracy > allowed_loss + 1e-9):
@@ -161,11 +163,6 @@ def _conclusion(first: AdvisedSide, budget: Budget) -> str:
     if first.standing == "unproven":
         return f"no side is shown to keep {limits} at p99.9: {first.reason}"
     return f"no side keeps {limits} at p99.9 without losing accuracy: {first.label}: {first.reason}"
-
-
-def _accuracy(side: SideReport) -> float | None:
-    told = side.accuracy
-    return told.test if told.test is not None else told.validation
 
 
 def _tail(side: SideReport, step: str) -> tuple[float, float] | None:

@@ -75,6 +75,11 @@ class SideAccuracy(Part, frozen=True, kw_only=True, omit_defaults=True):
     escape_rate: float | None = None
     escape_interval: Interval | None = None
 
+    @property
+    def best_known(self) -> float | None:
+        """That on the test part where there is one, else on the validation part."""
+        return self.test if self.test is not None else self.validation
+
 
 class SideIdentity(Part, frozen=True, kw_only=True):
     """Identity of a side: one bundle in one precision on one engine.

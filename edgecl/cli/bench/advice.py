@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from edgecl.cli.options import Checked
+from edgecl.cli.options import Checked, option_group
 from edgecl.cli.run.checks import check_budget
 
 if TYPE_CHECKING:
@@ -36,11 +35,8 @@ _OPTIONS = (
 )
 
 
-def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `edgecl bench` its options about a budget."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+budget_options = option_group(*_OPTIONS)
+"""Decorator with the options of `edgecl bench` about a budget."""
 
 
 def compared_threads(threads: int | None, budget: str | None) -> tuple[int, ...]:

@@ -6,10 +6,11 @@ import importlib.util
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from edgecl.cli.options import option_group
 from edgecl.cli.verb import ARGUMENTS
 from runtime.progress import NotedProgress
 from runtime.secrets import redact
@@ -37,11 +38,8 @@ _OPTIONS = (
 )
 
 
-def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `edgecl bench` its options about what is reported."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+report_options = option_group(*_OPTIONS)
+"""Decorator with the options of `edgecl bench` about what is reported."""
 
 
 def command_line(ctx: click.Context) -> str:

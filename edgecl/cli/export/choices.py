@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from edgecl.cli.options import ANY_PATH, FOLDER
+from edgecl.cli.options import ANY_PATH, FOLDER, option_group
 
 if TYPE_CHECKING:
     from edgecl.exporting.job import ExportChoices
@@ -135,11 +135,8 @@ OPTIONS = (
 )
 
 
-def export_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all of `OPTIONS`, in their order."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+export_options = option_group(*OPTIONS)
+"""Decorator with all of `OPTIONS`, in their order."""
 
 
 def choices_of(options: Mapping[str, Any]) -> ExportChoices:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
-from edgecl.cli.options import ANY_PATH, FOLDER, Checked
+from edgecl.cli.options import ANY_PATH, FOLDER, Checked, option_group
 from edgecl.cli.page_options import PAGE_OPTIONS
 from edgecl.cli.run.checks import check_serve
 
@@ -69,8 +66,5 @@ _OPTIONS = (
 )
 
 
-def review_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the verb its options."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+review_options = option_group(*_OPTIONS)
+"""Decorator with the options of the verb."""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from edgecl.cli.engine_choices import build_options
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, Region, option_group
 from edgecl.cli.page_options import PAGE_OPTIONS
 from edgecl.cli.run.checks import (
     check_budget,
@@ -39,19 +39,7 @@ VERDICTS = "verdicts.jsonl"
 LATE = "late.jsonl"
 PARTS = "parts.jsonl"
 
-Options = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _group(*options: Options) -> Options:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-config_options = _group(
+config_options = option_group(
     CONFIG_OPTION,
     click.option(
         "--print-config",
@@ -61,7 +49,7 @@ config_options = _group(
     ),
 )
 
-model_options = _group(
+model_options = option_group(
     click.option(
         "--model",
         type=ANY_PATH,
@@ -126,7 +114,7 @@ model_options = _group(
     ),
 )
 
-camera_options = _group(
+camera_options = option_group(
     click.option(
         "--camera",
         "source",
@@ -209,7 +197,7 @@ camera_options = _group(
     ),
 )
 
-rule_options = _group(
+rule_options = option_group(
     click.option(
         "--budget",
         type=Checked("budget", check_budget, prefix=""),
@@ -289,7 +277,7 @@ rule_options = _group(
     ),
 )
 
-output_options = _group(
+output_options = option_group(
     click.option(
         "--sink",
         "sinks",
@@ -355,7 +343,7 @@ output_options = _group(
     click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
 )
 
-serve_options = _group(
+serve_options = option_group(
     click.option(
         "--serve",
         is_flag=False,
@@ -368,7 +356,7 @@ serve_options = _group(
     *PAGE_OPTIONS,
 )
 
-check_options = _group(
+check_options = option_group(
     click.option(
         "--check-parts",
         type=FOLDER,
@@ -393,7 +381,7 @@ check_options = _group(
     ),
 )
 
-machine_options = _group(
+machine_options = option_group(
     click.option(
         "--realtime",
         is_flag=True,
@@ -410,7 +398,7 @@ machine_options = _group(
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `edgecl run` its options."""
-    return _group(
+    return option_group(
         config_options,
         camera_options,
         model_options,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from edgecl.cli.options import option_group
 from edgecl.cli.train.options import DEFAULTS
 from edgecl.cli.train.options.sources import SOURCES
 from edgecl.cli.train.options.stages import STAGES
@@ -19,11 +20,8 @@ _OF_TILES = ("tile", "stride", "scale", "combine", "robust", "turns")
 """Options that only tiles have: to give one asks for them."""
 
 
-def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all of `OPTIONS`, in their order."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+choice_options = option_group(*OPTIONS)
+"""Decorator with all of `OPTIONS`, in their order."""
 
 
 def chosen_fields(options: Mapping[str, Any], given: Collection[str]) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, option_group
 
 PAGE = "tuning.html"
 
@@ -98,8 +96,5 @@ _OPTIONS = (
 )
 
 
-def tune_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the verb its options."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+tune_options = option_group(*_OPTIONS)
+"""Decorator with the options of the verb."""

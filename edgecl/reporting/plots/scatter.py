@@ -32,7 +32,8 @@ def accuracy_plot(
     points = [
         (side, name, latency, accuracy)
         for side, name in zip(sides, names, strict=True)
-        if (latency := total_step(side).p50_ms) and (accuracy := best_accuracy(side)) is not None
+        if (latency := total_step(side).p50_ms)
+        and (accuracy := side.accuracy.best_known) is not None
     ]
     if not points:
         return None
@@ -109,7 +110,8 @@ def pareto_front(sides: Sides) -> list[SideReport]:
     known = [
         (latency, accuracy, side)
         for side in sides
-        if (latency := total_step(side).p50_ms) and (accuracy := best_accuracy(side)) is not None
+        if (latency := total_step(side).p50_ms)
+        and (accuracy := side.accuracy.best_known) is not None
     ]
     return [
         side
@@ -119,12 +121,6 @@ def pareto_front(sides: Sides) -> list[SideReport]:
             for other, better, _ in known
         )
     ]
-
-
-def best_accuracy(side: SideReport) -> float | None:
-    """Return the accuracy on the test part where there is one, else on the validation part."""
-    accuracy = side.accuracy
-    return accuracy.test if accuracy.test is not None else accuracy.validation
 
 
 def total_step(side: SideReport) -> StepFigures:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgecl.reporting.numbers import decimal, milliseconds, number
-from edgecl.reporting.plots.scatter import best_accuracy, pareto_front, total_step
+from edgecl.reporting.plots.scatter import pareto_front, total_step
 from runtime.benchmark.document import SideReport
 
 QUANTILES = ("p50", "p99", "p99_9")
@@ -57,7 +57,7 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
         "throughput": frames_per_second(side),
         "ratio": side.ratio.median,
         "ratio_interval": side.ratio.interval,
-        "accuracy": best_accuracy(side),
+        "accuracy": side.accuracy.best_known,
         "escape_rate": side.accuracy.escape_rate,
         "bytes": side.bytes,
         "energy": None if side.energy is None else side.energy.joules_per_frame,
@@ -92,8 +92,8 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
     ]
     if fastest is not sides[0] and fastest.ratio.median:
         figures.append(("Speed-up", f"{1 / fastest.ratio.median:.2f}×", f"over {names[0]}"))
-    known = [accuracy for side in sides if (accuracy := best_accuracy(side)) is not None]
-    own = best_accuracy(fastest)
+    known = [accuracy for side in sides if (accuracy := side.accuracy.best_known) is not None]
+    own = fastest.accuracy.best_known
     if own is not None:
         gap = 100 * (max(known) - own)
         figures.append(
@@ -112,7 +112,7 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
 
 def accuracy_note(sides: Sequence[SideReport]) -> str:
     """Return the part of the images that the accuracies are of, in words."""
-    known = [side for side in sides if best_accuracy(side) is not None]
+    known = [side for side in sides if side.accuracy.best_known is not None]
     if not known:
         return "No accuracy is known: these are no bundles of 'edgecl export'."
     tested = [side.accuracy.test is not None for side in known]
