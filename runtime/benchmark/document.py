@@ -77,7 +77,7 @@ class SideAccuracy(Part, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def best_known(self) -> float | None:
-        """That on the test part where there is one, else on the validation part."""
+        """Return the accuracy on the test part where there is one, else on the validation part."""
         return self.test if self.test is not None else self.validation
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from runtime.errors import FrameError, InputError, SessionAwayError
-from runtime.session import Session, open_session
+from runtime.session import Session
 from runtime.session.deadline import AnswersBy
 from runtime.session.oip.messages import SERVICE, messages
-from runtime.session.oip.opening import ServerChoice
 from tests.runtime.session.oip.server_double import MODEL, brightness, metadata
-from tests.runtime.session.test_golden import images, packed, put
+from tests.runtime.session.oip.server_sessions import opened
+from tests.runtime.session.test_golden import images
 from tests.runtime.stream.remote.certificates import make_certificates
 from tests.waiting import wait_until
 
@@ -107,20 +106,6 @@ class GrpcDouble:
         if self.mood == "fewer":
             del told.raw_output_contents[1]
         return told
-
-
-@pytest.fixture
-def bundle(make_bundle) -> Path:
-    folder: Path = make_bundle()
-    golden = brightness(images())["probabilities"]
-    put(folder, packed(images=images(), probabilities=golden))
-    return folder
-
-
-def opened(bundle: Path, url: str, lines: list[str] | None = None, **choice: Any) -> Session:
-    said: list[str] = [] if lines is None else lines
-    server = ServerChoice(url, **choice)
-    return open_session(bundle, "fp32", engine="oip", server=server, report=said.append)
 
 
 def infer(session: Session, milliseconds: float = 10_000) -> list[int]:

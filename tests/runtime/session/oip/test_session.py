@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from runtime.session import Session, open_session
 from runtime.session.deadline import AnswersBy
 from runtime.session.oip.opening import ServerChoice
 from tests.runtime.session.oip.server_double import MODEL, HttpDouble, brightness, metadata
-from tests.runtime.session.test_golden import images, packed, put
+from tests.runtime.session.oip.server_sessions import opened
+from tests.runtime.session.test_golden import images
 from tests.runtime.stream.remote.certificates import make_certificates
 from tests.waiting import wait_until
 
@@ -25,20 +25,6 @@ from tests.waiting import wait_until
 def server():
     with HttpDouble() as double:
         yield double
-
-
-@pytest.fixture
-def bundle(make_bundle) -> Path:
-    folder: Path = make_bundle()
-    golden = brightness(images())["probabilities"]
-    put(folder, packed(images=images(), probabilities=golden))
-    return folder
-
-
-def opened(bundle: Path, url: str, lines: list[str] | None = None, **choice: Any) -> Session:
-    said: list[str] = [] if lines is None else lines
-    server = ServerChoice(url, **choice)
-    return open_session(bundle, "fp32", engine="oip", server=server, report=said.append)
 
 
 def infer_in_time(session: Session, milliseconds: float = 50.0) -> Any:
