@@ -43,6 +43,10 @@ class Geometry:
         return replace(config, geometry=self.kind, image_size=size, scale=1.0, stride=())
 
 
+OWN_SCALE = Geometry(TILES, RECIPES[LINE]["image_size"], RECIPES[LINE]["image_size"])
+"""Tiles at the images' own scale."""
+
+
 def whole_image_size(shape: tuple[int, int], pixels: int) -> tuple[int, int]:
     """Return a (height, width) of about `pixels` with the proportions of an image, never larger.
 
@@ -64,7 +68,6 @@ def possible_geometries(shape: tuple[int, int]) -> list[Geometry]:
         shape: (height, width) in pixels of most of the images.
     """
     whole = Geometry(STRETCH, whole_image_size(shape, FINE), whole_image_size(shape, COARSE))
-    tile = RECIPES[LINE]["image_size"]
-    if shape[0] < tile[0] or shape[1] < tile[1]:
+    if shape[0] < OWN_SCALE.size[0] or shape[1] < OWN_SCALE.size[1]:
         return [whole]
-    return [Geometry(TILES, tile, tile), whole]
+    return [OWN_SCALE, whole]

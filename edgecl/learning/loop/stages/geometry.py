@@ -16,11 +16,10 @@ from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
 from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.cross_validation import network_accuracy
-from edgecl.learning.run.geometries import Geometry, possible_geometries
+from edgecl.learning.run.geometries import OWN_SCALE, Geometry, possible_geometries
 from edgecl.learning.run.preparation import Prepared, prepare
-from edgecl.learning.run.sources import ImageSource
+from edgecl.learning.run.sources import ImageSource, RememberingSource
 from edgecl.learning.teachers.choice import grouped_folds
-from runtime.artifact.tiling import TILES
 from runtime.errors import InputError
 from runtime.progress import StageProgress
 
@@ -54,7 +53,7 @@ def compare_geometries(
     Raises:
         InputError: the data cannot be used, or a value is not finite.
     """
-    source = source or ImageSource()
+    source = source or RememberingSource()  # what tells the sizes is what is compared first
     short = replace(
         config,
         method="none",
@@ -108,8 +107,7 @@ def geometry_note(facts: ComparedChoices) -> str:
 
 def _possible(config: TrainConfig, source: ImageSource) -> list[Geometry]:
     """Return what suits the size that most images have."""
-    as_they_are = replace(config, geometry=TILES, image_size=(32, 32), scale=1.0, stride=())
-    sizes = source.labelled(as_they_are, _uncounted).sizes
+    sizes = source.labelled(OWN_SCALE.chosen(config), _uncounted).sizes
     region = config.region
     usual = max(sizes, key=sizes.__getitem__)
     possible = possible_geometries(usual if region is None else (region.height, region.width))
