@@ -8,7 +8,6 @@ choosing the frame, keeping the times, and what lies between two steps. The goal
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -18,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.lone_side import open_side, side_parser
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.in_turn import InTurn
-from runtime.benchmark.planning import plan_sides
 from runtime.benchmark.sides import TOTAL, Side
 from runtime.errors import EdgeclError
 from runtime.machine import read_cpu
@@ -31,24 +30,19 @@ TOGETHER = {"single-stream": 1, "multi-stream, 4": 4, "offline, 16": 16}
 
 def main() -> None:
     """Measure each way of asking, and print microseconds per frame."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--engine", default="onnxruntime")
-    parser.add_argument("--threads", type=int, default=1)
+    parser = side_parser(__doc__)
     parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--queries", type=int, default=50)
-    parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
-        plan = plan_sides([asked.model], [asked.precision], [asked.engine])[0]
-        rows = measure(Side(plan, threads=asked.threads), asked.turns, asked.queries)
+        side = open_side(asked)
+        rows = measure(side, asked.turns, asked.queries)
     except EdgeclError as error:
         parser.exit(2, f"{error}\n")
     if asked.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{plan.label}, {asked.threads} thread(s), {read_cpu()['model']}")
+    print(f"{side.plan.label}, {asked.threads} thread(s), {read_cpu()['model']}")
     for row in rows:
         low, high = row["interval"] or (float("nan"), float("nan"))
         print(

@@ -8,7 +8,6 @@ drawn anew; their ratio spoils less by other load than the times do. Needs the e
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -18,11 +17,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.lone_side import open_side, side_parser
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.in_turn import InTurn
 from runtime.benchmark.measuring.loadgen import UnderLoadGen
 from runtime.benchmark.measuring.turn import Turn
-from runtime.benchmark.planning import plan_sides
 from runtime.benchmark.scenario import turns_of_rounds
 from runtime.benchmark.sides import TOTAL, Side
 from runtime.errors import EdgeclError
@@ -32,21 +31,16 @@ from runtime.statistics import quantile, quantile_interval
 
 def main() -> None:
     """Measure, and print the ratio of both p90."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--engine", default="onnxruntime")
-    parser.add_argument("--threads", type=int, default=1)
+    parser = side_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
-        plan = plan_sides([asked.model], [asked.precision], [asked.engine])[0]
-        found = compare(Side(plan, threads=asked.threads), asked.rounds, asked.queries)
+        side = open_side(asked)
+        found = compare(side, asked.rounds, asked.queries)
     except EdgeclError as error:
         parser.exit(2, f"{error}\n")
-    found |= {"side": plan.label, "cpu": read_cpu()["model"], "threads": asked.threads}
+    found |= {"side": side.plan.label, "cpu": read_cpu()["model"], "threads": asked.threads}
     if asked.json:
         print(json.dumps(found, indent=2))
         return
