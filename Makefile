@@ -48,6 +48,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vermin --target=3.10- --no-tips --quiet $(PACKAGES)
 	$(BIN)/python -m docs.check
+	bash -n .ci/run
 
 # A process per core, with one thread each: several threads in each would wait for one another, and
 # with more processes tests of cameras miss their moments.
