@@ -113,6 +113,7 @@ def test_connections_that_the_server_closes_are_replaced(bundle, server):
     with opened(bundle, server.url, lines) as session:
         for _ in range(3):
             server.mood = "close once"
+            assert answered(session)
             wait_until(lambda: answered(session))
     assert not lines
 
