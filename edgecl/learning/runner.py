@@ -7,9 +7,7 @@ import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import torch
 from msgspec import structs
 
@@ -35,15 +33,15 @@ from edgecl.learning.documents import (
     TrainingMachine,
 )
 from edgecl.learning.loop.number_format import decide_autocast
-from edgecl.learning.loop.stages.geometry import compare_geometries, geometry_note
+from edgecl.learning.loop.stages.geometry import geometry_note, settle_geometry
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import set_up, train
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.own_flat import flat_digest, keep_flat, with_own_flat
 from edgecl.learning.run.preparation import Prepared, prepare
-from edgecl.learning.run.sources import ImageSource
+from edgecl.learning.run.sources import ImageSource, RememberingSource
 from runtime.errors import InputError
-from runtime.files.document import plain, write_document
+from runtime.files.document import write_document
 from runtime.machine import package_versions
 from runtime.progress import StageProgress
 
@@ -129,8 +127,7 @@ def _train_with_threads(
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     config = ranks.by_all(lambda: _with_flat_of_before(config, run))
     digest = ranks.by_all(lambda: flat_digest(config))
-    config, compared = _with_geometry(config, run, device, report, source, ranks)
-    prepared = ranks.by_all(lambda: prepare(config, report, source))
+    config, compared, prepared = _read(config, run, device, report, source, ranks)
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
         "images",
@@ -181,34 +178,20 @@ def _train_with_threads(
     return train(setup, state)
 
 
-def _with_geometry(
+def _read(
     config: TrainConfig,
     run: Path,
     device: torch.device,
     report: StageProgress,
     source: ImageSource | None,
     ranks: Ranks,
-) -> tuple[TrainConfig, ComparedChoices | None]:
-    """Settle the geometry `auto`: that of the run to go on with, or by a comparison."""
-    if config.geometry != AUTO:
-        return config, None
-    begun = ranks.by_first((run / run_directory.CONFIG).exists)
-    if begun or config.pretrained:
-        choices = run_directory.read_config(run if begun else Path(config.pretrained)).choices
-        same = ("geometry", "image_size", "scale", "stride")
-        return replace(config, **{name: getattr(choices, name) for name in same}), None
-
-    def compare() -> dict[str, Any]:
-        chosen, facts = compare_geometries(
-            config, run, compute=Compute(device, "off"), report=report, source=source
-        )
-        return {"config": chosen.to_json(), "facts": plain(facts)}
-
-    told = ranks.by_first(compare)
-    return (
-        TrainConfig.from_json(told["config"], where="the chosen geometry"),
-        msgspec.convert(told["facts"], ComparedChoices),
-    )
+) -> tuple[TrainConfig, ComparedChoices | None, Prepared]:
+    """Settle the geometry and read the images in it; what else was read is not kept."""
+    if source is None:
+        # What geometries are compared on is what is trained on, in one of two sizes.
+        source = RememberingSource() if config.geometry == AUTO else ImageSource()
+    config, compared = settle_geometry(config, run, device, report, source, ranks)
+    return config, compared, ranks.by_all(lambda: prepare(config, report, source))
 
 
 def _geometry_notes(compared: ComparedChoices | None) -> tuple[str, ...]:
