@@ -21,7 +21,7 @@ from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.cross_validation import network_accuracy
 from edgecl.learning.run import run_directory
-from edgecl.learning.run.geometries import OWN_SCALE, Geometry, possible_geometries
+from edgecl.learning.run.geometries import OWN_SCALE, Geometry, possible_geometries, taken
 from edgecl.learning.run.preparation import Prepared, labelled_images, prepare
 from edgecl.learning.run.sources import ImageSource
 from edgecl.learning.teachers.choice import grouped_folds
@@ -60,8 +60,7 @@ def settle_geometry(
     begun = ranks.by_first((run / run_directory.CONFIG).exists)
     if begun or config.pretrained:
         choices = run_directory.read_config(run if begun else Path(config.pretrained)).choices
-        same = ("geometry", "image_size", "scale", "stride")
-        return replace(config, **{name: getattr(choices, name) for name in same}), None
+        return taken(config, choices), None
 
     def compare() -> dict[str, Any]:
         chosen, facts = compare_geometries(

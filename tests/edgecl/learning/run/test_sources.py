@@ -1,4 +1,4 @@
-"""A source that remembers reads a folder once, and every size made of that is as if it were read."""
+"""A source that remembers reads a folder once; every size made of that is as if it were read."""
 
 from __future__ import annotations
 
