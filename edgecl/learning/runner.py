@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import replace
@@ -18,10 +17,9 @@ from edgecl.learning.compute.allocator import keep_activations
 from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
 from edgecl.learning.compute.threads import (
-    SETTLED_BY,
     OthersLoad,
     are_settled,
-    free_threads,
+    leave_cores_to_others,
     restored_threads,
 )
 from edgecl.learning.config import AUTO, FROZEN_ENCODERS, TrainConfig
@@ -127,6 +125,10 @@ def _train_with_threads(
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     config = ranks.by_all(lambda: _with_flat_of_before(config, run))
     digest = ranks.by_all(lambda: flat_digest(config))
+    begun = ranks.by_first((run / run_directory.CONFIG).exists)
+    compares = config.geometry == AUTO and not begun
+    if compares:  # which trains as well
+        leave_cores_to_others(load, device, report)
     config, compared, prepared = _read(config, run, device, report, source, ranks)
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
@@ -134,7 +136,7 @@ def _train_with_threads(
         hint="make sure that all ranks read the same files",
     )
     recorded: RunConfig | None = None
-    if ranks.by_first((run / run_directory.CONFIG).exists):
+    if begun:
         before = run_directory.read_config(run)
         config = before.choices
         if before.data_digest != prepared.dataset.digest():
@@ -148,8 +150,8 @@ def _train_with_threads(
         if before.machine is not None and not are_settled(device):
             torch.set_num_threads(min(before.machine.threads, torch.get_num_threads()))
     else:
-        if not are_settled(device):
-            _leave_cores_to_others(load.cores(), report)
+        if not compares:
+            leave_cores_to_others(load, device, report)
         measured = replace(
             config,
             batch_size=max(2, config.batch_size // ranks.size),
@@ -203,20 +205,6 @@ def _with_flat_of_before(config: TrainConfig, run: Path) -> TrainConfig:
     if not (run / run_directory.CONFIG).exists():
         return config
     return with_own_flat(config, run, run_directory.read_config(run).flat_digest)
-
-
-def _leave_cores_to_others(others: float, report: StageProgress) -> None:
-    most = torch.get_num_threads()
-    threads = free_threads(most, os.cpu_count() or most, others)
-    if threads < most:
-        torch.set_num_threads(threads)
-        report(
-            "threads",
-            1,
-            1,
-            f"training with {threads} instead of {most}: other processes keep {others:.1f} cores "
-            f"busy; {SETTLED_BY} settles it",
-        )
 
 
 def _require_format(config: TrainConfig, device: torch.device) -> None:

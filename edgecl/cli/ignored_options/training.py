@@ -56,7 +56,7 @@ TRAIN = (
         "use --tile for the size of the tiles, or --geometry stretch",
     ),
     Rule(
-        ("tile", "stride", "scale", "combine", "robust", "turns"),
+        ("tile", "stride", "scale", "combine", "turns"),
         _new(_geometry("stretch")),
         "only applies to tiles, but images are resized",
         "add --geometry tiles, or omit this option",

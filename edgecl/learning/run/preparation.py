@@ -92,6 +92,7 @@ def prepare(
     """
     source = source or ImageSource()
     dataset = labelled_images(config, source, report)
+    sizes = sizes_notes(dataset)  # before anything that images of no size would mislead
     if config.groups:
         dataset = with_groups(dataset, read_groups(Path(config.groups)), where=config.groups)
     known = neu_groups(dataset) if config.data and not config.groups else None
@@ -127,7 +128,7 @@ def prepare(
         *(left_across(dataset, whole) if grouped else copies_across(dataset, whole, copies)),
         *dataset.notes,
         *skipped_notes(dataset.skipped),
-        *sizes_notes(dataset),
+        *sizes,
     ]
     pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
     extra = _extra(config, source, dataset, whole, notes, report)

@@ -27,16 +27,21 @@ def sizes_notes(dataset: ImageSet) -> list[str]:
 
 def scale_notes(dataset: ImageSet, unlabelled: ImageSet) -> list[str]:
     """Point to unlabelled images that may not have the scale of the labelled ones."""
-    if not isinstance(dataset.images, TiledImages) or not dataset.sizes:
+    if not dataset.sizes or not unlabelled.sizes:
         return []
     (usual, other) = (
         max(found.sizes, key=found.sizes.__getitem__) for found in (dataset, unlabelled)
     )
     if usual == other:
         return []
+    must = (
+        "in tiles both must show the surface at the same scale"
+        if isinstance(dataset.images, TiledImages)
+        else "stretched to one size, both must show as much of the surface, in the same proportions"
+    )
     return [
         f"the unlabelled images are usually {other[0]}x{other[1]}, the labelled ones "
-        f"{usual[0]}x{usual[1]}: in tiles both must show the surface at the same scale"
+        f"{usual[0]}x{usual[1]}: {must}"
     ]
 
 

@@ -86,6 +86,20 @@ def test_unlabelled_images_of_another_size_are_pointed_out(tmp_path):
         "show the surface at the same scale"
     ]
     assert not notes(same)
+    at = replace(at, geometry="stretch")
+    (whole,) = (
+        note
+        for note in prepare(replace(at, unlabelled=(str(other),), allow_leak=True), silent).notes
+        if "128x400, the labelled ones 60x80" in note
+    )
+    assert "as much of the surface, in the same proportions" in whole
+
+
+def test_a_scale_that_leaves_nothing_is_told_as_that(tmp_path):
+    """Images of one pixel are equal, and equal images are one group."""
+    folder = folder_of(tmp_path / "d", [(60, 80)] * 8)
+    with pytest.raises(InputError, match=r"larger than every image \(at most 1x1 at scale 0.001"):
+        prepare(config_of(folder, scale=0.001), silent)
 
 
 def test_12_bits_become_8_as_on_the_line(tmp_path):
