@@ -21,9 +21,11 @@ from edgecl.learning.run.pretrained import Pretrained, read_pretrained
 from edgecl.learning.run.sizes import scale_notes, sizes_notes
 from edgecl.learning.run.sources import ImageSource
 from runtime.errors import InputError
+from runtime.image.folder.notes import counted
 from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50
+FEWEST_TO_TEST = 50
 WITHOUT_GROUPS = "but without --groups"
 """Words of a protocol's note that a page looks for."""
 
@@ -153,14 +155,24 @@ def prepare(
         "; ".join((*marks, protocol)),
         pretrained,
     )
-    return found if found.can_choose else replace(found, notes=(*notes, _cannot_choose(found)))
+    return replace(found, notes=(*notes, *_few_notes(found, folds=config.folds)))
 
 
-def _cannot_choose(prepared: Prepared) -> str:
-    return (
-        f"the validation part has {len(prepared.split.validation)} images, too few to "
-        "choose an epoch: training runs to its last epoch"
-    )
+def _few_notes(prepared: Prepared, *, folds: int) -> list[str]:
+    """Describe parts that are too small for what they are there for."""
+    counts, found = prepared.counts, list[str]()
+    if not prepared.can_choose:
+        found.append(
+            f"the validation part has {counted(counts['validation'], 'image')}, too few to "
+            "choose an epoch: training runs to its last epoch"
+        )
+    if counts["test"] < FEWEST_TO_TEST:
+        more = "" if folds else ": --folds, with a run for each --fold, tests every image once"
+        found.append(
+            f"the test part has {counted(counts['test'], 'image')}, so one of them is "
+            f"{100 / counts['test']:.0f} points of accuracy{more}"
+        )
+    return found
 
 
 def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Split:
@@ -218,7 +230,7 @@ def _extra(
     what = "reading unlabelled images"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
     notes.extend(unlabelled.notes)
-    notes.extend(skipped_notes(unlabelled.skipped))
+    notes.extend(f"unlabelled images: {note}" for note in skipped_notes(unlabelled.skipped))
     if not len(unlabelled):
         return unlabelled.images
     notes.extend(scale_notes(dataset, unlabelled))
