@@ -100,16 +100,16 @@ class DriftingRecipe:
     """Views of whole images as a drifting camera would take them.
 
     Args:
-        plain: what else is done to them.
+        plain: what else is done to them; a recipe for whole images.
         drift: of its amounts, all but `turns` and `gain`.
     """
 
-    plain: ZoomRecipe | CropRecipe
+    plain: Recipe
     drift: TileRecipe
 
     def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
         """Draw the parameters of `count` views of images of `image_size` (height, width)."""
-        plain = self.plain.sample(count, image_size, rng)
+        plain = _warps(self.plain.sample(count, image_size, rng))
         return with_drift(plain, self.drift.sample(count, image_size, rng), image_size)
 
 
