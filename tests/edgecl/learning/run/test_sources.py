@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from edgecl.data.dataset import ImageSet
+from edgecl.data.reading import read_labelled
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run import sources
 from edgecl.learning.run.sources import ImageSource, RememberingSource
@@ -66,11 +68,10 @@ def facts(images: ImageSet) -> list[object]:
 def test_what_is_made_of_a_read_is_what_reading_gives(folder, monkeypatch, change):
     read = []
 
-    def counted(*arguments: object, **named: object) -> ImageSet:
+    def counted(*arguments: Any, **named: Any) -> ImageSet:
         read.append(arguments)
-        return original(*arguments, **named)
+        return read_labelled(*arguments, **named)
 
-    original = sources.read_labelled
     monkeypatch.setattr(sources, "read_labelled", counted)
     own = replace(OWN, data=str(folder))
     wanted = replace(own, **change)
