@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from edgecl.learning.findings import ShiftReport
 
 
+MOST_NOTES = 8
+"""Notes that the terminal shows; few labels have many."""
+
+
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
 @choice_options
 @click.option("--out", type=FOLDER, help="Run directory.  [default: runs/ENCODER-METHOD-TIME]")
@@ -181,10 +185,10 @@ def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
     if result.shifts is not None:
         click.echo(worst_shift_line(result.shifts))
     click.echo(result.protocol_note)
-    for note in result.notes[:5]:
+    for note in result.notes[:MOST_NOTES]:
         click.echo(f"note: {note}")
-    if len(result.notes) > 5:
-        click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
+    if len(result.notes) > MOST_NOTES:
+        click.echo(f"note: {len(result.notes) - MOST_NOTES} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")
 
 
