@@ -21,6 +21,7 @@ from runtime.benchmark.conditions.energy import (
     measure_energy,
 )
 from runtime.benchmark.conditions.jetson import TegraStats
+from runtime.benchmark.conditions.judging import with_conditions
 from runtime.benchmark.conditions.nvml import Nvml
 from runtime.benchmark.document import LatencyReport, SideReport
 from runtime.benchmark.frames import draw_frames
@@ -76,7 +77,11 @@ def add_facts(
     plans = {plan.label: plan for plan in scenario.plans()}
     total = len(report.sides) + 1
     tell(0, total, "peaks of this machine")
-    on_cpu = any(plans[side.label].device == CPU for side in report.sides if side.label in plans)
+    on_cpu = any(
+        plans[side.label].device == CPU and not plans[side.label].remote
+        for side in report.sides
+        if side.label in plans
+    )
     peaks = measure_peaks(usual) if on_cpu else None
     sides = []
     with _meters() as meters:
@@ -85,6 +90,7 @@ def add_facts(
             tell(number, total, f"layers and energy of {side.label}")
             if plan is not None:
                 side = _with_escapes(side, plan)
+            if plan is not None and not plan.remote:
                 threads = plan.threads or usual
                 meter = meters.get(plan.device)
                 energy = _energy(plan, scenario, threads, meter, wanted) if meter else None
@@ -92,7 +98,8 @@ def add_facts(
                 side = replace(side, energy=energy, layers=layers)
             sides.append(side)
     tell(total, total, "peaks, layers and energy")
-    return replace(report, sides=tuple(sides), peaks=peaks, conditions=conditions, command=command)
+    found = replace(report, sides=tuple(sides), peaks=peaks, command=command)
+    return with_conditions(found, conditions)
 
 
 def _with_escapes(side: SideReport, plan: Plan) -> SideReport:

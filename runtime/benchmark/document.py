@@ -96,6 +96,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
         bytes: size of the file.
         parameters, macs: None where the bundle does not tell.
         threads: of inference where sides differ in them; None for the scenario's.
+        workers: frames judged at the same time; None where that was not asked for.
     """
 
     label: str
@@ -114,6 +115,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     macs: int | None
     tiles: int | None = None
     threads: int | None = None
+    workers: int | None = None
 
     @property
     def cut(self) -> str:

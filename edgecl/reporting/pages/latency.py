@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edgecl.reporting.page import write_page
+from edgecl.reporting.pages.bench.arrivals import arrival_rows, scenario_text, span_text
 from edgecl.reporting.pages.bench.choice import (
     accuracy_note,
     choice_figures,
@@ -58,6 +59,9 @@ def latency_page(report: Path) -> Path:
         figures=choice_figures(sides, names),
         several=len(bundles) > 1,
         rows=rows,
+        span=span_text(found.scenario),
+        arrivals=arrival_rows(found),
+        bound_ms=found.scenario.bound_ms,
         escapes=any(row["escape_rate"] is not None for row in rows),
         energy=any(row["energy"] is not None for row in rows),
         accuracy_note=accuracy_note(sides),
@@ -108,6 +112,7 @@ def _subtitle(report: LatencyReport) -> str:
     return " · ".join(
         [
             report.environment.cpu.model,
+            scenario_text(scenario),
             f"{scenario.threads} thread{'s' * (scenario.threads != 1)}",
             f"frames of {scenario.frame.width}×{scenario.frame.height} pixels",
             f"{scenario.frames} per side",

@@ -102,8 +102,8 @@ def side_called(label: str, report: LatencyReport, which: str) -> SideReport:
     raise InputError(f"{which} has no side {label!r}", hint=f"its sides are {_listed(report)}")
 
 
-def _kind(side: SideReport) -> tuple[str | None, str, str, int | None]:
-    return side.encoder, side.precision, side.engine, side.threads
+def _kind(side: SideReport) -> tuple[Hashable, ...]:
+    return side.encoder, side.precision, side.engine, side.threads, side.workers
 
 
 def _identity(side: SideReport) -> tuple[Hashable, ...]:

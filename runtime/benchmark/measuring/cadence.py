@@ -175,7 +175,11 @@ class AtCadence:
         # As `edgecl run` does it for a live camera: the newest frame wins.
         settings = Settings(Rules(), every_frame=False, health=HealthLimits(), novelty=novelty)
         self._pipeline = Pipeline(
-            self._camera, side.session, settings, (self._lines, self._answers)
+            self._camera,
+            side.session,
+            settings,
+            (self._lines, self._answers),
+            workers=side.plan.workers or 1,
         )
         self._pipeline.start()
 
@@ -223,8 +227,7 @@ def _turn_of(counted: list[tuple[Verdict, int]], dropped: int) -> Turn:
         answers.append({WAIT: behind, **steps, EMIT: handed_ns - out_ns, TOTAL: handed_ns - moment})
         due.append(moment)
         late.append(behind)
-    shared = set.intersection(*(set(steps) for steps in answers))  # a fault has fewer steps
-    times = stacked([{step: steps[step] for step in steps if step in shared} for steps in answers])
+    times = stacked(answers)
     starts = np.array(due, np.int64)
     return Turn(
         times,

@@ -58,7 +58,7 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
                 "dropped_frames",
                 INVALID,
                 f"{schedule.dropped} frames were lost, since the next one came before their turn",
-                "use a lower --cadence, or a faster precision or engine",
+                "use a lower --cadence, a faster precision or engine, or --workers 2",
             )
         )
     if schedule.busy is not None and schedule.busy > BUSY_LIMIT:

@@ -23,7 +23,9 @@ from runtime.benchmark.conditions.document import (
     Spread,
 )
 from runtime.benchmark.document import SideAccuracy
+from runtime.benchmark.facts.side import BoundShare
 from runtime.benchmark.layers import LayerRow, LayerTable
+from runtime.benchmark.measuring.figures import schedule_of
 from runtime.benchmark.peaks import Peak, Peaks
 from runtime.benchmark.report import read_report, without_raw, write_report
 from runtime.errors import InputError
@@ -167,6 +169,24 @@ def test_a_thin_side_makes_a_page(tmp_path, check_page):
     assert "Its accuracy" not in page.text
     assert "◆ one" not in page.text
     assert "edgecl bench … --layers" in page.text
+
+
+def test_arrivals_have_a_section_and_the_bound_is_named(tmp_path, check_page):
+    report = make_report(names=("one",), engines=ENGINES[:1])
+    late = np.array([[10_000, 20_000, 7_000_000]])
+    schedule = schedule_of(late, 1_000_000, dropped=4, busy=0.42)
+    bound = BoundShare(within=0.987, interval=(0.95, 0.997))
+    first = replace(report.sides[0], schedule=schedule, bound=bound)
+    scenario = replace(report.scenario, kind="server", rate_hz=100.0, bound_ms=20.0)
+    served = replace(report, scenario=scenario, sides=(first, report.sides[1]))
+    page = check_page(latency_page(write(tmp_path, served)))
+    assert page.text.index("The choice") < page.text.index("Arrivals")
+    for text in ("within 20.0 ms", "98.70 %", "95.00 %–99.70 %", "1 of 3", "33.33 %", "42 %"):
+        assert text in page.text
+    assert "server, 100 frames/s" in page.text
+    assert "its wait for the frame before included" in page.text
+    page = check_page(latency_page(write(tmp_path, report)))
+    assert "Arrivals" not in page.text
 
 
 def test_accuracies_of_zero_are_drawn():

@@ -19,18 +19,17 @@ def row_names(sides: Sequence[SideReport]) -> list[str]:
         for key in ("name", "precision", "engine")
         if len({getattr(side, key) for side in sides}) > 1 or key == "precision"
     ]
-    threads = len({side.threads for side in sides}) > 1
+    shares = len({(side.threads, side.workers) for side in sides}) > 1
     return [
-        " ".join(
-            [*(str(getattr(side, key)) for key in keys), *(thread_text(side),) * threads]
-        ).strip()
+        " ".join([*(str(getattr(side, key)) for key in keys), *(shares_of(side) if shares else ())])
         for side in sides
     ]
 
 
-def thread_text(side: SideReport) -> str:
-    """A side's threads, where sides differ in them."""
-    return f"{side.threads} thread{'s' * (side.threads != 1)}" if side.threads else ""
+def shares_of(side: SideReport) -> list[str]:
+    """Return a side's threads and workers in words, where it has numbers of its own."""
+    counts = (side.threads, "thread"), (side.workers, "worker")
+    return [f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count]
 
 
 def choice_rows(sides: Sequence[SideReport]) -> list[dict[str, Any]]:
@@ -44,7 +43,7 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
     encoder = side.encoder if side.encoder and side.encoder not in side.name else ""
     return {
         "name": side.name,
-        "more": ", ".join(filter(None, (encoder, thread_text(side)))),
+        "more": ", ".join(filter(None, (encoder, *shares_of(side)))),
         "precision": side.precision,
         "engine": side.engine,
         "cells": [
