@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edgecl.reporting.page import write_page
-from edgecl.reporting.pages.bench.arrivals import arrival_rows, scenario_text, span_text
+from edgecl.reporting.pages.bench.arrivals import arrivals_of, scenario_text, span_text
 from edgecl.reporting.pages.bench.choice import (
     accuracy_note,
     choice_figures,
@@ -60,9 +60,9 @@ def latency_page(report: Path) -> Path:
         several=len(bundles) > 1,
         rows=rows,
         span=span_text(found.scenario),
-        arrivals=arrival_rows(found),
-        bound_ms=found.scenario.bound_ms,
+        arrivals=arrivals_of(found),
         escapes=any(row["escape_rate"] is not None for row in rows),
+        rates=any(row["throughput"] is not None for row in rows),
         energy=any(row["energy"] is not None for row in rows),
         accuracy_note=accuracy_note(sides),
         accuracy=accuracy_plot(sides, names=names, width=WIDE),

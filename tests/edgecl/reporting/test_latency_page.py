@@ -14,7 +14,7 @@ from edgecl.reporting.pages.bench.work import work_rows
 from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.bench.timeline import PIXELS, columns_of
 from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
-from edgecl.reporting.plots.scatter import accuracy_plot, pareto_front
+from edgecl.reporting.plots.scatter import accuracy_plot, accuracy_tick, pareto_front
 from runtime.benchmark.conditions.document import (
     Conditions,
     GpuConditions,
@@ -181,10 +181,12 @@ def test_arrivals_have_a_section_and_the_bound_is_named(tmp_path, check_page):
     served = replace(report, scenario=scenario, sides=(first, report.sides[1]))
     page = check_page(latency_page(write(tmp_path, served)))
     assert page.text.index("The choice") < page.text.index("Arrivals")
-    for text in ("within 20.0 ms", "98.70 %", "95.00 %–99.70 %", "1 of 3", "33.33 %", "42 %"):
+    for text in ("within 20 ms", "98.70 %", "95.00 %–99.70 %", "1 of 3", "33.33 %", "42 %"):
         assert text in page.text
     assert "server, 100 frames/s" in page.text
     assert "its wait for the frame before included" in page.text
+    assert "Evenness" not in page.text  # of cadence alone
+    assert "Lost" not in page.text
     page = check_page(latency_page(write(tmp_path, report)))
     assert "Arrivals" not in page.text
 
@@ -193,6 +195,11 @@ def test_accuracies_of_zero_are_drawn():
     side = make_report(names=("one",), engines=ENGINES[:1]).sides[0]
     worst = replace(side, accuracy=SideAccuracy(validation=0.0, test=0.0))
     assert accuracy_plot([worst], names=["one"])
+
+
+def test_ticks_of_accuracy_tell_apart_and_end_at_one():
+    labels = [accuracy_tick(value) for value in (0.9975, 0.99875, 1.0, 1.00125)]
+    assert labels == ["99.75 %", "99.875 %", "100 %", ""]
 
 
 def test_a_report_without_sides_makes_a_page(tmp_path, check_page):

@@ -35,11 +35,24 @@ def span_text(scenario: ScenarioFacts) -> str:
     return _SPANS[scenario.kind]
 
 
-def arrival_rows(report: LatencyReport) -> list[dict[str, Any]]:
-    """Return a row per side that had a schedule, or whose latency had a bound."""
-    return [
-        _row(side) for side in report.sides if side.schedule is not None or side.bound is not None
-    ]
+def arrivals_of(report: LatencyReport) -> dict[str, Any]:
+    """Return what the page tells of arrivals: their columns, and a row per side that had any.
+
+    Returns:
+        `rows`, `bound` in words, `limit_ms`, and whether there are columns of `lost`, `busy` and
+        `even`.
+    """
+    rows = [_row(side) for side in report.sides if side.schedule is not None or side.bound]
+    schedules = [row["schedule"] for row in rows if row["schedule"]]
+    bound = report.scenario.bound_ms
+    return {
+        "rows": rows,
+        "bound": None if bound is None else f"{bound:g} ms",
+        "limit_ms": schedules[0].limit_ms if schedules else None,
+        "lost": report.scenario.kind == "cadence",
+        "busy": any(schedule.busy is not None for schedule in schedules),
+        "even": any(row["evenness"] is not None for row in rows),
+    }
 
 
 def _row(side: SideReport) -> dict[str, Any]:

@@ -66,7 +66,13 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
 
 
 def frames_per_second(side: SideReport) -> float | None:
-    """Frames per second as the scenario measured them, else those of the mean time."""
+    """Frames per second as the scenario measured them, else those of the mean time.
+
+    Returns:
+        None where frames came on a schedule, which says how many there were.
+    """
+    if side.schedule is not None:
+        return None
     if side.throughput is not None:
         return side.throughput.frames_per_s
     mean = total_step(side).mean_ms
@@ -87,8 +93,9 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
     figures = [
         ("Fastest", f"{milliseconds(median)} ms", f"{name}, p50"),
         ("Its p99", _p99(fastest), _interval_text(fastest)),
-        ("Frames per second", decimal(rate, 0), "of that side"),
     ]
+    if rate is not None:
+        figures.append(("Frames per second", decimal(rate, 0), "of that side"))
     if fastest is not sides[0] and fastest.ratio.median:
         figures.append(("Speed-up", f"{1 / fastest.ratio.median:.2f}×", f"over {names[0]}"))
     known = [accuracy for side in sides if (accuracy := side.accuracy.best_known) is not None]
