@@ -118,6 +118,12 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     workers: int | None = None
 
     @property
+    def shares(self) -> tuple[str, ...]:
+        """Threads and workers, for people, where the side has numbers of its own."""
+        counts = (self.threads, "thread"), (self.workers, "worker")
+        return tuple(f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count)
+
+    @property
     def cut(self) -> str:
         """Cut of a frame, for people; empty where it is stretched."""
         if self.tiles is None:

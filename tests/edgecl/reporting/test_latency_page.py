@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from edgecl.cli.bench.markdown import markdown_table
 from edgecl.reporting.pages.bench.work import work_rows
 from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.bench.timeline import PIXELS, columns_of
-from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
+from edgecl.reporting.plots.latency import STRIP_POINTS, _thin, strip_plots, tail_plots
 from edgecl.reporting.plots.scatter import accuracy_plot, accuracy_tick, pareto_front
 from runtime.benchmark.conditions.document import (
     Conditions,
@@ -217,6 +218,23 @@ def test_a_huge_report_makes_a_small_page(tmp_path, check_page):
     assert page.stat().st_size < 400_000
 
 
+def test_every_point_of_a_strip_is_drawn_however_many_there_are():
+    """Points in order of their rank, as they are where there are many, are no line to simplify."""
+    report = make_report(names=("one",), engines=ENGINES[:1], rounds=400)
+    ((_, plot),) = strip_plots(report.sides[:1], ["total"], names=["one"])
+    dots = max(re.findall(r' d="([^"]*)"', str(plot)), key=len)
+    assert dots.count("M") == STRIP_POINTS
+
+
+def test_tails_of_sides_that_differ_in_threads_alone_are_told_apart():
+    side = make_report(names=("one",), engines=ENGINES[:1]).sides[0]
+    sides = [replace(side, threads=1), replace(side, threads=2, workers=2)]
+    ((_, plot),) = tail_plots(sides)
+    colours = re.findall(r"fill: none; stroke: ([^;]+); stroke-width: 1.4", str(plot))
+    assert len(set(colours)) == 2
+    assert row_names(sides) == ["fp32 1 thread", "fp32 2 threads 2 workers"]
+
+
 def test_a_timeline_leaves_no_stall_out():
     times = np.ones(10_007)
     times[[3, 7_777]] = 50.0, 90.0
@@ -303,7 +321,7 @@ def test_a_side_is_named_by_what_tells_it_apart():
 
 def test_thinning_keeps_the_slowest_frames():
     times = np.random.default_rng(0).lognormal(0, 1, 50_000)
-    kept = _thin(times)
+    kept = _thin(times, STRIP_POINTS)
     assert kept.size == STRIP_POINTS
     assert set(np.sort(times)[-100:]) <= set(kept)
 

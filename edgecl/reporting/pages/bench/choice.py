@@ -21,15 +21,9 @@ def row_names(sides: Sequence[SideReport]) -> list[str]:
     ]
     shares = len({(side.threads, side.workers) for side in sides}) > 1
     return [
-        " ".join([*(str(getattr(side, key)) for key in keys), *(shares_of(side) if shares else ())])
+        " ".join([*(str(getattr(side, key)) for key in keys), *(side.shares if shares else ())])
         for side in sides
     ]
-
-
-def shares_of(side: SideReport) -> list[str]:
-    """Return a side's threads and workers in words, where it has numbers of its own."""
-    counts = (side.threads, "thread"), (side.workers, "worker")
-    return [f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count]
 
 
 def choice_rows(sides: Sequence[SideReport]) -> list[dict[str, Any]]:
@@ -43,7 +37,7 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
     encoder = side.encoder if side.encoder and side.encoder not in side.name else ""
     return {
         "name": side.name,
-        "more": ", ".join(filter(None, (encoder, *shares_of(side)))),
+        "more": ", ".join(filter(None, (encoder, *side.shares))),
         "precision": side.precision,
         "engine": side.engine,
         "cells": [
