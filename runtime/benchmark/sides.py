@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -206,8 +207,8 @@ class Side:
             input=tuple(self.session.contract.input.shape),
             tiles=self._tiles_per_frame if self.session.contract.input.tiling is not None else None,
             accuracy=SideAccuracy(
-                validation=None if shipped is None else shipped.accuracy,
-                test=None if shipped is None else shipped.test_accuracy,
+                validation=None if shipped is None else _measured(shipped.accuracy),
+                test=None if shipped is None else _measured(shipped.test_accuracy),
             ),
             bytes=self.plan.path.stat().st_size if shipped is None else shipped.bytes,
             parameters=None if origin is None else origin.parameters,
@@ -219,3 +220,8 @@ class Side:
     def close(self) -> None:
         """Free what the engine holds."""
         self._sessions.close()
+
+
+def _measured(share: float | None) -> float | None:
+    """A share that was measured; a bundle written without a gate has NaN in its place."""
+    return None if share is None or math.isnan(share) else share
