@@ -31,6 +31,7 @@ SLOW = frozenset(
         "tests/edgecl/cli/test_dead_outputs.py",
         "tests/edgecl/cli/test_demo_command.py",
         "tests/edgecl/cli/bench/test_devices.py",
+        "tests/edgecl/cli/bench/test_mlserver_side.py",
         "tests/edgecl/cli/history/test_killed_stream.py",
         "tests/edgecl/learning/loop/test_divergence.py",
         "tests/edgecl/cli/export/test_engines.py",
