@@ -1,9 +1,10 @@
 """What `edgecl bench` itself takes per frame, beside the steps that it times.
 
 Of each turn, the time of all queries together less the sum of their steps: reading the clock,
-choosing the frame, keeping the times, and what lies between two steps. The goal is 20 µs. Of frames
-that come on a schedule, how late they are brought: of `server` where one waits already, which is the
-benchmark's own work, and else after a sleep, which is the operating system's wake-up as well:
+choosing the frame, keeping the times, and what lies between two steps. The goal is 20 µs. Of
+frames that come on a schedule, how late they are brought: of `server` where one waits already,
+which is the benchmark's own work, and else after a sleep, which is the operating system's wake-up
+as well:
 
     python benchmarks/harness.py demo/shufflenet.edgecl [--turns 60] [--queries 50] [--json]
 """

@@ -20,6 +20,7 @@ from runtime.benchmark.facts.scenario import (
 from runtime.benchmark.frames import DESCRIPTION, DISTINCT
 from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.measuring.arrivals import FASTEST_HZ
+from runtime.benchmark.measuring.in_turn import FIRST_ARRIVALS, FIRST_FRAMES
 from runtime.benchmark.measuring.stability import RULE
 from runtime.benchmark.planning import CoreShare, Plan, plan_sides
 from runtime.errors import InputError
@@ -203,6 +204,14 @@ class Scenario:
     def rounds(self) -> int:
         """Rounds where frames are counted; each gives every side one turn."""
         return math.ceil(self.queries / self.block)
+
+    @property
+    def side_seconds(self) -> float | None:
+        """Seconds that a side takes for its frames; None where their rate is its own."""
+        if self.rate_hz is None or not self.scheduled or self.soak_minutes is not None:
+            return None
+        uncounted = FIRST_ARRIVALS if self.kind == "server" else FIRST_FRAMES
+        return self.rounds * (self.block + uncounted) / self.rate_hz
 
     def facts(self, rounds: int) -> ScenarioFacts:
         """Return the scenario as the report tells it, after so many rounds."""

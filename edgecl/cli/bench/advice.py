@@ -67,6 +67,8 @@ def with_advice(report: LatencyReport, budget: Budget | None, max_drop: float) -
 
 def print_advice(report: LatencyReport) -> None:
     """Print what to take, and why not the others."""
+    from edgecl.reporting.pages.bench.choice import advised_command
+
     advice = report.advice
     if advice is None:
         return
@@ -75,6 +77,8 @@ def print_advice(report: LatencyReport) -> None:
         if side.standing != "meets":
             console.print(Text(f"{side.standing}: {side.label}: {side.reason}"), soft_wrap=True)
     console.print(Text(f"advice: {advice.conclusion}"), soft_wrap=True)
+    if command := advised_command(report):
+        console.print(Text(f"run it: {command}"), soft_wrap=True)
 
 
 def failed(report: LatencyReport) -> bool:

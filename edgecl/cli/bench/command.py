@@ -104,6 +104,7 @@ def command(
     """
     from edgecl.cli.bench.layer_tables import print_layers
     from edgecl.cli.bench.markdown import markdown_table
+    from edgecl.cli.bench.scenario_lines import duration_line
     from edgecl.cli.bench.table import print_summary
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.pages.latency import latency_page
@@ -121,6 +122,8 @@ def command(
         **choices,
     )
     console = stderr_console()
+    if told := duration_line(len(definition.plans()), definition.side_seconds):
+        console.print(told, markup=False)
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
     place = own_folder(out) if out else new_folder(Path(BENCHES) / started)
     with place as folder:

@@ -71,8 +71,9 @@ def command(
     """Say what became faster or slower between two reports of 'edgecl bench'.
 
     OLD and NEW are latency.json files or folders that hold one. With OLD alone, its bundles are
-    compared with its first one, side by side; of one bundle, its sides with the first. Every ratio has a 95 % interval, and the median of the total
-    decides about a side. Exits with 0 unless --fail-if-slower says otherwise.
+    compared with its first one, side by side; of one bundle, its sides with the first. Every
+    ratio has a 95 % interval, and the median of the total decides about a side. Exits with 0
+    unless --fail-if-slower says otherwise.
     """
     from edgecl.cli.compare.markdown import markdown_text
     from edgecl.cli.compare.table import print_comparison

@@ -99,9 +99,7 @@ def _limit_lines(found: LatencyComparison) -> Iterator[str]:
     for side in found.sides:
         smallest = side.headline.smallest_shown
         if side.limit == "undecided" and smallest is not None:
-            narrower = (
-                "" if is_within(found) else "; old and new side by side in one run even more"
-            )
+            narrower = "" if is_within(found) else "; old and new side by side in one run even more"
             yield (
                 f"undecided: {side.new}: the limit lies within its interval of ±{smallest:.1%}. "
                 f"More frames make it narrower{narrower}"

@@ -10,6 +10,7 @@ from edgecl.reporting.page import write_page
 from edgecl.reporting.pages.bench.arrivals import arrivals_of, scenario_text, span_text
 from edgecl.reporting.pages.bench.choice import (
     accuracy_note,
+    advised_command,
     choice_figures,
     choice_rows,
     hollow_note,
@@ -56,6 +57,7 @@ def latency_page(report: Path) -> Path:
         verdict=_verdict(found),
         findings=_findings(found),
         advice=found.advice,
+        run_command=advised_command(found),
         figures=choice_figures(sides, names),
         several=len(bundles) > 1,
         rows=rows,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.benchmark.measuring.in_turn import WAIT
+from runtime.benchmark.measuring.in_turn import FIRST_FRAMES, WAIT
 from runtime.benchmark.measuring.turn import Turn, stacked
 from runtime.benchmark.sides import TOTAL, Side
 from runtime.camera.base import Camera, Frame, as_pixels
@@ -23,9 +23,6 @@ from runtime.stream.rules import Rules
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.json_lines import JsonLinesSink
 from runtime.stream.verdict import Status, Verdict
-
-FIRST_FRAMES = 5
-"""Uncounted frames at the start of a turn: the side before has just left cores and caches."""
 
 PATIENCE_S = 10.0
 """Time beyond the schedule after which a turn without answers ends the measurement."""

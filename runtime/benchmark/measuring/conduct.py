@@ -49,7 +49,7 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
                 INVALID if share > BEHIND_LIMIT else NOTE,
                 f"{schedule.behind} of {schedule.arrivals} arrivals came more than "
                 f"{schedule.limit_ms:g} ms behind their schedule (limit {BEHIND_LIMIT:.0%})",
-                "leave a core to the benchmark: edgecl bench … --threads 1, or stop what else runs here",
+                "leave it a core: edgecl bench … --threads 1, or stop what else runs here",
             )
         )
     if schedule.dropped:

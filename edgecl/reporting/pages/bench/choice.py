@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from edgecl.reporting.numbers import decimal, milliseconds, number
 from edgecl.reporting.plots.scatter import pareto_front, total_step
-from runtime.benchmark.document import SideReport
+from runtime.benchmark.document import LatencyReport, SideReport
 
 QUANTILES = ("p50", "p99", "p99_9")
 
@@ -108,6 +109,24 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
             ("Its energy", f"{fastest.energy.joules_per_frame:.3g} J", "per frame, whole device")
         )
     return figures
+
+
+def advised_command(report: LatencyReport) -> str:
+    """Return how to run the side that the advice takes; empty without one."""
+    advice = report.advice
+    chosen = {side.label: side for side in report.sides}.get(advice.chosen) if advice else None
+    if advice is None or chosen is None:
+        return ""
+    words = ["edgecl", "run", "--model", chosen.bundle]
+    if chosen.digest is not None:  # a lone file has one precision
+        words += ["--precision", chosen.precision]
+    words += ["--engine", chosen.engine]
+    if chosen.threads is not None:
+        words += ["--threads", str(chosen.threads)]
+    if chosen.workers is not None:
+        words += ["--workers", str(chosen.workers)]
+    limits = ",".join(f"{step}={limit:g}ms" for step, limit in advice.budget_ms.items())
+    return shlex.join([*words, "--budget", limits])
 
 
 def accuracy_note(sides: Sequence[SideReport]) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from runtime.artifact.bundle import load_bundle
 from runtime.benchmark.frames import draw_frames
-from runtime.benchmark.measuring.cadence import FIRST_FRAMES, AtCadence, DueCamera
-from runtime.benchmark.measuring.in_turn import WAIT
+from runtime.benchmark.measuring.cadence import AtCadence, DueCamera
+from runtime.benchmark.measuring.in_turn import FIRST_FRAMES, WAIT
 from runtime.benchmark.planning import Plan
 from runtime.benchmark.scenario import Scenario
 from runtime.benchmark.sides import TOTAL, Side
