@@ -18,6 +18,7 @@ SLOW = frozenset(
         "tests/benchmarks/test_tiles.py",
         "tests/benchmarks/test_training.py",
         "tests/docs/test_worked_examples.py::test_the_encoder",
+        "tests/edgecl/rivals/test_rivals.py",
         "tests/edgecl/study/test_study_command.py",
         "tests/edgecl/data/test_audit.py::test_neu_and_its_copies_in_sd_saliency",
         "tests/edgecl/data/overlaps/test_piles.py::test_a_pile_gives_its_overlaps_and_joins_no_strangers",

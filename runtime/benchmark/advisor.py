@@ -70,6 +70,7 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
             side,
         )
         for side in report.sides
+        if not side.rival
     ]
     order: Sequence[BudgetStanding] = ("meets", "unproven", "over", "unfit", "less accurate")
     options.sort(

@@ -88,13 +88,14 @@ def add_facts(
         for number, side in enumerate(report.sides, start=1):
             plan = plans.get(side.label)
             tell(number, total, f"layers and energy of {side.label}")
-            if plan is not None:
+            if plan is not None and not plan.rival:
                 side = _with_escapes(side, plan)
             if plan is not None and not plan.remote:
                 threads = plan.threads or usual
                 meter = meters.get(plan.device)
                 energy = _energy(plan, scenario, threads, meter, wanted) if meter else None
-                layers = _layers(plan, side, threads, wanted) if wanted.layers else None
+                profiled = wanted.layers and not plan.rival
+                layers = _layers(plan, side, threads, wanted) if profiled else None
                 side = replace(side, energy=energy, layers=layers)
             sides.append(side)
     tell(total, total, "peaks, layers and energy")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.artifact.bundle import Bundle, Precision, load_bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
+from runtime.session.base import Session
 from runtime.session.built import gpu_precisions, why_no_gpu
 from runtime.session.spec import (
     AUTO,
@@ -50,6 +51,8 @@ class Plan:
         engine: a name of `runtime.session.spec.ENGINES`.
         threads: inference threads where sides differ in them; None for the scenario's.
         workers: frames that are judged at the same time; None where that was not asked for.
+        opener: opens a session of a rival, which no engine of edgecl runs; given the threads.
+        entry: of a rival, the bundle's file that it is made of.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Plan:
     engine: str
     threads: int | None = None
     workers: int | None = None
+    opener: Callable[[int], Session] | None = None
+    entry: Precision | None = None
 
     @property
     def label(self) -> str:
@@ -69,12 +74,19 @@ class Plan:
     @property
     def device(self) -> str:
         """`cpu` or `gpu`."""
+        if self.rival:
+            return CPU
         return ENGINES[self.engine].device
 
     @property
     def remote(self) -> bool:
         """Whether a server infers."""
-        return ENGINES[self.engine].remote
+        return not self.rival and ENGINES[self.engine].remote
+
+    @property
+    def rival(self) -> bool:
+        """Whether it is there to compare with, and no line can run it."""
+        return self.opener is not None
 
     @property
     def bundle(self) -> Bundle | None:
@@ -89,6 +101,8 @@ class Plan:
     @property
     def shipped(self) -> Precision | None:
         """Return the bundle's entry for the measured file; None of a lone file."""
+        if self.rival:
+            return self.entry
         if self.bundle is None:
             return None
         return self.bundle.precisions_for(ENGINES[self.engine].form)[self.precision]
@@ -132,6 +146,14 @@ def plan_sides(
             for share in _shares_on(engine, shares)
         ]
     return plans
+
+
+def shared_out(plan: Plan, shares: Sequence[CoreShare]) -> list[Plan]:
+    """Return a side on this processor once with each share of the cores."""
+    return [
+        replace(plan, threads=share.threads, workers=share.workers)
+        for share in shares or (CoreShare(),)
+    ]
 
 
 def _shares_on(engine: str, shares: Sequence[CoreShare]) -> Iterable[CoreShare]:

@@ -199,7 +199,7 @@ def _open_sides(
         except EdgeclError as error:
             # A server need not have every precision of the bundle.
             away = error.code == "server-unavailable"
-            optional = plan.remote and not scenario.precisions and not away
+            optional = plan.rival or (plan.remote and not scenario.precisions and not away)
             if scenario.engines and not optional:
                 raise
             refused = refused or error

@@ -22,7 +22,7 @@ from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.measuring.arrivals import FASTEST_HZ
 from runtime.benchmark.measuring.in_turn import FIRST_ARRIVALS, FIRST_FRAMES
 from runtime.benchmark.measuring.stability import RULE
-from runtime.benchmark.planning import CoreShare, Plan, plan_sides
+from runtime.benchmark.planning import CoreShare, Plan, plan_sides, shared_out
 from runtime.errors import InputError
 from runtime.session.opening import CPU, ServerChoice, default_threads
 
@@ -63,6 +63,7 @@ class Scenario:
         worker_counts: of `cadence`, every side once with so many frames judged at the same time;
             empty for one. With `thread_counts` there are no more threads in all than cores.
         server: that infers, for the engine `oip`.
+        rivals: further sides, which no line can run.
         frames: frames per side, at least, rounded up to whole turns; a query of several streams
             counts once.
         warmup: queries per side before anything is counted, at least.
@@ -86,6 +87,7 @@ class Scenario:
     thread_counts: Sequence[int] = ()
     worker_counts: Sequence[int] = ()
     server: ServerChoice | None = None
+    rivals: Sequence[Plan] = ()
     frames: int = FRAMES
     warmup: int = 30
     frame_size: tuple[int, int] = (256, 1600)
@@ -144,7 +146,9 @@ class Scenario:
         Raises:
             InputError: see `plan_sides`.
         """
-        return plan_sides(self.bundles, self.precisions, self.engines, self.device, self._shares())
+        shares = self._shares()
+        own = plan_sides(self.bundles, self.precisions, self.engines, self.device, shares)
+        return [*own, *(plan for rival in self.rivals for plan in shared_out(rival, shares))]
 
     @property
     def usual_threads(self) -> int:

@@ -55,17 +55,7 @@ class Side:
         self.plan = plan
         with ExitStack() as stack:
             sessions = [
-                stack.enter_context(
-                    open_session(
-                        plan.source,
-                        plan.precision,
-                        engine=plan.engine,
-                        threads=plan.threads or threads,
-                        device=plan.device,
-                        engine_for=engine_for,
-                        server=server,
-                    )
-                )
+                stack.enter_context(_opened(plan, plan.threads or threads, engine_for, server))
                 for _ in range(plan.workers or 1)
             ]
             self._sessions = stack.pop_all()
@@ -215,11 +205,28 @@ class Side:
             macs=None if origin is None else origin.macs,
             threads=self.plan.threads,
             workers=self.plan.workers,
+            rival=self.plan.rival,
         )
 
     def close(self) -> None:
         """Free what the engine holds."""
         self._sessions.close()
+
+
+def _opened(
+    plan: Plan, threads: int, engine_for: EngineFor | None, server: ServerChoice | None
+) -> Session:
+    if plan.opener is not None:
+        return plan.opener(threads)
+    return open_session(
+        plan.source,
+        plan.precision,
+        engine=plan.engine,
+        threads=threads,
+        device=plan.device,
+        engine_for=engine_for,
+        server=server,
+    )
 
 
 def _measured(share: float | None) -> float | None:

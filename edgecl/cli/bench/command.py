@@ -20,6 +20,7 @@ from edgecl.cli.bench.facts import (
     command_line,
     measured_with_facts,
     report_options,
+    with_rivals,
 )
 from edgecl.cli.bench.scenario_options import scenario_options
 from edgecl.cli.engine_choices import build_options, engine_builder
@@ -90,6 +91,7 @@ def command(
     cadence_hz: float | None,
     budget: Budget | None,
     max_drop: float,
+    runs: tuple[Path, ...],
     **choices: Any,
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
@@ -121,6 +123,8 @@ def command(
         thread_counts=compared_threads(choices["threads"], budget),
         **choices,
     )
+    if runs:
+        definition = with_rivals(definition, runs)
     console = stderr_console()
     if told := duration_line(len(definition.plans()), definition.side_seconds):
         console.print(told, markup=False)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from edgecl.cli.ignored_options.inference import (
     BUILDING,
     BUILDS,
-    NO_SERVER,
-    SERVER,
     no_builder,
 )
-from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
+from edgecl.cli.ignored_options.rule import LEAVE_ONE, NO_SERVER, SERVER, Rule, Values
 
 
 def _scenario(values: Values) -> str:

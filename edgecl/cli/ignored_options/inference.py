@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
+from edgecl.cli.ignored_options.rule import LEAVE_ONE, NO_SERVER, SERVER, Rule, Values
 
 EXPORT = (
     Rule(
@@ -57,8 +57,6 @@ def no_builder(values: Values) -> bool:
 
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 BUILDING = ("workspace", "builder_level")
-SERVER = ("url", "server_model", "server_token", "server_ca")
-NO_SERVER = "is about a server that infers, but --engine oip does not stand beside it"
 
 BUILDS = "only affects building TensorRT engines, but"
 
