@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,10 @@ class NncfSession(Session):
         self.contract = contract
         model = ov.Core().read_model(str(graph))
         calibrating: Sequence[NDArray[np.uint8]] = [image[None] for image in images]
-        self._model = nncf.quantize(model, nncf.Dataset(calibrating), subset_size=len(calibrating))
+        with redirect_stdout(io.StringIO()):  # its progress bar
+            self._model = nncf.quantize(
+                model, nncf.Dataset(calibrating), subset_size=len(calibrating)
+            )
         self._make: Any = lambda count: FixedBatch(self._model, compile_options(threads), count)
         self._fixed: dict[int, Any] = {}
         self.warm_up(1)
