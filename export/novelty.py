@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from export.gate.answers import image_probabilities
 from export.job import DataPart, Job
 from export.outcome import ShippedNovelty
-from export.stages.artefact import Artefact, reference_engine
+from export.stages.artefact import Artefact
 from runtime.artifact.novelty import FormNovelty, NoveltyRecord
 from runtime.artifact.tiling import MEAN
 from runtime.novelty import (
@@ -54,7 +54,7 @@ def measure_novelty(
         )
     rate = supported_rate(images, job.false_alarms)
     distances = {
-        artefact.name: np.sort(_distances(job, job.validation, _outputs(artefact, job)))
+        artefact.name: np.sort(_distances(job, job.validation, artefact.validation_outputs))
         for artefact in artefacts
     }
     limits = {name: conformal_limit(found, rate) for name, found in distances.items()}
@@ -69,10 +69,6 @@ def measure_novelty(
         forms=forms,
     )
     return ShippedNovelty(job.space, distances, record), (*_few(record), *_beyond(record))
-
-
-def _outputs(artefact: Artefact, job: Job) -> Outputs:
-    return artefact.outputs(job.validation.images, reference_engine(artefact.name))
 
 
 def _distances(job: Job, part: DataPart, outputs: Outputs) -> NDArray[np.float32]:
