@@ -49,7 +49,7 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
                 INVALID if share > BEHIND_LIMIT else NOTE,
                 f"{schedule.behind} of {schedule.arrivals} arrivals came more than "
                 f"{schedule.limit_ms:g} ms behind their schedule (limit {BEHIND_LIMIT:.0%})",
-                "leave a core to the benchmark: edgecl bench … --threads 1",
+                "leave it a core: edgecl bench … --threads 1, or stop what else runs here",
             )
         )
     if schedule.dropped:
@@ -58,7 +58,7 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
                 "dropped_frames",
                 INVALID,
                 f"{schedule.dropped} frames were lost, since the next one came before their turn",
-                "use a lower --cadence, or a faster precision or engine",
+                "use a lower --cadence, a faster precision or engine, or --workers 2",
             )
         )
     if schedule.busy is not None and schedule.busy > BUSY_LIMIT:
