@@ -139,9 +139,10 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         )
 
         def keep(kept: RunChoices) -> None:
-            write_config(folder / CONFIG, kept.values(model), say)
+            write_config(folder / CONFIG, kept.whole.values(model), say)
 
         keep(choices)
+        reloading = Reloading(context, choices.whole, scene_beside(model), remark, keep=keep)
         stream = InspectionStream(
             model,
             camera,
@@ -165,6 +166,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
                 session,
                 more,
                 remark,
+                reloading.take_renewal,
             ),
             files.shadow,
             metrics,
@@ -175,7 +177,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         console.print(stream.opening_line(), markup=False)
         if page is not None:
             say(page.opening_line())
-        reloading = Reloading(context, choices, scene_beside(model), remark, {"": stream}, keep)
+        reloading.streams = {"": stream}
         outcome = stream.run(console, Supervision(reloading))
     document = stream.summary(outcome)
     if write_summary(folder / SUMMARY, document, console):
