@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecl.cli.run.recipes.checking import require_checks
 from edgecl.cli.run.recipes.choices import RecipeChoice, require_bundles
 from runtime.errors import InputError
 
@@ -48,6 +49,7 @@ class RecipeRenewal:
         """
         require_bundles(choices.recipes)
         require_labels_of(choices, context)
+        require_checks(choices, context)
         named = {recipe.id: recipe for recipe in choices.recipes}
         cameras = {camera.name: camera for camera in choices.cameras}
 

@@ -290,8 +290,8 @@ def test_a_recipe_that_the_box_would_not_find_or_not_take_is_refused(recipes, ca
     capsys.readouterr()
     Path("bundles/nut.edgecl/model.fp32.onnx").write_bytes(b"other")
     assert "model.fp32.onnx" in refused(capsys, model=None)
+    shutil.copytree("tiny.edgecl", "../nut.edgecl")
     for path in ("../nut.edgecl", f"{recipes}/tiny.edgecl"):
-        shutil.copytree("tiny.edgecl", path, dirs_exist_ok=True)
         Path("line.toml").write_text(RECIPES.replace("bundles/nut.edgecl", path))
         told = refused(capsys, model=None)
         assert "which the box will not have there; put the bundle beside line.toml" in told
