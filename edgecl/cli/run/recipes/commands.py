@@ -163,7 +163,7 @@ def commanding(
             def offer(ids: Sequence[str]) -> None:
                 seen = {name: camera for name, (_, camera) in cameras.items()}
                 for sink in sinks:
-                    sink.attach(controls_of(seen, ids, commands))
+                    sink.attach(controls_of(seen, pipelines, ids, commands))
 
             offer([recipe.id for recipe in choices.recipes])
             if changer is not None:
