@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -184,7 +185,8 @@ def _seen(code: int, results: Results) -> int:
     line = f"cannot write to standard output ({problem.strerror or problem})"
     if results.place is not None:
         line += f"; the results are in {results.place}"
-    hint = "redirect it to a disk with free space" if results.printed else ""
+    place = "a file" if problem.errno == errno.EBADF else "a disk with free space"
+    hint = f"redirect it to {place}" if results.printed else ""
     code = (code or EXIT_USER) if results.printed else code
     _tell(_EndError(line, "output-lost", code, hint=hint), code)
     return code
