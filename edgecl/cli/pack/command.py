@@ -14,6 +14,7 @@ from edgecl import __version__
 from edgecl.cli.options import ANY_PATH
 from edgecl.cli.results import results_are_in
 from edgecl.cli.verb import Verb
+from runtime.counting import counted
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def command(
         }
         digest = write_pack(out, files, key)
     results_are_in(out)
-    click.echo(f"{out}: {len(files)} files for {chosen.name}, SHA256SUMS {digest}")
+    click.echo(f"{out}: {counted(len(files), 'file')} for {chosen.name}, SHA256SUMS {digest}")
     if key is None:
         click.echo("note: the pack is not signed; sign it with --sign KEY", err=True)
     return 0

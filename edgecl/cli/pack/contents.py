@@ -120,7 +120,7 @@ def needed_extras(choices: RunChoices) -> set[str]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where files of a configuration are in a pack: as they are beside it.
+    """Place of files in a pack: as they are beside their configuration.
 
     Args:
         config: its file.

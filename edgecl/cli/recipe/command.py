@@ -10,6 +10,7 @@ import click
 from edgecl.cli.results import print_json
 from edgecl.cli.running_stream import STREAM_OPTION, running_stream
 from edgecl.cli.verb import Verb
+from runtime.counting import counted
 
 if TYPE_CHECKING:
     from runtime.stream.recipes.outcome import RecipeState
@@ -63,5 +64,6 @@ def _show(state: RecipeState) -> None:
     if state.previous:
         click.echo(f"--back leads to recipe {state.previous}")
     click.echo(
-        f"recipes: {', '.join(state.recipes)}; {state.changes} changes, {state.refused} refused"
+        f"recipes: {', '.join(state.recipes)}; {counted(state.changes, 'change')}, "
+        f"{state.refused} refused"
     )

@@ -17,6 +17,7 @@ from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
 from edgecl.study.grid import ARMS, Condition, Study, cells
 from edgecl.study.presets import PRESETS
 from runtime.artifact.tiling import LARGEST_SCALE
+from runtime.counting import counted
 from runtime.errors import GateError, InputError
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def command(
     if failures:
         first = failures[0]
         raise GateError(
-            f"{len(failures)} of {summary.total} runs failed (first: {first.cell}: "
+            f"{len(failures)} of {counted(summary.total, 'run')} failed (first: {first.cell}: "
             f"{first.reason}); the results of the others are in {page}",
             hint="fix the cause, then run the same command again: it repeats only the failed runs",
         )
@@ -245,7 +246,9 @@ def _print_plan(study: Study, out: Path, as_json: bool) -> None:
         return
     for name, done in everything:
         click.echo(f"{'done' if done else '    '} {name}")
-    click.echo(f"{sum(done for _, done in everything)} of {len(everything)} runs are done")
+    click.echo(
+        f"{sum(done for _, done in everything)} of {counted(len(everything), 'run')} are done"
+    )
 
 
 def _print_summary(summary: StudySummary) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.artifact.scene import SceneRecord
 from runtime.camera.stored.folder import FolderCamera
+from runtime.counting import counted, noun
 from runtime.errors import FrameError, InputError
 from runtime.health.limits import LIGHT_MARGIN, OUT_OF_FOCUS
 from runtime.health.statistics import level, sharpness
@@ -175,11 +176,16 @@ def failures_of(
     """Return what is not as it should be, in words."""
     found = []
     if golden is not None and golden.wrong:
-        found.append(f"{golden.wrong} of {golden.images} golden images differ from the export")
-    if parts is not None and parts.images - parts.right > parts.allowed_wrong:
         found.append(
-            f"{parts.images - parts.right} of {parts.images} parts are answered wrongly "
-            f"({parts.allowed_wrong} allowed), and {parts.passed} of them pass"
+            f"{golden.wrong} of {counted(golden.images, 'golden image')} "
+            f"{noun(golden.wrong, 'differs', 'differ')} from the export"
+        )
+    wrong = 0 if parts is None else parts.images - parts.right
+    if parts is not None and wrong > parts.allowed_wrong:
+        found.append(
+            f"{wrong} of {counted(parts.images, 'part')} {noun(wrong, 'is', 'are')} "
+            f"answered wrongly ({parts.allowed_wrong} allowed), and {parts.passed} of them "
+            f"{noun(parts.passed, 'passes', 'pass')}"
         )
     for scene in cameras:
         if not scene.least_brightness <= scene.brightness <= scene.most_brightness:

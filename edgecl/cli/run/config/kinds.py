@@ -29,7 +29,7 @@ EXAMPLES: Mapping[str, str] = {
 
 
 def wanted_by(option: click.Option) -> tuple[Callable[[Any], bool], str, str]:
-    """Whether a value is of an option's type, that type in words, and a hint."""
+    """Return whether a value is of an option's type, that type in words, and a hint."""
     if option.is_flag:
         return lambda value: isinstance(value, bool), "true or false", "write true or false"
     if isinstance(option.type, click.types.IntParamType):
@@ -58,7 +58,7 @@ def kind_of(value: Any) -> str:
 
 
 def as_table(table: str, value: Any) -> str:
-    """How to write a table that has something else in its place.
+    """Return the hint how to write a table that has something else in its place.
 
     Args:
         table: its whole name, as in `camera.set` or `cameras[1].set`.
@@ -77,7 +77,7 @@ def as_table(table: str, value: Any) -> str:
 
 
 def as_list(key: str, value: Any) -> str:
-    """How to write a list that has something else in its place."""
+    """Return the hint how to write a list that has something else in its place."""
     if isinstance(value, str):
         return f"write {key} = [{json.dumps(value, ensure_ascii=False)}]"
     return f'write {key} = ["one", "two"]'

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from edgecl.cli.run.service.reloading import Reloading
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.progress import Say
 from runtime.stream.service.liveness import Liveness
@@ -122,8 +123,12 @@ class Supervision:
         for name, pipeline in self._pipelines.items():
             snapshot = pipeline.ledger.snapshot()
             counts = ", ".join(f"{status} {n}" for status, n in snapshot.statuses.items() if n)
-            told = f"{snapshot.captured} frames: {counts or 'no verdict yet'}"
-            told += f"; {snapshot.misses} budget misses" if snapshot.misses else ""
+            told = f"{counted(snapshot.captured, 'frame')}: {counts or 'no verdict yet'}"
+            told += (
+                f"; {counted(snapshot.misses, 'budget miss', 'budget misses')}"
+                if snapshot.misses
+                else ""
+            )
             told += "; the camera is lost, and opened again" if pipeline.moment.away else ""
             lines.append(f"{name}: {told}" if name else told)
         return lines

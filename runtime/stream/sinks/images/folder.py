@@ -160,7 +160,7 @@ def stem_of(taken: datetime, ending: str) -> str:
 
 
 def _moment_of(name: str) -> int:
-    """When an image was taken, in nanoseconds since 1970; 0 where that is no date."""
+    """Return the moment that a name tells, in nanoseconds since 1970; 0 where it tells none."""
     try:
         moment = datetime.strptime(name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
     except ValueError:

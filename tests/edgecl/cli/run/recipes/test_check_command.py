@@ -60,7 +60,7 @@ def test_a_bad_part_that_passes_fails_the_check_and_is_named(workplace, capsys):
     write(Path("parts/bad/more"), 215, 1)
     Path("parts/bad/more/0.png").rename("parts/bad/9.png")
     Path("parts/bad/more").rmdir()
-    assert "1 of 5 parts are answered wrongly (0 allowed), and 1 of them pass" in refusal(
+    assert "1 of 5 parts is answered wrongly (0 allowed), and 1 of them passes" in refusal(
         capsys, *ENGINE, "--parts", "parts", code=1
     )
     found = report(capsys, "--parts", "parts", code=1)
