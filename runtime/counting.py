@@ -13,9 +13,9 @@ def noun(count: int, singular: str, plural: str = "") -> str:
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:
-    """Return `1 file`, `2 files`, `1,024 files`.
+    """Return `1 file`, `2 files`.
 
     Args:
         plural: where it is not the singular with an s.
     """
-    return f"{count:,} {noun(count, singular, plural)}"
+    return f"{count} {noun(count, singular, plural)}"

@@ -16,7 +16,7 @@ import click
 
 from edgecl import __version__
 from edgecl.cli.results import Results, print_json
-from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c
+from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c, was_interrupted
 from runtime.errors import EdgeclError
 
 # Verb → its line in the help. Its module, edgecl.cli.VERB.command, is imported when it is called:
@@ -169,6 +169,10 @@ def _end_of(arguments: Sequence[str], results: Results, *, debug: bool) -> Edgec
             EXIT_USER,
             hint="install it: pip install 'edgecl[train]'",
         )
+    except Exception:
+        if debug or not was_interrupted():
+            raise
+        return _EndError("interrupted", "interrupted", EXIT_INTERRUPTED)
 
 
 def _seen(code: int, results: Results) -> int:

@@ -16,7 +16,7 @@ from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.review.options import REVIEW_DEFAULT, review_options
 from edgecl.cli.verb import Verb
-from runtime.counting import counted
+from runtime.counting import counted, noun
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -111,7 +111,10 @@ def _serve(choices: ReviewChoices) -> None:
             desk = _desk(choices, report)
         office = ReviewOffice(desk, journal)
         _say_notes(desk.notes, say)
-        say(f"{counted(len(desk.images), 'image')}, {len(journal.standing.images):,} decided")
+        say(
+            f"{len(desk.images):,} {noun(len(desk.images), 'image')}, "
+            f"{len(journal.standing.images):,} decided"
+        )
         export = _exporter(choices)
         with serving_review(place, office, export) as wait:
             say(f"review page: {place.url} (Ctrl-C ends it; every decision is kept)")
@@ -120,7 +123,7 @@ def _serve(choices: ReviewChoices) -> None:
             finally:
                 decided = len(journal.standing.images)
                 say(
-                    f"{counted(decided, 'image')} decided; "
+                    f"{decided:,} {noun(decided, 'image')} decided; "
                     f"edgecl review {choices.folder} --export DIR"
                 )
 

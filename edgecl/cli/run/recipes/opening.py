@@ -47,8 +47,15 @@ class LineRecipes:
         self._context = context
         self._cameras = cameras
         self._engine, self._precision = running.engine, running.precision
-        self._say = say
+        self._told: set[str] = set()
+        self._tell = say
         self._recipes = {recipe.id: recipe for recipe in choices.recipes}
+
+    def _say(self, text: str) -> None:
+        """Say what is done otherwise than was asked for, once: recipes change all day."""
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)
 
     def renewed(self, choices: RunChoices, context: click.Context) -> LineRecipes:
         """Return what opens the recipes of other choices, as this one would.
