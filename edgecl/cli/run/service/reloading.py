@@ -135,6 +135,9 @@ class Reloading:
             healths[chosen.name] = choices.health_of(chosen, self.scene, context)
         for stream in self.streams.values():
             choices.require_labels(stream.session.contract.labels, context)
+        for stream in self.streams.values():
+            if stream.shadow is not None:
+                stream.shadow.change(rules)
         for name, pipeline in pipelines.items():
             stream = self.streams[name]
             new = replace(rules, bits=stream.settings.rules.bits)
