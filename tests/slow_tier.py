@@ -66,6 +66,7 @@ SLOW = frozenset(
         "tests/runtime/serving/test_hostile_requests.py::test_a_viewer_that_does_not_read_is_cut_and_others_go_on",
         "tests/edgecl/cli/run/test_serve.py::test_a_signal_ends_everything_with_viewers_at_the_page",
         "tests/edgecl/cli/run/service/test_supervision.py::test_a_service_that_is_reloaded_and_stopped",
+        "tests/edgecl/cli/run/recipes/test_reloaded_recipes.py",
         "tests/edgecl/cli/pack/test_pack_command.py::test_a_signed_pack_installs_without_a_network",
         "tests/edgecl/cli/tune/test_tune_run.py",
         "tests/edgecl/cli/test_pick_command.py::test_ctrl_c_leaves_no_folder",

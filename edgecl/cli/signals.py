@@ -16,6 +16,7 @@ TWICE_S = 2.0
 """Seconds in which two signals count as one: terminals and supervisors send theirs twice."""
 
 _asked_s = -TWICE_S
+_interrupted = False
 
 
 @contextmanager
@@ -27,25 +28,39 @@ def ended_like_ctrl_c() -> Iterator[None]:
     stay as they are: it ends them one and all, also those that wait for a rank that is gone.
     """
 
+    global _interrupted
+
     def interrupt(number: int, frame: object) -> None:
-        if not _is_repeated():
+        global _interrupted
+        if number == signal.SIGINT or not _is_repeated():
+            _interrupted = True
             raise KeyboardInterrupt
 
+    _interrupted = False
     if threading.current_thread() is not threading.main_thread() or _is_rank():
         yield
         return
-    numbers = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) == signal.SIG_DFL
-    ]
-    for number in numbers:
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: own for number, own in usual.items() if signal.getsignal(number) == own}
+    for number in before:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, own in before.items():
+            signal.signal(number, own)
+
+
+def was_interrupted() -> bool:
+    """Return whether a signal has ended the last block of `ended_like_ctrl_c`, or should have.
+
+    An extension module that is being imported makes an ImportError of the KeyboardInterrupt.
+    """
+    return _interrupted
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
-from runtime.image.folder.notes import counted
+from runtime.counting import counted
 
 if TYPE_CHECKING:
     from edgecl.data.audit.summary import AuditSummary
@@ -91,8 +91,10 @@ def _print(summary: AuditSummary) -> None:
     links, cross = summary.links, summary.cross_class
     total = sum(part.images for part in summary.sets)
     for part in summary.sets:
-        one = f"{part.classes} class" if part.classes == 1 else f"{part.classes or 'no'} classes"
-        click.echo(f"{part.folder}: {counted(part.images, 'image')}, {one}")
+        classes = (
+            f", {counted(part.classes, 'class', 'classes')}" if part.classes else ", no classes"
+        )
+        click.echo(f"{part.folder}: {counted(part.images, 'image')}{classes}")
     for note in summary.notes:
         click.echo(f"note: {note}")
     click.echo(

@@ -161,6 +161,8 @@ def facts_of(
     from runtime.stream.sinks import StreamFacts
 
     manifest = manifest_beside(model)
+    others = [manifest_beside(recipe.model) for recipe in choices.recipes[1:]]
+    labels = [label for other in others if other is not None for label in other.contract.labels]
     return StreamFacts(
         bundle=model.name,
         camera=", ".join(cameras),
@@ -169,6 +171,7 @@ def facts_of(
         pass_labels=rules.applied_to(contract).pass_labels,
         lot=choices.lot or "",
         rules=rules,
+        other_labels=tuple(dict.fromkeys(labels)),
     )
 
 

@@ -20,6 +20,7 @@ from edgecl.learning.recipes import LINE, RECIPES
 from edgecl.study.grid import ARMS, Study
 from edgecl.study.presets import PRESETS
 from runtime.artifact.tiling import GEOMETRIES, LARGEST_SCALE, TILES
+from runtime.counting import counted
 from runtime.errors import GateError, InputError
 
 NO_BASELINES = "none"
@@ -203,7 +204,7 @@ def command(
     if failures:
         first = failures[0]
         raise GateError(
-            f"{len(failures)} of {summary.total} runs failed (first: {first.cell}: "
+            f"{len(failures)} of {counted(summary.total, 'run')} failed (first: {first.cell}: "
             f"{first.reason}); the results of the others are in {page}",
             hint="fix the cause, then run the same command again: it repeats only the failed runs",
         )

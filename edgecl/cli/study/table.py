@@ -10,6 +10,7 @@ import click
 from edgecl.cli.results import print_json
 from edgecl.study.cells import cells
 from edgecl.study.grid import GROUPED, Condition, Study
+from runtime.counting import counted
 
 if TYPE_CHECKING:
     from edgecl.study.documents import CandidateGeometry, StudySummary
@@ -29,7 +30,9 @@ def print_plan(study: Study, out: Path, *, as_json: bool) -> None:
     for cell, done in everything:
         where = f", if a run chooses {cell.only_in}" if cell.only_in and cell.waits else ""
         click.echo(f"{'done' if done else '    '} {cell.name}{where}")
-    click.echo(f"{sum(done for _, done in everything)} of {len(everything)} runs are done")
+    click.echo(
+        f"{sum(done for _, done in everything)} of {counted(len(everything), 'run')} are done"
+    )
 
 
 def print_summary(summary: StudySummary) -> None:

@@ -18,6 +18,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.train.choices import choice_options, chosen_fields
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.files.document import plain
 from runtime.files.output_folder import new_folder, own_folder
@@ -159,9 +160,9 @@ def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> Non
         return
     last = facts.last_epoch
     click.echo(
-        f"{facts.method}, {facts.epochs} epochs on {facts.images} images: contrastive "
-        f"accuracy {last.contrastive_accuracy:.1%}; frozen, on the validation part: linear "
-        f"probe {last.probe_accuracy:.1%}, nearest neighbours {last.knn_accuracy:.1%}"
+        f"{facts.method}, {counted(facts.epochs, 'epoch')} on {counted(facts.images, 'image')}: "
+        f"contrastive accuracy {last.contrastive_accuracy:.1%}; frozen, on the validation part: "
+        f"linear probe {last.probe_accuracy:.1%}, nearest neighbours {last.knn_accuracy:.1%}"
     )
     for note in facts.notes:
         click.echo(f"note: {note}")

@@ -82,9 +82,7 @@ def map_embeddings(
         places = PCA(2, svd_solver="full").fit_transform(points)
         return EmbeddingMap(rows, places, "PCA", None, count)
     perplexity = min(PERPLEXITY, float((len(rows) - 1) // 3))
-    method = TSNE(
-        init="pca", perplexity=perplexity, max_iter=ITERATIONS, random_state=seed
-    )
+    method = TSNE(init="pca", perplexity=perplexity, max_iter=ITERATIONS, random_state=seed)
     places = np.asarray(method.fit_transform(points), np.float64)
     return EmbeddingMap(rows, places, "t-SNE", perplexity, count)
 

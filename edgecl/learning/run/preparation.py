@@ -20,8 +20,8 @@ from edgecl.learning.run.leaks import LEAK, copies_of
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
 from edgecl.learning.run.sizes import scale_notes, sizes_notes
 from edgecl.learning.run.sources import ImageSource
+from runtime.counting import counted
 from runtime.errors import InputError
-from runtime.image.folder.notes import counted
 from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50

@@ -36,8 +36,8 @@ from edgecl.reporting.plots.embedding import (
     embedding_text,
 )
 from edgecl.reporting.run_files import read_run
+from runtime.counting import counted
 from runtime.files.document import plain
-from runtime.image.folder.notes import counted
 
 PAGE = "report.html"
 

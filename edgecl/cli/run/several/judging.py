@@ -170,7 +170,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             )
 
         def keep(kept: RunChoices) -> None:
-            write_config(folder / CONFIG, kept.values(model), say)
+            write_config(folder / CONFIG, kept.whole.values(model), say)
 
         keep(choices)
         say(next(iter(streams.values())).model_line())
@@ -190,7 +190,17 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             page.show(streams, station.pipelines, shared, None if parts is None else parts.join)
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
         named = replace(choices, model=model)
-        beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
+        reloading = Reloading(context, choices.whole, scene, remark, streams, keep)
+        beside = commanding(
+            named,
+            context,
+            folder,
+            chosen_cameras,
+            sessions[0],
+            shared,
+            remark,
+            reloading.take_renewal,
+        )
         watched = WatchedStation(
             facts,
             next(iter(streams.values())).session,
@@ -201,7 +211,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             shared,
             None if parts is None else lambda: parts.join.account,
         )
-        supervision = Supervision(Reloading(context, choices, scene, remark, streams, keep))
+        supervision = Supervision(reloading)
         started, interrupted = _judge(
             station, streams, parts, shared, console, beside, metrics, watched, supervision
         )
