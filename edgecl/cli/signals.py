@@ -16,6 +16,9 @@ TWICE_S = 2.0
 """Seconds in which two signals count as one: terminals and supervisors send theirs twice."""
 
 _asked_s = -TWICE_S
+_raised: list[int] = []
+"""Signals that became a KeyboardInterrupt. It ends the command, or is lost: where it strikes in a
+callback, as Python's import system has them, Python prints it and goes on."""
 
 
 @contextmanager
@@ -28,24 +31,27 @@ def ended_like_ctrl_c() -> Iterator[None]:
     """
 
     def interrupt(number: int, frame: object) -> None:
-        if not _is_repeated():
+        if number == signal.SIGINT or not _is_repeated():
+            _raised.append(number)
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread() or _is_rank():
         yield
         return
-    numbers = [
-        number
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) == signal.SIG_DFL
-    ]
-    for number in numbers:
+    usual = {signal.SIGINT: signal.default_int_handler}
+    before = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if (handler := signal.getsignal(number)) == usual.get(number, signal.SIG_DFL)
+    }
+    _raised.clear()
+    for number in before:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -60,7 +66,8 @@ def stop_signals(hang_ups: list[int] | None = None) -> Iterator[list[int]]:
         hang_ups: gets each SIGHUP, which then asks for nothing else; None where it ends the work.
 
     Yields:
-        The signals that came. The handler does nothing else: it may interrupt any line.
+        The signals that came. The handler does nothing else: it may interrupt any line. One that
+        came before, and did not get through, is among them.
     """
     received: list[int] = []
 
@@ -84,6 +91,7 @@ def stop_signals(hang_ups: list[int] | None = None) -> Iterator[list[int]]:
     if hang_ups is not None or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, handle) for number in numbers}
+    received += _raised
     try:
         yield received
     finally:
