@@ -9,14 +9,14 @@ from runtime.stream.budget import Budget, parse_budget
 
 
 def test_units_and_steps():
-    budget = parse_budget("total=20ms, infer=8.5ms,decide=250us,queue=.1s")
+    budget = parse_budget("total=200ms, infer=8.5ms,decide=250us,queue=.1s")
     assert budget.limits == {
-        "total": 20_000_000,
+        "total": 200_000_000,
         "infer": 8_500_000,
         "decide": 250_000,
         "queue": 100_000_000,
     }
-    assert budget.total == 20_000_000
+    assert budget.total == 200_000_000
     assert budget.to_json()["infer"] == 8.5
 
 
