@@ -15,11 +15,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     shape = HD if arguments.frame == "hd" else LINE_CAMERA
+    cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as name:
         video = write_video(Path(name) / "video.avi", shape, arguments.frames)
         model = arguments.model or write_int8_model(Path(name) / "net.int8.onnx", channels=128)
@@ -85,6 +87,7 @@ def main() -> None:
         with open_session(model, precision, engine=arguments.engine, threads=1) as session:
             print(session.describe())
             show(video, session, arguments.rounds)
+        show_decoders(video, arguments.rounds)
         show_gray(video)
 
 
@@ -134,6 +137,37 @@ def costs(video: Path, session: Session) -> dict[str, float]:
         "capture thread": _median(np.diff(capture.at)),
         "judging thread": _median(np.diff(judge.at)),
     }
+
+
+def show_decoders(video: Path, rounds: int) -> None:
+    """Print what decoding to gray takes beside other ways to the pixels."""
+    raw = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    read, packets = [], []
+    while True:
+        start = time.thread_time_ns()
+        more, packet = raw.read()
+        if not more:
+            break
+        read.append((time.thread_time_ns() - start) / 1e6)
+        packets.append(packet.tobytes())
+    colour = simplejpeg.decode_jpeg(packets[0], "BGR")
+    ways: dict[str, Callable[[bytes], object]] = {
+        "to gray": lambda jpeg: simplejpeg.decode_jpeg(jpeg, "GRAY", strict=True),
+        "to gray, fast transform": lambda jpeg: simplejpeg.decode_jpeg(jpeg, "GRAY", fastdct=True),
+        "to BGR": lambda jpeg: simplejpeg.decode_jpeg(jpeg, "BGR", strict=True),
+        "BGR to gray": lambda _: cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY),
+    }
+    least = dict.fromkeys(ways, float("inf"))
+    for _ in range(rounds):
+        for name, way in ways.items():
+            taken = []
+            for packet in packets:
+                start = time.thread_time_ns()
+                way(packet)
+                taken.append((time.thread_time_ns() - start) / 1e6)
+            least[name] = min(least[name], _median(taken))
+    print(f"{statistics.mean(map(len, packets)):,.0f} bytes per frame; read {_median(read):.2f} ms")
+    print(", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in least.items()) + " ms")
 
 
 def show_gray(video: Path) -> None:
