@@ -151,7 +151,7 @@ def run_pipeline(video: Path, sessions: Sequence[Session], folder: Path) -> tupl
     with open_camera(str(video)) as camera:
         sink = JsonLinesSink(verdicts)
         settings = Settings(health=HealthLimits())
-        pipeline = Pipeline(camera, one, settings, [sink], workers=len(sessions))
+        pipeline = Pipeline(camera, one, settings, [sink], workers=len(sessions), own_process=True)
         pipeline.start()
         pipeline.wait()
         snapshot = pipeline.finish()

@@ -7,6 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    try:
+        _main()
+    except KeyboardInterrupt:  # before the command knew what to do about it, or after its end
+        sys.exit(130)
+
+
+def _main() -> None:
     from edgecl.packages import HiddenPackageError, require_own_packages
 
     try:

@@ -86,7 +86,7 @@ def opened_model(
     Raises:
         InputError: it cannot be opened, is not signed, or has not a label that a rule names.
     """
-    from edgecl.cli.run.opening import newest_bundle
+    from edgecl.cli.run.model.source import newest_bundle
     from runtime.artifact.bundle import load_bundle
     from runtime.artifact.signature import load_signed_bundle
     from runtime.novelty import novelty_beside

@@ -16,7 +16,9 @@ TWICE_S = 2.0
 """Seconds in which two signals count as one: terminals and supervisors send theirs twice."""
 
 _asked_s = -TWICE_S
-_interrupted = False
+_raised: list[int] = []
+"""Signals that became a KeyboardInterrupt. It ends the command, or is lost: where it strikes in a
+callback, as Python's import system has them, Python prints it and goes on."""
 
 
 @contextmanager
@@ -28,31 +30,28 @@ def ended_like_ctrl_c() -> Iterator[None]:
     stay as they are: it ends them one and all, also those that wait for a rank that is gone.
     """
 
-    global _interrupted
-
     def interrupt(number: int, frame: object) -> None:
-        global _interrupted
         if number == signal.SIGINT or not _is_repeated():
-            _interrupted = True
+            _raised.append(number)
             raise KeyboardInterrupt
 
-    _interrupted = False
+    _raised.clear()
     if threading.current_thread() is not threading.main_thread() or _is_rank():
         yield
         return
-    usual = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
+    usual = {signal.SIGINT: signal.default_int_handler}
+    before = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if (handler := signal.getsignal(number)) == usual.get(number, signal.SIG_DFL)
     }
-    before = {number: own for number, own in usual.items() if signal.getsignal(number) == own}
     for number in before:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, own in before.items():
-            signal.signal(number, own)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def was_interrupted() -> bool:
@@ -60,7 +59,7 @@ def was_interrupted() -> bool:
 
     An extension module that is being imported makes an ImportError of the KeyboardInterrupt.
     """
-    return _interrupted
+    return bool(_raised)
 
 
 @contextmanager
@@ -75,7 +74,8 @@ def stop_signals(hang_ups: list[int] | None = None) -> Iterator[list[int]]:
         hang_ups: gets each SIGHUP, which then asks for nothing else; None where it ends the work.
 
     Yields:
-        The signals that came. The handler does nothing else: it may interrupt any line.
+        The signals that came. The handler does nothing else: it may interrupt any line. One that
+        came before, and did not get through, is among them.
     """
     received: list[int] = []
 
@@ -99,6 +99,7 @@ def stop_signals(hang_ups: list[int] | None = None) -> Iterator[list[int]]:
     if hang_ups is not None or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, handle) for number in numbers}
+    received += _raised
     try:
         yield received
     finally:

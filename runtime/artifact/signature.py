@@ -72,8 +72,25 @@ def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
         )
     key = load_public_key(public_key)
     bundle = load_bundle(path)
-    verify_signature(bundle.manifest.digest, read_signature(path), key, where=path)
+    _require_signature(bundle, key)
     return bundle
+
+
+def require_signed(bundle: Bundle, public_key: Path) -> None:
+    """Check that the key's owner signed a bundle that was verified before.
+
+    Args:
+        public_key: a PEM file.
+
+    Raises:
+        InputError: no usable key, or no signature by it.
+    """
+    _require_signature(bundle, load_public_key(public_key))
+
+
+def _require_signature(bundle: Bundle, key: Ed25519PublicKey) -> None:
+    signature = read_signature(bundle.path)
+    verify_signature(bundle.manifest.digest, signature, key, where=bundle.path)
 
 
 def read_signature(bundle: Path) -> Signature | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 
 import cv2
@@ -167,19 +168,27 @@ def read_encoded(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
-        FrameError: the file cannot be read, or is larger than what can be decoded.
+        FrameError: the file cannot be read, is larger than what can be decoded, or is no file: a
+            pipe would be waited for, and a device be read without an end.
     """
     try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > LARGEST_FILE:
+        with open(path, "rb", opener=_open_at_once) as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise FrameError("it is a pipe, socket or device")
+            if facts.st_size > LARGEST_FILE:
                 raise FrameError(
-                    f"the file has {size / 2**30:.1f} GiB, which is too large to decode; "
+                    f"the file has {facts.st_size / 2**30:.1f} GiB, which is too large to decode; "
                     "split the image into tiles"
                 )
             return file.read()
     except OSError as error:
         raise FrameError(error.strerror or str(error)) from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and a pipe without waiting for its other end."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_image(path: Path) -> Gray:

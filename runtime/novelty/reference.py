@@ -81,11 +81,12 @@ class Novelty:
         return image_distance(self.space.distances(embeddings), self.combine) / self.limits[form]
 
 
-def novelty_beside(source: str | Path | Bundle) -> Novelty | None:
+def novelty_beside(source: str | Path | Bundle, manifest: Manifest | None = None) -> Novelty | None:
     """Return what a bundle knows of its training images; None where it does not tell.
 
     Args:
         source: a bundle, or a file of one.
+        manifest: beside the file; None to read it.
 
     Raises:
         InputError: it was changed after export, or is damaged.
@@ -95,10 +96,9 @@ def novelty_beside(source: str | Path | Bundle) -> Novelty | None:
     else:
         path = Path(source)
         folder = path if path.is_dir() else path.parent
-        found = manifest_beside(path)
-        if found is None:
+        manifest = manifest or manifest_beside(path)
+        if manifest is None:
             return None
-        manifest = found
     if manifest.novelty is None or NOVELTY not in manifest.files:
         return None
     return _read(folder / NOVELTY, manifest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from runtime.errors import InputError
@@ -68,6 +68,14 @@ class Budget:
         """
         return [step for step, limit in self.limits.items() if steps.get(step, 0) > limit]
 
+    def unmeasured(self, measured: Collection[str]) -> list[str]:
+        """The steps with a limit that no frame had: such a limit held nothing.
+
+        Args:
+            measured: the steps that frames had.
+        """
+        return [step for step in self.limits if step not in measured]
+
     def to_json(self) -> dict[str, float]:
         """Milliseconds by step."""
         return {step: limit / 1e6 for step, limit in self.limits.items()}
@@ -80,8 +88,8 @@ def parse_budget(text: str) -> Budget:
         text: STEP=TIME, separated by commas; the unit is `us`, `ms` or `s` and never left out.
 
     Raises:
-        InputError: an unknown step, a step named twice, or a time without a unit that is known
-            or not above zero.
+        InputError: an unknown step, a step named twice, a time without a unit that is known
+            or not above zero, or a step that is given more than the total.
     """
     limits: dict[str, int] = {}
     for part in text.split(","):
@@ -96,6 +104,13 @@ def parse_budget(text: str) -> Budget:
         if step in limits:
             raise InputError(f"budget {step!r} is given twice", hint="list each step once")
         limits[step] = parse_time(value, _EXAMPLE, f"budget {part.strip()!r}")
+    for step, limit in limits.items():
+        if step != AGE and limit > limits.get(TOTAL, limit):
+            raise InputError(
+                f"budget {step!r} of {limit / 1e6:g} ms has no effect: it is above the total of "
+                f"{limits[TOTAL] / 1e6:g} ms",
+                hint="give the step less, or leave it out",
+            )
     return Budget(limits)
 
 

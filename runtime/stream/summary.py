@@ -13,6 +13,7 @@ from runtime.camera.outages import Outages
 from runtime.files.document import Document, Part, read_document
 from runtime.session import Candidate, Session
 from runtime.stream.answering.shadow import ShadowAccount
+from runtime.stream.budget import Budget
 from runtime.stream.health import with_outages
 from runtime.stream.heat_maps import HeatMapAccount
 from runtime.stream.latency import StepTimes
@@ -287,7 +288,7 @@ def summarise(
         ),
         interrupted=end.interrupted,
         error=None if end.failure is None else str(end.failure),
-        notes=(*remarks, *end.notes),
+        notes=(*remarks, *end.notes, *_budget_notes(snapshot, rules.budget)),
         camera_outages=tuple(outages.lines),
         camera_outage_lines=outages.count,
         camera_statistics=dict(camera.statistics),
@@ -300,6 +301,12 @@ def summarise(
         ),
         shadow=shadow,
     )
+
+
+def _budget_notes(snapshot: Snapshot, budget: Budget) -> list[str]:
+    """Say which limits held nothing, though frames were judged."""
+    idle = budget.unmeasured(snapshot.histograms) if snapshot.judged else []
+    return [f"budget {step!r} was not held: no frame had that step" for step in idle]
 
 
 def accuracy_of(right: int, known: int) -> StreamAccuracy | None:

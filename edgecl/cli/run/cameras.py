@@ -106,16 +106,28 @@ def require_distinct(named: Sequence[tuple[str, str]]) -> None:
     names: dict[str, str] = {}
     sources: dict[str, str] = {}
     for name, source in named:
+        place = _place(source)
         if name.casefold() in names:
             raise InputError(
                 f"two cameras are named {name!r}", hint="give each camera a name of its own"
             )
-        if source in sources and source != _DEMO:
+        if place in sources and source != _DEMO:
             raise InputError(
-                f"cameras {sources[source]!r} and {name!r} have the same source {source!r}",
+                f"cameras {sources[place]!r} and {name!r} have the same source {source!r}",
                 hint="give each source once",
             )
-        names[name.casefold()] = sources[source] = name
+        names[name.casefold()] = sources[place] = name
+
+
+def _place(source: str) -> str:
+    """Return a file, folder or video device by its one true path, and any other source as it is."""
+    import os
+
+    from runtime.camera.address import device_node
+
+    if source.isascii() and source.isdigit() and not os.path.lexists(source):
+        source = str(device_node(int(source)))
+    return os.path.realpath(source) if os.path.lexists(source) else source
 
 
 def place_of(context: click.Context, camera: CameraChoice) -> str:

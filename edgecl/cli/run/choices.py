@@ -16,13 +16,13 @@ from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from runtime.artifact.bundle import Bundle
+    from runtime.artifact.manifest import Manifest
     from runtime.artifact.scene import SceneRecord
     from runtime.health import HealthLimits
     from runtime.novelty import Novelty
     from runtime.progress import Say
     from runtime.realtime import Granted
     from runtime.session.opening import ServerChoice
-    from runtime.stream.recipes.recipe import RecipeMark
     from runtime.stream.rules import Rules
     from runtime.stream.sinks.journal_rules import JournalRules
     from runtime.stream.summary import Realtime
@@ -118,19 +118,6 @@ class RunChoices:
     def with_recipe(self, recipe: RecipeChoice) -> RunChoices:
         """Return the choices as they are while a recipe judges."""
         return replace(self.whole, model=recipe.model, shared=self.whole, **recipe.own)
-
-    def first_mark(self, model: Path) -> RecipeMark | None:
-        """The mark of the recipe that the stream begins with; None where there are no recipes.
-
-        Args:
-            model: its bundle.
-        """
-        from runtime.artifact.bundle import manifest_beside
-        from runtime.stream.recipes.recipe import RecipeMark
-
-        if not self.recipes:
-            return None
-        return RecipeMark.of(self.recipes[0].id, model, manifest_beside(model))
 
     def building(self) -> Mapping[str, Any]:
         """The options about building engines."""
@@ -228,12 +215,15 @@ class RunChoices:
                     hint=f"choose from {', '.join(labels)}, or pass the bundle that this is for",
                 )
 
-    def novelty(self, source: Path | Bundle, say: Say) -> Novelty | None:
+    def novelty(
+        self, source: Path | Bundle, say: Say, manifest: Manifest | None = None
+    ) -> Novelty | None:
         """The bundle's knowledge of its training images; None where no frame is called unknown.
 
         Args:
             source: the bundle, or a file of one.
             say: told where it does not tell.
+            manifest: beside the file, where it was read before.
 
         Raises:
             InputError: it is damaged.
@@ -242,7 +232,7 @@ class RunChoices:
 
         if self.unknown == "off":
             return None
-        found = novelty_beside(source)
+        found = novelty_beside(source, manifest)
         if found is None:
             say(
                 "note: the model has no limit for unknown frames, so none is called unknown; "

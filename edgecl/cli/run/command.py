@@ -13,12 +13,12 @@ from edgecl.cli.run.cameras import camera_choices
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, config_text, write_config
 from edgecl.cli.run.files import open_stream_files
+from edgecl.cli.run.model.opening import open_chosen_model
+from edgecl.cli.run.model.source import chosen_model
 from edgecl.cli.run.opening import (
     facts_of,
-    newest_bundle,
     open_chosen_camera,
     open_chosen_metrics,
-    open_chosen_model,
     open_chosen_sinks,
     output_place,
     settings_of,
@@ -87,8 +87,6 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
 
     from edgecl.cli.run.stream import InspectionStream
     from edgecl.cli.run.view import print_summary
-    from runtime.artifact.bundle import scene_beside
-    from runtime.artifact.signature import load_signed_bundle
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
@@ -98,11 +96,9 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
     from runtime.stream.sharing.pool import SessionPool
     from runtime.stream.summary import FILE as SUMMARY
 
-    model = choices.model or newest_bundle()
-    with naming_place(context, "verify_key", "model"):
-        trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
+    model = chosen_model(choices, context)
     (chosen,) = choices.cameras
-    health = choices.health_of(chosen, scene_beside(model), context)
+    health = choices.health_of(chosen, model.scene, context)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     outages = Outages()
     remarks: list[str] = []
@@ -126,12 +122,12 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         for note in (*camera.notes, *choices.remarks()):
             remark(note)
         sessions, candidates = open_chosen_model(
-            choices, trusted or model, context, console, say, remark, stack
+            choices, model.source, context, console, say, remark, stack
         )
         session = sessions[0] if len(sessions) == 1 else SessionPool(sessions).for_camera("camera")
         choices.require_labels(session.contract.labels, context)
         with naming_place(context, "model"):
-            novelty = choices.novelty(trusted or model, remark)
+            novelty = choices.novelty(model.source, remark, model.manifest)
         with naming_place(context, "flat"):
             settings = settings_of(chosen, camera, session, rules, health, novelty, remark)
         taken = (VERDICTS, SUMMARY, CONFIG, LATE, HEAT_MAPS, HEAT_MAPS_INDEX, SHADOW)
@@ -139,16 +135,16 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         facts = facts_of(choices, model, [camera.name], session.contract, rules)
         more = open_chosen_sinks(choices, folder, labels, taken, facts, context, remark, stack)
         files = open_stream_files(
-            choices, trusted or model, settings, session, folder, context, stack, facts
+            choices, model.source, settings, session, folder, context, stack, facts
         )
 
         def keep(kept: RunChoices) -> None:
-            write_config(folder / CONFIG, kept.whole.values(model), say)
+            write_config(folder / CONFIG, kept.whole.values(model.path), say)
 
         keep(choices)
-        reloading = Reloading(context, choices.whole, scene_beside(model), remark, keep=keep)
+        reloading = Reloading(context, choices.whole, model.scene, remark, keep=keep)
         stream = InspectionStream(
-            model,
+            model.path,
             camera,
             session,
             candidates,
@@ -161,9 +157,9 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
             choices.terms(granted),
             choices.workers,
             files.heat_maps,
-            choices.first_mark(model),
+            model.mark(choices.recipes[0].id) if choices.recipes else None,
             commanding(
-                replace(choices, model=model),
+                replace(choices, model=model.path),
                 context,
                 folder,
                 {"": (chosen, camera)},

@@ -59,7 +59,7 @@ def open_stream_files(
     next one.
 
     Args:
-        source: a bundle whose signature was verified, or a path.
+        source: the bundle, verified, or the path of a lone file.
         settings: how the stream runs.
         folder: the stream's.
         facts: of a stream that may have a second model beside it.
@@ -94,7 +94,7 @@ def open_heat_maps(
     """Return what writes the heat maps of a stream's rejects; None where none are wanted.
 
     Args:
-        model: the bundle, verified or its path.
+        model: the bundle, verified, or the path of a lone file.
         most: how many are kept.
         rules: that the stream judges by.
         view: what the session sees of frames.
@@ -105,17 +105,14 @@ def open_heat_maps(
     """
     if most is None:
         return None
-    from runtime.artifact.bundle import load_bundle
     from runtime.session.activation import open_activation
     from runtime.stream.heat_maps import HeatMapWriter
 
     if isinstance(model, Path):
-        if model.suffix in (".onnx", ".engine"):
-            raise InputError(
-                f"--heat-maps needs a bundle, but {model} is a single file",
-                hint="pass the bundle to --model",
-            )
-        model = load_bundle(model)
+        raise InputError(
+            f"--heat-maps needs a bundle, but {model} is a single file",
+            hint="pass the bundle to --model",
+        )
     session = open_activation(model)
     contract = rules.applied_to(session.contract)
     return HeatMapWriter(session, contract, folder, most, bits=rules.bits, view=view)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from edgecl.cli.run.cameras import CameraChoice
     from edgecl.cli.run.choices import RunChoices
-    from runtime.artifact.bundle import Bundle
+    from edgecl.cli.run.model.source import ChosenModel
     from runtime.artifact.contract import ModelContract
     from runtime.camera import Camera
     from runtime.health import HealthLimits
     from runtime.novelty import Novelty
     from runtime.progress import Say
-    from runtime.session import Candidate, Session
+    from runtime.session import Session
     from runtime.stream.metrics.endpoint import MetricsEndpoint
     from runtime.stream.pipeline import Settings
     from runtime.stream.rules import Rules
@@ -82,73 +82,12 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
     return open_when_there(opener, report)
 
 
-def open_chosen_model(
-    choices: RunChoices,
-    source: Bundle | Path,
-    context: click.Context,
-    console: Console,
-    say: Say,
-    remark: Say,
-    stack: ExitStack,
-) -> tuple[list[Session], Sequence[Candidate]]:
-    """Open the model in the fastest way that the choices allow, once for each worker.
-
-    Args:
-        source: a bundle whose signature was verified, or a path.
-        stack: closes the sessions.
-
-    Raises:
-        InputError: it cannot be opened.
-    """
-    from edgecl.cli.engine_choices import engine_builder
-    from edgecl.cli.progress import reporting
-    from edgecl.cli.run.service.supervision import open_when_there
-    from runtime.session.opening import open_fastest
-    from runtime.session.spec import ENGINES, GPU
-
-    threads = choices.threads or threads_per_worker(choices.workers)
-    sessions: list[Session] = []
-    candidates: Sequence[Candidate] = ()
-    precision, engine = choices.precision, choices.engine
-    with (
-        reporting(console) as progress,
-        naming_place(context, "engine", "precision", "device", "model", "url", "server_model"),
-    ):
-        builder = engine_builder(
-            choices.building(), progress, say, own_only=choices.verify_key is not None
-        )
-        for _ in range(choices.workers):
-            opener = partial(
-                open_fastest,
-                source,
-                precision,
-                engine=engine,
-                threads=threads,
-                device=choices.device,
-                engine_for=builder,
-                server=choices.server(),
-                report=remark,
-            )
-            session, measured = open_when_there(opener, remark)
-            sessions.append(stack.enter_context(session))
-            candidates = candidates or measured
-            # The others are as the first: nothing is measured twice.
-            if not (isinstance(source, Path) and source.is_file()):
-                precision = session.precision
-            if ENGINES[session.engine].device != GPU:
-                engine = session.engine
-    return sessions, candidates
-
-
-def threads_per_worker(workers: int) -> int:
-    """The inference threads of each worker: all cores but one, which is left for capture."""
-    from runtime.session.opening import default_threads
-
-    return max(1, (default_threads() - 1) // workers)
-
-
 def facts_of(
-    choices: RunChoices, model: Path, cameras: Iterable[str], contract: ModelContract, rules: Rules
+    choices: RunChoices,
+    model: ChosenModel,
+    cameras: Iterable[str],
+    contract: ModelContract,
+    rules: Rules,
 ) -> StreamFacts:
     """Return what sinks may keep of a stream.
 
@@ -160,14 +99,13 @@ def facts_of(
     from runtime.artifact.bundle import manifest_beside
     from runtime.stream.sinks import StreamFacts
 
-    manifest = manifest_beside(model)
     others = [manifest_beside(recipe.model) for recipe in choices.recipes[1:]]
     labels = [label for other in others if other is not None for label in other.contract.labels]
     return StreamFacts(
-        bundle=model.name,
+        bundle=model.path.name,
         camera=", ".join(cameras),
-        model=str(model),
-        digest=manifest.digest if manifest else "",
+        model=str(model.path),
+        digest=model.manifest.digest if model.manifest else "",
         pass_labels=rules.applied_to(contract).pass_labels,
         lot=choices.lot or "",
         rules=rules,
@@ -299,24 +237,3 @@ def speaking(console: Console, remarks: list[str]) -> tuple[Callable[[str], None
         say(text)
 
     return say, remark
-
-
-def newest_bundle() -> Path:
-    """The bundle that was written last, under the current folder or `runs/`.
-
-    Raises:
-        InputError: there is none.
-    """
-    from runtime.artifact.bundle import MANIFEST, SUFFIX
-
-    manifests = [
-        manifest
-        for folder in (Path(), Path("runs"))
-        for manifest in folder.glob(f"*{SUFFIX}/{MANIFEST}")
-    ]
-    if not manifests:
-        raise InputError(
-            f"no bundle (*{SUFFIX}) found here or in runs/",
-            hint="make one with 'edgecl export', or pass one with --model",
-        )
-    return max(manifests, key=lambda manifest: manifest.stat().st_mtime_ns).parent

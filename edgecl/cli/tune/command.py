@@ -154,7 +154,7 @@ def _tuned(choices: TuneChoices, line: TunedLine, rule: TuningRule | None) -> Tu
 
 
 def _judged(choices: TuneChoices, line: TunedLine) -> tuple[TuningImages, Session]:
-    from edgecl.cli.run.opening import newest_bundle
+    from edgecl.cli.run.model.source import newest_bundle
     from edgecl.tuning.sources import TuningSources, judge_sources
     from runtime.artifact.bundle import load_bundle
     from runtime.novelty import novelty_beside

@@ -200,10 +200,13 @@ def test_a_camera_that_is_not_back_in_time_ends_with_3_and_the_summary(workplace
 
 
 def test_misses_beyond_the_limit_end_with_1(workplace, capsys):
-    base = ["run", "--camera", "parts", "--engine", "onnxruntime", "--budget", "decide=1us"]
-    assert run([*base, "--max-misses", "0.5"]) == 1
-    assert "12 of 12 frames missed the budget" in capsys.readouterr().err
-    assert run([*base, "--out", "b"]) == 0
+    base = ["run", "--camera", "parts", "--engine", "onnxruntime"]
+    budget = ["--budget", "decide=1us,age=1s"]
+    assert run([*base, *budget, "--max-misses", "0.5"]) == 1
+    out, err = capsys.readouterr()
+    assert "12 of 12 frames missed the budget" in err
+    assert "budget 'age' was not held: no frame had that step" in out
+    assert run([*base, *budget, "--out", "b"]) == 0
 
 
 @pytest.mark.parametrize(

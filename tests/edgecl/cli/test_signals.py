@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from edgecl.cli.signals import ended_like_ctrl_c, stop_signals
 from tests.edgecl.command import start
 
 UNSHARE = ("unshare", "--fork", "--pid", "--kill-child")
@@ -164,3 +165,20 @@ def test_ranks_of_torchrun_are_left_to_torchrun(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with ended_like_ctrl_c():
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_drops_at_the_start_ends_the_stream_all_the_same():
+    """In a finaliser, as in a callback of an import, an exception is printed and forgotten."""
+
+    class Struck:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with ended_like_ctrl_c():
+        struck = Struck()
+        del struck
+        with stop_signals() as received:
+            assert received == [signal.SIGINT]
+    with ended_like_ctrl_c(), stop_signals() as received:
+        assert received == []

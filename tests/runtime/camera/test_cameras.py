@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -140,6 +141,21 @@ def test_a_folder_in_natural_order_with_broken_files_and_odd_sizes(tmp_path):
     assert "frame_3.png: it is not an image" in faults[0]
     assert "frame_4.jpg: the JPEG is truncated" in faults[1]
     assert "frame_5.bmp: the file is empty" in faults[2]
+
+
+def test_what_takes_an_images_place_during_the_stream_is_a_fault_and_holds_nothing_up(tmp_path):
+    for number in range(5):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image(number))
+    camera = open_camera(str(tmp_path))
+    for number in range(1, 4):
+        (tmp_path / f"{number}.png").unlink()
+    os.mkfifo(tmp_path / "1.png")  # would be waited for
+    (tmp_path / "2.png").symlink_to("/dev/zero")  # has no end
+    (tmp_path / "3.png").mkdir()
+    frames, error = read_all(camera)
+    assert error is None
+    assert [frame.pixels is None for frame in frames] == [False, True, True, True, False]
+    assert ["pipe, socket or device" in frame.fault for frame in frames[1:3]] == [True, True]
 
 
 def test_a_folder_without_images(tmp_path):

@@ -166,6 +166,19 @@ def test_a_clock_that_jumps_stands_or_runs_backwards_is_told_once_each():
     assert clock([good[0], good[1], (good[1][0], good[2][1])]) == [False, False, True]
 
 
+@pytest.mark.parametrize("frames", [3, 40, 400])
+def test_each_reboot_of_a_camera_is_told(frames):
+    """A clock that begins anew with each reboot, which takes 20 s, also soon after the last one."""
+    told = clock(
+        [
+            (1 + n / 30, reboot * (20 + frames / 30) + n / 30)
+            for reboot in range(4)
+            for n in range(frames)
+        ]
+    )
+    assert [n for n, wrong in enumerate(told) if wrong] == [frames, 2 * frames, 3 * frames]
+
+
 def test_frames_that_waited_while_the_model_was_loaded_are_no_jump():
     waited = [(n / 30, 5 + n / 1000) for n in range(16)]
     prompt = [(5.1 + n / 30, 5.1 + n / 30) for n in range(100)]

@@ -9,14 +9,14 @@ from runtime.stream.budget import Budget, parse_budget
 
 
 def test_units_and_steps():
-    budget = parse_budget("total=20ms, infer=8.5ms,decide=250us,queue=.1s")
+    budget = parse_budget("total=200ms, infer=8.5ms,decide=250us,queue=.1s")
     assert budget.limits == {
-        "total": 20_000_000,
+        "total": 200_000_000,
         "infer": 8_500_000,
         "decide": 250_000,
         "queue": 100_000_000,
     }
-    assert budget.total == 20_000_000
+    assert budget.total == 200_000_000
     assert budget.to_json()["infer"] == 8.5
 
 
@@ -38,6 +38,7 @@ def test_units_and_steps():
         ("", "is not STEP=TIME"),
         ("total=20ms,", "is not STEP=TIME"),
         ("infer=٨ms", "is not a"),
+        ("total=5ms,infer=10ms", "budget 'infer' of 10 ms has no effect"),
     ],
 )
 def test_what_is_wrong_is_named_with_a_hint(text, named):
@@ -45,6 +46,10 @@ def test_what_is_wrong_is_named_with_a_hint(text, named):
         parse_budget(text)
     assert named in caught.value.problem
     assert caught.value.hint
+
+
+def test_a_step_may_have_the_whole_total_and_an_age_more():
+    assert parse_budget("total=5ms,infer=5ms,age=1s").limits["age"] == 10**9
 
 
 def test_exceeded_names_the_steps_over_their_limit():

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.run.opening import settings_of, threads_per_worker
+from edgecl.cli.run.model.opening import threads_per_worker
+from edgecl.cli.run.opening import settings_of
 from runtime.errors import EdgeclError, InputError
 
 if TYPE_CHECKING:
@@ -119,15 +120,15 @@ class LineRecipes:
             InputError: it cannot be read, was changed, or is not signed by that key.
         """
         from runtime.artifact.bundle import load_bundle
-        from runtime.artifact.signature import load_signed_bundle
+        from runtime.artifact.signature import require_signed
 
         bundle = load_bundle(model)
-        if self._choices.verify_key is None:
-            return bundle
-        try:
-            return load_signed_bundle(model, self._choices.verify_key)
-        except EdgeclError as error:
-            raise InputError(error.problem, hint=error.hint, code="recipe-unsigned") from error
+        if self._choices.verify_key is not None:
+            try:
+                require_signed(bundle, self._choices.verify_key)
+            except EdgeclError as error:
+                raise InputError(error.problem, hint=error.hint, code="recipe-unsigned") from error
+        return bundle
 
     def sessions(self, choices: RunChoices, bundle: Bundle) -> list[Session]:
         """Open a session per worker, in what was the fastest for the first recipe if it can be.

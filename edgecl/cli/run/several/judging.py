@@ -15,11 +15,11 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, write_config
 from edgecl.cli.run.files import open_stream_files
+from edgecl.cli.run.model.opening import open_chosen_model
+from edgecl.cli.run.model.source import chosen_model
 from edgecl.cli.run.opening import (
     facts_of,
-    newest_bundle,
     open_chosen_metrics,
-    open_chosen_model,
     open_chosen_sinks,
     output_place,
     settings_of,
@@ -72,8 +72,6 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
 
     from edgecl.cli.run.several.view import print_station
     from edgecl.cli.run.stream import InspectionStream
-    from runtime.artifact.bundle import scene_beside
-    from runtime.artifact.signature import load_signed_bundle
     from runtime.camera.outages import Outages
     from runtime.files.document import plain
     from runtime.realtime import realtime_terms
@@ -84,11 +82,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
     from runtime.stream.station.summary import summarise_station
     from runtime.stream.summary import FILE as SUMMARY
 
-    model = choices.model or newest_bundle()
-    with naming_place(context, "verify_key", "model"):
-        trusted = load_signed_bundle(model, choices.verify_key) if choices.verify_key else None
-    scene = scene_beside(model)
-    healths = {c.name: choices.health_of(c, scene, context) for c in choices.cameras}
+    model = chosen_model(choices, context)
+    healths = {c.name: choices.health_of(c, model.scene, context) for c in choices.cameras}
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     remarks: list[str] = []
     say, remark = speaking(console, remarks)
@@ -114,13 +109,14 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
         for note in choices.remarks():
             remark(note)
         sessions, candidates = open_chosen_model(
-            choices, trusted or model, context, console, say, remark, stack
+            choices, model.source, context, console, say, remark, stack
         )
         labels = sessions[0].contract.labels
         choices.require_labels(labels, context)
         with naming_place(context, "model"):
-            novelty = choices.novelty(trusted or model, remark)
-        pool, mark = SessionPool(sessions), choices.first_mark(model)
+            novelty = choices.novelty(model.source, remark, model.manifest)
+        pool = SessionPool(sessions)
+        mark = model.mark(choices.recipes[0].id) if choices.recipes else None
         files = [f"{name}/{file}" for name in cameras for file in (VERDICTS, LATE)]
         taken = (SUMMARY, CONFIG, PARTS, *files)
         require_new(folder, (PARTS, *files))
@@ -144,7 +140,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                     chosen, camera, shown, rules, healths[name], novelty, noting(name, own, say)
                 )
             written = open_stream_files(
-                choices, trusted or model, settings, shown, folder / name, context, stack
+                choices, model.source, settings, shown, folder / name, context, stack
             )
             # A machine acts on the parts where there are any, and else on each camera's frames.
             more: list[Sink] = [NamingSink(other, name) for other in shared]
@@ -152,7 +148,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
                 more = [sink for sink in more if sink.takes_frames]
                 more.append(parts.sink_for(name, camera))
             streams[name] = InspectionStream(
-                model,
+                model.path,
                 camera,
                 shown,
                 candidates,
@@ -170,7 +166,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             )
 
         def keep(kept: RunChoices) -> None:
-            write_config(folder / CONFIG, kept.whole.values(model), say)
+            write_config(folder / CONFIG, kept.whole.values(model.path), say)
 
         keep(choices)
         say(next(iter(streams.values())).model_line())
@@ -189,8 +185,8 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             say(page.opening_line())
             page.show(streams, station.pipelines, shared, None if parts is None else parts.join)
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
-        named = replace(choices, model=model)
-        reloading = Reloading(context, choices.whole, scene, remark, streams, keep)
+        named = replace(choices, model=model.path)
+        reloading = Reloading(context, choices.whole, model.scene, remark, streams, keep)
         beside = commanding(
             named,
             context,

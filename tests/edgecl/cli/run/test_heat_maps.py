@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgecl.cli.shell import run
+from runtime.artifact import bundle
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.heat_maps import HEAT_MAPS_FILE
 from runtime.artifact.tiling import Tiling
@@ -132,3 +134,24 @@ def test_heat_maps_of_an_earlier_stream_stay(base, capsys):
 
 def test_a_sink_may_not_write_over_the_index(base, capsys):
     assert "the stream itself writes" in refused(capsys, [*base, "--sink", "jsonl:heat_maps.jsonl"])
+
+
+def test_the_bundle_is_read_and_verified_once_for_all_cameras(base, capsys, monkeypatch):
+    add_heat_maps(Path("tiny.edgecl"))
+    verified: list[str] = []
+    read = bundle._read_manifest
+    verify = bundle._verify
+    monkeypatch.setattr(
+        bundle, "_read_manifest", lambda path: verified.append("manifest") or read(path)
+    )
+    monkeypatch.setattr(
+        bundle, "_verify", lambda path, digest: verified.append(path.name) or verify(path, digest)
+    )
+    shutil.copytree("parts", "others")
+    cameras = ["--camera", "left=parts", "--camera", "right=others", "--workers", "2"]
+    arguments = [argument for argument in base if argument not in ("--camera", "parts")]
+    assert run([*arguments, *cameras, "--heat-maps", "2"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["cameras"]["right"]["heat_maps"]["written"] == 3
+    assert len(verified) == len(set(verified))
+    assert {"manifest", HEAT_MAPS_FILE} <= set(verified)

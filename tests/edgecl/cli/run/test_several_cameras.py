@@ -107,6 +107,7 @@ def test_one_camera_may_have_a_name_and_a_file_may_look_like_one(workplace, caps
         (["a=top", "side"], "--camera 'side' has no name, but there are 2 cameras"),
         (["a=top", "A=side"], "two cameras are named 'A'"),
         (["a=top", "b=top"], "cameras 'a' and 'b' have the same source 'top'"),
+        (["a=top", "b=side/../top/"], "cameras 'a' and 'b' have the same source 'side/../top/'"),
         (["a=top", "b=gone.avi"], "camera b: camera 'gone.avi': no such file"),
         (["a=top", "b="], "camera b: --camera is empty"),
     ],

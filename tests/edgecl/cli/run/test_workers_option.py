@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecl.cli.run.opening import threads_per_worker
+from edgecl.cli.run.model.opening import threads_per_worker
 from edgecl.cli.shell import run
 from runtime.artifact.tiling import Tiling
 from runtime.session.spec import ENGINES
