@@ -10,6 +10,8 @@ from runtime.files.document import Document, Part
 from runtime.statistics import Interval
 
 Stage = Literal["pretrain", "finetune", "distill"]
+TextureModel = Literal["LDA", "logistic regression"]
+"""Model that answers on the texture descriptor."""
 
 
 class EpochMeasures(Part, frozen=True, kw_only=True):
@@ -213,8 +215,10 @@ class RunResult(Document, frozen=True, kw_only=True):
         ece, brier, nll: how far confidences can be trusted.
         reliability: the bins that `ece` is taken over.
         pretrained: the pretraining that was taken over, if one was.
-        texture_baseline: accuracy of a linear discriminant on a texture descriptor, which learnt
-            from the same labels; a network must beat it.
+        texture_baseline: accuracy of a texture descriptor with a classical model that learnt from
+            the same labels; a network must beat it.
+        texture_model: that model: a linear discriminant, or logistic regression where no class has
+            three labelled train images.
         probe: accuracy of logistic regression on the frozen encoder, before fine-tuning.
         tuning: how fine-tuning treats the pretrained encoder, where a comparison chose it.
         balance: sizes of the classes, and whether fine-tuning showed them equally often.
@@ -262,6 +266,7 @@ class RunResult(Document, frozen=True, kw_only=True):
     embedding: EmbeddingFacts | None = None
     tiling: TilingFacts | None = None
     texture_baseline: float | None = None
+    texture_model: TextureModel = "LDA"
     probe: float | None = None
     self_training: SelfTrainingFacts | None = None
     tuning: ComparedChoices | None = None

@@ -211,7 +211,9 @@ def _rivals(result: RunResult) -> Iterator[str]:
         beaten = (
             "" if result.accuracy > result.texture_baseline else ": the network does not beat it"
         )
-        yield f"texture descriptor with LDA: {result.texture_baseline:.2%}{beaten}"
+        yield (
+            f"texture descriptor with {result.texture_model}: {result.texture_baseline:.2%}{beaten}"
+        )
     if result.probe is not None:
         yield f"frozen encoder with logistic regression: {result.probe:.2%}"
     if result.tuning is not None and result.tuning.chosen:

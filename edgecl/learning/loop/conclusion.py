@@ -31,6 +31,7 @@ from edgecl.learning.loop.rivals import (
     ask_frozen,
     ask_texture,
     describe_parts,
+    texture_model,
 )
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.tuning import read_tuning
@@ -89,6 +90,7 @@ def conclude(setup: TrainingSetup, classifier: Classifier, journal: Journal) -> 
         "views": config.views_used,
         "image_size": list(config.image_size),
         "texture_baseline": right.get(TEXTURE),
+        "texture_model": texture_model(setup),
         "probe": right.get(FROZEN),
         "self_training": self_training,
         "tuning": read_tuning(setup),

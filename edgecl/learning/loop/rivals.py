@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import select
-from edgecl.learning.documents import CandidateAccuracy, SelfTrainingFacts
+from edgecl.learning.documents import CandidateAccuracy, SelfTrainingFacts, TextureModel
 from edgecl.learning.evaluation.probe import fit_linear_probe
 from edgecl.learning.evaluation.texture import describe_texture
 from edgecl.learning.loop.answers import embed, predict
@@ -20,13 +20,19 @@ from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.state import Journal
 from edgecl.learning.model import Classifier
 from edgecl.learning.run.teaching import read_teaching
-from edgecl.learning.teachers.classical import fit_discriminant
+from edgecl.learning.teachers.classical import (
+    FEWEST_TO_DISCRIMINATE,
+    fit_discriminant,
+    fit_regression,
+)
 
 MOST_DESCRIBED = 20_000
 """Images beyond which the descriptor, some hundred a second, is left out."""
 
 STUDENT, FINE_TUNED, TEACHER = "student", "fine-tuned", "teacher"
 TEXTURE, FROZEN = "texture", "frozen"
+LDA: TextureModel = "LDA"
+REGRESSION: TextureModel = "logistic regression"
 
 
 def describe_parts(
@@ -53,16 +59,24 @@ def describe_parts(
     return features[: len(split.train)], features[len(split.train) :]
 
 
+def texture_model(setup: TrainingSetup) -> TextureModel:
+    """Return what answers on the descriptor: a discriminant, or regression for very few labels."""
+    dataset, split = setup.prepared.dataset, setup.prepared.split
+    counts = np.unique(dataset.targets[split.train], return_counts=True)[1]
+    return LDA if counts.max() >= FEWEST_TO_DISCRIMINATE else REGRESSION
+
+
 def ask_texture(
     setup: TrainingSetup, train: NDArray[np.float32], test: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    """Return a linear discriminant's classes of the test part, on the descriptor, int64 M.
+    """Return the classes of the test part by the descriptor alone, int64 M.
 
     Args:
         train, test: as `describe_parts` gives them.
     """
     dataset, split = setup.prepared.dataset, setup.prepared.split
-    model = fit_discriminant(train, dataset.targets[split.train])
+    fit = fit_discriminant if texture_model(setup) == LDA else fit_regression
+    model = fit(train, dataset.targets[split.train])
     found: NDArray[np.int64] = model.classes_[model.predict_proba(test).argmax(1)]
     return found
 

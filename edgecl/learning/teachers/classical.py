@@ -36,6 +36,11 @@ class Model(Protocol):
 Fit = Callable[[NDArray[np.float32], NDArray[np.int64]], Model]
 
 
+FEWEST_TO_DISCRIMINATE = 3
+"""Images that one class at least must have for a discriminant: two deviate along one line, which is
+taken for certain, so that the covariance is hardly shrunk and the answers are chance."""
+
+
 @dataclass(frozen=True)
 class Discriminant:
     """Linear discriminant of K classes on D features.

@@ -33,7 +33,7 @@ def rivals_of(result: RunResult) -> list[Rival]:
     if result.texture_baseline is not None:
         found.append(
             Rival(
-                "texture descriptor with LDA",
+                f"texture descriptor with {result.texture_model}",
                 result.texture_baseline,
                 remark="features without learning",
             )
