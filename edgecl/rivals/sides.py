@@ -61,7 +61,7 @@ def _nncf(name: str, bundle: Bundle) -> Iterator[Plan]:
     entry = bundle.precisions.get("fp32")
     if golden is None or entry is None:  # nothing to quantise, or to calibrate with
         return
-    unknown = msgspec.structs.replace(entry, accuracy=math.nan, test_accuracy=None)
+    unknown = msgspec.structs.replace(entry, accuracy=math.nan, test_accuracy=None, bytes=0)
     graph = bundle.onnx_path("fp32")
 
     def opener(threads: int) -> NncfSession:

@@ -94,7 +94,7 @@ class SideIdentity(Part, frozen=True, kw_only=True):
         precision, engine, engine_version, device: what judged.
         input: shape of the network's input.
         tiles: of that shape per frame; None where frames are stretched to it.
-        bytes: size of the file.
+        bytes: size of the file; 0 where there is none.
         parameters, macs: None where the bundle does not tell.
         threads: of inference where sides differ in them; None for the scenario's.
         workers: frames judged at the same time; None where that was not asked for.

@@ -52,7 +52,7 @@ def _row(side: SideReport, *, escapes: bool, energy: bool) -> list[str]:
     ]
     if escapes:
         cells.append(percent(side.accuracy.escape_rate, 2))
-    cells.append(size(side.bytes))
+    cells.append(size(side.bytes or None))
     if energy:
         cells.append("–" if side.energy is None else f"{side.energy.joules_per_frame:.4g}")
     return cells

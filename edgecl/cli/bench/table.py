@@ -51,7 +51,7 @@ def _cells(side: SideReport) -> dict[str, str]:
         f"{side.ratio.median:.2f}",
         f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "–",
         accuracy_text(side.accuracy),
-        f"{side.bytes / 1e6:.2f}",
+        f"{side.bytes / 1e6:.2f}" if side.bytes else "–",
     )
     return dict(zip(_COLUMNS, values, strict=True))
 

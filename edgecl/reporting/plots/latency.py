@@ -21,7 +21,10 @@ from runtime.benchmark.document import SideReport
 T = TypeVar("T")
 Sides = Sequence[SideReport]
 
-_DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
+_DASHES = (
+    *("-", (0, (4, 2)), (0, (1, 1.5))),
+    *((0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 2))),
+)
 STRIP_POINTS = 1500
 """Most points drawn per side and step; the slowest are always among them."""
 

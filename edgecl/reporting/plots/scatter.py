@@ -35,7 +35,7 @@ def accuracy_plot(
         if (latency := total_step(side).p50_ms)
         and (accuracy := side.accuracy.best_known) is not None
     ]
-    if not points:
+    if all(side.rival for side, *_ in points):
         return None
     bundles = unique(side.name for side in sides)
     precisions = unique(side.precision for side in sides)
@@ -110,12 +110,13 @@ def accuracy_tick(value: float) -> str:
 def pareto_front(sides: Sides) -> list[SideReport]:
     """The sides that no other beats: none is as quick and as accurate, and better in one of them.
 
-    Those without accuracy or median are left out.
+    Those without accuracy or median are left out, and rivals, which no line can run.
     """
     known = [
         (latency, accuracy, side)
         for side in sides
-        if (latency := total_step(side).p50_ms)
+        if not side.rival
+        and (latency := total_step(side).p50_ms)
         and (accuracy := side.accuracy.best_known) is not None
     ]
     return [

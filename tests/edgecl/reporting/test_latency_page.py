@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from edgecl.cli.bench.markdown import markdown_table
+from edgecl.reporting.pages.bench.choice import choice_figures, choice_rows
 from edgecl.reporting.pages.bench.work import work_rows
 from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.bench.timeline import PIXELS, columns_of
@@ -192,6 +193,18 @@ def test_arrivals_have_a_section_and_the_bound_is_named(tmp_path, check_page):
     assert "Arrivals" not in page.text
 
 
+def test_a_rival_is_no_headline_and_a_size_that_nobody_knows_is_a_dash(tmp_path, check_page):
+    report = make_report(names=("one",), engines=ENGINES[:1])
+    slow, quick = report.sides
+    rival = replace(quick, engine="nncf", label="one int8 nncf", rival=True, bytes=0)
+    names = row_names([slow, rival])
+    assert choice_figures([slow, rival], names)[0][2] == f"{names[0]}, p50"
+    assert choice_figures([slow, quick], names)[0][2] == f"{names[1]}, p50"
+    (row,) = [row for row in choice_rows([slow, rival]) if row["engine"] == "nncf"]
+    assert row["bytes"] is None
+    assert "0.0 kB" not in markdown_table(replace(report, sides=(slow, rival)))
+
+
 def test_accuracies_of_zero_are_drawn():
     side = make_report(names=("one",), engines=ENGINES[:1]).sides[0]
     worst = replace(side, accuracy=SideAccuracy(validation=0.0, test=0.0))
@@ -256,6 +269,8 @@ def test_the_front_is_what_no_other_side_beats():
     quick, exact = side(0, 1.0, 0.9), side(1, 5.0, 0.95)
     beaten, unknown = side(2, 5.0, 0.9), side(3, 0.5, None)
     assert pareto_front([quick, exact, beaten, unknown]) == [quick, exact]
+    rival = replace(quick, label="torch", rival=True)
+    assert pareto_front([rival, exact]) == [exact]
     twin = replace(quick, label="twin")
     assert pareto_front([quick, twin]) == [quick, twin]
 

@@ -53,7 +53,7 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
         "ratio_interval": side.ratio.interval,
         "accuracy": side.accuracy.best_known,
         "escape_rate": side.accuracy.escape_rate,
-        "bytes": side.bytes,
+        "bytes": side.bytes or None,
         "energy": None if side.energy is None else side.energy.joules_per_frame,
         "front": on_front,
         "valid": side.valid,
@@ -79,7 +79,7 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
     timed = [
         (median, side, name)
         for side, name in zip(sides, names, strict=True)
-        if (median := number(total_step(side).p50_ms)) is not None
+        if not side.rival and (median := number(total_step(side).p50_ms)) is not None
     ]
     if not timed:
         return []
