@@ -106,7 +106,7 @@ def conclude(out: Path) -> None:
         for two in slowed
         if one[0].name.removeprefix("same") == two[0].name.removeprefix("slowed")
     )
-    print(f"\nthe same {len(slowed)} runs, their sides against the first one")
+    print(f"\nthe same {len(slowed)} runs, the sides of one bundle against those of the other")
     _count(compare_sides(report, path=path) for path, report in slowed)
 
 

@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,10 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.rivals import Rival, nncf_rival, torch_rivals
 from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.artifact.tiling import Tiling
 from runtime.benchmark.frames import draw_frames
+from runtime.errors import InputError
 from runtime.machine import read_cpu
 from runtime.session import Session, installed_engines, open_session
 from runtime.session.opening import default_threads
@@ -67,7 +68,7 @@ class Side:
         engine: a key of `ENGINES`.
         precision: of the file.
         graph: as exported or rewritten, or who made it.
-        session: warm; or a rival.
+        session: warm.
         macs: multiply-accumulates of one image, counted on the network as trained.
         images: uint8 1×1×H×W each.
         blocks: median milliseconds of each block.
@@ -77,7 +78,7 @@ class Side:
     engine: str
     precision: str
     graph: str
-    session: Session | Rival
+    session: Session
     macs: int
     images: Sequence[NDArray[np.uint8]]
     blocks: list[float] = field(default_factory=list)
@@ -235,13 +236,24 @@ def measure(
 
 def _rivals(
     encoder: str, size: tuple[int, int], threads: int, files: Mapping[tuple[str, str, str], Path]
-) -> Iterator[tuple[str, str, str, Rival]]:
-    for graph, rival in torch_rivals(_classifier(encoder, size), size, threads):
-        yield "torch", "fp32", graph, rival
-    images = [frame[None, None] for frame in draw_frames(*size, seed=2, count=CALIBRATION_IMAGES)]
-    made = nncf_rival(files["onnxruntime", "fp32", AS_EXPORTED], images, threads)
-    if made is not None:
-        yield "openvino", "int8", "by NNCF", made
+) -> Iterator[tuple[str, str, str, Session]]:
+    """Yield what others make of the network: engine, precision, graph, session."""
+    from edgecl.rivals.sessions import NncfSession, TorchSession
+
+    contract = ModelContract(InputContract(*size), LABELS)
+    images = np.stack(draw_frames(*size, seed=2, count=CALIBRATION_IMAGES))[:, None]
+    graph = files["onnxruntime", "fp32", AS_EXPORTED]
+    classifier = _classifier(encoder, size)
+    torch, nncf = partial(TorchSession, classifier, contract), partial(NncfSession, graph, images)
+    for engine, precision, made, opener in (
+        ("torch", "fp32", "eager", partial(torch, compiled=False)),
+        ("torch", "fp32", "compiled", partial(torch, compiled=True)),
+        ("openvino", "int8", "by NNCF", partial(nncf, contract)),
+    ):
+        try:
+            yield engine, precision, made, opener(threads=threads)
+        except InputError as error:
+            print(f"{engine} {made} is left out: {error.problem}")
 
 
 def _row(side: Side, reference: Side, peak: float, goal: float) -> Row:

@@ -29,7 +29,7 @@ from runtime.stream.archive.history import History
 from runtime.stream.checking.report import CheckReport, SceneReference
 from runtime.stream.heat_maps import HeatMapLine
 from runtime.stream.parts.verdict import PartLine
-from runtime.stream.recipes.changer import RecipeOutcome, RecipeState
+from runtime.stream.recipes.outcome import RecipeOutcome, RecipeState
 from runtime.stream.sinks.images.record import ImageRecord
 from runtime.stream.sinks.remote.messages import LineStatus, VerdictMessage
 from runtime.stream.station.summary import StationSummary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from export.gate.answers import image_probabilities
 from export.job import DataPart, Job
 from export.outcome import ShippedNovelty
-from export.stages.artefact import Artefact, reference_engine
 from runtime.artifact.novelty import FormNovelty, NoveltyRecord
 from runtime.artifact.tiling import MEAN
 from runtime.novelty import (
@@ -31,15 +30,15 @@ CHANCE = 0.01
 
 
 def measure_novelty(
-    job: Job, artefacts: Sequence[Artefact], test: Mapping[str, Outputs]
+    job: Job, validation: Mapping[str, Outputs], test: Mapping[str, Outputs]
 ) -> tuple[ShippedNovelty | None, tuple[str, ...]]:
     """Set the limit of each form that ships, and count whom it calls unknown on the test part.
 
     INT8 and FP16 move embeddings, so each form has its own limit, from its own distances.
 
     Args:
-        artefacts: those that ship.
-        test: by artefact, its outputs for the test part.
+        validation: by artefact that ships, its outputs for every tile of the validation part.
+        test: the same for the test part.
 
     Returns:
         None where the job asks for no limit or too few images could set one; and notes.
@@ -54,8 +53,8 @@ def measure_novelty(
         )
     rate = supported_rate(images, job.false_alarms)
     distances = {
-        artefact.name: np.sort(_distances(job, job.validation, _outputs(artefact, job)))
-        for artefact in artefacts
+        name: np.sort(_distances(job, job.validation, outputs))
+        for name, outputs in validation.items()
     }
     limits = {name: conformal_limit(found, rate) for name, found in distances.items()}
     if not all(np.isfinite(limit) and limit > 0 for limit in limits.values()):
@@ -69,10 +68,6 @@ def measure_novelty(
         forms=forms,
     )
     return ShippedNovelty(job.space, distances, record), (*_few(record), *_beyond(record))
-
-
-def _outputs(artefact: Artefact, job: Job) -> Outputs:
-    return artefact.outputs(job.validation.images, reference_engine(artefact.name))
 
 
 def _distances(job: Job, part: DataPart, outputs: Outputs) -> NDArray[np.float32]:

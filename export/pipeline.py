@@ -94,7 +94,8 @@ def export_bundle(
         refused = {artefact.name: artefact.reason for artefact in artefacts if artefact.reason}
         tested = test_outputs(ship, job.test)
         shipped = shipped_precisions(ship, tested, job.test, job.contract)
-        novelty, novelty_notes = measure_novelty(job, ship, tested)
+        validated = {artefact.name: artefact.validation_outputs for artefact in ship}
+        novelty, novelty_notes = measure_novelty(job, validated, tested)
         golden = golden_images(ship, reference)
         plan = int8.plan if int8 else None
         unproven = {artefact.name: artefact.unproven for artefact in ship if artefact.unproven}

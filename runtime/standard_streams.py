@@ -41,13 +41,21 @@ class SteadyOutput(io.RawIOBase):
             something could be written again.
         lasting: drop all that comes after a first failure, so that what was written is the
             beginning of the whole; else every write is tried.
+        closed: the caller had closed it: nobody gets what is written.
     """
 
     def __init__(
-        self, descriptor: int, name: str, *, patience_s: float | None, lasting: bool
+        self,
+        descriptor: int,
+        name: str,
+        *,
+        patience_s: float | None,
+        lasting: bool,
+        closed: bool = False,
     ) -> None:
         self.name = name
         self.problem: OSError | None = None
+        self._closed_before = closed
         self._descriptor = descriptor
         self._patience_s = patience_s
         self._lasting = lasting
@@ -74,6 +82,9 @@ class SteadyOutput(io.RawIOBase):
             The bytes of `data`, always all of them.
         """
         rest = whole = memoryview(data).cast("B")
+        if self._closed_before and rest:
+            self.problem = OSError(errno.EBADF, "it is closed")
+            return len(whole)
         while rest and not (self._lasting and self.problem):
             try:
                 if not self._takes_some():
@@ -124,10 +135,11 @@ def guard_standard_streams() -> None:
     Standard output waits for its reader, as a pager expects; standard error does not. A stream
     that somebody else replaced, as test runners do, stays theirs.
     """
-    for descriptor in range(3):
-        _open_if_closed(descriptor)
+    closed = [descriptor for descriptor in range(3) if _open_if_closed(descriptor)]
     if _is_plain(sys.stdout, 1):
-        sys.stdout = _steady(sys.stdout, 1, "<stdout>", patience_s=None, lasting=True)
+        sys.stdout = _steady(
+            sys.stdout, 1, "<stdout>", patience_s=None, lasting=True, closed=1 in closed
+        )
     if _is_plain(sys.stderr, 2):
         journal = is_journal(2)
         steady = _steady(sys.stderr, _own(2), "<stderr>", patience_s=PATIENCE_S, lasting=False)
@@ -165,7 +177,8 @@ def problem_of_standard_output() -> OSError | None:
     return None if problem is not None and problem.errno == errno.EPIPE else problem
 
 
-def _open_if_closed(descriptor: int) -> None:
+def _open_if_closed(descriptor: int) -> bool:
+    """Open a descriptor that is closed on the null device; whether it was."""
     try:
         os.fstat(descriptor)
     except OSError:
@@ -174,6 +187,8 @@ def _open_if_closed(descriptor: int) -> None:
             os.dup2(null, descriptor)
             os.close(null)
         os.set_inheritable(descriptor, True)
+        return True
+    return False
 
 
 def _is_plain(stream: Any, descriptor: int) -> bool:
@@ -202,9 +217,15 @@ def _own(descriptor: int) -> int:
 
 
 def _steady(
-    before: Any, descriptor: int, name: str, *, patience_s: float | None, lasting: bool
+    before: Any,
+    descriptor: int,
+    name: str,
+    *,
+    patience_s: float | None,
+    lasting: bool,
+    closed: bool = False,
 ) -> SteadyText:
-    output = SteadyOutput(descriptor, name, patience_s=patience_s, lasting=lasting)
+    output = SteadyOutput(descriptor, name, patience_s=patience_s, lasting=lasting, closed=closed)
     if before is not None:
         with contextlib.suppress(OSError, ValueError):
             before.flush()

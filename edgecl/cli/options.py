@@ -58,20 +58,35 @@ class Checked(click.ParamType):  # type: ignore[type-arg]  # not generic before 
         self.check = check
         self._prefix = prefix
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the text, and return it as it is.
 
         Raises:
             InputError: it is not of the form.
         """
+        self._read(str(value), param)
+        return str(value)
+
+    def _read(self, text: str, param: click.Parameter | None) -> object:
         try:
-            self.check(str(value))
+            return self.check(text)
         except InputError as error:
             prefix = self._prefix
             if prefix is None and param is not None:
                 prefix = f"{max(param.opts, key=len)} "
             raise InputError(f"{prefix or ''}{error.problem}", hint=error.hint) from error
-        return str(value)
+
+
+class Parsed(Checked):
+    """A text that is parsed where it is given; the command gets what the check returns."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse the text.
+
+        Raises:
+            InputError: it is not of the form.
+        """
+        return self._read(str(value), param)
 
 
 class Region(Checked):
@@ -85,9 +100,9 @@ class Region(Checked):
         super().__init__("L,T,W,H", lambda text: self._canonical(text))
         self._or_none = or_none
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the text, and return it in its one form."""
-        return self._canonical(super().convert(value, param, ctx))
+        return self._canonical(str(super().convert(value, param, ctx)))
 
     def _canonical(self, text: str) -> str:
         return NONE if self._or_none and text == NONE else str(parse_roi(text))

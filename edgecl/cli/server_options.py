@@ -1,10 +1,16 @@
-"""Options of `edgecl run` about an inference server."""
+"""Options about an inference server."""
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from edgecl.cli.options import ANY_PATH, Checked
+from edgecl.cli.options import ANY_PATH, Checked, option_group
+
+if TYPE_CHECKING:
+    from runtime.session.opening import ServerChoice
 
 
 def _check_url(text: str) -> object:
@@ -19,7 +25,7 @@ def _check_model(text: str) -> object:
     return served_model(text)
 
 
-SERVER_OPTIONS = (
+_ADDRESS = (
     click.option(
         "--url",
         type=Checked("address", _check_url),
@@ -46,6 +52,10 @@ SERVER_OPTIONS = (
         metavar="FILE",
         help="Authority of the server's certificate as PEM.  [default: those of the system]",
     ),
+)
+
+SERVER_OPTIONS = (
+    *_ADDRESS,
     click.option(
         "--server-give-up-after",
         type=click.FloatRange(0, min_open=True),
@@ -53,3 +63,20 @@ SERVER_OPTIONS = (
         help="End with code 3 when a lost server is not back by then.  [default: try for ever]",
     ),
 )
+
+
+server_address = option_group(*_ADDRESS)
+"""Decorator with the options about which server infers, and how it is asked."""
+
+
+def chosen_server(values: MutableMapping[str, Any]) -> ServerChoice | None:
+    """Take the options of `server_address` out of a command's values.
+
+    Returns:
+        None where no address was given.
+    """
+    from runtime.session.opening import ServerChoice
+
+    url, model = values.pop("url"), values.pop("server_model")
+    token, ca = values.pop("server_token"), values.pop("server_ca")
+    return None if url is None else ServerChoice(url, model or "", token, ca)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
@@ -15,7 +16,7 @@ import click
 
 from edgecl import __version__
 from edgecl.cli.results import Results, print_json
-from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c
+from edgecl.cli.signals import EXIT_INTERRUPTED, ended_like_ctrl_c, was_interrupted
 from runtime.errors import EdgeclError
 
 # Verb → its line in the help. Its module, edgecl.cli.VERB.command, is imported when it is called:
@@ -168,6 +169,10 @@ def _end_of(arguments: Sequence[str], results: Results, *, debug: bool) -> Edgec
             EXIT_USER,
             hint="install it: pip install 'edgecl[train]'",
         )
+    except Exception:
+        if debug or not was_interrupted():
+            raise
+        return _EndError("interrupted", "interrupted", EXIT_INTERRUPTED)
 
 
 def _seen(code: int, results: Results) -> int:
@@ -184,7 +189,8 @@ def _seen(code: int, results: Results) -> int:
     line = f"cannot write to standard output ({problem.strerror or problem})"
     if results.place is not None:
         line += f"; the results are in {results.place}"
-    hint = "redirect it to a disk with free space" if results.printed else ""
+    place = "a file" if problem.errno == errno.EBADF else "a disk with free space"
+    hint = f"redirect it to {place}" if results.printed else ""
     code = (code or EXIT_USER) if results.printed else code
     _tell(_EndError(line, "output-lost", code, hint=hint), code)
     return code

@@ -35,6 +35,7 @@ def ended_like_ctrl_c() -> Iterator[None]:
             _raised.append(number)
             raise KeyboardInterrupt
 
+    _raised.clear()
     if threading.current_thread() is not threading.main_thread() or _is_rank():
         yield
         return
@@ -44,7 +45,6 @@ def ended_like_ctrl_c() -> Iterator[None]:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         if (handler := signal.getsignal(number)) == usual.get(number, signal.SIG_DFL)
     }
-    _raised.clear()
     for number in before:
         signal.signal(number, interrupt)
     try:
@@ -52,6 +52,14 @@ def ended_like_ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def was_interrupted() -> bool:
+    """Return whether a signal has ended the last block of `ended_like_ctrl_c`, or should have.
+
+    An extension module that is being imported makes an ImportError of the KeyboardInterrupt.
+    """
+    return bool(_raised)
 
 
 @contextmanager

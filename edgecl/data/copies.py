@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgecl.data.dataset import ImageSet
 from edgecl.data.splits import Split
-from runtime.image.folder.notes import counted, shown
+from runtime.counting import counted
+from runtime.image.folder.notes import shown
 
 
 def find_copies(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:

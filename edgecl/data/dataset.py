@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecl.data.pixels.selection import Stored
-from runtime.image.folder.notes import counted, notes_on
+from runtime.counting import counted
+from runtime.image.folder.notes import notes_on
 from runtime.image.folder.walk import LeftOut
 
 MOST_SKIPPED = 3

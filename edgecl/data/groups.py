@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from edgecl.data.dataset import ImageSet
+from runtime.counting import counted
 from runtime.errors import InputError
-from runtime.image.folder.notes import counted, shown
+from runtime.image.folder.notes import shown
 
 # The first column that is there counts; `edgecl audit` style files say `group`.
 GROUP_COLUMNS = ("group", "overlap_group")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,7 +193,7 @@ def _decode_all(
             else "pass a folder of JPEG, PNG, BMP or TIFF files",
         )
     if contract.tiling is None:
-        _refuse_odd_sizes(folder, sizes, strict=strict)
+        refuse_odd_sizes(str(folder), sizes, strict=strict)
     return ImageSet(
         images=store.images(),
         files=files,
@@ -273,11 +273,21 @@ def _depth_notes(
     return tuple(notes)
 
 
-def _refuse_odd_sizes(folder: Path, sizes: Counter[tuple[int, int]], *, strict: bool) -> None:
+def refuse_odd_sizes(where: str, sizes: Mapping[tuple[int, int], int], *, strict: bool) -> None:
+    """Refuse images of several sizes where they are to be stretched to one.
+
+    Args:
+        where: name of the set.
+        sizes: how many images have each (height, width).
+        strict: refuse at all.
+
+    Raises:
+        InputError: the sizes differ.
+    """
     if strict and len(sizes) > 1:
-        (usual, _), (odd, count) = sizes.most_common(2)
+        (usual, _), (odd, count) = Counter(sizes).most_common(2)
         raise InputError(
-            f"{folder} contains {count} image(s) of {odd[0]}x{odd[1]} among images of "
+            f"{where} contains {count} image(s) of {odd[0]}x{odd[1]} among images of "
             f"{usual[0]}x{usual[1]}",
             hint="remove them, or omit --strict to have them stretched",
         )

@@ -55,7 +55,7 @@ class TrainConfig:
         scale: factor by which every image is resized before it is cut into tiles.
         combine: of the tiles' answers: `mean`, `worst`, or `auto` for what the validation part
             shows to be better.
-        robust: train on tiles as a drifting camera would take them, too.
+        robust: train on views as a drifting camera would take them, too.
         turns: train on tiles turned by a quarter, too.
         channels: of the encoder: 1, or 3 for copies of the gray image, as in the paper.
         interpolation: of the resize: `linear`, `area`, or `auto` for area where an image shrinks

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import torch
 from msgspec import structs
 
@@ -20,10 +17,9 @@ from edgecl.learning.compute.allocator import keep_activations
 from edgecl.learning.compute.placement import Compute, default_device
 from edgecl.learning.compute.ranks import ALONE, Ranks
 from edgecl.learning.compute.threads import (
-    SETTLED_BY,
     OthersLoad,
     are_settled,
-    free_threads,
+    leave_cores_to_others,
     restored_threads,
 )
 from edgecl.learning.config import AUTO, FROZEN_ENCODERS, TrainConfig
@@ -35,15 +31,15 @@ from edgecl.learning.documents import (
     TrainingMachine,
 )
 from edgecl.learning.loop.number_format import decide_autocast
-from edgecl.learning.loop.stages.geometry import compare_geometries, geometry_note
+from edgecl.learning.loop.stages.geometry import geometry_note, settle_geometry
 from edgecl.learning.loop.state import EpochLog
 from edgecl.learning.loop.training import set_up, train
 from edgecl.learning.run import run_directory
 from edgecl.learning.run.own_flat import flat_digest, keep_flat, with_own_flat
 from edgecl.learning.run.preparation import Prepared, prepare
-from edgecl.learning.run.sources import ImageSource
+from edgecl.learning.run.sources import ImageSource, RememberingSource
 from runtime.errors import InputError
-from runtime.files.document import plain, write_document
+from runtime.files.document import write_document
 from runtime.machine import package_versions
 from runtime.progress import StageProgress
 
@@ -129,15 +125,18 @@ def _train_with_threads(
     weights = ranks.by_all(lambda: _checked_encoder(config, run))
     config = ranks.by_all(lambda: _with_flat_of_before(config, run))
     digest = ranks.by_all(lambda: flat_digest(config))
-    config, compared = _with_geometry(config, run, device, report, source, ranks)
-    prepared = ranks.by_all(lambda: prepare(config, report, source))
+    begun = ranks.by_first((run / run_directory.CONFIG).exists)
+    compares = config.geometry == AUTO and not begun
+    if compares:  # which trains as well
+        leave_cores_to_others(load, device, report)
+    config, compared, prepared = _read(config, run, device, report, source, ranks)
     ranks.require_same(
         [prepared.dataset.digest(), prepared.counts],
         "images",
         hint="make sure that all ranks read the same files",
     )
     recorded: RunConfig | None = None
-    if ranks.by_first((run / run_directory.CONFIG).exists):
+    if begun:
         before = run_directory.read_config(run)
         config = before.choices
         if before.data_digest != prepared.dataset.digest():
@@ -151,8 +150,8 @@ def _train_with_threads(
         if before.machine is not None and not are_settled(device):
             torch.set_num_threads(min(before.machine.threads, torch.get_num_threads()))
     else:
-        if not are_settled(device):
-            _leave_cores_to_others(load.cores(), report)
+        if not compares:
+            leave_cores_to_others(load, device, report)
         measured = replace(
             config,
             batch_size=max(2, config.batch_size // ranks.size),
@@ -181,34 +180,20 @@ def _train_with_threads(
     return train(setup, state)
 
 
-def _with_geometry(
+def _read(
     config: TrainConfig,
     run: Path,
     device: torch.device,
     report: StageProgress,
     source: ImageSource | None,
     ranks: Ranks,
-) -> tuple[TrainConfig, ComparedChoices | None]:
-    """Settle the geometry `auto`: that of the run to go on with, or by a comparison."""
-    if config.geometry != AUTO:
-        return config, None
-    begun = ranks.by_first((run / run_directory.CONFIG).exists)
-    if begun or config.pretrained:
-        choices = run_directory.read_config(run if begun else Path(config.pretrained)).choices
-        same = ("geometry", "image_size", "scale", "stride")
-        return replace(config, **{name: getattr(choices, name) for name in same}), None
-
-    def compare() -> dict[str, Any]:
-        chosen, facts = compare_geometries(
-            config, run, compute=Compute(device, "off"), report=report, source=source
-        )
-        return {"config": chosen.to_json(), "facts": plain(facts)}
-
-    told = ranks.by_first(compare)
-    return (
-        TrainConfig.from_json(told["config"], where="the chosen geometry"),
-        msgspec.convert(told["facts"], ComparedChoices),
-    )
+) -> tuple[TrainConfig, ComparedChoices | None, Prepared]:
+    """Settle the geometry and read the images in it; what else was read is not kept."""
+    if source is None:
+        # What geometries are compared on is what is trained on, in one of two sizes.
+        source = RememberingSource() if config.geometry == AUTO else ImageSource()
+    config, compared = settle_geometry(config, run, device, report, source, ranks)
+    return config, compared, ranks.by_all(lambda: prepare(config, report, source))
 
 
 def _geometry_notes(compared: ComparedChoices | None) -> tuple[str, ...]:
@@ -220,20 +205,6 @@ def _with_flat_of_before(config: TrainConfig, run: Path) -> TrainConfig:
     if not (run / run_directory.CONFIG).exists():
         return config
     return with_own_flat(config, run, run_directory.read_config(run).flat_digest)
-
-
-def _leave_cores_to_others(others: float, report: StageProgress) -> None:
-    most = torch.get_num_threads()
-    threads = free_threads(most, os.cpu_count() or most, others)
-    if threads < most:
-        torch.set_num_threads(threads)
-        report(
-            "threads",
-            1,
-            1,
-            f"training with {threads} instead of {most}: other processes keep {others:.1f} cores "
-            f"busy; {SETTLED_BY} settles it",
-        )
 
 
 def _require_format(config: TrainConfig, device: torch.device) -> None:

@@ -19,9 +19,9 @@ from edgecl.picking.documents import PickedImage
 from edgecl.picking.doubtful import ModelAnswers
 from edgecl.picking.encoder import RunEncoder
 from edgecl.picking.pool import Copies, Pool, read_pool
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.files.table import new_table
-from runtime.image.folder.notes import counted
 from runtime.progress import StageProgress
 
 TABLE = "picked.csv"

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.files.document import Part
-from runtime.image.folder.notes import counted, shown
+from runtime.image.folder.notes import shown
 from runtime.image.folder.walk import walk_images
 from runtime.stream.heat_maps import FOLDER as HEAT_MAPS
 from runtime.stream.heat_maps import INDEX as HEAT_MAP_INDEX
@@ -107,7 +108,7 @@ def find_collected(folder: Path) -> CollectedFolder:
     if failed:
         first = failed[0]
         notes.append(
-            f"{counted(len(failed), 'entry')} of {folder} cannot be read (first: "
+            f"{counted(len(failed), 'entry', 'entries')} of {folder} cannot be read (first: "
             f"{shown(first.name)}: {first.reason})"
         )
     covered = sum(image.under_heat_map for image in images)

@@ -16,10 +16,11 @@ from edgecl.review.collected import CollectedImage, find_collected
 from edgecl.review.decisions.labels import in_order
 from edgecl.review.neighbours import EmbeddingIndex
 from runtime.artifact.bundle import Bundle
+from runtime.counting import counted
 from runtime.errors import FrameError, InputError
 from runtime.image.decode import decode_image
 from runtime.image.folder.labelled import find_labelled
-from runtime.image.folder.notes import counted, shown
+from runtime.image.folder.notes import shown
 from runtime.progress import StageProgress
 from runtime.session import Session
 

@@ -123,11 +123,43 @@ class StudyComparison(Part, frozen=True, kw_only=True):
     p_holm: float
 
 
+class CandidateGeometry(Part, frozen=True, kw_only=True):
+    """A geometry that runs could choose.
+
+    Args:
+        name: for people.
+        chosen: how many runs chose it.
+        accuracy: of networks in it on labelled images of the train part that they had not learnt
+            from, 0 to 1, mean over the runs; None where there was no comparison.
+    """
+
+    name: str
+    chosen: int
+    accuracy: float | None
+
+
+class GeometryFigures(Part, frozen=True, kw_only=True):
+    """Geometries that the runs without pretraining chose, and those after pretraining took.
+
+    Args:
+        encoder, protocol, label_share: see `Condition`.
+        runs: how many have chosen.
+        candidates: the most frequently chosen first.
+    """
+
+    encoder: str
+    protocol: str
+    label_share: float
+    runs: int
+    candidates: tuple[CandidateGeometry, ...]
+
+
 class StudySummary(Document, frozen=True, kw_only=True):
     """Figures of a study, as far as it is done.
 
     Args:
         done, total: runs.
+        geometries: that runs chose; empty where the grid states one.
     """
 
     WHAT: ClassVar[str] = "a study summary"
@@ -141,3 +173,4 @@ class StudySummary(Document, frozen=True, kw_only=True):
     conditions: tuple[ConditionFigures, ...]
     comparisons: tuple[StudyComparison, ...]
     failures: tuple[Failure, ...]
+    geometries: tuple[GeometryFigures, ...] = ()

@@ -16,8 +16,10 @@ from edgecl.learning.run import run_directory
 from edgecl.learning.run.pretrained import PRETRAINED
 from edgecl.learning.run.sources import RememberingSource
 from edgecl.learning.runner import pretrain_run, train_run
+from edgecl.study.cells import Cell, cells
 from edgecl.study.documents import Failure
-from edgecl.study.grid import STUDY_SCHEMA, Cell, Study, cells
+from edgecl.study.geometry import settled
+from edgecl.study.grid import STUDY_SCHEMA, Study
 from runtime.errors import InputError
 from runtime.files.atomic import write_json
 from runtime.image.flat.file import read_flat
@@ -44,7 +46,7 @@ def begin(study: Study, folder: Path) -> None:
         raise InputError(
             f"{folder} already exists and is not a study", hint="choose another folder with --out"
         )
-    for cell in cells(study):
+    for cell in settled(folder, cells(study)):
         run = folder / cell.name
         if not (run / run_directory.CONFIG).exists():
             continue
@@ -101,15 +103,21 @@ def work(study: Study, folder: Path, report: StageProgress) -> list[Failure]:
     Returns:
         The runs that failed, and those that wait for one of them.
     """
-    everything = cells(study)
+    grid = cells(study)
     source = RememberingSource()
     failed: dict[str, str] = {}
     while True:
+        everything = settled(folder, grid, failed)
         pending = [c for c in everything if c.name not in failed and not is_done(folder, c)]
         if not pending:
             return [Failure(name, reason) for name, reason in failed.items()]
         moved = False
         for cell in pending:
+            if cell.waits:
+                if cell.chosen_by in failed:
+                    failed[cell.name] = f"{cell.chosen_by}, which chooses its geometry, failed"
+                    moved = True
+                continue
             if cell.needs in failed:
                 failed[cell.name] = f"its pretraining {cell.needs} failed"
                 moved = True

@@ -16,9 +16,10 @@ from sklearn.metrics import f1_score, recall_score
 from edgecl.learning.contrastive.collapse import learnt_nothing
 from edgecl.learning.documents import MetricsLine, RunResult
 from edgecl.learning.run import run_directory
+from edgecl.study.cells import Cell
 from edgecl.study.documents import PretrainingSpeed
 from edgecl.study.execution import is_done
-from edgecl.study.grid import Cell, Condition
+from edgecl.study.grid import Condition
 from runtime.errors import InputError
 
 

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from edgecl.study.cells import cells
 from edgecl.study.documents import Failure
 from edgecl.study.execution import count_done, work
-from edgecl.study.grid import Study, cells
+from edgecl.study.geometry import settled
+from edgecl.study.grid import Study
 from runtime.errors import EdgeclError
 from runtime.progress import StageProgress
 
@@ -45,8 +47,9 @@ def work_together(
                 theirs.close()
                 running[ours] = process
         while running:
-            done = count_done(folder, everything)
-            report("study", done, len(everything), f"{len(running)} processes")
+            known = settled(folder, everything)
+            done = count_done(folder, known)
+            report("study", done, len(known), f"{len(running)} processes")
             for answer in wait(list(running), POLL_SECONDS):
                 assert isinstance(answer, Connection)
                 try:

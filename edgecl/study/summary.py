@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from edgecl.study.cells import cells
 from edgecl.study.documents import (
     ComparisonKind,
     ConditionFigures,
@@ -19,7 +20,8 @@ from edgecl.study.documents import (
     StudySummary,
 )
 from edgecl.study.execution import count_done
-from edgecl.study.grid import GROUPED, NO_ARM, Condition, Study, cells
+from edgecl.study.geometry import geometry_figures, settled
+from edgecl.study.grid import GROUPED, NO_ARM, Condition, Study
 from edgecl.study.outcomes import ConditionOutcome, collect, pretraining_speeds
 from edgecl.study.published import CLASSES, ROWS
 from edgecl.study.statistics import holm, mean_by_groups, paired_difference
@@ -35,12 +37,13 @@ def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> S
 
     Returns:
         What summary.json holds: `done` and `total` runs, `conditions`, `comparisons`, `failures`,
-        and the `grid`.
+        the `grid`, and the
+        `geometries` that were chosen.
 
     Raises:
         InputError: a finished run's files are damaged.
     """
-    everything = cells(study)
+    everything = settled(folder, cells(study), {failure.cell for failure in failures})
     outcomes = collect(folder, everything)
     speeds = pretraining_speeds(folder, everything)
     comparisons = list(_comparisons(outcomes))
@@ -54,6 +57,7 @@ def summarise(study: Study, folder: Path, failures: Sequence[Failure] = ()) -> S
             replace(entry, p_holm=p) for entry, p in zip(comparisons, adjusted, strict=True)
         ),
         failures=tuple(failures),
+        geometries=geometry_figures(folder, everything),
     )
     write_document(folder / SUMMARY, summary)
     return summary

@@ -19,10 +19,11 @@ from edgecl.review.export.events import links_of_events
 from edgecl.review.export.folder import GROUPS, ORIGINS
 from edgecl.tuning.judged import JudgedImage
 from runtime.artifact.bundle import Bundle
+from runtime.counting import counted
 from runtime.errors import FrameError, InputError
 from runtime.image.decode import read_encoded
 from runtime.image.folder.labelled import find_labelled
-from runtime.image.folder.notes import counted, shown
+from runtime.image.folder.notes import shown
 from runtime.novelty import Novelty
 from runtime.progress import StageProgress
 from runtime.session import ENGINES, Session

@@ -13,6 +13,7 @@ from export.engine.trial import CompileTrial, try_compiling
 from export.gate.answers import exported_outputs
 from export.qdq.emulation import emulate
 from export.stages.proving import (
+    EMULATED,
     REFERENCE_ENGINE,
     Proof,
     Reference,
@@ -22,7 +23,7 @@ from export.stages.proving import (
 )
 from runtime.progress import Say
 from runtime.session.base import Outputs
-from runtime.session.opening import default_threads, installed_engines
+from runtime.session.opening import default_threads
 
 FP32, FP16, INT8 = "fp32", "fp16", "int8"
 INT8_OPENVINO = "int8-openvino"
@@ -67,11 +68,10 @@ class Artefact:
     reason: str
 
     @property
-    def engines(self) -> tuple[str, ...]:
-        """Installed engines that run it."""
-        if self.name in (*OWN_ENGINE, INT8_TENSORRT):
-            return (reference_engine(self.name),)
-        return installed_engines()
+    def validation_outputs(self) -> Outputs:
+        """Its outputs for every tile of the validation part, in the engine that stands for it."""
+        engine = EMULATED if self.name == INT8_TENSORRT else reference_engine(self.name)
+        return self.proof.outputs[engine]
 
     @property
     def unproven(self) -> str:
@@ -83,14 +83,11 @@ class Artefact:
         """Whether its answers alone keep it from shipping, which another calibration may change."""
         return bool(self.reason) and self.proof.loads and self.reason == self.proof.reason
 
-    def answers(self, images: NDArray[np.uint8], engine: str) -> NDArray[np.float32]:
-        """Return its probabilities for uint8 images N×H×W, float32 N×C; see `outputs`."""
-        return self.outputs(images, engine).probabilities
-
-    def outputs(self, images: NDArray[np.uint8], engine: str) -> Outputs:
+    def outputs(self, images: NDArray[np.uint8]) -> Outputs:
         """Run it on uint8 images N×H×W; TensorRT's is emulated as its Q/DQ stand."""
         if self.name == INT8_TENSORRT:
             return emulate(onnx.load(self.path), images, threads=default_threads())
+        engine = reference_engine(self.name)
         return exported_outputs(self.path, self.name, images, engine=engine)
 
 

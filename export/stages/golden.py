@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,36 +15,36 @@ MOST_BYTES = 2**20
 SPARE = 3
 """Candidates per golden image, since what ships must be close to the network on all of them."""
 
-GoldenAnswers = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""uint8 N×H×W → float32 N×C."""
-
 
 def choose_golden(
-    images: NDArray[np.uint8], probabilities: NDArray[np.float32], shipped: Sequence[GoldenAnswers]
+    probabilities: NDArray[np.float32],
+    shipped: Sequence[NDArray[np.float32]],
+    *,
+    image_bytes: int,
 ) -> list[int]:
     """Rows of images on which the network was sure, and all that ships comes close to it.
 
     Args:
-        images: uint8, N×H×W, of the validation part.
-        probabilities: float32, N×C, the trained network's.
-        shipped: what answers them in the bundle, in each engine.
+        probabilities: float32, N×C, the trained network's for the validation part.
+        shipped: the same, of what the bundle holds, in each engine.
+        image_bytes: size of one image.
 
     Returns:
         Rows, the surest of every answered class first; none where nothing comes close.
     """
     sure = probabilities.max(axis=1)
     answered = probabilities.argmax(axis=1)
-    room = max(1, min(MOST, MOST_BYTES // images[0].size))
+    room = max(1, min(MOST, MOST_BYTES // image_bytes))
     order = np.argsort(-sure, kind="stable")
-    turn = np.zeros(len(images), np.int64)  # rank of each image within its class
+    turn = np.zeros(len(sure), np.int64)  # rank of each image within its class
     for label in np.unique(answered):
         of_class = order[answered[order] == label]
         turn[of_class] = np.arange(len(of_class))
     tried = np.lexsort((-sure, turn))
     tried = tried[turn[tried] < PER_CLASS * SPARE][: room * SPARE]
     close = np.ones(len(tried), bool)
-    for answer in shipped:
-        found = np.abs(answer(images[tried]) - probabilities[tried]).max(axis=1)
+    for answers in shipped:
+        found = np.abs(answers[tried] - probabilities[tried]).max(axis=1)
         close &= found <= CLOSE  # false for NaN
     taken: list[int] = []
     for row in tried[close].tolist():

@@ -12,13 +12,14 @@ import onnx
 from numpy.typing import NDArray
 from torch import nn
 
-from export.gate.answers import exported_answers, image_probabilities, trained_answers
+from export.gate.answers import exported_outputs, image_probabilities, trained_answers
 from export.gate.comparison import Comparison, compare
 from export.gate.decision import Limits, verdict
 from export.job import DataPart
 from export.qdq.emulation import emulate
 from runtime.artifact.contract import ModelContract
 from runtime.errors import EdgeclError, InputError
+from runtime.session.base import Outputs
 from runtime.session.opening import default_threads, installed_engines
 
 REFERENCE_ENGINE = "onnxruntime"
@@ -98,6 +99,7 @@ class Proof:
         reason: why it may not ship; empty where it may.
         unproven: why it ships although it is beyond a limit by count; empty where it is not.
         engines: by engine, its comparison.
+        outputs: by engine, its outputs for every tile of the validation part.
         loads: whether every engine could load it.
     """
 
@@ -105,6 +107,7 @@ class Proof:
     reason: str
     unproven: str = ""
     engines: Mapping[str, Comparison] = field(default_factory=dict)
+    outputs: Mapping[str, Outputs] = field(default_factory=dict)
     loads: bool = True
 
 
@@ -116,29 +119,30 @@ def prove(
     Args:
         engines: those that will run it; all that are installed when None.
     """
-    found: dict[str, Comparison] = {}
+    found: dict[str, Outputs] = {}
     for engine in engines or installed_engines():
         try:
-            answers = exported_answers(path, precision, reference.part.images, engine=engine)
+            outputs = exported_outputs(path, precision, reference.part.images, engine=engine)
         except EdgeclError as error:
             if not found:
                 raise
             # The line may have that engine: what it cannot load must not ship as if it could.
             reason = f"in {engine}: {error.problem}"
-            return replace(_decided(found, reference.limits), reason=reason, loads=False)
-        found[engine] = reference.against(answers)
-    return _decided(found, reference.limits)
+            return replace(_decided(found, reference), reason=reason, loads=False)
+        found[engine] = outputs
+    return _decided(found, reference)
 
 
 def prove_for_tensorrt(model: onnx.ModelProto, reference: Reference) -> Proof:
     """Prove a graph that only TensorRT will run, with each Q/DQ pair computed as it stands."""
-    answers = emulate(model, reference.part.images, threads=default_threads())
-    return _decided({EMULATED: reference.against(answers.probabilities)}, reference.limits)
+    outputs = emulate(model, reference.part.images, threads=default_threads())
+    return _decided({EMULATED: outputs}, reference)
 
 
-def _decided(found: Mapping[str, Comparison], limits: Limits) -> Proof:
-    """Hold an artefact's comparison in each engine against the limits."""
-    verdicts = {engine: verdict(comparison, limits) for engine, comparison in found.items()}
+def _decided(outputs: Mapping[str, Outputs], reference: Reference) -> Proof:
+    """Hold an artefact's outputs in each engine against the limits."""
+    found = {engine: reference.against(each.probabilities) for engine, each in outputs.items()}
+    verdicts = {engine: verdict(each, reference.limits) for engine, each in found.items()}
     refused = [engine for engine, each in verdicts.items() if each.refused]
     unproven = [engine for engine, each in verdicts.items() if each.unproven]
     engine = next(iter((*refused, *unproven, *found)))
@@ -149,6 +153,7 @@ def _decided(found: Mapping[str, Comparison], limits: Limits) -> Proof:
         f"{where}{decided.refused}" if decided.refused else "",
         f"{where}{decided.unproven}" if decided.unproven else "",
         found,
+        outputs,
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from export.gate.answers import image_probabilities
 from export.job import DataPart
-from export.stages.artefact import Artefact, reference_engine
+from export.stages.artefact import Artefact
 from export.stages.golden import choose_golden
 from export.stages.proving import Reference
 from runtime.artifact.bundle import Precision
@@ -25,10 +24,7 @@ def test_outputs(artefacts: Sequence[Artefact], test: DataPart) -> dict[str, Out
     Returns:
         By artefact, its outputs for every tile.
     """
-    return {
-        artefact.name: artefact.outputs(test.images, reference_engine(artefact.name))
-        for artefact in artefacts
-    }
+    return {artefact.name: artefact.outputs(test.images) for artefact in artefacts}
 
 
 def shipped_precisions(
@@ -67,11 +63,11 @@ def golden_images(artefacts: Sequence[Artefact], reference: Reference) -> Golden
     """
     images, probabilities = reference.part.images, reference.answers
     shipped = [
-        partial(artefact.answers, engine=engine)
+        outputs.probabilities
         for artefact in artefacts
-        for engine in artefact.engines
+        for outputs in artefact.proof.outputs.values()
     ]
-    rows = choose_golden(images, probabilities, shipped)
+    rows = choose_golden(probabilities, shipped, image_bytes=images[0].size)
     return GoldenImages(images[rows][:, None], probabilities[rows]) if rows else None
 
 

@@ -25,6 +25,9 @@ from runtime.stream.budget import (
     Budget,
 )
 
+UNFIT = frozenset({"no_answer", "other_answers", "dropped_frames", "overloaded"})
+"""Rules that a side must not break, however quick its other frames are."""
+
 WORKING = (CAPTURE, HEALTH, PREPROCESS, UPLOAD, INFER, DOWNLOAD, DECIDE, EMIT, ACT)
 """Steps in which something is done; the others are waiting, or sums."""
 
@@ -47,6 +50,7 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
 
     A limit counts as kept where the upper end of p99.9's interval is below it. What a side costs is
     the time of its cores: the median of the working steps, inference by the number of its threads.
+    Of sides that cost the same, the one with fewer workers comes first.
 
     Args:
         report: with raw times.
@@ -59,18 +63,28 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
     best = max(known, default=None)
     needed = report.frames_needed.get("p99_9", 0)
     options = [
-        _option(side, budget, best, allowed_loss, side.threads or report.scenario.threads, needed)
+        (
+            _option(
+                side, budget, best, allowed_loss, side.threads or report.scenario.threads, needed
+            ),
+            side,
+        )
         for side in report.sides
+        if not side.rival
     ]
-    order: Sequence[BudgetStanding] = ("meets", "unproven", "over", "less accurate")
-    options.sort(key=lambda option: (order.index(option.standing), option.cost_ms))
-    first = options[0]
+    order: Sequence[BudgetStanding] = ("meets", "unproven", "over", "unfit", "less accurate")
+    options.sort(
+        key=lambda entry: (order.index(entry[0].standing), entry[0].cost_ms, entry[1].workers or 1)
+    )
+    first, side = options[0]
     chosen = first.label if first.standing == "meets" else ""
+    sizes = len({(entry.input, entry.tiles) for entry in report.sides}) > 1
     return Advice(
         budget_ms=budget.to_json(),
         chosen=chosen,
-        conclusion=_conclusion(first, budget),
-        options=tuple(options),
+        conclusion=_conclusion(first, budget, _taken(side) if sizes else "")
+        + ("" if report.valid else ". The report is INVALID: mend that before you rely on it"),
+        options=tuple(option for option, _ in options),
     )
 
 
@@ -103,6 +117,11 @@ def blamed_step(raw: Mapping[str, NDArray[np.int64]], step: str, limit: int) -> 
     return Blame(worst, beyond[worst] / 1e6)
 
 
+def _taken(side: SideReport) -> str:
+    """Return how a side takes frames, in words."""
+    return side.cut or f"frames stretched to {'x'.join(map(str, side.input[-2:]))}"
+
+
 def _option(
     side: SideReport,
     budget: Budget,
@@ -114,6 +133,9 @@ def _option(
     accuracy = side.accuracy.best_known
     tails = {step: _tail(side, step) for step in budget.limits}
     standing, blame, reason = _standing(side, budget, tails, needed)
+    spoilt = next((finding for finding in side.findings if finding.code in UNFIT), None)
+    if spoilt is not None:
+        standing, reason = "unfit", spoilt.text
     if best is not None and (accuracy is None or best - accuracy > allowed_loss + 1e-9):
         standing = "less accurate"
         told = "unknown" if accuracy is None else f"{accuracy:.2%}"
@@ -153,12 +175,12 @@ def _standing(
     return "meets", "", "every limit is kept at p99.9"
 
 
-def _conclusion(first: AdvisedSide, budget: Budget) -> str:
+def _conclusion(first: AdvisedSide, budget: Budget, taken: str) -> str:
     limits = ", ".join(f"{step} {limit:g} ms" for step, limit in budget.to_json().items())
     if first.standing == "meets":
         return (
-            f"{first.label} is the cheapest that keeps {limits} at p99.9 and loses no accuracy: "
-            f"{first.cost_ms:.3g} ms of cores per frame"
+            f"{first.label}{f' ({taken})' if taken else ''} is the cheapest that keeps {limits} at "
+            f"p99.9 and loses no accuracy: {first.cost_ms:.3g} ms of cores per frame"
         )
     if first.standing == "unproven":
         return f"no side is shown to keep {limits} at p99.9: {first.reason}"

@@ -21,6 +21,7 @@ from runtime.benchmark.conditions.energy import (
     measure_energy,
 )
 from runtime.benchmark.conditions.jetson import TegraStats
+from runtime.benchmark.conditions.judging import with_conditions
 from runtime.benchmark.conditions.nvml import Nvml
 from runtime.benchmark.document import LatencyReport, SideReport
 from runtime.benchmark.frames import draw_frames
@@ -76,23 +77,30 @@ def add_facts(
     plans = {plan.label: plan for plan in scenario.plans()}
     total = len(report.sides) + 1
     tell(0, total, "peaks of this machine")
-    on_cpu = any(plans[side.label].device == CPU for side in report.sides if side.label in plans)
+    on_cpu = any(
+        plans[side.label].device == CPU and not plans[side.label].remote
+        for side in report.sides
+        if side.label in plans
+    )
     peaks = measure_peaks(usual) if on_cpu else None
     sides = []
     with _meters() as meters:
         for number, side in enumerate(report.sides, start=1):
             plan = plans.get(side.label)
             tell(number, total, f"layers and energy of {side.label}")
-            if plan is not None:
+            if plan is not None and not plan.rival:
                 side = _with_escapes(side, plan)
+            if plan is not None and not plan.remote:
                 threads = plan.threads or usual
                 meter = meters.get(plan.device)
                 energy = _energy(plan, scenario, threads, meter, wanted) if meter else None
-                layers = _layers(plan, side, threads, wanted) if wanted.layers else None
+                profiled = wanted.layers and not plan.rival
+                layers = _layers(plan, side, threads, wanted) if profiled else None
                 side = replace(side, energy=energy, layers=layers)
             sides.append(side)
     tell(total, total, "peaks, layers and energy")
-    return replace(report, sides=tuple(sides), peaks=peaks, conditions=conditions, command=command)
+    found = replace(report, sides=tuple(sides), peaks=peaks, command=command)
+    return with_conditions(found, conditions)
 
 
 def _with_escapes(side: SideReport, plan: Plan) -> SideReport:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from runtime.benchmark.conditions.document import Conditions, SideEnergy
 from runtime.benchmark.facts.advice import Advice
+from runtime.benchmark.facts.environment import Environment
 from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.facts.scenario import ScenarioFacts
 from runtime.benchmark.facts.side import (
@@ -96,6 +97,8 @@ class SideIdentity(Part, frozen=True, kw_only=True):
         bytes: size of the file.
         parameters, macs: None where the bundle does not tell.
         threads: of inference where sides differ in them; None for the scenario's.
+        workers: frames judged at the same time; None where that was not asked for.
+        rival: whether it is there to compare with, and no line can run it.
     """
 
     label: str
@@ -114,6 +117,14 @@ class SideIdentity(Part, frozen=True, kw_only=True):
     macs: int | None
     tiles: int | None = None
     threads: int | None = None
+    workers: int | None = None
+    rival: bool = False
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Threads and workers, for people, where the side has numbers of its own."""
+        counts = (self.threads, "thread"), (self.workers, "worker")
+        return tuple(f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count)
 
     @property
     def cut(self) -> str:
@@ -166,86 +177,6 @@ class SideReport(SideIdentity, frozen=True, kw_only=True, omit_defaults=True):
     loadgen: LoadGenFigures | None = None
     layers: LayerTable | None = None
     energy: SideEnergy | None = None
-
-
-class CpuFacts(Part, frozen=True, kw_only=True):
-    """The processor; `features` says of each instruction set whether it is there."""
-
-    model: str
-    architecture: str
-    cores: int | None
-    usable_cores: int | None
-    features: dict[str, bool]
-    governor: str | None
-
-
-class GpuFacts(Part, frozen=True, kw_only=True):
-    """The NVIDIA devices, their driver, and the release line of a Jetson."""
-
-    devices: tuple[str, ...]
-    driver: str | None
-    jetson: str | None
-
-
-class ClockFacts(Part, frozen=True, kw_only=True):
-    """The clock that stamped the steps, and what reading it takes."""
-
-    name: str
-    resolution_ns: float
-    overhead_ns: int
-
-
-class Load(Part, frozen=True, kw_only=True):
-    """Load averages over one minute."""
-
-    before: float | None
-    after: float | None
-
-
-class Frequencies(Part, frozen=True, kw_only=True):
-    """Clocks of the cores in MHz."""
-
-    before: tuple[float, ...]
-    after: tuple[float, ...]
-
-
-class Temperatures(Part, frozen=True, kw_only=True):
-    """Degrees Celsius by thermal zone."""
-
-    before: dict[str, float]
-    after: dict[str, float]
-
-
-class Environment(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """The machine, and what it did meanwhile.
-
-    Args:
-        packages: versions of those that are installed.
-        thread_variables: environment variables that limit threads.
-        wall_s: seconds that the measurement took.
-        other_load_cores: CPU that other processes took; None where the machine does not tell.
-        steal_cores: CPU that the hypervisor gave to other guests; None likewise.
-        major_faults: pages that this process had to read from a disk; None likewise.
-        swapped_pages: pages that the machine swapped in or out; None likewise.
-    """
-
-    cpu: CpuFacts
-    memory_bytes: int | None
-    gpu: GpuFacts
-    system: str
-    python: str
-    packages: dict[str, str]
-    threads: int
-    thread_variables: dict[str, str]
-    clock: ClockFacts
-    wall_s: float
-    load: Load
-    other_load_cores: float | None
-    steal_cores: float | None
-    frequencies_mhz: Frequencies
-    temperatures_c: Temperatures
-    major_faults: int | None = None
-    swapped_pages: int | None = None
 
 
 class SkippedSide(Part, frozen=True, kw_only=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.artifact.bundle import Bundle, Precision, load_bundle
 from runtime.artifact.engine_file import ENGINE_SUFFIX
 from runtime.errors import InputError
+from runtime.session.base import Session
 from runtime.session.built import gpu_precisions, why_no_gpu
 from runtime.session.spec import (
     AUTO,
@@ -27,6 +28,19 @@ LONE = (".onnx", ENGINE_SUFFIX)
 
 
 @dataclass(frozen=True)
+class CoreShare:
+    """Share of the cores that a side has.
+
+    Args:
+        threads: of inference, of each worker; None for the scenario's.
+        workers: frames that are judged at the same time; None where that was not asked for.
+    """
+
+    threads: int | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """Plan of a side, before a session is open.
 
@@ -36,6 +50,9 @@ class Plan:
         precision: as in the bundle; of a lone file as its name tells, or `auto`.
         engine: a name of `runtime.session.spec.ENGINES`.
         threads: inference threads where sides differ in them; None for the scenario's.
+        workers: frames that are judged at the same time; None where that was not asked for.
+        opener: opens a session of a rival, which no engine of edgecl runs; given the threads.
+        entry: of a rival, the bundle's file that it is made of.
     """
 
     name: str
@@ -43,18 +60,33 @@ class Plan:
     precision: str
     engine: str
     threads: int | None = None
+    workers: int | None = None
+    opener: Callable[[int], Session] | None = None
+    entry: Precision | None = None
 
     @property
     def label(self) -> str:
         """Return the name of this side in the report."""
         precision = () if self.bundle is None else (self.precision,)
-        told = f"{self.threads} thread{'s' * (self.threads != 1)}" if self.threads else ""
-        return " ".join(filter(None, (self.name, *precision, self.engine, told)))
+        shares = _counted(self.threads, "thread"), _counted(self.workers, "worker")
+        return " ".join(filter(None, (self.name, *precision, self.engine, *shares)))
 
     @property
     def device(self) -> str:
         """`cpu` or `gpu`."""
+        if self.rival:
+            return CPU
         return ENGINES[self.engine].device
+
+    @property
+    def remote(self) -> bool:
+        """Whether a server infers."""
+        return not self.rival and ENGINES[self.engine].remote
+
+    @property
+    def rival(self) -> bool:
+        """Whether it is there to compare with, and no line can run it."""
+        return self.opener is not None
 
     @property
     def bundle(self) -> Bundle | None:
@@ -69,6 +101,8 @@ class Plan:
     @property
     def shipped(self) -> Precision | None:
         """Return the bundle's entry for the measured file; None of a lone file."""
+        if self.rival:
+            return self.entry
         if self.bundle is None:
             return None
         return self.bundle.precisions_for(ENGINES[self.engine].form)[self.precision]
@@ -79,7 +113,7 @@ def plan_sides(
     precisions: Sequence[str],
     engines: Sequence[str],
     device: str = CPU,
-    thread_counts: Sequence[int] = (),
+    shares: Sequence[CoreShare] = (),
 ) -> list[Plan]:
     """Every bundle × precision × engine, and every lone file × engine.
 
@@ -89,7 +123,8 @@ def plan_sides(
         precisions: names; empty for all that each bundle holds.
         engines: names of `ENGINES`; empty for all that are installed.
         device: `cpu`; `gpu`; or `auto` for the processor, and TensorRT beside it where it works.
-        thread_counts: every side on a processor once with each of these; empty for once.
+        shares: every side once with each of these; empty for once, with the scenario's threads.
+            A side that infers elsewhere has no threads of its own.
 
     Raises:
         InputError: no bundle, a changed bundle, or a precision, engine or device that is not there.
@@ -106,11 +141,27 @@ def plan_sides(
         else:
             pairs = _of_lone_file(source, precisions, chosen)
         plans += [
-            Plan(name, source, precision, engine, threads)
+            Plan(name, source, precision, engine, share.threads, share.workers)
             for precision, engine in pairs
-            for threads in (thread_counts if ENGINES[engine].device == CPU else ()) or (None,)
+            for share in _shares_on(engine, shares)
         ]
     return plans
+
+
+def shared_out(plan: Plan, shares: Sequence[CoreShare]) -> list[Plan]:
+    """Return a side on this processor once with each share of the cores."""
+    return [
+        replace(plan, threads=share.threads, workers=share.workers)
+        for share in shares or (CoreShare(),)
+    ]
+
+
+def _shares_on(engine: str, shares: Sequence[CoreShare]) -> Iterable[CoreShare]:
+    """Return the shares of the cores that make a difference to an engine."""
+    spec = ENGINES[engine]
+    if spec.device == CPU and not spec.remote:
+        return shares or (CoreShare(),)
+    return dict.fromkeys(CoreShare(None, share.workers) for share in shares or (CoreShare(),))
 
 
 def _of_lone_file(
@@ -177,6 +228,10 @@ def _engines(engines: Sequence[str], device: str) -> tuple[str, ...]:
         return tuple(engines)
     own = () if device == GPU else installed_engines()
     return (*own, TENSORRT.name) if wanted and absent is None else own
+
+
+def _counted(count: int | None, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}" if count else ""
 
 
 def _named(source: Bundle | Path) -> tuple[str, Path]:

@@ -20,18 +20,20 @@ from numpy.typing import NDArray
 
 from runtime.benchmark.document import (
     LATENCY_SCHEMA,
-    ClockFacts,
-    CpuFacts,
-    Environment,
-    Frequencies,
-    GpuFacts,
     LatencyReport,
-    Load,
     Ratio,
     SideIdentity,
     SideReport,
     SkippedSide,
     StepFigures,
+)
+from runtime.benchmark.facts.environment import (
+    ClockFacts,
+    CpuFacts,
+    Environment,
+    Frequencies,
+    GpuFacts,
+    Load,
     Temperatures,
 )
 from runtime.benchmark.facts.finding import INVALID

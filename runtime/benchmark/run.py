@@ -21,7 +21,6 @@ from runtime.benchmark.measuring.loadgen import UnderLoadGen
 from runtime.benchmark.measuring.record import SideRecord
 from runtime.benchmark.measuring.stability import is_stable
 from runtime.benchmark.measuring.turn import Asker, Turn
-from runtime.benchmark.planning import Plan
 from runtime.benchmark.report import Measurement, build_report
 from runtime.benchmark.scenario import Scenario, turns_of_rounds
 from runtime.benchmark.sides import TOTAL, Side
@@ -60,11 +59,9 @@ def run_benchmark(
         InputError: a bundle, precision or engine cannot be used, or no side is left.
     """
     tell = progress or (lambda done, total, what: None)
-    threads = scenario.facts(0).threads
+    threads = scenario.usual_threads
     with ExitStack() as stack:
-        sides, left_out = _open_sides(
-            scenario.plans(), threads, engine_for, strict=bool(scenario.engines), stack=stack
-        )
+        sides, left_out = _open_sides(scenario, engine_for, stack)
         frames = draw_frames(*scenario.frame_size, seed=scenario.seed)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecl-bench-")))
         askers = [
@@ -190,25 +187,28 @@ def _answers(side: Side, turns: Sequence[Turn]) -> SideAnswers:
 
 
 def _open_sides(
-    plans: Sequence[Plan],
-    threads: int,
-    engine_for: EngineFor | None,
-    *,
-    strict: bool,
-    stack: ExitStack,
+    scenario: Scenario, engine_for: EngineFor | None, stack: ExitStack
 ) -> tuple[list[Side], list[SkippedSide]]:
     sides: list[Side] = []
     left_out = []
-    for plan in plans:
+    refused: EdgeclError | None = None
+    threads = scenario.usual_threads
+    for plan in scenario.plans():
         try:
-            side = Side(plan, threads=threads, engine_for=engine_for)
+            side = Side(plan, threads=threads, engine_for=engine_for, server=scenario.server)
         except EdgeclError as error:
-            if strict:
+            # A server need not have every precision of the bundle.
+            away = error.code == "server-unavailable"
+            optional = plan.rival or (plan.remote and not scenario.precisions and not away)
+            if scenario.engines and not optional:
                 raise
+            refused = refused or error
             left_out.append(SkippedSide(label=plan.label, reason=error.problem))
             continue
         stack.callback(side.close)
         sides.append(side)
+    if refused is not None and scenario.engines and not sides:
+        raise refused
     if not sides:
         raise InputError(
             f"no engine can load any of the bundles ({left_out[0].reason})",

@@ -20,10 +20,11 @@ from runtime.benchmark.facts.scenario import (
 from runtime.benchmark.frames import DESCRIPTION, DISTINCT
 from runtime.benchmark.measuring import in_turn
 from runtime.benchmark.measuring.arrivals import FASTEST_HZ
+from runtime.benchmark.measuring.in_turn import FIRST_ARRIVALS, FIRST_FRAMES
 from runtime.benchmark.measuring.stability import RULE
-from runtime.benchmark.planning import Plan, plan_sides
+from runtime.benchmark.planning import CoreShare, Plan, plan_sides, shared_out
 from runtime.errors import InputError
-from runtime.session.opening import CPU, default_threads
+from runtime.session.opening import CPU, ServerChoice, default_threads
 
 FRAMES = 400
 """The smallest round number from which p99 has an interval with two ends (368)."""
@@ -56,8 +57,13 @@ class Scenario:
             what the others compare with.
         precisions: empty for all that each bundle holds.
         engines: empty for all that are installed.
-        threads: inference threads; None for all cores of this process.
+        threads: inference threads; None for all cores of this process, and of `cadence` for those
+            that `edgecl run` takes.
         thread_counts: every side once with each of these instead; empty for once, with `threads`.
+        worker_counts: of `cadence`, every side once with so many frames judged at the same time;
+            empty for one. With `thread_counts` there are no more threads in all than cores.
+        server: that infers, for the engine `oip`.
+        rivals: further sides, which no line can run.
         frames: frames per side, at least, rounded up to whole turns; a query of several streams
             counts once.
         warmup: queries per side before anything is counted, at least.
@@ -79,6 +85,9 @@ class Scenario:
     engines: Sequence[str] = ()
     threads: int | None = None
     thread_counts: Sequence[int] = ()
+    worker_counts: Sequence[int] = ()
+    server: ServerChoice | None = None
+    rivals: Sequence[Plan] = ()
     frames: int = FRAMES
     warmup: int = 30
     frame_size: tuple[int, int] = (256, 1600)
@@ -102,6 +111,7 @@ class Scenario:
             ("frame width", self.frame_size[1], 1),
             ("streams", self.streams, 1),
             ("batch", self.batch, 1),
+            *(("workers", workers, 1) for workers in self.worker_counts),
         ):
             if value < least:
                 raise InputError(f"{name} {value} is too small", hint=f"use at least {least}")
@@ -119,6 +129,11 @@ class Scenario:
         if self.scheduled and self.rate_hz is None:
             option = "--cadence 30fps" if self.kind == "cadence" else "--rate 100"
             raise InputError(f"scenario {self.kind} has no rate", hint=f"add {option}")
+        if self.worker_counts and self.kind != "cadence":
+            raise InputError(
+                f"workers take frames in turns, but {self.kind} has one frame at a time",
+                hint="add --cadence 30fps",
+            )
         if self.driver == "loadgen" and self.kind not in ("single-stream", "offline"):
             raise InputError(
                 f"the driver LoadGen takes single-stream and offline, but this is {self.kind}",
@@ -131,9 +146,38 @@ class Scenario:
         Raises:
             InputError: see `plan_sides`.
         """
-        return plan_sides(
-            self.bundles, self.precisions, self.engines, self.device, self.thread_counts
-        )
+        shares = self._shares()
+        own = plan_sides(self.bundles, self.precisions, self.engines, self.device, shares)
+        return [*own, *(plan for rival in self.rivals for plan in shared_out(rival, shares))]
+
+    @property
+    def usual_threads(self) -> int:
+        """Inference threads of sides that have no number of their own."""
+        return self.threads or self._threads_of(1)
+
+    def _threads_of(self, workers: int) -> int:
+        """As `edgecl run` shares the cores out at cadence: one is left for capture."""
+        cores = default_threads()
+        return max(1, (cores - 1) // workers) if self.kind == "cadence" else cores
+
+    def _shares(self) -> list[CoreShare]:
+        workers = tuple(dict.fromkeys(self.worker_counts))
+        if not workers:
+            return [CoreShare(threads) for threads in self.thread_counts]
+        if self.thread_counts:
+            return [
+                CoreShare(threads, count)
+                for count in workers
+                for threads in self.thread_counts
+                if threads == 1 or threads * count <= default_threads()
+            ]
+        usual = self.usual_threads
+        threads = [self.threads or self._threads_of(count) for count in workers]
+        differ = any(own != usual for own in threads)
+        return [
+            CoreShare(own if differ else None, count)
+            for count, own in zip(workers, threads, strict=True)
+        ]
 
     @property
     def scheduled(self) -> bool:
@@ -165,6 +209,14 @@ class Scenario:
         """Rounds where frames are counted; each gives every side one turn."""
         return math.ceil(self.queries / self.block)
 
+    @property
+    def side_seconds(self) -> float | None:
+        """Seconds that a side takes for its frames; None where their rate is its own."""
+        if self.rate_hz is None or not self.scheduled or self.soak_minutes is not None:
+            return None
+        uncounted = FIRST_ARRIVALS if self.kind == "server" else FIRST_FRAMES
+        return self.rounds * (self.block + uncounted) / self.rate_hz
+
     def facts(self, rounds: int) -> ScenarioFacts:
         """Return the scenario as the report tells it, after so many rounds."""
         frames = self.block * self.together
@@ -184,7 +236,7 @@ class Scenario:
                 content=DESCRIPTION,
             ),
             seed=self.seed,
-            threads=self.threads or default_threads(),
+            threads=self.usual_threads,
             frames_per_query=self.together,
             rate_hz=self.rate_hz,
             bound_ms=self.bound_ms,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.benchmark.document import SideAccuracy, SideIdentity
 from runtime.benchmark.planning import Plan
-from runtime.errors import FrameError, InputError
+from runtime.errors import EquipmentError, FrameError, InputError, SessionAwayError
 from runtime.image.preprocess import Preprocessor
 from runtime.session.base import Outputs, Session
 from runtime.session.golden import read_golden
-from runtime.session.opening import EngineFor, open_session
+from runtime.session.opening import EngineFor, ServerChoice, open_session
 from runtime.session.tiles import image_answer, infer_tiles
+from runtime.stream.sharing.pool import SessionPool
 from runtime.stream.verdict import Status, decide
 
 TOTAL = "total"
@@ -26,26 +29,38 @@ UNSURE_BELOW = 0.5
 
 
 class Side:
-    """An open session with its buffers, made once.
+    """An open session, or one for each worker, with its buffers, made once.
 
     Args:
         plan: what to open.
         threads: inference threads, unless the plan has its own.
         engine_for: gives TensorRT's engine.
+        server: that infers, for the engine `oip`.
+
+    Attributes:
+        session: the model; of several workers one that lends each thread a session of its own.
 
     Raises:
-        InputError: the engine cannot load the model.
+        InputError: the engine cannot load the model, or there is no such server.
     """
 
-    def __init__(self, plan: Plan, *, threads: int, engine_for: EngineFor | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        threads: int,
+        engine_for: EngineFor | None = None,
+        server: ServerChoice | None = None,
+    ) -> None:
         self.plan = plan
-        self.session: Session = open_session(
-            plan.source,
-            plan.precision,
-            engine=plan.engine,
-            threads=plan.threads or threads,
-            device=plan.device,
-            engine_for=engine_for,
+        with ExitStack() as stack:
+            sessions = [
+                stack.enter_context(_opened(plan, plan.threads or threads, engine_for, server))
+                for _ in range(plan.workers or 1)
+            ]
+            self._sessions = stack.pop_all()
+        self.session: Session = (
+            sessions[0] if len(sessions) == 1 else SessionPool(sessions).for_camera(plan.name)
         )
         self._preprocess = Preprocessor(self.session.contract.input, view=self.session.view)
         self._tiles = self._tiles_per_frame = 0
@@ -55,6 +70,9 @@ class Side:
 
         Returns:
             The status, and nanoseconds per step, `total` among them.
+
+        Raises:
+            EquipmentError: the server that infers is gone.
         """
         start = time.perf_counter_ns()
         batch = self._preprocess.prepare(frame)
@@ -62,7 +80,10 @@ class Side:
         if len(batch) != self._tiles:  # in the warm-up
             self._tiles = len(batch)
             self.session.prepare(self._tiles)
-        outputs, inside = infer_tiles(self.session, batch)
+        try:
+            outputs, inside = infer_tiles(self.session, batch)
+        except FrameError as error:
+            return Status.FAULT, self._unanswered(error, start, prepared)
         answered = time.perf_counter_ns()
         answer = image_answer(outputs, self.session.contract)
         decision = decide(answer.probabilities, self.session.contract, UNSURE_BELOW)
@@ -76,6 +97,9 @@ class Side:
 
         Returns:
             How many got no answer, and nanoseconds per step, `total` among them.
+
+        Raises:
+            EquipmentError: the server that infers is gone.
         """
         start = time.perf_counter_ns()
         # The preprocessor's buffer is made once: the next frame would overwrite this one.
@@ -85,7 +109,10 @@ class Side:
         if len(batch) != self._tiles:  # in the warm-up
             self._tiles = len(batch)
             self.session.prepare(self._tiles)
-        outputs, inside = infer_tiles(self.session, batch)
+        try:
+            outputs, inside = infer_tiles(self.session, batch)
+        except FrameError as error:
+            return len(frames), self._unanswered(error, start, prepared)
         answered = time.perf_counter_ns()
         faults = first = 0
         for own in batches:
@@ -99,6 +126,19 @@ class Side:
         times = {"preprocess": prepared - start, **inside, "decide": end - answered}
         times[TOTAL] = end - start
         return faults, times
+
+    def _unanswered(self, error: FrameError, start: int, prepared: int) -> dict[str, int]:
+        """Return the times of a query without an answer.
+
+        Raises:
+            EquipmentError: there will be none for some time, and what follows would be no latency.
+        """
+        if isinstance(error, SessionAwayError):
+            raise EquipmentError(
+                f"{self.plan.label}: {error}", hint="look after the server, and measure again"
+            ) from error
+        end = time.perf_counter_ns()
+        return {"preprocess": prepared - start, "infer": end - prepared, TOTAL: end - start}
 
     def golden_labels(self) -> tuple[int, int]:
         """Ask for the bundle's golden images again, after the measurement.
@@ -157,15 +197,38 @@ class Side:
             input=tuple(self.session.contract.input.shape),
             tiles=self._tiles_per_frame if self.session.contract.input.tiling is not None else None,
             accuracy=SideAccuracy(
-                validation=None if shipped is None else shipped.accuracy,
-                test=None if shipped is None else shipped.test_accuracy,
+                validation=None if shipped is None else _measured(shipped.accuracy),
+                test=None if shipped is None else _measured(shipped.test_accuracy),
             ),
             bytes=self.plan.path.stat().st_size if shipped is None else shipped.bytes,
             parameters=None if origin is None else origin.parameters,
             macs=None if origin is None else origin.macs,
             threads=self.plan.threads,
+            workers=self.plan.workers,
+            rival=self.plan.rival,
         )
 
     def close(self) -> None:
         """Free what the engine holds."""
-        self.session.close()
+        self._sessions.close()
+
+
+def _opened(
+    plan: Plan, threads: int, engine_for: EngineFor | None, server: ServerChoice | None
+) -> Session:
+    if plan.opener is not None:
+        return plan.opener(threads)
+    return open_session(
+        plan.source,
+        plan.precision,
+        engine=plan.engine,
+        threads=threads,
+        device=plan.device,
+        engine_for=engine_for,
+        server=server,
+    )
+
+
+def _measured(share: float | None) -> float | None:
+    """A share that was measured; a bundle written without a gate has NaN in its place."""
+    return None if share is None or math.isnan(share) else share

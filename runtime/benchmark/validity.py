@@ -191,7 +191,7 @@ def _width(totals: NDArray[np.int64]) -> list[Finding]:
         Finding(
             "uncertain_median",
             INVALID,
-            f"the median is only known to ±{half:.0%} (limit ±{WIDTH_LIMIT:.0%})",
+            f"the median is only known to ±{half:.1%} (limit ±{WIDTH_LIMIT:.0%})",
             f"edgecl bench … --frames {_round_up(4 * totals.size)}",
         )
     ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
+from runtime.counting import counted
 from runtime.errors import EquipmentError, InputError, SessionAwayError, SessionLostError
 from runtime.image.preprocess import MOST_SHRINK, Preprocessor, shrink_of
 from runtime.session.base import Outputs, Session
@@ -280,12 +281,12 @@ class Judge:
             return
         if self._preparing:
             raise InputError(
-                f"the model cannot take {self._failures} frames in a row ({reason})",
+                f"the model cannot take {counted(self._failures, 'frame')} in a row ({reason})",
                 hint="check the camera's pixel format, size and depth, and pass --bits or --roi, "
                 "or train on its images",
             )
         raise EquipmentError(
-            f"the model failed on {self._failures} frames in a row ({reason})",
+            f"the model failed on {counted(self._failures, 'frame')} in a row ({reason})",
             hint="check the bundle with 'edgecl inspect', or choose another --engine",
             code="model-failing",
         )

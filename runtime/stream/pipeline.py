@@ -210,6 +210,17 @@ class Pipeline:
             judges.try_on(frame)
         return judges
 
+    def rules_of(self, recipe: str) -> Rules | None:
+        """Return the rules that a recipe judges by, or judged by last; None where it is not open.
+
+        Args:
+            recipe: its id; empty in a stream without recipes.
+        """
+        for judges in reversed(self._timetable.all()):
+            if judges.recipe.mark.id == recipe:
+                return judges.recipe.rules
+        return None
+
     def change_recipe(self, judges: RecipeJudges, since_ns: int) -> None:
         """Let other judges judge the frames whose capture begins at `since_ns` or later.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runtime.artifact.contract import ModelContract
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.stream.budget import Budget
 from runtime.stream.verdict import Decision, Status
@@ -140,7 +141,9 @@ def debounced(
     window = (*before, decision.status is Status.REJECT)
     rejects = sum(window)
     if decision.status is Status.REJECT and rejects < rule.needed:
-        reason = f"{rejects} of the last {rule.window} frames rejected; {rule.needed} needed"
+        reason = (
+            f"{rejects} of the last {counted(rule.window, 'frame')} rejected; {rule.needed} needed"
+        )
         decision = replace(decision, status=Status.PASS, answer=Status.REJECT, reason=reason)
     return decision, window
 

@@ -15,8 +15,9 @@ from runtime.session import Session, open_session
 from runtime.session.opening import AUTO, default_threads
 from runtime.stream.ledger import Snapshot
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.recipes.changer import RecipeChanger, RecipeOutcome
+from runtime.stream.recipes.changer import RecipeChanger
 from runtime.stream.recipes.opening import RecipeBook
+from runtime.stream.recipes.outcome import RecipeOutcome
 from runtime.stream.sharing.pool import SessionPool
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.isolated import isolated

@@ -66,13 +66,21 @@ class Strip:
 
     def label(self, start: int, width: int) -> str:
         """The defect that fills most of a window, or `clean` where none fills `MIN_SHARE`."""
-        shares: dict[str, int] = {}
+        columns = self._defects(start, width)
+        best = max(columns, key=columns.__getitem__, default=CLEAN)
+        return best if columns.get(best, 0) >= MIN_SHARE * width else CLEAN
+
+    def defect_share(self, start: int, width: int) -> float:
+        """Share of a window's columns that show a defect, 0 to 1."""
+        return sum(self._defects(start, width).values()) / width
+
+    def _defects(self, start: int, width: int) -> dict[str, int]:
+        columns: dict[str, int] = {}
         for zone in self.zones:
             inside = min(zone.stop, start + width) - max(zone.start, start)
             if inside > 0:
-                shares[zone.label] = shares.get(zone.label, 0) + inside
-        best = max(shares, key=shares.__getitem__, default=CLEAN)
-        return best if shares.get(best, 0) >= MIN_SHARE * width else CLEAN
+                columns[zone.label] = columns.get(zone.label, 0) + inside
+        return columns
 
 
 def draw_surface(label: str, shape: Shape, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgecl.learning.config import TrainConfig
+from edgecl.learning.evaluation import embedding_map
 from edgecl.learning.runner import train_run
 from tests.edgecl.page import Page, check
 from tests.made_once import MadeOnce
@@ -37,6 +38,16 @@ def fill(folder: Path, kinds: tuple[str, ...], count: int, *, seed: int = 0) -> 
         for number in range(1, count + 1):
             cv2.imwrite(str(folder / kind / f"{kind}_{number}.png"), draw(kind, rng))
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def full_map() -> Iterator[int]:
+    """Lay the embeddings of every test's run out in as few iterations as t-SNE takes; how many
+    there are otherwise."""
+    usual = embedding_map.ITERATIONS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding_map, "ITERATIONS", 250)
+        yield usual
 
 
 @pytest.fixture(scope="session")

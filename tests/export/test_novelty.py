@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,8 @@ class Form:
     def __init__(self, name: str, factor: float = 1.0) -> None:
         self.name = name
         self.factor = factor
-        self.path = Path(f"model.{name}.onnx")
 
-    def outputs(self, images, engine):
+    def outputs(self, images):
         embedding = images[:, 0, :1].astype(np.float32) * self.factor
         answers = np.zeros((len(images), 3), np.float32)
         answers[:, 0] = 1
@@ -51,8 +49,9 @@ def job(validation: DataPart, test: DataPart, **fields: Any) -> Job:
 
 def measured(job: Job, *forms: Form):
     forms = forms or (Form("fp32"),)
-    outputs = {form.name: form.outputs(job.test.images, "") for form in forms}
-    return measure_novelty(job, forms, outputs)  # type: ignore[arg-type]
+    validation = {form.name: form.outputs(job.validation.images) for form in forms}
+    test = {form.name: form.outputs(job.test.images) for form in forms}
+    return measure_novelty(job, validation, test)
 
 
 def test_each_form_gets_the_limit_of_its_own_distances():

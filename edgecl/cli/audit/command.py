@@ -13,6 +13,7 @@ from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
+from runtime.counting import counted
 
 if TYPE_CHECKING:
     from edgecl.data.audit.summary import AuditSummary
@@ -90,15 +91,17 @@ def _print(summary: AuditSummary) -> None:
     links, cross = summary.links, summary.cross_class
     total = sum(part.images for part in summary.sets)
     for part in summary.sets:
-        classes = f", {part.classes} classes" if part.classes else ", no classes"
-        click.echo(f"{part.folder}: {part.images} images{classes}")
+        classes = (
+            f", {counted(part.classes, 'class', 'classes')}" if part.classes else ", no classes"
+        )
+        click.echo(f"{part.folder}: {counted(part.images, 'image')}{classes}")
     for note in summary.notes:
         click.echo(f"note: {note}")
     click.echo(
         f"{summary.grouped_images} of {total} images show the same metal as another "
-        f"one: {summary.groups} groups, the largest with {summary.largest_group} "
-        f"images ({links['exact']} exact copies, {links['copy']} near copies, "
-        f"{links['overlap']} overlaps)"
+        f"one: {counted(summary.groups, 'group')}, the largest with "
+        f"{counted(summary.largest_group, 'image')} ({links['exact']} exact copies, "
+        f"{links['copy']} near copies, {links['overlap']} overlaps)"
     )
     for pair in summary.between_sets:
         if pair.images_with_partner:

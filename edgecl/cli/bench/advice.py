@@ -8,18 +8,19 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from edgecl.cli.options import Checked, option_group
+from edgecl.cli.options import Parsed, option_group
 from edgecl.cli.run.checks import check_budget
 
 if TYPE_CHECKING:
     from runtime.benchmark import LatencyReport
+    from runtime.stream.budget import Budget
 
 _MAX_DROP = 0.5
 
 _OPTIONS = (
     click.option(
         "--budget",
-        type=Checked("budget", check_budget, prefix=""),
+        type=Parsed("budget", check_budget, prefix=""),
         metavar="STEP=TIME,...",
         help="Time limits per step, e.g. total=20ms. Ends with the cheapest side that keeps them "
         "at p99.9, with one thread and with one per core unless --threads is given; with none, "
@@ -39,7 +40,7 @@ budget_options = option_group(*_OPTIONS)
 """Decorator with the options of `edgecl bench` about a budget."""
 
 
-def compared_threads(threads: int | None, budget: str | None) -> tuple[int, ...]:
+def compared_threads(threads: int | None, budget: Budget | None) -> tuple[int, ...]:
     """Return the numbers of threads that sides differ in; none without a budget."""
     from runtime.session.opening import default_threads
 
@@ -48,26 +49,26 @@ def compared_threads(threads: int | None, budget: str | None) -> tuple[int, ...]
     return (1, default_threads())
 
 
-def with_advice(report: LatencyReport, budget: str | None, max_drop: float) -> LatencyReport:
+def with_advice(report: LatencyReport, budget: Budget | None, max_drop: float) -> LatencyReport:
     """Return the report with advice, where there is a budget.
 
     Args:
-        budget: as on the command line.
         max_drop: percentage points.
     """
     from msgspec.structs import replace
 
     from runtime.benchmark.advisor import advise
-    from runtime.stream.budget import parse_budget
 
     if budget is None:
         return report
-    advice = advise(report, parse_budget(budget), allowed_loss=max_drop / 100)
+    advice = advise(report, budget, allowed_loss=max_drop / 100)
     return replace(report, advice=advice)
 
 
 def print_advice(report: LatencyReport) -> None:
     """Print what to take, and why not the others."""
+    from edgecl.reporting.pages.bench.choice import advised_command
+
     advice = report.advice
     if advice is None:
         return
@@ -76,6 +77,8 @@ def print_advice(report: LatencyReport) -> None:
         if side.standing != "meets":
             console.print(Text(f"{side.standing}: {side.label}: {side.reason}"), soft_wrap=True)
     console.print(Text(f"advice: {advice.conclusion}"), soft_wrap=True)
+    if command := advised_command(report):
+        console.print(Text(f"run it: {command}"), soft_wrap=True)
 
 
 def failed(report: LatencyReport) -> bool:

@@ -20,32 +20,21 @@ from edgecl.cli.bench.facts import (
     command_line,
     measured_with_facts,
     report_options,
+    with_rivals,
 )
+from edgecl.cli.bench.scenario_options import scenario_options
 from edgecl.cli.engine_choices import build_options, engine_builder
-from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER, Checked, ImageSize
+from edgecl.cli.options import ANY_PATH, DEVICE, FOLDER
 from edgecl.cli.results import print_json, results_are_in
+from edgecl.cli.server_options import chosen_server, server_address
 from edgecl.cli.verb import Verb
 
 if TYPE_CHECKING:
     from runtime.benchmark.facts.scenario import ScenarioKind
+    from runtime.stream.budget import Budget
 
 BENCHES = "bench"
 REPORT = "latency.json"
-
-# Written out, as the defaults below: help does not wait for NumPy.
-SCENARIOS = ("single-stream", "multi-stream", "server", "offline", "cadence")
-
-
-def _bound_ms(text: str) -> float:
-    from runtime.benchmark.measuring.arrivals import parse_bound
-
-    return parse_bound(text)
-
-
-def _cadence_hz(text: str) -> float:
-    from runtime.benchmark.measuring.arrivals import parse_cadence
-
-    return parse_cadence(text)
 
 
 @click.command("bench", cls=Verb, short_help="Compare the latency of bundles.")
@@ -66,95 +55,19 @@ def _cadence_hz(text: str) -> float:
     "--engine",
     "engines",
     multiple=True,
-    help="Engine: onnxruntime, openvino or tensorrt. Repeatable.  [default: all that work here]",
+    help="Engine: onnxruntime, openvino, tensorrt, or oip: a server at --url. Repeatable.  "
+    "[default: all that work here]",
 )
+@server_address
 @DEVICE
 @build_options
 @click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Inference threads.  [default: all cores]"
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Inference threads.  [default: all cores; at --cadence all but one, as edgecl run, shared "
+    "by the workers]",
 )
-@click.option(
-    "--scenario",
-    type=click.Choice(SCENARIOS),
-    help="How frames come: one after another; several per query (multi-stream); at random "
-    "(server); batch after batch (offline); or at the line's rate, through the pipeline of "
-    "edgecl run (cadence).  [default: single-stream; cadence with --cadence]",
-)
-@click.option(
-    "--streams",
-    type=click.IntRange(1),
-    default=4,
-    show_default=True,
-    help="Frames per query of --scenario multi-stream.",
-)
-@click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    help="Frames per batch of --scenario offline.",
-)
-@click.option(
-    "--rate",
-    "rate_hz",
-    type=click.FloatRange(0, 100_000, min_open=True),
-    metavar="HZ",
-    help="Frames that arrive per second, on average, in --scenario server.",
-)
-@click.option(
-    "--bound",
-    type=Checked("TIME", _bound_ms, prefix=""),
-    help="Latency that is asked for in --scenario server, such as 20ms: the report has the share "
-    "of the frames within it.",
-)
-@click.option(
-    "--cadence",
-    type=Checked("RATE", _cadence_hz, prefix=""),
-    help="The line's rate, such as 30fps or 33ms.",
-)
-@click.option(
-    "--driver",
-    type=click.Choice(["edgecl", "loadgen"]),
-    default="edgecl",
-    show_default=True,
-    help="What issues the queries: edgecl, or MLCommons' LoadGen, for single-stream and offline.",
-)
-@click.option(
-    "--frames",
-    type=click.IntRange(1),
-    default=400,
-    show_default=True,
-    help="Frames to measure per side; a query of several streams counts once. p99 needs 368, "
-    "p99.9 needs 3688.",
-)
-@click.option(
-    "--soak",
-    "soak_minutes",
-    type=click.FloatRange(0, min_open=True),
-    metavar="MINUTES",
-    help="Measure for so long, until the machine is as hot as it gets, whatever --frames says.",
-)
-@click.option(
-    "--warmup",
-    type=click.IntRange(0),
-    default=30,
-    show_default=True,
-    help="Least warm-up frames per side, not counted; more follow until the times are stable.",
-)
-@click.option(
-    "--frame-size",
-    type=ImageSize(),
-    default="256x1600",
-    show_default=True,
-    help="Size of the camera's frames.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Random seed of the frames and of the order of turns.",
-)
+@scenario_options
 @click.option("--strict", is_flag=True, help="Exit with code 1 if the measurement is INVALID.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, without raw times."
@@ -175,10 +88,10 @@ def command(
     builder_level: int | None,
     scenario: ScenarioKind | None,
     rate_hz: float | None,
-    bound: str | None,
-    cadence: str | None,
-    budget: str | None,
+    cadence_hz: float | None,
+    budget: Budget | None,
     max_drop: float,
+    runs: tuple[Path, ...],
     **choices: Any,
 ) -> int:
     """Measure the latency of every BUNDLE in every precision on every engine.
@@ -193,6 +106,7 @@ def command(
     """
     from edgecl.cli.bench.layer_tables import print_layers
     from edgecl.cli.bench.markdown import markdown_table
+    from edgecl.cli.bench.scenario_lines import duration_line
     from edgecl.cli.bench.table import print_summary
     from edgecl.cli.progress import reporting, stderr_console
     from edgecl.reporting.pages.latency import latency_page
@@ -203,13 +117,17 @@ def command(
 
     choices["bundles"] = bundles_or_demo(choices["bundles"])
     definition = Scenario(
-        kind=scenario or ("single-stream" if cadence is None else "cadence"),
-        rate_hz=rate_hz if cadence is None else _cadence_hz(cadence),
-        bound_ms=None if bound is None else _bound_ms(bound),
+        kind=scenario or ("single-stream" if cadence_hz is None else "cadence"),
+        rate_hz=cadence_hz or rate_hz,
+        server=chosen_server(choices),
         thread_counts=compared_threads(choices["threads"], budget),
         **choices,
     )
+    if runs:
+        definition = with_rivals(definition, runs)
     console = stderr_console()
+    if told := duration_line(len(definition.plans()), definition.side_seconds):
+        console.print(told, markup=False)
     started = f"{datetime.now():%Y%m%d-%H%M%S}"
     place = own_folder(out) if out else new_folder(Path(BENCHES) / started)
     with place as folder:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.options import option_group
+from edgecl.cli.options import FOLDER, option_group
 from edgecl.cli.verb import ARGUMENTS
 from runtime.progress import NotedProgress
 from runtime.secrets import redact
@@ -25,6 +26,15 @@ _OPTIONS = (
         "--layers",
         is_flag=True,
         help="Time every layer too, by each engine's own profiler, after the latency.",
+    ),
+    click.option(
+        "--rivals",
+        "runs",
+        type=FOLDER,
+        multiple=True,
+        metavar="RUN",
+        help="Measure the network of this run in torch, torch.compile and as OpenVINO's NNCF "
+        "quantises it, beside the bundle that was exported from it. Repeatable.",
     ),
     click.option(
         "--markdown", is_flag=True, help="Print the table as Markdown, for a pull request."
@@ -80,6 +90,17 @@ def measured_with_facts(
         progress=progress,
         command=command,
     )
+
+
+def with_rivals(scenario: Scenario, runs: Sequence[Path]) -> Scenario:
+    """Return the scenario with further sides, of the runs that its bundles were exported from.
+
+    Raises:
+        InputError: a run is not finished, or no bundle was exported from it.
+    """
+    from edgecl.rivals.sides import rival_plans
+
+    return replace(scenario, rivals=rival_plans(runs, scenario.plans()))
 
 
 def _costs() -> GraphCosts | None:

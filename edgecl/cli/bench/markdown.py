@@ -32,6 +32,8 @@ def markdown_table(report: LatencyReport) -> str:
     notes = finding_lines(report)
     if notes:
         lines += ["", *(f"- {_text(note)}" for note in notes)]
+    if report.advice is not None:
+        lines += ["", f"**Budget**: {_text(report.advice.conclusion)}."]
     if report.command:
         lines += ["", f"Repeat: {_code(report.command)}"]
     return "\n".join(lines)

@@ -5,6 +5,25 @@ from __future__ import annotations
 from runtime.benchmark.document import LatencyReport, SideReport
 from runtime.benchmark.facts.scenario import ScenarioFacts
 
+WORTH_TELLING_S = 120.0
+"""Length of a measurement from which it is told beforehand."""
+
+
+def duration_line(sides: int, side_seconds: float | None) -> str:
+    """Return how long a measurement will take, where that is known and long; empty elsewhere.
+
+    Args:
+        sides: how many.
+        side_seconds: of each.
+    """
+    if side_seconds is None or sides * side_seconds < WORTH_TELLING_S:
+        return ""
+    fewer = "; name --precision, --engine or --threads to measure fewer" if sides > 1 else ""
+    return (
+        f"{sides} side{'s' * (sides != 1)} of {side_seconds:.0f} s each take "
+        f"{sides * side_seconds / 60:.0f} min{fewer}"
+    )
+
 
 def unit_of(scenario: ScenarioFacts) -> str:
     """Return what one time of the table is of."""

@@ -14,6 +14,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
 from edgecl.cli.verb import Verb
 from runtime.artifact.contract import BITS
+from runtime.counting import counted
 from runtime.errors import EquipmentError, InputError
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def _end_of(camera: Camera, found: FrameTally, seconds: float, *, interrupted: b
     if found.last is not None or (not found.frames and camera.trigger is not None):
         return 0
     if found.frames:
-        problem = f"none of the {found.frames} frames of {camera.name} can be used: "
+        problem = f"none of {counted(found.frames, 'frame')} of {camera.name} can be used: "
         problem += found.faults[0] if found.faults else "they are broken"
     else:
         problem = f"{camera.name} delivered no frame within {seconds:g} s"

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.camera.examination.document import CameraReport, FrameSize, NetworkFinding
+from runtime.counting import counted
 
 _STYLES = {"good": "green", "poor": "red", "unknown": "dim"}
 _MARKS = {"good": "✓", "poor": "✗", "unknown": "·"}
@@ -62,20 +63,23 @@ def _rows(report: CameraReport) -> Iterator[tuple[str, Text]]:
     if report.recording is not None:
         recording = report.recording
         skipped = f", {recording.skipped} left out between" if recording.skipped else ""
-        yield "recorded", Text(f"{recording.images} images in {recording.folder}{skipped}")
+        yield (
+            "recorded",
+            Text(f"{counted(recording.images, 'image')} in {recording.folder}{skipped}"),
+        )
 
 
 def _size(size: FrameSize, report: CameraReport) -> str:
     colour = "gray" if size.channels == 1 else "colour"
     bits = f", {report.bits} bits used" if size.dtype == "uint16" and report.bits else ""
-    often = f" ({size.frames} frames)" if len(report.sizes) > 1 else ""
+    often = f" ({counted(size.frames, 'frame')})" if len(report.sizes) > 1 else ""
     return f"{size.width}×{size.height} {colour}, {size.dtype}{bits}{often}"
 
 
 def _losses(report: CameraReport) -> Text:
     lost = report.statistics.get("lost_frames", 0) + report.statistics.get("missed_triggers", 0)
     outages = report.losses + report.stalls
-    text = f"{lost} frames lost, {report.faulty} faulty, {outages} outages"
+    text = f"{counted(lost, 'frame')} lost, {report.faulty} faulty, {counted(outages, 'outage')}"
     if outages:
         text += f" of {report.seconds_lost:.1f} s"
     return Text(text, style="red" if lost or report.faulty or outages else "")

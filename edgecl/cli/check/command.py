@@ -13,6 +13,7 @@ from edgecl.cli.options import ANY_PATH, FOLDER
 from edgecl.cli.results import print_json
 from edgecl.cli.running_stream import STREAM_OPTION, running_stream
 from edgecl.cli.verb import Verb
+from runtime.counting import counted
 
 if TYPE_CHECKING:
     from runtime.camera import Camera
@@ -143,8 +144,8 @@ def _record(context: click.Context, values: dict[str, Any]) -> None:
     else:
         scene = reference.scene
         click.echo(
-            f"{values['record']}: {scene.images} frames of {reference.camera}, brightness "
-            f"{scene.level.q50:.1%}, focus {scene.sharpness.q50:.3f}"
+            f"{values['record']}: {counted(scene.images, 'frame')} of {reference.camera}, "
+            f"brightness {scene.level.q50:.1%}, focus {scene.sharpness.q50:.3f}"
         )
 
 
@@ -168,7 +169,7 @@ def _show(report: CheckReport, *, as_json: bool) -> None:
         click.echo(
             f"{scene.camera}: brightness {scene.brightness:.1%} ({scene.least_brightness:.1%} to "
             f"{scene.most_brightness:.1%}), focus {scene.focus:.3f} (at least "
-            f"{scene.least_focus:.3f}), over {scene.frames} frames"
+            f"{scene.least_focus:.3f}), over {counted(scene.frames, 'frame')}"
         )
     for note in report.notes:
         click.echo(f"note: {note}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.options import ANY_PATH, Checked
+from edgecl.cli.options import ANY_PATH, Parsed
 from edgecl.cli.results import print_json
 from edgecl.cli.verb import Verb
 from runtime.errors import GateError, InputError
@@ -45,7 +45,7 @@ def parse_percent(text: str) -> float:
 @click.option(
     "--fail-if-slower",
     "limit",
-    type=Checked("percentage", parse_percent),
+    type=Parsed("percentage", parse_percent),
     metavar="PERCENT",
     help="Exit with code 1 where a side is shown to be slower by more, as in 5%: the low end of "
     "its headline's interval lies above.",
@@ -62,7 +62,7 @@ def command(
     old: Path,
     new: Path | None,
     sides: tuple[str, str] | None,
-    limit: str | None,
+    limit: float | None,
     strict: bool,
     steps: bool,
     markdown: bool,
@@ -70,9 +70,10 @@ def command(
 ) -> None:
     """Say what became faster or slower between two reports of 'edgecl bench'.
 
-    OLD and NEW are latency.json files or folders that hold one. With OLD alone, its sides are
-    compared with its first one. Every ratio has a 95 % interval, and the median of the total
-    decides about a side. Exits with 0 unless --fail-if-slower says otherwise.
+    OLD and NEW are latency.json files or folders that hold one. With OLD alone, its bundles are
+    compared with its first one, side by side; of one bundle, its sides with the first. Every
+    ratio has a 95 % interval, and the median of the total decides about a side. Exits with 0
+    unless --fail-if-slower says otherwise.
     """
     from edgecl.cli.compare.markdown import markdown_text
     from edgecl.cli.compare.table import print_comparison
@@ -80,10 +81,9 @@ def command(
     from runtime.benchmark.comparison import compare_reports, compare_sides
     from runtime.files.document import plain
 
-    share = None if limit is None else parse_percent(limit)
     first = _report_in(old)
     if new is None:
-        found = compare_sides(read_report(first), path=first, sides=sides, limit=share)
+        found = compare_sides(read_report(first), path=first, sides=sides, limit=limit)
     else:
         second = _report_in(new)
         found = compare_reports(
@@ -91,7 +91,7 @@ def command(
             read_report(second),
             paths=(first, second),
             sides=sides,
-            limit=share,
+            limit=limit,
         )
     if as_json:
         print_json(plain(found))
@@ -99,8 +99,8 @@ def command(
         click.echo(markdown_text(found, steps=steps))
     else:
         print_comparison(found, steps=steps)
-    if share is not None:
-        _hold_to(found, share, strict=strict)
+    if limit is not None:
+        _hold_to(found, limit, strict=strict)
 
 
 def _report_in(path: Path) -> Path:

@@ -17,8 +17,10 @@ def is_within(found: LatencyComparison) -> bool:
 
 
 def name_of(side: ComparedSide, *, within: bool) -> str:
-    """The side's label, and what it was called in the old report."""
-    return side.new if within or side.old == side.new else f"{side.new} (was {side.old})"
+    """The side's label, and what it is compared with where that is not called the same."""
+    if side.old == side.new:
+        return side.new
+    return f"{side.new} ({'against' if within else 'was'} {side.old})"
 
 
 def cells(figure: Figure) -> tuple[str, str, str, str, str]:
@@ -59,7 +61,7 @@ def notes(found: LatencyComparison, *, steps: bool) -> Iterator[str]:
         if entry.severity != "spoils":
             yield f"note: {entry.text}. {_sentence(entry.hint)}"
     if is_within(found):
-        yield f"old: {found.sides[0].old}; new: the side of the row, which took turns with it"
+        yield "old and new took turns in one run, so the machine's speed cancels"
     against: dict[str, list[str]] = {}
     for side in found.sides:
         if side.why_undecided:
@@ -97,9 +99,10 @@ def _limit_lines(found: LatencyComparison) -> Iterator[str]:
     for side in found.sides:
         smallest = side.headline.smallest_shown
         if side.limit == "undecided" and smallest is not None:
+            narrower = "" if is_within(found) else "; old and new side by side in one run even more"
             yield (
                 f"undecided: {side.new}: the limit lies within its interval of ±{smallest:.1%}. "
-                "More frames make it narrower; old and new side by side in one run even more"
+                f"More frames make it narrower{narrower}"
             )
 
 

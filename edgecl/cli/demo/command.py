@@ -16,6 +16,7 @@ from edgecl.cli.options import FOLDER
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import results_are_in
 from edgecl.cli.verb import Verb
+from runtime.counting import counted
 from runtime.errors import FrameError, InputError
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def _print_figures(
         click.echo(f"protocol: {note}")
     total = summary.steps["total"]
     line = (
-        f"stream: {summary.captured} frames captured = {summary.judged} judged + "
+        f"stream: {counted(summary.captured, 'frame')} captured = {summary.judged} judged + "
         f"{summary.dropped} dropped + {summary.faulty} faulty; capture to verdict "
         f"p50 {total.p50_ms:.1f} ms, p99 {total.p99_ms:.1f} ms; "
         f"{summary.budget_misses} missed the budget ({BUDGET})"

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runtime.counting import noun
 from runtime.stream.archive.history import NO_LABEL, History, HistoryGroup
 
 DEFECTS_SHOWN = 3
@@ -69,7 +70,11 @@ def _labels(total: HistoryGroup, statuses: list[str]) -> Table:
 
 def _lines(history: History) -> list[str]:
     total = history.total
-    lines = [f"{total.verdicts:,} verdicts of {history.runs:,} runs in {history.archive}"]
+    lines = [
+        f"{total.verdicts:,} {noun(total.verdicts, 'verdict')} of "
+        f"{history.runs:,} {noun(history.runs, 'run')} "
+        f"in {history.archive}"
+    ]
     if history.by in ("day", "shift"):
         lines[0] += f"; clock: {history.zone}"
     if total.late:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from edgecl.cli.ignored_options.inference import BUILDING, BUILDS, no_builder
-from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
+from edgecl.cli.ignored_options.inference import (
+    BUILDING,
+    BUILDS,
+    no_builder,
+)
+from edgecl.cli.ignored_options.rule import LEAVE_ONE, NO_SERVER, SERVER, Rule, Values
 
 
 def _scenario(values: Values) -> str:
     asked: str | None = values["scenario"]
-    return asked or ("single-stream" if values["cadence"] is None else "cadence")
+    return asked or ("single-stream" if values["cadence_hz"] is None else "cadence")
 
 
 BENCH = (
@@ -19,7 +23,7 @@ BENCH = (
         LEAVE_ONE,
     ),
     Rule(
-        ("cadence",),
+        ("cadence_hz",),
         lambda v: v["scenario"] not in (None, "cadence"),
         "is the rate of --scenario cadence, but this is another one",
         LEAVE_ONE,
@@ -35,7 +39,8 @@ BENCH = (
             ("streams", "multi-stream"),
             ("batch", "offline"),
             ("rate_hz", "server"),
-            ("bound", "server"),
+            ("bound_ms", "server"),
+            ("worker_counts", "cadence"),
         )
     ),
     Rule(
@@ -54,6 +59,17 @@ BENCH = (
         ("threads",),
         lambda v: v["device"] == "gpu" or set(v["engines"]) == {"tensorrt"},
         "only affects CPU inference, but this runs on the GPU only",
+    ),
+    Rule(
+        ("threads",),
+        lambda v: set(v["engines"]) == {"oip"},
+        "only affects inference on this machine, but a server infers",
+    ),
+    Rule(
+        SERVER,
+        lambda v: "oip" not in v["engines"],
+        NO_SERVER,
+        "add --engine oip, or omit this option",
     ),
     Rule(
         BUILDING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgecl.cli.ignored_options.rule import LEAVE_ONE, Rule, Values
+from edgecl.cli.ignored_options.rule import LEAVE_ONE, NO_SERVER, SERVER, Rule, Values
 
 EXPORT = (
     Rule(
@@ -57,6 +57,7 @@ def no_builder(values: Values) -> bool:
 
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
 BUILDING = ("workspace", "builder_level")
+
 BUILDS = "only affects building TensorRT engines, but"
 
 RUN = (
@@ -95,9 +96,9 @@ RUN = (
         "only affects inference on this machine, but a server infers",
     ),
     Rule(
-        ("url", "server_model", "server_token", "server_ca", "server_give_up_after"),
+        (*SERVER, "server_give_up_after"),
         lambda v: v["engine"] != "oip",
-        "is about a server that infers, but --engine oip does not stand beside it",
+        NO_SERVER,
         "add --engine oip, or omit this option",
     ),
     Rule(

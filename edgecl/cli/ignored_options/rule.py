@@ -10,6 +10,8 @@ Values = Mapping[str, Any]
 
 LEAVE = "omit this option"
 LEAVE_ONE = "use only one of them"
+SERVER = ("url", "server_model", "server_token", "server_ca")
+NO_SERVER = "is about a server that infers, but --engine oip does not stand beside it"
 
 
 @dataclass(frozen=True)

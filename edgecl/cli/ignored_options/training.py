@@ -56,7 +56,7 @@ TRAIN = (
         "use --tile for the size of the tiles, or --geometry stretch",
     ),
     Rule(
-        ("tile", "stride", "scale", "combine", "robust", "turns"),
+        ("tile", "stride", "scale", "combine", "turns"),
         _new(_geometry("stretch")),
         "only applies to tiles, but images are resized",
         "add --geometry tiles, or omit this option",
@@ -178,6 +178,12 @@ STUDY = (
         "none means no baselines, but another one is given too",
         LEAVE_ONE,
     ),
+    Rule(
+        ("tile", "scale"),
+        lambda v: v["geometry"] == "stretch",
+        "only applies to tiles, but --geometry stretch resizes images",
+        LEAVE_ONE,
+    ),
 )
 
 
@@ -188,6 +194,24 @@ def _all_frozen(values: Values) -> bool:
 
 
 STUDY_GRID = (
+    Rule(
+        ("tile", "scale", "image_size"),
+        lambda v: v["geometry"] == "auto",
+        "states a geometry, but --geometry auto chooses one",
+        "omit this option, or use --geometry tiles or stretch",
+    ),
+    Rule(
+        ("image_size",),
+        lambda v: bool(v["tile"]),
+        "only affects images that are resized, but with tiles they keep their own scale",
+        "use --tile for the size of the tiles, or --geometry stretch",
+    ),
+    Rule(
+        ("scale",),
+        lambda v: not v["tile"],
+        "only applies to tiles, but images are resized",
+        "add --tile, or omit this option",
+    ),
     Rule(
         ("roi", "flat"),
         lambda v: not v["data"] and not v["unlabelled"],

@@ -22,6 +22,7 @@ from runtime.artifact.manifest import (
 )
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
+from runtime.counting import counted
 
 
 def print_inspection(found: Inspection) -> None:
@@ -55,7 +56,7 @@ def _lines(found: Inspection) -> list[str]:
     contract, files, rewrites = manifest.contract, manifest.files, manifest.rewrites
     size = contract.input
     lines = [
-        f"{found.bundle}: {len(files)} file{'s' * (len(files) != 1)}, all hashes verified",
+        f"{found.bundle}: {counted(len(files), 'file')}, all hashes verified",
         f"made {manifest.created or 'at an unknown time'} by edgecl "
         f"{manifest.edgecl_version or 'of an unknown version'}{_origin(manifest.origin)}",
         f"signature: {_signature(found.signature)}",
@@ -117,7 +118,7 @@ def _gate(gate: Gate) -> str:
 def _calibration(calibration: CalibrationFacts) -> str:
     how = [text for text in (calibration.algorithm, calibration.selection) if text]
     if calibration.images is not None:
-        how.append(f"{calibration.images} images")
+        how.append(f"{counted(calibration.images, 'image')}")
     if calibration.kept:
         how.append(f"kept in floating point: {', '.join(calibration.kept)}")
     return f"calibrated: {', '.join(how)}" if how else ""

@@ -38,7 +38,7 @@ def main() -> int:
         if (arguments.verify_key is None) != arguments.unsigned:
             raise PackError("pass --verify-key PUB, or --unsigned to go without a signature")
         count = check_hashes(HERE)
-        say(f"{count} files, and no other, have the hashes of {SUMS}")
+        say(f"all files of {SUMS}, {count} of them, have its hashes, and no other is there")
         if arguments.verify_key is not None:
             check_signature(HERE, arguments.verify_key)
             say(f"{SUMS} is signed by the owner of {arguments.verify_key}")

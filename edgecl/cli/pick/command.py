@@ -160,7 +160,8 @@ def _labelled_of(encoder: RunEncoder) -> tuple[tuple[Path, ...], list[str]]:
 
 
 def _print(summary: PickSummary) -> None:
-    from runtime.image.folder.notes import counted, shown
+    from runtime.counting import counted
+    from runtime.image.folder.notes import shown
 
     of = f"{summary.images:,}, {summary.labelled:,} labelled already"
     what = "typical" if summary.way == "typical" else "doubtful"

@@ -10,9 +10,10 @@ import click
 from edgecl.cli.results import print_json
 from edgecl.cli.running_stream import STREAM_OPTION, running_stream
 from edgecl.cli.verb import Verb
+from runtime.counting import counted
 
 if TYPE_CHECKING:
-    from runtime.stream.recipes.changer import RecipeState
+    from runtime.stream.recipes.outcome import RecipeState
 
 
 @click.command("recipe", cls=Verb, short_help="Show or change the recipe of a running stream.")
@@ -30,7 +31,7 @@ def command(recipe: str | None, back: bool, stream: Path | None, as_json: bool) 
 
     from runtime.errors import InputError
     from runtime.stream.control.socket import ask
-    from runtime.stream.recipes.changer import RecipeOutcome, RecipeState
+    from runtime.stream.recipes.outcome import RecipeOutcome, RecipeState
 
     if recipe is not None and back:
         raise InputError("--back has no effect beside a recipe", hint="leave out one of the two")
@@ -63,5 +64,6 @@ def _show(state: RecipeState) -> None:
     if state.previous:
         click.echo(f"--back leads to recipe {state.previous}")
     click.echo(
-        f"recipes: {', '.join(state.recipes)}; {state.changes} changes, {state.refused} refused"
+        f"recipes: {', '.join(state.recipes)}; {counted(state.changes, 'change')}, "
+        f"{state.refused} refused"
     )

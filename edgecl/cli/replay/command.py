@@ -12,6 +12,7 @@ from edgecl.cli.answering import answer_options, opened_model
 from edgecl.cli.options import ANY_PATH
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.verb import Verb
+from runtime.counting import counted, noun
 
 if TYPE_CHECKING:
     from runtime.stream.answering.comparing import Disagreement
@@ -66,7 +67,8 @@ def command(context: click.Context, /, **values: Any) -> None:
     count = report.comparison.disagreed
     if count > values["changed_at_most"]:
         raise GateError(
-            f"{count} of {report.comparison.frames} verdicts change "
+            f"{count} of {counted(report.comparison.frames, 'verdict')} "
+            f"{noun(count, 'changes', 'change')} "
             f"({values['changed_at_most']} allowed)",
             hint="look at them, and allow them with --changed-at-most",
             code="replay",

@@ -16,6 +16,7 @@ from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.review.options import REVIEW_DEFAULT, review_options
 from edgecl.cli.verb import Verb
+from runtime.counting import counted, noun
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ def _serve(choices: ReviewChoices) -> None:
             desk = _desk(choices, report)
         office = ReviewOffice(desk, journal)
         _say_notes(desk.notes, say)
-        say(f"{len(desk.images):,} images, {len(journal.standing.images):,} decided")
+        say(
+            f"{len(desk.images):,} {noun(len(desk.images), 'image')}, "
+            f"{len(journal.standing.images):,} decided"
+        )
         export = _exporter(choices)
         with serving_review(place, office, export) as wait:
             say(f"review page: {place.url} (Ctrl-C ends it; every decision is kept)")
@@ -118,7 +122,10 @@ def _serve(choices: ReviewChoices) -> None:
                 wait()
             finally:
                 decided = len(journal.standing.images)
-                say(f"{decided:,} images decided; edgecl review {choices.folder} --export DIR")
+                say(
+                    f"{decided:,} {noun(decided, 'image')} decided; "
+                    f"edgecl review {choices.folder} --export DIR"
+                )
 
 
 def _desk(choices: ReviewChoices, report: StageProgress) -> Desk:
@@ -180,10 +187,10 @@ def _print_export(choices: ReviewChoices, summary: ReviewExport) -> None:
 
 
 def _line(summary: ReviewExport) -> str:
-    from runtime.image.folder.notes import counted
-
     count = sum(summary.images.values())
-    parts = [f"{counted(count, 'reviewed image')} of {len(summary.images)} classes"]
+    parts = [
+        f"{counted(count, 'reviewed image')} of {counted(len(summary.images), 'class', 'classes')}"
+    ]
     if summary.labelled:
         parts.append(f"{summary.labelled:,} labelled before")
     parts.append(f"{counted(summary.groups, 'group')}")

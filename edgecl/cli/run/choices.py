@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,8 @@ class RunChoices:
     """Values of the options, as they were given or by default; each is named as its parameter.
 
     `cameras` is what `source` and the options about cameras come to, and `recipes` what `recipe`
-    does; the stream begins with the first of them.
+    does; the stream begins with the first of them. `shared` holds for all recipes, where these are
+    the choices of one.
     """
 
     source: tuple[str, ...]
@@ -97,6 +98,12 @@ class RunChoices:
     as_json: bool
     realtime: bool
     cpus: str | None
+    shared: RunChoices | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def whole(self) -> RunChoices:
+        """The choices as they were given, without what one recipe has of its own."""
+        return self.shared or self
 
     def values(self, model: Path) -> Mapping[str, Any]:
         """The values by parameter.
@@ -105,11 +112,12 @@ class RunChoices:
             model: that was taken where none was named.
         """
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        del values["shared"]
         return {**values, "model": None if self.recipes else model}
 
     def with_recipe(self, recipe: RecipeChoice) -> RunChoices:
         """Return the choices as they are while a recipe judges."""
-        return replace(self, model=recipe.model, **recipe.own)
+        return replace(self.whole, model=recipe.model, shared=self.whole, **recipe.own)
 
     def building(self) -> Mapping[str, Any]:
         """The options about building engines."""

@@ -27,8 +27,10 @@ from edgecl.cli.run.opening import (
 from edgecl.cli.run.options import LATE, VERDICTS, run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
 from edgecl.cli.run.page import live_page, window_of
+from edgecl.cli.run.recipes.checking import require_checks
 from edgecl.cli.run.recipes.choices import recipe_choices, require_bundles
 from edgecl.cli.run.recipes.commands import commanding
+from edgecl.cli.run.recipes.renewing import require_labels_of
 from edgecl.cli.run.service.reloading import Reloading
 from edgecl.cli.run.service.supervision import Supervision
 from edgecl.cli.verb import Verb, naming_place
@@ -55,12 +57,14 @@ def command(context: click.Context, /, **values: Any) -> int:
     choices = RunChoices(**values)
     if recipes:
         require_bundles(recipes)
+        require_labels_of(choices, context)
     beginning = choices.with_recipe(recipes[0]) if recipes else choices
     rules = beginning.rules(context)
     if printed:
         # As bytes: text would lose its passwords on the way, and the file be useless.
         click.echo(config_text(values).encode(), nl=False)
         return 0
+    require_checks(beginning, context)
     if choices.cameras[0].name:
         from edgecl.cli.run.several.judging import judge_cameras
 
@@ -135,9 +139,10 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         )
 
         def keep(kept: RunChoices) -> None:
-            write_config(folder / CONFIG, kept.values(model.path), say)
+            write_config(folder / CONFIG, kept.whole.values(model.path), say)
 
         keep(choices)
+        reloading = Reloading(context, choices.whole, model.scene, remark, keep=keep)
         stream = InspectionStream(
             model.path,
             camera,
@@ -161,6 +166,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
                 session,
                 more,
                 remark,
+                reloading.take_renewal,
             ),
             files.shadow,
             metrics,
@@ -171,7 +177,7 @@ def judge_frames(choices: RunChoices, rules: Rules, context: click.Context) -> i
         console.print(stream.opening_line(), markup=False)
         if page is not None:
             say(page.opening_line())
-        reloading = Reloading(context, choices, model.scene, remark, {"": stream}, keep)
+        reloading.streams = {"": stream}
         outcome = stream.run(console, Supervision(reloading))
     document = stream.summary(outcome)
     if write_summary(folder / SUMMARY, document, console):

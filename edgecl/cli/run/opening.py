@@ -96,8 +96,11 @@ def facts_of(
         cameras: their names.
         contract: of the model.
     """
+    from runtime.artifact.bundle import manifest_beside
     from runtime.stream.sinks import StreamFacts
 
+    others = [manifest_beside(recipe.model) for recipe in choices.recipes[1:]]
+    labels = [label for other in others if other is not None for label in other.contract.labels]
     return StreamFacts(
         bundle=model.path.name,
         camera=", ".join(cameras),
@@ -106,6 +109,7 @@ def facts_of(
         pass_labels=rules.applied_to(contract).pass_labels,
         lot=choices.lot or "",
         rules=rules,
+        other_labels=tuple(dict.fromkeys(labels)),
     )
 
 

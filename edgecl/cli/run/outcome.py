@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecl.cli.signals import EXIT_INTERRUPTED
+from runtime.counting import counted
 from runtime.errors import EdgeclError, EquipmentError, GateError, InputError
 
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ def exit_code_of(
         raise outcome.failure
     if snapshot.faulty and not snapshot.judged:
         reason = snapshot.last.decision.reason if snapshot.last else ""
-        told = f"none of the {snapshot.faulty} frames could be judged (last error: {reason})"
+        told = f"none of {counted(snapshot.faulty, 'frame')} could be judged (last error: {reason})"
         hint = "check that --camera points at the right source"
         raise EquipmentError(told, hint=hint) if live else InputError(told, hint=hint)
     require_written(lost, problem)
     if snapshot.miss_share > max_misses:
         raise GateError(
-            f"{snapshot.misses} of {snapshot.judged} frames missed the budget "
+            f"{snapshot.misses} of {counted(snapshot.judged, 'frame')} missed the budget "
             f"({snapshot.miss_share:.2%}; {max_misses:.2%} allowed)",
             hint="the summary shows which step was slow; raise --budget, or choose another "
             "--precision",
@@ -76,7 +77,8 @@ def require_written(lost: int, problem: str) -> None:
     """
     if lost:
         raise EquipmentError(
-            f"{lost} verdicts could not be written ({problem or 'the disk did not answer'})",
+            f"{counted(lost, 'verdict')} could not be written "
+            f"({problem or 'the disk did not answer'})",
             hint="free some space on the disk of --out, or choose another folder with --out",
             code="disk-failing",
         )

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from runtime.counting import counted, noun
 from runtime.stream.answering.comparing import AnswerComparison
 from runtime.stream.answering.shadow import ShadowAccount
 from runtime.stream.budget import Budget
@@ -83,8 +84,9 @@ def progress_line(snapshot: Snapshot, seconds: float) -> str:
         middle, tail = (value / 1e6 for value in total.percentiles([0.5, 0.99]))
         times = f", total p50 {middle:.2f} ms, p99 {tail:.2f} ms"
     return (
-        f"{snapshot.captured} frames in {seconds:.0f} s{times}, "
-        f"{snapshot.misses} budget misses, {snapshot.dropped} dropped, {snapshot.faulty} faulty"
+        f"{counted(snapshot.captured, 'frame')} in {seconds:.0f} s{times}, "
+        f"{counted(snapshot.misses, 'budget miss', 'budget misses')}, "
+        f"{snapshot.dropped} dropped, {snapshot.faulty} faulty"
     )
 
 
@@ -149,7 +151,7 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     if accuracy:
         yield Text(f"correct {accuracy.right} of {accuracy.known} ({accuracy.share:.2%})")
     verdicts = summary.verdicts
-    line = f"{verdicts.written} verdicts in {verdicts.file}"
+    line = f"{counted(verdicts.written, 'verdict')} in {verdicts.file}"
     if verdicts.lost:
         yield Text(f"{line}, {verdicts.lost} LOST ({verdicts.problem})", style="red")
     else:
@@ -157,7 +159,9 @@ def _summary_lines(summary: StreamSummary) -> Iterator[Text]:
     for sink in summary.sinks:
         if sink.acted:
             late = f", {sink.late_acts} LATE" if sink.late_acts else ""
-            yield Text(f"sink {sink.name}: {sink.acted} acts{late}", style="red" if late else "")
+            yield Text(
+                f"sink {sink.name}: {counted(sink.acted, 'act')}{late}", style="red" if late else ""
+            )
         if sink.lost:
             yield Text(f"sink {sink.name}: {sink.lost} LOST ({sink.problem})", style="red")
         if sink.counts:
@@ -195,7 +199,7 @@ def _row(step: str, cells: Sequence[str]) -> str:
 
 def _counts(snapshot: Snapshot, seconds: float) -> Text:
     rate = (snapshot.judged + snapshot.faulty) / max(seconds, 1e-9)
-    text = Text(f"{snapshot.captured} frames, {rate:.1f}/s")
+    text = Text(f"{counted(snapshot.captured, 'frame')}, {rate:.1f}/s")
     text.append(f" · dropped {snapshot.dropped} · faulty {snapshot.faulty} · ")
     text.append(f"misses {snapshot.misses}", style="magenta" if snapshot.misses else "")
     return text
@@ -242,13 +246,14 @@ def _shadow(account: ShadowAccount) -> Iterator[Text]:
     if found.disagreed:
         yield Text(f"  {', '.join(comparison_parts(found))}; in {account.file}")
     if account.failed or account.lost:
-        told = f"shadow: {account.failed} not answered, {account.lost} lines LOST"
+        told = f"shadow: {account.failed} not answered, {counted(account.lost, 'line')} LOST"
         yield Text(f"{told} ({account.problem})", style="red")
 
 
 def comparison_line(found: AnswerComparison) -> str:
     """Number and share of frames that two models answered differently."""
-    line = f"{found.disagreed} of {found.frames} frames are answered differently"
+    verb = noun(found.disagreed, "is", "are")
+    line = f"{found.disagreed} of {counted(found.frames, 'frame')} {verb} answered differently"
     if found.least is None or found.most is None:
         return line
     return f"{line} ({found.share:.2%}; 95 % interval {found.least:.2%} to {found.most:.2%})"

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecl.cli.service.rights import write_refusal
 from edgecl.cli.service.unit import ServiceUnit
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from edgecl.cli.run.choices import RunChoices
+    from runtime.stream.outputs.plan import OutputPlan
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 
@@ -134,13 +136,7 @@ def unit_of(
 def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator[str]:
     """Yield what the service will not be able to do, as far as the configuration tells."""
     own = Path("/var/lib") / unit.name
-    writable = [own, *map(Path, unit.writable)]
-    for what, path in _written(choices):
-        if path.is_absolute() and not any(path.is_relative_to(folder) for folder in writable):
-            yield (
-                f"note: {what} is in {path}, which the service cannot write; put it below {own}, "
-                f"or pass --writable {path.parent}"
-            )
+    yield from _unwritable(unit, choices, own)
     if choices.model is None and not choices.recipes:
         yield f"note: {config} names no model; the service looks for one in {own}"
     bundles = [Path(recipe.model) for recipe in choices.recipes]
@@ -161,6 +157,39 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
                 f"note: {name} must be readable by the service's user; or pass --secret "
                 f"{name}, and name it /run/credentials/{unit.name}.service/{Path(name).name}"
             )
+
+
+def _unwritable(unit: ServiceUnit, choices: RunChoices, own: Path) -> Iterator[str]:
+    """Yield files, folders and devices that the service's user cannot write."""
+    for what, path in _written(choices):
+        if not path.is_absolute() or path.is_relative_to(own):
+            continue
+        if not any(path.is_relative_to(folder) for folder in unit.writable):
+            yield (
+                f"note: {what} is in {path}, which the service cannot write; put it below {own}, "
+                f"or pass --writable {path.parent}"
+            )
+        elif refusal := write_refusal(path, unit.user, unit.groups):
+            yield (
+                f"note: {what} is in {path}, which the service's user cannot write: {refusal}; put "
+                f"it below {own}, or pass --user"
+            )
+    for plan in _outputs(choices):
+        refusal = write_refusal(Path(plan.place), unit.user, unit.groups)
+        if plan.backend == "gpiod" and refusal:
+            yield (
+                f"note: --sink gpio drives {plan.place}, which the service's user cannot write: "
+                f"{refusal}; let udev give it to the group gpio, or pass --user"
+            )
+
+
+def _outputs(choices: RunChoices) -> Iterator[OutputPlan]:
+    from runtime.stream.outputs.plan import parse_outputs
+
+    for text in choices.sinks:
+        name, _, target = text.partition(":")
+        if name == "gpio":
+            yield parse_outputs(target)
 
 
 def _devices(choices: RunChoices) -> Iterator[str]:
@@ -194,3 +223,6 @@ def _written(choices: RunChoices) -> Iterator[tuple[str, Path]]:
         name, _, target = text.partition(":")
         if name in ("sqlite", "jsonl", "images"):
             yield f"--sink {name}", Path(target.partition("?")[0])
+    for plan in _outputs(choices):
+        if plan.backend == "file":
+            yield "--sink gpio", Path(plan.place)

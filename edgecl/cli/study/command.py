@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,17 +13,16 @@ from edgecl.cli.ignored_options import STUDY_GRID
 from edgecl.cli.options import FOLDER, ImageSize, Region
 from edgecl.cli.progress import reporting, stderr_console
 from edgecl.cli.results import print_json, results_are_in
+from edgecl.cli.study.table import print_plan, print_summary
 from edgecl.cli.verb import Verb, require_effect
-from edgecl.learning.config import AUTOCAST, ENCODER_NAMES, METHODS
-from edgecl.study.grid import ARMS, Condition, Study, cells
+from edgecl.learning.config import AUTO, AUTOCAST, ENCODER_NAMES, METHODS
+from edgecl.learning.recipes import LINE, RECIPES
+from edgecl.study.grid import ARMS, Study
 from edgecl.study.presets import PRESETS
-from runtime.artifact.tiling import LARGEST_SCALE
+from runtime.artifact.tiling import GEOMETRIES, LARGEST_SCALE, TILES
+from runtime.counting import counted
 from runtime.errors import GateError, InputError
 
-if TYPE_CHECKING:
-    from edgecl.study.documents import StudySummary
-
-PLAIN_WIDTH = 160
 NO_BASELINES = "none"
 
 
@@ -93,6 +93,14 @@ NO_BASELINES = "none"
 )
 @click.option(
     "--draws", type=click.IntRange(1), help="Number of draws for each label share below 1."
+)
+@click.option(
+    "--geometry",
+    type=click.Choice([AUTO, *GEOMETRIES]),
+    help="stretch resizes images to --image-size; tiles cuts them at their own scale; with auto, "
+    "each run without pretraining takes what answers better out of fold on its own labelled "
+    "images, and the runs to compare with it do likewise. tiles and auto take the line recipe.  "
+    "[default: as --tile implies]",
 )
 @click.option("--image-size", type=ImageSize(), help="Size that images are resized to.")
 @click.option(
@@ -175,7 +183,7 @@ def command(
     study = _grid(preset, choices, out)
     require_effect(ctx, vars(study), STUDY_GRID)
     if plan:
-        _print_plan(study, out, as_json)
+        print_plan(study, out, as_json=as_json)
         return
     begin(study, out)
     if not study.data:
@@ -191,12 +199,12 @@ def command(
     if as_json:
         print_json(plain(summary))
     else:
-        _print_summary(summary)
+        print_summary(summary)
         click.echo(f"{page}")
     if failures:
         first = failures[0]
         raise GateError(
-            f"{len(failures)} of {summary.total} runs failed (first: {first.cell}: "
+            f"{len(failures)} of {counted(summary.total, 'run')} failed (first: {first.cell}: "
             f"{first.reason}); the results of the others are in {page}",
             hint="fix the cause, then run the same command again: it repeats only the failed runs",
         )
@@ -220,6 +228,8 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
             changed[name] = str(value.absolute())
         elif name in ("unlabelled", "leaky"):
             changed[name] = tuple(str(folder.absolute()) for folder in value)
+        elif name == "geometry":
+            changed |= _geometry(str(value), base, given=choices)
         elif name == "seeds":
             changed[name] = tuple(range(value))
         elif name == "channels":
@@ -236,62 +246,9 @@ def _grid(preset: str | None, choices: dict[str, Any], out: Path) -> Study:
     return replace(base, **changed)
 
 
-def _print_plan(study: Study, out: Path, as_json: bool) -> None:
-    from edgecl.study.execution import is_done
-
-    everything = [(cell.name, is_done(out, cell)) for cell in cells(study)]
-    if as_json:
-        print_json([{"run": name, "done": done} for name, done in everything])
-        return
-    for name, done in everything:
-        click.echo(f"{'done' if done else '    '} {name}")
-    click.echo(f"{sum(done for _, done in everything)} of {len(everything)} runs are done")
-
-
-def _print_summary(summary: StudySummary) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("encoder", "pretraining", "arm", "views", "split", "labels"):
-        table.add_column(name, no_wrap=True)
-    for name in ("accuracy", "95 % interval", "macro F1", "published", "runs"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for entry in summary.conditions:
-        accuracy, published = entry.accuracy, entry.published
-        f1 = entry.macro_f1
-        table.add_row(
-            entry.encoder,
-            entry.method,
-            entry.arm,
-            entry.views,
-            entry.protocol,
-            f"{100 * entry.label_share:g} %",
-            f"{accuracy.value:.2%}",
-            f"{accuracy.low:.1%} to {accuracy.high:.1%}",
-            "–" if f1 is None else f"{f1:.3f}",
-            f"{published.accuracy:.2%}" if published and entry.label_share == 1 else "",
-            f"{entry.runs}/{entry.expected_runs}",
-        )
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH  # nothing is cut in a file or a pipe
-    console.print(table)
-    for pair in summary.comparisons:
-        first, difference = pair.first, pair.difference
-        what = (
-            f"{first.method} ({first.arm}) against no pretraining, both in {first.views} views"
-            if pair.kind == "pretraining"
-            else f"the leaky protocol against {_grouped(pair.second)}"
-        )
-        click.echo(
-            f"{first.encoder}, {100 * first.label_share:g} % of the labels: {what}: "
-            f"{100 * difference.value:+.2f} points ({100 * difference.low:+.2f} to "
-            f"{100 * difference.high:+.2f}), p = {pair.p:.4f}"
-        )
-
-
-def _grouped(second: Condition) -> str:
-    if second.method == "none":
-        return "the grouped one, no pretraining"
-    return f"the grouped one, {second.method} ({second.arm})"
+def _geometry(asked: str, base: Study, *, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the grid that a geometry means; `base` is what it was before."""
+    if asked == AUTO:
+        return {"geometry": AUTO, "tile": (), "scale": 1.0}
+    tile = given["tile"] or base.tile or RECIPES[LINE]["image_size"]
+    return {"geometry": "", "tile": tile if asked == TILES else ()}

@@ -16,7 +16,7 @@ from runtime.artifact.tiling import STRETCH, TILES
 OPTIONS = (*SOURCES, *VIEW, *STAGES)
 
 
-_OF_TILES = ("tile", "stride", "scale", "combine", "robust", "turns")
+_OF_TILES = ("tile", "stride", "scale", "combine", "turns")
 """Options that only tiles have: to give one asks for them."""
 
 

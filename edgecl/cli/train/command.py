@@ -18,6 +18,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.train.choices import choice_options, chosen_fields
 from edgecl.cli.verb import Verb
 from edgecl.learning.config import TrainConfig
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.files.document import plain
 from runtime.files.output_folder import new_folder, own_folder
@@ -25,6 +26,10 @@ from runtime.files.output_folder import new_folder, own_folder
 if TYPE_CHECKING:
     from edgecl.learning.documents import PretrainingFacts, RunResult
     from edgecl.learning.findings import ShiftReport
+
+
+MOST_NOTES = 8
+"""Notes that the terminal shows; few labels have many."""
 
 
 @click.command("train", cls=Verb, short_help="Train an encoder and evaluate it.")
@@ -155,9 +160,9 @@ def _print_pretraining(run: Path, facts: PretrainingFacts, as_json: bool) -> Non
         return
     last = facts.last_epoch
     click.echo(
-        f"{facts.method}, {facts.epochs} epochs on {facts.images} images: contrastive "
-        f"accuracy {last.contrastive_accuracy:.1%}; frozen, on the validation part: linear "
-        f"probe {last.probe_accuracy:.1%}, nearest neighbours {last.knn_accuracy:.1%}"
+        f"{facts.method}, {counted(facts.epochs, 'epoch')} on {counted(facts.images, 'image')}: "
+        f"contrastive accuracy {last.contrastive_accuracy:.1%}; frozen, on the validation part: "
+        f"linear probe {last.probe_accuracy:.1%}, nearest neighbours {last.knn_accuracy:.1%}"
     )
     for note in facts.notes:
         click.echo(f"note: {note}")
@@ -181,10 +186,10 @@ def _print_result(run: Path, result: RunResult, as_json: bool) -> None:
     if result.shifts is not None:
         click.echo(worst_shift_line(result.shifts))
     click.echo(result.protocol_note)
-    for note in result.notes[:5]:
+    for note in result.notes[:MOST_NOTES]:
         click.echo(f"note: {note}")
-    if len(result.notes) > 5:
-        click.echo(f"note: {len(result.notes) - 5} more in {run / 'result.json'}")
+    if len(result.notes) > MOST_NOTES:
+        click.echo(f"note: {len(result.notes) - MOST_NOTES} more in {run / 'result.json'}")
     click.echo(f"{run / 'report.html'}")
 
 

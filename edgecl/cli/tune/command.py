@@ -243,7 +243,8 @@ def _notes(line: TunedLine) -> list[str]:
 
 
 def _print(summary: TuningSummary) -> None:
-    from runtime.image.folder.notes import counted, shown
+    from runtime.counting import counted
+    from runtime.image.folder.notes import shown
 
     total = sum(summary.images.values())
     click.echo(f"{counted(total, 'image')} in {counted(summary.groups, 'group')}")

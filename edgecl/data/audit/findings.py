@@ -27,7 +27,8 @@ from edgecl.data.overlaps.chance import above_chance, steps
 from edgecl.data.overlaps.correlation import MIN_COMMON, THRESHOLD
 from edgecl.data.overlaps.joining import join, loosen
 from edgecl.data.overlaps.search import Pairs, find_pairs
-from runtime.image.folder.notes import counted, shown
+from runtime.counting import counted
+from runtime.image.folder.notes import shown
 from runtime.progress import StageProgress
 
 EXACT, COPY, OVERLAP = "exact", "copy", "overlap"

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from runtime.machine import read_activity
+from runtime.progress import StageProgress
 
 WINDOW_S = 0.5
 """Shortest time over which the load of others is measured, in seconds."""
@@ -97,6 +98,29 @@ def free_threads(most: int, cores: int, others: float) -> int:
 def are_settled(device: torch.device) -> bool:
     """True where a GPU computes, one thread is all there is, or `OMP_NUM_THREADS` says how many."""
     return device.type != "cpu" or torch.get_num_threads() == 1 or SETTLED_BY in os.environ
+
+
+def leave_cores_to_others(load: OthersLoad, device: torch.device, report: StageProgress) -> None:
+    """Train with as many threads as others leave cores, unless that is settled already.
+
+    Args:
+        load: of the others.
+        device: that computes.
+        report: told where there are fewer than there could be.
+    """
+    if are_settled(device):
+        return
+    others, most = load.cores(), torch.get_num_threads()
+    threads = free_threads(most, os.cpu_count() or most, others)
+    if threads < most:
+        torch.set_num_threads(threads)
+        report(
+            "threads",
+            1,
+            1,
+            f"training with {threads} instead of {most}: other processes keep {others:.1f} cores "
+            f"busy; {SETTLED_BY} settles it",
+        )
 
 
 @contextmanager

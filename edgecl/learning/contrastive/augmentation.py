@@ -20,10 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,24 +29,8 @@ from edgecl.data.pixels.tiled import TiledImages
 from edgecl.learning.compute.residency import upload
 from edgecl.learning.config import TrainConfig, views_of
 from edgecl.learning.contrastive.tile_views import TileRecipe, TileViews, view_tiles
+from edgecl.learning.contrastive.warps import Views, affine, warp_on_device, warped, with_drift
 from runtime.artifact.tiling import TILES as TILED
-
-
-@dataclass(frozen=True)
-class Views:
-    """Parameters of N views.
-
-    Args:
-        matrices: float64, N×2×3, from a pixel of the view to a pixel of the image.
-        gains: float32, N, factors on the pixels.
-    """
-
-    matrices: NDArray[np.float64]
-    gains: NDArray[np.float32]
-
-    def take(self, rows: slice) -> Views:
-        """Return the views of some rows."""
-        return Views(self.matrices[rows], self.gains[rows])
 
 
 class Recipe(Protocol):
@@ -83,7 +65,7 @@ class ZoomRecipe:
         scale = 1.0 + rng.uniform(-reach, 0.0, (2, count))
         gains = rng.uniform(1 - self.brightness, 1 + self.brightness, count)
         gains += rng.uniform(-self.jitter, self.jitter, (3, count)).sum(axis=0)
-        return Views(_matrices(image_size, flip, scale, shift), gains.astype(np.float32))
+        return Views(affine(image_size, flip, scale, shift), gains.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -110,7 +92,25 @@ class CropRecipe:
         scale = np.clip(np.sqrt([area / ratio, area * ratio]), 0.0, 1.0)
         shift = (rng.random((2, count)) - 0.5) * (1 - scale)
         gains = rng.uniform(1 - self.brightness, 1 + self.brightness, count)
-        return Views(_matrices(image_size, flip, scale, shift), gains.astype(np.float32))
+        return Views(affine(image_size, flip, scale, shift), gains.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class DriftingRecipe:
+    """Views of whole images as a drifting camera would take them.
+
+    Args:
+        plain: what else is done to them; a recipe for whole images.
+        drift: of its amounts, all but `turns` and `gain`.
+    """
+
+    plain: Recipe
+    drift: TileRecipe
+
+    def sample(self, count: int, image_size: tuple[int, int], rng: np.random.Generator) -> Views:
+        """Draw the parameters of `count` views of images of `image_size` (height, width)."""
+        plain = _warps(self.plain.sample(count, image_size, rng))
+        return with_drift(plain, self.drift.sample(count, image_size, rng), image_size)
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,15 @@ _DRIFTING = TileRecipe(drifting=0.5, gamma=0.4, gain=0.3, share=0.35, zoom=0.1, 
 ROBUST = Augmentation(contrastive=_DRIFTING, classification=_DRIFTING)
 """The same as a drifting camera would take them."""
 
+_DRIFTING_WHOLE = replace(_DRIFTING, gain=0.0)
+ROBUST_WHOLE = {
+    name: Augmentation(
+        *(DriftingRecipe(plain, _DRIFTING_WHOLE) for plain in (of.contrastive, of.classification))
+    )
+    for name, of in AUGMENTATIONS.items()
+}
+"""Views of whole images by name, likewise."""
+
 
 def augmentation_of(method: str, views: str = "auto") -> Augmentation:
     """The views of whole images: a method's own, or those asked for by name."""
@@ -161,80 +170,7 @@ def chosen_augmentation(config: TrainConfig) -> Augmentation:
     if config.geometry == TILED:
         views = ROBUST if config.robust else TILES
         return views.with_turns() if config.turns else views
-    return augmentation_of(config.method, config.views)
-
-
-def _matrices(
-    image_size: tuple[int, int],
-    flip: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    shift: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Map from view to image: scale about the centre, then shift.
-
-    Args:
-        flip: N, 1 or −1.
-        scale, shift: 2×N, vertical and horizontal, as shares of the image's sides.
-    """
-    height, width = image_size
-    matrices = np.zeros((len(flip), 2, 3))
-    matrices[:, 0, 0] = flip * scale[1]
-    matrices[:, 1, 1] = scale[0]
-    matrices[:, 0, 2] = (width - 1) / 2 * (1 - matrices[:, 0, 0]) + shift[1] * width
-    matrices[:, 1, 2] = (height - 1) / 2 * (1 - scale[0]) + shift[0] * height
-    return matrices
-
-
-def warp_on_cpu(images: NDArray[np.uint8], views: Views) -> NDArray[np.uint8]:
-    """Apply N views to N images with OpenCV.
-
-    Args:
-        images: uint8, N×H×W.
-
-    Returns:
-        uint8, N×1×H×W.
-    """
-    count, height, width = images.shape
-    out = np.empty((count, 1, height, width), np.uint8)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for image, matrix, gain, view in zip(images, views.matrices, views.gains, out, strict=True):
-        warped = cv2.warpAffine(
-            image, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
-        )
-        # A negative gain is black after clipping; convertScaleAbs would mirror it.
-        cv2.convertScaleAbs(warped, dst=view[0], alpha=max(float(gain), 0.0))
-    return out
-
-
-def warp_on_device(images: Tensor, views: Views) -> Tensor:
-    """Apply N views to N images with one batched `grid_sample`, on the tensor's device.
-
-    Args:
-        images: uint8, N×H×W.
-
-    Returns:
-        uint8, N×1×H×W.
-    """
-    count, height, width = images.shape
-    # grid_sample takes normalised coordinates: −1 and 1 are the outer edges of the corner pixels.
-    to_pixels = np.array([[width / 2, 0, (width - 1) / 2], [0, height / 2, (height - 1) / 2]])
-    to_pixels = np.vstack([to_pixels, [0.0, 0.0, 1.0]])
-    square = np.concatenate(
-        [views.matrices, np.broadcast_to([[[0.0, 0.0, 1.0]]], (count, 1, 3))], axis=1
-    )
-    theta = (np.linalg.inv(to_pixels) @ square @ to_pixels)[:, :2]
-    # In one copy, since each costs as much as a kernel.
-    numbers = np.column_stack([theta.reshape(count, 6), views.gains.clip(min=0)])
-    uploaded = upload(numbers.astype(np.float32), images.device)
-    grid = F.affine_grid(
-        uploaded[:, :6].reshape(count, 2, 3), [count, 1, height, width], align_corners=False
-    )
-    warped = F.grid_sample(
-        images[:, None].float(), grid, padding_mode="reflection", align_corners=False
-    )
-    # OpenCV rounds to uint8 between warp and gain; so do we, to give the same image.
-    gains = uploaded[:, 6].view(-1, 1, 1, 1)
-    return (warped.round() * gains).round().clamp(0, 255).to(torch.uint8)
+    return (ROBUST_WHOLE if config.robust else AUGMENTATIONS)[views_of(config.method, config.views)]
 
 
 def two_views(
@@ -255,11 +191,13 @@ def two_views(
         return augment(images, recipe, rng, device), augment(images, recipe, rng, device)
     count, height, width = images.shape
     first, second = (_warps(recipe.sample(count, (height, width), rng)) for _ in range(2))
+    there = images if isinstance(images, Tensor) else upload(images, device)
+    if first.drift is not None:
+        return warped(there, first, device), warped(there, second, device)
     views = Views(
         np.concatenate([first.matrices, second.matrices]),
         np.concatenate([first.gains, second.gains]),
     )
-    there = images if isinstance(images, Tensor) else upload(images, device)
     one, other = warp_on_device(there.repeat(2, 1, 1), views).chunk(2)
     return one, other
 
@@ -284,12 +222,7 @@ def augment(
         assert isinstance(tile_views, TileViews)
         return upload(view_tiles(images, tile_views), device)
     count, height, width = images.shape
-    views = _warps(recipe.sample(count, (height, width), rng))
-    if isinstance(images, Tensor):
-        return warp_on_device(images, views)
-    if device.type == "cpu":
-        return torch.from_numpy(warp_on_cpu(images, views))
-    return warp_on_device(upload(images, device), views)
+    return warped(images, _warps(recipe.sample(count, (height, width), rng)), device)
 
 
 def _warps(views: Views | TileViews) -> Views:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecl.learning.compute.ranks import Share
-from edgecl.learning.contrastive.augmentation import Recipe, Views
+from edgecl.learning.contrastive.augmentation import Recipe
 from edgecl.learning.contrastive.tile_views import TileViews
+from edgecl.learning.contrastive.warps import Views
 
 
 def recipe_of(share: Share, recipe: Recipe) -> Recipe:

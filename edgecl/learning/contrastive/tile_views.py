@@ -133,7 +133,17 @@ def view_tiles(images: TiledImages, views: TileViews) -> NDArray[np.uint8]:
 def _view(
     image: NDArray[np.uint8], tile: tuple[int, int], views: TileViews, row: int
 ) -> NDArray[np.uint8]:
-    tile_view = _turned(_crop(image, tile, views, row), int(views.orientation[row]))
+    return drifted(_turned(_crop(image, tile, views, row), int(views.orientation[row])), views, row)
+
+
+def drifted(tile_view: NDArray[np.uint8], views: TileViews, row: int) -> NDArray[np.uint8]:
+    """Return one view blurred, exposed, noisy and compressed, as far as its parameters say.
+
+    Args:
+        tile_view: uint8, h×w.
+        views: parameters of several views.
+        row: which of them.
+    """
     if views.blur[row]:
         tile_view = blurred(tile_view, float(views.blur[row]))
     if views.gamma[row] or views.gain[row]:
@@ -158,8 +168,7 @@ def _crop(
     if not views.zoom[row] and not views.angle[row]:
         return image[top : top + tile[0], left : left + tile[1]]
     # From the view to the image: about the crop's middle.
-    scale, angle = np.exp(-views.zoom[row]), np.deg2rad(views.angle[row])
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turning(views, row)
     middle = np.array([(tile[1] - 1) / 2, (tile[0] - 1) / 2])
     matrix = np.column_stack((turn, middle + np.array([left, top]) - turn @ middle))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -168,6 +177,14 @@ def _crop(
             image, matrix, (tile[1], tile[0]), flags=flags, borderMode=cv2.BORDER_REFLECT
         ),
         np.uint8,
+    )
+
+
+def turning(views: TileViews, row: int) -> NDArray[np.float64]:
+    """Return the rotation and enlargement of one view, from the view to the image, float64 2×2."""
+    scale, angle = np.exp(-views.zoom[row]), np.deg2rad(views.angle[row])
+    return np.asarray(
+        scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     )
 
 

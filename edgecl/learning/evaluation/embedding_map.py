@@ -19,6 +19,7 @@ EMBEDDING = "embedding.csv"
 LIMIT = 1000
 """Maximum number of points: some seconds of one core, and as many as a plot can show."""
 PERPLEXITY = 30.0
+ITERATIONS = 1000
 # With fewer points than this there are no neighbourhoods to keep.
 _TSNE_FROM = 20
 
@@ -81,7 +82,7 @@ def map_embeddings(
         places = PCA(2, svd_solver="full").fit_transform(points)
         return EmbeddingMap(rows, places, "PCA", None, count)
     perplexity = min(PERPLEXITY, float((len(rows) - 1) // 3))
-    method = TSNE(init="pca", perplexity=perplexity, random_state=seed)
+    method = TSNE(init="pca", perplexity=perplexity, max_iter=ITERATIONS, random_state=seed)
     places = np.asarray(method.fit_transform(points), np.float64)
     return EmbeddingMap(rows, places, "t-SNE", perplexity, count)
 

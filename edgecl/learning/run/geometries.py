@@ -71,3 +71,14 @@ def possible_geometries(shape: tuple[int, int]) -> list[Geometry]:
     if shape[0] < OWN_SCALE.size[0] or shape[1] < OWN_SCALE.size[1]:
         return [whole]
     return [OWN_SCALE, whole]
+
+
+def taken(config: TrainConfig, choices: TrainConfig) -> TrainConfig:
+    """Return choices with the geometry of others."""
+    return replace(
+        config,
+        geometry=choices.geometry,
+        image_size=choices.image_size,
+        scale=choices.scale,
+        stride=choices.stride,
+    )

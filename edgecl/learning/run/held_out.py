@@ -10,8 +10,8 @@ from edgecl.data.pixels.selection import ImageRows
 from edgecl.data.splits import Split
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.leaks import copies_of, leak_note, thumbnails
+from runtime.counting import counted
 from runtime.errors import InputError
-from runtime.image.folder.notes import counted
 
 
 def held_out(dataset: ImageSet, split: Split) -> ImageRows:

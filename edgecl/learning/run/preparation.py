@@ -13,17 +13,19 @@ from edgecl.data.dataset import ImageSet, skipped_notes
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
 from edgecl.data.pixels.selection import ImageRows, Stored, select
-from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.splits import Split, labelled_rows, split_images, uneven_classes
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.run.held_out import admit, held_out, left_across, of_the_train_part
 from edgecl.learning.run.leaks import LEAK, copies_of
 from edgecl.learning.run.pretrained import Pretrained, read_pretrained
+from edgecl.learning.run.sizes import scale_notes, sizes_notes
 from edgecl.learning.run.sources import ImageSource
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.progress import StageProgress
 
 FEWEST_TO_CHOOSE = 50
+FEWEST_TO_TEST = 50
 WITHOUT_GROUPS = "but without --groups"
 """Words of a protocol's note that a page looks for."""
 
@@ -91,7 +93,10 @@ def prepare(
         InputError: the data cannot be used; the message names the file.
     """
     source = source or ImageSource()
-    dataset = _labelled(config, source, report)
+    dataset = labelled_images(config, source, report)
+    sizes = sizes_notes(dataset)  # before anything that images of no size would mislead
+    if config.groups:
+        dataset = with_groups(dataset, read_groups(Path(config.groups)), where=config.groups)
     known = neu_groups(dataset) if config.data and not config.groups else None
     if known is not None:
         note = f"these are NEU images: their {len(set(known))} known overlap groups were used"
@@ -125,7 +130,7 @@ def prepare(
         *(left_across(dataset, whole) if grouped else copies_across(dataset, whole, copies)),
         *dataset.notes,
         *skipped_notes(dataset.skipped),
-        *_sizes_notes(dataset),
+        *sizes,
     ]
     pretraining = whole.train if config.pretrain_on == "all" else whole.train[:0]
     extra = _extra(config, source, dataset, whole, notes, report)
@@ -150,65 +155,24 @@ def prepare(
         "; ".join((*marks, protocol)),
         pretrained,
     )
-    return found if found.can_choose else replace(found, notes=(*notes, _cannot_choose(found)))
+    return replace(found, notes=(*notes, *_few_notes(found, folds=config.folds)))
 
 
-def _sizes_notes(dataset: ImageSet) -> list[str]:
-    if isinstance(dataset.images, TiledImages):
-        return tile_notes(dataset.images)
-    if len(dataset.sizes) <= 1:
-        return []
-    (usual, _), *odd = sorted(dataset.sizes.items(), key=lambda item: -item[1])
-    count = sum(number for _, number in odd)
-    return [
-        f"{count} image(s) differ in size from the usual {usual[0]}x{usual[1]} and were "
-        "stretched to the same size"
-    ]
-
-
-def _scale_notes(dataset: ImageSet, unlabelled: ImageSet) -> list[str]:
-    """Point to unlabelled images that may not have the scale of the labelled ones."""
-    if not isinstance(dataset.images, TiledImages) or not dataset.sizes:
-        return []
-    (usual, other) = (
-        max(found.sizes, key=found.sizes.__getitem__) for found in (dataset, unlabelled)
-    )
-    if usual == other:
-        return []
-    return [
-        f"the unlabelled images are usually {other[0]}x{other[1]}, the labelled ones "
-        f"{usual[0]}x{usual[1]}: in tiles both must show the surface at the same scale"
-    ]
-
-
-def tile_notes(images: TiledImages) -> list[str]:
-    """Describe images smaller than a tile.
-
-    Raises:
-        InputError: all of them are.
-    """
-    height, width = images.tiling.tile
-    small = [image.shape for image in images if image.shape[0] < height or image.shape[1] < width]
-    if not small:
-        return []
-    if len(small) == len(images):
-        tallest, widest = max(size[0] for size in small), max(size[1] for size in small)
-        raise InputError(
-            f"tiles of {height}x{width} are larger than every image (at most "
-            f"{tallest}x{widest} at scale {images.tiling.scale:g})",
-            hint="use a smaller --tile, or a larger --scale",
+def _few_notes(prepared: Prepared, *, folds: int) -> list[str]:
+    """Describe parts that are too small for what they are there for."""
+    counts, found = prepared.counts, list[str]()
+    if not prepared.can_choose:
+        found.append(
+            f"the validation part has {counted(counts['validation'], 'image')}, too few to "
+            "choose an epoch: training runs to its last epoch"
         )
-    return [
-        f"{len(small)} of {len(images)} images are smaller than a tile of {height}x{width} and "
-        "were continued by reflection"
-    ]
-
-
-def _cannot_choose(prepared: Prepared) -> str:
-    return (
-        f"the validation part has {len(prepared.split.validation)} images, too few to "
-        "choose an epoch: training runs to its last epoch"
-    )
+    if counts["test"] < FEWEST_TO_TEST:
+        more = "" if folds else ": --folds, with a run for each --fold, tests every image once"
+        found.append(
+            f"the test part has {counted(counts['test'], 'image')}, so one of them is "
+            f"{100 / counts['test']:.0f} points of accuracy{more}"
+        )
+    return found
 
 
 def _labelled_split(config: TrainConfig, dataset: ImageSet, whole: Split) -> Split:
@@ -245,12 +209,14 @@ def _require_batch(config: TrainConfig, count: int) -> None:
     )
 
 
-def _labelled(config: TrainConfig, source: ImageSource, report: StageProgress) -> ImageSet:
+def labelled_images(config: TrainConfig, source: ImageSource, report: StageProgress) -> ImageSet:
+    """Return the labelled images, each of them its own group.
+
+    Raises:
+        InputError: see `ImageSource.labelled`.
+    """
     what = f"reading {config.data}" if config.data else "drawing the built-in surfaces"
-    images = source.labelled(config, lambda done, total: report("data", done, total, what))
-    if config.groups:
-        images = with_groups(images, read_groups(Path(config.groups)), where=config.groups)
-    return images
+    return source.labelled(config, lambda done, total: report("data", done, total, what))
 
 
 def _extra(
@@ -264,10 +230,10 @@ def _extra(
     what = "reading unlabelled images"
     unlabelled = source.unlabelled(config, lambda done, total: report("data", done, total, what))
     notes.extend(unlabelled.notes)
-    notes.extend(skipped_notes(unlabelled.skipped))
+    notes.extend(f"unlabelled images: {note}" for note in skipped_notes(unlabelled.skipped))
     if not len(unlabelled):
         return unlabelled.images
-    notes.extend(_scale_notes(dataset, unlabelled))
+    notes.extend(scale_notes(dataset, unlabelled))
     copies = copies_of(unlabelled.images, held_out(dataset, split))
     first = f"first: {unlabelled.files[int(copies.argmax())]}"
     admit(copies, "unlabelled images", first, config, notes)

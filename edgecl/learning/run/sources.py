@@ -13,6 +13,7 @@ from edgecl.data.dataset import ImageSet
 from edgecl.data.pixels.selection import Stored
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_labelled, read_unlabelled
+from edgecl.data.resizing import resized
 from edgecl.learning.config import TrainConfig
 from runtime.artifact.contract import InputContract
 from runtime.errors import InputError
@@ -66,20 +67,34 @@ class ImageSource:
 
 
 class RememberingSource(ImageSource):
-    """Source that remembers its last reads, for many runs on folders that do not change."""
+    """Source that remembers its last reads, for many runs on folders that do not change.
+
+    Labelled images that were read for tiles at scale 1 stay at hand, in memory or on disk as any
+    set does, and every other size is made of them: geometries are compared over one read.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, ImageSet]] = {}
 
     def labelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """Read like `Source`, or from memory where the last run had the same."""
-        key = (config.data, *_form(config))
-        if self._kept.get("labelled", (None,))[0] != key:
-            self._kept["labelled"] = (key, super().labelled(config, progress))
-        return self._kept["labelled"][1]
+        """Read like `ImageSource`, or from memory where an earlier run had the same images."""
+        key = _form(config)
+        if self._kept.get("labelled", (None,))[0] == key:
+            return self._kept["labelled"][1]
+        self._kept.pop("labelled", None)  # room for the new one
+        seen = _seen(config)
+        if self._kept.get("own", (None,))[0] == seen:
+            own = self._kept["own"][1]
+            found = resized(own, _contract(config), strict=config.strict, where=config.data)
+        else:
+            found = super().labelled(config, progress)
+            if config.data and config.tiling is not None and config.tiling.scale == 1:
+                self._kept["own"] = (seen, found)
+        self._kept["labelled"] = (key, found)
+        return found
 
     def unlabelled(self, config: TrainConfig, progress: CountProgress) -> ImageSet:
-        """Read like `Source`, or from memory where an earlier run had the same."""
+        """Read like `ImageSource`, or from memory where an earlier run had the same."""
         if not config.unlabelled:
             return super().unlabelled(config, progress)
         key = (config.unlabelled, *_form(config))
@@ -90,15 +105,12 @@ class RememberingSource(ImageSource):
 
 def _form(config: TrainConfig) -> tuple[object, ...]:
     """Return a key of everything that decides how a folder's images are read."""
-    return (
-        config.image_size,
-        config.interpolation,
-        config.bits,
-        config.strict,
-        config.tiling,
-        config.roi,
-        config.flat,
-    )
+    return (config.image_size, config.interpolation, config.tiling, *_seen(config))
+
+
+def _seen(config: TrainConfig) -> tuple[object, ...]:
+    """Return a key of everything that decides which pixels are seen, before any resize."""
+    return (config.data, config.bits, config.strict, config.roi, config.flat)
 
 
 def frame_view_of(config: TrainConfig) -> FrameView:

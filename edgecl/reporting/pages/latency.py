@@ -7,8 +7,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edgecl.reporting.page import write_page
+from edgecl.reporting.pages.bench.arrivals import arrivals_of, scenario_text, span_text
 from edgecl.reporting.pages.bench.choice import (
     accuracy_note,
+    advised_command,
     choice_figures,
     choice_rows,
     hollow_note,
@@ -55,10 +57,14 @@ def latency_page(report: Path) -> Path:
         verdict=_verdict(found),
         findings=_findings(found),
         advice=found.advice,
+        run_command=advised_command(found),
         figures=choice_figures(sides, names),
         several=len(bundles) > 1,
         rows=rows,
+        span=span_text(found.scenario),
+        arrivals=arrivals_of(found),
         escapes=any(row["escape_rate"] is not None for row in rows),
+        rates=any(row["throughput"] is not None for row in rows),
         energy=any(row["energy"] is not None for row in rows),
         accuracy_note=accuracy_note(sides),
         accuracy=accuracy_plot(sides, names=names, width=WIDE),
@@ -108,6 +114,7 @@ def _subtitle(report: LatencyReport) -> str:
     return " · ".join(
         [
             report.environment.cpu.model,
+            scenario_text(scenario),
             f"{scenario.threads} thread{'s' * (scenario.threads != 1)}",
             f"frames of {scenario.frame.width}×{scenario.frame.height} pixels",
             f"{scenario.frames} per side",

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from edgecl.picking.documents import DOUBTFUL, PickSummary
 from edgecl.reporting.page import write_page
 from edgecl.reporting.pages.sections.mistakes import are_wide, image_of
-from runtime.image.folder.notes import counted, shown
+from runtime.counting import counted
+from runtime.image.folder.notes import shown
 from runtime.image.thumbnail import thumbnail
 
 PAGE = "picked.html"

@@ -8,10 +8,17 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from edgecl.learning.config import AUTO
 from edgecl.reporting.numbers import amount, number, percent, percent_range
 from edgecl.reporting.page import write_page
 from edgecl.reporting.plots.study import label_curves, other_views
-from edgecl.study.documents import ConditionFigures, Estimate, StudyComparison, StudySummary
+from edgecl.study.documents import (
+    ConditionFigures,
+    Estimate,
+    GeometryFigures,
+    StudyComparison,
+    StudySummary,
+)
 from edgecl.study.grid import Condition, Study
 from runtime.files.document import read_document
 
@@ -64,6 +71,7 @@ def study_page(folder: Path) -> Path:
         ],
         curves=label_curves(conditions),
         few=[_row(entry) for entry in conditions if entry.label_share < 1],
+        geometries=[_geometry(found) for found in summary.geometries],
         failures=summary.failures,
         facts=_facts(summary.grid),
     )
@@ -72,11 +80,13 @@ def study_page(folder: Path) -> Path:
 def _subtitle(grid: Study, conditions: Sequence[ConditionFigures]) -> str:
     data = Path(grid.data).name if grid.data else "drawn surfaces"
     height, width = grid.tile or grid.image_size
-    what = "pixels in tiles" if grid.tile else "pixels"
+    looked_at = f"{height}×{width} pixels" + (" in tiles" if grid.tile else "")
+    if grid.geometry == AUTO:
+        looked_at = "tiles or whole images, as each run's labels show"
     images = max((entry.images for entry in conditions), default=0)
     groups = max((entry.groups for entry in conditions), default=0)
     return (
-        f"{data} · {images} images in {groups} groups · {height}×{width} {what} · "
+        f"{data} · {images} images in {groups} groups · {looked_at} · "
         f"{grid.folds} folds × {len(grid.seeds)} seed(s) · at most "
         f"{grid.pretrain_epochs} + {grid.epochs} epochs"
     )
@@ -151,6 +161,11 @@ def _gain(entry: StudyComparison, conditions: Sequence[ConditionFigures]) -> dic
     }
 
 
+def _geometry(found: GeometryFigures) -> dict[str, Any]:
+    """Geometries of one table's block: what was compared, and how often each was chosen."""
+    return {**asdict(found), "labels": f"{100 * found.label_share:g} %"}
+
+
 def _find(side: Condition, conditions: Sequence[ConditionFigures]) -> ConditionFigures:
     return next(entry for entry in conditions if entry.condition == side)
 
@@ -187,6 +202,10 @@ def _facts(grid: Study) -> list[tuple[str, str]]:
     facts = []
     for name, value in grid.to_json().items():
         if value in ("", (), None):
+            continue
+        if name == "image_size" and (grid.tile or grid.geometry == AUTO):
+            continue
+        if name == "scale" and not grid.tile:
             continue
         words = ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
         facts.append((name.replace("_", " "), words))

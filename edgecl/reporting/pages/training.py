@@ -36,6 +36,7 @@ from edgecl.reporting.plots.embedding import (
     embedding_text,
 )
 from edgecl.reporting.run_files import read_run
+from runtime.counting import counted
 from runtime.files.document import plain
 
 PAGE = "report.html"
@@ -166,7 +167,7 @@ def _subtitle(result: RunResult) -> str:
 
 
 def _finetune_text(lines: Sequence[EpochMeasures], best: int) -> str:
-    text = f"{len(lines)} epochs."
+    text = f"{counted(len(lines), 'epoch')}."
     for line in lines:
         if line.epoch == best and number(line.val_accuracy) is not None:
             text += (
@@ -179,7 +180,7 @@ def _finetune_text(lines: Sequence[EpochMeasures], best: int) -> str:
 
 def _pretrain_text(lines: Sequence[EpochMeasures]) -> str:
     text = (
-        f"{len(lines)} epochs without labels. Contrastive accuracy: how often the other "
+        f"{counted(len(lines), 'epoch')} without labels. Contrastive accuracy: how often the other "
         "view of the same image is the nearest one in the batch."
     )
     probes = [line for line in lines if number(line.probe_accuracy) is not None]

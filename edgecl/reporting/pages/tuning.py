@@ -10,7 +10,8 @@ from edgecl.reporting.page import write_page
 from edgecl.reporting.pages.sections.thresholds import tuning_plot
 from edgecl.tuning.choice import TuningRule
 from edgecl.tuning.documents import TunedPoint, TunedShare, TuningSummary
-from runtime.image.folder.notes import counted, shown
+from runtime.counting import counted
+from runtime.image.folder.notes import shown
 
 _SHOWN = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from edgecl.reporting.numbers import percent
@@ -22,7 +23,11 @@ Sides = Sequence[SideReport]
 
 _DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 STRIP_POINTS = 1500
-"""Points drawn per side and step; the slowest are always among them."""
+"""Most points drawn per side and step; the slowest are always among them."""
+
+LEAST_STRIP_POINTS = 250
+PAGE_POINTS = 20_000
+"""Points of all sides and steps together: a page of many sides draws fewer of each."""
 
 
 def step_names(sides: Sides) -> list[str]:
@@ -44,13 +49,16 @@ def strip_plots(
         names: a row's name per side.
     """
     found = []
+    share = PAGE_POINTS // max(1, len(sides) * len(steps))
+    most = min(STRIP_POINTS, max(LEAST_STRIP_POINTS, share))
     for step in steps:
         if not any(_times(side, step).size for side in sides):
             continue
-        with style():
+        # Dots are lines of no length, which simplification drops.
+        with style(), rc_context({"path.simplify": False}):
             figure, (axes,) = panels(1, width=HALF, height=0.75 + 0.24 * len(sides))
             for row, side in enumerate(sides):
-                _strip(axes, row, side, step)
+                _strip(axes, row, side, step, most)
             axes.set_xlabel("ms")
             axes.grid(True, axis="x")
             log_ticks(axes)
@@ -65,7 +73,8 @@ def strip_plots(
 def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
     """The share of frames that were slower, per bundle: (name, plot).
 
-    One colour per precision and one dash per engine, the same scales in every plot.
+    One colour per precision, of each number of threads and workers, and one dash per engine; the
+    same scales in every plot.
     """
     with_times = [side for side in sides if _times(side, "total").size]
     if not with_times:
@@ -73,7 +82,7 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
     everything = np.concatenate([_times(side, "total") for side in with_times])
     limits = (float(everything.min()) * 0.9, float(everything.max()) * 1.15)
     fewest = 1 / max(_times(side, "total").size for side in with_times)
-    precisions = unique(side.precision for side in sides)
+    precisions = unique((side.precision, *side.shares) for side in sides)
     engines = unique(side.engine for side in sides)
     plots = []
     for bundle in unique(side.name for side in with_times):
@@ -87,10 +96,10 @@ def tail_plots(sides: Sides) -> list[tuple[str, Markup]]:
                     ordered,
                     slower,
                     drawstyle="steps-pre",
-                    color=series(precisions.index(side.precision)),
+                    color=series(precisions.index((side.precision, *side.shares))),
                     linestyle=_DASHES[engines.index(side.engine) % len(_DASHES)],
                     linewidth=1.4,
-                    label=f"{side.precision} {side.engine}",
+                    label=" ".join((side.precision, side.engine, *side.shares)),
                 )
             axes.set_yscale("log")
             axes.set_ylim(fewest * 0.8, 1.1)
@@ -142,6 +151,7 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
         axes.axhline(1, color=colour("muted"), linewidth=0.8)
         axes.set_ylim(min(0.8, float(common.min()) * 0.95), min(3.0, max(1.3, common.max() * 1.1)))
         axes.margins(x=0.01)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}×"))
         axes.set_xlabel("round")
         axes.set_title("median of the round relative to the side's own")
@@ -150,18 +160,18 @@ def rounds_plot(sides: Sides, rounds: int) -> Markup | None:
         return to_svg(figure, "Median latency per round relative to each side's median")
 
 
-def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:
+def _strip(axes: Axes, row: int, side: SideReport, step: str, most: int) -> None:
     times = _times(side, step)
     if not times.size:
         return
     tint = colour("s1") if side.valid else colour("s8")
-    kept = _thin(times)
+    kept = _thin(times, most)
     # Spread by the place in the sequence, not by chance: the same report gives the same page.
     spread = ((np.arange(kept.size) * 0.618034) % 1 - 0.5) * 0.52
     # One path of dots, each a line of no length with round ends: a marker per frame would be an
     # element per frame, and the page ten times the size.
     gap = np.full(kept.size, np.nan)
-    (dots,) = axes.plot(
+    axes.plot(
         np.column_stack((kept, kept, gap)).reshape(-1),
         np.column_stack((row + spread, row + spread, gap)).reshape(-1),
         color=tint,
@@ -169,7 +179,6 @@ def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:
         linewidth=1.8,
         solid_capstyle="round",
     )
-    dots.get_path().should_simplify = False
     figures = side.steps.get(step)
     lines = ((figures.p50_ms, 0.36, 1.8), (figures.p99_ms, 0.24, 1.1)) if figures else ()
     for value, reach, thickness in lines:
@@ -183,12 +192,12 @@ def _strip(axes: Axes, row: int, side: SideReport, step: str) -> None:
             )
 
 
-def _thin(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return at most `STRIP_POINTS` values, evenly by rank, the slowest hundred among them."""
-    if times.size <= STRIP_POINTS:
+def _thin(times: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Return at most so many values, evenly by rank, the slowest hundred among them."""
+    if times.size <= most:
         return times
     ordered = np.sort(times)
-    ranks = np.linspace(0, times.size - 101, STRIP_POINTS - 100).astype(int)
+    ranks = np.linspace(0, times.size - 101, most - 100).astype(int)
     return np.concatenate((ordered[ranks], ordered[-100:]))
 
 

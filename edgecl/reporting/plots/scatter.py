@@ -63,7 +63,7 @@ def accuracy_plot(
         best = max(accuracy for *_, accuracy in points)
         room = max(0.0025, (best - worst) * 0.35)
         axes.set_ylim(worst - room, min(best + room, 1 + room / 2))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: accuracy_tick(value)))
         axes.set_xlabel("ms per frame: the mark is p50, the line ends at p99")
         axes.set_title("accuracy")
         axes.grid(True)
@@ -100,6 +100,11 @@ def accuracy_plot(
             ],
         )
         return to_svg(figure, "Accuracy against latency, one mark per candidate")
+
+
+def accuracy_tick(value: float) -> str:
+    """Return the label of a tick, 0 to 1; none above, where there is only room for marks."""
+    return "" if value > 1 + 1e-9 else f"{100 * value:.6g} %"
 
 
 def pareto_front(sides: Sides) -> list[SideReport]:

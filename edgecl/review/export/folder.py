@@ -19,13 +19,14 @@ from edgecl.review.agreed import AgreedImage, AgreedImages
 from edgecl.review.collected import CollectedImage
 from edgecl.review.export.documents import ReviewExport
 from edgecl.review.export.events import links_of_events
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.files.atomic import replacing_folder
 from runtime.files.output_folder import own_folder
 from runtime.files.table import new_table
 from runtime.image.folder.labelled import find_labelled
 from runtime.image.folder.layouts import ground_truth
-from runtime.image.folder.notes import counted, shown
+from runtime.image.folder.notes import shown
 from runtime.progress import StageProgress
 
 GROUPS, ORIGINS = "groups.csv", "review.csv"

@@ -35,6 +35,7 @@ from runtime.benchmark.comparison.matching import (
     anchor_of,
     feels_alike,
     match_sides,
+    pairs_within,
     side_called,
 )
 from runtime.benchmark.document import LatencyReport, SideReport
@@ -102,8 +103,8 @@ def compare_sides(
     Args:
         report: with raw times.
         path: of its file.
-        sides: labels of the two, the second against the first; None for every side against the
-            report's first.
+        sides: labels of the two, the second against the first; None for those of later bundles
+            against the first bundle's, or of one bundle all against its first.
         limit: share that a side may be slower by.
 
     Raises:
@@ -118,7 +119,7 @@ def compare_sides(
             )
         pairs = [SidePair(first, second)]
     else:
-        pairs = [SidePair(report.sides[0], side) for side in report.sides[1:]]
+        pairs = pairs_within(report)
     if not pairs:
         raise InputError(
             f"{path} has one side, {report.sides[0].label!r}, and nothing to compare it with",

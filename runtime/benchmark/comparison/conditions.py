@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from runtime.benchmark.comparison.document import ReportDifference
-from runtime.benchmark.document import Environment, LatencyReport
+from runtime.benchmark.document import LatencyReport
+from runtime.benchmark.facts.environment import Environment
 from runtime.benchmark.facts.finding import INVALID
 from runtime.benchmark.validity import CLOCK_LIMIT, OTHER_LOAD_LIMIT
 from runtime.errors import InputError

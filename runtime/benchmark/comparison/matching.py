@@ -62,6 +62,24 @@ def match_sides(
     return pairs, only
 
 
+def pairs_within(report: LatencyReport) -> list[SidePair]:
+    """Pair the sides of one report.
+
+    Returns:
+        Of several bundles, each later one's sides with those of the first in the same precision, on
+        the same engine, with the same threads and workers; sides without such a one are left out.
+        Of one bundle, and where no two belong together, every side with the first one.
+    """
+    first = [side for side in report.sides if side.name == report.sides[0].name]
+    by_kind = {_way(side): side for side in first}
+    pairs = [
+        SidePair(by_kind[_way(side)], side)
+        for side in report.sides
+        if side.name != first[0].name and _way(side) in by_kind
+    ]
+    return pairs or [SidePair(report.sides[0], side) for side in report.sides[1:]]
+
+
 def anchor_of(pair: SidePair, old: LatencyReport, new: LatencyReport) -> SidePair | None:
     """Return the unchanged side that took turns with this one in both reports.
 
@@ -102,8 +120,12 @@ def side_called(label: str, report: LatencyReport, which: str) -> SideReport:
     raise InputError(f"{which} has no side {label!r}", hint=f"its sides are {_listed(report)}")
 
 
-def _kind(side: SideReport) -> tuple[str | None, str, str, int | None]:
-    return side.encoder, side.precision, side.engine, side.threads
+def _way(side: SideReport) -> tuple[Hashable, ...]:
+    return side.precision, side.engine, side.threads, side.workers
+
+
+def _kind(side: SideReport) -> tuple[Hashable, ...]:
+    return side.encoder, *_way(side)
 
 
 def _identity(side: SideReport) -> tuple[Hashable, ...]:

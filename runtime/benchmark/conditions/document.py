@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from runtime.files.document import Part
 
@@ -27,6 +28,21 @@ class Spread(Part, frozen=True, kw_only=True):
             high=round(max(known), 3),
             samples=len(known),
         )
+
+
+class CoreClock(Part, frozen=True, kw_only=True):
+    """Steadiness of the cores' clock.
+
+    Args:
+        source: `told` by the system, of the fastest core; or `timed` by a fixed piece of work.
+        swing: from the lowest to the highest 5 % of the told clock, as a share of its median; of
+            the timed one the greatest change from one part of the run to another.
+        samples: how many.
+    """
+
+    source: Literal["told", "timed"]
+    swing: float
+    samples: int
 
 
 class GpuConditions(Part, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,6 +90,7 @@ class Conditions(Part, frozen=True, kw_only=True, omit_defaults=True):
     Args:
         affinity: numbers of the cores that this process may use.
         core_mhz: mean clock of the cores.
+        core_clock: how steady it was; None with too few samples.
         other_load_cores: CPU that other processes took, from sample to sample.
         temperature_c: of the hottest zone.
         memory_available_bytes: for programs that start now.
@@ -86,6 +103,7 @@ class Conditions(Part, frozen=True, kw_only=True, omit_defaults=True):
 
     affinity: tuple[int, ...] = ()
     core_mhz: Spread | None = None
+    core_clock: CoreClock | None = None
     other_load_cores: Spread | None = None
     temperature_c: Spread | None = None
     memory_available_bytes: Spread | None = None

@@ -21,6 +21,9 @@ REASONS = {
     0x0100: "clocks set for the display",
 }
 
+CHOSEN = frozenset(REASONS[bit] for bit in (0x0002, 0x0010, 0x0100))
+"""Reasons that somebody set, and that keep a clock steady."""
+
 
 @dataclass(frozen=True)
 class GpuSample:

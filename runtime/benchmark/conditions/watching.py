@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.benchmark.conditions.clock import core_clock, spin_ns
 from runtime.benchmark.conditions.document import Conditions, JetsonConditions, Spread
 from runtime.benchmark.conditions.jetson import TegraStats, read_power_mode, summarise_jetson
 from runtime.benchmark.conditions.nvml import GpuSample, Nvml, summarise_gpus
@@ -31,6 +32,7 @@ class ConditionWatch:
         root: the file tree to read, for tests.
         interval_s: least time between two samples.
         clock: seconds, for tests.
+        spin: nanoseconds of a fixed piece of work, for tests.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class ConditionWatch:
         *,
         interval_s: float = INTERVAL_S,
         clock: Callable[[], float] = time.monotonic,
+        spin: Callable[[], int] = spin_ns,
     ) -> None:
-        self._root, self._interval, self._clock = root, interval_s, clock
+        self._root, self._interval, self._clock, self._spin = root, interval_s, clock, spin
+        self._spins: list[int] = []
         self._activity: list[tuple[float, Activity]] = []
         self._memory: list[float | None] = []
         self._gpu: list[list[GpuSample]] = []
@@ -87,6 +91,7 @@ class ConditionWatch:
             if hasattr(os, "sched_getaffinity")
             else (),
             core_mhz=Spread.of([_mean(one.frequencies_mhz) for one in activity]),
+            core_clock=core_clock([one.frequencies_mhz for one in activity], self._spins),
             other_load_cores=Spread.of(loads),
             temperature_c=Spread.of(
                 [max(one.temperatures_c.values(), default=None) for one in activity]
@@ -116,6 +121,7 @@ class ConditionWatch:
     def _sample(self) -> None:
         self._activity.append((self._clock(), read_activity(self._root)))
         self._memory.append(read_memory(self._root)["available"])
+        self._spins.append(self._spin())
         if self._nvml is not None:
             self._gpu.append(self._nvml.sample())
 

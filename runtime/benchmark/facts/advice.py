@@ -6,7 +6,7 @@ from typing import Literal
 
 from runtime.files.document import Part
 
-BudgetStanding = Literal["meets", "over", "unproven", "less accurate"]
+BudgetStanding = Literal["meets", "over", "unproven", "less accurate", "unfit"]
 
 
 class AdvisedSide(Part, frozen=True, kw_only=True):
@@ -15,7 +15,8 @@ class AdvisedSide(Part, frozen=True, kw_only=True):
     Args:
         label: of the side.
         standing: `meets` every limit at p99.9; `over` one of them; `unproven` where too few frames
-            were measured for p99.9; `less accurate` than the best by more than is allowed.
+            were measured for p99.9; `less accurate` than the best by more than is allowed; `unfit`
+            where it lost frames, or gave no answers or wrong ones.
         accuracy: share of right answers, 0 to 1; None where the bundle does not tell.
         cost_ms: milliseconds of cores per frame, at the median; what makes a side cheap.
         p99_9_ms: of each step with a limit; None where there are too few frames.

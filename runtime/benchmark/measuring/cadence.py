@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.benchmark.measuring.in_turn import WAIT
+from runtime.benchmark.measuring.in_turn import FIRST_FRAMES, WAIT
 from runtime.benchmark.measuring.turn import Turn, stacked
 from runtime.benchmark.sides import TOTAL, Side
 from runtime.camera.base import Camera, Frame, as_pixels
@@ -23,9 +23,6 @@ from runtime.stream.rules import Rules
 from runtime.stream.sinks.base import Sink
 from runtime.stream.sinks.json_lines import JsonLinesSink
 from runtime.stream.verdict import Status, Verdict
-
-FIRST_FRAMES = 5
-"""Uncounted frames at the start of a turn: the side before has just left cores and caches."""
 
 PATIENCE_S = 10.0
 """Time beyond the schedule after which a turn without answers ends the measurement."""
@@ -175,7 +172,11 @@ class AtCadence:
         # As `edgecl run` does it for a live camera: the newest frame wins.
         settings = Settings(Rules(), every_frame=False, health=HealthLimits(), novelty=novelty)
         self._pipeline = Pipeline(
-            self._camera, side.session, settings, (self._lines, self._answers)
+            self._camera,
+            side.session,
+            settings,
+            (self._lines, self._answers),
+            workers=side.plan.workers or 1,
         )
         self._pipeline.start()
 
@@ -223,8 +224,7 @@ def _turn_of(counted: list[tuple[Verdict, int]], dropped: int) -> Turn:
         answers.append({WAIT: behind, **steps, EMIT: handed_ns - out_ns, TOTAL: handed_ns - moment})
         due.append(moment)
         late.append(behind)
-    shared = set.intersection(*(set(steps) for steps in answers))  # a fault has fewer steps
-    times = stacked([{step: steps[step] for step in steps if step in shared} for steps in answers])
+    times = stacked(answers)
     starts = np.array(due, np.int64)
     return Turn(
         times,

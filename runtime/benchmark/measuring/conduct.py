@@ -6,6 +6,7 @@ from typing import Any
 
 from runtime.benchmark.facts.finding import INVALID, NOTE, Finding
 from runtime.benchmark.facts.side import Schedule, SideAnswers, WarmUp
+from runtime.counting import counted, noun
 
 BEHIND_LIMIT = 0.01
 """Largest share of arrivals that may come behind their schedule."""
@@ -49,7 +50,7 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
                 INVALID if share > BEHIND_LIMIT else NOTE,
                 f"{schedule.behind} of {schedule.arrivals} arrivals came more than "
                 f"{schedule.limit_ms:g} ms behind their schedule (limit {BEHIND_LIMIT:.0%})",
-                "leave a core to the benchmark: edgecl bench … --threads 1",
+                "leave it a core: edgecl bench … --threads 1, or stop what else runs here",
             )
         )
     if schedule.dropped:
@@ -57,8 +58,9 @@ def _arrivals(schedule: Schedule) -> list[Finding]:
             Finding(
                 "dropped_frames",
                 INVALID,
-                f"{schedule.dropped} frames were lost, since the next one came before their turn",
-                "use a lower --cadence, or a faster precision or engine",
+                f"{counted(schedule.dropped, 'frame')} {noun(schedule.dropped, 'was', 'were')} "
+                "lost, since the next one came before its turn",
+                "use a lower --cadence, a faster precision or engine, or --workers 2",
             )
         )
     if schedule.busy is not None and schedule.busy > BUSY_LIMIT:
@@ -81,7 +83,7 @@ def _said(answers: SideAnswers) -> list[Finding]:
             Finding(
                 "no_answer",
                 INVALID,
-                f"{answers.faults} frames got no answer, or one of NaN or infinity",
+                f"{counted(answers.faults, 'frame')} got no answer, or one of NaN or infinity",
                 "edgecl inspect BUNDLE, or use another --engine or --precision",
             )
         )

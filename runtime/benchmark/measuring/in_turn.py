@@ -28,6 +28,9 @@ WAIT = "wait"
 FIRST_ARRIVALS = 10
 """Uncounted arrivals at the start of a turn, until the queue has the length that it keeps."""
 
+FIRST_FRAMES = 5
+"""Uncounted frames at the start of a turn at cadence: the side before has just left the cores."""
+
 LEAD_NS = 2_000_000
 """Time from the making of a schedule to its first arrival."""
 

@@ -57,5 +57,10 @@ class Asker(Protocol):
 
 
 def stacked(answers: list[dict[str, int]]) -> QueryTimes:
-    """Return the times by step, from those of each query."""
-    return {step: np.array([entry[step] for entry in answers], np.int64) for step in answers[0]}
+    """Return the times by step, of the steps that each query has: a fault has fewer."""
+    shared = set.intersection(*(set(entry) for entry in answers))
+    return {
+        step: np.array([entry[step] for entry in answers], np.int64)
+        for step in answers[0]
+        if step in shared
+    }

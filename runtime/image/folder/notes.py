@@ -23,11 +23,6 @@ def notes_on(left_out: Sequence[LeftOut]) -> list[str]:
     return [_note(reason, items) for reason, items in by_reason.items()]
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def shown(name: PurePath | str) -> str:
     """A file's name as one line of valid text, whatever bytes it has."""
     text = str(name).encode(errors="surrogateescape").decode(errors="replace")

@@ -20,10 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.image.decode import SUFFIXES
 from runtime.image.folder.layouts import Layout, no_images
-from runtime.image.folder.notes import counted, notes_on, shown
+from runtime.image.folder.notes import notes_on, shown
 from runtime.image.folder.walk import Walk, walk_images
 
 TABLE = "train.csv"

@@ -289,6 +289,8 @@ class ServerLink:
         try:
             connection.connect(time.monotonic_ns() + round(wait_s * 1e9))
             check(connection)
+            if connection.spent:
+                raise ServerRefusalError("it keeps no connection open")
         except BaseException:
             connection.close()
             raise

@@ -63,12 +63,12 @@ def open_on_server(
     if server is None:
         raise InputError(
             "engine oip needs the address of a server",
-            hint="name it: edgecl run --engine oip --url http://server:8000",
+            hint="name it: --engine oip --url http://server:8000",
         )
     if not isinstance(source, Bundle) and Path(source).is_file():
         raise InputError(
             f"engine oip needs a bundle, for labels and golden images, but {source} is a file",
-            hint="pass the bundle to --model",
+            hint="pass the bundle",
         )
     bundle = source if isinstance(source, Bundle) else load_bundle(Path(source))
     names = list(bundle.precisions) if precision is None else [precision]

@@ -32,10 +32,17 @@ class Answerer:
 
     def __init__(self, session: Session, rules: Rules, novelty: Novelty | None = None) -> None:
         self._session = session
-        self._rules = rules
-        self._contract = rules.applied_to(session.contract)
+        self._held = rules, rules.applied_to(session.contract)
         self._novelty = StreamNovelty.of(novelty, session, None)
         self._prepare = Preprocessor(session.contract.input, bits=rules.bits, view=session.view)
+
+    def change(self, rules: Rules) -> None:
+        """Hold the images to come to other rules; from any thread.
+
+        Raises:
+            InputError: a rule names a label that the model has not; then nothing is changed.
+        """
+        self._held = rules, rules.applied_to(self._session.contract)
 
     def answer(
         self, pixels: NDArray[np.uint8] | NDArray[np.uint16], bits: int | None = None
@@ -52,7 +59,7 @@ class Answerer:
         except Exception as error:  # an engine may raise anything, and the next image may be whole
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
             return Decision(Status.FAULT, reason=reason)
-        contract, rules = self._contract, self._rules
+        rules, contract = self._held
         found = image_answer(outputs, contract)
         decision = decide(found.probabilities, contract, rules.unsure_below, rules.unsure_below_of)
         if self._novelty is not None and decision.status is not Status.FAULT:

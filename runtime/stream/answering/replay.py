@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from runtime.camera import open_camera
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.files.document import Document
 from runtime.stream.answering.answerer import Answerer
@@ -136,6 +137,6 @@ class Replay:
         self.missing = len(left)
         if recorded and self.missing == recorded:
             raise InputError(
-                f"none of the {recorded} verdicts is of an image in {self._images}",
+                f"none of {counted(recorded, 'verdict')} is of an image in {self._images}",
                 hint="pass the folder or video that the stream judged with --images",
             )

@@ -26,6 +26,7 @@ from runtime.stream.answering.comparing import (
     Disagreement,
     OneAnswer,
 )
+from runtime.stream.rules import Rules
 from runtime.stream.verdict import Status, Verdict
 
 FILE = "shadow.jsonl"
@@ -105,6 +106,7 @@ class Shadow:
         self._changed = threading.Condition()
         self._closing = False
         self._session: Session | None = None
+        self._answerer: Answerer | None = None
         self._refusal: BaseException | None = None
         self._ready = threading.Event()
         with explained(self._path):
@@ -124,6 +126,15 @@ class Shadow:
         """Describe the second model on one line."""
         assert self._session is not None
         return f"{Path(self._model).name} beside it: {self._session.describe()}"
+
+    def change(self, rules: Rules) -> None:
+        """Judge the frames to come by other rules, as the first model does.
+
+        Raises:
+            InputError: a rule names a label that the second model has not; then nothing is changed.
+        """
+        assert self._answerer is not None
+        self._answerer.change(rules)
 
     def take(self, frame: Frame, verdict: Verdict) -> None:
         """Leave a frame with its verdict for the thread."""
@@ -175,7 +186,7 @@ class Shadow:
             self._refusal = refusal
             self._ready.set()
             return
-        self._session = session
+        self._session, self._answerer = session, answerer
         self._ready.set()
         with session, contextlib.ExitStack() as stack:
             file: IO[bytes] | None = None

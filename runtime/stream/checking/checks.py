@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.artifact.scene import SceneRecord
-from runtime.camera import open_camera
+from runtime.camera.stored.folder import FolderCamera
+from runtime.counting import counted, noun
 from runtime.errors import FrameError, InputError
 from runtime.health.limits import LIGHT_MARGIN, OUT_OF_FOCUS
 from runtime.health.statistics import level, sharpness
+from runtime.image.folder.labelled import find_with_truth
 from runtime.session import Session
 from runtime.session.golden import LARGEST_CHANGE, GoldenImages, changes
 from runtime.stream.answering.answerer import Answerer
@@ -74,6 +76,28 @@ def check_golden(session: Session, golden: GoldenImages) -> GoldenCheck:
     )
 
 
+def require_parts(folder: Path, labels: Sequence[str]) -> None:
+    """Refuse a folder of parts that no check could use; no image is decoded.
+
+    Args:
+        labels: the model's; none where they are not known.
+
+    Raises:
+        InputError: it is no folder, has no images, or one of these has no folder that says what is
+            right.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder of images", hint="pass a folder of parts")
+    layout, truths = find_with_truth(folder)
+    for path, truth in zip(layout.paths, truths, strict=True):
+        if labels and truth not in labels and truth not in (GOOD, BAD):
+            name = path.relative_to(layout.root).as_posix()
+            raise InputError(
+                f"{folder}: {name} is in no folder named for a label, or good or bad",
+                hint=f"sort the images into folders: {', '.join((GOOD, BAD, *labels))}",
+            )
+
+
 def check_parts(
     answerer: Answerer, folder: Path, labels: Sequence[str], allowed_wrong: int
 ) -> PartsCheck:
@@ -88,16 +112,10 @@ def check_parts(
     """
     images = right = passed = 0
     wrong: list[WrongPart] = []
-    with open_camera(str(folder)) as camera:
-        if not camera.stored or not folder.is_dir():
-            raise InputError(f"{folder} is no folder of images", hint="pass a folder of parts")
+    require_parts(folder, labels)
+    with FolderCamera(folder) as camera:
         while (frame := camera.read()) is not None:
             expected = frame.truth
-            if expected not in labels and expected not in (GOOD, BAD):
-                raise InputError(
-                    f"{folder}: {frame.name} is in no folder named for a label, or good or bad",
-                    hint=f"sort the images into folders: {', '.join((GOOD, BAD, *labels))}",
-                )
             images += 1
             decision = Decision(Status.FAULT, reason=frame.fault)
             if frame.pixels is not None:
@@ -158,11 +176,16 @@ def failures_of(
     """Return what is not as it should be, in words."""
     found = []
     if golden is not None and golden.wrong:
-        found.append(f"{golden.wrong} of {golden.images} golden images differ from the export")
-    if parts is not None and parts.images - parts.right > parts.allowed_wrong:
         found.append(
-            f"{parts.images - parts.right} of {parts.images} parts are answered wrongly "
-            f"({parts.allowed_wrong} allowed), and {parts.passed} of them pass"
+            f"{golden.wrong} of {counted(golden.images, 'golden image')} "
+            f"{noun(golden.wrong, 'differs', 'differ')} from the export"
+        )
+    wrong = 0 if parts is None else parts.images - parts.right
+    if parts is not None and wrong > parts.allowed_wrong:
+        found.append(
+            f"{wrong} of {counted(parts.images, 'part')} {noun(wrong, 'is', 'are')} "
+            f"answered wrongly ({parts.allowed_wrong} allowed), and {parts.passed} of them "
+            f"{noun(parts.passed, 'passes', 'pass')}"
         )
     for scene in cameras:
         if not scene.least_brightness <= scene.brightness <= scene.most_brightness:

@@ -52,6 +52,8 @@ class LineService:
         self._asked = 0
         self._answer: asyncio.Future[RecipeAnswer] | None = None
         self._preparing: asyncio.Task[int] | None = None
+        self._late: asyncio.Task[None] | None = None
+        self._refusal = ""
 
     async def offer(self) -> None:
         """Add the methods."""
@@ -168,6 +170,8 @@ class LineService:
             self._preparing = asyncio.create_task(self._judge_by(wanted))
             done, _ = await asyncio.wait([self._preparing], timeout=self._patience_s)
             completed = bool(done)
+            if not done:
+                self._late = asyncio.create_task(self._tell_refusal(self._preparing, wanted))
             code = self._preparing.result() if done else OK
         known = wanted if code == OK else ""
         return (self._internal(known), completed and code == OK, code)
@@ -180,6 +184,7 @@ class LineService:
             await self._ask(RecipeQuestion(number=self._asked, recipe=recipe))
             answer = await answered
             if answer.code:
+                self._refusal = answer.message
                 return _ERRORS.get(answer.code, RECIPE_REFUSED)
         self._line.prepared = recipe
         states = self._line.states
@@ -187,6 +192,11 @@ class LineService:
             await self._publisher.steps(self._line.step(states.prepare_recipe))
         await self._publisher.recipe_prepared(recipe)
         return OK
+
+    async def _tell_refusal(self, preparing: asyncio.Task[int], recipe: str) -> None:
+        """Tell those who wait for the event of a recipe that it does not come."""
+        if await preparing != OK:
+            await self._publisher.recipe_refused(recipe, self._refusal)
 
     async def _unprepare(self, external: Any, internal: Any) -> Sequence[Any]:
         wanted = _id(internal) or _id(external)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from runtime.errors import EdgeclError, EquipmentError, InputError
-from runtime.files.document import Document
 from runtime.stream.pipeline import Pipeline
 from runtime.stream.recipes.judges import RecipeJudges
-from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
+from runtime.stream.recipes.opened import OpenedRecipe, RetiredRecipe
+from runtime.stream.recipes.outcome import RecipeOutcome, RecipeState
+from runtime.stream.recipes.recipe import LineRecipe
 
 LOG = logging.getLogger("edgecl.recipes")
 
@@ -25,90 +24,12 @@ TOGETHER_NS = 20_000_000
 """Nanoseconds from now in which the streams of several cameras change at one moment."""
 
 
-class RecipeOutcome(Document, frozen=True, kw_only=True):
-    """Outcome of a request for another recipe.
-
-    Args:
-        ok: whether frames are judged by the recipe that was asked for.
-        code: stable name of why not; empty where `ok`. One of the error codes.
-        message: why not, in words.
-        hint: what to do next.
-        recipe, digest: what frames are judged by now.
-        previous: the recipe that a roll-back would bring back; empty where there is none.
-        seconds: how long the request took.
-    """
-
-    WHAT: ClassVar[str] = "the outcome of a change of recipe"
-    REMEDY: ClassVar[str] = "make one with 'edgecl recipe --json'"
-
-    schema: Literal[1] = 1
-    ok: bool
-    code: str = ""
-    message: str = ""
-    hint: str = ""
-    recipe: str
-    digest: str
-    previous: str = ""
-    seconds: float = 0.0
-
-
-class RecipeState(Document, frozen=True, kw_only=True):
-    """The recipes of a running stream.
-
-    Args:
-        recipe, digest: what frames are judged by now.
-        model: path of its bundle.
-        previous: the recipe that a roll-back would bring back; empty where there is none.
-        recipes: ids that can be asked for.
-        changing: the recipe that is being opened; empty where none is.
-        changes: how often the recipe was changed.
-        refused: requests that were refused.
-    """
-
-    WHAT: ClassVar[str] = "the recipes of a stream"
-    REMEDY: ClassVar[str] = "make them with 'edgecl recipe --json'"
-
-    schema: Literal[1] = 1
-    recipe: str
-    digest: str
-    model: str
-    previous: str
-    recipes: tuple[str, ...]
-    changing: str
-    changes: int
-    refused: int
-
-
-@dataclass
-class OpenedRecipe:
-    """A recipe that is ready to judge.
-
-    Args:
-        recipes: by the name of the camera.
-        held: closes its sessions.
-    """
-
-    recipes: Mapping[str, LineRecipe]
-    held: ExitStack = field(default_factory=ExitStack)
-
-    @property
-    def recipe(self) -> LineRecipe:
-        """Return that of the first camera; mark and model are the same for all."""
-        return next(iter(self.recipes.values()))
-
-    @property
-    def mark(self) -> RecipeMark:
-        """Return the id and the digest."""
-        return self.recipe.mark
-
-    @property
-    def model(self) -> str:
-        """Return the path of the bundle."""
-        return self.recipe.model
-
-
 OpenRecipe = Callable[[str], OpenedRecipe]
 """Opens the recipe of an id, in a thread beside the stream; raises EdgeclError where it cannot."""
+
+AmendRecipe = Callable[[OpenedRecipe], "Mapping[str, LineRecipe] | None"]
+"""Returns an open recipe with other rules, by the name of the camera; None where its id stands for
+another bundle now, or for none. Raises InputError where the rules do not fit its model."""
 
 
 class RecipeChanger:
@@ -139,8 +60,9 @@ class RecipeChanger:
         self._ids = tuple(ids)
         self._now = first
         self._before: OpenedRecipe | None = None
+        self._leads_back = True
         self._replaced: list[tuple[Pipeline, RecipeJudges]] = []
-        self._retired: list[_Retired] = []
+        self._retired: list[RetiredRecipe] = []
         self._report = report
         self._working = threading.Lock()
         self._changing = ""
@@ -149,7 +71,7 @@ class RecipeChanger:
 
     def state(self) -> RecipeState:
         """Return what judges now, and what could."""
-        now, before = self._now, self._before
+        now, before = self._now, self._way_back
         return RecipeState(
             recipe=now.mark.id,
             digest=now.mark.digest,
@@ -172,11 +94,52 @@ class RecipeChanger:
         Returns:
             What came of it; it never raises.
         """
-        return self._worked(recipe, lambda: self._opened(recipe))
+        return self._worked(recipe, lambda: self._opened(recipe, self._ids, self._open_recipe))
 
     def back(self) -> RecipeOutcome:
         """Judge by the recipe before, which is open still. A second time leads forward again."""
         return self._worked("", self._previous)
+
+    def renew(self, ids: Sequence[str], open_recipe: OpenRecipe, amend: AmendRecipe) -> None:
+        """Take other recipes, and other rules of those there are: all of it or nothing.
+
+        The recipe that judges goes on with its sessions, and with other rules from the next frame
+        on; where its bundle is another one now, that is opened, and judges as after a change.
+
+        Args:
+            ids: what may be asked for from now on.
+            open_recipe: opens a recipe from now on.
+            amend: asked about the recipe that judges and about the one before.
+
+        Raises:
+            InputError: another recipe is being opened; the one that judges is not among `ids`; a
+                rule or a bundle does not fit.
+        """
+        with self._alone(self._now.mark.id):
+            judging = self._now.mark.id
+            if judging not in ids:
+                raise InputError(
+                    f"recipe {judging} judges, and would be gone",
+                    hint="change to another recipe first",
+                )
+            amended = amend(self._now)
+            before = None
+            if amended is not None and self._before is not None:
+                with contextlib.suppress(InputError):
+                    before = amend(self._before)
+            if amended is None:
+                self._swap(self._opened(judging, ids, open_recipe))
+                self._report(f"recipe {judging} judges now ({self._now.model})")
+            else:
+                self._now.recipes = amended
+            if self._before is not None and before is not None:
+                self._before.recipes = before
+            else:
+                self._leads_back = False  # its frames in flight still need it
+            self._ids, self._open_recipe = tuple(ids), open_recipe
+            for name, pipeline in self._pipelines.items():
+                recipe = self._now.recipes[name]
+                pipeline.change(recipe.rules, recipe.health)
 
     def close(self) -> None:
         """End, after the streams have: close all recipes that were opened here."""
@@ -195,32 +158,36 @@ class RecipeChanger:
     def _worked(self, recipe: str, opened: Callable[[], OpenedRecipe]) -> RecipeOutcome:
         started = time.monotonic()
         error: EdgeclError | None = None
-        if not self._working.acquire(blocking=False):
-            error = InputError(
-                f"recipe {self._changing} is being opened",
-                hint="ask again when it judges",
-                code="recipe-busy",
-            )
-        else:
-            try:
-                self._changing = recipe
+        try:
+            with self._alone(recipe):
                 self._swap(opened())
-            except EdgeclError as refusal:
-                error = refusal
-            except Exception as failure:  # whatever an engine raises, the stream goes on
-                LOG.exception("recipe %s", recipe)
-                error = InputError(
-                    f"{type(failure).__name__}: {failure}".splitlines()[0][:300],
-                    hint="check the bundle with 'edgecl inspect'",
-                    code="recipe-refused",
-                )
-            finally:
-                self._changing = ""
-                self._working.release()
+        except EdgeclError as refusal:
+            error = refusal
+        except Exception as failure:  # whatever an engine raises, the stream goes on
+            LOG.exception("recipe %s", recipe)
+            error = InputError(
+                f"{type(failure).__name__}: {failure}".splitlines()[0][:300],
+                hint="check the bundle with 'edgecl inspect'",
+                code="recipe-refused",
+            )
         return self._outcome(recipe, error, time.monotonic() - started)
 
+    @contextlib.contextmanager
+    def _alone(self, recipe: str) -> Iterator[None]:
+        """Change recipes while nobody else does."""
+        if not self._working.acquire(blocking=False):
+            changing = self._changing
+            told = f"recipe {changing} is being opened" if changing else "the recipe is changing"
+            raise InputError(told, hint="ask again when it judges", code="recipe-busy")
+        try:
+            self._changing = recipe
+            yield
+        finally:
+            self._changing = ""
+            self._working.release()
+
     def _outcome(self, recipe: str, error: EdgeclError | None, seconds: float) -> RecipeOutcome:
-        now, before = self._now, self._before
+        now, before = self._now, self._way_back
         if error is None:
             told = f"recipe {now.mark.id} judges now ({now.model})"
         else:
@@ -238,28 +205,34 @@ class RecipeChanger:
             seconds=round(seconds, 3),
         )
 
-    def _opened(self, recipe: str) -> OpenedRecipe:
-        if recipe not in self._ids:
+    def _opened(self, recipe: str, ids: Sequence[str], open_recipe: OpenRecipe) -> OpenedRecipe:
+        if recipe not in ids:
             raise InputError(
                 f"there is no recipe {recipe!r}",
-                hint=f"the recipes are {', '.join(self._ids)}",
+                hint=f"the recipes are {', '.join(ids)}",
                 code="recipe-unknown",
             )
         try:
-            return self._open_recipe(recipe)
+            return open_recipe(recipe)
         except EdgeclError as error:
             told = f"recipe {recipe}: {error.problem}"
             code = error.code if error.code.startswith("recipe-") else "recipe-refused"
             raise InputError(told, hint=error.hint, code=code) from error
 
+    @property
+    def _way_back(self) -> OpenedRecipe | None:
+        """The recipe before, unless the configuration has let it go since."""
+        return self._before if self._leads_back else None
+
     def _previous(self) -> OpenedRecipe:
-        if self._before is None:
+        before = self._way_back
+        if before is None:
             raise InputError(
                 "no other recipe came before this one",
                 hint=f"ask for one by its id: {', '.join(self._ids)}",
                 code="recipe-unknown",
             )
-        return self._before
+        return before
 
     def _swap(self, opened: OpenedRecipe) -> None:
         """Let an opened recipe judge, or close it where it cannot."""
@@ -285,26 +258,9 @@ class RecipeChanger:
             replaced.append((pipeline, pipeline.judges))
             pipeline.change_recipe(made[name], since_ns)
         last, self._before, self._now = self._before, self._now, opened
-        self._changes += 1
+        self._changes, self._leads_back = self._changes + 1, True
         if len(made) > 1:
             time.sleep(TOGETHER_NS / 1e9)  # who asked may rely on it from now on
-        self._retired.append(_Retired(self._replaced, None if last is opened else last))
+        self._retired.append(RetiredRecipe(self._replaced, None if last is opened else last))
         self._replaced = replaced
         self._retired = [entry for entry in self._retired if not entry.close()]
-
-
-@dataclass
-class _Retired:
-    """Judges that were replaced two changes ago, and their recipe, unless it judges again."""
-
-    judges: Sequence[tuple[Pipeline, RecipeJudges]]
-    opened: OpenedRecipe | None
-
-    def close(self) -> bool:
-        """Close the recipe once no frame is in flight; whether it is closed."""
-        idle = [pipeline.retire(judges) for pipeline, judges in self.judges]
-        if not all(idle):
-            return False
-        if self.opened is not None:
-            self.opened.held.close()
-        return True

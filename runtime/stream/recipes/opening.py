@@ -11,7 +11,8 @@ from runtime.novelty import novelty_beside
 from runtime.session import Session, open_session
 from runtime.session.opening import AUTO, default_threads
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.recipes.changer import OpenedRecipe, RecipeChanger
+from runtime.stream.recipes.changer import RecipeChanger
+from runtime.stream.recipes.opened import OpenedRecipe
 from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.sharing.pool import SessionPool
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime.artifact.scene import SceneRecord
 from runtime.camera.base import Frame
 from runtime.health import HealthLimits
 from runtime.novelty import Novelty
@@ -61,6 +62,7 @@ class LineRecipe:
         novelty: from where on a frame is unknown; None to call none so.
         mark: what its verdicts carry.
         model: path of the bundle, graph or engine; empty where it is not known.
+        scene: what the model was trained on, where the bundle tells.
         on_reject: see `Judge`.
         on_verdict: see `Judge`.
     """
@@ -71,6 +73,7 @@ class LineRecipe:
     novelty: Novelty | None = None
     mark: RecipeMark = field(default_factory=RecipeMark)
     model: str = ""
+    scene: SceneRecord | None = None
     on_reject: Callable[[Frame, Verdict], None] | None = None
     on_verdict: Callable[[Frame, Verdict], None] | None = None
 
@@ -80,7 +83,12 @@ class LineRecipe:
 
     @classmethod
     def of(
-        cls, session: Session, settings: Settings, mark: RecipeMark, model: str = ""
+        cls,
+        session: Session,
+        settings: Settings,
+        mark: RecipeMark,
+        model: str = "",
+        scene: SceneRecord | None = None,
     ) -> LineRecipe:
         """Return the recipe of a stream's settings."""
-        return cls(session, settings.rules, settings.health, settings.novelty, mark, model)
+        return cls(session, settings.rules, settings.health, settings.novelty, mark, model, scene)

@@ -20,6 +20,9 @@ CLOSE_S = 3.0
 TOLD_S = 600.0
 """Least time between two lines to the user about one kind of work, in seconds."""
 
+IDLE_S = 60.0
+"""Time without work after which the thread looks after what it has written, in seconds."""
+
 T = TypeVar("T")
 
 
@@ -36,6 +39,7 @@ class BackgroundWriter(Generic[T]):
         weigh: bytes that an entry holds.
         heaviest: bytes that entries may hold while they wait; one alone may be heavier.
         close_s: see `CLOSE_S`.
+        idle: called by the thread where nothing came for `IDLE_S`.
         report: is told, in one line, when writing begins to fail and when it is well again.
 
     Attributes:
@@ -52,6 +56,7 @@ class BackgroundWriter(Generic[T]):
         weigh: Callable[[T], int] = lambda entry: 0,
         heaviest: int = 0,
         close_s: float = CLOSE_S,
+        idle: Callable[[], None] = lambda: None,
         report: Say = lambda text: None,
     ) -> None:
         self.written = self.left_out = self.failed = 0
@@ -62,6 +67,7 @@ class BackgroundWriter(Generic[T]):
         self._weigh = weigh
         self._heaviest = heaviest
         self._close_s = close_s
+        self._idle = idle
         self._report = report
         self._fault: tuple[type, object] | None = None
         self._told_fault = False
@@ -115,14 +121,25 @@ class BackgroundWriter(Generic[T]):
                 self._tell_recovery()
 
     def _next(self) -> T | None:
+        while not self._has_come():
+            self._look_after()
         with self._changed:
-            while not self._waiting and not self._closing:
-                self._changed.wait()
             if not self._waiting:
                 return None
             entry = self._waiting.popleft()
             self._weight -= self._weigh(entry)
             return entry
+
+    def _has_come(self) -> bool:
+        """Wait for an entry, or for the end; False where neither came for a while."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._waiting) or self._closing, IDLE_S)
+
+    def _look_after(self) -> None:
+        try:
+            self._idle()
+        except Exception as error:
+            self._note(error)
 
     def _note(self, error: Exception) -> None:
         self.problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]

@@ -42,11 +42,13 @@ class LineControls:
         fault: why the line cannot work, such as a lost camera; empty where it can.
         recipes: ids that can be asked for; none where the stream has no recipes.
         change_recipe: judges by another recipe from the next frame on, which may take a while.
+        rules: those that a recipe judges by now, by its id; None for one that judges no frame.
     """
 
     fault: Callable[[], str] = str
     recipes: Sequence[str] = ()
     change_recipe: Callable[[str], RecipeReply] | None = None
+    rules: Callable[[str], Rules | None] = lambda recipe: None
 
 
 class Sink(ABC):
@@ -143,6 +145,7 @@ class StreamFacts:
         pass_labels: labels that let a part pass.
         lot: which the stream judges, as the user named it; empty where it has no name.
         rules: by which it judges.
+        other_labels: those that its further recipes have, beside the model's.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -153,6 +156,7 @@ class StreamFacts:
     pass_labels: Sequence[str] = ()
     lot: str = ""
     rules: Rules = field(default_factory=Rules)
+    other_labels: Sequence[str] = ()
 
 
 def _silent(text: str) -> None:

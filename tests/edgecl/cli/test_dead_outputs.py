@@ -102,6 +102,19 @@ def test_results_that_are_in_files_are_named_where_standard_output_is_full(strea
     assert judged_all()
 
 
+def test_a_document_that_was_asked_for_is_lost_where_standard_output_is_closed(stream):
+    def close_output() -> None:
+        os.close(1)
+
+    code, _, err = finish(*stream, preexec_fn=close_output)
+    assert code == 0, "verdicts and summary are in files"
+    code, _, err = finish(*stream[:-1], "asked", "--json", preexec_fn=close_output)
+    assert code == 2
+    told = "cannot write to standard output (it is closed); the results are in asked"
+    assert told in err.splitlines()[-1]
+    assert Path("asked/summary.json").is_file()
+
+
 def test_a_gate_that_failed_stays_failed_where_standard_output_is_full(stream):
     failing = ["--budget", "total=1us", "--max-misses", "0.1", "--out", "late"]
     with open("/dev/full", "w") as full:

@@ -175,7 +175,7 @@ def test_nothing_but_broken_images_is_the_users_mistake(workplace, capsys):
     Path("broken").mkdir()
     Path("broken/notes.png").write_text("no image")
     assert run(["run", "--camera", "broken", "--engine", "onnxruntime"]) == 2
-    assert "none of the 1 frames could be judged" in capsys.readouterr().err
+    assert "none of 1 frame could be judged" in capsys.readouterr().err
 
 
 def test_a_camera_that_is_not_back_in_time_ends_with_3_and_the_summary(workplace, capsys):

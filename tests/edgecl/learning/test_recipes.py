@@ -53,7 +53,7 @@ def test_the_papers_recipe_stretches():
         ({"geometry": "tiles"}, "tiles", (96, 96)),
         ({"stride": (48, 48)}, "tiles", (96, 96)),
         ({"scale": 0.5}, "tiles", (96, 96)),
-        ({"robust": True}, "tiles", (96, 96)),
+        ({"robust": True}, "auto", (96, 96)),
         ({"combine": "worst"}, "tiles", (96, 96)),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from edgecl.cli.bench.markdown import markdown_table
 from edgecl.reporting.pages.bench.work import work_rows
 from edgecl.reporting.pages.latency import latency_page, row_names
 from edgecl.reporting.plots.bench.timeline import PIXELS, columns_of
-from edgecl.reporting.plots.latency import STRIP_POINTS, _thin
-from edgecl.reporting.plots.scatter import accuracy_plot, pareto_front
+from edgecl.reporting.plots.latency import STRIP_POINTS, _thin, strip_plots, tail_plots
+from edgecl.reporting.plots.scatter import accuracy_plot, accuracy_tick, pareto_front
 from runtime.benchmark.conditions.document import (
     Conditions,
     GpuConditions,
@@ -23,7 +24,9 @@ from runtime.benchmark.conditions.document import (
     Spread,
 )
 from runtime.benchmark.document import SideAccuracy
+from runtime.benchmark.facts.side import BoundShare
 from runtime.benchmark.layers import LayerRow, LayerTable
+from runtime.benchmark.measuring.figures import schedule_of
 from runtime.benchmark.peaks import Peak, Peaks
 from runtime.benchmark.report import read_report, without_raw, write_report
 from runtime.errors import InputError
@@ -169,10 +172,35 @@ def test_a_thin_side_makes_a_page(tmp_path, check_page):
     assert "edgecl bench … --layers" in page.text
 
 
+def test_arrivals_have_a_section_and_the_bound_is_named(tmp_path, check_page):
+    report = make_report(names=("one",), engines=ENGINES[:1])
+    late = np.array([[10_000, 20_000, 7_000_000]])
+    schedule = schedule_of(late, 1_000_000, dropped=4, busy=0.42)
+    bound = BoundShare(within=0.987, interval=(0.95, 0.997))
+    first = replace(report.sides[0], schedule=schedule, bound=bound)
+    scenario = replace(report.scenario, kind="server", rate_hz=100.0, bound_ms=20.0)
+    served = replace(report, scenario=scenario, sides=(first, report.sides[1]))
+    page = check_page(latency_page(write(tmp_path, served)))
+    assert page.text.index("The choice") < page.text.index("Arrivals")
+    for text in ("within 20 ms", "98.70 %", "95.00 %–99.70 %", "1 of 3", "33.33 %", "42 %"):
+        assert text in page.text
+    assert "server, 100 frames/s" in page.text
+    assert "its wait for the frame before included" in page.text
+    assert "Evenness" not in page.text  # of cadence alone
+    assert "Lost" not in page.text
+    page = check_page(latency_page(write(tmp_path, report)))
+    assert "Arrivals" not in page.text
+
+
 def test_accuracies_of_zero_are_drawn():
     side = make_report(names=("one",), engines=ENGINES[:1]).sides[0]
     worst = replace(side, accuracy=SideAccuracy(validation=0.0, test=0.0))
     assert accuracy_plot([worst], names=["one"])
+
+
+def test_ticks_of_accuracy_tell_apart_and_end_at_one():
+    labels = [accuracy_tick(value) for value in (0.9975, 0.99875, 1.0, 1.00125)]
+    assert labels == ["99.75 %", "99.875 %", "100 %", ""]
 
 
 def test_a_report_without_sides_makes_a_page(tmp_path, check_page):
@@ -188,6 +216,23 @@ def test_a_huge_report_makes_a_small_page(tmp_path, check_page):
     page = latency_page(write(tmp_path, replace(report, sides=(side,))))
     check_page(page)
     assert page.stat().st_size < 400_000
+
+
+def test_every_point_of_a_strip_is_drawn_however_many_there_are():
+    """Points in order of their rank, as they are where there are many, are no line to simplify."""
+    report = make_report(names=("one",), engines=ENGINES[:1], rounds=400)
+    ((_, plot),) = strip_plots(report.sides[:1], ["total"], names=["one"])
+    dots = max(re.findall(r' d="([^"]*)"', str(plot)), key=len)
+    assert dots.count("M") == STRIP_POINTS
+
+
+def test_tails_of_sides_that_differ_in_threads_alone_are_told_apart():
+    side = make_report(names=("one",), engines=ENGINES[:1]).sides[0]
+    sides = [replace(side, threads=1), replace(side, threads=2, workers=2)]
+    ((_, plot),) = tail_plots(sides)
+    colours = re.findall(r"fill: none; stroke: ([^;]+); stroke-width: 1.4", str(plot))
+    assert len(set(colours)) == 2
+    assert row_names(sides) == ["fp32 1 thread", "fp32 2 threads 2 workers"]
 
 
 def test_a_timeline_leaves_no_stall_out():
@@ -276,7 +321,7 @@ def test_a_side_is_named_by_what_tells_it_apart():
 
 def test_thinning_keeps_the_slowest_frames():
     times = np.random.default_rng(0).lognormal(0, 1, 50_000)
-    kept = _thin(times)
+    kept = _thin(times, STRIP_POINTS)
     assert kept.size == STRIP_POINTS
     assert set(np.sort(times)[-100:]) <= set(kept)
 

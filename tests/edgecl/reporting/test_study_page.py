@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from edgecl.cli.study.command import _print_summary
+from edgecl.cli.study.table import print_summary
 from edgecl.reporting.pages.study import study_page
 from edgecl.study.documents import (
+    CandidateGeometry,
     ConditionFigures,
     Estimate,
     Failure,
+    GeometryFigures,
     PretrainingSpeed,
     StudyComparison,
     StudySummary,
@@ -88,8 +91,35 @@ def test_a_summary_reads_back_and_makes_the_page(tmp_path, check_page, capsys):
     page = check_page(study_page(tmp_path))
     for text in ("Table 2", "80.00 %", "+10.00", "+2.00 to +18.00", "98.75 %", "no GPU", "neu"):
         assert text in page.text
-    _print_summary(summary())
-    assert "shufflenet, 100 % of the labels: simclr (clean) against" in capsys.readouterr().out
+    print_summary(summary())
+    out = capsys.readouterr().out
+    assert "shufflenet, 100 % of the labels: simclr (clean) against" in out
+    assert "Geometry" not in page.text
+
+
+def test_chosen_geometries_are_told(tmp_path, check_page, capsys):
+    chosen = GeometryFigures(
+        encoder="shufflenet",
+        protocol="grouped",
+        label_share=0.05,
+        runs=5,
+        candidates=(
+            CandidateGeometry(name="tiles of 96x96", chosen=4, accuracy=0.75),
+            CandidateGeometry(name="whole images at 192x192", chosen=1, accuracy=None),
+        ),
+    )
+    told = replace(summary(), grid=Study(geometry="auto"), geometries=(chosen,))
+    write_document(tmp_path / "summary.json", told)
+    assert read_document(tmp_path / "summary.json", StudySummary) == told
+    page = check_page(study_page(tmp_path))
+    for text in ("tiles or whole images", "4 of 5 runs", "75.0 %", "not compared"):
+        assert text in page.text
+    print_summary(told)
+    line = (
+        "shufflenet, 5 % of the labels: tiles of 96x96 in 4 of 5 runs (75.0% out of fold), "
+        "whole images at 192x192 in 1 of 5 runs"
+    )
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_a_condition_is_found_again_by_its_factors():

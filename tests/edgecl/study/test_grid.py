@@ -9,7 +9,8 @@ import pytest
 
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.augmentation import augmentation_of
-from edgecl.study.grid import ARMS, LEAKY, NO_ARM, Condition, Study, cells
+from edgecl.study.cells import cells
+from edgecl.study.grid import ARMS, LEAKY, NO_ARM, Condition, Study
 from edgecl.study.presets import PRESETS
 from runtime.errors import InputError
 
@@ -106,6 +107,7 @@ def test_all_methods_have_the_same_budget():
         ({"methods": ("none",)}, "unknown method 'none'"),
         ({"arms": ("dirty",)}, "unknown arm 'dirty'"),
         ({"label_shares": (0.0,)}, "label share of 0"),
+        ({"geometry": "tiles"}, "geometry 'tiles' is neither"),
     ],
 )
 def test_a_grid_that_cannot_be_run_is_named(change, message):

@@ -19,9 +19,10 @@ import pytest
 from edgecl.cli.shell import run
 from edgecl.learning.run import run_directory, sources
 from edgecl.study import execution
+from edgecl.study.cells import cells
 from edgecl.study.documents import StudySummary
 from edgecl.study.execution import begin, is_done, work
-from edgecl.study.grid import Study, cells
+from edgecl.study.grid import Study
 from edgecl.study.outcomes import collect
 from edgecl.study.processes import work_together
 from edgecl.study.summary import summarise

@@ -11,6 +11,7 @@ from msgspec import structs
 from runtime.benchmark import read_report
 from runtime.benchmark.advisor import advise, blamed_step
 from runtime.benchmark.document import LatencyReport, SideAccuracy, SideReport
+from runtime.benchmark.facts.finding import Finding
 from runtime.benchmark.report import summarise
 from runtime.stream.budget import parse_budget
 
@@ -121,3 +122,32 @@ def test_what_is_slow_as_a_rule_is_blamed_on_what_takes_longest():
     assert blame is not None
     assert (blame.step, blame.excess_ms) == ("infer", 9.0)
     assert blamed_step(raw, "total", 11 * MS) is None
+
+
+def test_a_side_that_lost_frames_or_answered_wrongly_is_never_taken(recorded):
+    lost = Finding("dropped_frames", "invalid", "3 frames were lost", "use a lower --cadence")
+    quick = structs.replace(side(recorded, "quick", infer=1.0), findings=(lost,))
+    advice = asked(recorded, quick, side(recorded, "sound", infer=4.0))
+    assert advice.chosen == "sound"
+    assert (advice.options[1].standing, advice.options[1].reason) == ("unfit", lost.text)
+    assert "quick: 3 frames were lost" in asked(recorded, quick).conclusion
+
+
+def test_fewer_workers_are_taken_where_more_bring_nothing(recorded):
+    sides = [
+        structs.replace(side(recorded, f"{count}", infer=2.0), workers=count) for count in (2, 1)
+    ]
+    assert asked(recorded, *sides).chosen == "1"
+
+
+def test_the_size_is_named_where_sides_differ_in_it_and_so_is_a_report_that_is_invalid(recorded):
+    small = structs.replace(side(recorded, "small", infer=1.0), input=(1, 96, 96), tiles=6)
+    large = structs.replace(side(recorded, "large", infer=2.0), input=(1, 128, 800))
+    report = structs.replace(recorded, sides=(large, small), valid=True)
+    budget = parse_budget("total=10ms")
+    told = advise(report, budget).conclusion
+    assert told.startswith("small (6 tiles of 1x96x96 per frame) is the cheapest that keeps")
+    assert "INVALID" not in told
+    told = advise(structs.replace(report, sides=(large,), valid=False), budget).conclusion
+    assert told.startswith("large is the cheapest")
+    assert told.endswith("The report is INVALID: mend that before you rely on it")

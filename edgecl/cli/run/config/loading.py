@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +24,7 @@ from edgecl.cli.run.config.keys import (
     keys_of,
     tables,
 )
+from edgecl.cli.run.config.kinds import as_list, as_table, is_number, kind_of, wanted_by
 from edgecl.cli.run.config.lines import first_duplicate, first_with_null, lines_by_path
 from edgecl.cli.run.config.recipe_tables import RECIPES, RecipeTables, read_recipes
 from edgecl.cli.run.config.sources import source_beside
@@ -68,6 +68,15 @@ def load_config(path: Path, context: click.Context) -> Config:
     """
     text = _read(path)
     return _Reader(path, text, context).read(_parse(path, text))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a configuration as it was written, unchecked.
+
+    Raises:
+        InputError: it cannot be read, or is not TOML.
+    """
+    return _parse(path, _read(path))
 
 
 def _read(path: Path) -> str:
@@ -132,7 +141,9 @@ class _Reader:
             elif table not in tables():
                 self._unknown((table,))
             elif not isinstance(content, dict):
-                self._fail((table,), f"is {_kind(content)}, not a table", f"write [{table}]")
+                self._fail(
+                    (table,), f"is {kind_of(content)}, not a table", as_table(table, content)
+                )
             else:
                 known = keys_of(table)
                 for key, value in content.items():
@@ -167,26 +178,41 @@ class _Reader:
         if name in PAIRED and isinstance(value, dict):
             texts = [self._pair(option, key, entry, given) for entry, given in value.items()]
             return texts if option.multiple else ",".join(texts)
-        if name == "settings":
-            self._fail_as_no_table(key, value)
+        if name in PAIRED:
+            self._require_pairs(name, key, value)
         if name in PAIRED and option.multiple:
             value = [self._pair(option, key, GLOBAL, value)]
         elif option.multiple and name != "source":
             if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-                self._fail(key, f"is {_kind(value)}, not a list of texts", 'write ["one", "two"]')
+                self._fail(
+                    key, f"is {kind_of(value)}, not a list of texts", as_list(key[-1], value)
+                )
             value = [self._converted(option, key, entry) for entry in value]
         else:
             value = self._value_of(name, key, value)
         return [value] if name == "source" else value
+
+    def _require_pairs(self, name: str, key: KeyPath, value: Any) -> None:
+        """Refuse a value that stands where a table from name to value belongs.
+
+        A budget may be a text as on the command line, and a threshold one number for all labels.
+        """
+        hint = as_table(".".join(key), value)
+        if name == "unsure_below":
+            if not is_number(value):
+                told = f"is {kind_of(value)}, neither a number nor a table"
+                self._fail(key, told, f"write {key[-1]} = 0.8 for all labels, or {hint[6:]}")
+        elif name != "budget" or not isinstance(value, str) or "=" not in value:
+            self._fail(key, f"is {kind_of(value)}, not a table", hint)
 
     def _value_of(self, name: str, key: KeyPath, value: Any) -> Any:
         """One value as its option takes it."""
         option = self._options[name]
         if name == "settings":
             if not isinstance(value, dict):
-                self._fail_as_no_table(key, value)
+                self._fail(key, f"is {kind_of(value)}, not a table", as_table(".".join(key), value))
             return tuple(self._pair(option, key, entry, given) for entry, given in value.items())
-        value = self._of_kind(option, key, value)
+        value = self._ofkind_of(option, key, value)
         if name in PATHS and not value:
             self._fail(key, "is empty", "name a file or folder, or leave the key out")
         if name in PATHS and not (name in OR_NONE and value == NONE):
@@ -195,39 +221,34 @@ class _Reader:
             value = source_beside(value, self._path.parent)
         return self._converted(option, key, value)
 
-    def _fail_as_no_table(self, key: KeyPath, value: Any) -> NoReturn:
-        self._fail(
-            key,
-            f"is {_kind(value)}, not a table",
-            "write [camera.set], and below it ExposureTime = 500",
-        )
-
     def _pair(self, option: click.Option, key: KeyPath, name: str, value: Any) -> str:
         """One entry of a table as the option takes it."""
         whole = (*key, name) if (*key, name) in self._lines else key
         self._places[f"{option.name}={name}"] = self._place(whole)
         if option.name == "settings":
-            if not isinstance(value, (bool, str)) and not _is_number(value):
+            if not isinstance(value, (bool, str)) and not is_number(value):
                 hint = f'write {name} = 500, or {name} = "Off"'
-                self._fail(whole, f"is {_kind(value)}, not a number or a text", hint)
+                self._fail(whole, f"is {kind_of(value)}, not a number or a text", hint)
             text = f"{name}={str(value).lower() if isinstance(value, bool) else value}"
         elif option.multiple:
-            if not _is_number(value):
-                self._fail(whole, f"is {_kind(value)}, not a number", "use a number without quotes")
+            if not is_number(value):
+                self._fail(
+                    whole, f"is {kind_of(value)}, not a number", "use a number without quotes"
+                )
             text = str(value) if name == GLOBAL else f"{name}={value}"
         else:
             if not isinstance(value, str):
-                self._fail(whole, f"is {_kind(value)}, not a text", f'write {name} = "20ms"')
+                self._fail(whole, f"is {kind_of(value)}, not a text", f'write {name} = "20ms"')
             text = f"{name}={value}"
         return str(self._converted(option, whole, text))
 
-    def _of_kind(self, option: click.Option, key: KeyPath, value: Any) -> Any:
+    def _ofkind_of(self, option: click.Option, key: KeyPath, value: Any) -> Any:
         """The value, if its type is the option's."""
         if option.name == "source" and type(value) is int:
             return str(value)
-        fits, wanted, hint = _wanted(option)
+        fits, wanted, hint = wanted_by(option)
         if not fits(value):
-            self._fail(key, f"is {_kind(value)}, not {wanted}", hint)
+            self._fail(key, f"is {kind_of(value)}, not {wanted}", hint)
         return value
 
     def _converted(self, option: click.Option, key: KeyPath, value: Any) -> Any:
@@ -256,33 +277,6 @@ class _Reader:
     def _fail(self, key: KeyPath, problem: str, hint: str) -> NoReturn:
         colon = "" if problem.startswith(("is ", "has ", "stands ")) else ":"
         raise InputError(f"{self._place(key)}{colon} {problem}", hint=hint)
-
-
-def _wanted(option: click.Option) -> tuple[Callable[[Any], bool], str, str]:
-    """Whether a value is of an option's type, that type in words, and a hint."""
-    if option.is_flag:
-        return lambda value: isinstance(value, bool), "true or false", "write true or false"
-    if isinstance(option.type, click.types.IntParamType):
-        return lambda value: type(value) is int, "an integer", "use an integer, without quotes"
-    if isinstance(option.type, click.types.FloatParamType):
-        return _is_number, "a number", "use a finite number, without quotes"
-    return lambda value: isinstance(value, str), "a text", "put it in quotes"
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, str):
-        return f"the text {value!r}"
-    if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "a table"
-    return f"the date {value}"
 
 
 def _nearest(key: KeyPath) -> str:

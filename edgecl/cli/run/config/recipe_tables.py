@@ -57,8 +57,11 @@ def read_recipes(
                 f"{name!r} is not an id of a recipe",
                 "use up to 32 letters, digits, - and _",
             )
+        if isinstance(table, str):
+            named = json.dumps(table, ensure_ascii=False)
+            fail(place, "is a text, not a table", f"write [recipes.{name}] with model = {named}")
         if not isinstance(table, dict) or MODEL_KEY not in table:
-            fail(place, "has no model", example)
+            fail(place, "has no model", f'write [recipes.{name}] with model = "bolt.edgecl"')
         found.own[name] = {}
         for key, value in table.items():
             if key == MODEL_KEY:

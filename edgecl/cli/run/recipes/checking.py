@@ -9,7 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from edgecl.cli.run.recipes.opening import LineRecipes
+from edgecl.cli.verb import naming_place
 from runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,6 +98,35 @@ class StreamChecks:
                     for name, pipeline in self._pipelines.items()
                 }
             )
+
+
+def require_checks(choices: RunChoices, context: click.Context) -> None:
+    """Look for all that a check of the stream needs, before the stream begins.
+
+    Args:
+        choices: with the model that the stream begins with, where that is known.
+        context: of the command, which knows where the values stand.
+
+    Raises:
+        InputError: a folder of parts cannot be used, or the reference cannot be read.
+    """
+    from runtime.artifact.bundle import manifest_beside
+    from runtime.stream.checking.checks import require_parts
+    from runtime.stream.checking.report import read_reference
+
+    plan = plan_of(choices)
+    models: list[tuple[str, Path | None]] = [
+        (recipe.id, recipe.model) for recipe in choices.recipes
+    ]
+    for recipe, model in models or [("", choices.model)]:
+        folder = plan.parts_of(recipe)
+        if folder is not None:
+            manifest = None if model is None else manifest_beside(model)
+            with naming_place(context, "check_parts"):
+                require_parts(folder, manifest.contract.labels if manifest else ())
+    if plan.reference is not None:
+        with naming_place(context, "check_reference"):
+            read_reference(plan.reference)
 
 
 def plan_of(choices: RunChoices) -> CheckPlan:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from edgecl.cli.run.cameras import CameraChoice
     from edgecl.cli.run.choices import RunChoices
     from edgecl.cli.run.recipes.opening import LineRecipes
+    from edgecl.cli.run.recipes.renewing import RecipeRenewal
     from runtime.camera import Camera
     from runtime.progress import Say
     from runtime.session import Session
     from runtime.stream.checking.report import CheckReport
     from runtime.stream.pipeline import Pipeline
-    from runtime.stream.recipes.changer import RecipeChanger, RecipeOutcome, RecipeState
+    from runtime.stream.recipes.changer import RecipeChanger
+    from runtime.stream.recipes.outcome import RecipeOutcome, RecipeState
     from runtime.stream.sinks import Sink
 
 Beside = Callable[[Mapping[str, "Pipeline"]], AbstractContextManager[object]]
@@ -126,6 +128,7 @@ def commanding(
     session: Session,
     sinks: Sequence[Sink],
     say: Say,
+    take_renewal: Callable[[RecipeRenewal], None],
 ) -> Beside:
     """Return what takes commands while the streams run.
 
@@ -135,6 +138,7 @@ def commanding(
         session: that judges first.
         sinks: may keep the checks, and ask things of the line.
         say: is told of each change, and whether there is a socket.
+        take_renewal: is handed what takes the recipes of a configuration that is read again.
     """
 
     @contextmanager
@@ -142,6 +146,7 @@ def commanding(
         from edgecl.cli.run.recipes.checking import StreamChecks
         from edgecl.cli.run.recipes.controls import controls_of
         from edgecl.cli.run.recipes.opening import LineRecipes
+        from edgecl.cli.run.recipes.renewing import RecipeRenewal
         from runtime.stream.control.socket import ControlServer
 
         with ExitStack() as stack:
@@ -154,10 +159,15 @@ def commanding(
             commands = LineCommands(changer, checking.check)
             for sink in sinks if choices.recipes else ():
                 sink.offer_recipes(commands.require_recipe)
-            ids = [recipe.id for recipe in choices.recipes]
-            controls = controls_of({name: c for name, (_, c) in cameras.items()}, ids, commands)
-            for sink in sinks:
-                sink.attach(controls)
+
+            def offer(ids: Sequence[str]) -> None:
+                seen = {name: camera for name, (_, camera) in cameras.items()}
+                for sink in sinks:
+                    sink.attach(controls_of(seen, pipelines, ids, commands))
+
+            offer([recipe.id for recipe in choices.recipes])
+            if changer is not None:
+                take_renewal(RecipeRenewal(changer, recipes, offer))
             try:
                 stack.callback(ControlServer(folder, commands.handlers()).close)
             except (OSError, EdgeclError) as error:
@@ -171,10 +181,14 @@ def commanding(
 def _changer(
     choices: RunChoices, recipes: LineRecipes, pipelines: Mapping[str, Pipeline], say: Say
 ) -> RecipeChanger:
-    from runtime.stream.recipes.changer import OpenedRecipe, RecipeChanger
+    from runtime.artifact.bundle import scene_beside
+    from runtime.stream.recipes.changer import RecipeChanger
+    from runtime.stream.recipes.opened import OpenedRecipe
 
+    model = choices.model
+    assert model is not None
     first = {
-        name: replace(pipeline.judges.recipe, model=str(choices.model))
+        name: replace(pipeline.judges.recipe, model=str(model), scene=scene_beside(model))
         for name, pipeline in pipelines.items()
     }
     return RecipeChanger(

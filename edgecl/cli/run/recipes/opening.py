@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from runtime.camera import Camera
     from runtime.progress import Say
     from runtime.session import Session
-    from runtime.stream.recipes.changer import OpenedRecipe
+    from runtime.stream.recipes.opened import OpenedRecipe
 
 
 class LineRecipes:
@@ -47,8 +48,27 @@ class LineRecipes:
         self._context = context
         self._cameras = cameras
         self._engine, self._precision = running.engine, running.precision
-        self._say = say
+        self._told: set[str] = set()
+        self._tell = say
         self._recipes = {recipe.id: recipe for recipe in choices.recipes}
+
+    def _say(self, text: str) -> None:
+        """Say what is done otherwise than was asked for, once: recipes change all day."""
+        if text not in self._told:
+            self._told.add(text)
+            self._tell(text)
+
+    def renewed(self, choices: RunChoices, context: click.Context) -> LineRecipes:
+        """Return what opens the recipes of other choices, as this one would.
+
+        Args:
+            choices: of a configuration that was read again.
+            context: which knows where its values stand.
+        """
+        other = copy(self)
+        other._choices, other._context = choices, context
+        other._recipes = {recipe.id: recipe for recipe in choices.recipes}
+        return other
 
     def open(self, name: str) -> OpenedRecipe:
         """Open a recipe.
@@ -57,7 +77,7 @@ class LineRecipes:
             InputError: it cannot be opened, is not signed, or does not fit its rules or a camera.
         """
         from runtime.realtime import threads_take_part
-        from runtime.stream.recipes.changer import OpenedRecipe
+        from runtime.stream.recipes.opened import OpenedRecipe
         from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
         from runtime.stream.sharing.pool import SessionPool
 
@@ -85,7 +105,9 @@ class LineRecipes:
                     )
                 except EdgeclError as error:
                     raise InputError(error.problem, hint=error.hint, code="recipe-unfit") from error
-                made[camera_name] = LineRecipe.of(session, settings, mark, str(recipe.model))
+                made[camera_name] = LineRecipe.of(
+                    session, settings, mark, str(recipe.model), bundle.manifest.scene
+                )
         except BaseException:
             opened.held.close()
             raise

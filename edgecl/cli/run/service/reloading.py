@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,7 @@ from edgecl.cli.run.cameras import OWN_VALUES, camera_choices
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.keys import KEYS
 from edgecl.cli.run.recipes.choices import RECIPE_RULES, recipe_choices
+from edgecl.cli.run.recipes.renewing import changed_recipes
 from edgecl.cli.verb import ARGUMENTS, PLACES, Verb
 from runtime.errors import EdgeclError
 from runtime.progress import Say
@@ -20,9 +22,12 @@ from runtime.progress import Say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edgecl.cli.run.recipes.renewing import RecipeRenewal
     from edgecl.cli.run.stream import InspectionStream
     from runtime.artifact.scene import SceneRecord
     from runtime.stream.pipeline import Pipeline
+
+LOG = logging.getLogger("edgecl.service")
 
 RELOADABLE = (
     "budget",
@@ -34,6 +39,9 @@ RELOADABLE = (
     "health_limits",
 )
 """Parameters that may change while a stream runs."""
+
+RECIPES = ("recipe", "recipes", "begin_with")
+"""Parameters that may change, too, where a stream has recipes and keeps some."""
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Reloading:
         streams: by the camera's name; empty for the only one.
         remark: is told what changed, or why nothing did; kept for the summary.
         keep: writes the configuration beside the verdicts.
+        renewal: takes other recipes, where the stream has some.
     """
 
     context: click.Context
@@ -55,6 +64,11 @@ class Reloading:
     remark: Say
     streams: Mapping[str, InspectionStream] = field(default_factory=dict)
     keep: Callable[[RunChoices], None] = lambda choices: None
+    renewal: RecipeRenewal | None = None
+
+    def take_renewal(self, renewal: RecipeRenewal) -> None:
+        """Learn what takes other recipes."""
+        self.renewal = renewal
 
     def reload(self, pipelines: Mapping[str, Pipeline]) -> None:
         """Read it again and judge by it; the old one goes on where it cannot be used."""
@@ -63,6 +77,11 @@ class Reloading:
                 changed = self._change(pipelines)
         except (EdgeclError, click.ClickException) as error:
             told = error.format_message() if isinstance(error, click.ClickException) else str(error)
+            self.remark(f"note: the configuration was not changed: {told}")
+            return
+        except Exception as error:  # whatever a bundle raises, the stream goes on
+            LOG.exception("the configuration")
+            told = f"{type(error).__name__}: {error}".splitlines()[0][:300]
             self.remark(f"note: the configuration was not changed: {told}")
             return
         self.remark(
@@ -74,11 +93,6 @@ class Reloading:
     def _change(self, pipelines: Mapping[str, Pipeline]) -> list[str]:
         from runtime.stream.budget import ACT, TOTAL
 
-        if self.choices.recipes:
-            raise EdgeclError(
-                "a stream with recipes keeps the configuration that it began with",
-                hint="restart the service, or give the recipe its own rules",
-            )
         context, choices = self._read()
         changed = [
             entry.name
@@ -90,7 +104,8 @@ class Reloading:
         appears = any(
             (step in rules.budget.limits) != (step in before.budget.limits) for step in (TOTAL, ACT)
         )
-        fixed = [name for name in changed if name not in RELOADABLE and name != "source"]
+        may = (*RELOADABLE, "source", *(RECIPES if self.renewal and choices.recipes else ()))
+        fixed = [name for name in changed if name not in may]
         if appears or (total and choices.part_of is not None):
             fixed.append("budget")
         if fixed:
@@ -98,20 +113,43 @@ class Reloading:
             raise EdgeclError(
                 f"{keys} cannot change while the stream runs", hint="restart the service for that"
             )
-        healths = {}
+        if self.renewal is not None:
+            self.renewal.change(choices, context)
+            self._keep_settings(pipelines)
+        else:
+            self._judge_by(choices, context, pipelines)
+        told = [_key(name) for name in changed if name not in RECIPES]
+        told += changed_recipes(self.choices.recipes, choices.recipes)
+        told += ["model.begin-with"] if "begin_with" in changed else []
+        self.choices = choices
+        if changed:
+            self.keep(choices)
+        return told
+
+    def _judge_by(
+        self, choices: RunChoices, context: click.Context, pipelines: Mapping[str, Pipeline]
+    ) -> None:
+        """Judge by other rules, at the one model that there is."""
+        rules, healths = choices.rules(context), {}
         for chosen in choices.cameras:
             healths[chosen.name] = choices.health_of(chosen, self.scene, context)
         for stream in self.streams.values():
             choices.require_labels(stream.session.contract.labels, context)
+        for stream in self.streams.values():
+            if stream.shadow is not None:
+                stream.shadow.change(rules)
         for name, pipeline in pipelines.items():
             stream = self.streams[name]
             new = replace(rules, bits=stream.settings.rules.bits)
             pipeline.change(new, healths[name])
             stream.settings = replace(stream.settings, rules=new, health=healths[name])
-        self.choices = choices
-        if changed:
-            self.keep(choices)
-        return [_key(name) for name in changed]
+
+    def _keep_settings(self, pipelines: Mapping[str, Pipeline]) -> None:
+        """Let the summary have the rules of the recipe that it tells of, that of the start."""
+        for name, pipeline in pipelines.items():
+            stream, recipe = self.streams[name], pipeline.judges.recipe
+            if recipe.session is stream.session:
+                stream.settings = recipe.settled(stream.settings)
 
     def _read(self) -> tuple[click.Context, RunChoices]:
         command, old = self.context.command, self.context

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from edgecl.cli.run.service.reloading import Reloading
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.progress import Say
 from runtime.stream.service.liveness import Liveness
@@ -22,6 +24,9 @@ WAITED_FOR: Mapping[str, str] = {
     "server-unavailable": "inference server",
 }
 """Things that a service waits for at its start, by the code of the error."""
+
+RELOAD_END_S = 5.0
+"""Longest wait of a stream's end for a configuration that is being read, in seconds."""
 
 Opened = TypeVar("Opened")
 LONGEST_PAUSE_S = 10.0
@@ -58,6 +63,7 @@ class Supervision:
         self._liveness: dict[str, Liveness] = {}
         self._due = clock()
         self._status_due = clock()
+        self._worker: threading.Thread | None = None
         supervised = self._notifier.is_there and reloading is not None
         self.asked: list[int] | None = [] if supervised else None
 
@@ -72,8 +78,7 @@ class Supervision:
         """Look at the streams: feed the watchdog, say how they are, and hear SIGHUP."""
         if not self._notifier.is_there:
             return
-        if self.asked:
-            self._reload()
+        self._hear()
         now = self._clock()
         # Each is asked, also where one hangs: a look compares with the one before.
         works = [
@@ -91,25 +96,39 @@ class Supervision:
 
     def end(self) -> None:
         """Say that the streams come to their end."""
+        if self._worker is not None:
+            self._worker.join(RELOAD_END_S)
         self._notifier.stopping()
 
-    def _reload(self) -> None:
-        assert self.asked is not None
-        assert self._reloading is not None
-        self.asked.clear()
-        self._notifier.reloading()
-        try:
-            self._reloading.reload(self._pipelines)
-        finally:
+    def _hear(self) -> None:
+        """Read the configuration again where that was asked for.
+
+        A recipe whose bundle is another one is opened for it, which may take longer than the
+        watchdog waits: so that is the work of another thread.
+        """
+        if self._worker is not None and not self._worker.is_alive():
+            self._worker = None
             self._notifier.ready()
+        if self.asked and self._worker is None:
+            assert self._reloading is not None
+            self.asked.clear()
+            self._notifier.reloading()
+            self._worker = threading.Thread(
+                target=self._reloading.reload, args=(self._pipelines,), name="reload", daemon=True
+            )
+            self._worker.start()
 
     def _lines(self) -> list[str]:
         lines = []
         for name, pipeline in self._pipelines.items():
             snapshot = pipeline.ledger.snapshot()
             counts = ", ".join(f"{status} {n}" for status, n in snapshot.statuses.items() if n)
-            told = f"{snapshot.captured} frames: {counts or 'no verdict yet'}"
-            told += f"; {snapshot.misses} budget misses" if snapshot.misses else ""
+            told = f"{counted(snapshot.captured, 'frame')}: {counts or 'no verdict yet'}"
+            told += (
+                f"; {counted(snapshot.misses, 'budget miss', 'budget misses')}"
+                if snapshot.misses
+                else ""
+            )
             told += "; the camera is lost, and opened again" if pipeline.moment.away else ""
             lines.append(f"{name}: {told}" if name else told)
         return lines

@@ -166,7 +166,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             )
 
         def keep(kept: RunChoices) -> None:
-            write_config(folder / CONFIG, kept.values(model.path), say)
+            write_config(folder / CONFIG, kept.whole.values(model.path), say)
 
         keep(choices)
         say(next(iter(streams.values())).model_line())
@@ -186,7 +186,17 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             page.show(streams, station.pipelines, shared, None if parts is None else parts.join)
         chosen_cameras = {c.name: (c, cameras[c.name]) for c in wanted}
         named = replace(choices, model=model.path)
-        beside = commanding(named, context, folder, chosen_cameras, sessions[0], shared, remark)
+        reloading = Reloading(context, choices.whole, model.scene, remark, streams, keep)
+        beside = commanding(
+            named,
+            context,
+            folder,
+            chosen_cameras,
+            sessions[0],
+            shared,
+            remark,
+            reloading.take_renewal,
+        )
         watched = WatchedStation(
             facts,
             next(iter(streams.values())).session,
@@ -197,7 +207,7 @@ def judge_cameras(choices: RunChoices, rules: Rules, context: click.Context) -> 
             shared,
             None if parts is None else lambda: parts.join.account,
         )
-        supervision = Supervision(Reloading(context, choices, model.scene, remark, streams, keep))
+        supervision = Supervision(reloading)
         started, interrupted = _judge(
             station, streams, parts, shared, console, beside, metrics, watched, supervision
         )

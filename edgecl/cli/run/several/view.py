@@ -15,6 +15,7 @@ from edgecl.cli.run.view import (
     sink_counts,
     status_counts,
 )
+from runtime.counting import counted
 from runtime.stream.station.station import Station
 from runtime.stream.station.summary import StationSummary
 
@@ -77,7 +78,7 @@ def _part_lines(summary: StationSummary) -> Iterator[Text]:
     found = [f"{name} {count}" for name, count in counts.items() if count]
     if found:
         yield Text(f"frames of no part: {' · '.join(found)}", style="yellow")
-    line = f"{file.written} verdicts on parts in {file.file}"
+    line = f"{counted(file.written, 'verdict')} on parts in {file.file}"
     if file.lost:
         yield Text(f"{line}, {file.lost} LOST ({file.problem})", style="red")
     else:

@@ -58,7 +58,7 @@ VIEW = (
     click.option(
         "--robust",
         is_flag=True,
-        help="Also train on tiles as a drifting camera would take them: out of focus, noisy, "
+        help="Also train on views as a drifting camera would take them: out of focus, noisy, "
         "compressed, darker, askew.",
     ),
     click.option(

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgecl.data.splits import labelled_rows
 from edgecl.learning.compute.placement import Compute
-from edgecl.learning.config import FROZEN_ENCODERS, TrainConfig
+from edgecl.learning.compute.ranks import Ranks
+from edgecl.learning.config import AUTO, FROZEN_ENCODERS, TrainConfig
 from edgecl.learning.contrastive.augmentation import chosen_augmentation
 from edgecl.learning.documents import CandidateAccuracy, ComparedChoices
 from edgecl.learning.loop.monitoring import Monitor
 from edgecl.learning.loop.setup import TrainingSetup
 from edgecl.learning.loop.stages.cross_validation import network_accuracy
-from edgecl.learning.run.geometries import OWN_SCALE, Geometry, possible_geometries
-from edgecl.learning.run.preparation import Prepared, prepare
-from edgecl.learning.run.sources import ImageSource, RememberingSource
+from edgecl.learning.run import run_directory
+from edgecl.learning.run.geometries import OWN_SCALE, Geometry, possible_geometries, taken
+from edgecl.learning.run.preparation import Prepared, labelled_images, prepare
+from edgecl.learning.run.sources import ImageSource
 from edgecl.learning.teachers.choice import grouped_folds
 from runtime.errors import InputError
+from runtime.files.document import plain
 from runtime.progress import StageProgress
 
 MOST_IMAGES = 240
@@ -32,13 +38,50 @@ MOST_EPOCHS = 15
 Folds = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
+def settle_geometry(
+    config: TrainConfig,
+    run: Path,
+    device: torch.device,
+    report: StageProgress,
+    source: ImageSource,
+    ranks: Ranks,
+) -> tuple[TrainConfig, ComparedChoices | None]:
+    """Settle the geometry `auto`: that of the run to go on with, or by a comparison.
+
+    Returns:
+        The choices with another geometry than `auto`, and what was compared; None where nothing
+        was to be settled.
+
+    Raises:
+        InputError: the data cannot be used, or a value is not finite.
+    """
+    if config.geometry != AUTO:
+        return config, None
+    begun = ranks.by_first((run / run_directory.CONFIG).exists)
+    if begun or config.pretrained:
+        choices = run_directory.read_config(run if begun else Path(config.pretrained)).choices
+        return taken(config, choices), None
+
+    def compare() -> dict[str, Any]:
+        chosen, facts = compare_geometries(
+            config, run, compute=Compute(device, "off"), report=report, source=source
+        )
+        return {"config": chosen.to_json(), "facts": plain(facts)}
+
+    told = ranks.by_first(compare)
+    return (
+        TrainConfig.from_json(told["config"], where="the chosen geometry"),
+        msgspec.convert(told["facts"], ComparedChoices),
+    )
+
+
 def compare_geometries(
     config: TrainConfig,
     run: Path,
     *,
     compute: Compute,
     report: StageProgress,
-    source: ImageSource | None = None,
+    source: ImageSource,
 ) -> tuple[TrainConfig, ComparedChoices]:
     """Return the choices with the geometry whose networks answered best out of fold.
 
@@ -48,12 +91,11 @@ def compare_geometries(
     Args:
         config: with the geometry `auto`.
         run: the run directory; nothing is written there.
-        source: where images come from; None to read them.
+        source: where images come from: one that remembers them reads them once.
 
     Raises:
         InputError: the data cannot be used, or a value is not finite.
     """
-    source = source or RememberingSource()  # what tells the sizes is what is compared first
     short = replace(
         config,
         method="none",
@@ -65,7 +107,7 @@ def compare_geometries(
         epochs=min(config.epochs, MOST_EPOCHS),
     )
     found: list[CandidateAccuracy] = []
-    possible = _possible(short, source)
+    possible = _possible(short, source, report)
     asked = 0
     comparable = len(possible) > 1 and config.encoder not in FROZEN_ENCODERS
     for geometry in possible if comparable else ():
@@ -105,9 +147,9 @@ def geometry_note(facts: ComparedChoices) -> str:
     return f"geometry: {facts.chosen} ({facts.measured_on}: {compared})"
 
 
-def _possible(config: TrainConfig, source: ImageSource) -> list[Geometry]:
+def _possible(config: TrainConfig, source: ImageSource, report: StageProgress) -> list[Geometry]:
     """Return what suits the size that most images have."""
-    sizes = source.labelled(OWN_SCALE.chosen(config), _uncounted).sizes
+    sizes = labelled_images(OWN_SCALE.chosen(config), source, report).sizes
     region = config.region
     usual = max(sizes, key=sizes.__getitem__)
     possible = possible_geometries(usual if region is None else (region.height, region.width))
@@ -139,8 +181,4 @@ def _folds(prepared: Prepared, seed: int) -> Folds:
 
 
 def _silent(stage: str, done: int, total: int, text: str) -> None:
-    pass
-
-
-def _uncounted(done: int, total: int) -> None:
     pass

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from edgecl.reporting.numbers import decimal, milliseconds, number
 from edgecl.reporting.plots.scatter import pareto_front, total_step
-from runtime.benchmark.document import SideReport
+from runtime.benchmark.document import LatencyReport, SideReport
 
 QUANTILES = ("p50", "p99", "p99_9")
 
@@ -19,18 +20,11 @@ def row_names(sides: Sequence[SideReport]) -> list[str]:
         for key in ("name", "precision", "engine")
         if len({getattr(side, key) for side in sides}) > 1 or key == "precision"
     ]
-    threads = len({side.threads for side in sides}) > 1
+    shares = len({(side.threads, side.workers) for side in sides}) > 1
     return [
-        " ".join(
-            [*(str(getattr(side, key)) for key in keys), *(thread_text(side),) * threads]
-        ).strip()
+        " ".join([*(str(getattr(side, key)) for key in keys), *(side.shares if shares else ())])
         for side in sides
     ]
-
-
-def thread_text(side: SideReport) -> str:
-    """A side's threads, where sides differ in them."""
-    return f"{side.threads} thread{'s' * (side.threads != 1)}" if side.threads else ""
 
 
 def choice_rows(sides: Sequence[SideReport]) -> list[dict[str, Any]]:
@@ -44,7 +38,7 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
     encoder = side.encoder if side.encoder and side.encoder not in side.name else ""
     return {
         "name": side.name,
-        "more": ", ".join(filter(None, (encoder, thread_text(side)))),
+        "more": ", ".join(filter(None, (encoder, *side.shares))),
         "precision": side.precision,
         "engine": side.engine,
         "cells": [
@@ -67,7 +61,13 @@ def _row(side: SideReport, *, on_front: bool) -> dict[str, Any]:
 
 
 def frames_per_second(side: SideReport) -> float | None:
-    """Frames per second as the scenario measured them, else those of the mean time."""
+    """Frames per second as the scenario measured them, else those of the mean time.
+
+    Returns:
+        None where frames came on a schedule, which says how many there were.
+    """
+    if side.schedule is not None:
+        return None
     if side.throughput is not None:
         return side.throughput.frames_per_s
     mean = total_step(side).mean_ms
@@ -88,8 +88,9 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
     figures = [
         ("Fastest", f"{milliseconds(median)} ms", f"{name}, p50"),
         ("Its p99", _p99(fastest), _interval_text(fastest)),
-        ("Frames per second", decimal(rate, 0), "of that side"),
     ]
+    if rate is not None:
+        figures.append(("Frames per second", decimal(rate, 0), "of that side"))
     if fastest is not sides[0] and fastest.ratio.median:
         figures.append(("Speed-up", f"{1 / fastest.ratio.median:.2f}×", f"over {names[0]}"))
     known = [accuracy for side in sides if (accuracy := side.accuracy.best_known) is not None]
@@ -108,6 +109,24 @@ def choice_figures(sides: Sequence[SideReport], names: Sequence[str]) -> list[tu
             ("Its energy", f"{fastest.energy.joules_per_frame:.3g} J", "per frame, whole device")
         )
     return figures
+
+
+def advised_command(report: LatencyReport) -> str:
+    """Return how to run the side that the advice takes; empty without one."""
+    advice = report.advice
+    chosen = {side.label: side for side in report.sides}.get(advice.chosen) if advice else None
+    if advice is None or chosen is None:
+        return ""
+    words = ["edgecl", "run", "--model", chosen.bundle]
+    if chosen.digest is not None:  # a lone file has one precision
+        words += ["--precision", chosen.precision]
+    words += ["--engine", chosen.engine]
+    if chosen.threads is not None:
+        words += ["--threads", str(chosen.threads)]
+    if chosen.workers is not None:
+        words += ["--workers", str(chosen.workers)]
+    limits = ",".join(f"{step}={limit:g}ms" for step, limit in advice.budget_ms.items())
+    return shlex.join([*words, "--budget", limits])
 
 
 def accuracy_note(sides: Sequence[SideReport]) -> str:

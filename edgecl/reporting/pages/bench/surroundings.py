@@ -66,12 +66,21 @@ def _meanwhile(report: LatencyReport) -> FactRows:
     warmth = _spread(conditions.temperature_c, "°C", 0) if conditions else ""
     return [
         ("core clock", clock or (f"{sum(clocks) / len(clocks):.0f} MHz" if clocks else "unknown")),
+        ("clock swing", _swing(conditions)),
         ("temperature", warmth or (f"{max(heat.values()):.0f} °C" if heat else "unknown")),
         ("load before, after", " and ".join(f"{value:.2f}" for value in loads)),
         ("CPU used by other processes", _cores(environment.other_load_cores)),
         ("CPU used by other guests", _cores(environment.steal_cores)),
         *(_conditions(conditions) if conditions else ()),
     ]
+
+
+def _swing(conditions: Conditions | None) -> str:
+    clock = conditions.core_clock if conditions else None
+    if clock is None:
+        return ""
+    how = "of the fastest core" if clock.source == "told" else "of a fixed piece of work, timed"
+    return f"{clock.swing:.1%} {how}"
 
 
 def _conditions(conditions: Conditions) -> FactRows:

@@ -32,6 +32,7 @@ def _row(report: LatencyReport, side: SideReport) -> dict[str, Any] | None:
         "name": side.name,
         "precision": side.precision,
         "engine": side.engine,
+        "more": ", ".join(side.shares),
         "macs": macs,
         "measured": measured,
         "rate": macs / measured / 1e6,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from edgecl.learning.documents import RunResult
 
+FEW = 50
+"""Test images below which one of them is so many points that the reader must know."""
+
 
 @dataclass(frozen=True)
 class Rival:
@@ -60,8 +63,8 @@ def rivals_text(result: RunResult) -> str:
         sentences.append(
             "The network beats a descriptor of texture that needs no training."
             if result.accuracy > baseline
-            else "A descriptor of texture that needs no training does at least as well: more "
-            "labels, tiles at the images' own scale or self-training may help."
+            else "A descriptor of texture that needs no training does at least as well: "
+            f"{_what_may_help(result)}."
         )
     if told is not None and told.refused:
         sentences.append(f"Self-training was refused: {told.refused}.")
@@ -71,4 +74,13 @@ def rivals_text(result: RunResult) -> str:
             f"The teacher labelled {told.unlabelled} images; its student "
             + ("beats it." if beaten else "does not beat it, and only made it smaller.")
         )
+    tested = result.counts.get("test", 0)
+    if sentences and 0 < tested < FEW:
+        sentences.append(f"Of {tested} test images, one is {100 / tested:.0f} points.")
     return " ".join(sentences)
+
+
+def _what_may_help(result: RunResult) -> str:
+    if result.self_training is not None:
+        return "more labels may help"
+    return "more labels, or self-training on images without a label, may help"

@@ -38,7 +38,8 @@ def roofline_plots(sides: Sides, peaks: Peaks) -> list[tuple[str, Markup]]:
             for side, layers in own:
                 tint = series(precisions.index(side.precision))
                 marker = _MARKERS[engines.index(side.engine) % len(_MARKERS)]
-                _layers(axes, layers, tint, marker, f"{side.precision} {side.engine}")
+                label = " ".join((side.precision, side.engine, *side.shares))
+                _layers(axes, layers, tint, marker, label)
             _roofs(axes, peaks)
             axes.set_xlabel("multiply-accumulates per byte moved")
             axes.set_title("GMAC/s")

@@ -8,7 +8,7 @@ from typing import Any
 from asyncua import Node, ua
 
 from runtime.stream.opcua.line import LineResult, VisionLine
-from runtime.stream.opcua.space.events import Events
+from runtime.stream.opcua.space.events import SERIOUS, Events
 from runtime.stream.opcua.space.nodes import PLAIN, Machine, Space
 from runtime.stream.opcua.space.values import result_fields, result_structure
 from runtime.stream.opcua.states import (
@@ -71,6 +71,23 @@ class Publisher:
         source = self._space.automatic.node
         await self._events.send("RecipePreparedEventType", source, f"recipe {recipe}", fields)
         await self.counts()
+
+    async def recipe_refused(self, recipe: str, reason: str) -> None:
+        """Tell that a recipe, which nobody waits for any more, was refused."""
+        state = self._line.states.automatic or self._line.states.top
+        text = ua.LocalizedText(state.browse_name)
+        nodes = {**self._space.machine.states, **self._space.automatic.states}
+        fields = {
+            "Transition": ua.Variant(ua.LocalizedText(""), ua.VariantType.LocalizedText),
+            "FromState": ua.Variant(text, ua.VariantType.LocalizedText),
+            "ToState": ua.Variant(text, ua.VariantType.LocalizedText),
+            "FromState/Id": ua.Variant(nodes[state].nodeid, ua.VariantType.NodeId),
+            "ToState/Id": ua.Variant(nodes[state].nodeid, ua.VariantType.NodeId),
+        }
+        message = f"recipe {recipe} was refused: {reason}"
+        await self._events.send(
+            "ErrorEventType", self._space.automatic.node, message, fields, severity=SERIOUS
+        )
 
     async def result(self, result: LineResult) -> None:
         """Show a result, and tell of it."""

@@ -22,7 +22,8 @@ _SIZE = re.compile(r"([1-9]\d{0,8})(MiB|GiB)", re.ASCII)
 _LABEL = re.compile(r"(?P<label>.+?)(?:/(?P<every>[1-9]\d{0,8}))?", re.ASCII | re.DOTALL)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _STATUSES = ("reject", "unknown", "unsure", "late", "fault")
-_NAMES = "status, sample, near, label, cooldown, before, after, most, limit, format"
+_NAMES = "status, sample, near, label, cooldown, before, after, most, limit, days, format"
+_MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ImagesChoice:
         before, after: frames around an event.
         most: images that the folder holds; None for any number.
         limit: bytes that they have together.
+        days: after which an image goes; None for no such rule.
         format: one of `FORMATS`.
     """
 
@@ -52,6 +54,7 @@ class ImagesChoice:
     after: int = 0
     most: int | None = None
     limit: int = GIB
+    days: int | None = None
     format: str = "png"
 
 
@@ -79,7 +82,7 @@ def parse_images(text: str) -> ImagesChoice:
         else:
             values[name] = value
     near = values.get("near")
-    most = values.get("most")
+    most, days = values.get("most"), values.get("days")
     given = {
         **({"statuses": _statuses(values["status"])} if "status" in values else {}),
         **({"limit": _size(values["limit"])} if "limit" in values else {}),
@@ -99,6 +102,7 @@ def parse_images(text: str) -> ImagesChoice:
         near=None if near is None else _near(near),
         labels=tuple(labels),
         most=None if most is None else _count("most", most, 1, 10**9),
+        days=None if days is None else _count("days", days, 1, _MOST_DAYS),
         format=_format(values.get("format", FORMATS[0])),
         **given,  # type: ignore[arg-type]
     )

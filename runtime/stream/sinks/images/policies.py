@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from runtime.stream.rules import Rules
 from runtime.stream.sinks.images.choice import ImagesChoice
-from runtime.stream.verdict import Decision, Status, Verdict
+from runtime.stream.verdict import Status, Verdict
 
 NEAR, LABEL, SAMPLE = "near", "label", "sample"
 
@@ -22,6 +23,7 @@ class ImagePolicies:
         rules: that verdicts are given by.
 
     Attributes:
+        rules_of: those of a recipe, by its id; None where it does not tell.
         cooled: images that were left out for the cooldown.
     """
 
@@ -29,6 +31,7 @@ class ImagePolicies:
         self.cooled = 0
         self._choice = choice
         self._rules = rules
+        self.rules_of: Callable[[str], Rules | None] = lambda recipe: None
         self._every = dict(choice.labels)
         self._seen: Counter[tuple[str, str]] = Counter()
         self._last: dict[tuple[str, str, str], int] = {}
@@ -52,7 +55,7 @@ class ImagePolicies:
             return decision.status.value
         if decision.late and Status.LATE in statuses:
             return Status.LATE.value
-        if self._is_near(decision):
+        if self._is_near(verdict):
             return NEAR
         if decision.label in self._every and self._is_due(
             verdict.camera, f"{LABEL} {decision.label}", self._every[decision.label]
@@ -69,11 +72,12 @@ class ImagePolicies:
         self._seen[camera, counted] = seen + 1
         return seen % every == 0
 
-    def _is_near(self, decision: Decision) -> bool:
+    def _is_near(self, verdict: Verdict) -> bool:
         """Whether a little more, or less, would have given another status."""
-        near, rules = self._choice.near, self._rules
+        near, decision = self._choice.near, verdict.decision
         if near is None or not decision.label:
             return False
+        rules = self.rules_of(verdict.recipe) or self._rules
         threshold = rules.unsure_below_of.get(decision.label, rules.unsure_below)
         if abs(decision.confidence - threshold) <= near:
             return True

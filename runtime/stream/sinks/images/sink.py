@@ -15,9 +15,9 @@ from runtime.files.document import to_text
 from runtime.image.encode import jpeg_of, png_of
 from runtime.progress import Say
 from runtime.stream.sinks.background import BackgroundWriter
-from runtime.stream.sinks.base import Sink, SinkRequest, StreamFacts
+from runtime.stream.sinks.base import LineControls, Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.images.choice import SINK, ImagesChoice, parse_images
-from runtime.stream.sinks.images.folder import RESERVE, ImagesFolder
+from runtime.stream.sinks.images.folder import RESERVE, ImagesFolder, stem_of
 from runtime.stream.sinks.images.policies import SAMPLE, ImagePolicies
 from runtime.stream.sinks.images.record import ImageRecord
 from runtime.stream.sinks.remote.messages import verdict_id, writable
@@ -82,7 +82,7 @@ class ImagesSink(Sink):
         report: is told, in one line, when images cannot be written and when they can again.
 
     Raises:
-        InputError: the choice names a label that the model has not.
+        InputError: the choice names a label that no model of the stream has.
     """
 
     name = SINK
@@ -98,11 +98,12 @@ class ImagesSink(Sink):
         *,
         report: Say = lambda text: None,
     ) -> None:
+        known = tuple(dict.fromkeys((*labels, *facts.other_labels)))
         for label, _ in choice.labels:
-            if label not in labels:
+            if label not in known:
+                told = "no recipe has a" if facts.other_labels else "the model has no"
                 raise InputError(
-                    f"--sink {SINK}: the model has no label {label!r}",
-                    hint=f"choose from {', '.join(labels)}",
+                    f"--sink {SINK}: {told} label {label!r}", hint=f"choose from {', '.join(known)}"
                 )
         self._folder = folder
         self._choice = choice
@@ -118,6 +119,7 @@ class ImagesSink(Sink):
             most=WAITING + 2 * (choice.before + 1 + choice.after),
             weigh=lambda image: image.size,
             heaviest=HELD,
+            idle=folder.expire,
             report=report,
         )
 
@@ -145,6 +147,10 @@ class ImagesSink(Sink):
             "kept_bytes": self._folder.kept.size,
             "removed": self._folder.kept.removed,
         }
+
+    def attach(self, controls: LineControls) -> None:
+        """Learn by which rules each recipe judges."""
+        self._policies.rules_of = controls.rules
 
     def emit(self, verdict: Verdict) -> None:
         """Do nothing: `observe` has the frame, too."""
@@ -200,12 +206,11 @@ class ImagesSink(Sink):
         suffix = ".jpg" if is_jpeg else ".png"
         taken = datetime.fromtimestamp(verdict.wall_ns / 1e9, timezone.utc)
         source = f"{verdict.camera}-" if verdict.camera else ""
-        moment = f"{taken:%Y%m%dT%H%M%S}{taken.microsecond // 1000:03d}Z"
-        stem = f"{moment}-{self._facts.run[-8:]}-{source}{verdict.number:08d}"
+        ending = f"{self._facts.run[-8:]}-{source}{verdict.number:08d}"
         labels = verdict.labels or self._labels
         record = ImageRecord(
             id=verdict_id(verdict, self._facts),
-            file=f"{stem}{suffix}",
+            file=f"{stem_of(taken, ending)}{suffix}",
             policy=image.policy,
             event=image.event,
             probabilities={
@@ -218,7 +223,7 @@ class ImagesSink(Sink):
             lot=writable(self._facts.lot),
             verdict=verdict.line(),
         )
-        self._folder.write(f"{taken:%Y-%m-%d}", stem, suffix, data, f"{to_text(record)}\n".encode())
+        self._folder.write(taken, ending, suffix, data, f"{to_text(record)}\n".encode())
 
 
 def open_images(request: SinkRequest) -> Sink:
@@ -233,7 +238,7 @@ def open_images(request: SinkRequest) -> Sink:
         raise InputError(
             f"--sink {SINK}: the stream itself writes {path}", hint="choose another folder"
         )
-    folder = ImagesFolder(path, choice.most, choice.limit, reserve=RESERVE)
+    folder = ImagesFolder(path, choice.most, choice.limit, choice.days, reserve=RESERVE)
     try:
         folder.look()
         return ImagesSink(folder, choice, request.stream, request.labels, report=request.report)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from random import Random
 
+from runtime.counting import counted, noun
 from runtime.stream.sinks.base import Sink, SinkRequest, StreamFacts
 from runtime.stream.sinks.remote.address import RemoteAddress
 from runtime.stream.sinks.remote.carrier import Carrier
@@ -144,8 +145,9 @@ def open_spooled(
         raise
     if spool.found:
         request.report(
-            f"sink {carrier.name}: {spool.found} verdicts of an earlier stream wait in {path}, "
-            "and go first"
+            f"sink {carrier.name}: {counted(spool.found, 'verdict')} of an earlier stream "
+            f"{noun(spool.found, 'waits', 'wait')} in {path}, "
+            f"and {noun(spool.found, 'goes', 'go')} first"
         )
     if problem:
         request.report(f"sink {carrier.name}: {problem}; verdicts wait in {path}")

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from edgecl.cli.shell import run as edgecl
+from runtime.artifact.bundle import MANIFEST, manifest_digest
 from runtime.artifact.tiling import Tiling
 
 FEW = ["--frames", "6", "--warmup", "1", "--frame-size", "40x60", "--engine", "onnxruntime"]
@@ -34,6 +35,31 @@ def test_the_tiles_of_a_frame_are_named_in_table_and_page(make_bundle, tmp_path,
     assert edgecl(["bench", str(bundle), "--out", str(out), *FEW]) == 0
     assert "tiny: 6 tiles of 20x20 per frame" in capfd.readouterr().out
     assert "tiny: 6 tiles of 20x20 per frame" in (out / "latency.html").read_text()
+
+
+def test_a_bundle_whose_accuracy_nobody_measured(make_bundle, tmp_path, capfd):
+    bundle = make_bundle(precisions=("fp32", "int8"))
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    for entry in manifest["precisions"].values():
+        entry |= {"accuracy": float("nan"), "test_accuracy": None}
+    manifest["digest"] = manifest_digest(manifest)
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    out = tmp_path / "out"
+    asked = ["bench", str(bundle), "--out", str(out), *FEW, "--budget", "total=1s"]
+    asked += ["--threads", "1"]
+    assert edgecl(asked) == 1  # for want of frames alone
+    printed = capfd.readouterr().out
+    assert "nan" not in printed.lower()
+    assert "less accurate" not in printed
+    sides = json.loads((out / "latency.json").read_text())["sides"]
+    assert [side["accuracy"] for side in sides] == [{"validation": None, "test": None}] * 2
+    page = (out / "latency.html").read_text()
+    assert "No accuracy is known" in page
+    assert "the best of all sides" not in page
+    assert edgecl([*asked, "--markdown"]) == 1
+    markdown = capfd.readouterr().out
+    assert "nan" not in markdown.lower()
+    assert "**Budget**: no side is shown to keep total 1000 ms" in markdown
 
 
 def test_json_is_one_object_on_standard_output(make_bundle, tmp_path, capfd):

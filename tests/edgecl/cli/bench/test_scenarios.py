@@ -9,6 +9,7 @@ import click
 import pytest
 
 from edgecl.cli.bench import command as bench
+from edgecl.cli.bench.scenario_options import SCENARIOS
 from edgecl.cli.shell import run as edgecl
 from runtime.benchmark import Scenario, run_benchmark
 from runtime.benchmark.facts.scenario import Driver, ScenarioKind
@@ -40,7 +41,7 @@ def measured(make_bundle, tmp_path):
 
 
 def test_the_choices_are_those_of_the_types():
-    assert get_args(ScenarioKind) == bench.SCENARIOS
+    assert get_args(ScenarioKind) == SCENARIOS
     defaults = {option.name: option.default for option in bench.command.params}
     assert (defaults["streams"], defaults["batch"]) == (STREAMS, BATCH)
     (driver,) = (option for option in bench.command.params if option.name == "driver")
@@ -147,6 +148,8 @@ def test_lone_files_are_sides(make_bundle, tmp_path):
         (("--rate", "2"), "--rate only affects --scenario server"),
         (("--cadence", "30fps", "--bound", "2ms"), "--bound only affects --scenario server"),
         (("--scenario", "offline", "--cadence", "30fps"), "--cadence is the rate of"),
+        (("--workers", "2"), "--workers only affects --scenario cadence"),
+        (("--cadence", "30fps", "--workers", "0"), "0 is not in the range"),
         (("--soak", "1", "--frames", "9"), "--frames counts frames, but --soak"),
         (
             ("--cadence", "30fps", "--driver", "loadgen"),

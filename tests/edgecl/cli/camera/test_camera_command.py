@@ -123,7 +123,7 @@ def test_what_cannot_be_used_is_told(capfd):
     Path("broken").mkdir()
     Path("broken/a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     line = refused(capfd, "broken")
-    assert "none of the 1 frames of images in broken can be used" in line
+    assert "none of 1 frame of images in broken can be used" in line
 
 
 def test_a_file_in_the_way_of_the_folder_is_told_before_the_camera_is_opened(capfd):

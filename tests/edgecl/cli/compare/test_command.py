@@ -95,7 +95,31 @@ def test_one_report_compares_its_own_sides(reports, capfd):
     (found,) = json.loads(capfd.readouterr().out)["sides"]
     assert (found["old"], found["new"], found["headline"]["verdict"]) == (NEW, OLD, "faster")
     assert edgecl(["compare", reports[1]]) == 0
-    assert f"old: {OLD}; new: the side of the row" in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert "old and new took turns in one run" in printed
+    assert f"{NEW} (against {OLD})" in " ".join(printed.split())
+
+
+def test_of_two_bundles_each_side_is_compared_with_its_like(tmp_path, capfd):
+    """Another engine or precision is no change of the bundle, and fails no limit."""
+    speed = machine(1)
+    made = {"int8 onnxruntime": 2.0, "fp32 onnxruntime": 8.0, "int8 openvino": 4.0}
+    sides = [
+        side(f"{name} {kind}", times(speed, number, ms=ms))
+        for name in ("old", "new")
+        for number, (kind, ms) in enumerate(made.items(), start=1)
+    ]
+    sides.append(side("new fp16 onnxruntime", times(speed, 9)))
+    path = str(write(tmp_path / "latency.json", report(sides)))
+    assert edgecl(["compare", path, "--fail-if-slower", "5%", "--strict", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)["sides"]
+    pairs = [(entry["old"], entry["new"]) for entry in found]
+    assert pairs == [(f"old {kind}", f"new {kind}") for kind in made]
+    assert {entry["limit"] for entry in found} == {"kept"}
+    alone = str(write(tmp_path / "one.json", report(sides[:3])))
+    assert edgecl(["compare", alone, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)["sides"]
+    assert {entry["old"] for entry in found} == {"old int8 onnxruntime"}
 
 
 def test_a_limit_on_reports_of_two_machines_is_refused_after_the_table(tmp_path, capfd):

@@ -57,8 +57,9 @@ def workplace(tmp_path: Path, monkeypatch, make_bundle) -> Path:
     return tmp_path
 
 
-def pack(*more: str, out: str = "pack.tar") -> int:
-    base = ["pack", "--target", OWN, "--model", "tiny.edgecl", "--config", "line.toml"]
+def pack(*more: str, out: str = "pack.tar", model: str | None = "tiny.edgecl") -> int:
+    base = ["pack", "--target", OWN, "--config", "line.toml"]
+    base += [] if model is None else ["--model", model]
     return run([*base, "--wheels", "wheels", "--no-index", "--out", out, *more])
 
 
@@ -227,8 +228,79 @@ def test_files_that_the_configuration_names_travel_with_it(workplace):
     assert '"extras": "mqtt,openvino"' in (folder / "pack.json").read_text()
 
 
-def refused(capsys, *more: str) -> str:
-    assert pack(*more) == 2
+RECIPES = """
+[camera]
+camera = "demo"
+[check]
+check-parts = "samples/{recipe}"
+check-reference = "good.json"
+[recipes.7]
+model = "tiny.edgecl"
+[recipes.8]
+model = "bundles/nut.edgecl"
+unsure-below = 0.7
+[output]
+metrics = "127.0.0.1:9464"
+serve = "127.0.0.1:8080"
+serve-token = "token"
+sink = ["opcua:"]
+"""
+
+
+@pytest.fixture
+def recipes(workplace: Path, make_bundle) -> Path:
+    """Two bundles, one of them in a folder, and what a check of both needs."""
+    make_bundle(workplace / "bundles/nut.edgecl", labels=("black", "white"), pass_labels=["white"])
+    for recipe in ("7", "8"):
+        folder = Path("samples", recipe, "good")
+        folder.mkdir(parents=True)
+        (folder / "1.png").write_bytes(recipe.encode())
+    Path("good.json").write_text("{}")
+    Path("token").write_text("a secret of sixteen characters")
+    Path("line.toml").write_text(RECIPES)
+    shutil.rmtree("wheels")
+    make_wheel(Path("wheels"), "edgecl", "9.9", extras=["openvino", "opcua", "metrics", "serve"])
+    return workplace
+
+
+def test_recipes_travel_with_their_bundles_and_what_their_checks_need(recipes, capsys):
+    assert pack("--sign", "line.key", model=None) == 0
+    assert "names token, which is a secret: it is not packed" in capsys.readouterr().err
+    folder = unpacked()
+    code, told = install(folder, "--verify-key", "line.pub", "--check")
+    assert code == 0, told
+    line = folder / "line"
+    sums = (folder / "SHA256SUMS").read_text()
+    for name in ("tiny.edgecl", "bundles/nut.edgecl"):
+        for file in ("manifest.json", "model.fp32.onnx"):
+            assert (line / name / file).read_bytes() == Path(name, file).read_bytes()
+            assert f"  line/{name}/{file}\n" in sums
+    assert (line / "samples/8/good/1.png").read_bytes() == b"8"
+    assert (line / "good.json").is_file()
+    assert not (line / "token").exists()
+    unit = (folder / "unit/edgecl.service").read_text()
+    assert "run --config /opt/edgecl/line.toml\n" in unit
+    assert '"extras": "metrics,opcua,openvino,serve"' in (folder / "pack.json").read_text()
+    (line / "token").touch()
+    assert run(["run", "--config", str(line / "line.toml"), "--print-config"]) == 0
+    assert f'model = "{line.absolute()}/bundles/nut.edgecl"' in capsys.readouterr().out
+
+
+def test_a_recipe_that_the_box_would_not_find_or_not_take_is_refused(recipes, capsys):
+    capsys.readouterr()
+    Path("bundles/nut.edgecl/model.fp32.onnx").write_bytes(b"other")
+    assert "model.fp32.onnx" in refused(capsys, model=None)
+    shutil.copytree("tiny.edgecl", "../nut.edgecl")
+    for path in ("../nut.edgecl", f"{recipes}/tiny.edgecl"):
+        Path("line.toml").write_text(RECIPES.replace("bundles/nut.edgecl", path))
+        told = refused(capsys, model=None)
+        assert "which the box will not have there; put the bundle beside line.toml" in told
+    Path("line.toml").write_text('[camera]\ncamera = "demo"\n')
+    assert "add --model BUNDLE" in refused(capsys, model=None)
+
+
+def refused(capsys, *more: str, model: str | None = "tiny.edgecl") -> str:
+    assert pack(*more, model=model) == 2
     (told,) = capsys.readouterr().err.splitlines()[-1:]
     assert not Path("pack.tar").exists()
     return str(told)
@@ -245,8 +317,9 @@ def test_what_is_refused(workplace, capsys):
     assert "is no folder on the box" in refused(capsys, "--prefix", "/")
     assert "is not a folder" in refused(capsys, "--wheels", "nowhere")
     assert "is not a name for a service" in refused(capsys, "--name", "../x")
-    Path("two.toml").write_text('[camera]\ncamera = "demo"\n[recipes.7]\nmodel = "tiny.edgecl"\n')
-    assert "a pack carries one bundle" in refused(capsys, "--config", "two.toml")
+    recipe = '[camera]\ncamera = "demo"\n[recipes.7]\nmodel = '
+    Path("two.toml").write_text(f'{recipe}"tiny.edgecl"\n')
+    assert "--model stands beside the recipes" in refused(capsys, "--config", "two.toml")
     told = refused(capsys, "--extra", "genicam", "--extra", "mqtt")
     assert f"no wheel for {OWN} of paho-mqtt>=2" in told
     Path("tiny.edgecl/model.fp32.onnx").write_bytes(b"other")

@@ -109,6 +109,35 @@ def test_a_plc_on_port_502_and_outputs(line, capsys):
     assert "CAP_NET_BIND_SERVICE" not in capsys.readouterr().out
 
 
+def test_outputs_that_the_services_user_cannot_write_are_told(line, capsys):
+    chip, lines = line.parent / "gpiochip0", line.parent / "lines"
+    chip.touch()
+    lines.mkdir()
+
+    def noted(*options: str, sink: str = f"gpio:gpiod:{chip}?out=17") -> list[str]:
+        line.write_text(f'[camera]\ncamera = "demo"\n[output]\nsink = ["{sink}"]\n')
+        capsys.readouterr()
+        assert run(["service", "show", "--config", "line.toml", *options]) == 0
+        return [text for text in capsys.readouterr().err.splitlines() if "--sink gpio" in text]
+
+    chip.chmod(0o600)
+    (told,) = noted()
+    assert f"drives {chip}, which the service's user cannot write: {chip} is " in told
+    assert "mode 0600" in told
+    assert len(noted("--user", "nobody")) == 1
+    assert noted("--user", "root") == noted("--user", "not-made-yet") == []
+    chip.chmod(0o666)
+    assert noted() == noted("--user", "nobody") == []
+
+    file = f"gpio:file:{lines}/a.txt?out=1"
+    assert f"pass --writable {lines}" in noted(sink=file)[0]
+    lines.chmod(0o755)
+    assert "or pass --user" in noted("--writable", str(lines), sink=file)[0]
+    lines.chmod(0o777)
+    assert noted("--writable", str(lines), sink=file) == []
+    assert noted(sink="gpio:file:lines.txt?out=1") == [], "in the stream's own folder"
+
+
 def test_a_configuration_that_the_services_user_cannot_read_is_told(line, capsys):
     line.chmod(0o600)
     assert run(["service", "show", "--config", "line.toml"]) == 0

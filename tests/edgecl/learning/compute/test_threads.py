@@ -19,6 +19,7 @@ from edgecl.learning.compute.threads import (
     free_threads,
     others_busy_s,
 )
+from edgecl.learning.loop.stages import geometry
 from edgecl.learning.run import run_directory
 from edgecl.learning.runner import pretrain_run
 
@@ -127,6 +128,26 @@ def test_a_run_keeps_the_threads_that_it_began_with(machine, tiny_config, tmp_pa
     used.clear()
     pretrain_run(config, tmp_path / "run", report=watch)
     assert set(used) == {1}, "resumed on an idle machine"
+
+
+def test_geometries_are_compared_with_the_threads_that_others_leave(
+    machine, tiny_config, tmp_path, monkeypatch
+):
+    class ComparedError(Exception):
+        pass
+
+    def compare(*_: object, **__: object) -> None:
+        assert torch.get_num_threads() == 1
+        raise ComparedError
+
+    machine.others = 1.0
+    monkeypatch.setattr(geometry, "compare_geometries", compare)
+    with pytest.raises(ComparedError):
+        pretrain_run(
+            replace(tiny_config, pretrain_only=True, geometry="auto"),
+            tmp_path / "run",
+            report=lambda *_: None,
+        )
 
 
 def test_an_idle_machine_is_used_whole(machine, tiny_config, tmp_path):

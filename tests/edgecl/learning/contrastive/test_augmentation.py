@@ -7,17 +7,22 @@ import numpy as np
 import pytest
 import torch
 
+from edgecl.learning.config import TrainConfig
 from edgecl.learning.contrastive.augmentation import (
     CROP,
     ZOOM,
     CropRecipe,
-    Views,
+    DriftingRecipe,
     ZoomRecipe,
     augment,
     augmentation_of,
-    warp_on_cpu,
-    warp_on_device,
+    chosen_augmentation,
+    two_views,
 )
+from edgecl.learning.contrastive.tile_views import TileRecipe
+from edgecl.learning.contrastive.warps import Views, warp_on_cpu, warp_on_device, warped
+
+CPU = torch.device("cpu")
 
 
 def smooth_images(count: int, height: int, width: int) -> np.ndarray:
@@ -112,3 +117,57 @@ def test_nnclr_has_its_own_views_and_the_rest_share_theirs():
     assert augmentation_of("simclr") is augmentation_of("none") is ZOOM
     assert augmentation_of("none", "crop") is augmentation_of("simclr", "crop") is CROP
     assert augmentation_of("nnclr", "zoom") is ZOOM
+
+
+def test_whole_images_drift_where_asked_for():
+    images = smooth_images(200, 32, 48)
+    plain, drifting = (
+        chosen_augmentation(TrainConfig(robust=robust)).classification for robust in (False, True)
+    )
+    views = [augment(images, recipe, np.random.default_rng(4), CPU) for recipe in (plain, drifting)]
+    assert views[0].shape == views[1].shape == (200, 1, 32, 48)
+    drawn = drifting.sample(400, (32, 48), np.random.default_rng(0))
+    assert isinstance(drawn, Views)
+    assert drawn.drift is not None
+    for values in (drawn.drift.blur, drawn.drift.noise, drawn.drift.quality):
+        assert 0.1 < (values != 0).mean() < 0.3
+    assert 0.4 < (drawn.drift.angle != 0).mean() < 0.6
+    assert not drawn.drift.gain.any(), "the plain recipe has one already"
+    again = two_views(images, drifting, np.random.default_rng(4), CPU)
+    assert torch.equal(again[0], views[1])
+    assert not torch.equal(again[0], again[1])
+
+
+def test_a_camera_that_does_not_drift_takes_plain_views():
+    images = smooth_images(8, 32, 48)
+    recipe = DriftingRecipe(ZOOM.contrastive, TileRecipe())
+    one, other = (
+        augment(images, taken, np.random.default_rng(4), CPU)
+        for taken in (recipe, ZOOM.contrastive)
+    )
+    assert torch.equal(one, other)
+
+
+def test_whole_images_turn_about_their_middle():
+    images = smooth_images(1, 32, 48)
+    still = ZoomRecipe(min_area=1.0, brightness=0.0, jitter=0.0)
+    recipe = DriftingRecipe(still, TileRecipe(angle=12.0, zoom=0.2))
+    for seed in range(4):
+        drawn = recipe.sample(1, (32, 48), np.random.default_rng(seed))
+        assert drawn.drift is not None
+        image = images[0, :, ::-1] if drawn.matrices[0, 0, 0] < 0 else images[0]
+        matrix = cv2.getRotationMatrix2D(
+            (23.5, 15.5), float(drawn.drift.angle[0]), float(np.exp(drawn.drift.zoom[0]))
+        )
+        expected = cv2.warpAffine(image, matrix, (48, 32), borderMode=cv2.BORDER_REFLECT)
+        found = augment(images, recipe, np.random.default_rng(seed), CPU)[0, 0].numpy()
+        assert np.abs(found.astype(int) - expected).max() <= 2
+
+
+def test_a_share_of_drifting_views_is_what_a_lone_process_draws():
+    images = smooth_images(6, 32, 48)
+    recipe = chosen_augmentation(TrainConfig(robust=True)).contrastive
+    views = recipe.sample(6, (32, 48), np.random.default_rng(2))
+    assert isinstance(views, Views)
+    part = warped(images[2:5], views.take(slice(2, 5)), CPU)
+    assert torch.equal(part, warped(images, views, CPU)[2:5])

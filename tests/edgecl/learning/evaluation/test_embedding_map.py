@@ -8,7 +8,13 @@ import io
 import numpy as np
 import pytest
 
+from edgecl.learning.evaluation import embedding_map
 from edgecl.learning.evaluation.embedding_map import map_embeddings, write_embedding
+
+
+@pytest.fixture(autouse=True)
+def as_users_get_it(monkeypatch, full_map):
+    monkeypatch.setattr(embedding_map, "ITERATIONS", full_map)
 
 
 def clusters(count: int, *, dimensions: int = 16, seed: int = 0):

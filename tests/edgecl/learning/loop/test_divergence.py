@@ -16,7 +16,8 @@ from edgecl.learning.model import Backbone, Classifier
 from edgecl.learning.run import run_directory
 from edgecl.learning.runner import pretrain_run, train_run
 from edgecl.study import execution
-from edgecl.study.grid import Study, cells
+from edgecl.study.cells import cells
+from edgecl.study.grid import Study
 from runtime.errors import InputError
 
 

@@ -86,6 +86,20 @@ def test_unlabelled_images_of_another_size_are_pointed_out(tmp_path):
         "show the surface at the same scale"
     ]
     assert not notes(same)
+    at = replace(at, geometry="stretch")
+    (whole,) = (
+        note
+        for note in prepare(replace(at, unlabelled=(str(other),), allow_leak=True), silent).notes
+        if "128x400, the labelled ones 60x80" in note
+    )
+    assert "as much of the surface, in the same proportions" in whole
+
+
+def test_a_scale_that_leaves_nothing_is_told_as_that(tmp_path):
+    """Images of one pixel are equal, and equal images are one group."""
+    folder = folder_of(tmp_path / "d", [(60, 80)] * 8)
+    with pytest.raises(InputError, match=r"larger than every image \(at most 1x1 at scale 0.001"):
+        prepare(config_of(folder, scale=0.001), silent)
 
 
 def test_12_bits_become_8_as_on_the_line(tmp_path):
@@ -93,3 +107,36 @@ def test_12_bits_become_8_as_on_the_line(tmp_path):
     prepared = prepare(config_of(folder), silent)
     assert prepared.dataset.bits == 12
     assert max(int(image.max()) for image in prepared.dataset.images) > 250
+
+
+def test_a_pile_with_broken_files_goes_on_and_says_which_they_are(tmp_path):
+    folder = folder_of(tmp_path / "d", [(60, 80)] * 8)
+    pile = folder_of(tmp_path / "pile", [(60, 80)] * 10)
+    for number, path in enumerate(sorted(pile.glob("*/*.png"))[:6]):
+        path.write_bytes(path.read_bytes()[:200] if number % 2 else b"")
+    at = replace(config_of(folder), unlabelled=(str(pile),), allow_leak=True)
+    prepared = prepare(at, silent)
+    assert len(prepared.extra) == 14
+    told = [note for note in prepared.notes if note.startswith("unlabelled images: skipped 3")]
+    assert len(told) == 2
+    assert "the file is empty" in told[0] + told[1]
+    with pytest.raises(InputError, match=r"0\.png cannot be used: the file is empty"):
+        prepare(replace(at, strict=True), silent)
+
+
+def test_a_class_too_small_for_every_fold_is_named(tmp_path):
+    folder = folder_of(tmp_path / "d", [(60, 80)] * 12)
+    for path in sorted((folder / "blob").iterdir())[3:]:
+        path.unlink()
+    for fold in (0, 4):
+        with pytest.raises(InputError, match=r"class blob has 3 group.*too few for 5 folds"):
+            prepare(config_of(folder, folds=5, fold=fold), silent)
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_a_test_part_of_few_images_says_what_one_of_them_is_worth(tmp_path, folds):
+    prepared = prepare(config_of(folder_of(tmp_path / "d", [(60, 80)] * 9), folds=folds), silent)
+    count = len(prepared.split.test)
+    (note,) = (note for note in prepared.notes if note.startswith("the test part has"))
+    assert f"{count} images, so one of them is {100 / count:.0f} points" in note
+    assert ("--folds" in note) == (folds == 0)

@@ -53,7 +53,7 @@ def test_samples_come_between_turns_and_not_more_often_than_asked(root, monkeypa
     monkeypatch.setitem(sys.modules, "pynvml", double)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     clock = Clock()
-    watch = ConditionWatch(root, interval_s=1.0, clock=clock)
+    watch = ConditionWatch(root, interval_s=1.0, clock=clock, spin=lambda: 40_000)
     told = []
     with watch.watching():
         progress = watch.beside(lambda done, total, what: told.append(done))

@@ -10,9 +10,10 @@ import pytest
 
 from runtime.artifact.bundle import load_bundle
 from runtime.benchmark.frames import draw_frames
-from runtime.benchmark.measuring.cadence import FIRST_FRAMES, AtCadence, DueCamera
-from runtime.benchmark.measuring.in_turn import WAIT
+from runtime.benchmark.measuring.cadence import AtCadence, DueCamera
+from runtime.benchmark.measuring.in_turn import FIRST_FRAMES, WAIT
 from runtime.benchmark.planning import Plan
+from runtime.benchmark.scenario import Scenario
 from runtime.benchmark.sides import TOTAL, Side
 from runtime.errors import EdgeclError
 
@@ -81,3 +82,38 @@ def test_a_model_that_fails_ends_the_measurement_with_its_reason(side, tmp_path,
             line.ask(500, 0)
     finally:
         line.close()
+
+
+def test_several_workers_judge_frames_at_the_same_time(make_bundle, tmp_path):
+    plan = Plan("tiny", load_bundle(make_bundle()), "fp32", "onnxruntime", 1, workers=2)
+    side = Side(plan, threads=3)
+    assert plan.label == "tiny fp32 onnxruntime 1 thread 2 workers"
+    line = AtCadence(side, FRAMES, 500.0, tmp_path / "verdicts.jsonl")
+    try:
+        turn = line.ask(20, 0)
+        assert len([one for one in threading.enumerate() if one.name.startswith("judge")]) == 2
+    finally:
+        line.close()
+        side.close()
+    assert "turn" in turn.times  # the wait for a session
+    assert (turn.faults, side.describe().workers, side.describe().threads) == (0, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "shares"),
+    [
+        ({}, [(None, None)]),
+        ({"worker_counts": (2,)}, [(3, 2)]),
+        ({"worker_counts": (1, 3)}, [(7, 1), (2, 3)]),
+        ({"worker_counts": (1, 3), "threads": 4}, [(None, 1), (None, 3)]),
+        ({"thread_counts": (1, 8)}, [(1, None), (8, None)]),
+        ({"thread_counts": (1, 8), "worker_counts": (1, 2)}, [(1, 1), (8, 1), (1, 2)]),
+    ],
+)
+def test_workers_share_the_cores_as_in_a_stream(make_bundle, monkeypatch, given, shares):
+    monkeypatch.setattr("runtime.benchmark.scenario.default_threads", lambda: 8)
+    scenario = Scenario(
+        (make_bundle(),), engines=("onnxruntime",), kind="cadence", rate_hz=30.0, **given
+    )
+    assert [(plan.threads, plan.workers) for plan in scenario.plans()] == shares
+    assert scenario.usual_threads == given.get("threads", 7)

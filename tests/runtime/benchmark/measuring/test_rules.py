@@ -44,7 +44,7 @@ def schedule(**changes) -> Schedule:
     [
         ({"schedule": schedule(behind=3)}, "behind_schedule", "note", "3 of 400"),
         ({"schedule": schedule(behind=5)}, "behind_schedule", "invalid", "5 of 400"),
-        ({"schedule": schedule(dropped=1)}, "dropped_frames", "invalid", "1 frames were lost"),
+        ({"schedule": schedule(dropped=1)}, "dropped_frames", "invalid", "1 frame was lost"),
         ({"schedule": schedule(busy=0.97)}, "overloaded", "invalid", "97%"),
         (
             {"answers": SideAnswers(golden=8, other_labels=0, faults=2)},

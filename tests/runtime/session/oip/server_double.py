@@ -52,7 +52,8 @@ class HttpDouble:
     Attributes:
         mood: `well`; `hang`, `drip` (a byte now and then), `cut` (half an answer), `drop` (no
             answer), `error`, `shape`, `short`, `nan`, `null`, `missing`, `garbage`, `object`,
-            `huge`, `deep`, `close` (answers well and closes).
+            `huge`, `deep`, `close` (answers well and closes), `close once` (after a batch,
+            and is well then).
         facts: the metadata of the model.
         version: of the model that answers.
         moods: from which batch on it is in which other mood.
@@ -106,9 +107,12 @@ class HttpDouble:
                 if data or head is not None:
                     self.send_header(HEAD, str(len(body) if head is None else head))
                 self.send_header("Content-Length", str(len(body) + len(data)))
-                if double.mood == "close":
+                once = double.mood == "close once" and self.command == "POST"
+                if once or double.mood == "close":
                     self.send_header("Connection", "close")
                     self.close_connection = True
+                if once:
+                    double.mood = "well"
                 self.end_headers()
                 self.wfile.write(body + data)
 

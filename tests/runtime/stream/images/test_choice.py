@@ -24,6 +24,7 @@ def test_every_option_says_what_it_says():
     assert choice.labels == (("a&b", 10), ("1", 2), ("x/y", 1))
     assert (choice.sample, choice.near, choice.cooldown_ns) == (0, 0.05, 250_000_000)
     assert (choice.before, choice.after, choice.most) == (3, 100, 7)
+    assert (choice.days, parse_images("kept?days=30").days) == (None, 30)
     assert (choice.limit, choice.format) == (20 * 2**20, "jpg")
     assert parse_images("kept?status=none&near=1&cooldown=0s").cooldown_ns == 0
 
@@ -47,6 +48,8 @@ def test_every_option_says_what_it_says():
         ("a?before=101", "before '101' is not a number from 0 to 100"),
         ("a?after=1.5", "after '1.5' is not a number"),
         ("a?most=0", "most '0' is not a number from 1"),
+        ("a?days=0", "days '0' is not a number from 1 to 36500"),
+        ("a?days=1.5", "days '1.5' is not a number"),
         ("a?near=0", "is no distance"),
         ("a?near=nan", "is no distance"),
         ("a?near=1.1", "is no distance"),

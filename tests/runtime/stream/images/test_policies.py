@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runtime.stream.rules import Rules
@@ -51,6 +53,14 @@ def test_one_of_so_many_passes_is_kept_for_each_camera():
     assert [look.of(verdict()) for _ in range(7)] == ["sample", "", ""] * 2 + ["sample"]
     assert look.of(verdict(camera="left")) == "sample"
     assert policies("status=reject&sample=0").of(verdict()) == ""
+
+
+def test_a_verdict_is_near_the_threshold_of_the_recipe_that_gave_it():
+    look = policies("status=none&sample=0&near=0.05&cooldown=0s", Rules(unsure_below=0.5))
+    look.rules_of = {"8": Rules(unsure_below=0.9)}.get
+    found = [verdict(confidence=share) for share in (0.52, 0.92)]
+    assert [look.of(each) for each in found] == ["near", ""]
+    assert [look.of(replace(each, recipe="8")) for each in found] == ["", "near"]
 
 
 def test_a_label_is_kept_at_its_own_rate():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -16,8 +17,9 @@ import pytest
 from runtime.camera.base import Frame
 from runtime.errors import InputError
 from runtime.stream.rules import Rules
-from runtime.stream.sinks import StreamFacts, open_sink
+from runtime.stream.sinks import StreamFacts, background, open_sink
 from runtime.stream.sinks.images import sink as module
+from runtime.stream.sinks.images.folder import ImagesFolder
 from runtime.stream.sinks.images.record import ImageRecord, read_image_record
 from runtime.stream.verdict import Decision, Status, Verdict
 from tests.small_disks import mounted_disk
@@ -267,6 +269,38 @@ def test_an_image_larger_than_the_limit_is_counted_and_costs_no_other(tmp_path, 
     assert kept.numbers == [0]
     assert kept.sink.lost == 1
     assert "larger than the limit of 2000" in kept.sink.problem
+
+
+def test_images_go_at_their_age_whether_others_come_or_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(background, "IDLE_S", 0.01)
+    now = [START_NS]
+    monkeypatch.setitem(ImagesFolder.__init__.__kwdefaults__, "clock", lambda: now[0])
+    kept = Kept(tmp_path, "days=2&cooldown=0s")
+    for number, day in enumerate((2, 0, 1)):  # as where the clock was wrong at first
+        kept.give(number, day=day)
+    kept.until("written", 3)
+    now[0] = START_NS + 2 * DAY_NS + DAY_NS // 2
+    kept.until("removed", 1)
+    assert kept.numbers == [2, 0]
+    kept.sink.close()
+    (kept.folder / "2026-11-28" / "mine.png").write_text("mine")
+    now[0] += 5 * DAY_NS
+    later = Kept(tmp_path, "days=2&cooldown=0s")
+    assert (later.sink.counts["kept"], later.numbers) == (0, [])
+    assert [path.name for path in later.folder.iterdir() if path.is_dir()] == ["2026-11-28"]
+    later.sink.close()
+
+
+def test_a_label_of_any_recipe_may_be_named(tmp_path):
+    facts = dataclasses.replace(FACTS, other_labels=("spot", "dent"))
+    kept = Kept(tmp_path, "status=none&sample=0&label=dent&cooldown=0s", facts)
+    kept.give(0, status="pass", label="dent")
+    kept.give(1, status="pass")
+    kept.sink.close()
+    assert [(record.policy, record.verdict.label) for record in kept.records] == [("label", "dent")]
+    with pytest.raises(InputError, match="no recipe has a label 'x'") as caught:
+        Kept(tmp_path, "label=x", facts)
+    assert caught.value.hint == "choose from clean, spot, dent"
 
 
 def test_images_of_earlier_streams_count_and_go_first(tmp_path):

@@ -73,13 +73,14 @@ def test_a_recipe_that_takes_long_is_told_by_its_event(open_line):
 
     def change(recipe: str) -> Reply:
         release.wait(60)
-        return Reply(True)
+        return Reply(True) if recipe == "8" else Reply(False, "recipe-refused", "it is damaged")
 
     line.control(LineControls(recipes=("7", "8"), change_recipe=change))
 
     async def work():
         async with line.client(USER) as seen:
             heard = await seen.listen("RecipePreparedEventType")
+            errors = await seen.listen("ErrorEventType")
             await seen.stop()
             prepared, completed, error = await prepare(seen, "8")
             assert (prepared.Id, completed, error) == ("8", False, 0)
@@ -91,6 +92,18 @@ def test_a_recipe_that_takes_long_is_told_by_its_event(open_line):
                 return bool(heard.events)
 
             await until(told, "the event of the recipe")
+            release.clear()
+            assert (await prepare(seen, "7"))[1:] == [False, 0], "nobody knows yet"
+            assert errors.events == []
+            release.set()
+
+            async def refused() -> bool:
+                return bool(errors.events)
+
+            await until(refused, "the event of the refusal")
+            assert "recipe 7 was refused: it is damaged" in errors.events[0].Message.Text
+            assert len(heard.events) == 1
+            assert await seen.value("Line/Recipe") == "8"
 
     try:
         asyncio.run(work())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from queue import Queue
 
 import numpy as np
@@ -17,7 +18,8 @@ from runtime.errors import InputError
 from runtime.health import HealthLimits
 from runtime.session.base import Outputs, Session
 from runtime.stream.pipeline import Pipeline, Settings
-from runtime.stream.recipes.changer import OpenedRecipe, RecipeChanger
+from runtime.stream.recipes.changer import RecipeChanger
+from runtime.stream.recipes.opened import OpenedRecipe
 from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
 from runtime.stream.rules import Debounce, Rules
 from tests.runtime.stream.test_pipeline import PATIENCE, ListSink
@@ -297,3 +299,53 @@ def test_health_limits_follow_the_recipe():
     statuses = [verdict.decision.status.value for verdict in line.sink.verdicts]
     assert statuses == ["reject", "fault", "reject"]
     assert line.sink.verdicts[1].recipe == "b"
+
+
+def with_rules(rules: Rules, *, of: str = "abc"):
+    """Give the recipes of these names other rules."""
+
+    def amend(opened: OpenedRecipe) -> dict[str, LineRecipe] | None:
+        if opened.mark.id not in of:
+            return None
+        return {"": replace(opened.recipe, rules=rules)}
+
+    return amend
+
+
+def test_other_rules_hold_for_the_recipe_that_judges_and_for_the_one_before(line):
+    line.changer.change("b")
+    line.changer.renew(("a", "b"), line.open, with_rules(Rules(unsure_below=0.95)))
+    line.judge(1)
+    assert line.changer.back().ok
+    line.judge(1)
+    assert [v.decision.status.value for v in line.sink.verdicts] == ["unsure", "unsure"]
+    assert line.told() == [("b", "b1", "b"), ("a", "a1", "a")], "nothing was opened again"
+    assert line.changer.change("c").code == "recipe-unknown"
+
+
+def test_another_bundle_under_the_id_that_judges_is_opened_and_the_old_one_is_gone(line):
+    line.judge(1)
+    line.changer.renew(("a", "b"), line.open, with_rules(Rules(), of=""))
+    line.judge(1)
+    assert line.told() == [("a", "a1", "a"), ("a", "a2", "a")]
+    assert line.changer.back().code == "recipe-unknown"
+    assert line.changer.change("b").previous == "a"
+    assert line.changer.back().digest == "a2"
+
+
+def test_recipes_that_cannot_be_taken_change_nothing(line):
+    def refuse(opened: OpenedRecipe) -> None:
+        raise InputError("no such label")
+
+    line.judge(1)
+    with pytest.raises(InputError, match="recipe a judges, and would be gone"):
+        line.changer.renew(("b",), line.open, with_rules(Rules()))
+    with pytest.raises(InputError, match="no such label"):
+        line.changer.renew(("a",), line.open, refuse)
+    line.refusal = InputError("the bundle is damaged")
+    with pytest.raises(InputError, match="the bundle is damaged"):
+        line.changer.renew(("a",), line.open, with_rules(Rules(), of=""))
+    line.refusal = None
+    line.judge(1)
+    assert line.told() == [("a", "a1", "a")] * 2
+    assert line.changer.state().recipes == ("a", "b", "c")

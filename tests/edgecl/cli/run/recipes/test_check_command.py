@@ -60,7 +60,7 @@ def test_a_bad_part_that_passes_fails_the_check_and_is_named(workplace, capsys):
     write(Path("parts/bad/more"), 215, 1)
     Path("parts/bad/more/0.png").rename("parts/bad/9.png")
     Path("parts/bad/more").rmdir()
-    assert "1 of 5 parts are answered wrongly (0 allowed), and 1 of them pass" in refusal(
+    assert "1 of 5 parts is answered wrongly (0 allowed), and 1 of them passes" in refusal(
         capsys, *ENGINE, "--parts", "parts", code=1
     )
     found = report(capsys, "--parts", "parts", code=1)
@@ -130,6 +130,32 @@ def test_a_running_stream_is_checked_beside_its_judge(workplace, capsys):
 def test_what_cannot_be_checked_is_told_in_one_line(workplace, capsys, arguments, code, told):
     Path("bad.json").write_text("[]")
     assert told in refusal(capsys, *ENGINE, *arguments, code=code)
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        ('check-parts = "samples"', "check.check-parts: samples is no folder of images"),
+        (
+            'check-parts = "by-label/dark"',
+            "0.png is in no folder named for a label, or good or bad",
+        ),
+        ('check-parts = "{recipe}"', "check.check-parts: 8 is no folder of images"),
+        ('check-reference = "good.json"', "check.check-reference: good.json cannot be read"),
+        ('check-reference = "bad.json"', "check.check-reference: bad.json is not"),
+    ],
+)
+def test_a_stream_whose_check_could_not_be_made_does_not_begin(workplace, capsys, check, told):
+    Path("bad.json").write_text("[]")
+    Path("parts").rename("7")
+    recipes = "".join(f'[recipes.{name}]\nmodel = "tiny.edgecl"\n' for name in (7, 8))
+    Path("line.toml").write_text(f'[camera]\ncamera = "demo"\n[check]\n{check}\n{recipes}')
+    assert run(["run", "--config", "line.toml", "--frames", "1"]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1, said
+    assert said[0].startswith("edgecl: line.toml:4: ")
+    assert told in said[0]
+    assert not Path("streams").exists()
 
 
 def test_no_stream_runs_there(workplace, capsys):

@@ -15,7 +15,7 @@ from edgecl.cli.run.recipes.commands import LineCommands
 from runtime.errors import InputError
 from runtime.stream.checking.report import CheckReport
 from runtime.stream.control.socket import NAME, ControlServer, ask, is_listening
-from runtime.stream.recipes.changer import RecipeOutcome
+from runtime.stream.recipes.outcome import RecipeOutcome
 
 Ask = Callable[[bytes], dict[str, Any]]
 

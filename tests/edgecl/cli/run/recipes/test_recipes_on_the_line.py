@@ -42,7 +42,9 @@ def refusal(capsys, *arguments: str) -> str:
 def test_a_running_stream_changes_its_recipe_and_back(workplace, capsys):
     Path("line.toml").write_text(CONFIG)
     bolt, nut = (load_bundle(f"{name}.edgecl").manifest.digest for name in ("bolt", "nut"))
-    with running("--config", "line.toml", "--sink", "sqlite:line.sqlite") as process:
+    images = "images:kept?status=none&sample=0&label=white&label=black&cooldown=0s"
+    sinks = ("--sink", "sqlite:line.sqlite", "--sink", images)
+    with running("--config", "line.toml", *sinks) as process:
         assert run(["recipe", "--stream", "o", "--json"]) == 0
         state = json.loads(capsys.readouterr().out)
         assert (state["recipe"], state["digest"], state["recipes"]) == ("7", bolt, ["7", "8"])
@@ -65,6 +67,8 @@ def test_a_running_stream_changes_its_recipe_and_back(workplace, capsys):
     assert all(line["label"] in labels[line["recipe"]] for line in lines)
     assert all(line["digest"] == {"7": bolt, "8": nut}[line["recipe"]] for line in lines)
     assert {line["status"] for line in lines if line["recipe"] == "8"} == {"pass"}
+    kept = [json.loads(path.read_text()) for path in Path("o/kept").glob("*/*.json")]
+    assert "label" in {record["policy"] for record in kept if record["verdict"]["recipe"] == "8"}
     summary = json.loads(Path("o/summary.json").read_text())
     assert [(account["id"], account["digest"]) for account in summary["recipes"]] == [
         ("7", bolt),

@@ -71,6 +71,24 @@ def verdict(number: int) -> tuple[Frame, Verdict]:
     return frame, Verdict(number, 0, 0, Decision(Status.PASS, "good", 0.9), {"total": 1})
 
 
+def test_other_rules_of_the_stream_hold_for_the_second_model_too(tmp_path):
+    session = FakeSession()
+    session.answer = np.array([[0.9, 0.1]], np.float32)
+    shadow = Shadow(
+        lambda: (session, Answerer(session, Rules())),
+        model="m",
+        digest="d",
+        run="r",
+        folder=tmp_path,
+    )
+    with pytest.raises(InputError):
+        shadow.change(Rules(pass_labels=("shiny",)))
+    shadow.change(Rules(unsure_below=0.95))
+    shadow.take(*verdict(0))
+    shadow.close()
+    assert shadow.account().comparison.changes == {"pass to unsure": 1}
+
+
 def test_a_second_model_that_hangs_holds_nobody_up_and_drops_what_comes(tmp_path):
     entered, release = threading.Event(), threading.Event()
 
