@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -183,7 +183,7 @@ def show_gray(video: Path) -> None:
     print(f"gray by way of BGR differs by at most {worst} levels, {total / frames:.3f} on average")
 
 
-def _median(values: Sequence[float]) -> float:
+def _median(values: Iterable[float]) -> float:
     return statistics.median(float(value) for value in values)
 
 

@@ -15,8 +15,9 @@ class VerdictFile(Part, frozen=True, kw_only=True):
     Args:
         file: path.
         written: lines in it.
-        lost: verdicts that did not fit while the disk refused them.
-        problem: what the disk said; None where it took all.
+        lost: verdicts that did not fit while the disk refused them, or whose file somebody
+            removed or moved.
+        problem: what the disk said, or happened to the file; None where it took all.
         rotated: files that were closed; the newest lines are in `file`.
         removed: closed files that made room for newer ones.
     """

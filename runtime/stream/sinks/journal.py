@@ -21,6 +21,9 @@ from runtime.stream.sinks.torn import repair
 SYNC_EVERY_S = 1.0
 """Seconds between two of `interval`."""
 
+LOOK_EVERY_S = 1.0
+"""Seconds after which it is looked whether the file is still where it was."""
+
 ROTATE_AGAIN_S = 1.0
 """Seconds after which a rotation that the disk refused is tried again."""
 
@@ -41,6 +44,7 @@ class JournalFile:
         problem: what the disk said last; empty where it took all.
         rotated: files that were closed.
         removed: of the closed files, how many `keep` has cost.
+        displaced: lines in files that somebody removed or moved while they were written.
 
     Raises:
         InputError: the file cannot be made; is there already and does not go on; is not a file of
@@ -61,13 +65,15 @@ class JournalFile:
         self.problem = ""
         self.rotated = 0
         self.removed = 0
+        self.displaced = 0
         self._rules = rules
         self._write = write
         self._fsync = fsync
         self._today = today
         self._stay_until = 0.0  # the disk refused a rotation
-        self._synced_at = time.monotonic()
+        self._synced_at = self._looked_at = time.monotonic()
         self._unsynced = False
+        self._lines = 0  # of this stream, in the open file
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _open_on(path, report) if rules.goes_on else _create(path)
@@ -89,6 +95,7 @@ class JournalFile:
                     self._rotate()
                 room = self._fitting(lines, done)
                 self._append(b"".join(lines[done : done + room]))
+                self._lines += room
                 done += room
             self.sync_if_due()
         except OSError as error:
@@ -98,9 +105,16 @@ class JournalFile:
     def sync_if_due(self) -> None:
         """Force what was written to the disk, where the interval is over.
 
+        It is also seen whether the file is where it was. Where somebody removed or moved it, its
+        lines count as `displaced`, and another one is begun.
+
         Raises:
             OSError: the disk refused.
         """
+        if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = time.monotonic()
+            if self._is_displaced():
+                self._begin_anew()
         due = time.monotonic() - self._synced_at >= SYNC_EVERY_S
         if self._rules.fsync is Fsync.INTERVAL and self._unsynced and due:
             self._synced_at = time.monotonic()
@@ -113,7 +127,31 @@ class JournalFile:
                 self._sync()
         except OSError as error:
             self.problem = error.strerror or str(error)
+        self._is_displaced()
         os.close(self._file)
+
+    def _is_displaced(self) -> bool:
+        """Look for the file at its path; count its lines where it is not there any more."""
+        with contextlib.suppress(OSError):
+            if os.path.samestat(self.path.stat(), os.fstat(self._file)):
+                return False
+        self.displaced += self._lines
+        self._lines = 0
+        self.problem = "the file was removed or moved while the stream wrote it"
+        return True
+
+    def _begin_anew(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            new = (
+                _open_on(self.path, lambda line: None)
+                if self._rules.goes_on
+                else _create(self.path)
+            )
+        except InputError as error:  # another file has its place
+            raise OSError(error.problem) from error
+        os.close(self._file)
+        self._file, self._good, self._day = new, os.fstat(new).st_size, self._today()
 
     def _append(self, data: bytes) -> None:
         rest = data
@@ -172,6 +210,7 @@ class JournalFile:
             return
         os.close(self._file)
         self._file, self._good, self._day = new, 0, self._today()
+        self._lines = 0
         self.rotated += 1
         with contextlib.suppress(OSError):
             self._remove_oldest()

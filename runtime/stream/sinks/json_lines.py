@@ -48,9 +48,6 @@ class JsonLinesSink(Sink):
         report: is told of a torn line that was found.
         write: `os.write`; tests hand in a broken one.
 
-    Attributes:
-        written: verdicts that are in the file; of `fsync=every`, that are on the disk.
-
     Raises:
         InputError: the file cannot be made, or one is there already.
     """
@@ -68,8 +65,8 @@ class JsonLinesSink(Sink):
         write: Callable[[int, bytes], int] = os.write,
     ) -> None:
         self.path = path
-        self.written = 0
         self.problem = ""
+        self._taken = 0  # by the file
         self._waiting: WaitingQueue[Lined] = WaitingQueue(capacity)
         self._closing = threading.Event()
         self._file = JournalFile(path, rules or JournalRules(), report=report, write=write)
@@ -77,9 +74,14 @@ class JsonLinesSink(Sink):
         self._thread.start()
 
     @property
+    def written(self) -> int:
+        """Verdicts that are in the file, or in closed ones; of `fsync=every`, on the disk."""
+        return self._taken - self._file.displaced
+
+    @property
     def lost(self) -> int:  # type: ignore[override]
-        """Verdicts that the disk has cost."""
-        return self._waiting.lost
+        """Verdicts that the disk has cost, or who took the file away."""
+        return self._waiting.lost + self._file.displaced
 
     @property
     def rotated(self) -> int:
@@ -115,7 +117,7 @@ class JsonLinesSink(Sink):
             lines = [msgspec.json.encode(verdict.line()) + b"\n" for verdict in batch]
             written = self._file.append(lines)
             self.problem = self._file.problem
-            self.written += written
+            self._taken += written
             if written < len(batch):
                 self._waiting.put_back(batch[written:])
                 return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from runtime.errors import InputError
 from runtime.files.output_folder import own_folder
-from runtime.stream.sinks import open_sink
+from runtime.stream.sinks import JsonLinesSink, open_sink
+from runtime.stream.sinks import journal as journal_module
 from runtime.stream.sinks.journal import JournalFile, journal_files
 from runtime.stream.sinks.journal_rules import Fsync, JournalRules, parse_journal
 from runtime.stream.sinks.torn import BROKEN_OFF, repair_earlier_streams
@@ -258,3 +260,35 @@ def test_a_sink_counts_lines_of_all_files(tmp_path):
     sink.close()
     assert (sink.lost, sink.problem) == (0, "")
     assert numbers(tmp_path / "v.jsonl")[-1] == 2999
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "folder", "occupied"])
+def test_a_file_that_somebody_takes_away_is_told_and_begun_anew(tmp_path, monkeypatch, how):
+    monkeypatch.setattr(journal_module, "LOOK_EVERY_S", 0.0)
+    path = tmp_path / "stream" / "v.jsonl"
+    journal = JournalFile(path, JournalRules())
+    journal.append([line(0), line(1)])
+    if how == "folder":
+        shutil.rmtree(path.parent)
+    elif how == "moved":
+        path.rename(tmp_path / "elsewhere")
+    else:
+        path.unlink()
+    if how == "occupied":
+        path.write_text('{"frame": 99}\n')
+    journal.append([line(2)])
+    assert journal.displaced == 3  # the look comes after the line
+    assert "removed or moved" in journal.problem or how == "occupied"
+    journal.append([line(3)])
+    journal.close()
+    assert numbers(path) == ([99] if how == "occupied" else [3])
+    assert journal.displaced == (4 if how == "occupied" else 3)
+
+
+def test_verdicts_of_a_file_that_was_removed_count_as_lost(tmp_path):
+    sink = JsonLinesSink(tmp_path / "v.jsonl")
+    sink.emit(verdict(0))
+    (tmp_path / "v.jsonl").unlink()
+    sink.close()
+    assert (sink.written, sink.lost) == (0, 1)
+    assert "removed or moved" in sink.problem

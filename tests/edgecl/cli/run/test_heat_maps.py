@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -139,14 +140,18 @@ def test_a_sink_may_not_write_over_the_index(base, capsys):
 def test_the_bundle_is_read_and_verified_once_for_all_cameras(base, capsys, monkeypatch):
     add_heat_maps(Path("tiny.edgecl"))
     verified: list[str] = []
-    read = bundle._read_manifest
-    verify = bundle._verify
-    monkeypatch.setattr(
-        bundle, "_read_manifest", lambda path: verified.append("manifest") or read(path)
-    )
-    monkeypatch.setattr(
-        bundle, "_verify", lambda path, digest: verified.append(path.name) or verify(path, digest)
-    )
+    read, verify = bundle._read_manifest, bundle._verify
+
+    def reading(path: Path) -> dict[str, Any]:
+        verified.append("manifest")
+        return read(path)
+
+    def verifying(path: Path, digest: str) -> None:
+        verified.append(path.name)
+        verify(path, digest)
+
+    monkeypatch.setattr(bundle, "_read_manifest", reading)
+    monkeypatch.setattr(bundle, "_verify", verifying)
     shutil.copytree("parts", "others")
     cameras = ["--camera", "left=parts", "--camera", "right=others", "--workers", "2"]
     arguments = [argument for argument in base if argument not in ("--camera", "parts")]
