@@ -115,10 +115,8 @@ def require_checks(choices: RunChoices, context: click.Context) -> None:
     from runtime.stream.checking.report import read_reference
 
     plan = plan_of(choices)
-    models: list[tuple[str, Path | None]] = [
-        (recipe.id, recipe.model) for recipe in choices.recipes
-    ]
-    for recipe, model in models or [("", choices.model)]:
+    models: dict[str, Path | None] = {recipe.id: recipe.model for recipe in choices.recipes}
+    for recipe, model in (models or {"": choices.model}).items():
         folder = plan.parts_of(recipe)
         if folder is not None:
             manifest = None if model is None else manifest_beside(model)
