@@ -83,7 +83,7 @@ def advise(report: LatencyReport, budget: Budget, *, allowed_loss: float = 0.0) 
         budget_ms=budget.to_json(),
         chosen=chosen,
         conclusion=_conclusion(first, budget, _taken(side) if sizes else "")
-        + ("" if report.valid else ". The report is INVALID: mend that before you rely on it"),
+        + ("" if report.valid else ". The report is INVALID: see why before you rely on it"),
         options=tuple(option for option, _ in options),
     )
 

@@ -156,7 +156,7 @@ class Scenario:
         return self.threads or self._threads_of(1)
 
     def _threads_of(self, workers: int) -> int:
-        """As `edgecl run` shares the cores out at cadence: one is left for capture."""
+        """Share the cores out; at cadence, as `edgecl run` does, one is left for capture."""
         cores = default_threads()
         return max(1, (cores - 1) // workers) if self.kind == "cadence" else cores
 

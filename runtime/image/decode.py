@@ -168,7 +168,7 @@ def read_encoded(path: Path) -> bytes:
     """The bytes of an image file.
 
     Raises:
-        FrameError: the file cannot be read, is larger than what can be decoded, or is no file: a
+        FrameError: the file cannot be read, is larger than what can be decoded, or is not a file: a
             pipe would be waited for, and a device be read without an end.
     """
     try:

@@ -109,7 +109,7 @@ def parse_budget(text: str) -> Budget:
             raise InputError(
                 f"budget {step!r} of {limit / 1e6:g} ms has no effect: it is above the total of "
                 f"{limits[TOTAL] / 1e6:g} ms",
-                hint="give the step less, or leave it out",
+                hint="give the step less, or no limit",
             )
     return Budget(limits)
 

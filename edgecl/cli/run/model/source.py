@@ -54,7 +54,7 @@ def chosen_model(choices: RunChoices, context: click.Context) -> ChosenModel:
     """Find the model that the choices name, and read it: a bundle with the hash of every file.
 
     Raises:
-        InputError: there is none, it was changed or is no bundle, or it is not signed by the key
+        InputError: there is none, it was changed, it is not a bundle, or not signed by the key
             of `--verify-key`.
     """
     from runtime.artifact.bundle import load_bundle, manifest_beside

@@ -1,4 +1,4 @@
-"""How frames came and how a time is to be read, by scenario; arrivals against their schedule."""
+"""Arrivals against their schedule, and the reading of a time in each scenario."""
 
 from __future__ import annotations
 

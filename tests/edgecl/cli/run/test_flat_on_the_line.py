@@ -123,7 +123,7 @@ def test_a_flat_field_that_is_gone_from_its_bundle_is_one_line(workplace, capsys
 def test_one_of_another_camera_is_one_line(workplace, capsys):
     stored_flat(Path("wide.npz"), size=(40, 100))
     line = refused(capsys, "plain.edgecl", "--flat", "wide.npz")
-    assert "none of the 3 frames could be judged" in line
+    assert "none of 3 frames could be judged" in line
     assert "90 wide and 42 high, but the flat-field is 100 wide" in line
     stored_flat(Path("deep.npz"), size=(40, 90), bits=12)
     assert "but the flat-field is uint16 with 12" in refused(

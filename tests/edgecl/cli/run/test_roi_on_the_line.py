@@ -93,7 +93,7 @@ def test_a_frame_that_is_too_small_is_a_fault(workplace, capsys, health, reason)
 def test_a_region_that_no_frame_has_ends_with_one_line(workplace, capsys):
     assert run(["run", "--model", "cut.edgecl", "--camera", "parts", "--roi", "0,0,400,8"]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("edgecl: none of the 3 frames could be judged")
+    assert line.startswith("edgecl: none of 3 frames could be judged")
     assert "too small for the ROI 0,0,400,8" in line
 
 
