@@ -30,7 +30,12 @@ from edgecl.data.known import neu_groups
 from edgecl.data.pixels.tiled import TiledImages
 from edgecl.data.reading import read_labelled
 from edgecl.learning.evaluation.texture import describe_texture
-from edgecl.learning.teachers.classical import answers, fit_discriminant, fit_regression
+from edgecl.learning.teachers.classical import (
+    FEWEST_TO_DISCRIMINATE,
+    answers,
+    fit_discriminant,
+    fit_regression,
+)
 from edgecl.picking.choice import choose
 from edgecl.picking.pool import Copies
 from runtime.artifact.contract import InputContract
@@ -105,10 +110,13 @@ def right(
 ) -> NDArray[np.bool_]:
     """Return which of the asked images are named rightly by what was learnt from known ones.
 
-    A linear discriminant learns, or logistic regression where a class is missing.
+    A linear discriminant learns, or logistic regression where a class is missing or each has so few
+    images that a discriminant answers by chance.
     """
     classes = int(targets.max()) + 1
-    fit = fit_discriminant if len(np.unique(targets[known])) == classes else fit_regression
+    counts = np.bincount(targets[known], minlength=classes)
+    discriminates = counts.min() > 0 and counts.max() >= FEWEST_TO_DISCRIMINATE
+    fit = fit_discriminant if discriminates else fit_regression
     model = fit(features[known], targets[known])
     found: NDArray[np.bool_] = answers(model, features[asked], classes).argmax(1) == targets[asked]
     return found
