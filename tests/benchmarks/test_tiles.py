@@ -10,7 +10,7 @@ from pathlib import Path
 from runtime.session.opening import installed_engines
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "tiles.py"
-TINY = ("--encoder", "shufflenet", "--frame", "64x96", "--tile", "32x32", "--at-once", "1,4")
+TINY = ("--encoder", "convnet", "--frame", "64x96", "--tile", "32x32", "--at-once", "1,4")
 
 
 def test_every_way_has_a_ratio_to_the_frame_as_one_image():
@@ -21,7 +21,7 @@ def test_every_way_has_a_ratio_to_the_frame_as_one_image():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)["cases"]["shufflenet"]
+    rows = json.loads(done.stdout)["cases"]["convnet"]
     assert [row["way"] for row in rows] == [
         "one image",
         "6 tiles, 1 at once",

@@ -17,6 +17,7 @@ from runtime.artifact.contract import InputContract, ModelContract
 from runtime.image.preprocess import Preprocessor
 from runtime.session.onnxruntime import OnnxRuntimeSession
 from runtime.session.openvino import OpenVinoSession
+from tests.large_encoders import encoders
 
 LABELS = ("clean", "pits", "scratches")
 SIZE = (48, 64)
@@ -24,10 +25,8 @@ CONTRACT = ModelContract(InputContract(*SIZE), LABELS, ("clean",))
 # The paper's own; what it compares with has the same layers, or stands in its own file. Each is
 # exported for seconds: a plain network and one that shuffles channels stand for the others.
 QUICK = ("convnet", "shufflenet")
-ENCODERS = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-    for name in ENCODER_NAMES[:6]
-]
+OWN = ENCODER_NAMES[:6]
+ENCODERS = encoders(OWN, {"resnet50-pooled"}, slow=set(OWN) - set(QUICK))
 
 
 def network(name: str) -> Classifier:

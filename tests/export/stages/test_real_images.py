@@ -27,6 +27,7 @@ from export.stages.half import rounded_once
 from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.opening import installed_engines
+from tests.large_encoders import encoders
 
 DATA = Path(os.environ.get("EDGECL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 pytestmark = pytest.mark.skipif(
@@ -41,19 +42,9 @@ USUAL_EPOCHS, EPOCHS = (
     {"skipconvnet": 12, "squeezenet": 50, "resnet50": 20, "resnet50-pooled": 20},
 )
 USUAL_RATE, RATES = 1e-3, {"vgg19": 1e-4}
-# Large ones, which take minutes to train: they run with EDGECL_EVERY_ENCODER=1.
 LARGE = ("resnet50", "resnet50-pooled", "inceptionv3", "resnet152", "vgg19", "resnet101-svm")
 SIZES = {"inceptionv3": (80, 80), "skipconvnet": (16, 16)}
-ENCODERS = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            name in LARGE and not os.environ.get("EDGECL_EVERY_ENCODER"),
-            reason="a large network, minutes to train: set EDGECL_EVERY_ENCODER=1",
-        ),
-    )
-    for name in ENCODER_NAMES
-]
+ENCODERS = encoders(ENCODER_NAMES, LARGE)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.errors import InputError
 from tests.export.stages import test_graph_and_precisions as others
+from tests.large_encoders import encoders
 
 # Of the others, which take long to export, only the FP16 graph is made, with invented ranges.
 CALIBRATED = (
@@ -33,18 +33,8 @@ CALIBRATED = (
     "cnn-lstm",
     "vit-small",
 )
-# More layers of kinds that others have, which take minutes: they run with EDGECL_EVERY_ENCODER=1.
-MORE_OF_THE_SAME = ("resnet50-pooled", "resnet101-svm", "resnet152", "inceptionv3")
-ENCODERS = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            name in MORE_OF_THE_SAME and not os.environ.get("EDGECL_EVERY_ENCODER"),
-            reason="more layers of kinds that others have: set EDGECL_EVERY_ENCODER=1",
-        ),
-    )
-    for name in ENCODER_NAMES
-]
+LARGE = ("resnet50-pooled", "resnet101-svm", "resnet152", "inceptionv3", "vgg19")
+ENCODERS = encoders(ENCODER_NAMES, LARGE)
 # The paper's size for its two that matter most; small images compile the same layers sooner.
 SIZES = {"convnet": (128, 800), "shufflenet": (128, 800), "inceptionv3": (80, 80)}
 # Other tests export these as well: each is exported once for all.
