@@ -9,6 +9,7 @@ tested once per seed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -217,7 +218,7 @@ def labelled_rows(
             raise InputError(
                 f"a label share of {share:g} leaves class {label} without labels: the "
                 f"train part has {len(of_class)} images of it",
-                hint=f"use a --label-share of {0.51 / max(len(of_class), 1):.2g} or more",
+                hint=f"use a --label-share of {_least_share(len(of_class)):g} or more",
             )
         rng = np.random.default_rng([*seed, number])
         order = rng.permutation(np.unique(names[of_class]))
@@ -225,3 +226,10 @@ def labelled_rows(
         by_group = sorted(of_class.tolist(), key=lambda row: (place[str(names[row])], row))
         kept += by_group[: max(count, 1)]
     return np.sort(np.asarray(kept, np.int64))
+
+
+def _least_share(count: int) -> float:
+    """A share in two digits that leaves a class of `count` images one label."""
+    least = 0.51 / max(count, 1)
+    digits = 1 - math.floor(math.log10(least))
+    return round(math.ceil(least * 10.0**digits) / 10.0**digits, digits)

@@ -173,6 +173,22 @@ def test_a_share_that_leaves_a_class_empty_is_refused_for_training_only():
     assert np.bincount(targets[kept]).tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("count", [1, 4, 5, 7, 50, 51, 333, 5000])
+def test_the_share_of_the_hint_is_enough_and_little_less_is_not(count):
+    rows, targets = np.arange(count), np.zeros(count, np.int64)
+    groups = [str(row) for row in rows]
+
+    def kept(share):
+        return labelled_rows(rows, targets, groups, ("a",), share=share, seed=(0,), part="train")
+
+    with pytest.raises(InputError) as refused:
+        kept(0.4 / count)
+    share = float(refused.value.hint.split()[4])
+    assert len(kept(share)) == 1
+    with pytest.raises(InputError):
+        kept(0.8 * share)
+
+
 def test_images_under_one_lamp_are_no_copies():
     rng = np.random.default_rng(4)
     lamp = np.linspace(60, 200, 64)[:, None] + np.zeros((8, 64, 64))

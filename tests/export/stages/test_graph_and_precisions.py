@@ -26,7 +26,7 @@ CONTRACT = ModelContract(InputContract(*SIZE), LABELS, ("clean",))
 # exported for seconds: a plain network and one that shuffles channels stand for the others.
 QUICK = ("convnet", "shufflenet")
 OWN = ENCODER_NAMES[:6]
-ENCODERS = encoders(OWN, {"resnet50-pooled"}, slow=set(OWN) - set(QUICK))
+ENCODERS = encoders(OWN, {"resnet50", "resnet50-pooled"}, slow=set(OWN) - set(QUICK))
 
 
 def network(name: str) -> Classifier:

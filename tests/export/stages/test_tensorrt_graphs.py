@@ -33,7 +33,7 @@ CALIBRATED = (
     "cnn-lstm",
     "vit-small",
 )
-LARGE = ("resnet50-pooled", "resnet101-svm", "resnet152", "inceptionv3", "vgg19")
+LARGE = ("resnet50", "resnet50-pooled", "resnet101-svm", "resnet152", "inceptionv3", "vgg19")
 ENCODERS = encoders(ENCODER_NAMES, LARGE)
 # The paper's size for its two that matter most; small images compile the same layers sooner.
 SIZES = {"convnet": (128, 800), "shufflenet": (128, 800), "inceptionv3": (80, 80)}

@@ -150,4 +150,4 @@ def test_the_size_is_named_where_sides_differ_in_it_and_so_is_a_report_that_is_i
     assert "INVALID" not in told
     told = advise(structs.replace(report, sides=(large,), valid=False), budget).conclusion
     assert told.startswith("large is the cheapest")
-    assert told.endswith("The report is INVALID: mend that before you rely on it")
+    assert told.endswith("The report is INVALID: see why before you rely on it")
