@@ -38,7 +38,7 @@ def advice(
             "carry its label without it; try --geometry stretch, or a --scale at which a tile "
             "covers most of the image"
         )
-    if shifts is not None and shifts.shifts and in_tiles and not config.robust:
+    if shifts is not None and shifts.shifts and not config.robust:
         worst = shifts.worst
         if shifts.accuracy - worst.accuracy > FALL:
             found.append(

@@ -45,7 +45,8 @@ def test_another_geometry_is_advised_where_whole_images_tell_more(geometry, tile
         ("tiles", False, 0.50, True),
         ("tiles", False, 0.90, False),
         ("tiles", True, 0.50, False),
-        ("stretch", False, 0.50, False),
+        ("stretch", False, 0.50, True),
+        ("stretch", True, 0.50, False),
     ],
 )
 def test_robust_training_is_advised_where_a_drift_costs_much(geometry, robust, accuracy, told):
