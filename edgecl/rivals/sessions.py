@@ -16,6 +16,7 @@ from torch import nn
 
 from export.stages.onnx_graph import Deployable
 from runtime.artifact.contract import ModelContract
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.session.base import Outputs, Session
 from runtime.session.onnxruntime import first_line
@@ -41,7 +42,7 @@ class TorchSession(Session):
     ) -> None:
         self.engine = "torch.compile" if compiled else "torch"
         self.version = torch.__version__.partition("+")[0]
-        self.device = f"CPU ({threads} thread{'s' * (threads != 1)})"
+        self.device = f"CPU ({counted(threads, 'thread')})"
         self.contract = contract
         self._threads = threads
         module = Deployable(classifier).eval()
@@ -89,18 +90,18 @@ class NncfSession(Session):
     ) -> None:
         try:
             import nncf
-            import openvino as ov
+
+            from runtime.session.openvino import FixedBatch, compile_options, shared_core
         except ImportError as error:
             raise InputError(
                 f"{error.name} is not installed", hint="pip install nncf 'edgecl[openvino]'"
             ) from error
-        from runtime.session.openvino import FixedBatch, compile_options
 
         nncf.set_log_level(logging.ERROR)
         self.version = str(nncf.__version__)
-        self.device = f"CPU ({threads} thread{'s' * (threads != 1)})"
+        self.device = f"CPU ({counted(threads, 'thread')})"
         self.contract = contract
-        model = ov.Core().read_model(str(graph))
+        model = shared_core().read_model(str(graph))
         calibrating: Sequence[NDArray[np.uint8]] = [image[None] for image in images]
         with redirect_stdout(io.StringIO()):  # its progress bar
             self._model = nncf.quantize(

@@ -10,6 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import INPUT_NAME, OUTPUT_NAMES, ModelContract
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.session.base import Outputs, Session
 
@@ -32,7 +33,7 @@ class OnnxRuntimeSession(Session):
 
     def __init__(self, path: Path, *, precision: str, threads: int) -> None:
         self.version = ort.__version__
-        self.device = f"CPU ({threads} thread{'s' if threads > 1 else ''})"
+        self.device = f"CPU ({counted(threads, 'thread')})"
         self.precision = precision
         options = session_options(threads)
         try:

@@ -12,6 +12,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from runtime.artifact.contract import METADATA_KEY, OUTPUT_NAMES, ModelContract
+from runtime.counting import counted
 from runtime.errors import InputError
 from runtime.session.base import Outputs, Session, batch_sizes
 
@@ -35,7 +36,7 @@ class OpenVinoSession(Session):
 
     def __init__(self, path: Path, *, precision: str, threads: int) -> None:
         self.version = ov.__version__.split("-")[0]
-        self.device = f"CPU ({threads} thread{'s' if threads > 1 else ''})"
+        self.device = f"CPU ({counted(threads, 'thread')})"
         self.precision = precision
         core = shared_core()
         self._options = compile_options(threads)

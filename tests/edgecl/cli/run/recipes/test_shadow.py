@@ -71,16 +71,21 @@ def verdict(number: int) -> tuple[Frame, Verdict]:
     return frame, Verdict(number, 0, 0, Decision(Status.PASS, "good", 0.9), {"total": 1})
 
 
-def test_other_rules_of_the_stream_hold_for_the_second_model_too(tmp_path):
-    session = FakeSession()
-    session.answer = np.array([[0.9, 0.1]], np.float32)
-    shadow = Shadow(
+def shadow_of(session: FakeSession, folder: Path) -> Shadow:
+    """A second model that judges by the usual rules."""
+    return Shadow(
         lambda: (session, Answerer(session, Rules())),
         model="m",
         digest="d",
         run="r",
-        folder=tmp_path,
+        folder=folder,
     )
+
+
+def test_other_rules_of_the_stream_hold_for_the_second_model_too(tmp_path):
+    session = FakeSession()
+    session.answer = np.array([[0.9, 0.1]], np.float32)
+    shadow = shadow_of(session, tmp_path)
     with pytest.raises(InputError):
         shadow.change(Rules(pass_labels=("shiny",)))
     shadow.change(Rules(unsure_below=0.95))
@@ -97,13 +102,7 @@ def test_a_second_model_that_hangs_holds_nobody_up_and_drops_what_comes(tmp_path
         assert release.wait(PATIENCE)
 
     session = FakeSession(work)
-    shadow = Shadow(
-        lambda: (session, Answerer(session, Rules())),
-        model="m",
-        digest="d",
-        run="r",
-        folder=tmp_path,
-    )
+    shadow = shadow_of(session, tmp_path)
     shadow.take(*verdict(0))
     assert entered.wait(PATIENCE)
     for number in range(1, 6):
@@ -123,13 +122,7 @@ def test_a_frame_that_the_second_model_cannot_answer_is_counted_and_the_next_is_
 
     session = FakeSession(work)
     session.answer = np.array([[0.2, 0.8]], np.float32)
-    shadow = Shadow(
-        lambda: (session, Answerer(session, Rules())),
-        model="m",
-        digest="d",
-        run="r",
-        folder=tmp_path,
-    )
+    shadow = shadow_of(session, tmp_path)
     shadow.take(*verdict(0))
     until = time.monotonic() + PATIENCE
     while not shadow.account().failed and time.monotonic() < until:
