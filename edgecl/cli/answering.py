@@ -87,16 +87,14 @@ def opened_model(
         InputError: it cannot be opened, is not signed, or has not a label that a rule names.
     """
     from edgecl.cli.run.model.source import newest_bundle
-    from runtime.artifact.bundle import load_bundle
-    from runtime.artifact.signature import load_signed_bundle
+    from runtime.artifact.signature import load_verified_bundle
     from runtime.novelty import novelty_beside
     from runtime.session import open_session
     from runtime.stream.answering.answerer import Answerer
     from runtime.stream.rules import Rules, parse_thresholds
 
     path = model or values["model"] or newest_bundle()
-    key = values["verify_key"]
-    bundle = load_bundle(path) if key is None else load_signed_bundle(path, key)
+    bundle = load_verified_bundle(path, values["verify_key"])
     session = stack.enter_context(
         open_session(bundle, values["precision"], engine=values["engine"], device=values["device"])
     )

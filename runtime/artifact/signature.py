@@ -76,6 +76,19 @@ def load_signed_bundle(path: Path, public_key: Path) -> Bundle:
     return bundle
 
 
+def load_verified_bundle(path: Path, public_key: Path | None) -> Bundle:
+    """Read a bundle and verify every file in it, and its signature where a key is named.
+
+    Args:
+        path: the bundle's folder.
+        public_key: a PEM file; None where nobody has to have signed it.
+
+    Raises:
+        InputError: as `load_bundle` and `load_signed_bundle` do.
+    """
+    return load_bundle(path) if public_key is None else load_signed_bundle(path, public_key)
+
+
 def require_signed(bundle: Bundle, public_key: Path) -> None:
     """Check that the key's owner signed a bundle that was verified before.
 

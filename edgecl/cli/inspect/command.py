@@ -36,10 +36,9 @@ def command(bundle: Path, verify_key: Path | None, as_json: bool) -> None:
     """
     from edgecl.cli.inspect.engine_list import engines_of
     from edgecl.cli.inspect.inspection import Inspection
-    from runtime.artifact.bundle import load_bundle
-    from runtime.artifact.signature import load_signed_bundle
+    from runtime.artifact.signature import load_verified_bundle
 
-    loaded = load_signed_bundle(bundle, verify_key) if verify_key else load_bundle(bundle)
+    loaded = load_verified_bundle(bundle, verify_key)
     found = Inspection(
         bundle,
         loaded.manifest,

@@ -57,6 +57,8 @@ def contents_of(
         InputError: a bundle or a file is missing, was changed, is not signed by the key that the
             configuration names, or is where the box will not have it.
     """
+    from runtime.artifact.signature import load_verified_bundle
+
     place = _Place(config, frozenset(_absolute(document)))
     files: dict[str, Path | bytes] = {f"{LINE}/{config.name}": config.read_bytes()}
     bundle = ""
@@ -67,7 +69,7 @@ def contents_of(
                 hint="omit it",
             )
         for recipe in choices.recipes:
-            _verify(recipe.model, choices)
+            load_verified_bundle(recipe.model, choices.verify_key)
             files |= files_below(recipe.model, place.of_bundle(recipe.id, recipe.model))
     else:
         if model is None:
@@ -76,14 +78,14 @@ def contents_of(
             )
         if model.is_file():
             raise InputError(f"--model {model} is a single file", hint="pass the bundle's folder")
-        _verify(model, choices)
+        load_verified_bundle(model, choices.verify_key)
         bundle = model.resolve().name
         files |= files_below(model, f"{LINE}/{bundle}")
     notes = []
     for path in _named(choices):
         name = place.of(path)
         if path == choices.shadow and name is not None:
-            _verify(path, choices)
+            load_verified_bundle(path, choices.verify_key)
         if name is None:
             notes.append(f"note: {config} names {path}, which must be on the box too")
         elif path.is_dir():
@@ -157,17 +159,6 @@ def _absolute(document: Any) -> Iterator[str]:
             yield from _absolute(entry)
     elif isinstance(document, str) and document.startswith("/"):
         yield str(Path(document))
-
-
-def _verify(model: Path, choices: RunChoices) -> None:
-    """Read a bundle as the box will."""
-    from runtime.artifact.bundle import load_bundle
-    from runtime.artifact.signature import load_signed_bundle
-
-    if choices.verify_key is not None:
-        load_signed_bundle(model, choices.verify_key)
-    else:
-        load_bundle(model)  # every file has its hash
 
 
 def _named(choices: RunChoices) -> Iterator[Path]:

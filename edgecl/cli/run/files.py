@@ -140,15 +140,13 @@ def open_shadow(
     Raises:
         InputError: it cannot be opened, or is not signed where the first has to be.
     """
-    from runtime.artifact.bundle import load_bundle
-    from runtime.artifact.signature import load_signed_bundle
+    from runtime.artifact.signature import load_verified_bundle
     from runtime.novelty import novelty_beside
     from runtime.session import open_session
     from runtime.stream.answering.answerer import Answerer
     from runtime.stream.answering.shadow import Shadow
 
-    key = choices.verify_key
-    bundle = load_bundle(model) if key is None else load_signed_bundle(model, key)
+    bundle = load_verified_bundle(model, choices.verify_key)
     novelty = None if settings.novelty is None else novelty_beside(bundle)
 
     def opened() -> tuple[Session, Answerer]:
