@@ -8,6 +8,12 @@ from collections.abc import Collection, Iterable
 import pytest
 from _pytest.mark.structures import ParameterSet
 
+ON_DEMAND = pytest.mark.skipif(
+    not os.environ.get("EDGECL_EVERY_ENCODER"),
+    reason="a large network, whose layers others have too: set EDGECL_EVERY_ENCODER=1",
+)
+"""Mark of a test with a large encoder."""
+
 
 def encoders(
     names: Iterable[str], large: Collection[str], *, slow: Collection[str] = ()
@@ -18,13 +24,11 @@ def encoders(
         large: those that are skipped, unless the environment asks for every encoder.
         slow: those that `make test` leaves to `make test-all`.
     """
-    every = bool(os.environ.get("EDGECL_EVERY_ENCODER"))
-    why = "a large network, whose layers others have too: set EDGECL_EVERY_ENCODER=1"
     return [
         pytest.param(
             name,
             marks=[
-                pytest.mark.skipif(name in large and not every, reason=why),
+                *([ON_DEMAND] if name in large else []),
                 *([pytest.mark.slow] if name in slow else []),
             ],
         )

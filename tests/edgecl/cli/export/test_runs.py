@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,7 @@ from edgecl.exporting.job import ExportChoices, job_of_run
 from edgecl.learning.runner import pretrain_run, train_run
 from runtime.artifact.bundle import load_bundle
 from runtime.session import open_session
+from tests.large_encoders import ON_DEMAND
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
@@ -36,19 +36,13 @@ def export(run, out, *options):
     return edgecl(["export", str(run), "--json", "--out", str(out), *options, *allowing])
 
 
-# Their graphs and precisions are tested without a run; EDGECL_EVERY_ENCODER=1 exports these too.
-LARGE = pytest.mark.skipif(
-    not os.environ.get("EDGECL_EVERY_ENCODER"),
-    reason="a large network, exported for half a minute: set EDGECL_EVERY_ENCODER=1",
-)
-
-
 @pytest.mark.parametrize(
     ("encoder", "channels", "rewrite"),
     [
         ("shufflenet", 3, True),
-        pytest.param("vit-small", 3, False, marks=LARGE),
-        pytest.param("cnn-lstm", 1, False, marks=LARGE),
+        # Their graphs and precisions are tested without a run.
+        pytest.param("vit-small", 3, False, marks=ON_DEMAND),
+        pytest.param("cnn-lstm", 1, False, marks=ON_DEMAND),
     ],
 )
 def test_every_precision_of_it_is_exported(trained, tmp_path, capfd, encoder, channels, rewrite):
