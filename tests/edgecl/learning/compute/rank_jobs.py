@@ -1,12 +1,17 @@
 """What two ranks do for test_ranks.py: `torchrun --nproc-per-node 2 rank_jobs.py DATA OUT`.
 
-Each rank writes OUT/NUMBER.pt. The functions take the ranks: a lone process can do the same.
+Each rank writes OUT/NUMBER.pt. The functions take the ranks: a lone process can do the same. Two
+commands follow in the same ranks, since three processes take long to start: a training, and one
+with a mistake, whose exit code is that of all.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
+import runpy
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +38,7 @@ CPU = torch.device("cpu")
 SIDE = 16
 DIMENSION = 6
 OBJECTIVES = ("all", "cross-view", "nnclr")
+QUICK = ("--image-size", "32x32", "--method", "none", "--epochs", "1", "--autocast", "off")
 STEPS_BEFORE_THE_KILL = 18  # of 5 in pretraining and twice 10 in fine-tuning
 
 
@@ -206,6 +212,7 @@ def train_killed(data: str, run: Path, ranks: Ranks) -> None:
 
 def main(data: str, out: Path) -> None:
     with joined() as ranks:
+        ports: list[int] = ranks.by_first(lambda: [free_port(), free_port()])
         found: dict[str, Any] = {
             "size": ranks.size,
             "gather": gather_unequal_shares(ranks),
@@ -227,6 +234,29 @@ def main(data: str, out: Path) -> None:
         path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")
     ]
     torch.save(found, out / f"{ranks.number}.pt")
+    command(ports[0], "train", "--data", data, "--out", out / "told", *QUICK, "--json")
+    mistaken = ("--out", out / "mistaken", "--batch-size", "31")
+    sys.exit(command(ports[1], "train", "--data", data, *mistaken))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def command(port: int, *arguments: object) -> int | str | None:
+    """Do what `python -m edgecl` does, and return its exit code.
+
+    Args:
+        port: where the ranks meet; torchrun's own store has the addresses of the group before.
+    """
+    os.environ |= {"MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "False"}
+    sys.argv = ["edgecl", *map(str, arguments)]
+    try:
+        runpy.run_module("edgecl", run_name="__main__")
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 if __name__ == "__main__":

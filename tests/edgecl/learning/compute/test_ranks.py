@@ -53,7 +53,10 @@ def together(class_folders: Path, made_once: MadeOnce) -> tuple[Path, list[dict[
     def work(out: Path) -> None:
         out.mkdir()
         done = torchrun(str(Path(rank_jobs.__file__)), str(class_folders), str(out))
-        assert done.returncode == 0, done.stderr
+        for number in (0, 1):
+            assert (out / f"{number}.pt").exists(), done.stderr
+        (out / "stdout").write_text(done.stdout)
+        (out / "stderr").write_text(done.stderr)
 
     out = made_once("ranks", work)
     return out, [torch.load(out / f"{number}.pt", weights_only=True) for number in (0, 1)]
@@ -174,28 +177,21 @@ def test_a_killed_run_of_two_ranks_goes_on_with_one(together, alone_run, class_f
     same_run(run, alone_run)
 
 
-QUICK = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--autocast", "off"]
+def test_the_command_prints_its_result_once(together):
+    out, _ = together
+    assert json.loads((out / "stdout").read_text())["run"] == str(out / "told")
+    assert (out / "stderr").read_text().count("the test part, once") == 1
+    assert (out / "told" / "report.html").exists()
 
 
-def test_the_command_prints_its_result_once(class_folders, tmp_path):
-    run = tmp_path / "run"
-    arguments = ["train", "--data", str(class_folders), "--out", str(run), *QUICK, "--json"]
-    done = torchrun("-m", "edgecl", *arguments)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["run"] == str(run)
-    assert done.stderr.count("the test part, once") == 1
-    assert (run / "report.html").exists()
-
-
-def test_a_mistake_is_one_line_and_leaves_nothing(class_folders, tmp_path):
-    run = tmp_path / "run"
-    arguments = ["train", "--data", str(class_folders), "--out", str(run), "--batch-size", "31"]
-    done = torchrun("-m", "edgecl", *arguments)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("edgecl: ")]
-    assert len(lines) == 1, done.stderr
+def test_a_mistake_is_one_line_and_leaves_nothing(together):
+    out, _ = together
+    told = (out / "stderr").read_text()
+    lines = [line for line in told.splitlines() if line.startswith("edgecl: ")]
+    assert len(lines) == 1, told
     assert "a batch of 31 cannot be divided evenly among 2 ranks; use --batch-size 32" in lines[0]
-    assert "exitcode: 2" in done.stderr.replace("exitcode  :", "exitcode:")
-    assert not run.exists()
+    assert "exitcode: 2" in told.replace("exitcode  :", "exitcode:")
+    assert not (out / "mistaken").exists()
 
 
 @pytest.mark.parametrize(("size", "batch", "usable"), [(2, 31, 32), (3, 32, 33), (8, 4, 8)])
