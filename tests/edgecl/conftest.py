@@ -77,3 +77,11 @@ def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
 def check_page() -> Callable[[Path], Page]:
     """`check_page(path)` parses a page and holds it to being one file that fetches nothing."""
     return check
+
+
+@pytest.fixture
+def page_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare `edgecl bench` its page, whose plots take longer than a test's few frames."""
+    monkeypatch.setattr(
+        "edgecl.reporting.pages.latency.latency_page", lambda report: report.with_suffix(".html")
+    )

@@ -63,8 +63,6 @@ def command(
     from edgecl.learning.run import run_directory
     from edgecl.learning.run.pretrained import pretrained_method
     from edgecl.learning.run.tensorboard_log import open_log
-    from edgecl.learning.runner import pretrain_run, train_run
-    from edgecl.reporting.pages.training import training_page
 
     ranks = ctx.with_resource(joined())
     console = stderr_console(quiet=not ranks.first)
@@ -88,7 +86,11 @@ def command(
             return
         ranks.by_first(lambda: str(ctx.with_resource(own_folder(run))))
     else:
-        run = Path(ranks.by_first(lambda: str(ctx.with_resource(_place(config, out)))))
+        run = Path(ranks.by_first(lambda: str(ctx.with_resource(place_of_run(config, out)))))
+    # Only now: they take as long to import as torch does, and a folder may be refused.
+    from edgecl.learning.runner import pretrain_run, train_run
+    from edgecl.reporting.pages.training import training_page
+
     log = ranks.by_all(lambda: open_log(run, asked_for=tensorboard) if ranks.first else None)
     if not config.data:
         console.print("no --data given: training on the built-in surfaces", markup=False)
@@ -106,7 +108,7 @@ def command(
 
 
 @contextmanager
-def _place(config: TrainConfig, out: Path | None) -> Iterator[Path]:
+def place_of_run(config: TrainConfig, out: Path | None) -> Iterator[Path]:
     """Make and hold the folder of a new run.
 
     Raises:

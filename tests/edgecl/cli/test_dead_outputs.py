@@ -127,12 +127,8 @@ def test_a_training_goes_on_without_its_streams(class_folders, tmp_path):
     quick = ["--image-size", "32x32", "--method", "none", "--epochs", "1", "--batch-size", "16"]
     command = ["train", "--data", class_folders, *quick, "--autocast", "off"]
     with open("/dev/full", "w") as full:
-        assert finish(*command, "--out", tmp_path / "a", stdout=full, stderr=full)[0] == 0
-    process = start(*command, "--out", tmp_path / "b", stdout=subprocess.PIPE, stderr=-1)
-    assert process.stdout is not None
+        process = start(*command, "--out", tmp_path / "run", stdout=full, stderr=subprocess.PIPE)
     assert process.stderr is not None
-    process.stdout.close()
     process.stderr.close()
     assert process.wait(timeout=300) == 0
-    for run in ("a", "b"):
-        assert (tmp_path / run / "report.html").is_file()
+    assert (tmp_path / "run" / "report.html").is_file()
