@@ -76,21 +76,37 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("steps", [3, 7, 14, 33])
-def test_a_killed_run_resumes_to_the_same_numbers(trained_run, tiny_config, tmp_path, steps):
-    """Killed in the first epoch, in the second, at the change of stage, and in fine-tuning."""
+AFTER_THE_CHANGE = 9
+"""Steps from the second epoch of pretraining, of five, into the first one of fine-tuning."""
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(trained_run, tiny_config, tmp_path):
+    """One run is killed in its first epoch, in the second, at the change of stage, and in
+    fine-tuning: each time it goes on from what the kill before left."""
     run = tmp_path / "killed"
-    seen = 0
 
-    def kill(stage: str, *_: object) -> None:
-        nonlocal seen
-        seen += stage in ("pretraining", "fine-tuning")
-        if seen == steps:
-            raise KilledError
+    def killed(after: int) -> list[dict[str, object]]:
+        """Kill it after steps of this start; return the epochs that it keeps."""
+        seen = 0
 
-    with pytest.raises(KilledError):
-        train_run(tiny_config, run, report=kill)
-    assert not (run / "result.json").exists()
+        def kill(stage: str, *_: object) -> None:
+            nonlocal seen
+            seen += stage in ("pretraining", "fine-tuning")
+            if seen == after:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            train_run(tiny_config, run, report=kill)
+        assert not (run / "result.json").exists()
+        path = run / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    assert len(killed(3)) == 0
+    assert len(killed(7)) == 1
+    kept = killed(AFTER_THE_CHANGE)
+    assert [line["stage"] for line in kept] == ["pretrain"] * 2
+    kept = killed(19)
+    assert [line["stage"] for line in kept][:3] == ["pretrain"] * 2 + ["finetune"]
     resumed = train_run(tiny_config, run, report=silent)
     unbroken = run_directory.read_result(trained_run)
     for name in ("accuracy", "macro_f1", "recall", "confusion", "best_epoch"):
