@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "inference.py"
+from benchmarks import inference
+
 TINY = ("--encoder", "shufflenet", "--size", "32x48", "--threads", "1", "--rounds", "2")
 
 
-def test_every_side_has_a_ratio_and_a_share_of_the_peak():
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *TINY, "--runs", "1", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+def test_every_side_has_a_ratio_and_a_share_of_the_peak(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["inference.py", *TINY, "--runs", "1", "--json"])
+    inference.main()
+    report = json.loads(capsys.readouterr().out)
     case = report["cases"]["shufflenet"]
     assert report["threads"] == 1
     assert case["macs"] > 0

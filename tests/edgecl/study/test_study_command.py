@@ -103,7 +103,8 @@ def test_figures_are_those_of_the_runs(finished, tiny_study):
 
 def test_a_study_goes_on_where_it_stood(tiny_study, finished, tmp_path):
     folder = tmp_path / "study"
-    begin(tiny_study, folder)
+    study = replace(tiny_study, label_shares=(1.0,))
+    begin(study, folder)
     steps = 0
 
     class KilledError(Exception):
@@ -116,13 +117,13 @@ def test_a_study_goes_on_where_it_stood(tiny_study, finished, tmp_path):
             raise KilledError
 
     with pytest.raises(KilledError):
-        work(tiny_study, folder, kill)
-    done = [cell.name for cell in cells(tiny_study) if is_done(folder, cell)]
+        work(study, folder, kill)
+    done = [cell.name for cell in cells(study) if is_done(folder, cell)]
     assert len(done) == 3
     before = {name: (folder / name).stat().st_mtime_ns for name in done}
-    assert work(tiny_study, folder, silent) == []
+    assert work(study, folder, silent) == []
     assert {name: (folder / name).stat().st_mtime_ns for name in done} == before
-    for cell in cells(tiny_study):
+    for cell in cells(study):
         if cell.condition:
             one, other = (root / cell.name / "predictions.csv" for root in (folder, finished))
             assert one.read_bytes() == other.read_bytes()
@@ -183,8 +184,9 @@ def test_processes_end_with_the_one_that_started_them(tiny_study, tmp_path):
 
 def test_a_run_that_another_process_is_at_is_left_alone(tiny_study, tmp_path, monkeypatch):
     folder = tmp_path / "study"
-    begin(tiny_study, folder)
-    first = cells(tiny_study)[0]
+    study = replace(tiny_study, methods=(), label_shares=(1.0,))
+    begin(study, folder)
+    first = cells(study)[0]
     lock = folder / execution.LOCKS / first.name.replace("/", "_")
     lock.parent.mkdir(parents=True)
 
@@ -198,8 +200,8 @@ def test_a_run_that_another_process_is_at_is_left_alone(tiny_study, tmp_path, mo
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(WaitedError):
-            work(tiny_study, folder, silent)
-    assert [cell for cell in cells(tiny_study) if not is_done(folder, cell)] == [first]
+            work(study, folder, silent)
+    assert [cell for cell in cells(study) if not is_done(folder, cell)] == [first]
 
 
 def test_what_fails_is_told_and_the_rest_is_done(tiny_study, tmp_path, capsys):

@@ -8,10 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from edgecl.learning.compute.ranks import ALONE
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.loop.stages import geometry
 from edgecl.learning.run.run_directory import read_config
+from edgecl.learning.run.sources import ImageSource
 from edgecl.learning.runner import pretrain_run, train_run
 
 SIZE = (112, 144)
@@ -38,7 +41,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_config(images: Path, tiny_config: TrainConfig) -> TrainConfig:
-    return replace(tiny_config, data=str(images), geometry="auto", method="none", epochs=1)
+    # Ten steps make an epoch, however small they are.
+    chosen = {"geometry": "auto", "method": "none", "epochs": 1, "batch_size": 4}
+    return replace(tiny_config, data=str(images), **chosen)
 
 
 def answering(monkeypatch, tiles: float, whole: float) -> list[TrainConfig]:
@@ -63,18 +68,19 @@ def answering(monkeypatch, tiles: float, whole: float) -> list[TrainConfig]:
         (0.5, 0.5, "tiles", (96, 96)),
     ],
 )
-def test_what_answers_better_is_trained_and_told(
+def test_what_answers_better_is_chosen(
     open_config, tmp_path, monkeypatch, tiles, whole, chosen, size
 ):
     asked = answering(monkeypatch, tiles, whole)
-    result = train_run(open_config, tmp_path / "run", report=silent)
-    kept = read_config(tmp_path / "run")
-    assert (kept.choices.geometry, kept.choices.image_size) == (chosen, size)
-    assert kept.geometry is not None
-    assert [one.accuracy for one in kept.geometry.candidates] == [tiles, whole]
+    config, compared = geometry.settle_geometry(
+        open_config, tmp_path / "run", torch.device("cpu"), silent, ImageSource(), ALONE
+    )
+    assert (config.geometry, config.image_size) == (chosen, size)
+    assert compared is not None
+    assert [one.accuracy for one in compared.candidates] == [tiles, whole]
     assert [one.method for one in asked] == ["none", "none"]
-    (note,) = (note for note in result.notes if note.startswith("geometry: "))
-    assert kept.geometry.chosen in note
+    note = geometry.geometry_note(compared)
+    assert compared.chosen in note
     assert f"{tiles:.1%}" in note
 
 
@@ -89,8 +95,13 @@ def test_a_resumed_run_keeps_its_geometry(open_config, tmp_path, monkeypatch):
         train_run(open_config, tmp_path / "run", report=kill)
     result = train_run(open_config, tmp_path / "run", report=silent)
     assert len(asked) == 2, "it was compared once"
-    assert read_config(tmp_path / "run").choices.geometry == "stretch"
-    assert any(note.startswith("geometry: whole") for note in result.notes)
+    kept = read_config(tmp_path / "run")
+    assert (kept.choices.geometry, kept.choices.image_size) == ("stretch", SIZE)
+    assert kept.geometry is not None
+    assert [one.accuracy for one in kept.geometry.candidates] == [0.1, 0.9]
+    (note,) = (note for note in result.notes if note.startswith("geometry: "))
+    assert note == geometry.geometry_note(kept.geometry)
+    assert note.startswith("geometry: whole")
 
 
 def test_a_reused_pretraining_gives_its_geometry(open_config, tmp_path, monkeypatch):
@@ -126,7 +137,9 @@ def test_networks_are_really_compared(open_config, tmp_path):
     train_run(open_config, tmp_path / "run", report=listen)
     lines = [text for stage, text in told if stage == "geometry" and "right" in text]
     assert len(lines) == 2
-    kept = read_config(tmp_path / "run").geometry
+    config = read_config(tmp_path / "run")
+    kept = config.geometry
     assert kept is not None
+    assert config.choices.geometry == ("tiles" if "tiles" in kept.chosen else "stretch")
     assert all(0 <= one.accuracy <= 1 for one in kept.candidates)
     assert kept.measured_on.startswith("42 labelled images")
