@@ -10,14 +10,15 @@ import pytest
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.run.preparation import prepare
 from edgecl.learning.run.run_directory import read_config
-from tests.made_once import MadeOnce
+from tests.made_once import MadeOnce, spared_exports
 
 
 @pytest.fixture
 def bundle(trained_run: Path, made_once: MadeOnce) -> Path:
     def export(path: Path) -> None:
         arguments = [str(trained_run), "--pass-label", "bars", "--out", str(path)]
-        assert edgecl(["export", *arguments]) == 0
+        with spared_exports(made_once):
+            assert edgecl(["export", *arguments]) == 0
 
     return made_once("bundles/tuned.edgecl", export)
 

@@ -44,6 +44,17 @@ def networks(tiny_config):
     return Networks.build(tiny_config, prepare(tiny_config, lambda *_: None), COMPUTE.device)
 
 
+@pytest.fixture
+def short_config(tiny_config):
+    """Both stages, each as short as it gets."""
+    return replace(tiny_config, pretrain_epochs=1, epochs=1)
+
+
+@pytest.fixture
+def uncompiled(short_config, made_once):
+    return made_once("runs/short", lambda run: train_run(short_config, run, report=lambda *_: None))
+
+
 def test_nothing_happens_unless_asked(networks, tiny_config):
     assert compile_networks(networks, tiny_config, COMPUTE) == ()
     assert networks.projector._compiled_call_impl is None
@@ -68,23 +79,23 @@ def test_the_trial_changes_neither_weights_nor_names_nor_random_numbers(
     assert networks.classifier._compiled_call_impl is None
 
 
-def test_a_compiled_run_is_the_uncompiled_one(trained_run, tiny_config, tmp_path, monkeypatch):
+def test_a_compiled_run_is_the_uncompiled_one(uncompiled, short_config, tmp_path, monkeypatch):
     compile_with(monkeypatch, "eager")
     run = tmp_path / "run"
-    result = train_run(replace(tiny_config, compile=True), run, report=lambda *_: None)
+    result = train_run(replace(short_config, compile=True), run, report=lambda *_: None)
     assert not [note for note in result.notes if "--compile" in note]
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
-        assert (run / name).read_bytes() == (trained_run / name).read_bytes()
+        assert (run / name).read_bytes() == (uncompiled / name).read_bytes()
 
 
 def test_without_a_compiler_the_run_goes_on_and_says_so(
-    trained_run, tiny_config, tmp_path, monkeypatch
+    uncompiled, short_config, tmp_path, monkeypatch
 ):
     compile_with(monkeypatch, broken)
     run = tmp_path / "run"
-    result = train_run(replace(tiny_config, compile=True), run, report=lambda *_: None)
+    result = train_run(replace(short_config, compile=True), run, report=lambda *_: None)
     notes = [note for note in result.notes if note.startswith("--compile")]
     assert len(notes) == 2
     assert all("trained uncompiled" in note and "no C++ compiler" in note for note in notes)
     for name in ("predictions.csv", "encoder.safetensors", "classifier.safetensors"):
-        assert (run / name).read_bytes() == (trained_run / name).read_bytes()
+        assert (run / name).read_bytes() == (uncompiled / name).read_bytes()
