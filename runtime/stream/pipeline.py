@@ -124,7 +124,7 @@ class Pipeline:
             if isinstance(sink, IsolatedSink) and sink is not given
         ]
         self._own_process = own_process
-        self._succession = Succession()
+        self._succession = Succession(ahead=workers, done=self._be_done_with)
         self._late_sink = late_sink
         self._observe = observing(self.sinks, on_verdict)
         recipe = replace(LineRecipe.of(session, settings, mark), on_reject=on_reject)
@@ -268,9 +268,9 @@ class Pipeline:
         if self._started_ns:
             self._join()
         self.ledger.close()
-        for ticket in (*self._succession.open, *self._handover.drain()):
-            assert ticket.judges is not None
-            self._succession.interject(partial(ticket.judges.judges[0].give_up, ticket))
+        self._succession.end(_give_up)
+        for ticket in self._handover.drain():
+            self._succession.interject(partial(_give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
         self.ledger.wait_for_acts(ACT_GRACE_S)
@@ -363,9 +363,8 @@ class Pipeline:
                 try:
                     judge.judge(ticket)
                 finally:
-                    judge.give_up(ticket)  # of use only where judging it raised
-                    self._succession.leave(ticket)
-                    self._be_done_with(ticket)
+                    # Of use only where judging it raised: else its verdict went out, or will.
+                    self._succession.abandon(ticket, partial(judge.give_up, ticket))
                     progress.finished += 1
         finally:
             with self._counting:
@@ -408,6 +407,11 @@ class Pipeline:
             LOG.error("stream ends: %s", error)
             self._failure = self._failure or error
             self.stop()
+
+
+def _give_up(ticket: Ticket) -> None:
+    assert ticket.judges is not None
+    ticket.judges.judges[0].give_up(ticket)
 
 
 def _handover(settings: Settings, camera: Camera, workers: int) -> Handover:
