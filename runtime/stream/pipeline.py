@@ -34,6 +34,9 @@ LOG = logging.getLogger("edgecl.stream")
 LIVE_DEPTH = 32
 """Frames that may wait with `every_frame` on a live camera, for the line does not."""
 
+STORED_DEPTH = 3
+"""Frames that may wait for each of several workers where the camera waits for the line."""
+
 BROKEN_DEPTH = 32
 """Broken frames that may wait for their verdict with `latest`."""
 
@@ -417,4 +420,9 @@ def _give_up(ticket: Ticket) -> None:
 def _handover(settings: Settings, camera: Camera, workers: int) -> Handover:
     if not settings.every_frame:
         return Handover(depth=BROKEN_DEPTH, newest=True)
-    return Handover(depth=LIVE_DEPTH if camera.live else workers, newest=False)
+    if camera.live:
+        return Handover(depth=LIVE_DEPTH, newest=False)
+    # A frame that waits grows old, which only a deadline minds; more of them keep workers busy
+    # while the thread that captures waits for a core.
+    hurried = workers == 1 or settings.rules.budget.total is not None
+    return Handover(depth=workers * (1 if hurried else STORED_DEPTH), newest=False)

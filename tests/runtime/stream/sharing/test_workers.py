@@ -227,6 +227,23 @@ def test_a_worker_that_hangs_leaves_what_the_other_had_judged_to_the_end():
     assert {*sink.statuses[4:]} <= {"fault"}
 
 
+@pytest.mark.parametrize(("limits", "read"), [({}, 2 + 6), ({"total": 60_000_000_000}, 2 + 2)])
+def test_stored_frames_wait_for_workers_unless_a_deadline_runs(limits, read):
+    release, full = threading.Event(), threading.Event()
+    camera = FakeCamera(numbered(20))
+    camera.before_read = lambda number: full.set() if number == read - 1 else None
+    pipeline, sink = stream(
+        camera, [Numbered(lambda _: assert_waited(release)) for _ in range(2)], limits=limits
+    )
+    assert full.wait(PATIENCE)
+    threading.Event().wait(0.05)  # time in which it must not read on
+    captured = pipeline.ledger.snapshot().captured
+    release.set()
+    ended(pipeline)
+    assert captured == read
+    assert sink.numbers == list(range(20))
+
+
 @pytest.fixture
 def tickets() -> list[Ticket]:
     camera = FakeCamera(images(4))
