@@ -17,7 +17,7 @@ from runtime.session.deadline import AnswersBy
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
-from runtime.stream.handover import Ticket
+from runtime.stream.capture.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.ledger import Ledger
 from runtime.stream.rules import Rules, recognised

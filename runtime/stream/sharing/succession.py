@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from runtime.stream.handover import Handover, Ticket
+from runtime.stream.capture.handover import Handover, Ticket
 from runtime.stream.rules import Debounce, Debouncer
 from runtime.stream.verdict import Decision, Status
 

@@ -11,7 +11,7 @@ import pytest
 from runtime.errors import SessionLostError
 from runtime.session.base import Outputs, Session
 from runtime.stream.budget import Budget
-from runtime.stream.handover import Handover, Ticket
+from runtime.stream.capture.handover import Handover, Ticket
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.rules import Debounce, Rules
 from runtime.stream.sharing.pool import SessionPool
