@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.run.options import SPOOL, STREAMS
+from edgecl.cli.run.file_names import SPOOL, STREAMS
 from edgecl.cli.verb import naming_place
 from runtime.errors import InputError
 
