@@ -62,8 +62,7 @@ def command(context: click.Context, /, **values: Any) -> int:
     beginning = choices.with_recipe(recipes[0]) if recipes else choices
     rules = beginning.rules(context)
     if printed:
-        # As bytes: text would lose its passwords on the way, and the file be useless.
-        click.echo(config_text(values).encode(), nl=False)
+        click.echo(config_text(values, with_passwords=False).encode(), nl=False)
         return 0
     require_checks(beginning, context)
     if choices.cameras[0].name:

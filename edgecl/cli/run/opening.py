@@ -78,6 +78,7 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
         give_up_after=camera.give_up_after,
         trigger=camera.trigger,
         settings=parse_settings(camera.settings),
+        login_file=camera.login_file,
     )
     return open_when_there(opener, report)
 

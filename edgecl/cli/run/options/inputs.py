@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edgecl.cli.engine_choices import build_options
-from edgecl.cli.options import ANY_PATH, DEVICE, Checked, Region, option_group
+from edgecl.cli.options import ANY_PATH, DEVICE, LOGIN_FILE, Checked, Region, option_group
 from edgecl.cli.run.checks import (
     check_health_limit,
     check_recipe,
@@ -21,7 +21,7 @@ config_options = option_group(
         "--print-config",
         is_flag=True,
         help="Print the whole configuration as TOML for --config, and do nothing else. Passwords "
-        "in camera addresses are printed.",
+        "in camera addresses become ***.",
     ),
 )
 
@@ -113,6 +113,7 @@ camera_options = option_group(
         type=click.FloatRange(0, min_open=True),
         help="Frame rate of the demo line or a GenICam camera, or at which files are played.",
     ),
+    LOGIN_FILE,
     click.option(
         "--give-up-after",
         type=click.FloatRange(0, min_open=True),
