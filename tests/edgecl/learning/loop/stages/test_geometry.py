@@ -42,8 +42,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def open_config(images: Path, tiny_config: TrainConfig) -> TrainConfig:
     # Ten steps make an epoch, however small they are.
-    chosen = {"geometry": "auto", "method": "none", "epochs": 1, "batch_size": 4}
-    return replace(tiny_config, data=str(images), **chosen)
+    few = replace(tiny_config, data=str(images), batch_size=4)
+    return replace(few, geometry="auto", method="none", epochs=1)
 
 
 def answering(monkeypatch, tiles: float, whole: float) -> list[TrainConfig]:
