@@ -164,7 +164,8 @@ async def _ask_and_never_read(seen) -> None:
     raise ConnectionError("cut off")
 
 
-def test_a_subscriber_that_is_stopped_costs_no_verdict(line):
+def test_a_subscriber_that_is_stopped_costs_no_verdict(open_line):
+    line = open_line()
     peer = line.peer(
         results=100_000, index=2, at="i=2253", fields=["ResultId"], eventType=line.event_type
     )
