@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.piles import KINDS, draw_pile
+from benchmarks.script import run_script
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -75,4 +76,4 @@ def _compare(table: Path, strips: list[list[str]]) -> tuple[int, int, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

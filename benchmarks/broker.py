@@ -33,6 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from runtime.statistics import quantile
 from runtime.stream.verdict import VerdictLine, read_verdicts
 
@@ -215,4 +216,4 @@ def _wait(done: Any, what: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.script import run_script
 from runtime.benchmark import Scenario, read_report, run_benchmark, sides, write_report
 from runtime.benchmark.comparison import Figure, LatencyComparison, compare_reports, compare_sides
 from runtime.session import opening
@@ -176,4 +177,4 @@ def slow_down(bundle: Path, engine: str, share: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

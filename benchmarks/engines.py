@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from benchmarks.untrained import SIZE, export_untrained, untrained
 from export.engine.ready import ready_engine
 from export.engine.target import target_of
@@ -234,4 +235,4 @@ def random_image(size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

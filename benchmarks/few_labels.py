@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.evaluation.texture import describe_texture
 from edgecl.learning.run.preparation import Prepared, prepare
@@ -94,4 +95,4 @@ def _silent(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -8,13 +8,18 @@ Both prepare the same frames for the same model, in turns, since machines drift:
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.script import run_script
 from runtime.artifact.contract import InputContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
@@ -107,4 +112,4 @@ def in_turns(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.lone_side import open_side, side_parser
+from benchmarks.script import run_script
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.cadence import AtCadence
 from runtime.benchmark.measuring.in_turn import AtRandom, InTurn
@@ -146,4 +147,4 @@ def _row(name: str, own_ns: Sequence[float], frame_ms: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -6,14 +6,19 @@ python benchmarks/health.py [--frames 10000]
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.script import run_script
 from runtime.camera.demo import DemoCamera
 from runtime.health import HealthLimits, HealthMonitor, SlowMonitor, Source
 from runtime.health.scene import scene_of
@@ -117,4 +122,4 @@ def timed(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from runtime.artifact.bundle import load_bundle
 from runtime.image.decode import read_gray
 from runtime.image.heat_map import evidence, laid_together, overlay, peak, windows
@@ -295,4 +296,4 @@ def _save(path: Path, scene: Scene, heat: NDArray[np.float32], hottest: tuple[in
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

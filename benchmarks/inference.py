@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.artifact.tiling import Tiling
 from runtime.benchmark.frames import draw_frames
@@ -412,4 +413,4 @@ def _size(text: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

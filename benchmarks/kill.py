@@ -34,6 +34,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from runtime.stream.sinks.journal import journal_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -335,4 +336,4 @@ def _check_end(place: Path, receiver: Receiver, findings: Findings) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)

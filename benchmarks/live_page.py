@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from numpy.typing import NDArray
 
+from benchmarks.script import run_script
 from runtime.camera.demo import DemoCamera
 from runtime.health import HealthLimits
 from runtime.machine import read_cpu
@@ -253,4 +254,4 @@ def _size(text: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

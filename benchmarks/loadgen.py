@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.lone_side import open_side, side_parser
+from benchmarks.script import run_script
 from runtime.benchmark.frames import draw_frames
 from runtime.benchmark.measuring.in_turn import InTurn
 from runtime.benchmark.measuring.loadgen import UnderLoadGen
@@ -85,4 +86,4 @@ def compare(side: Side, rounds: int, queries: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,6 +26,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.script import run_script
 from runtime.benchmark.frames import draw_frames
 from runtime.camera import Camera, Frame
 from runtime.health import HealthLimits
@@ -179,4 +182,4 @@ def _print(found: dict[str, list[Times]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

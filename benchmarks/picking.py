@@ -24,6 +24,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from edgecl.data.dataset import ImageSet
 from edgecl.data.groups import read_groups, with_groups
 from edgecl.data.known import neu_groups
@@ -226,4 +227,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,9 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.script import run_script
 from runtime.artifact.contract import INPUT_NAME, InputContract, ModelContract
 from runtime.benchmark.frames import draw_frames
 from runtime.camera import open_camera
@@ -299,4 +303,4 @@ def _network(channels: int, floats: bool, shape: tuple[int, int]) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,6 +25,7 @@ import simplejpeg
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.pipeline import HD, LINE_CAMERA, write_int8_model, write_video
+from benchmarks.script import run_script
 from runtime.camera import Camera, Frame, open_camera
 from runtime.health import HealthLimits
 from runtime.session import Session, open_session
@@ -188,4 +189,4 @@ def _median(values: Iterable[float]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

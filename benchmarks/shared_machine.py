@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from benchmarks.training import Case, Side
 
 ALONE, COUNTING, TRAINING = "alone", "beside a busy process", "beside a training like itself"
@@ -84,4 +85,4 @@ def _turn(side: Side, other: Side, beside: str, steps: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

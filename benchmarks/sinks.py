@@ -25,6 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from runtime.camera import open_camera
 from runtime.session import open_session
 from runtime.stream.pipeline import Pipeline, Settings
@@ -156,4 +157,4 @@ def _ten(folder: Path, port: int) -> list[Sink]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -33,6 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from benchmarks.soak_plan import LIMITS
 from runtime.stream.verdict import read_verdicts
 
@@ -236,4 +237,4 @@ def _quantile(values: list[float], share: float) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from benchmarks.soak_plan import (
     DEFOCUSED,
     DRIFTING_LIGHT,
@@ -224,4 +225,4 @@ def _jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -32,6 +32,7 @@ from gi.repository import Aravis  # noqa: E402 - after the version is chosen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script  # noqa: E402
 from benchmarks.soak_plan import (  # noqa: E402
     FROZEN,
     SHAPE,
@@ -201,4 +202,4 @@ class FailingGigeCamera:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

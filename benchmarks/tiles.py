@@ -27,6 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.inference import AS_EXPORTED, PRECISIONS, REWRITTEN, SETTLE_SECONDS, write_network
+from benchmarks.script import run_script
 from runtime.artifact.contract import InputContract
 from runtime.artifact.tiling import Tiling
 from runtime.benchmark.frames import draw_frames
@@ -236,4 +237,4 @@ def _size(text: str) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

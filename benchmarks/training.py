@@ -30,6 +30,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.script import run_script
+
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = 64
 TEMPERATURE = 0.1
@@ -318,4 +322,4 @@ SIDES = {"plain": plain_side, "edgecl": edgecl_side}
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

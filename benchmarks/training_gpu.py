@@ -27,6 +27,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.drawn import draw_images, prepare
+from benchmarks.script import run_script
 from edgecl.encoders.complexity import count_parameters
 from edgecl.learning.compute.placement import Compute
 from edgecl.learning.compute.residency import bring_closer
@@ -174,4 +175,4 @@ def gpu_seconds(run: Callable[[], None]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

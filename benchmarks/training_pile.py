@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.piles import draw_pile
+from benchmarks.script import run_script
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.recipes import LINE, RECIPES
 from edgecl.learning.runner import pretrain_run
@@ -98,4 +99,4 @@ def _pretrain(pile: Path, run: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -27,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.script import run_script
 from edgecl.data.dataset import ImageSet
 from edgecl.exporting.novelty import fit_space
 from edgecl.learning.compute.placement import Compute
@@ -340,4 +341,4 @@ def _silent(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

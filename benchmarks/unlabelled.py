@@ -27,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.right_answers import RightAnswers, read_right
+from benchmarks.script import run_script
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.recipes import LINE, RECIPES
 from edgecl.learning.run.pretrained import PRETRAINED
@@ -280,4 +281,4 @@ def _silent(stage: str, done: int, total: int, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -41,10 +41,17 @@ def redact(text: str) -> str:
     A user's name stays where a password follows it; alone before the host it may be a token, and
     goes as well. Of an address's parameters only those of harmless names show their values.
     """
+    text = without_passwords(text)
+    return _QUERY.sub(_without_value, text) if "=" in text and "?" in text else text
+
+
+def without_passwords(text: str) -> str:
+    """`text` with what is named or placed as a password hidden, and all else as it is.
+
+    For text that is to be of use afterwards: an address keeps its other parameters.
+    """
     if "=" in text:
         text = _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
-        if "?" in text:
-            text = _QUERY.sub(_without_value, text)
     return _TOKEN.sub(_without_password, text) if "@" in text else text
 
 

@@ -26,6 +26,14 @@ DEVICE = click.option(
     help="gpu requires TensorRT; auto falls back to the CPU where TensorRT does not work.",
 )
 
+LOGIN_FILE = click.option(
+    "--login-file",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="User and password of the camera at an address, a line each, in place of "
+    "USER:PASSWORD@ before its host.",
+)
+
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 """Decorator that adds one option or several to a command."""

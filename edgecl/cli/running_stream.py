@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgecl.cli.options import ANY_PATH
-from edgecl.cli.run.options import STREAMS
+from edgecl.cli.run.file_names import STREAMS
 from runtime.errors import InputError
 
 STREAM_OPTION = click.option(

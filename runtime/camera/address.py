@@ -187,7 +187,7 @@ def encoding_hint() -> str:
     """Explain how to write an odd password."""
     return (
         "put USER:PASSWORD@ before the host and percent-encode characters such as @ # % / "
-        ": ? in both (@ is %40, # is %23, % is %25, / is %2F)"
+        ": ? in both (@ is %40, # is %23, % is %25, / is %2F), or pass --login-file FILE"
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from runtime.camera.address import Kind, sort_source
 from runtime.camera.base import Camera, CameraRequest, OpenCamera
+from runtime.camera.login import logged_in
 from runtime.camera.pacing import PacedCamera
 from runtime.errors import InputError
 from runtime.plugins import Plugins
@@ -41,6 +43,7 @@ def open_camera(
     give_up_after: float | None = None,
     trigger: str | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
+    login_file: Path | None = None,
 ) -> Camera:
     """Open a source of frames.
 
@@ -57,11 +60,12 @@ def open_camera(
         trigger: what frames wait for: `software`, `line` or `external`; without one, cameras run
             freely.
         settings: value by feature, as in `{"ExposureTime": "500"}`, set in this order.
+        login_file: file with the user and the password of the camera at an address, a line each.
 
     Raises:
         InputError: nothing there, or nothing that can be read as frames.
     """
-    found = sort_source(source, CAMERAS.is_added)
+    found = logged_in(sort_source(source, CAMERAS.is_added), login_file)
     request = CameraRequest(found, fps, seed, report, give_up_after, trigger, settings)
     opener = CAMERAS[found.kind]
     try:

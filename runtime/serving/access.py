@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.files.secret_file import read_secret
 from runtime.listening import is_loopback
 from runtime.progress import Say
-from runtime.stream.sinks.remote.address import read_secret
 
 SERVE_TOKEN = "EDGECL_SERVE_TOKEN"
 """Environment variable with the token, where no file has it."""

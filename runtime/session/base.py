@@ -46,6 +46,8 @@ class Session(ABC):
         precision: the precision's name, as in the bundle.
         contract: labels and input of the model.
         tiles_at_once: how many tiles of a frame are run together.
+        joins_cameras: whether frames of several cameras are run together. On a processor a batch
+            of two saves too little for the wait of one frame for the other.
     """
 
     engine: str
@@ -54,6 +56,7 @@ class Session(ABC):
     precision: str
     contract: ModelContract
     tiles_at_once: int = TILES_AT_ONCE
+    joins_cameras: bool = False
     _view: FrameView | None = None
 
     @property

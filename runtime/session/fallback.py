@@ -45,6 +45,11 @@ class FallbackSession(Session):
         """The smallest and the largest batch of the active session."""
         return self.active.batches
 
+    @property
+    def joins_cameras(self) -> bool:  # type: ignore[override]  # changes with the active session
+        """Whether the active session runs frames of several cameras together."""
+        return self.active.joins_cameras
+
     def prepare(self, tiles: int) -> None:
         """Set up both: the second must not begin to once it is needed."""
         self._second.prepare(tiles)

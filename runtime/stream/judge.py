@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runtime.camera.base import Frame
@@ -16,7 +17,7 @@ from runtime.session.deadline import AnswersBy
 from runtime.session.tiles import image_answer, infer_tiles
 from runtime.stream.acting.accounts import ActAccounts
 from runtime.stream.budget import CAPTURE, DECIDE, EMIT, HEALTH, PREPROCESS, QUEUE
-from runtime.stream.handover import Ticket
+from runtime.stream.capture.handover import Ticket
 from runtime.stream.health import StreamHealth, StreamNovelty
 from runtime.stream.ledger import Ledger
 from runtime.stream.rules import Rules, recognised
@@ -113,9 +114,9 @@ class Judge:
         frame = ticket.frame
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
-            self._add_late_steps({QUEUE: self._waited(ticket)})
-            with self._succession.turn(ticket):
-                self._succession.debounced(ticket, Decision(Status.LATE))
+            waited = {QUEUE: self._waited(ticket)}
+            self._ledger.add_steps(waited, self._rules.budget.exceeded(waited))
+            self._succession.say(ticket, partial(self._note_late, ticket))
             return
         steps = {**_arrival_steps(ticket), QUEUE: self._waited(ticket)}
         if frame.pixels is None:
@@ -143,15 +144,16 @@ class Judge:
         frame = ticket.frame
         steps = _arrival_steps(ticket)
         if frame.pixels is None:
-            self._emit(ticket, steps, Decision(Status.FAULT, reason=frame.fault))
+            decision = Decision(Status.FAULT, reason=frame.fault)
         else:
-            self._emit(ticket, steps, self._late(ticket))
+            decision = self._late(ticket)
+        self._emit(ticket, steps, decision, self._acts)
 
     def give_up(self, ticket: Ticket) -> None:
         """Say `fault` about a frame that the end of the stream left open."""
         if ticket.claim():
             reason = "the stream was stopped before the model finished"
-            self._emit(ticket, {}, Decision(Status.FAULT, reason=reason))
+            self._emit(ticket, {}, Decision(Status.FAULT, reason=reason), self._acts)
 
     def _waited(self, ticket: Ticket) -> int:
         return self._clock() - (ticket.checked_ns or ticket.frame.ready_ns)
@@ -228,8 +230,8 @@ class Judge:
 
     def _conclude(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
         """Give a frame its verdict, in its turn."""
-        with self._succession.turn(ticket):
-            self._settle(ticket, steps, self._succession.debounced(ticket, decision))
+        settle = partial(self._settle, ticket, steps, decision, self._rules, self._acts)
+        self._succession.say(ticket, settle)
 
     def _late(self, ticket: Ticket, decision: Decision | None = None) -> Decision:
         """The fail-safe decision; the answer that is there by now stays in it."""
@@ -241,13 +243,24 @@ class Judge:
         answer = decision.answer or decision.status
         return replace(decision, status=status, reason=reason, late=True, answer=answer)
 
-    def _settle(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
+    def _note_late(self, ticket: Ticket) -> None:
+        self._succession.debounced(ticket, Decision(Status.LATE))
+
+    def _settle(
+        self,
+        ticket: Ticket,
+        steps: dict[str, int],
+        decision: Decision,
+        rules: Rules,
+        acts: ActAccounts,
+    ) -> None:
+        """Let a decision out, by the rules of when the frame was judged."""
+        decision = self._succession.debounced(ticket, decision)
         is_late = ticket.deadline_ns is not None and self._clock() > ticket.deadline_ns
         if ticket.claim():
-            fault = decision.status is Status.FAULT
-            self._emit(
-                ticket, steps, self._late(ticket, decision) if is_late and not fault else decision
-            )
+            if is_late and decision.status is not Status.FAULT:
+                decision = self._late(ticket, decision)
+            self._emit(ticket, steps, decision, acts)
             return
         # The watchdog was quicker and has counted the steps of the arrival, and the miss.
         decision = replace(decision, late=True)
@@ -257,19 +270,18 @@ class Judge:
             self._late_sink.emit(late)
         for step in _arrival_steps(ticket):
             del steps[step]
-        self._add_late_steps(steps)
+        self._ledger.add_steps(steps, rules.budget.exceeded(steps))
 
-    def _add_late_steps(self, steps: dict[str, int]) -> None:
-        self._ledger.add_steps(steps, self._rules.budget.exceeded(steps))
-
-    def _emit(self, ticket: Ticket, steps: dict[str, int], decision: Decision) -> None:
+    def _emit(
+        self, ticket: Ticket, steps: dict[str, int], decision: Decision, acts: ActAccounts
+    ) -> None:
         frame = ticket.frame
         start = self._clock()
-        act = self._acts.pend(ticket.deadline_ns)
+        act = acts.pend(ticket.deadline_ns)
         verdict = Verdict.of(frame, start, decision, steps, self._mark, act=act)
         for sink in self._sinks:
             sink.emit(verdict)
-        self._acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
+        acts.settle(verdict, {**verdict.steps, EMIT: self._clock() - start})
         if self._on_reject is not None and decision.status is Status.REJECT:
             self._on_reject(frame, verdict)
         if self._on_verdict is not None:

@@ -17,7 +17,8 @@ from runtime.health import HealthLimits
 from runtime.interpreter import tuned_for_latency
 from runtime.novelty import DriftLevel, Novelty
 from runtime.session.base import Session
-from runtime.stream.handover import Handover, Ticket
+from runtime.stream.capture.capturing import CaptureLoop, handover_for
+from runtime.stream.capture.handover import Ticket
 from runtime.stream.ledger import Ledger, Snapshot
 from runtime.stream.recipes.judges import RecipeJudges, Timetable
 from runtime.stream.recipes.recipe import LineRecipe, RecipeMark
@@ -30,12 +31,6 @@ from runtime.stream.verdict import Verdict
 from runtime.stream.watchdog import Watchdog
 
 LOG = logging.getLogger("edgecl.stream")
-
-LIVE_DEPTH = 32
-"""Frames that may wait with `every_frame` on a live camera, for the line does not."""
-
-BROKEN_DEPTH = 32
-"""Broken frames that may wait for their verdict with `latest`."""
 
 PROMPT_S = 0.5
 """Time that the end of the stream waits for a read before it closes the camera, in seconds."""
@@ -88,9 +83,6 @@ class Pipeline:
         mark: of the recipe that the stream begins with; None for a stream without recipes.
         workers: frames that are judged at the same time; their verdicts stay in order.
 
-    Attributes:
-        last_frame: the latest frame with pixels; None before the first.
-
     Raises:
         InputError: a rule names a label that the model has not.
     """
@@ -112,7 +104,6 @@ class Pipeline:
     ) -> None:
         mark = mark or RecipeMark()
         self.ledger = Ledger(session.contract.labels, (mark.id, mark.digest))
-        self.last_frame: Frame | None = None
         self.notes: list[str] = []
         self._camera = camera
         self._settings = settings
@@ -124,16 +115,19 @@ class Pipeline:
             if isinstance(sink, IsolatedSink) and sink is not given
         ]
         self._own_process = own_process
-        self._succession = Succession()
+        self._succession = Succession(ahead=workers, done=Ticket.leave)
         self._late_sink = late_sink
         self._observe = observing(self.sinks, on_verdict)
         recipe = replace(LineRecipe.of(session, settings, mark), on_reject=on_reject)
         self._timetable = Timetable(self._judges_of(recipe, workers))
-        self._handover = _handover(settings, camera, workers)
-        self._budget_ns = settings.rules.budget.total
-        self._watchdog = (
-            None if self._budget_ns is None else Watchdog(self._budget_ns, self._expire)
+        budget_ns = settings.rules.budget.total
+        self._handover = handover_for(
+            every_frame=settings.every_frame,
+            live=camera.live,
+            hurried=budget_ns is not None,
+            workers=workers,
         )
+        self._watchdog = None if budget_ns is None else Watchdog(budget_ns, self._expire)
         self._ended = threading.Event()
         self._judging = workers  # threads that still judge
         self._counting = threading.Lock()
@@ -141,7 +135,16 @@ class Pipeline:
         self._failure: BaseException | None = None
         self._started_ns = self._ended_ns = 0
         self._tuning = ExitStack()
-        self._capture = self._thread(self._capture_frames, "capture")
+        self._capture = CaptureLoop(
+            camera,
+            self.ledger,
+            self._timetable,
+            self._handover,
+            frames=settings.frames,
+            watchdog=self._watchdog,
+            budget_ns=budget_ns,
+        )
+        self._capturing = self._thread(self._capture.run, "capture")
         self._progress = [Progress() for _ in range(workers)]
         self._workers = [self._thread(partial(self._work, n), "judge") for n in range(workers)]
 
@@ -149,6 +152,11 @@ class Pipeline:
     def seconds(self) -> float:
         """Return how long the stream has run, or ran."""
         return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) / 1e9
+
+    @property
+    def last_frame(self) -> Frame | None:
+        """Return the latest frame with pixels; None before the first."""
+        return self._capture.last_frame
 
     @property
     def settings(self) -> Settings:
@@ -172,7 +180,8 @@ class Pipeline:
         """
         self.judges.change(rules, health)
         self._settings = replace(self._settings, rules=rules, health=health)
-        self._budget_ns = rules.budget.total if self._watchdog is not None else None
+        if self._watchdog is not None:
+            self._capture.budget_ns = rules.budget.total
 
     def start(self) -> None:
         """Start the threads."""
@@ -182,7 +191,7 @@ class Pipeline:
         LOG.info("judging %s", self._camera.name)
         if self._watchdog is not None:
             self._watchdog.start()
-        for thread in (self._capture, *self._workers):
+        for thread in (self._capturing, *self._workers):
             thread.start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -268,9 +277,9 @@ class Pipeline:
         if self._started_ns:
             self._join()
         self.ledger.close()
-        for ticket in (*self._succession.open, *self._handover.drain()):
-            assert ticket.judges is not None
-            self._succession.interject(partial(ticket.judges.judges[0].give_up, ticket))
+        self._succession.end(_give_up)
+        for ticket in self._handover.drain():
+            self._succession.interject(partial(_give_up, ticket))
         if self._watchdog is not None:
             self._watchdog.close()
         self.ledger.wait_for_acts(ACT_GRACE_S)
@@ -301,7 +310,7 @@ class Pipeline:
 
     def _join(self) -> None:
         """Wait for all threads, but not for one that hangs."""
-        capture, workers = self._capture, self._workers
+        capture, workers = self._capturing, self._workers
         capture.join(PROMPT_S)
         if capture.is_alive():
             self._camera.close()  # a read that waits for its tick returns at once
@@ -317,38 +326,6 @@ class Pipeline:
         if any(worker.is_alive() for worker in workers):
             self.notes.append("the model did not respond in time and was abandoned")
 
-    def _capture_frames(self) -> None:
-        limit, captured = self._settings.frames, 0
-        try:
-            while limit is None or captured < limit:
-                health = self._timetable.now.health
-                if health is not None and self._camera.live and self._handover.full:
-                    health.overrun()
-                if not self._handover.wait_for_room():
-                    return
-                frame = self._camera.read()
-                if frame is None or not self.ledger.accept():
-                    return
-                captured += 1
-                deadline = None if self._budget_ns is None else frame.start_ns + self._budget_ns
-                judges = self._timetable.enter(frame.start_ns)
-                health, checked = judges.health, None
-                if health is not None:
-                    frame, checked = health.check(frame), time.monotonic_ns()
-                if frame.pixels is not None:
-                    self.last_frame = frame
-                ticket = Ticket(frame, deadline, checked, judges)
-                for displaced in self._handover.put(ticket):
-                    if displaced.claim():
-                        self.ledger.drop()
-                        if health is not None:
-                            health.overrun()
-                    self._be_done_with(displaced)
-                if self._watchdog is not None:
-                    self._watchdog.watch(ticket)
-        finally:
-            self._handover.close()
-
     def _work(self, worker: int) -> None:
         """Judge frames until there are no more."""
         # Of this thread: an embedding of NaN or infinity is a fault, and needs no warning as well.
@@ -363,9 +340,8 @@ class Pipeline:
                 try:
                     judge.judge(ticket)
                 finally:
-                    judge.give_up(ticket)  # of use only where judging it raised
-                    self._succession.leave(ticket)
-                    self._be_done_with(ticket)
+                    # Of use only where judging it raised: else its verdict went out, or will.
+                    self._succession.abandon(ticket, partial(judge.give_up, ticket))
                     progress.finished += 1
         finally:
             with self._counting:
@@ -390,10 +366,6 @@ class Pipeline:
             workers=workers,
         )
 
-    def _be_done_with(self, ticket: Ticket) -> None:
-        if ticket.judges is not None:
-            ticket.judges.leave()
-
     def _keep_notes(self, judges: RecipeJudges) -> None:
         self.notes += [note for note in judges.notes() if note not in self.notes]
 
@@ -410,7 +382,6 @@ class Pipeline:
             self.stop()
 
 
-def _handover(settings: Settings, camera: Camera, workers: int) -> Handover:
-    if not settings.every_frame:
-        return Handover(depth=BROKEN_DEPTH, newest=True)
-    return Handover(depth=LIVE_DEPTH if camera.live else workers, newest=False)
+def _give_up(ticket: Ticket) -> None:
+    assert ticket.judges is not None
+    ticket.judges.judges[0].give_up(ticket)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from runtime.realtime import take_precedence
-from runtime.stream.handover import Ticket
+from runtime.stream.capture.handover import Ticket
 
 LEAD_NS = 500_000
 """The watchdog speaks this much before the deadline, for its thread needs a moment to wake …"""

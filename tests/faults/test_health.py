@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.camera import Frame, open_camera
 from runtime.health import OF_A_FRAME, OF_A_STREAM, HealthLimits
-from runtime.stream.handover import Ticket
+from runtime.stream.capture.handover import Ticket
 from runtime.stream.judge import Judge
 from runtime.stream.ledger import Ledger
 from runtime.stream.pipeline import Pipeline, Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.options import ANY_PATH, FOLDER
+from edgecl.cli.options import ANY_PATH, FOLDER, LOGIN_FILE
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.signals import EXIT_INTERRUPTED
 from edgecl.cli.verb import Verb
@@ -42,6 +42,7 @@ PER = ("column", "pixel")  # named here too, so that --help loads no OpenCV
     type=click.FloatRange(0, min_open=True),
     help="Frame rate of the demo line or a GenICam camera, or at which files are played.",
 )
+@LOGIN_FILE
 @click.option(
     "--trigger",
     type=click.Choice(["software", "line", "external"]),
@@ -98,6 +99,7 @@ def command(
     source: str,
     seconds: float,
     fps: float | None,
+    login_file: Path | None,
     trigger: str | None,
     settings: tuple[str, ...],
     bits: int | None,
@@ -155,6 +157,7 @@ def command(
                 report=tell,
                 trigger=trigger,
                 settings=parse_settings(settings),
+                login_file=login_file,
             )
         )
         if record_flat is not None:

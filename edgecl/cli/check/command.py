@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 import msgspec
 
 from edgecl.cli.answering import answer_options, opened_model
-from edgecl.cli.options import ANY_PATH, FOLDER
+from edgecl.cli.options import ANY_PATH, FOLDER, LOGIN_FILE
 from edgecl.cli.results import print_json
 from edgecl.cli.running_stream import STREAM_OPTION, running_stream
 from edgecl.cli.verb import Verb
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     help="Parts that may be answered wrongly.",
 )
 @click.option("--camera", metavar="SOURCE", help="Camera whose light and focus are compared.")
+@LOGIN_FILE
 @click.option(
     "--frames",
     type=click.IntRange(1, 10_000),
@@ -105,7 +107,7 @@ def _checked(context: click.Context, values: dict[str, Any]) -> CheckReport:
         opened = opened_model(context, values, stack)
         cameras = {}
         if values["camera"] is not None:
-            camera = _camera(values["camera"], stack)
+            camera = _camera(values, stack)
             cameras[camera.name] = lambda: frames_of(camera, values["frames"])
         report = LineCheck(plan, opened.bundle, opened.session, opened.answerer).run(cameras)
     if values["archive"] is not None:
@@ -115,10 +117,10 @@ def _checked(context: click.Context, values: dict[str, Any]) -> CheckReport:
     return report
 
 
-def _camera(source: str, stack: ExitStack) -> Camera:
+def _camera(values: Mapping[str, Any], stack: ExitStack) -> Camera:
     from runtime.camera import open_camera
 
-    return stack.enter_context(open_camera(source))
+    return stack.enter_context(open_camera(values["camera"], login_file=values["login_file"]))
 
 
 def _record(context: click.Context, values: dict[str, Any]) -> None:
@@ -131,7 +133,7 @@ def _record(context: click.Context, values: dict[str, Any]) -> None:
         raise InputError("--record needs a camera", hint="add --camera SOURCE")
     with ExitStack() as stack:
         opened = opened_model(context, values, stack)
-        camera = _camera(values["camera"], stack)
+        camera = _camera(values, stack)
         try:
             frames = frames_of(camera, values["frames"])
             digest = opened.bundle.manifest.digest

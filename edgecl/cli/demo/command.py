@@ -204,7 +204,7 @@ def _stream(
 
     from msgspec.structs import replace
 
-    from edgecl.cli.run.options import VERDICTS
+    from edgecl.cli.run.file_names import VERDICTS
     from edgecl.cli.run.stream import InspectionStream
     from runtime.camera import open_camera
     from runtime.camera.demo import write_strip_video

@@ -94,9 +94,10 @@ def contents_of(
             files[name] = path
         else:
             raise InputError(f"{path}, which {config} names, is not there", hint="put it there")
+    logins = dict.fromkeys(camera.login_file for camera in choices.cameras)
     notes += [
         f"note: {config} names {path}, which is a secret: it is not packed, and must be on the box"
-        for path in (choices.serve_token, choices.serve_key, choices.server_token)
+        for path in (*logins, choices.serve_token, choices.serve_key, choices.server_token)
         if path is not None
     ]
     return LineContents(files, bundle, tuple(notes))

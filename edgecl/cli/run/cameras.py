@@ -16,6 +16,7 @@ from runtime.errors import InputError
 
 OWN_CHOICES = (
     "fps",
+    "login_file",
     "give_up_after",
     "trigger",
     "settings",
@@ -51,6 +52,7 @@ class CameraChoice:
     every_frame: bool | None
     frames: int | None
     fps: float | None
+    login_file: Path | None
     give_up_after: float | None
     trigger: str | None
     settings: tuple[str, ...]

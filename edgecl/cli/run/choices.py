@@ -42,6 +42,7 @@ class RunChoices:
     every_frame: bool | None
     frames: int | None
     fps: float | None
+    login_file: Path | None
     give_up_after: float | None
     trigger: str | None
     settings: tuple[str, ...]

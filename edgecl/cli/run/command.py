@@ -12,6 +12,7 @@ from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.cameras import camera_choices
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, config_text, write_config
+from edgecl.cli.run.file_names import LATE, VERDICTS
 from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.model.opening import open_chosen_model
 from edgecl.cli.run.model.source import chosen_model
@@ -24,7 +25,7 @@ from edgecl.cli.run.opening import (
     settings_of,
     speaking,
 )
-from edgecl.cli.run.options import LATE, VERDICTS, run_options
+from edgecl.cli.run.options import run_options
 from edgecl.cli.run.outcome import exit_code_of, write_summary
 from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.recipes.checking import require_checks
@@ -61,8 +62,7 @@ def command(context: click.Context, /, **values: Any) -> int:
     beginning = choices.with_recipe(recipes[0]) if recipes else choices
     rules = beginning.rules(context)
     if printed:
-        # As bytes: text would lose its passwords on the way, and the file be useless.
-        click.echo(config_text(values).encode(), nl=False)
+        click.echo(config_text(values, with_passwords=False).encode(), nl=False)
         return 0
     require_checks(beginning, context)
     if choices.cameras[0].name:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.run.options import LATE, VERDICTS
+from edgecl.cli.run.file_names import LATE, VERDICTS
 from edgecl.cli.verb import naming_place
 from runtime.errors import InputError
 

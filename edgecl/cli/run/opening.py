@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecl.cli.run.options import SPOOL, STREAMS
+from edgecl.cli.run.file_names import SPOOL, STREAMS
 from edgecl.cli.verb import naming_place
 from runtime.errors import InputError
 
@@ -78,6 +78,7 @@ def open_chosen_camera(camera: CameraChoice, report: Say, *, seed: int = 0) -> C
         give_up_after=camera.give_up_after,
         trigger=camera.trigger,
         settings=parse_settings(camera.settings),
+        login_file=camera.login_file,
     )
     return open_when_there(opener, report)
 

@@ -150,7 +150,8 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
             "files of their own, or pass --user"
         )
     files = [name for text in choices.sinks for name in _SECRET_FILE.findall(text)]
-    files += [] if choices.server_token is None else [str(choices.server_token)]
+    logins = [camera.login_file for camera in choices.cameras]
+    files += [str(path) for path in (*logins, choices.server_token) if path is not None]
     for name in files:
         if not name.startswith("/run/credentials/") and name not in unit.secrets:
             yield (

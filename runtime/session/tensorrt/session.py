@@ -49,6 +49,7 @@ class TensorRtSession(Session):
     """
 
     engine = "tensorrt"
+    joins_cameras = True
 
     def __init__(
         self, path: Path, *, precision: str = "", memory: str = "auto", graph: bool = True

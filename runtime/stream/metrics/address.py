@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from runtime.errors import InputError
+from runtime.files.secret_file import read_secret
 from runtime.listening import split_place
-from runtime.stream.sinks.remote.address import read_secret
 
 HOST, PORT = "127.0.0.1", 9464
 DEFAULT = f"{HOST}:{PORT}"

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.files.secret_file import read_secret
 from runtime.progress import Say
-from runtime.stream.sinks.remote.address import read_secret
 
 LEAST_SIGNS = 8
 """Shortest password: one that can be guessed protects nothing."""

@@ -1,11 +1,11 @@
-"""Sessions of one model that several threads share: cameras take turns at them."""
+"""Sessions of one model that several threads share: cameras take turns at them, or one together."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,20 @@ from runtime.session.base import Outputs, Session
 from runtime.stream.budget import TURN
 from runtime.stream.sharing.turns import Turns
 
+FRAMES_AT_ONCE = 4
+"""Most frames of several cameras that run as one batch: for so many sizes of a batch a session on
+a GPU keeps what it has set up."""
+
+WARM_UPS = 3
+NOTHING = np.empty((0, 1, 0, 0), np.uint8)
+
 
 class SessionPool:
     """Sessions of one model, each lent to one thread at a time.
 
     A session that comes back goes to the camera that was served least recently: one that sends
-    many frames keeps no other waiting for longer than one inference per camera.
+    many frames keeps no other waiting for longer than one inference per camera. Where sessions
+    gain by it, frames that wait then run as one batch, whose time each of them takes.
 
     Args:
         sessions: open and warm, all alike; they stay the caller's to close.
@@ -34,23 +42,39 @@ class SessionPool:
         self._turns: Turns[_Request] = Turns()
         self._lock = threading.Lock()
         self._preparing = threading.Lock()
+        self._cameras: set[str] = set()
         self._tiles = 0
 
     def for_camera(self, name: str) -> Session:
         """Return a session for a camera: one of the pool's for each batch, in its turn.
 
-        It may be used from several threads at once.
+        It may be used from several threads at once. Call it before the first frame: sessions are
+        warmed up for one more frame at once.
         """
+        if name not in self._cameras:
+            self._cameras.add(name)
+            self._warm_up(len(self._cameras))
         return _SharedSession(self, name)
 
-    @contextmanager
-    def lent(self, camera: str) -> Iterator[Session]:
-        """Lend a session for the block, as soon as one is free and it is the camera's turn."""
-        session = self._take(camera)
+    def run(self, camera: str, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
+        """Run a camera's batch in its turn, or with that of another camera.
+
+        Returns:
+            Its outputs; and the session's steps, with the wait before them as the step `turn`.
+        """
+        asked = time.perf_counter_ns()
+        own = _Request(batch)
+        session = self._take(camera, own)
+        if session is None:
+            outputs, steps, begun = own.answer()
+            return outputs, {TURN: begun - asked, **steps}
         try:
-            yield session
+            together = [own, *self._joining(session, batch)]
+            begun = time.perf_counter_ns()
+            outputs, steps = _run_together(session, together, begun)
         finally:
             self._give_back(session)
+        return outputs, {TURN: begun - asked, **steps}
 
     def prepare(self, camera: str, tiles: int) -> None:
         """Set all sessions up for frames of so many tiles, each while nobody else has it."""
@@ -60,7 +84,9 @@ class SessionPool:
             taken: list[Session] = []
             try:
                 for _ in self.sessions:
-                    taken.append(self._take(camera))
+                    session = self._take(camera, _Request())
+                    assert session is not None
+                    taken.append(session)
                 for session in taken:
                     session.prepare(tiles)
                 self._tiles = tiles
@@ -68,14 +94,38 @@ class SessionPool:
                 for session in taken:
                     self._give_back(session)
 
-    def _take(self, camera: str) -> Session:
+    def _warm_up(self, frames: int) -> None:
+        """Let sessions set up for batches of so many frames, where cameras may fill them."""
+        if frames == 1:
+            return
+        batch = np.zeros((frames, 1, *self.sessions[0].contract.input.shape), np.uint8)
+        for session in self.sessions:
+            tiled = session.contract.input.tiling is not None  # how many tiles is not known yet
+            if not tiled and frames <= _frames_at_once(session):
+                for _ in range(WARM_UPS):
+                    session.infer(batch)
+
+    def _take(self, camera: str, request: _Request) -> Session | None:
+        """Return a session in the camera's turn; None where another one has run the request."""
         with self._lock:
             if self._free:
                 self._turns.serve(camera)
                 return self._free.pop()
-            request = _Request()
             self._turns.join(camera, request)
         return request.wait()
+
+    def _joining(self, session: Session, batch: NDArray[np.uint8]) -> list[_Request]:
+        """Take out the requests that wait next and fit into one batch with this one."""
+        joining: list[_Request] = []
+        room = session.batches[1] - len(batch)
+        with self._lock:
+            for _ in range(_frames_at_once(session) - 1):
+                request = self._turns.next(partial(_Request.fits, room=room))
+                if request is None:
+                    break
+                joining.append(request)
+                room -= len(request.batch)
+        return joining
 
     def _give_back(self, session: Session) -> None:
         with self._lock:
@@ -86,24 +136,76 @@ class SessionPool:
                 request.grant(session)
 
 
+def _frames_at_once(session: Session) -> int:
+    return min(FRAMES_AT_ONCE, session.batches[1]) if session.joins_cameras else 1
+
+
+def _run_together(
+    session: Session, requests: Sequence[_Request], begun_ns: int
+) -> tuple[Outputs, dict[str, int]]:
+    """Run requests as one batch, and wake the threads of all but the first, whose answer it is."""
+    own, *others = requests
+    if not others:
+        return session.infer_timed(own.batch)
+    try:
+        outputs, steps = session.infer_timed(np.concatenate([each.batch for each in requests]))
+    except BaseException as error:
+        for request in others:
+            request.fail(error)
+        raise
+    ends = np.cumsum([len(each.batch) for each in requests])
+    for request, start, stop in zip(others, ends, ends[1:], strict=False):
+        request.give(_rows(outputs, start, stop), steps, begun_ns)
+    return _rows(outputs, 0, ends[0]), steps
+
+
+def _rows(outputs: Outputs, start: int, stop: int) -> Outputs:
+    return Outputs(outputs.probabilities[start:stop], outputs.embedding[start:stop])
+
+
 class _Request:
-    """One thread's wait for a session."""
+    """One thread's wait for a session, or for what another thread's run answers.
 
-    __slots__ = ("_granted", "_session")
+    Args:
+        batch: uint8, N×1×H×W; empty for who wants the session itself.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_answer", "_error", "_over", "_session", "batch")
+
+    def __init__(self, batch: NDArray[np.uint8] = NOTHING) -> None:
+        self.batch = batch
         self._session: Session | None = None
-        self._granted = threading.Lock()
-        self._granted.acquire()
+        self._answer: tuple[Outputs, dict[str, int], int] | None = None
+        self._error: BaseException | None = None
+        self._over = threading.Lock()
+        self._over.acquire()
+
+    def fits(self, room: int) -> bool:
+        """Return whether it may run in another one's batch that has room for so many images."""
+        return 0 < len(self.batch) <= room
 
     def grant(self, session: Session) -> None:
         self._session = session
-        self._granted.release()
+        self._over.release()
 
-    def wait(self) -> Session:
-        self._granted.acquire()
-        assert self._session is not None
+    def give(self, outputs: Outputs, steps: dict[str, int], begun_ns: int) -> None:
+        self._answer = outputs, steps, begun_ns
+        self._over.release()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._over.release()
+
+    def wait(self) -> Session | None:
+        self._over.acquire()
         return self._session
+
+    def answer(self) -> tuple[Outputs, dict[str, int], int]:
+        """Return the outputs, the steps, and when the run began, in nanoseconds."""
+        if self._error is not None:
+            raise self._error
+        assert self._answer is not None
+        return self._answer
 
 
 class _SharedSession(Session):
@@ -132,11 +234,7 @@ class _SharedSession(Session):
 
     def infer_timed(self, batch: NDArray[np.uint8]) -> tuple[Outputs, dict[str, int]]:
         """Run one of the sessions; the wait for it is the step `turn`."""
-        asked = time.perf_counter_ns()
-        with self._pool.lent(self._camera) as session:
-            waited = time.perf_counter_ns() - asked
-            outputs, steps = session.infer_timed(batch)
-        return outputs, {TURN: waited, **steps}
+        return self._pool.run(self._camera, batch)
 
     def _infer(self, batch: NDArray[np.uint8]) -> Outputs:
         return self.infer_timed(batch)[0]

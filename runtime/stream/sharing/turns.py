@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -27,12 +28,18 @@ class Turns(Generic[T]):
         """Add a request."""
         self._waiting.setdefault(owner, deque()).append(request)
 
-    def next(self) -> T | None:
-        """Take out the request whose turn it is; None where none waits."""
+    def next(self, fits: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Take out the request whose turn it is; None where none waits, or that one does not fit.
+
+        Args:
+            fits: whether it may be taken. None behind it is taken in its place.
+        """
         if not self._waiting:
             return None
         owner = min(self._waiting, key=lambda name: self._served.get(name, -1))
         requests = self._waiting[owner]
+        if not fits(requests[0]):
+            return None
         request = requests.popleft()
         if not requests:
             del self._waiting[owner]

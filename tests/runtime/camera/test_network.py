@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -183,6 +184,13 @@ def test_the_right_password_percent_encoded(server):
     with open_camera(f"http://{USER}:{WRITTEN}@{server.at}/locked") as camera:
         assert camera.read() is not None
         assert WRITTEN not in camera.name
+        assert f"{USER}:***@{server.at}" in camera.name
+
+
+def test_the_login_of_a_file(server, tmp_path):
+    (tmp_path / "login").write_text(f"{USER}\n{unquote(WRITTEN)}\n")
+    with open_camera(f"http://{server.at}/locked", login_file=tmp_path / "login") as camera:
+        assert camera.read() is not None
         assert f"{USER}:***@{server.at}" in camera.name
 
 

@@ -184,7 +184,7 @@ def test_a_frame_of_many_tiles_that_is_late_has_one_verdict_on_time():
 
 def test_an_answer_that_comes_too_late_still_names_its_tile():
     from runtime.stream.budget import Budget
-    from runtime.stream.handover import Ticket
+    from runtime.stream.capture.handover import Ticket
     from runtime.stream.judge import Judge
     from runtime.stream.ledger import Ledger
     from runtime.stream.rules import Rules

@@ -12,6 +12,7 @@ GLOBAL = "*"
 KEYS: Mapping[str, KeyPath] = {
     "source": ("camera", "camera"),
     "fps": ("camera", "fps"),
+    "login_file": ("camera", "login-file"),
     "give_up_after": ("camera", "give-up-after"),
     "trigger": ("camera", "trigger"),
     "settings": ("camera", "set"),
@@ -82,7 +83,7 @@ PAIRED = frozenset({"budget", "health_limits", "settings", "unsure_below"})
 
 PATHS = frozenset(
     {"model", "verify_key", "out", "flat", "spool", "shadow", "check_parts", "check_reference"}
-    | {"serve_token", "serve_cert", "serve_key", "server_token", "server_ca"}
+    | {"login_file", "serve_token", "serve_cert", "serve_key", "server_token", "server_ca"}
 )
 """Options that take a file or folder; a relative one belongs to the config's folder."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,27 @@ from runtime.camera.address import Kind, sort_source
 from runtime.errors import EdgeclError, InputError
 from runtime.files.atomic import explained, write_new
 from runtime.progress import Say
+from runtime.secrets import without_passwords
 
 CONFIG = "config.toml"
 
 
-def config_text(values: Mapping[str, Any]) -> str:
+def config_text(values: Mapping[str, Any], *, with_passwords: bool) -> str:
     """Return all choices as TOML that `--config` takes back.
 
-    Paths become absolute, for the text may be kept anywhere. Passwords in a camera's address stay.
+    Paths become absolute, for the text may be kept anywhere.
 
     Args:
+        with_passwords: whether those in the address of a camera stay. Without one, the camera needs
+            a `login-file`.
         values: of the options, by parameter, `cameras`, as `camera_choices` returns them, and
             `recipes`, as `recipe_choices` does.
 
     Raises:
         InputError: a value has bytes that are not UTF-8, which TOML cannot hold.
     """
+    if not with_passwords:
+        values = _without_passwords(values)
     lines = [line for table in tables() for line in _table(table, values)]
     text = "\n".join([*lines, *_camera_tables(values["cameras"])])
     try:
@@ -43,6 +49,19 @@ def config_text(values: Mapping[str, Any]) -> str:
             hint="rename that file or folder",
         ) from None
     return text.strip() + "\n"
+
+
+def _without_passwords(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    hidden = [replace(each, source=_without_password(each.source)) for each in values["cameras"]]
+    return {**values, "cameras": hidden, "source": tuple(each.source for each in hidden)}
+
+
+def _without_password(text: str) -> str:
+    try:
+        stored = sort_source(text).kind == Kind.STORED
+    except InputError:
+        stored = False
+    return text if stored else without_passwords(text)
 
 
 def _table(table: str, values: Mapping[str, Any]) -> Iterator[str]:
@@ -150,6 +169,6 @@ def write_config(path: Path, values: Mapping[str, Any], say: Say) -> None:
     try:
         with explained(path):
             path.unlink(missing_ok=True)
-        write_new(path, config_text({**values, "out": None}).encode(), 0o600)
+        write_new(path, config_text({**values, "out": None}, with_passwords=True).encode(), 0o600)
     except EdgeclError as error:
         say(f"note: the configuration was not written: {error}")

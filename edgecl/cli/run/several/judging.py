@@ -14,6 +14,7 @@ import click
 from edgecl.cli.results import print_json, results_are_in
 from edgecl.cli.run.choices import RunChoices
 from edgecl.cli.run.config.text import CONFIG, write_config
+from edgecl.cli.run.file_names import LATE, PARTS, VERDICTS
 from edgecl.cli.run.files import open_stream_files
 from edgecl.cli.run.model.opening import open_chosen_model
 from edgecl.cli.run.model.source import chosen_model
@@ -25,7 +26,6 @@ from edgecl.cli.run.opening import (
     settings_of,
     speaking,
 )
-from edgecl.cli.run.options import LATE, PARTS, VERDICTS
 from edgecl.cli.run.outcome import exit_code_of, require_written, write_summary
 from edgecl.cli.run.page import live_page, window_of
 from edgecl.cli.run.recipes.commands import Beside, commanding

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecl.cli.run.cameras import CameraChoice, place_of
-from edgecl.cli.run.options import PARTS
+from edgecl.cli.run.file_names import PARTS
 from edgecl.cli.verb import flag_of
 from runtime.errors import InputError
 

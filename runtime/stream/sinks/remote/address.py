@@ -181,25 +181,6 @@ def check_sink(text: str) -> object:
     return None if form is None else parse_address(target, form)
 
 
-def read_secret(path: str, what: str, hint: str) -> str:
-    """Return the text of a file that holds a secret, without the line feed at its end.
-
-    Args:
-        what: the option.
-
-    Raises:
-        InputError: it cannot be read, or is empty.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise InputError(f"{what} {path} cannot be read: {reason}", hint=hint) from error
-    if not text:
-        raise InputError(f"{what} {path} is empty", hint=hint)
-    return text
-
-
 def tls_failure(error: ssl.SSLCertVerificationError, name: str) -> Undelivered:
     """Return the outcome of an untrusted certificate: a mistake, unless a clock may be wrong."""
     reason = f"its certificate is not trusted ({error.verify_message.rstrip('.')})"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.files.secret_file import read_login
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.sinks.remote.address import (
     MQTT,
@@ -16,7 +17,6 @@ from runtime.stream.sinks.remote.address import (
     MQTT_USER,
     RemoteAddress,
     parse_address,
-    read_secret,
 )
 from runtime.stream.sinks.remote.broker import MqttCarrier
 from runtime.stream.sinks.remote.spooled import open_spooled
@@ -37,7 +37,7 @@ def topic_prefix(address: RemoteAddress) -> str:
     return f"{prefix}/"
 
 
-def read_login(
+def login_of(
     address: RemoteAddress, environment: Mapping[str, str] | None = None
 ) -> tuple[str, str] | None:
     """User and password of a broker, from a file or the environment; None where there are none.
@@ -50,11 +50,7 @@ def read_login(
     if path is None:
         user = environment.get(MQTT_USER)
         return (user, environment.get(MQTT_PASSWORD, "")) if user else None
-    hint = "its first line is the user, its second the password"
-    lines = read_secret(path, "login-file", hint).splitlines()
-    if len(lines) > 2 or not lines[0]:
-        raise InputError(f"login-file {path} has not two lines", hint=hint)
-    return lines[0], lines[1] if len(lines) == 2 else ""
+    return read_login(path, "login-file")
 
 
 def open_mqtt(request: SinkRequest) -> Sink:
@@ -65,7 +61,7 @@ def open_mqtt(request: SinkRequest) -> Sink:
             client away, or its certificate is not to be trusted.
     """
     address = parse_address(request.target, MQTT)
-    login = read_login(address)
+    login = login_of(address)
     place = f"{socket.gethostname()} {_absolute(request, address)}"
     digest = hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()
     client_id = address.options.get("client-id", f"edgecl-{digest[:16]}")

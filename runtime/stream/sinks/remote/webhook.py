@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
+from runtime.files.secret_file import read_secret
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.sinks.remote.address import (
     WEBHOOK,
@@ -18,7 +19,6 @@ from runtime.stream.sinks.remote.address import (
     RemoteAddress,
     connect_failure,
     parse_address,
-    read_secret,
     tls_failure,
 )
 from runtime.stream.sinks.remote.carrier import Carrier, RefusedVerdict, Undelivered

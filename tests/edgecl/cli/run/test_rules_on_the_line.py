@@ -12,7 +12,7 @@ import pytest
 
 from edgecl.cli.shell import run
 from runtime.session.base import Session
-from runtime.stream.handover import Ticket
+from runtime.stream.capture.handover import Ticket
 from runtime.stream.watchdog import Watchdog
 from tests.edgecl.cli.run.judging import ARGUMENTS, judged, write_parts
 from tests.novelty import add_novelty

@@ -107,7 +107,7 @@ def test_a_login_file_has_two_lines(tmp_path):
     def login(text: str) -> tuple[str, str] | None:
         (tmp_path / "login").write_text(text)
         address = parse_address(f"mqtt://b/a?login-file={tmp_path / 'login'}", MQTT)
-        return mqtt.read_login(address, {})
+        return mqtt.login_of(address, {})
 
     assert login("box\ngeheim\n") == ("box", "geheim")
     assert login("box\r\n geheim with blanks ") == ("box", " geheim with blanks ")
@@ -117,17 +117,17 @@ def test_a_login_file_has_two_lines(tmp_path):
             login(text)
         assert "geheim" not in str(caught.value)
     with pytest.raises(InputError, match="none cannot be read: No such file"):
-        mqtt.read_login(parse_address("mqtt://b/a?login-file=none", MQTT), {})
+        mqtt.login_of(parse_address("mqtt://b/a?login-file=none", MQTT), {})
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="it is not text in UTF-8"):
-        mqtt.read_login(parse_address(f"mqtt://b/a?login-file={tmp_path / 'bytes'}", MQTT), {})
+        mqtt.login_of(parse_address(f"mqtt://b/a?login-file={tmp_path / 'bytes'}", MQTT), {})
 
 
 def test_the_environment_gives_what_no_file_does():
     address = parse_address("mqtt://b/a", MQTT)
-    assert mqtt.read_login(address, {}) is None
-    assert mqtt.read_login(address, {MQTT_PASSWORD: "x"}) is None
-    assert mqtt.read_login(address, {MQTT_USER: "box", MQTT_PASSWORD: "x"}) == ("box", "x")
+    assert mqtt.login_of(address, {}) is None
+    assert mqtt.login_of(address, {MQTT_PASSWORD: "x"}) is None
+    assert mqtt.login_of(address, {MQTT_USER: "box", MQTT_PASSWORD: "x"}) == ("box", "x")
     address = parse_address("http://b/a", WEBHOOK)
     assert webhook.read_signing_secret(address, {}) is None
     assert webhook.read_signing_secret(address, {WEBHOOK_SECRET: "x"}) == b"x"

@@ -10,6 +10,7 @@ import pytest
 
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.tiling import Tiling
+from runtime.session.base import Outputs
 from runtime.stream.sharing.pool import SessionPool
 from tests.runtime.stream.test_pipeline import PATIENCE, FakeSession
 
@@ -105,6 +106,111 @@ def test_the_wait_is_a_step_and_a_failure_gives_the_session_back():
         "fp32",
         session.describe(),
     )
+
+
+class Joining(Gated):
+    """As a GPU: runs up to three images together; answers each with what it shows."""
+
+    joins_cameras = True
+
+    def __init__(self, *, largest: int = 3) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.largest = largest
+
+    @property
+    def batches(self) -> tuple[int, int]:
+        return 1, self.largest
+
+    def _infer(self, batch):
+        self.sizes.append(len(batch))
+        if batch.any():
+            super()._infer(batch)
+        if batch.max() == BROKEN:
+            raise RuntimeError("out of luck")
+        shown = batch[:, 0, 0, :2].astype(np.float32)
+        return Outputs(shown, shown)
+
+
+BROKEN = 255
+
+
+def asking_together(pool: SessionPool, session: Joining, shown: dict[str, list[int]]):
+    """Let the first camera in, the others ask meanwhile; what all got, in the end."""
+    got: dict[str, tuple[list[float], dict[str, int]] | str] = {}
+
+    def work(camera: str) -> None:
+        batch = np.concatenate([np.full((1, 1, 8, 8), each, np.uint8) for each in shown[camera]])
+        try:
+            outputs, steps = pool.for_camera(camera).infer_timed(batch)
+        except RuntimeError as error:
+            got[camera] = str(error)
+        else:
+            got[camera] = outputs.probabilities[:, 0].tolist(), steps
+
+    threads = []
+    for place, camera in enumerate(shown):
+        threads.append(threading.Thread(target=work, args=(camera,), daemon=True))
+        threads[-1].start()
+        if place == 0:
+            assert session.entered.acquire(timeout=PATIENCE)
+        else:
+            until_waiting(pool, place)
+    session.leave.release(len(shown))
+    for thread in threads:
+        thread.join(PATIENCE)
+    return got
+
+
+def warmed_pool(session: Joining, cameras: Sequence[str]) -> SessionPool:
+    pool = SessionPool([session])
+    for camera in cameras:
+        pool.for_camera(camera)
+    return pool
+
+
+def test_frames_that_wait_run_together_where_sessions_gain_by_it():
+    session = Joining()
+    pool = warmed_pool(session, "abcde")
+    assert sorted({*session.sizes}) == [2, 3], "warmed up for as many as fit"
+    session.sizes.clear()
+    got = asking_together(pool, session, {"a": [1], "b": [2], "c": [3], "d": [4], "e": [5]})
+    assert session.sizes == [1, 3, 1]
+    assert {camera: answer for camera, (answer, _) in got.items()} == {
+        "a": [1.0], "b": [2.0], "c": [3.0], "d": [4.0], "e": [5.0],
+    }  # fmt: skip
+    assert all(list(steps) == ["turn", "infer"] for _, steps in got.values())
+    # One run is the inference of all who were in it.
+    assert got["b"][1]["infer"] == got["c"][1]["infer"] == got["d"][1]["infer"]
+
+
+def test_a_frame_that_finds_no_room_waits_for_its_own_turn():
+    session = Joining(largest=4)
+    pool = warmed_pool(session, "abcd")
+    session.sizes.clear()
+    got = asking_together(pool, session, {"a": [1], "b": [2, 3, 4], "c": [5, 6], "d": [7]})
+    assert session.sizes == [1, 3, 3], "d does not overtake c"
+    assert {camera: answer for camera, (answer, _) in got.items()} == {
+        "a": [1.0], "b": [2.0, 3.0, 4.0], "c": [5.0, 6.0], "d": [7.0],
+    }  # fmt: skip
+
+
+def test_what_fails_together_is_everybodys_failure_and_the_session_comes_back():
+    session = Joining()
+    pool = warmed_pool(session, "abc")
+    got = asking_together(pool, session, {"a": [1], "b": [BROKEN], "c": [3]})
+    assert got["b"] == got["c"] == "out of luck"
+    session.leave.release()
+    assert pool.for_camera("c").infer(BATCH + 3).probabilities.tolist() == [[3.0, 3.0]]
+
+
+def test_processors_run_frames_one_by_one():
+    session = Joining()
+    session.joins_cameras = False
+    pool = warmed_pool(session, "abc")
+    assert session.sizes == []
+    asking_together(pool, session, {"a": [1], "b": [2], "c": [3]})
+    assert session.sizes == [1, 1, 1]
 
 
 class Tiled(FakeSession):

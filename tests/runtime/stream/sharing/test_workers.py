@@ -11,7 +11,7 @@ import pytest
 from runtime.errors import SessionLostError
 from runtime.session.base import Outputs, Session
 from runtime.stream.budget import Budget
-from runtime.stream.handover import Ticket
+from runtime.stream.capture.handover import Handover, Ticket
 from runtime.stream.pipeline import Pipeline, Settings
 from runtime.stream.rules import Debounce, Rules
 from runtime.stream.sharing.pool import SessionPool
@@ -192,10 +192,130 @@ def test_every_worker_takes_part():
     assert ended(pipeline).judged == 20
 
 
-def test_a_frame_outside_the_succession_may_speak_at_once():
-    camera = FakeCamera(images(1))
-    frame = camera.read()
-    assert frame is not None
-    succession = Succession()
-    with succession.turn(Ticket(frame, None)):
-        assert succession.open == []
+def test_a_worker_that_is_ahead_judges_on_and_its_verdicts_go_out_in_order():
+    third = threading.Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            assert_waited(third)  # the other worker leaves its verdict about the second frame
+        if number == 2:
+            third.set()
+
+    pipeline, sink = stream(FakeCamera(numbered(40)), [Numbered(work), Numbered(work)])
+    assert ended(pipeline).judged == 40
+    assert sink.numbers == list(range(40))
+
+
+def test_a_worker_that_hangs_leaves_what_the_other_had_judged_to_the_end():
+    release, ahead = threading.Event(), threading.Event()
+
+    def work(number: int) -> None:
+        if number == 3:
+            ahead.set()
+        if number == 1:
+            assert_waited(release)
+
+    pipeline, sink = stream(FakeCamera(numbered(50)), [Numbered(work), Numbered(work)])
+    assert ahead.wait(PATIENCE)
+    pipeline.stop()
+    snapshot = pipeline.finish()
+    release.set()
+    assert snapshot.balanced
+    assert sink.numbers == list(range(snapshot.captured))
+    # Two verdicts wait for the second frame's: then nobody takes another frame.
+    assert sink.statuses[:4] == ["pass", "fault", "pass", "pass"]
+    assert {*sink.statuses[4:]} <= {"fault"}
+
+
+@pytest.mark.parametrize(("limits", "read"), [({}, 2 + 6), ({"total": 60_000_000_000}, 2 + 2)])
+def test_stored_frames_wait_for_workers_unless_a_deadline_runs(limits, read):
+    release, full = threading.Event(), threading.Event()
+    camera = FakeCamera(numbered(20))
+    camera.before_read = lambda number: full.set() if number == read - 1 else None
+    pipeline, sink = stream(
+        camera, [Numbered(lambda _: assert_waited(release)) for _ in range(2)], limits=limits
+    )
+    assert full.wait(PATIENCE)
+    threading.Event().wait(0.05)  # time in which it must not read on
+    captured = pipeline.ledger.snapshot().captured
+    release.set()
+    ended(pipeline)
+    assert captured == read
+    assert sink.numbers == list(range(20))
+
+
+@pytest.fixture
+def tickets() -> list[Ticket]:
+    camera = FakeCamera(images(4))
+    return [Ticket(frame, None) for frame in iter(camera.read, None)]
+
+
+def taken(succession: Succession, tickets: list[Ticket]) -> None:
+    handover = Handover(depth=len(tickets), newest=False)
+    for ticket in tickets:
+        list(handover.put(ticket))
+        assert succession.take(handover) is ticket
+
+
+def test_what_was_left_is_said_by_who_speaks_before_it(tickets):
+    said: list[tuple[int, str]] = []
+    done: list[Ticket] = []
+    succession = Succession(ahead=9, done=done.append)
+    taken(succession, tickets)
+
+    def say(number: int) -> None:
+        def speak() -> None:
+            said.append((number, threading.current_thread().name))
+
+        succession.say(tickets[number], speak)
+
+    for number, name in ((2, "third"), (1, "second")):
+        thread = threading.Thread(target=say, args=(number,), name=name)
+        thread.start()
+        thread.join(PATIENCE)  # it waits for nobody
+    assert said == []
+    say(0)
+    here = threading.current_thread().name
+    assert said == [(0, here), (1, here), (2, here)]
+    assert done == tickets[:3]
+
+
+def test_a_frame_that_the_watchdog_settled_lets_out_what_was_left_behind_it(tickets):
+    said: list[int] = []
+    succession = Succession(ahead=9)
+    taken(succession, tickets)
+    succession.say(tickets[1], lambda: said.append(1))
+
+    def expire() -> None:
+        assert tickets[0].claim()
+        said.append(0)
+
+    succession.interject(expire)
+    assert said == [0, 1]
+
+
+def test_a_frame_about_which_speaking_failed_is_given_up(tickets):
+    said: list[object] = []
+    done: list[Ticket] = []
+    succession = Succession(ahead=9, done=done.append)
+    taken(succession, tickets)
+    succession.say(tickets[1], lambda: said.append(1))
+
+    def fail() -> None:
+        raise OSError("no disk")
+
+    with pytest.raises(OSError, match="no disk"):
+        succession.say(tickets[0], fail)
+    assert (said, done) == ([], [])
+    succession.abandon(tickets[0], lambda: said.append("given up"))
+    assert said == ["given up", 1]
+    assert done == tickets[:2]
+    succession.abandon(tickets[0], lambda: said.append("twice"))
+    succession.end(lambda ticket: said.append(tickets.index(ticket)))
+    assert said == ["given up", 1, 2, 3]
+
+
+def test_a_frame_outside_the_succession_may_speak_at_once(tickets):
+    said: list[int] = []
+    Succession().say(tickets[0], lambda: said.append(0))
+    assert said == [0]

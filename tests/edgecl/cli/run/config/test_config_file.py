@@ -105,7 +105,7 @@ def test_the_command_line_goes_before_the_file(workplace, capsys):
     "arguments",
     [
         ["--camera", "demo"],
-        ["--camera", "rtsp://user:pa%22ss@host/x?a=1", "--latest", "--give-up-after", "9"],
+        ["--camera", "rtsp://host/x%22?a=1", "--latest", "--give-up-after", "9"],
         ["--camera", "videotestsrc ! appsink", "--every-frame", "--frames", "3", "--fps", "2.5"],
         ["--camera", "line/parts", "--model", "tiny.edgecl", "--precision", "fp32"],
         ["--camera", "demo", "--budget", "total=20ms,infer=8us", "--on-late", "pass"],
@@ -324,14 +324,16 @@ def test_a_file_asks_for_json_errors_too(workplace, capsys):
     assert error["message"].startswith("line/line.toml:4: camera.camera: camera ")
 
 
-def test_what_a_process_prints_is_taken_back_whole(workplace):
-    """Standard output hides passwords in text; a configuration without them is useless."""
+def test_what_a_process_prints_is_taken_back_but_for_passwords(workplace):
     source = "rtsp://admin:geheim@192.0.2.1/1"
     command = [sys.executable, "-m", "edgecl", "run", "--camera", source, "--print-config"]
+    command += ["--login-file", "camera.login"]
     environment = {**os.environ, "PYTHONPATH": str(Path(edgecl.__file__).parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert f'camera = "{source}"' in done.stdout
+    assert "geheim" not in done.stdout
+    assert 'camera = "rtsp://admin:***@192.0.2.1/1"' in done.stdout
+    assert f'login-file = "{Path("camera.login").absolute()}"' in done.stdout
     assert "pass-label = []" in done.stdout
     path = write(done.stdout)
     assert run(["run", "--config", path, "--print-config"]) == 0

@@ -48,6 +48,11 @@ class Ticket:
             self.settled = True
         return first
 
+    def leave(self) -> None:
+        """Tell its judges that nobody works on it any more."""
+        if self.judges is not None:
+            self.judges.leave()
+
 
 class Handover:
     """A short queue between two threads.
