@@ -110,7 +110,9 @@ def traced_once(made_once: MadeOnce) -> Iterator[None]:
 
     def export(module: nn.Module, args: tuple[torch.Tensor, ...], **options: Any) -> ONNXProgram:
         def trace(path: Path) -> None:
-            onnx.save(real(module, args, optimize=False, **options).model_proto, path)
+            program = real(module, args, optimize=False, **options)
+            assert program is not None
+            onnx.save(program.model_proto, path)
 
         path = made_once(f"traces/{_architecture(module, args, options)}.onnx", trace)
         model = onnx_ir.serde.deserialize_model(onnx.load(path))
