@@ -10,12 +10,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     import onnx
+    import torch
     from torch import nn
 
     from runtime.artifact.contract import ModelContract
@@ -66,7 +67,10 @@ def maker(root: Path) -> MadeOnce:
 
 
 def graph_maker(made_once: MadeOnce) -> GraphOf:
-    """Return `graph_of(classifier, contract, half=False)`: `to_onnx`, once for the same weights."""
+    """Return `graph_of(classifier, contract, half=False)`: `to_onnx`, once for the same weights.
+
+    Networks of one architecture are traced once, as `traced_once` says.
+    """
     import onnx
 
     from export.stages.onnx_graph import to_onnx
@@ -79,7 +83,8 @@ def graph_maker(made_once: MadeOnce) -> GraphOf:
             key.update(name.encode() + tensor.numpy().tobytes())
 
         def export(path: Path) -> None:
-            onnx.save(to_onnx(classifier, contract, half=half), path)
+            with traced_once(made_once):
+                onnx.save(to_onnx(classifier, contract, half=half), path)
 
         return onnx.load(made_once(f"graphs/{key.hexdigest()}.onnx", export))
 
@@ -87,9 +92,69 @@ def graph_maker(made_once: MadeOnce) -> GraphOf:
 
 
 @contextmanager
+def traced_once(made_once: MadeOnce) -> Iterator[None]:
+    """Trace each architecture once in torch.onnx.export, which takes nearly all of its time.
+
+    A trace holds no weights but by name. What is done to the graph afterwards, by torch and by
+    edgecl, is done with each network's own.
+    """
+    import onnx
+    import onnx_ir
+    import torch
+    from torch.onnx import ONNXProgram
+
+    real = torch.onnx.export
+    if real.__module__ == __name__:  # it is this already: one within another
+        yield
+        return
+
+    def export(module: nn.Module, args: tuple[torch.Tensor, ...], **options: Any) -> ONNXProgram:
+        def trace(path: Path) -> None:
+            program = real(module, args, optimize=False, **options)
+            assert program is not None
+            onnx.save(program.model_proto, path)
+
+        path = made_once(f"traces/{_architecture(module, args, options)}.onnx", trace)
+        model = onnx_ir.serde.deserialize_model(onnx.load(path))
+        weights = module.state_dict()
+        for name, value in model.graph.initializers.items():
+            if name in weights:
+                value.const_value = onnx_ir.tensor(weights[name].numpy(), name=name)
+        program = ONNXProgram(model, None)
+        program.optimize()
+        return program
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", export)
+        yield
+
+
+def _architecture(
+    module: nn.Module, args: tuple[torch.Tensor, ...], options: dict[str, Any]
+) -> str:
+    """A hash of all that a trace depends on: modules, what is set in them, and shapes."""
+    key = hashlib.sha256()
+    for name, part in module.named_modules():
+        plain = {
+            field: value
+            for field, value in sorted(vars(part).items())
+            if isinstance(value, (bool, int, float, str, tuple, type(None)))
+        }
+        key.update(f"{name} {type(part)} {part.extra_repr()} {plain}".encode())
+    for name, tensor in module.state_dict().items():
+        key.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+    kept = {name for name, _ in module.named_parameters()} | set(module.state_dict())
+    for name, tensor in module.named_buffers():
+        if name not in kept:
+            key.update(name.encode() + tensor.numpy().tobytes())
+    key.update(f"{[(arg.dtype, tuple(arg.shape)) for arg in args]} {options}".encode())
+    return key.hexdigest()
+
+
+@contextmanager
 def spared_exports(made_once: MadeOnce) -> Iterator[None]:
     """Spare exports what takes them longest and other tests hold: the graph of weights that an
-    earlier test had, and NVIDIA's builder.
+    earlier test had, the trace of an architecture, and NVIDIA's builder.
     """
     from export.engine.trial import CompileTrial
     from export.stages import artefact, graphs
@@ -97,4 +162,6 @@ def spared_exports(made_once: MadeOnce) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(graphs, "to_onnx", graph_maker(made_once))
         patch.setattr(artefact, "try_compiling", lambda *_, **__: CompileTrial())
-        yield
+        # Graphs of heat maps are no classifiers': these are traced once, too.
+        with traced_once(made_once):
+            yield

@@ -21,7 +21,7 @@ from runtime.artifact.bundle import load_bundle
 from runtime.artifact.heat_maps import HEAT_MAPS_FILE, Cells
 from runtime.errors import GateError
 from runtime.session.activation import open_activation
-from tests.made_once import MadeOnce
+from tests.made_once import MadeOnce, spared_exports
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
@@ -31,7 +31,9 @@ OPTIONS = ("--max-drop", "100", "--max-escapes", "100", "--pass-label", "bars")
 @pytest.fixture(scope="module")
 def bundle(trained_run: Path, made_once: MadeOnce) -> Path:
     def export(out: Path) -> None:
-        assert edgecl(["export", str(trained_run), "--out", str(out), "--heat-maps", *OPTIONS]) == 0
+        with spared_exports(made_once):
+            command = ["export", str(trained_run), "--out", str(out), "--heat-maps", *OPTIONS]
+            assert edgecl(command) == 0
 
     return made_once("bundles/heat.edgecl", export)
 

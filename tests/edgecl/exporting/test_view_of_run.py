@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.run.run_directory import read_config
 from edgecl.learning.runner import train_run
@@ -13,6 +15,8 @@ from runtime.artifact.bundle import load_bundle
 from runtime.artifact.roi import Roi
 from tests.edgecl.conftest import fill
 from tests.runtime.image.flat_fields import stored_flat
+
+pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
 
 def test_a_region_goes_from_training_to_the_verdict(tiny_config, class_folders, tmp_path, capfd):

@@ -27,6 +27,7 @@ from export.stages.half import rounded_once
 from export.stages.onnx_graph import to_onnx
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.session.opening import installed_engines
+from tests.export.stages.test_graph_and_precisions import SIZE
 from tests.large_encoders import encoders
 
 DATA = Path(os.environ.get("EDGECL_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -34,15 +35,26 @@ pytestmark = pytest.mark.skipif(
     not (DATA / "neu_cls").is_dir(), reason=f"no NEU images in {DATA}; set EDGECL_DATA"
 )
 
-LABELS = ("crazing", "inclusion", "patches", "pitted_surface", "rolled-in_scale", "scratches")
+# As many classes, and the size, that other tests export: each architecture is traced once.
+LABELS = ("crazing", "inclusion", "patches")
 IMAGES = 200
 TAUGHT, BATCH = 40, 24
 USUAL_EPOCHS, EPOCHS = (
-    6,
-    {"skipconvnet": 12, "squeezenet": 50, "resnet50": 20, "resnet50-pooled": 20},
+    4,
+    {"skipconvnet": 8, "shufflenet": 6, "squeezenet": 100, "resnet50": 40, "resnet50-pooled": 40},
 )
 USUAL_RATE, RATES = 1e-3, {"vgg19": 1e-4}
-LARGE = ("resnet50", "resnet50-pooled", "inceptionv3", "resnet152", "vgg19", "resnet101-svm")
+# SqueezeNet takes hundreds of steps before it tells anything apart; untrained, it is exported in
+# test_graph_and_precisions.py.
+LARGE = (
+    "squeezenet",
+    "resnet50",
+    "resnet50-pooled",
+    "inceptionv3",
+    "resnet152",
+    "vgg19",
+    "resnet101-svm",
+)
 SIZES = {"inceptionv3": (80, 80), "skipconvnet": (16, 16)}
 ENCODERS = encoders(ENCODER_NAMES, LARGE)
 
@@ -83,15 +95,17 @@ def network(name: str, size: tuple[int, int]) -> Classifier:
 
 
 @pytest.fixture(scope="module", params=ENCODERS)
-def exported(request, tmp_path_factory):
-    size = SIZES.get(request.param, (32, 32))
+def exported(request, tmp_path_factory, graph_of):
+    size = SIZES.get(request.param, SIZE)
     classifier = network(request.param, size)
     images = draw_images(size, range(101, 101 + -(-IMAGES // len(LABELS))))[:IMAGES]
     contract = ModelContract(InputContract(*size), LABELS)
-    raw = to_onnx(classifier, contract)
+    # These two with nothing spared.
+    export = to_onnx if request.param in ("convnet", "skipconvnet") else graph_of
+    raw = export(classifier, contract)
     graphs = {
         "fp32": apply(raw)[0],
-        "fp16": apply(rounded_once(to_onnx(classifier, contract, half=True), raw))[0],
+        "fp16": apply(rounded_once(export(classifier, contract, half=True), raw))[0],
     }
     answers = {}
     for precision, graph in graphs.items():
@@ -104,8 +118,8 @@ def exported(request, tmp_path_factory):
 
 
 def test_the_networks_answers_are_decided(exported):
-    assert np.median(exported.trained.max(axis=1)) > 0.4
-    assert len(set(exported.trained.argmax(axis=1))) > 3
+    assert np.median(exported.trained.max(axis=1)) > 0.5
+    assert len(set(exported.trained.argmax(axis=1))) == len(LABELS)
 
 
 @pytest.mark.parametrize("engine", installed_engines())

@@ -108,7 +108,7 @@ def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkey
         int8_graphs, "quantize_for_cpu", lambda *a, **k: ruin(quantize_for_cpu(*a, **k))
     )
     out = tmp_path / "refused.edgecl"
-    options = ["--int8", "--calibration", "minmax", "--out", str(out)]
+    options = ["--int8", "--calibration", "minmax", "--remedy-time", "0", "--out", str(out)]
     assert edgecl(["export", str(trained_run), *options]) == 1
     captured = capfd.readouterr()
     assert "int8, int8-openvino not shipped: int8: accuracy fell" in one_line(captured.err)

@@ -107,6 +107,7 @@ def test_all_precisions_but_fp32_are_built_into_the_bundle(box, make_bundle, rtx
     assert len(again) == 3
 
 
+@pytest.mark.usefixtures("graphs_made_once")
 def test_an_export_build_engines_names_them_and_they_fit(box, trained_run, tmp_path, rtx, capfd):
     box(probe(rtx))
     out = tmp_path / "built.edgecl"
@@ -209,7 +210,7 @@ def test_inspect_asks_no_gpu_where_there_are_no_engines(monkeypatch, make_bundle
 
 def test_nvidias_builder_takes_an_export_with_nothing_spared(trained_run, tmp_path, rtx):
     out = tmp_path / "b.edgecl"
-    options = ["--fp16", "--int8", "--max-drop", "20", "--out", str(out)]
+    options = ["--fp16", "--int8", "--calibration", "minmax", "--max-drop", "20", "--out", str(out)]
     assert edgecl(["export", str(trained_run), *options]) == 0
     compiled = load_bundle(out).manifest.compiled
     assert set(compiled) == {"fp16", "int8-tensorrt"}

@@ -290,11 +290,10 @@ sys.exit(run(sys.argv[1:]))
     ],
 )
 def test_a_signal_leaves_the_old_bundle_and_no_litter(
-    trained_run, made_folder, tmp_path, module, function, number
+    trained_run, made_folder, make_bundle, tmp_path, module, function, number
 ):
-    out, scratch = tmp_path / "b.edgecl", tmp_path / "tmp"
+    out, scratch = make_bundle(tmp_path / "b.edgecl"), tmp_path / "tmp"
     scratch.mkdir()
-    assert edgecl(["export", str(trained_run), "--out", str(out)]) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     code = ENDED.format(module=module, function=function, number=int(number), made=str(made_folder))
     ended = subprocess.run(

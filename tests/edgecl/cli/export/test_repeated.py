@@ -7,20 +7,21 @@ import json
 import pytest
 
 from edgecl.cli.shell import run as edgecl
+from tests.made_once import spared_exports
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
 
-@pytest.fixture
-def first(trained_run, tmp_path):
-    out = tmp_path / "first.edgecl"
-    options = ["--calibration", "mse", "--calibration-images", "20", "--calibration-choice"]
-    gate = ["--max-drop", "50", "--max-escapes", "100"]
-    code = edgecl(
-        ["export", str(trained_run), "--int8", *options, "random", *gate, "--out", str(out)]
-    )
-    assert code == 0
-    return out
+@pytest.fixture(scope="module")
+def first(trained_run, made_once):
+    def export(out):
+        options = ["--calibration", "mse", "--calibration-images", "20", "--calibration-choice"]
+        gate = ["--max-drop", "50", "--max-escapes", "100"]
+        command = ["export", str(trained_run), "--int8", *options, "random", *gate]
+        with spared_exports(made_once):
+            assert edgecl([*command, "--out", str(out)]) == 0
+
+    return made_once("bundles/first.edgecl", export)
 
 
 def record_of(bundle):

@@ -17,7 +17,7 @@ from edgecl.learning.run.run_directory import read_result
 from edgecl.learning.runner import train_run
 from runtime.artifact.bundle import load_bundle
 from runtime.artifact.tiling import Tiling
-from tests.made_once import MadeOnce
+from tests.made_once import MadeOnce, spared_exports
 
 pytestmark = pytest.mark.usefixtures("graphs_made_once")
 
@@ -33,8 +33,10 @@ def run_of_tiles(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
 @pytest.fixture(scope="module")
 def bundle(run_of_tiles: Path, made_once: MadeOnce) -> Path:
     def export(out: Path) -> None:
-        options = ["--int8", "--max-drop", "100", "--max-escapes", "100", "--pass-label", "bars"]
-        assert edgecl(["export", str(run_of_tiles), "--out", str(out), *options]) == 0
+        options = ["--int8", "--calibration", "minmax", "--pass-label", "bars"]
+        options += ["--max-drop", "100", "--max-escapes", "100"]
+        with spared_exports(made_once):
+            assert edgecl(["export", str(run_of_tiles), "--out", str(out), *options]) == 0
 
     return made_once("bundles/tiles.edgecl", export)
 

@@ -25,7 +25,7 @@ from edgecl.learning.run.leaks import copies_of
 from runtime.image.decode import read_encoded
 from tests.edgecl.data.test_audit import silent, texture
 
-PILE = int(os.environ.get("EDGECL_PILE", 2000))
+PILE = int(os.environ.get("EDGECL_PILE", 1000))
 
 
 def grouped(folder: Path, strips: list[list[str]]) -> tuple[Audit, int, int, int]:

@@ -119,7 +119,7 @@ class ServedLine:
         client = Client(self.url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S)
         client.session_timeout = 60_000
         if encrypted:
-            own = self.folder / "client"
+            own = self.folder.parent / "client"  # its key is made once for lines beside each other
             identity = kept_identity(own, "client", lambda text: None)
             client.application_uri = identity.application
             await client.set_security(
@@ -137,7 +137,7 @@ class ServedLine:
 
     def peer(self, **wish: Any) -> Peer:
         """Start node-opcua; skip the test where it is missing."""
-        return Peer({"url": self.url, "pki": str(self.folder / "pki"), **wish})
+        return Peer({"url": self.url, "pki": str(self.folder.parent / "pki"), **wish})
 
 
 class SeenLine:
