@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from edgecl.cli.demo import command as demo
 from edgecl.cli.shell import run as edgecl
 from edgecl.learning.run import sources
+from export import pipeline
+from export.job import Job
 from runtime.artifact.bundle import load_bundle
+from tests.edgecl.exporting.conftest import exported
+
+__all__ = ["exported"]
 
 
 @pytest.fixture
@@ -37,6 +44,7 @@ def small(monkeypatch):
             monkeypatch.setattr(module, name, value)
 
 
+@pytest.mark.usefixtures("graphs_made_once")
 def test_the_whole_road(small, tmp_path, capfd):
     out = tmp_path / "demo"
     assert edgecl(["demo", "--out", str(out)]) == 0
@@ -58,11 +66,21 @@ def test_the_whole_road(small, tmp_path, capfd):
     assert (out / "old").exists()
 
 
-@pytest.mark.usefixtures("graphs_made_once")
-def test_the_road_on_images_of_ones_own(small, class_folders, tmp_path, monkeypatch):
+def test_the_road_on_images_of_ones_own(small, class_folders, exported, tmp_path, monkeypatch):
+    """The way of the images into training, export and stream; the export itself is a copy."""
+    jobs: list[Job] = []
+
+    def export(job: Job, bundle: Path, *_: object, **__: object) -> SimpleNamespace:
+        jobs.append(job)
+        shutil.copytree(exported.bundle, bundle)
+        return SimpleNamespace(refused={})
+
+    monkeypatch.setattr(pipeline, "export_bundle", export)
     monkeypatch.setattr(demo, "ENCODERS", (demo.STREAMED,))
     out = tmp_path / "demo"
     assert edgecl(["demo", "--out", str(out), "--data", str(class_folders)]) == 0
+    (job,) = jobs
+    assert job.contract.labels == ("bars", "blob", "posts")
     summary = json.loads((out / "stream" / "summary.json").read_text())
     assert summary["labels"] == ["bars", "blob", "posts"]
     assert summary["captured"] == 30 == summary["judged"]
