@@ -105,7 +105,7 @@ def begun_bench(make_bundle, tmp_path, monkeypatch, **options) -> subprocess.Pop
 
 def training(class_folders: Path, run: Path) -> list[object]:
     quick = ["--image-size", "32x32", "--method", "none", "--batch-size", "16", "--autocast", "off"]
-    long = ["--epochs", "5000", "--patience", "5000"]
+    long = ["--epochs", "500", "--patience", "500"]  # a signal that is lost fails, and hangs nobody
     return ["train", "--data", class_folders, *quick, *long, "--out", run]
 
 
@@ -113,6 +113,7 @@ def training(class_folders: Path, run: Path) -> list[object]:
 def test_a_training_clears_up_and_says_one_line(class_folders, tmp_path, number, capfd):
     """In this process, which has imported what a training takes; others are ended below."""
     run = tmp_path / "run"
+    usual = signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP ends no command
 
     def strike() -> None:
         deadline = time.monotonic() + 400
@@ -124,8 +125,11 @@ def test_a_training_clears_up_and_says_one_line(class_folders, tmp_path, number,
     with ended_like_ctrl_c():  # whatever comes of it, the tests go on
         striking = threading.Thread(target=strike)
         striking.start()
-        code = edgecl(list(map(str, training(class_folders, run))))
-        striking.join()
+        try:
+            code = edgecl(list(map(str, training(class_folders, run))))
+            striking.join()
+        finally:
+            signal.signal(number, usual)
     err = capfd.readouterr().err
     assert code == 130, err
     assert [line for line in err.splitlines() if line.startswith("edgecl")] == [
