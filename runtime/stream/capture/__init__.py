@@ -1,1 +1,1 @@
-"""From the camera to the judges: the thread that reads frames, and the queue that it fills."""
+"""Reading of frames into the queue before the judges: the thread, and the queue that it fills."""
