@@ -9,13 +9,11 @@ import pty
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from edgecl.cli.shell import run as edgecl
 from edgecl.cli.signals import ended_like_ctrl_c, stop_signals
 from tests.edgecl.command import start
 
@@ -110,28 +108,14 @@ def training(class_folders: Path, run: Path) -> list[object]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_training_clears_up_and_says_one_line(class_folders, tmp_path, number, capfd):
-    """In this process, which has imported what a training takes; others are ended below."""
+def test_a_training_clears_up_and_says_one_line(class_folders, tmp_path, number):
     run = tmp_path / "run"
-    usual = signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP ends no command
-
-    def strike() -> None:
-        deadline = time.monotonic() + 400
-        while not (run / "checkpoint.pt").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)  # sent twice is asked once
-
-    with ended_like_ctrl_c():  # whatever comes of it, the tests go on
-        striking = threading.Thread(target=strike)
-        striking.start()
-        try:
-            code = edgecl(list(map(str, training(class_folders, run))))
-            striking.join()
-        finally:
-            signal.signal(number, usual)
-    err = capfd.readouterr().err
-    assert code == 130, err
+    process = start(*training(class_folders, run), stderr=subprocess.PIPE)
+    wait_for(run / "checkpoint.pt", process)
+    process.send_signal(number)
+    process.send_signal(number)  # sent twice is asked once
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
     assert [line for line in err.splitlines() if line.startswith("edgecl")] == [
         "edgecl: interrupted"
     ]
