@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from edgecl.cli.signals import EXIT_INTERRUPTED
 from runtime.errors import EdgeclError
-
-INTERRUPTED = 130
 
 
 def run_script(main: Callable[[], int | None]) -> NoReturn:
@@ -26,7 +25,7 @@ def run_script(main: Callable[[], int | None]) -> NoReturn:
             raise
         code, problem = EdgeclError.exit_code, f"{error.filename}: {error.strerror}"
     except KeyboardInterrupt:
-        code, problem = INTERRUPTED, "interrupted"
+        code, problem = EXIT_INTERRUPTED, "interrupted"
     else:
         sys.exit(code)
     print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)

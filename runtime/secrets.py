@@ -41,8 +41,7 @@ def redact(text: str) -> str:
     A user's name stays where a password follows it; alone before the host it may be a token, and
     goes as well. Of an address's parameters only those of harmless names show their values.
     """
-    text = without_passwords(text)
-    return _QUERY.sub(_without_value, text) if "=" in text and "?" in text else text
+    return _hidden(text, parameters=True)
 
 
 def without_passwords(text: str) -> str:
@@ -50,8 +49,14 @@ def without_passwords(text: str) -> str:
 
     For text that is to be of use afterwards: an address keeps its other parameters.
     """
+    return _hidden(text, parameters=False)
+
+
+def _hidden(text: str, *, parameters: bool) -> str:
     if "=" in text:
         text = _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
+        if parameters and "?" in text:
+            text = _QUERY.sub(_without_value, text)
     return _TOKEN.sub(_without_password, text) if "@" in text else text
 
 

@@ -7,6 +7,22 @@ from pathlib import Path
 from runtime.errors import InputError
 
 
+def read_whole(path: str | Path, what: str, hint: str) -> str:
+    """Return the text of a file that holds a secret, as it is.
+
+    Args:
+        what: the option.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise InputError(f"{what} {path} cannot be read: {reason}", hint=hint) from error
+
+
 def read_secret(path: str | Path, what: str, hint: str) -> str:
     """Return the text of a file that holds a secret, without the line feed at its end.
 
@@ -16,11 +32,7 @@ def read_secret(path: str | Path, what: str, hint: str) -> str:
     Raises:
         InputError: it cannot be read, or is empty.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise InputError(f"{what} {path} cannot be read: {reason}", hint=hint) from error
+    text = read_whole(path, what, hint).rstrip("\r\n")
     if not text:
         raise InputError(f"{what} {path} is empty", hint=hint)
     return text

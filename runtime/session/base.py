@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
@@ -112,13 +113,16 @@ class Session(ABC):
         outputs = self.infer(batch)
         return outputs, {"infer": time.perf_counter_ns() - start}
 
-    def warm_up(self, runs: int = 3) -> None:
+    def warm_up(self, runs: int = 3, sizes: Collection[int] = ()) -> None:
         """Run on black images, so that the first frame does not pay for lazy set-up.
 
-        A model for tiles runs on single ones and on the largest batch of them.
+        Args:
+            sizes: of the batches. Without any, a model for tiles runs on single ones and on the
+                largest batch of them, and another one on the smallest batch.
         """
-        smallest, largest = self.batches
-        for count in {smallest, largest} if self.contract.input.tiling else {smallest}:
+        if not sizes:
+            sizes = set(self.batches) if self.contract.input.tiling else {self.batches[0]}
+        for count in sizes:
             batch = np.zeros((count, 1, *self.contract.input.shape), np.uint8)
             for _ in range(runs):
                 self.infer(batch)

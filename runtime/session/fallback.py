@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,11 @@ class FallbackSession(Session):
             self._turn_over(error)
         return self.active.infer_timed(batch)
 
-    def warm_up(self, runs: int = 3) -> None:
+    def warm_up(self, runs: int = 3, sizes: Collection[int] = ()) -> None:
         """Warm up both."""
-        self._second.warm_up(runs)
+        self._second.warm_up(runs, sizes)
         try:
-            self._first.warm_up(runs)
+            self._first.warm_up(runs, sizes)
         except SessionLostError as error:
             self._turn_over(error)
 

@@ -114,8 +114,7 @@ class Judge:
         frame = ticket.frame
         if ticket.settled:
             # Its wait is counted all the same: the longest ones must not be missing.
-            waited = {QUEUE: self._waited(ticket)}
-            self._ledger.add_steps(waited, self._rules.budget.exceeded(waited))
+            self._add_late_steps({QUEUE: self._waited(ticket)}, self._rules)
             self._succession.say(ticket, partial(self._note_late, ticket))
             return
         steps = {**_arrival_steps(ticket), QUEUE: self._waited(ticket)}
@@ -270,6 +269,9 @@ class Judge:
             self._late_sink.emit(late)
         for step in _arrival_steps(ticket):
             del steps[step]
+        self._add_late_steps(steps, rules)
+
+    def _add_late_steps(self, steps: dict[str, int], rules: Rules) -> None:
         self._ledger.add_steps(steps, rules.budget.exceeded(steps))
 
     def _emit(

@@ -17,6 +17,7 @@ from runtime.secrets import redact
         ("http://:geheim@cam/a", "http://:***@cam/a"),
         ("http://geheimtoken@cam/a", "http://***@cam/a"),
         ("http://cam/video.cgi?usr=admin&pwd=geheim&res=2", "http://cam/video.cgi?usr=admin&pwd=***&res=2"),
+        ("http://u:geheim@cam/s?mail=a@b&fps=5", "http://u:***@cam/s?mail=***&fps=5"),
         ("http://cam/s?token=geheim", "http://cam/s?token=***"),
         ("srt://cam:9000?passphrase=geheim&mode=caller", "srt://cam:9000?passphrase=***&mode=caller"),
         (

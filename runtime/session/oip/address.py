@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runtime.errors import InputError
+from runtime.files.secret_file import read_whole
 from runtime.secrets import redact
 
 TOKEN = "EDGECL_SERVER_TOKEN"
@@ -123,13 +124,7 @@ def read_header(
             return None
     else:
         where = f"--server-token {token_file}"
-        try:
-            text = token_file.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise InputError(
-                f"{where} cannot be read: {reason}", hint="it holds the token alone"
-            ) from error
+        text = read_whole(token_file, "--server-token", "it holds the token alone")
     text = text.strip()
     if not _PLAIN.fullmatch(text):
         raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +110,14 @@ class TensorRtSession(Session):
     def _infer(self, batch: NDArray[np.uint8]) -> Outputs:
         return self._run(batch, timed=False)[0]
 
-    def warm_up(self, runs: int = 3) -> None:
+    def warm_up(self, runs: int = 3, sizes: Collection[int] = ()) -> None:
         """Run on black images; see `Session.warm_up`.
 
         Raises:
             InputError: the engine does not run.
         """
         try:
-            super().warm_up(runs)
+            super().warm_up(runs, sizes)
         except FrameError as error:
             raise InputError(
                 f"{self._path} cannot run: {error}", hint="run 'edgecl doctor' for details"

@@ -19,7 +19,6 @@ FRAMES_AT_ONCE = 4
 """Most frames of several cameras that run as one batch: for so many sizes of a batch a session on
 a GPU keeps what it has set up."""
 
-WARM_UPS = 3
 NOTHING = np.empty((0, 1, 0, 0), np.uint8)
 
 
@@ -65,15 +64,12 @@ class SessionPool:
         asked = time.perf_counter_ns()
         own = _Request(batch)
         session = self._take(camera, own)
-        if session is None:
-            outputs, steps, begun = own.answer()
-            return outputs, {TURN: begun - asked, **steps}
-        try:
-            together = [own, *self._joining(session, batch)]
-            begun = time.perf_counter_ns()
-            outputs, steps = _run_together(session, together, begun)
-        finally:
-            self._give_back(session)
+        if session is not None:
+            try:
+                _run_together(session, [own, *self._joining(session, batch)])
+            finally:
+                self._give_back(session)
+        outputs, steps, begun = own.answer()
         return outputs, {TURN: begun - asked, **steps}
 
     def prepare(self, camera: str, tiles: int) -> None:
@@ -96,14 +92,10 @@ class SessionPool:
 
     def _warm_up(self, frames: int) -> None:
         """Let sessions set up for batches of so many frames, where cameras may fill them."""
-        if frames == 1:
-            return
-        batch = np.zeros((frames, 1, *self.sessions[0].contract.input.shape), np.uint8)
         for session in self.sessions:
             tiled = session.contract.input.tiling is not None  # how many tiles is not known yet
-            if not tiled and frames <= _frames_at_once(session):
-                for _ in range(WARM_UPS):
-                    session.infer(batch)
+            if not tiled and 1 < frames <= _frames_at_once(session):
+                session.warm_up(sizes=(frames,))
 
     def _take(self, camera: str, request: _Request) -> Session | None:
         """Return a session in the camera's turn; None where another one has run the request."""
@@ -140,23 +132,22 @@ def _frames_at_once(session: Session) -> int:
     return min(FRAMES_AT_ONCE, session.batches[1]) if session.joins_cameras else 1
 
 
-def _run_together(
-    session: Session, requests: Sequence[_Request], begun_ns: int
-) -> tuple[Outputs, dict[str, int]]:
-    """Run requests as one batch, and wake the threads of all but the first, whose answer it is."""
-    own, *others = requests
-    if not others:
-        return session.infer_timed(own.batch)
+def _run_together(session: Session, requests: Sequence[_Request]) -> None:
+    """Run requests as one batch, and answer each; what the session raises is the answer of all."""
+    alone = len(requests) == 1
+    begun = time.perf_counter_ns()
     try:
-        outputs, steps = session.infer_timed(np.concatenate([each.batch for each in requests]))
+        batch = requests[0].batch if alone else np.concatenate([each.batch for each in requests])
+        outputs, steps = session.infer_timed(batch)
     except BaseException as error:
-        for request in others:
+        for request in requests:
             request.fail(error)
-        raise
-    ends = np.cumsum([len(each.batch) for each in requests])
-    for request, start, stop in zip(others, ends, ends[1:], strict=False):
-        request.give(_rows(outputs, start, stop), steps, begun_ns)
-    return _rows(outputs, 0, ends[0]), steps
+        return
+    start = 0
+    for request in requests:
+        stop = start + len(request.batch)
+        request.give(outputs if alone else _rows(outputs, start, stop), steps, begun)
+        start = stop
 
 
 def _rows(outputs: Outputs, start: int, stop: int) -> Outputs:

@@ -117,16 +117,11 @@ class Succession:
                 self._speaking = True
             try:
                 speak()
-            except BaseException:
-                self._fall_silent()
-                raise
-            self._fall_silent()
+            finally:
+                with self._changed:
+                    self._speaking = False
+                    self._changed.notify_all()
             self._leave(ticket)
-
-    def _fall_silent(self) -> None:
-        with self._changed:
-            self._speaking = False
-            self._changed.notify_all()
 
     def _next(self) -> Ticket | None:
         for ticket in self._left:

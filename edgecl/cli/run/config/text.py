@@ -57,11 +57,7 @@ def _without_passwords(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _without_password(text: str) -> str:
-    try:
-        stored = sort_source(text).kind == Kind.STORED
-    except InputError:
-        stored = False
-    return text if stored else without_passwords(text)
+    return without_passwords(text) if _stored(text) is None else text
 
 
 def _table(table: str, values: Mapping[str, Any]) -> Iterator[str]:
@@ -122,11 +118,17 @@ def _plain(name: str, value: Any) -> Any:
 
 def _absolute_source(text: str) -> str:
     """A camera that is a file or folder, by its whole path."""
+    path = _stored(text)
+    return text if path is None else str(path.absolute())
+
+
+def _stored(text: str) -> Path | None:
+    """The file or folder that a camera is; None of another one."""
     try:
         source = sort_source(text)
     except InputError:
-        return text
-    return str(source.path.absolute()) if source.kind == Kind.STORED else text
+        return None
+    return source.path if source.kind == Kind.STORED else None
 
 
 def _thresholds(texts: tuple[str, ...]) -> Any:

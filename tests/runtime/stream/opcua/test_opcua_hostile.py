@@ -224,7 +224,7 @@ def test_an_address_that_this_machine_does_not_have_is_one_line(tmp_path):
         open_sink("opcua:127.0.0.1:0?anonymous=read".replace("127.0.0.1", "192.0.2.1"), tmp_path)
 
 
-@pytest.mark.parametrize("content", ["<UANodeSet/>", "<a><b></a>"])
+@pytest.mark.parametrize("content", ["", "<UANodeSet/>", "no XML", "<a><b></a>"])
 def test_a_file_that_is_no_node_set_is_one_line(tmp_path, content):
     path = tmp_path / "set.xml"
     path.write_text(content)
