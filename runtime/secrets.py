@@ -24,6 +24,8 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?P<name>[?&][^=&\s'\"]+=)(?P<value>[^&\s'\"]+)")
+# Parameters of addresses that hold secrets by names too short to look for in other text.
+_SHORT = frozenset({"p", "pin", "sid", "sig"})
 # Parameters of addresses that are worth seeing and hold no secret; the others are hidden.
 _HARMLESS = frozenset(
     {"res", "resolution", "size", "width", "height", "fps", "framerate", "rate", "quality"}
@@ -55,14 +57,19 @@ def without_passwords(text: str) -> str:
 def _hidden(text: str, *, parameters: bool) -> str:
     if "=" in text:
         text = _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
-        if parameters and "?" in text:
-            text = _QUERY.sub(_without_value, text)
+        if "?" in text:
+            text = _QUERY.sub(_without_value if parameters else _without_short, text)
     return _TOKEN.sub(_without_password, text) if "@" in text else text
 
 
 def _without_value(match: re.Match[str]) -> str:
     name = unquote(match["name"][1:-1]).lower()
     return match[0] if name in _HARMLESS else f"{match['name']}{HIDDEN}"
+
+
+def _without_short(match: re.Match[str]) -> str:
+    name = unquote(match["name"][1:-1]).lower()
+    return f"{match['name']}{HIDDEN}" if name in _SHORT else match[0]
 
 
 def _without_password(match: re.Match[str]) -> str:

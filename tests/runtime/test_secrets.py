@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import GateError, InputError
-from runtime.secrets import redact
+from runtime.secrets import redact, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,16 @@ def test_every_error_is_redacted():
     for kind in (InputError, GateError):
         error = kind("camera rtsp://a:geheim@x/1 is gone", hint="try rtsp://a:geheim@x/2")
         assert "geheim" not in f"{error} {error.problem} {error.hint} {error.args} {error!r}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("http://cam/v?u=line&p=geheim&channel=2", "http://cam/v?u=line&p=***&channel=2"),
+        ("http://cam/v?pin=geheim&mail=a", "http://cam/v?pin=***&mail=a"),
+        ("rtsp://u:geheim@cam/1?x=2&sid=geheim", "rtsp://u:***@cam/1?x=2&sid=***"),
+        ("http://cam/v?pin%65=1", "http://cam/v?pin%65=1"),
+    ],
+)
+def test_text_that_is_to_be_of_use_keeps_its_other_parameters(text, kept):
+    assert without_passwords(text) == kept
