@@ -1,11 +1,26 @@
-"""A run whose INT8 suffers in one layer."""
+"""A run that exports soon, and one whose INT8 suffers in one layer."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+
+from edgecl.learning.config import TrainConfig
+from edgecl.learning.runner import train_run
+from tests.made_once import MadeOnce
+
+
+@pytest.fixture(scope="session")
+def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
+    """Train ConvNet: it has five layers to quantise where ShuffleNet has eighteen."""
+    config = replace(tiny_config, encoder="convnet")
+    return made_once(
+        "runs/convnet", lambda run: train_run(config, run, report=lambda *_: None)
+    )
 
 
 @pytest.fixture
@@ -14,9 +29,9 @@ def spoilt(trained_run, tmp_path):
     run = tmp_path / "spoilt"
     shutil.copytree(trained_run, run)
     encoder = load_file(run / "encoder.safetensors")
-    # ReLU and maximum between the two layers pass a factor on.
+    # The ReLU between the two layers passes a factor on; the map before the dense one is 1x1.
     for name in encoder:
-        if name.split(".")[-3:-1] == ["head", "0"]:
+        if name.split(".")[-3:-1] == ["features", "6"]:
             encoder[name][0] *= 2000
         elif name.endswith("dense.weight"):
             encoder[name][:, 0] /= 2000

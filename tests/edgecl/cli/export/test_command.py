@@ -53,7 +53,7 @@ def test_the_bundle_holds_every_precision_and_its_figures(bundle, trained_run):
     assert loaded.precisions["fp16"].max_abs_diff < 5e-3 * 4
     assert loaded.precisions["int8"].bytes < fp32.bytes / 2
     assert loaded.contract.labels == ("bars", "blob", "posts")
-    assert loaded.manifest.origin.encoder == "shufflenet"
+    assert loaded.manifest.origin.encoder == "convnet"
 
 
 def test_manifest_and_calibration_say_again_what_the_files_say(bundle):
