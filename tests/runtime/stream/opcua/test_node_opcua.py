@@ -33,7 +33,7 @@ START: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class PeerSight:
     """What node-opcua found.
 
     Args:
@@ -52,7 +52,7 @@ class Found:
 
 
 @pytest.fixture(scope="module", params=["own names", "node set"])
-def found(request, tmp_path_factory) -> Iterator[Found]:
+def found(request, tmp_path_factory) -> Iterator[PeerSight]:
     """What one process of node-opcua finds at a line by its own names, or with the node set."""
     if request.param == "own names":
         yield look(request.getfixturevalue("line"), 100)
@@ -62,12 +62,12 @@ def found(request, tmp_path_factory) -> Iterator[Found]:
         pytest.skip("needs node-opcua-nodesets beside node-opcua-client")
     served = ServedLine(tmp_path_factory.mktemp("either"), f"nodeset={path}")
     try:
-        yield look(served, 1000)
+        yield look(served, 300)
     finally:
         served.close()
 
 
-def look(line: ServedLine, count: int) -> Found:
+def look(line: ServedLine, count: int) -> PeerSight:
     """Let node-opcua look at a line that emits so many results."""
     kind = line.event_type
     own = line.folder.parent / "peer"
@@ -96,10 +96,10 @@ def look(line: ServedLine, count: int) -> Found:
     first = line.emitted
     line.emit(count)
     results = [f"run/{number}" for number in range(first, first + count)]
-    return Found(line, kind, results, *peer.told())
+    return PeerSight(line, kind, results, *peer.told())
 
 
-def test_browse_names_the_newest_result_and_methods_without_rights(found: Found):
+def test_browse_names_the_newest_result_and_methods_without_rights(found: PeerSight):
     told = found.anonymous
     assert [call["status"] for call in told["calls"]] == ["BadUserAccessDenied"]
     machine = ("VisionStateMachine",)
@@ -121,14 +121,14 @@ def test_browse_names_the_newest_result_and_methods_without_rights(found: Found)
     assert [entry["value"] for entry in result["resultContent"]][:3] == ["pass", "clean", "0.9"]
 
 
-def test_results_in_order(found: Found):
+def test_results_in_order(found: PeerSight):
     assert (found.event_type == "ns=2;i=1024") == ("nodeset" in found.line.options)
     assert found.anonymous["events"] == found.results
     assert found.anonymous["fields"][1] == 1
     assert found.line.sink.lost == 0
 
 
-def test_methods_with_rights(found: Found):
+def test_methods_with_rights(found: PeerSight):
     calls = found.user["calls"]
     assert [call["status"] for call in calls] == ["Good", "BadInvalidState", "Good"]
     assert calls[0]["outputs"] == [0]
