@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import socket
 from dataclasses import dataclass
 
 from runtime.errors import InputError
-from runtime.listening import place_text, split_place
+from runtime.listening import listening_refused, place_text, split_place
 
 SERVE_DEFAULT = "127.0.0.1:8080"
 BACKLOG = 64
@@ -97,27 +96,6 @@ def listen(address: ServeAddress) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise _refused(address, error) from error
+        raise listening_refused("--serve ", address.host, address.port, error) from error
     listening.setblocking(False)
     return listening
-
-
-def _refused(address: ServeAddress, error: OSError) -> InputError:
-    if error.errno == errno.EADDRINUSE:
-        return InputError(
-            f"--serve {address}: another program has port {address.port}",
-            hint="end it, or choose another port",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return InputError(
-            f"--serve {address}: the system keeps port {address.port} for privileged programs",
-            hint="choose a port from 1024 on",
-        )
-    if error.errno == errno.EADDRNOTAVAIL:
-        return InputError(
-            f"--serve {address}: this machine does not have that address",
-            hint="name one that it has, or 0.0.0.0 for all of them",
-        )
-    return InputError(
-        f"--serve {address}: {error.strerror or error}", hint="choose another address"
-    )

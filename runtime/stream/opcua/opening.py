@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from runtime.errors import InputError
+from runtime.listening import listening_refused, try_place
 from runtime.secrets import redact
 from runtime.stream.opcua import sink as serving
 from runtime.stream.opcua.address import OpcuaAddress, parse_opcua
@@ -17,6 +18,12 @@ from runtime.stream.opcua.certificate import (
     read_identity,
 )
 from runtime.stream.opcua.messages import ServerSetup
+from runtime.stream.opcua.space.nodeset import (
+    HINT,
+    NodesetError,
+    look_at_nodeset,
+    nodeset_refused,
+)
 from runtime.stream.opcua.users import read_users
 from runtime.stream.sinks.base import Sink, SinkRequest
 from runtime.stream.sinks.isolated import IsolatedSink
@@ -47,8 +54,9 @@ def open_opcua(request: SinkRequest) -> Sink:
     if address.nodeset and not Path(address.nodeset).is_file():
         raise InputError(
             f"--sink opcua: nodeset {address.nodeset} is not there",
-            hint="name the file Opc.Ua.MachineVision.NodeSet2.xml, or leave nodeset out",
+            hint=HINT,
         )
+    _try(address)  # what it takes to start the server is not spent on a mistake
     host_name = socket.gethostname() or "localhost"
     identity = _identity(address, request, host_name, needed=bool(users) or not local)
     facts = request.stream
@@ -80,6 +88,22 @@ def open_opcua(request: SinkRequest) -> Sink:
     request.report(f"OPC UA: opc.tcp://{place}/edgecl")
     sink.isolating = IsolatedSink(sink, capacity=serving.WAITING, close_s=serving.CLOSE_S * 4)
     return sink.isolating
+
+
+def _try(address: OpcuaAddress) -> None:
+    """Look whether the server can listen, and has a node set to read.
+
+    Raises:
+        InputError: it has not.
+    """
+    try:
+        if address.nodeset:
+            look_at_nodeset(Path(address.nodeset))
+        try_place(address.host, address.port)
+    except NodesetError as error:
+        raise nodeset_refused(address.nodeset, error) from error
+    except OSError as error:
+        raise listening_refused("--sink opcua:", address.host, address.port, error) from error
 
 
 def _identity(address: OpcuaAddress, request: SinkRequest, host: str, *, needed: bool) -> Identity:

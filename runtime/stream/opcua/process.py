@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import resource
@@ -18,6 +17,7 @@ from pathlib import Path
 from asyncua import Server
 
 from runtime.files.document import Part
+from runtime.listening import listening_refused
 from runtime.realtime import give_way
 from runtime.stream.opcua.line import VisionLine
 from runtime.stream.opcua.messages import (
@@ -31,9 +31,10 @@ from runtime.stream.opcua.messages import (
 )
 from runtime.stream.opcua.server import cut_off_who_does_not_read, make_server
 from runtime.stream.opcua.service import LineService
-from runtime.stream.opcua.space.definitions import NodesetError, load_definitions
+from runtime.stream.opcua.space.definitions import load_definitions
 from runtime.stream.opcua.space.events import Events
 from runtime.stream.opcua.space.nodes import make_space
+from runtime.stream.opcua.space.nodeset import NodesetError, nodeset_refused
 from runtime.stream.opcua.space.publishing import Publisher
 
 NICENESS = 15
@@ -119,12 +120,12 @@ async def _serve(end: socket.socket) -> None:
         server, service = await _made(setup, link)
         await server.start()
     except NodesetError as error:
-        hint = "name the file Opc.Ua.MachineVision.NodeSet2.xml, or leave nodeset out"
-        problem = f"--sink opcua: {setup.nodeset} is no Machine Vision node set ({error})"
-        await link.send(ServerBegun(problem=problem, hint=hint))
+        refused = nodeset_refused(setup.nodeset, error)
+        await link.send(ServerBegun(problem=refused.problem, hint=refused.hint))
         return
     except OSError as error:
-        await link.send(not_bound(setup, error))
+        refused = listening_refused("--sink opcua:", setup.host, setup.port, error)
+        await link.send(ServerBegun(problem=refused.problem, hint=refused.hint))
         return
     looking = asyncio.create_task(cut_off_who_does_not_read(server))
     try:
@@ -155,24 +156,3 @@ async def _made(setup: ServerSetup, link: _Link) -> tuple[Server, LineService]:
     await service.offer()
     await publisher.facts(Run=setup.run, Camera=setup.camera, Lot=setup.lot)
     return server, service
-
-
-def not_bound(setup: ServerSetup, error: OSError) -> ServerBegun:
-    """Return why the server cannot listen."""
-    place = f"--sink opcua:{setup.host}:{setup.port}"
-    if error.errno == errno.EADDRINUSE:
-        return ServerBegun(
-            problem=f"{place}: another program has port {setup.port}",
-            hint="end it, or choose another port",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return ServerBegun(
-            problem=f"{place}: the system keeps port {setup.port} for privileged programs",
-            hint="choose a port from 1024 on",
-        )
-    if error.errno == errno.EADDRNOTAVAIL:
-        return ServerBegun(
-            problem=f"{place}: this machine does not have that address",
-            hint="name one that it has, or 0.0.0.0 for all of them",
-        )
-    return ServerBegun(problem=f"{place}: {error.strerror or error}", hint="choose another address")

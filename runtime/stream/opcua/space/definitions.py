@@ -14,7 +14,8 @@ from typing import Any
 from asyncua import Node, Server, ua
 from asyncua.common.structures104 import new_struct, new_struct_field
 
-MACHINE_VISION = "http://opcfoundation.org/UA/MachineVision"
+from runtime.stream.opcua.space.nodeset import MACHINE_VISION, NodesetError
+
 OWN = "urn:edgecl:machine-vision"
 
 _BASE = "BinaryIdBaseDataType"
@@ -87,10 +88,6 @@ OBJECTS: dict[str, int] = {
     "ResultFolderType": ua.ObjectIds.FolderType,
 }
 """Object types by name, and what they are subtypes of."""
-
-
-class NodesetError(Exception):
-    """The file has no Machine Vision node set."""
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""Lines that are served: one for a file's tests, and others that a test opens for itself."""
+"""Lines that are served: two for all tests here, and others that a test opens for itself.
+
+A server takes seconds to begin, so that a test leaves a line as it found it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.stream.opcua.serving import ServedLine
+from tests.runtime.stream.opcua.serving import PATIENCE_S, ServedLine
 
 OpenLine = Callable[..., ServedLine]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def line(tmp_path_factory) -> Iterator[ServedLine]:
     """A line with a user, and the standard's names in a namespace of edgecl's own."""
     pytest.importorskip("asyncua", reason="needs asyncua: pip install 'edgecl[opcua]'")
     served = ServedLine(tmp_path_factory.mktemp("line"))
+    yield served
+    served.close()
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory) -> Iterator[ServedLine]:
+    """A line that nobody reads without a user, and that lets its clients wait for recipes."""
+    pytest.importorskip("asyncua", reason="needs asyncua: pip install 'edgecl[opcua]'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime.stream.opcua.sink.PATIENCE_S", PATIENCE_S)
+        served = ServedLine(tmp_path_factory.mktemp("guarded"), "anonymous=no")
     yield served
     served.close()
 

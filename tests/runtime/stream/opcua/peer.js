@@ -1,15 +1,13 @@
-// A client of OPC UA that shares no code with the server: node-opcua does what a JSON object asks.
-// Usage: node peer.js '{"url": ..., "namespace": ..., "user": ..., "results": 10, "calls": [...]}'
+// A client of OPC UA that shares no code with the server: node-opcua does what JSON objects ask,
+// each in a session of its own. Usage: node peer.js '[URL, PKI, [{"user": ..., "calls": [...]}]]'
 "use strict";
 const opcua = require("node-opcua-client");
 const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
 
-const wish = JSON.parse(process.argv[2]);
-const security = wish.encrypted
-  ? { mode: opcua.MessageSecurityMode.SignAndEncrypt, policy: opcua.SecurityPolicy.Basic256Sha256 }
-  : { mode: opcua.MessageSecurityMode.None, policy: opcua.SecurityPolicy.None };
-
-const told = { names: {}, values: {}, calls: [], events: [], fields: null };
+const [url, pki, wishes] = JSON.parse(process.argv[2]);
+const clientCertificateManager = new OPCUACertificateManager({
+  rootFolder: pki, automaticallyAcceptUnknownCertificate: true });
+const patience = 120000; // milliseconds
 
 async function nodeAt(session, path) {
   const found = await session.translateBrowsePath(opcua.makeBrowsePath("ObjectsFolder", path));
@@ -29,7 +27,7 @@ async function browse(session, nodeId, into, depth) {
   }
 }
 
-async function listen(session, emitted) {
+async function listen(session, wish, told) {
   const fields = ["EventType", "Message", ...wish.fields.map((f) => `${wish.index}:${f}`)];
   const subscription = opcua.ClientSubscription.create(session, {
     requestedPublishingInterval: 100, requestedLifetimeCount: 6000,
@@ -55,27 +53,31 @@ async function listen(session, emitted) {
   await subscription.terminate();
 }
 
-async function main() {
+async function grant(wish) {
+  const told = { names: {}, values: {}, calls: [], events: [], fields: null };
+  const security = wish.encrypted
+    ? { mode: opcua.MessageSecurityMode.SignAndEncrypt, policy: opcua.SecurityPolicy.Basic256Sha256 }
+    : { mode: opcua.MessageSecurityMode.None, policy: opcua.SecurityPolicy.None };
   const client = opcua.OPCUAClient.create({
     applicationName: "peer", endpointMustExist: false,
-    connectionStrategy: { maxRetry: 0 }, transportTimeout: 60000, requestedSessionTimeout: 60000,
+    connectionStrategy: { maxRetry: 0 }, transportTimeout: patience, requestedSessionTimeout: patience,
     securityMode: security.mode, securityPolicy: security.policy,
     ...(wish.certificate ? { certificateFile: wish.certificate, privateKeyFile: wish.key } : {}),
-    ...(wish.pki ? { clientCertificateManager: new OPCUACertificateManager({
-      rootFolder: wish.pki, automaticallyAcceptUnknownCertificate: true }) } : {}),
+    clientCertificateManager,
   });
-  await client.connect(wish.url);
+  await client.connect(url);
   const user = wish.user
     ? { type: opcua.UserTokenType.UserName, userName: wish.user, password: wish.password }
     : { type: opcua.UserTokenType.Anonymous };
-  const session = await client.createSession(user);
+  let session;
   try {
+    session = await client.createSession(user);
     if (wish.browse) await browse(session, await nodeAt(session, wish.browse), told.names, 3);
+    if (wish.results) await listen(session, wish, told);
     for (const path of wish.read || []) {
       const value = await session.read({ nodeId: await nodeAt(session, path) });
       told.values[path] = JSON.parse(JSON.stringify(value.value.value));
     }
-    if (wish.results) await listen(session);
     for (const call of wish.calls || []) {
       const objectId = await nodeAt(session, call.object);
       const methodId = await nodeAt(session, `${call.object}.${call.method}`);
@@ -88,11 +90,18 @@ async function main() {
       });
     }
   } finally {
-    await session.close();
+    if (session) await session.close();
     await client.disconnect();
   }
+  return told;
 }
 
-main().then(
-  () => { process.stdout.write(`${JSON.stringify(told)}\n`); process.exit(0); },
-  (error) => { process.stdout.write(`${JSON.stringify({ error: error.message })}\n`); process.exit(1); });
+async function main() {
+  const all = [];
+  for (const wish of wishes) {
+    all.push(await grant(wish).catch((error) => ({ error: error.message })));
+  }
+  process.stdout.write(`${JSON.stringify(all)}\n`, () => process.exit(0));
+}
+
+main();

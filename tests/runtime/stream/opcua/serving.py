@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import time
-from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from runtime.stream.opcua.certificate import kept_identity
 from runtime.stream.sinks import LineControls, Sink, StreamFacts, open_sink
 from runtime.stream.verdict import Decision, Status, Verdict
 
-MODULES = "EDGECL_NODE_MODULES"
-"""Environment variable with a folder `node_modules` that has node-opcua; or NODE_PATH."""
-
 PATIENCE_S = 120.0
 """Time for what a busy machine may be slow at, in seconds."""
+
+SESSION_S = 120.0
+"""Time that a session lasts without a request, in seconds: the longest that the server allows."""
+
+KEEP_ALIVE_S = 45.0
+"""Pause after which an idle client asks for something, in seconds."""
 
 USER, PASSWORD = "operator", "correct-horse"
 STANDARD = "http://opcfoundation.org/UA/MachineVision"
@@ -30,28 +26,23 @@ OWN = "urn:edgecl:machine-vision"
 INSTANCE = "urn:edgecl:line"
 
 
-def node_modules() -> Path | None:
-    """The folder with node-opcua; None where there is none."""
-    for name in (MODULES, "NODE_PATH"):
-        for entry in os.environ.get(name, "").split(os.pathsep):
-            if entry and (Path(entry) / "node-opcua-client").is_dir():
-                return Path(entry)
-    return None
-
-
-def nodeset() -> Path | None:
-    """The Machine Vision node set; None where it is not installed."""
-    modules = node_modules()
-    if modules is None:
-        return None
-    path = modules / "node-opcua-nodesets/nodesets/Opc.Ua.MachineVision.NodeSet2.xml"
-    return path if path.is_file() else None
-
-
 def a_verdict(number: int, status: Status = Status.PASS) -> Verdict:
     decision = Decision(status, "clean", 0.9)
     steps = {"capture": 1_000_000, "total": 5_000_000}
     return Verdict(number, time.monotonic_ns(), time.time_ns(), decision, steps)
+
+
+def patient_client(url: str) -> Any:
+    """A client of asyncua whose session outlasts every wait of a test."""
+    from asyncua import Client
+
+    client = Client(url, timeout=PATIENCE_S, watchdog_intervall=KEEP_ALIVE_S)
+    client.session_timeout = SESSION_S * 1000
+    return client
+
+
+_structures: set[str] = set()
+"""Namespaces whose structures are known: asyncua keeps them for all clients of a process."""
 
 
 class ServedLine:
@@ -87,9 +78,10 @@ class ServedLine:
         import asyncio
 
         async def find() -> str:
-            async with self.client() as seen:
-                root = seen.client.nodes.base_event_type
-                node = await root.get_child(f"{seen.standard}:ResultReadyEventType")
+            async with patient_client(self.url) as client:
+                standard = (await SeenLine.of(client)).standard
+                root = client.nodes.base_event_type
+                node = await root.get_child(f"{standard}:ResultReadyEventType")
                 text: str = node.nodeid.to_string()
                 return text
 
@@ -113,11 +105,10 @@ class ServedLine:
         self, user: str = "", password: str = PASSWORD, *, encrypted: bool = False
     ) -> Any:
         """Connect, and yield the line as a client of asyncua sees it."""
-        from asyncua import Client, ua
+        from asyncua import ua
         from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
-        client = Client(self.url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S)
-        client.session_timeout = 60_000
+        client = patient_client(self.url)
         if encrypted:
             own = self.folder.parent / "client"  # its key is made once for lines beside each other
             identity = kept_identity(own, "client", lambda text: None)
@@ -132,19 +123,19 @@ class ServedLine:
             client.set_user(user)
             client.set_password(password)
         async with client:
-            await client.load_data_type_definitions()
-            yield await SeenLine.of(client)
-
-    def peer(self, **wish: Any) -> Peer:
-        """Start node-opcua; skip the test where it is missing."""
-        return Peer({"url": self.url, "pki": str(self.folder.parent / "pki"), **wish})
+            seen = await SeenLine.of(client)
+            if seen.names not in _structures:
+                await client.load_data_type_definitions()
+                _structures.add(seen.names)
+            yield seen
 
 
 class SeenLine:
     """The line as a client of asyncua sees it."""
 
-    def __init__(self, client: Any, standard: int, instance: int) -> None:
+    def __init__(self, client: Any, names: str, standard: int, instance: int) -> None:
         self.client = client
+        self.names = names
         self.standard = standard
         self.instance = instance
 
@@ -152,7 +143,7 @@ class SeenLine:
     async def of(cls, client: Any) -> SeenLine:
         spaces = await client.get_namespace_array()
         standard = STANDARD if STANDARD in spaces else OWN
-        return cls(client, spaces.index(standard), spaces.index(INSTANCE))
+        return cls(client, standard, spaces.index(standard), spaces.index(INSTANCE))
 
     async def node(self, path: str) -> Any:
         """A node by names; those that OPC UA has itself begin with `0:`."""
@@ -228,40 +219,6 @@ def uint32(value: int) -> Any:
     return ua.Variant(value, ua.VariantType.UInt32)
 
 
-class Peer:
-    """node-opcua, doing what `peer.js` is told.
-
-    Args:
-        wish: what it is told.
-    """
-
-    def __init__(self, wish: dict[str, Any]) -> None:
-        modules, node = node_modules(), shutil.which("node")
-        if modules is None or node is None:
-            pytest.skip(f"needs node and node-opcua-client: name its node_modules in {MODULES}")
-        self._process = subprocess.Popen(
-            [node, str(Path(__file__).with_name("peer.js")), json.dumps(wish)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "NODE_PATH": str(modules), "HOME": wish["pki"]},
-        )
-
-    def wait_for(self, line: str) -> None:
-        """Wait until it says that."""
-        assert self._process.stdout is not None
-        for text in self._process.stdout:
-            if text.strip() == line:
-                return
-        raise AssertionError(f"node-opcua never said {line}")
-
-    def told(self) -> dict[str, Any]:
-        """What it found, once it is done."""
-        out, _ = self._process.communicate(timeout=PATIENCE_S * 2)
-        answer: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-        return answer
-
-
 async def until(condition: Any, what: str = "it") -> None:
     """Wait for a condition that is awaited; fail where it does not come."""
     import asyncio
@@ -270,10 +227,3 @@ async def until(condition: Any, what: str = "it") -> None:
     while not await condition():
         assert time.monotonic() < deadline, f"{what} never happened"
         await asyncio.sleep(0.05)
-
-
-def names_below(tree: dict[str, Any], *path: str) -> Sequence[str]:
-    """Names without their namespace below a path of such names."""
-    for name in path:
-        tree = next(value for key, value in tree.items() if key.partition(":")[2] == name)
-    return [key.partition(":")[2] or key for key in tree]

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from runtime.stream.opcua.certificate import kept_identity
-from tests.runtime.stream.opcua.serving import (
-    MODULES,
-    PASSWORD,
-    USER,
-    ServedLine,
-    names_below,
-    node_modules,
-    nodeset,
-)
+from tests.runtime.stream.opcua.peer import MODULES, Peer, names_below, node_modules, nodeset
+from tests.runtime.stream.opcua.serving import PASSWORD, USER, ServedLine
 
 pytest.importorskip("asyncua", reason="needs asyncua: pip install 'edgecl[opcua]'")
 pytestmark = pytest.mark.skipif(
@@ -25,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 SYSTEM = "/3:VisionSystem"
 AUTOMATIC = f"{SYSTEM}/2:VisionStateMachine/2:AutomaticModeStateMachine"
+NEWEST = f"{SYSTEM}/2:ResultManagement/2:Results/3:Newest"
 STOP: dict[str, Any] = {
     "object": AUTOMATIC,
     "method": "2:Stop",
@@ -37,22 +32,75 @@ START: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class PeerSight:
+    """What node-opcua found.
+
+    Args:
+        results: ids of those that were emitted while it listened.
+        anonymous: without a user: it browsed, listened, read and called.
+        user: with one and encrypted: it called.
+        stranger: with a wrong password; None where that was not tried.
+    """
+
+    line: ServedLine
+    event_type: str
+    results: list[str]
+    anonymous: dict[str, Any]
+    user: dict[str, Any]
+    stranger: dict[str, Any] | None = None
+
+
 @pytest.fixture(scope="module", params=["own names", "node set"])
-def either(request, tmp_path_factory) -> Iterator[ServedLine]:
-    """A line by its own names, and one with the Machine Vision node set."""
+def found(request, tmp_path_factory) -> Iterator[PeerSight]:
+    """What one process of node-opcua finds at a line by its own names, or with the node set."""
+    if request.param == "own names":
+        yield look(request.getfixturevalue("line"), 100)
+        return
     path = nodeset()
-    if request.param == "node set" and path is None:
+    if path is None:
         pytest.skip("needs node-opcua-nodesets beside node-opcua-client")
-    options = f"nodeset={path}" if request.param == "node set" else ""
-    served = ServedLine(tmp_path_factory.mktemp("either"), options)
-    yield served
-    served.close()
+    served = ServedLine(tmp_path_factory.mktemp("either"), f"nodeset={path}")
+    try:
+        yield look(served, 300)
+    finally:
+        served.close()
 
 
-def test_browse_names_the_newest_result_and_methods_without_rights(either: ServedLine):
-    either.emit(2)
-    newest = f"{SYSTEM}/2:ResultManagement/2:Results/3:Newest"
-    told = either.peer(browse=SYSTEM, read=[newest, "/3:Line/3:Lot"], calls=[STOP]).told()
+def look(line: ServedLine, count: int) -> PeerSight:
+    """Let node-opcua look at a line that emits so many results."""
+    kind = line.event_type
+    own = line.folder.parent / "peer"
+    kept_identity(own, "peer", lambda text: None)
+    encrypted = {
+        "encrypted": True,
+        "certificate": str(own / "opcua-certificate.pem"),
+        "key": str(own / "opcua-key.pem"),
+        "user": USER,
+    }
+    listening = {
+        "results": count,
+        "index": 2,
+        "at": "i=2253",
+        "fields": ["ResultId", "ResultState"],
+        "eventType": kind,
+    }
+    wishes = [
+        {"browse": SYSTEM, **listening, "read": [NEWEST, "/3:Line/3:Lot"], "calls": [STOP]},
+        {**encrypted, "password": PASSWORD, "calls": [STOP, STOP, START]},
+    ]
+    if line.options:  # a refusal is told, and other tests count those of the other line
+        wishes.append({**encrypted, "password": "wrong-horse"})
+    peer = Peer(line.url, str(line.folder.parent / "pki"), wishes)
+    peer.wait_for("LISTENING")
+    first = line.emitted
+    line.emit(count)
+    results = [f"run/{number}" for number in range(first, first + count)]
+    return PeerSight(line, kind, results, *peer.told())
+
+
+def test_browse_names_the_newest_result_and_methods_without_rights(found: PeerSight):
+    told = found.anonymous
     assert [call["status"] for call in told["calls"]] == ["BadUserAccessDenied"]
     machine = ("VisionStateMachine",)
     assert {"Preoperational", "Halted", "Error", "Operational"} < {
@@ -66,42 +114,26 @@ def test_browse_names_the_newest_result_and_methods_without_rights(either: Serve
     results = {*names_below(told["names"], "ResultManagement")}
     assert {"GetResultById", "GetResultListFiltered", "Results"} == results
     assert told["values"]["/3:Line/3:Lot"] == "4711"
-    result = told["values"][newest]
-    assert result["resultId"]["id"].startswith("run/")
+    result = told["values"][NEWEST]
+    assert result["resultId"]["id"] == found.results[-1]
     assert result["resultState"] == 1
     assert result["internalRecipeId"]["hash"]["data"] == [0xAB] * 32
     assert [entry["value"] for entry in result["resultContent"]][:3] == ["pass", "clean", "0.9"]
 
 
-def test_a_thousand_results_in_order(either: ServedLine):
-    kind = either.event_type
-    assert (kind == "ns=2;i=1024") == ("nodeset" in either.options)
-    peer = either.peer(
-        results=1000, index=2, at="i=2253", fields=["ResultId", "ResultState"], eventType=kind
-    )
-    peer.wait_for("LISTENING")
-    first = either.emitted
-    either.emit(1000)
-    told = peer.told()
-    assert told["events"] == [f"run/{number}" for number in range(first, first + 1000)]
-    assert told["fields"][1] == 1
-    assert either.sink.lost == 0
+def test_results_in_order(found: PeerSight):
+    assert (found.event_type == "ns=2;i=1024") == ("nodeset" in found.line.options)
+    assert found.anonymous["events"] == found.results
+    assert found.anonymous["fields"][1] == 1
+    assert found.line.sink.lost == 0
 
 
-def test_methods_with_rights(either: ServedLine):
-    own = either.folder.parent / "peer"
-    kept_identity(own, "peer", lambda text: None)
-    encrypted = {
-        "encrypted": True,
-        "certificate": str(own / "opcua-certificate.pem"),
-        "key": str(own / "opcua-key.pem"),
-    }
-    told = either.peer(user=USER, password=PASSWORD, **encrypted, calls=[STOP, STOP, START]).told()
-    assert [call["status"] for call in told["calls"]] == ["Good", "BadInvalidState", "Good"]
-    assert told["calls"][0]["outputs"] == [0]
-    job, error = told["calls"][2]["outputs"]
+def test_methods_with_rights(found: PeerSight):
+    calls = found.user["calls"]
+    assert [call["status"] for call in calls] == ["Good", "BadInvalidState", "Good"]
+    assert calls[0]["outputs"] == [0]
+    job, error = calls[2]["outputs"]
     assert error == 0
     assert job["id"].startswith("run/job-")
-    if not either.options:  # logins know nothing of the names
-        told = either.peer(user=USER, password="wrong-horse", **encrypted).told()
-        assert "BadUserAccessDenied" in told["error"]
+    if found.stranger is not None:
+        assert "BadUserAccessDenied" in found.stranger["error"]

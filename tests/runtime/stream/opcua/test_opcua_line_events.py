@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from runtime.stream.sinks import LineControls
-from tests.runtime.stream.opcua.serving import USER, until
+from tests.runtime.stream.opcua.serving import USER, ServedLine, until
 
 pytest.importorskip("asyncua", reason="needs asyncua: pip install 'edgecl[opcua]'")
 
@@ -31,13 +32,20 @@ async def prepare(seen, recipe: str):
 
 
 @pytest.fixture
-def patient(monkeypatch) -> None:
-    """Let clients wait for recipes as long as a busy machine takes."""
-    monkeypatch.setattr("runtime.stream.opcua.sink.PATIENCE_S", 60.0)
+def control() -> Iterator[Callable[[ServedLine, LineControls], None]]:
+    """Let clients of a line that others have as well ask this of it, until the test ends."""
+    lines: list[ServedLine] = []
+
+    def attach(line: ServedLine, controls: LineControls) -> None:
+        lines.append(line)
+        line.control(controls)
+
+    yield attach
+    for line in lines:
+        line.control(LineControls())
 
 
-def test_a_client_has_the_line_judge_by_another_recipe(open_line, patient):
-    line = open_line()
+def test_a_client_has_the_line_judge_by_another_recipe(guarded, control):
     asked: list[str] = []
     replies = {"8": Reply(True), "9": Reply(False, "recipe-refused", "its bundle is damaged")}
 
@@ -45,10 +53,10 @@ def test_a_client_has_the_line_judge_by_another_recipe(open_line, patient):
         asked.append(recipe)
         return replies[recipe]
 
-    line.control(LineControls(recipes=("7", "8", "9"), change_recipe=change))
+    control(guarded, LineControls(recipes=("7", "8", "9"), change_recipe=change))
 
     async def work():
-        async with line.client(USER) as seen:
+        async with guarded.client(USER) as seen:
             heard = await seen.listen("RecipePreparedEventType")
             await seen.stop()
             prepared, completed, error = await prepare(seen, "8")
@@ -63,6 +71,7 @@ def test_a_client_has_the_line_judge_by_another_recipe(open_line, patient):
             await until(told, "the event of the recipe")
             assert [event.ExternalId.Id for event in heard.events] == ["8"]
             assert await seen.value("Line/Recipe") == "8"
+            await seen.start()
 
     asyncio.run(work())
 
@@ -111,26 +120,24 @@ def test_a_recipe_that_takes_long_is_told_by_its_event(open_line):
         release.set()
 
 
-def test_a_change_that_raises_is_a_refusal(open_line, patient):
-    line = open_line()
-
+def test_a_change_that_raises_is_a_refusal(guarded, control):
     def change(recipe: str) -> Reply:
         raise RuntimeError("the engine broke")
 
-    line.control(LineControls(recipes=("7", "8"), change_recipe=change))
+    control(guarded, LineControls(recipes=("7", "8"), change_recipe=change))
 
     async def work():
-        async with line.client(USER) as seen:
+        async with guarded.client(USER) as seen:
             await seen.stop()
             assert (await prepare(seen, "8"))[1:] == [False, -3]
+            await seen.start()
 
     asyncio.run(work())
 
 
-def test_a_lost_camera_is_an_error_and_its_return_resolves_it(open_line):
-    line = open_line()
+def test_a_lost_camera_is_an_error_and_its_return_resolves_it(line, control):
     reasons = [""]
-    line.control(LineControls(fault=lambda: reasons[0]))
+    control(line, LineControls(fault=lambda: reasons[0]))
 
     async def state_is(seen, wanted: tuple[str, str]) -> None:
         async def there() -> bool:

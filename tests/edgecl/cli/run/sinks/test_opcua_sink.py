@@ -13,9 +13,9 @@ from edgecl.cli.shell import run
 from tests.edgecl.cli.run.recipes.running import ended, running
 from tests.runtime.stream.opcua.serving import (
     PASSWORD,
-    PATIENCE_S,
     USER,
     SeenLine,
+    patient_client,
     until,
 )
 from tests.runtime.stream.remote.broker import free_port
@@ -52,13 +52,12 @@ def test_a_client_changes_the_recipe_of_a_stream_that_ctrl_c_ends_under_it(workp
 async def _changed_then_ended(port: int, process: Any) -> tuple[int, str]:
     """Change the recipe, then end the stream while two clients are connected; what it said."""
     import asyncua.ua as types
-    from asyncua import Client
 
     url = f"opc.tcp://127.0.0.1:{port}/edgecl"
-    user = Client(url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S)
+    user = patient_client(url)
     user.set_user(USER)
     user.set_password(PASSWORD)
-    watching = Client(url, timeout=PATIENCE_S, watchdog_intervall=PATIENCE_S)
+    watching = patient_client(url)
     await user.connect()
     await watching.connect()
     try:
