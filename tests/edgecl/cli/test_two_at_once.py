@@ -102,6 +102,7 @@ def test_two_trainings_of_one_name_are_one_training_that_goes_on_without_its_str
         time.sleep(0.05)
     # On a crowded machine the second may come when the first has finished.
     refused, other = sorted(both, key=lambda process: process.poll() != 2)
+    assert other.stderr is not None
     if other.poll() is None:
         other.stderr.close()  # its reader goes away in the middle of the work
     lines = refused.communicate(timeout=300)[1].splitlines()

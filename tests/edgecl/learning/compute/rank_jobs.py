@@ -213,7 +213,8 @@ def train_killed(data: str, run: Path, ranks: Ranks) -> None:
 
 def main(data: str, out: Path) -> None:
     # What the first rank does alone at the end of a run, in as little as it can be done in.
-    embedding_map.ITERATIONS, shifts.SHIFTS = 250, shifts.SHIFTS[-1:]
+    embedding_map.ITERATIONS = 250
+    shifts.SHIFTS = shifts.SHIFTS[-1:]  # type: ignore[assignment, attr-defined]
     with joined() as ranks:
         ports: list[int] = ranks.by_first(lambda: [free_port(), free_port()])
         found: dict[str, Any] = {
