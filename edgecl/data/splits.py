@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from edgecl.data.group_pieces import stratified_pieces
 from edgecl.data.small_classes import deal_small_classes
 from runtime.errors import InputError
 
@@ -92,10 +91,10 @@ def split_images(
         )
 
     def cut(of: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
-        if grouped:
-            return [of[held] for held in stratified_pieces(targets[of], units[of], count, seed)]
-        cutter = StratifiedKFold(n_splits=count, shuffle=True, random_state=seed)
-        return [of[held] for _, held in cutter.split(of, targets[of])]
+        kind = StratifiedGroupKFold if grouped else StratifiedKFold
+        cutter = kind(n_splits=count, shuffle=True, random_state=seed)
+        strips = units[of] if grouped else None
+        return [of[held] for _, held in cutter.split(of, targets[of], strips)]
 
     def hold_out(of: NDArray[np.int64], count: int, *parts: int) -> list[NDArray[np.int64]]:
         """Rows of `of` for each part: so many of `count` pieces, and of small classes their own."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
 
-from edgecl.data.group_pieces import stratified_pieces
 from edgecl.learning.teachers.classical import (
     Fit,
     answers,
@@ -79,9 +80,10 @@ def grouped_folds(
     if not several:
         return []
     fewest = min(several)
-    pieces = stratified_pieces(targets, names, min(FOLDS, fewest), seed)
-    rows = np.arange(len(targets))
-    return [(np.setdiff1d(rows, asked), asked) for asked in pieces]
+    splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer groups than folds
+        return list(splitter.split(targets, targets, names))
 
 
 def out_of_fold(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from edgecl.data.group_pieces import stratified_pieces
 from edgecl.data.small_classes import TRAIN, deal_small_classes
 from edgecl.data.splits import Split, split_images, uneven_classes
 from edgecl.learning.run.preparation import prepare
@@ -80,19 +79,7 @@ def test_classes_that_are_large_enough_are_cut_as_ever():
         assert split.validation.tolist() == sorted(np.concatenate(pieces[3:6]).tolist())
 
 
-@pytest.mark.parametrize(("classes", "count"), [(1, 2), (2, 5), (7, 11)])
-def test_the_pieces_are_those_of_scikit_learn(classes, count):
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        targets = rng.integers(0, classes, 150)
-        groups = [f"g{number}" for number in rng.integers(0, 90, 150)]
-        cutter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-        expected = [held.tolist() for _, held in cutter.split(targets, targets, groups)]
-        pieces = stratified_pieces(targets, groups, count, seed)
-        assert [rows.tolist() for rows in pieces] == expected
-
-
-SEEDS = [seed if seed < 8 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(40)]
+SEEDS = [seed if seed < 6 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(16)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
