@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecl.data.camera_shifts import CameraShift
 from edgecl.learning.config import TrainConfig
-from edgecl.learning.evaluation import embedding_map
+from edgecl.learning.evaluation import embedding_map, shifts
 from edgecl.learning.runner import train_run
 from tests.edgecl.page import Page, check
 from tests.made_once import MadeOnce
@@ -48,6 +49,13 @@ def full_map() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding_map, "ITERATIONS", 250)
         yield usual
+
+
+@pytest.fixture(autouse=True)
+def few_shifts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask the networks that a test trains under two camera shifts: all of them take a third of a
+    short run. `trained_run` was asked under all."""
+    monkeypatch.setattr(shifts, "SHIFTS", (CameraShift("noise", 8), CameraShift("rotation", 15)))
 
 
 @pytest.fixture(scope="session")

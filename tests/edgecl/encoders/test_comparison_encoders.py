@@ -50,8 +50,7 @@ def test_the_small_vit_has_the_published_count_as_a_classifier_of_six():
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-@pytest.mark.parametrize("size", [(75, 75), (77, 131), (128, 800)])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("size", "channels"), [((75, 75), 1), ((77, 131), 3), ((128, 800), 1)])
 def test_odd_sizes_give_an_embedding(name, size, channels):
     encoder = on_meta(name, size, channels)
     images = torch.zeros(2, channels, *size, device="meta")

@@ -111,7 +111,7 @@ def test_a_precision_that_lost_accuracy_is_refused(trained_run, tmp_path, monkey
     options = ["--int8", "--calibration", "minmax", "--remedy-time", "0", "--out", str(out)]
     assert edgecl(["export", str(trained_run), *options]) == 1
     captured = capfd.readouterr()
-    assert "int8, int8-openvino not shipped: int8: accuracy fell" in one_line(captured.err)
+    assert "int8 not shipped: int8: accuracy fell" in one_line(captured.err)
     assert "REFUSED" in captured.out
     # TensorRT's form is another file, with a proof of its own.
     assert sorted(path.name for path in out.iterdir()) == [

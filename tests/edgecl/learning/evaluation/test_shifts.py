@@ -18,6 +18,11 @@ def scene(number: int, size: tuple[int, int] = (40, 48)) -> np.ndarray:
     return np.clip(ramp + rng.normal(0, 25, size), 0, 255).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def few_shifts() -> None:
+    """Measure under all."""
+
+
 @pytest.mark.parametrize("shift", SHIFTS, ids=lambda shift: shift.name)
 def test_every_shift_changes_the_image_and_keeps_its_size(shift):
     image = scene(0)

@@ -100,7 +100,7 @@ def test_the_discriminant_is_that_of_scikit_learn(per_class, classes, size):
     ours = fit_discriminant(features, targets)
     np.testing.assert_array_equal(ours.classes_, theirs.classes_)
     np.testing.assert_allclose(
-        ours.predict_proba(asked), theirs.predict_proba(asked), rtol=1e-3, atol=1e-6
+        ours.predict_proba(asked), theirs.predict_proba(asked), rtol=1e-7, atol=1e-9
     )
 
 

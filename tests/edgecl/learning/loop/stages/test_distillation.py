@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def facts_of(result: RunResult) -> SelfTrainingFacts:
 
 def silent(*_: object) -> None:
     pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_folds() -> Iterator[None]:
+    """Ask each possible teacher in two folds, not five: a network is trained in each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "FOLDS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")

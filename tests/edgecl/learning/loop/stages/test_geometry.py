@@ -16,6 +16,7 @@ from edgecl.learning.loop.stages import geometry
 from edgecl.learning.run.run_directory import read_config
 from edgecl.learning.run.sources import ImageSource
 from edgecl.learning.runner import pretrain_run, train_run
+from edgecl.learning.teachers import choice
 
 SIZE = (112, 144)
 
@@ -128,7 +129,8 @@ def test_few_labels_and_an_encoder_that_is_never_trained_are_not_compared(
     assert kept.geometry.candidates == ()
 
 
-def test_networks_are_really_compared(open_config, tmp_path):
+def test_networks_are_really_compared(open_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "FOLDS", 2)
     told = []
 
     def listen(stage: str, done: int, total: int, text: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.loop.stages import tuning
 from edgecl.learning.runner import train_run
+from edgecl.learning.teachers import choice
 
 
 def silent(*_: object) -> None:
@@ -72,7 +73,8 @@ def test_a_resumed_run_does_not_choose_again(tuned_config, tmp_path, monkeypatch
     assert result.tuning.chosen == "the head alone"
 
 
-def test_the_ways_are_really_compared(tuned_config, tmp_path):
+def test_the_ways_are_really_compared(tuned_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "FOLDS", 2)
     result = train_run(replace(tuned_config, epochs=1), tmp_path / "run", report=silent)
     assert result.tuning is not None
     assert len({one.accuracy for one in result.tuning.candidates}) > 1
