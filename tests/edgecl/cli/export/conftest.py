@@ -18,9 +18,7 @@ from tests.made_once import MadeOnce
 def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
     """Train ConvNet: it has five layers to quantise where ShuffleNet has eighteen."""
     config = replace(tiny_config, encoder="convnet")
-    return made_once(
-        "runs/convnet", lambda run: train_run(config, run, report=lambda *_: None)
-    )
+    return made_once("runs/convnet", lambda run: train_run(config, run, report=lambda *_: None))
 
 
 @pytest.fixture
