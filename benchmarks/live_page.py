@@ -56,19 +56,17 @@ class TotalTimes(Sink):
     isolated = True
 
     def __init__(self) -> None:
-        self.ends_s: list[float] = []
-        self.totals_ms: list[float] = []
+        self._frames: list[tuple[float, float]] = []  # when each ended in s, `total` in ms
 
     def emit(self, verdict: Verdict) -> None:
         """Keep a verdict's time."""
         total = verdict.steps[TOTAL]
-        self.ends_s.append((verdict.captured_ns + total) / 1e9)
-        self.totals_ms.append(total / 1e6)
+        self._frames.append(((verdict.captured_ns + total) / 1e9, total / 1e6))
 
     def between(self, start_s: float, end_s: float) -> NDArray[np.float64]:
         """Return float64, the milliseconds of the verdicts that went out in between."""
-        ends = np.asarray(self.ends_s)
-        return np.asarray(self.totals_ms)[(ends >= start_s) & (ends < end_s)]
+        ends, totals = np.array(self._frames).reshape(-1, 2).T
+        return totals[(ends >= start_s) & (ends < end_s)]
 
 
 @dataclass
