@@ -8,6 +8,7 @@ given.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote
 
 HIDDEN = "***"
@@ -43,7 +44,7 @@ def redact(text: str) -> str:
     A user's name stays where a password follows it; alone before the host it may be a token, and
     goes as well. Of an address's parameters only those of harmless names show their values.
     """
-    return _hidden(text, parameters=True)
+    return _hidden(text, lambda name: name not in _HARMLESS)
 
 
 def without_passwords(text: str) -> str:
@@ -51,25 +52,21 @@ def without_passwords(text: str) -> str:
 
     For text that is to be of use afterwards: an address keeps its other parameters.
     """
-    return _hidden(text, parameters=False)
+    return _hidden(text, lambda name: name in _SHORT)
 
 
-def _hidden(text: str, *, parameters: bool) -> str:
+def _hidden(text: str, hides: Callable[[str], bool]) -> str:
+    """`text` without passwords, and without the parameters of addresses whose name hides theirs."""
+
+    def without_value(match: re.Match[str]) -> str:
+        name = unquote(match["name"][1:-1]).lower()
+        return f"{match['name']}{HIDDEN}" if hides(name) else match[0]
+
     if "=" in text:
         text = _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
         if "?" in text:
-            text = _QUERY.sub(_without_value if parameters else _without_short, text)
+            text = _QUERY.sub(without_value, text)
     return _TOKEN.sub(_without_password, text) if "@" in text else text
-
-
-def _without_value(match: re.Match[str]) -> str:
-    name = unquote(match["name"][1:-1]).lower()
-    return match[0] if name in _HARMLESS else f"{match['name']}{HIDDEN}"
-
-
-def _without_short(match: re.Match[str]) -> str:
-    name = unquote(match["name"][1:-1]).lower()
-    return f"{match['name']}{HIDDEN}" if name in _SHORT else match[0]
 
 
 def _without_password(match: re.Match[str]) -> str:

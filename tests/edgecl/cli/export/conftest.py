@@ -16,7 +16,7 @@ from tests.made_once import MadeOnce
 
 @pytest.fixture(scope="session")
 def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
-    """Train ConvNet: it has five layers to quantise where ShuffleNet has eighteen."""
+    """Train ConvNet: it has 6 layers to quantise where ShuffleNet has 20."""
     config = replace(tiny_config, encoder="convnet")
     return made_once("runs/convnet", lambda run: train_run(config, run, report=lambda *_: None))
 
