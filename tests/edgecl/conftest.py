@@ -77,7 +77,12 @@ def tiny_config(class_folders: Path) -> TrainConfig:
 
 
 @pytest.fixture(scope="session")
-def trained_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
+def trained_run(shufflenet_run: Path) -> Path:
+    return shufflenet_run
+
+
+@pytest.fixture(scope="session")
+def shufflenet_run(tiny_config: TrainConfig, made_once: MadeOnce) -> Path:
     return made_once("runs/tiny", lambda run: train_run(tiny_config, run, report=lambda *_: None))
 
 
