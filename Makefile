@@ -14,7 +14,7 @@ GPU_STAMP := $(GPU_VENV)/.installed
 PACKAGES := edgecl export calibration runtime
 SOURCES := $(PACKAGES) tests benchmarks docs examples
 
-.PHONY: demo test test-all lint quick unit gpu-test clean help
+.PHONY: demo test test-all lint quick unit again gpu-test clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make demo DATA=FOLDER  the same on your images"
 	@echo "make test              lint, types and the quick tests"
 	@echo "make test-all          lint, types and all tests"
+	@echo "make again             the tests that failed in the last run, one at a time"
 	@echo "make gpu-test          the tests that need an NVIDIA GPU with TensorRT, on such a machine"
 	@echo "make clean             remove the virtual environment and the demo's output"
 
@@ -61,6 +62,10 @@ quick: $(STAMP)
 
 unit: $(STAMP)
 	$(PYTEST) --numprocesses $(MORE)
+
+# What failed in the last run, one test at a time; fails where no test had run.
+again: $(STAMP)
+	$(PYTEST) --numprocesses 0 --last-failed --last-failed-no-failures none
 
 # TensorRT is installed only where the system does not bring it; pycuda is compiled.
 $(GPU_STAMP): pyproject.toml
