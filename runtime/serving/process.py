@@ -1,7 +1,7 @@
 """The process that serves pages: it is told where by the one that judges, and ends with it.
 
 No fault of a browser, a viewer or a library here reaches the line, nor does their load: the
-process steps back for every other, and is the first that a machine without memory ends.
+process takes time that nobody else wants, and is the first that a machine without memory ends.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ async def serve_on(
         except BaseException:  # whoever wanted the page has ended meanwhile
             server.should_exit = True
             raise
+        _take_idle_time()
         part.start()
 
     beginning = asyncio.ensure_future(begin())
@@ -130,9 +131,17 @@ def _step_back() -> None:
     give_way()
     cv2.setNumThreads(1)
     os.nice(_NICENESS)
-    with contextlib.suppress(OSError):  # it wakes up without interrupting anybody
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(MOST_FILES, hard), hard))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _take_idle_time() -> None:
+    """Give every other process the processor at once, from now on in this thread and its own.
+
+    A niceness alone does not: since Linux 6.6 a process that runs may finish its slice, of
+    milliseconds, though one of more weight wakes up. To begin this way could take for ever.
+    """
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

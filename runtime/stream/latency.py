@@ -59,9 +59,7 @@ class LatencyHistogram:
     def record(self, duration_ns: int) -> None:
         """Add one duration in nanoseconds; a negative one counts as 0."""
         value = max(0, duration_ns)
-        shift = value.bit_length() - _SUB_BITS - 1
-        index = value if shift <= 0 else (shift << _SUB_BITS) + (value >> shift)
-        self._counts[min(index, _BUCKETS - 1)] += 1
+        self._counts[_bucket_of(value)] += 1
         if self.count == 0 or value < self.minimum:
             self.minimum = value
         if value > self.maximum:
@@ -72,7 +70,7 @@ class LatencyHistogram:
 
     def copy(self) -> LatencyHistogram:
         """A snapshot that later records do not change."""
-        other = LatencyHistogram()
+        other = LatencyHistogram.__new__(LatencyHistogram)  # whose empty buckets nobody needs
         other._counts = self._counts[:]
         for name in ("count", "total", "minimum", "maximum", "last"):
             setattr(other, name, getattr(self, name))
@@ -90,11 +88,12 @@ class LatencyHistogram:
         """Return several quantiles in one pass over the buckets; 0 where nothing was recorded."""
         if self.count == 0:
             return [0.0 for _ in shares]
+        first = _bucket_of(self.minimum)
         counts: NDArray[np.uint64] = np.frombuffer(self._counts, np.uint64)
-        cumulative = np.cumsum(counts)
+        cumulative = np.cumsum(counts[first : _bucket_of(self.maximum) + 1])
         # The small subtraction keeps 0.9 * 10 = 9.000000000000002 from reaching for the tenth.
         ranks = [max(1, math.ceil(share * self.count - 1e-9)) for share in shares]
-        found = np.searchsorted(cumulative, np.asarray(ranks, np.uint64))
+        found = np.searchsorted(cumulative, np.asarray(ranks, np.uint64)) + first
         return [min(max(_middle(int(i)), self.minimum), self.maximum) for i in found]
 
     def counts_up_to(self, bounds_ns: Sequence[int]) -> list[int]:
@@ -120,6 +119,13 @@ class LatencyHistogram:
             p99_9_ms=p99_9,
             max_ms=self.maximum / 1e6,
         )
+
+
+def _bucket_of(duration_ns: int) -> int:
+    """Return the place of a duration's bucket."""
+    shift = duration_ns.bit_length() - _SUB_BITS - 1
+    index = duration_ns if shift <= 0 else (shift << _SUB_BITS) + (duration_ns >> shift)
+    return min(index, _BUCKETS - 1)
 
 
 def _middle(index: int) -> float:

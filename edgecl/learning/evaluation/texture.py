@@ -9,9 +9,12 @@ discriminant it is the baseline that a network on metal surfaces must beat.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from numba import njit
 from numpy.typing import NDArray
 
@@ -21,6 +24,9 @@ RINGS = ((8, 1), (16, 2), (16, 4))
 SIZE = sum(2 * (neighbours + 2) ** 2 for neighbours, _ in RINGS)
 """Numbers in a descriptor."""
 
+_AT_ONCE = 64
+"""Images that wait for a thread: a set that lies on disk is never in memory as a whole."""
+
 _FEWEST_PIXELS = 2 * max(radius for _, radius in RINGS) + 1
 
 
@@ -29,16 +35,20 @@ def describe_texture(
 ) -> NDArray[np.float32]:
     """Return square roots of the histograms of each image, float32 N×1496.
 
-    The roots make Euclidean geometry fit histograms (Hellinger's distance).
+    The roots make Euclidean geometry fit histograms (Hellinger's distance). As many threads
+    work as torch has.
 
     Args:
         images: uint8, N of H×W, of any size.
         progress: called after each image.
     """
-    rows = []
-    for image in images:
-        rows.append(_described(image))
-        progress()
+    rows: list[NDArray[np.float32]] = []
+    left = iter(images)
+    with ThreadPoolExecutor(torch.get_num_threads(), "texture") as pool:
+        while some := list(islice(left, _AT_ONCE)):
+            for row in pool.map(_described, some):
+                rows.append(row)
+                progress()
     return np.stack(rows) if rows else np.empty((0, SIZE), np.float32)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from runtime.camera.base import Camera
@@ -43,8 +45,11 @@ MOST_PIXELS = 2_000_000
 """Pixels of an image that are sent; of a larger one every second, third, … row and column."""
 
 BREATH_S = 5e-5
-"""Time that an answer leaves the interpreter to the judge between two of its steps, in seconds:
-none of them holds it for much longer than that."""
+"""Time that an answer leaves the interpreter to the judge between two of its parts, in seconds."""
+
+VERDICT_S = 0.05
+"""Longest wait for a verdict, in seconds: an answer is given just after one, while the judge waits
+for the next frame."""
 
 AT_ONCE = 2
 """Earlier rejects whose pixels an answer has at most, of each camera."""
@@ -98,13 +103,15 @@ class LiveSource:
     parts: PartsSource | None = None
     streams: list[ShownStream] = field(default_factory=list)
     started: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
+    _seen: dict[str, dict[int, Seen]] = field(default_factory=dict)  # rejects that were told
 
     def watch(self, stream: ShownStream) -> None:
         """Show a stream, too."""
         self.streams.append(stream)
 
     def answer(self, ask: Ask) -> tuple[Told, list[NDArray[np.generic]]]:
-        """Return how the line is, and the pixels of images that are not held."""
+        """Return how the line is, just after a verdict, and the pixels of images not held."""
+        self._await_verdict()
         images: list[Sent] = []
         arrays: list[NDArray[np.generic]] = []
         for stream in self.streams:
@@ -130,9 +137,18 @@ class LiveSource:
         )
         return told, arrays
 
+    def _await_verdict(self) -> None:
+        """Wait for the next verdict of any camera, but not for long."""
+        spoken = threading.Event()
+        for stream in self.streams:
+            stream.window.notify(spoken)
+        spoken.wait(VERDICT_S)
+
     def state(self) -> LineState:
         """Return how the line is."""
-        cameras = tuple(_camera_state(stream) for stream in self.streams)
+        cameras = tuple(
+            _camera_state(stream, self._seen.setdefault(stream.name, {})) for stream in self.streams
+        )
         return LineState(
             title=self.title,
             model=self.model,
@@ -176,16 +192,30 @@ def _maps(stream: ShownStream) -> dict[int, str]:
     return {number: str(path) for number, path in stream.heat_maps.newest.items()}
 
 
-def _camera_state(stream: ShownStream) -> CameraState:
+def _camera_state(stream: ShownStream, told: dict[int, Seen]) -> CameraState:
+    """Return a camera's state.
+
+    Args:
+        told: rejects as they were told before, which is kept up to date.
+    """
     pipeline, camera, window = stream.pipeline, stream.camera, stream.window
     _breathe()
     snapshot = pipeline.ledger.snapshot()
     _breathe()
-    now_ns = time.monotonic_ns()
-    newest, noticed, rejects = window.newest, window.noticed, window.rejects
+    newest, noticed = window.newest, window.noticed
+    rejects = {verdict.number: verdict for verdict in window.rejects}
     sizes = {kept.number: _size(kept) for kept in window.kept}
-    maps = _maps(stream)
-    seen = [_seen(verdict, sizes.get(verdict.number), now_ns, maps) for verdict in rejects]
+    for number in told.keys() - rejects.keys():
+        del told[number]
+    for number in rejects.keys() - told.keys():
+        told[number] = _seen(rejects[number], sizes.get(number))
+    now_ns, maps = time.monotonic_ns(), _maps(stream)
+
+    def now(verdict: Verdict, size: tuple[int, int] | None) -> Seen:
+        seen = told.get(verdict.number) or _seen(verdict, size)
+        age_s = max(0, now_ns - verdict.captured_ns) / 1e9
+        return replace(seen, age_s=age_s, size=size, heat_map=verdict.number in maps)
+
     state, problem = _state(pipeline, camera, snapshot)
     drift, mark = pipeline.drift, pipeline.judges.recipe.mark
     limits = pipeline.settings.rules.budget.limits
@@ -219,11 +249,9 @@ def _camera_state(stream: ShownStream) -> CameraState:
         course=window.course,
         newest=None
         if newest is None
-        else _seen(newest[0], None if newest[1] is None else _size(newest[1]), now_ns, maps),
-        noticed=None
-        if noticed is None
-        else _seen(noticed, sizes.get(noticed.number), now_ns, maps),
-        rejects=tuple(seen),
+        else now(newest[0], None if newest[1] is None else _size(newest[1])),
+        noticed=None if noticed is None else now(noticed, sizes.get(noticed.number)),
+        rejects=tuple(now(verdict, sizes.get(number)) for number, verdict in rejects.items()),
         health=counted,
         faults_of_frames=tuple(fault.value for fault in OF_A_FRAME),
         health_notes=tuple(redact(note) for note in pipeline.health_notes),
@@ -257,16 +285,14 @@ def _shadow(account: ShadowAccount) -> ShadowState:
     )
 
 
-def _seen(
-    verdict: Verdict, size: tuple[int, int] | None, now_ns: int, maps: Mapping[int, str]
-) -> Seen:
-    _breathe()
+def _seen(verdict: Verdict, size: tuple[int, int] | None) -> Seen:
+    """Return a verdict as it is told, without what changes: its age and whether it has a map."""
     line = verdict.line()
     return Seen(
         frame=line.frame,
         status=line.status.value,
         captured_at=line.captured_at,
-        age_s=max(0, now_ns - verdict.captured_ns) / 1e9,
+        age_s=0.0,
         label=line.label,
         confidence=line.confidence,
         reason=redact(line.reason),
@@ -276,7 +302,6 @@ def _seen(
         total_ms=verdict.steps.get(TOTAL, 0) / 1e6,
         size=size,
         worst_tile=line.worst_tile,
-        heat_map=verdict.number in maps,
     )
 
 
@@ -286,7 +311,6 @@ def _size(kept: KeptFrame) -> tuple[int, int]:
 
 
 def _step(name: str, histogram: LatencyHistogram, limit: int | None, over: int) -> StepState:
-    _breathe()
     middle, tail = histogram.percentiles([0.5, 0.99])
     return StepState(
         step=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass
 
@@ -49,6 +50,7 @@ class CameraWindow:
         self._kept: deque[KeptFrame] = deque()
         self._bytes = 0
         self._course: deque[str] = deque(maxlen=COURSE)
+        self._awaited: threading.Event | None = None
 
     def take(self, frame: Frame, verdict: Verdict) -> None:
         """Take a frame whose verdict is out."""
@@ -63,6 +65,14 @@ class CameraWindow:
             if kept is not None:
                 self._rejects.append(verdict)
                 self._keep(kept)
+        awaited = self._awaited
+        if awaited is not None:
+            self._awaited = None
+            awaited.set()
+
+    def notify(self, event: threading.Event) -> None:
+        """Set an event with the next verdict."""
+        self._awaited = event
 
     @property
     def newest(self) -> tuple[Verdict, KeptFrame | None] | None:

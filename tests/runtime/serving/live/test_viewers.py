@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -83,6 +85,12 @@ def test_viewers_are_told_that_the_stream_has_ended():
         assert events.read() == b"\n"
 
 
+@pytest.fixture
+def ends_in_its_own_time(monkeypatch):
+    """It has idle time alone, of which a busy machine has little."""
+    monkeypatch.setattr(pages, "CLOSE_S", 120.0)
+
+
 def serve_for_real(line: FakeLine, said: list[str]) -> tuple[pages.PageServer, ServedLine]:
     opened = open_pages("127.0.0.1:0", said.append)
     opened.server.start(line.answer)
@@ -90,6 +98,7 @@ def serve_for_real(line: FakeLine, said: list[str]) -> tuple[pages.PageServer, S
     return opened.server, ServedLine(port, line, None, None)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("ends_in_its_own_time")
 def test_the_process_serves_and_is_started_again_when_it_is_killed():
     said: list[str] = []
     server, line = serve_for_real(FakeLine(), said)
@@ -128,6 +137,7 @@ def test_a_stream_that_cannot_answer_costs_the_page_alone():
         server.close()
 
 
+@pytest.mark.usefixtures("ends_in_its_own_time")
 def test_ending_leaves_no_process_and_no_thread():
     server, running = serve_for_real(FakeLine(), [])
     assert server._process is not None
@@ -138,3 +148,16 @@ def test_ending_leaves_no_process_and_no_thread():
     assert not server._thread.is_alive()
     with pytest.raises(ConnectionRefusedError):
         running.get("/live/")
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="no such class of scheduling here")
+def test_the_process_has_idle_time_alone_when_it_serves():
+    server, running = serve_for_real(FakeLine(), [])
+    try:
+        assert running.get("/live/")[0] == 200
+        assert server._process is not None
+        tasks = [int(task.name) for task in Path(f"/proc/{server._process.pid}/task").iterdir()]
+        classes = {os.sched_getscheduler(task) for task in tasks}
+    finally:
+        server.close()
+    assert classes == {os.SCHED_IDLE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -168,3 +169,15 @@ def test_late_frames_keep_their_answer():
     window.take(frame(0), late)
     assert window.course == "l"
     assert window.rejects == [late]
+
+
+def test_an_answer_is_given_just_after_a_verdict():
+    window = CameraWindow()
+    spoken = threading.Event()
+    window.notify(spoken)
+    assert not spoken.is_set()
+    window.take(frame(0), verdict(0))
+    assert spoken.is_set()
+    spoken.clear()
+    window.take(frame(1), verdict(1))
+    assert not spoken.is_set()
