@@ -20,6 +20,10 @@ LOG = logging.getLogger("edgecl.recipes")
 END_S = 10.0
 """Longest wait of a stream's end for a recipe that is being opened, in seconds."""
 
+RETIRE_S = 0.5
+"""Longest wait for the frames in flight of a recipe that judges no more, in seconds: one that takes
+longer is closed with the next change."""
+
 TOGETHER_NS = 20_000_000
 """Nanoseconds from now in which the streams of several cameras change at one moment."""
 
@@ -60,7 +64,6 @@ class RecipeChanger:
         self._ids = tuple(ids)
         self._now = first
         self._before: OpenedRecipe | None = None
-        self._leads_back = True
         self._replaced: list[tuple[Pipeline, RecipeJudges]] = []
         self._retired: list[RetiredRecipe] = []
         self._report = report
@@ -71,7 +74,7 @@ class RecipeChanger:
 
     def state(self) -> RecipeState:
         """Return what judges now, and what could."""
-        now, before = self._now, self._way_back
+        now, before = self._now, self._before
         return RecipeState(
             recipe=now.mark.id,
             digest=now.mark.digest,
@@ -135,7 +138,8 @@ class RecipeChanger:
             if self._before is not None and before is not None:
                 self._before.recipes = before
             else:
-                self._leads_back = False  # its frames in flight still need it
+                self._retire(self._before)
+                self._replaced, self._before = [], None
             self._ids, self._open_recipe = tuple(ids), open_recipe
             for name, pipeline in self._pipelines.items():
                 recipe = self._now.recipes[name]
@@ -187,7 +191,7 @@ class RecipeChanger:
             self._working.release()
 
     def _outcome(self, recipe: str, error: EdgeclError | None, seconds: float) -> RecipeOutcome:
-        now, before = self._now, self._way_back
+        now, before = self._now, self._before
         if error is None:
             told = f"recipe {now.mark.id} judges now ({now.model})"
         else:
@@ -219,13 +223,8 @@ class RecipeChanger:
             code = error.code if error.code.startswith("recipe-") else "recipe-refused"
             raise InputError(told, hint=error.hint, code=code) from error
 
-    @property
-    def _way_back(self) -> OpenedRecipe | None:
-        """The recipe before, unless the configuration has let it go since."""
-        return self._before if self._leads_back else None
-
     def _previous(self) -> OpenedRecipe:
-        before = self._way_back
+        before = self._before
         if before is None:
             raise InputError(
                 "no other recipe came before this one",
@@ -258,9 +257,18 @@ class RecipeChanger:
             replaced.append((pipeline, pipeline.judges))
             pipeline.change_recipe(made[name], since_ns)
         last, self._before, self._now = self._before, self._now, opened
-        self._changes, self._leads_back = self._changes + 1, True
+        self._changes += 1
         if len(made) > 1:
             time.sleep(TOGETHER_NS / 1e9)  # who asked may rely on it from now on
-        self._retired.append(RetiredRecipe(self._replaced, None if last is opened else last))
+        self._retire(None if last is opened else last)
         self._replaced = replaced
-        self._retired = [entry for entry in self._retired if not entry.close()]
+
+    def _retire(self, opened: OpenedRecipe | None) -> None:
+        """Close a recipe, and all that waited for it, once it has no frame in flight any more."""
+        self._retired.append(RetiredRecipe(self._replaced, opened))
+        until = time.monotonic() + RETIRE_S
+        while True:
+            self._retired = [entry for entry in self._retired if not entry.close()]
+            if not self._retired or time.monotonic() > until:
+                return
+            time.sleep(RETIRE_S / 50)

@@ -333,6 +333,41 @@ def test_another_bundle_under_the_id_that_judges_is_opened_and_the_old_one_is_go
     assert line.changer.back().digest == "a2"
 
 
+@pytest.mark.parametrize("known", ["", "b"])
+def test_a_recipe_that_was_let_go_is_closed_at_once(line, known):
+    """The one before has another bundle, or that of the one that judges changed as well."""
+    line.judge(1)
+    line.changer.change("b")
+    line.judge(1)
+    line.changer.renew(("b",), line.open, with_rules(Rules(), of=known))
+    assert [session.closed for session in line.sessions["a"]] == [True]
+    assert [session.closed for session in line.sessions["b"]] == (
+        [False] if known else [True, False]
+    )
+    line.judge(1)
+    assert line.told()[-1][1] == ("b1" if known else "b2")
+
+
+def test_a_frame_in_flight_keeps_the_recipe_that_was_let_go_open(line, monkeypatch):
+    monkeypatch.setattr("runtime.stream.recipes.changer.RETIRE_S", 0.05)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert goes_on.wait(60)
+
+    line.sessions["a"][0].work = work
+    line.camera.give(1)
+    assert begun.wait(60)
+    line.changer.change("b")
+    line.changer.renew(("b", "c"), line.open, with_rules(Rules(), of="b"))
+    assert not line.sessions["a"][0].closed
+    goes_on.set()
+    line.sink.wait_for(1)
+    assert line.changer.change("c").ok
+    assert line.sessions["a"][0].closed
+
+
 def test_recipes_that_cannot_be_taken_change_nothing(line):
     def refuse(opened: OpenedRecipe) -> None:
         raise InputError("no such label")
