@@ -140,7 +140,11 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
     if choices.model is None and not choices.recipes:
         yield f"note: {config} names no model; the service looks for one in {own}"
     bundles = [Path(recipe.model) for recipe in choices.recipes]
-    for needed in (config, choices.model, *bundles, Path(sys.prefix)):
+    checks = _looked_at_by_checks(choices)
+    for needed in checks:
+        if not needed.exists():
+            yield f"note: {needed}, which checks look at, is not there; the service will not start"
+    for needed in (config, choices.model, *bundles, *checks, Path(sys.prefix)):
         below = needed is not None and str(needed.absolute()).startswith("/root/")
         if below and unit.user != "root":
             yield f"note: {needed} is below /root, which the service's user cannot read"
@@ -158,6 +162,15 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
                 f"note: {name} must be readable by the service's user; or pass --secret "
                 f"{name}, and name it /run/credentials/{unit.name}.service/{Path(name).name}"
             )
+
+
+def _looked_at_by_checks(choices: RunChoices) -> list[Path]:
+    from edgecl.cli.run.recipes.checking import plan_of
+
+    plan = plan_of(choices)
+    parts = [plan.parts_of(recipe.id) for recipe in choices.recipes] or [plan.parts]
+    found = dict.fromkeys((*parts, choices.check_reference))
+    return [path for path in found if path is not None]
 
 
 def _unwritable(unit: ServiceUnit, choices: RunChoices, own: Path) -> Iterator[str]:

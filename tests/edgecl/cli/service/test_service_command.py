@@ -146,6 +146,17 @@ def test_a_configuration_that_the_services_user_cannot_read_is_told(line, capsys
     assert "cannot read" not in capsys.readouterr().err
 
 
+def test_what_checks_look_at_and_is_not_there_is_told(line, tmp_path, capsys):
+    text = '\n[check]\ncheck-parts = "parts"\ncheck-reference = "reference.json"\n'
+    line.write_text(line.read_text() + text)
+    (tmp_path / "parts").mkdir()
+    assert run(["service", "show", "--config", "line.toml"]) == 0
+    told = [text for text in capsys.readouterr().err.splitlines() if "which checks look at" in text]
+    assert len(told) == 1
+    assert told[0].startswith("note: ")
+    assert "reference.json, which checks look at, is not there" in told[0]
+
+
 def test_a_login_that_only_root_reads_is_told(line, capsys):
     sink = "mqtt:mqtts://b/p?login-file=/etc/edgecl/mqtt"
     line.write_text(f'[camera]\ncamera = "demo"\n[output]\nsink = ["{sink}"]\n')
