@@ -141,9 +141,9 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
         yield f"note: {config} names no model; the service looks for one in {own}"
     bundles = [Path(recipe.model) for recipe in choices.recipes]
     checks = _looked_at_by_checks(choices)
-    for needed in checks:
-        if not needed.exists():
-            yield f"note: {needed}, which checks look at, is not there; the service will not start"
+    for looked_at in checks:
+        if not looked_at.exists():
+            yield f"note: {looked_at}, which checks look at, is not there; the service will not start"
     for needed in (config, choices.model, *bundles, *checks, Path(sys.prefix)):
         below = needed is not None and str(needed.absolute()).startswith("/root/")
         if below and unit.user != "root":
