@@ -282,6 +282,9 @@ class _Reader:
 def _nearest(key: KeyPath) -> str:
     """The known key that is most like an unknown one; the same name in another table goes first."""
     known = {".".join(path): path[-1] for path in _all_keys() if len(path) >= len(key)}
+    for whole, last in known.items():
+        if len(key) > 1 and whole == f"{key[0]}.{last}" and last.endswith(f"-{key[-1]}"):
+            return whole  # [check] parts is meant as check-parts
     close = difflib.get_close_matches(key[-1], known.values(), 1)
     return next((whole for whole, last in known.items() if close and last == close[0]), "")
 

@@ -159,6 +159,7 @@ def test_the_model_that_was_found_is_kept(workplace, capsys):
     [
         ("[model]\nthraeds = 2\n", 2, "model.thraeds is not a key; did you mean model.threads?"),
         ("[camera]\n\nthreads = 2\n", 3, "camera.threads is not a key; did you mean model.thr"),
+        ("[check]\nparts = 'p'\n", 2, "check.parts is not a key; did you mean check.check-parts?"),
         ("[modle]\nthreads = 2\n", 1, "modle is not a key; did you mean model?"),
         ("[camera]\nzzz = 2\n", 2, "the keys of [camera] are camera, fps,"),
         ("zzzz = 2\n", 1, "zzzz is not a key; the tables are camera, model, engine, budget,"),
