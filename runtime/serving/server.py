@@ -39,8 +39,10 @@ LONGEST_PAUSE_S = 30.0
 """Longest pause before a process that ended is started again, in seconds."""
 
 _PACKAGES = ("starlette", "uvicorn")
+# A group of its own: Ctrl-C is for the stream, which ends the process. But no session of its own:
+# Linux would share the processor between the two sessions, whatever their processes' priorities.
 _CODE = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "import os, sys, json; os.setpgrp(); sys.path[:] = json.loads(sys.argv[1]); "
     "from runtime.serving.process import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
 )
 
@@ -132,7 +134,6 @@ class PageServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the stream, which ends this one
             )
         with self._exchange:
             self._link = ours

@@ -143,7 +143,8 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
     checks = _looked_at_by_checks(choices)
     for looked_at in checks:
         if not looked_at.exists():
-            yield f"note: {looked_at}, which checks look at, is not there; the service will not start"
+            told = f"{looked_at}, which checks look at, is not there"
+            yield f"note: {told}; the service will not start"
     for needed in (config, choices.model, *bundles, *checks, Path(sys.prefix)):
         below = needed is not None and str(needed.absolute()).startswith("/root/")
         if below and unit.user != "root":

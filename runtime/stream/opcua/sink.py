@@ -63,8 +63,10 @@ LONGEST_PAUSE_S = 30.0
 
 _LOOK_S = 0.25
 
+# A group of its own: Ctrl-C is for the stream, which ends the process. But no session of its own:
+# Linux would share the processor between the two sessions, whatever their processes' priorities.
 _CODE = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "import os, sys, json; os.setpgrp(); sys.path[:] = json.loads(sys.argv[1]); "
     "from runtime.stream.opcua.process import serve; serve(int(sys.argv[2]))"
 )
 
@@ -155,7 +157,6 @@ class OpcuaSink(Sink):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the stream, which ends this one
             )
         try:
             ours.settimeout(START_S)

@@ -158,6 +158,9 @@ def test_the_process_has_idle_time_alone_when_it_serves():
         assert server._process is not None
         tasks = [int(task.name) for task in Path(f"/proc/{server._process.pid}/task").iterdir()]
         classes = {os.sched_getscheduler(task) for task in tasks}
+        group, session = os.getpgid(server._process.pid), os.getsid(server._process.pid)
     finally:
         server.close()
     assert classes == {os.SCHED_IDLE}
+    assert group == server._process.pid, "Ctrl-C is not for it"
+    assert session == os.getsid(0), "priorities count within a session"
