@@ -12,7 +12,7 @@ import logging
 import os
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -61,7 +61,7 @@ def serve(link_number: int, listening_number: int) -> None:
         except EdgeclError as error:
             send(link, Served(problem=error.problem))
             return
-        asyncio.run(serve_on(server, part, link, listening))
+        asyncio.run(serve_on(server, part, link, listening, begun=_take_idle_time))
 
 
 def server_of(setup: ServingSetup, link: socket.socket) -> tuple[uvicorn.Server, LivePart]:
@@ -106,9 +106,17 @@ def server_with(parts: Sequence[PagePart], setup: ServingSetup) -> uvicorn.Serve
 
 
 async def serve_on(
-    server: uvicorn.Server, part: LivePart, link: socket.socket, listening: socket.socket
+    server: uvicorn.Server,
+    part: LivePart,
+    link: socket.socket,
+    listening: socket.socket,
+    begun: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until the link is closed."""
+    """Serve until the link is closed.
+
+    Args:
+        begun: called when pages are served.
+    """
 
     async def begin() -> None:
         while not server.started and not server.should_exit:
@@ -118,7 +126,7 @@ async def serve_on(
         except BaseException:  # whoever wanted the page has ended meanwhile
             server.should_exit = True
             raise
-        _take_idle_time()
+        begun()
         part.start()
 
     beginning = asyncio.ensure_future(begin())

@@ -29,11 +29,12 @@ LOG = logging.getLogger("edgecl.serving")
 START_S = 120.0
 """Time that the serving process gets to begin, in seconds: a busy box imports slowly."""
 
-CLOSE_S = 3.0
-"""Time that it gets to end, in seconds."""
+CLOSE_S = 10.0
+"""Time that it gets to end, in seconds: a moment, unless other programs leave it no time."""
 
-FINAL_S = 0.6
-"""Time that the end waits for a last question, where the one before is no older, in seconds."""
+FINAL_S = 5.0
+"""Time that the end waits for a last question where somebody looks, in seconds: a quarter of a
+second, likewise."""
 
 LONGEST_PAUSE_S = 30.0
 """Longest pause before a process that ended is started again, in seconds."""
@@ -84,8 +85,9 @@ class PageServer:
         self._answer: AnswerAsk | None = None
         self._report = report
         self._closing = threading.Event()
-        self._answered = threading.Event()
-        self._answered_s = -FINAL_S
+        self._ending = threading.Event()
+        self._told_the_end = threading.Event()
+        self._looked_at = False
         self._exchange = threading.Lock()  # of the link, against `close`
         self._link: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,9 +114,10 @@ class PageServer:
 
     def close(self) -> None:
         """Let viewers go, and end the process. Closing twice is fine."""
-        if time.monotonic() - self._answered_s < FINAL_S and not self._closing.is_set():
-            self._answered.clear()
-            self._answered.wait(FINAL_S)  # for the final counts, where somebody looks
+        self._told_the_end.clear()
+        self._ending.set()
+        if self._looked_at and not self._closing.is_set():
+            self._told_the_end.wait(FINAL_S)
         self._closing.set()
         self._hang_up()
         if self._thread.is_alive():
@@ -178,14 +181,20 @@ class PageServer:
         try:
             while True:
                 asked, _ = receive(link, Ask)
-                told, arrays = answer(asked)
-                send(link, told, arrays)
-                self._answered_s = time.monotonic()
-                self._answered.set()
+                final = self._ending.is_set()
+                self._looked_at = asked.looking
+                if asked.looking:
+                    told, arrays = answer(asked)
+                    send(link, told, arrays)
+                if final or not asked.looking:
+                    self._told_the_end.set()
         except LinkClosedError:
             return
         except Exception as error:  # the line goes on without a page
             LOG.warning("the page: %s: %s", type(error).__name__, error)
+        finally:
+            self._looked_at = False
+            self._told_the_end.set()
 
     def _hang_up(self) -> None:
         with self._exchange:

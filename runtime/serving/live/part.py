@@ -122,11 +122,16 @@ class LivePart(PagePart):
 
     def _ask_on(self) -> None:
         """Ask and tell, until the other process has ended."""
+        looking = False
         try:
             while True:
                 if not self._looked_at.wait(IDLE_S):
                     self._require_link()
+                    if looking:
+                        looking = False
+                        send(self._link, Ask(held={}, looking=False))
                     continue
+                looking = True
                 send(self._link, Ask(held=self._album.held))
                 told, arrays = receive(self._link, Told)
                 self._album.add(told, arrays)

@@ -173,9 +173,11 @@ class Ask(Part, frozen=True, kw_only=True):
 
     Args:
         held: numbers of the frames whose images it has, by camera.
+        looking: whether somebody looks. The last question where nobody does any more has no answer.
     """
 
     held: dict[str, list[int]]
+    looking: bool = True
 
 
 class Sent(Part, frozen=True, kw_only=True):

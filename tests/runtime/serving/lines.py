@@ -222,7 +222,8 @@ def served(line: FakeLine | None = None, *, token: str = "", **setup) -> Iterato
         try:
             while True:
                 asked, _ = receive(ours, Ask)
-                send(ours, *line.answer(asked))
+                if asked.looking:
+                    send(ours, *line.answer(asked))
         except LinkClosedError:
             return
 

@@ -150,6 +150,27 @@ def test_ending_leaves_no_process_and_no_thread():
         running.get("/live/")
 
 
+@pytest.mark.usefixtures("ends_in_its_own_time")
+def test_the_end_waits_for_viewers_alone(monkeypatch):
+    monkeypatch.setattr(pages, "FINAL_S", 120.0)
+    line = FakeLine()
+    server, running = serve_for_real(line, [])
+    try:
+        with running.events() as events:
+            next_event(events)
+        wait_until(lambda: not server._looked_at)  # who left is not waited for
+    finally:
+        server.close()
+    asked = line.asked
+    server, running = serve_for_real(line, [])
+    with running.events() as events:
+        next_event(events)
+        before = line.asked
+        server.close()
+        assert line.asked > before > asked
+        assert events.read().endswith(b"event: end\ndata: {}\n\n")
+
+
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="no such class of scheduling here")
 def test_the_process_has_idle_time_alone_when_it_serves():
     server, running = serve_for_real(FakeLine(), [])
