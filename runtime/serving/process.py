@@ -62,6 +62,7 @@ def serve(link_number: int, listening_number: int) -> None:
             send(link, Served(problem=error.problem))
             return
         asyncio.run(serve_on(server, part, link, listening, begun=_take_idle_time))
+    os._exit(0)  # there is nothing to put away, for which idle time might have to be waited for
 
 
 def server_of(setup: ServingSetup, link: socket.socket) -> tuple[uvicorn.Server, LivePart]:

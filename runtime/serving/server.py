@@ -29,10 +29,10 @@ LOG = logging.getLogger("edgecl.serving")
 START_S = 120.0
 """Time that the serving process gets to begin, in seconds: a busy box imports slowly."""
 
-CLOSE_S = 10.0
+CLOSE_S = 5.0
 """Time that it gets to end, in seconds: a moment, unless other programs leave it no time."""
 
-FINAL_S = 5.0
+FINAL_S = 3.0
 """Time that the end waits for a last question where somebody looks, in seconds: a quarter of a
 second, likewise."""
 
