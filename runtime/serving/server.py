@@ -119,10 +119,11 @@ class PageServer:
         if self._looked_at and not self._closing.is_set():
             self._told_the_end.wait(FINAL_S)
         self._closing.set()
+        until = time.monotonic() + CLOSE_S
         self._hang_up()
         if self._thread.is_alive():
             self._thread.join(CLOSE_S)
-        self._end()
+        self._end(until)
         self._listening.close()
 
     def _launch(self) -> None:
@@ -202,13 +203,17 @@ class PageServer:
                 with contextlib.suppress(OSError):
                     self._link.shutdown(socket.SHUT_RDWR)
 
-    def _end(self) -> None:
-        """End the process: it leaves by itself when nobody is at the other end."""
+    def _end(self, until: float | None = None) -> None:
+        """End the process: it leaves by itself when nobody is at the other end.
+
+        Args:
+            until: monotonic seconds to wait for that; None for `CLOSE_S` from now on.
+        """
         self._hang_up()
         process = self._process
         if process is not None:
             try:
-                process.wait(CLOSE_S)
+                process.wait(CLOSE_S if until is None else max(0.1, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

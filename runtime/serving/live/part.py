@@ -14,6 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from runtime.serving.app import PagePart, page_file
 from runtime.serving.live.album import Album
@@ -83,28 +84,26 @@ class LivePart(PagePart):
             return PlainTextResponse("too many viewers\n", 503, {"retry-after": "10"})
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
-        return StreamingResponse(self._told(), media_type="text/event-stream")
-
-    async def _told(self) -> AsyncIterator[bytes]:
-        """Yield the newest state, over and over: one that a slow viewer missed is left out."""
-        if len(self._viewers) >= MOST_VIEWERS:
-            return
         news = asyncio.Event()
-        self._viewers.add(news)
+        self._viewers.add(news)  # from now on, or as many as ask at once would all find room
         self._looked_at.set()
-        try:
-            yield b"retry: 2000\n\n"
-            if self._event:
-                yield self._event
-            while not self._ended:
-                await news.wait()
-                news.clear()
-                yield self._event
-            yield b"event: end\ndata: {}\n\n"
-        finally:
-            self._viewers.discard(news)
-            if not self._viewers:
-                self._looked_at.clear()
+        return _Events(self._told(news), lambda: self._leave(news))
+
+    def _leave(self, news: asyncio.Event) -> None:
+        self._viewers.discard(news)
+        if not self._viewers:
+            self._looked_at.clear()
+
+    async def _told(self, news: asyncio.Event) -> AsyncIterator[bytes]:
+        """Yield the newest state, over and over: one that a slow viewer missed is left out."""
+        yield b"retry: 2000\n\n"
+        if self._event:
+            yield self._event
+        while not self._ended:
+            await news.wait()
+            news.clear()
+            yield self._event
+        yield b"event: end\ndata: {}\n\n"
 
     async def _image(self, request: Request) -> Response:
         camera, frame = request.path_params["camera"], request.path_params["frame"]
@@ -160,6 +159,26 @@ class LivePart(PagePart):
 
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(tell)
+
+
+class _Events(StreamingResponse):
+    """Server-sent events.
+
+    Args:
+        content: yields them.
+        on_end: called when the viewer is gone, also one who was before the first event.
+    """
+
+    def __init__(self, content: AsyncIterator[bytes], on_end: Callable[[], None]) -> None:
+        super().__init__(content, media_type="text/event-stream")
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
 
 
 def _bytes_of(path: Path) -> bytes | None:

@@ -17,6 +17,7 @@ from runtime.serving.guard import MOST_BODY, SAFE_HEADERS
 from runtime.serving.live import part
 from runtime.serving.process import LARGEST_HEAD
 from tests.runtime.serving.lines import ServedLine, next_event, read_all, served
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +181,21 @@ def test_too_many_viewers_are_turned_away_and_room_comes_back(monkeypatch):
             assert time.monotonic() < until
             time.sleep(0.05)
         second.close()
+
+
+def test_of_those_who_come_at_once_none_is_too_many(monkeypatch):
+    monkeypatch.setattr(part, "MOST_VIEWERS", 3)
+    with served() as line:
+        clients = [socket.create_connection(("127.0.0.1", line.port), 60) for _ in range(10)]
+        for client in clients:
+            client.sendall(b"GET /live/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        codes = [client.makefile("rb").readline().split()[1] for client in clients]
+        assert sorted(codes) == [b"200"] * 3 + [b"503"] * 7
+        assert line.part.viewers == 3
+        for client in clients:
+            client.shutdown(socket.SHUT_RDWR)
+            client.close()
+        wait_until(lambda: line.part.viewers == 0)
 
 
 def test_too_many_connections_are_answered_with_503(monkeypatch):

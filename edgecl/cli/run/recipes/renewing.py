@@ -92,9 +92,17 @@ def require_labels_of(choices: RunChoices, context: click.Context) -> None:
                 ) from error
 
 
-def changed_recipes(old: Sequence[RecipeChoice], new: Sequence[RecipeChoice]) -> list[str]:
-    """Return the recipes that differ, as a configuration names them."""
+def changed_recipes(
+    old: Sequence[RecipeChoice], new: Sequence[RecipeChoice]
+) -> tuple[list[str], list[str]]:
+    """Return the recipes that changed, as a configuration names them, and what came and went.
+
+    Returns:
+        Keys of those that are in both and differ; a phrase for each that is in one alone.
+    """
     before = {recipe.id: recipe for recipe in old}
     after = {recipe.id: recipe for recipe in new}
-    ids = dict.fromkeys((*before, *after))
-    return [f"recipes.{name}" for name in ids if before.get(name) != after.get(name)]
+    both = [name for name in before if name in after]
+    changed = [f"recipes.{name}" for name in both if before[name] != after[name]]
+    gone = [f"recipes.{name} is gone" for name in before if name not in after]
+    return changed, gone + [f"recipes.{name} is new" for name in after if name not in before]

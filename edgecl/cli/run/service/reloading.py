@@ -85,12 +85,13 @@ class Reloading:
             self.remark(f"note: the configuration was not changed: {told}")
             return
         self.remark(
-            f"note: the configuration was read again: {', '.join(changed)} changed"
+            f"note: the configuration was read again: {', '.join(changed)}"
             if changed
             else "note: the configuration was read again; nothing in it has changed"
         )
 
     def _change(self, pipelines: Mapping[str, Pipeline]) -> list[str]:
+        """Take what changed; return it in phrases."""
         from runtime.stream.budget import ACT, TOTAL
 
         context, choices = self._read()
@@ -118,13 +119,13 @@ class Reloading:
             self._keep_settings(pipelines)
         else:
             self._judge_by(choices, context, pipelines)
-        told = [_key(name) for name in changed if name not in RECIPES]
-        told += changed_recipes(self.choices.recipes, choices.recipes)
+        recipes, come_and_gone = changed_recipes(self.choices.recipes, choices.recipes)
+        told = [*(_key(name) for name in changed if name not in RECIPES), *recipes]
         told += ["model.begin-with"] if "begin_with" in changed else []
         self.choices = choices
         if changed:
             self.keep(choices)
-        return told
+        return ([f"{', '.join(told)} changed"] if told else []) + come_and_gone
 
     def _judge_by(
         self, choices: RunChoices, context: click.Context, pipelines: Mapping[str, Pipeline]

@@ -81,7 +81,8 @@ def test_recipes_come_go_and_change_between_two_frames(supervisor, monkeypatch, 
         reload('[model]\nmodel = "bolt.edgecl"\n')
         code, err = ended(process)
     assert code == 130
-    assert "read again: recipes.7, recipes.9 changed" in err
+    assert "read again: recipes.7 changed, recipes.9 is new" in err
+    assert "read again: recipes.9 is gone" in err
     assert "not changed: recipe 9 judges, and would be gone; change to another" in err
     assert "not changed: recipe 9: no bundle found at none.edgecl" in err
     assert "the model has no label 'dark'" in err
