@@ -176,6 +176,11 @@ class OpcuaSink(Sink):
                 problem=f"--sink opcua: the server's process ended ({error})",
                 hint="check the installation of asyncua: pip install 'edgecl[opcua]'",
             )
+        except BaseException:  # Ctrl-C: by itself it would find out when it has begun
+            ours.close()
+            self._process.kill()
+            self._process.wait()
+            raise
         ours.settimeout(SEND_S)
         if isinstance(served, ServerBegun) and not served.problem:
             with self._sending:

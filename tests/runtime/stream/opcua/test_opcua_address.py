@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+
 import pytest
 
 from runtime.errors import InputError
@@ -83,3 +86,22 @@ def test_without_asyncua_one_line_says_so(tmp_path, monkeypatch):
         opened(tmp_path, "")
     assert raised.value.code == "package-missing"
     assert "edgecl[opcua]" in raised.value.hint
+
+
+def test_ctrl_c_while_the_process_begins_leaves_none_behind(tmp_path, monkeypatch):
+    pytest.importorskip("asyncua", reason="needs pip install 'edgecl[opcua]'")
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *arguments, **options) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    def interrupted(link: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runtime.stream.opcua.sink.subprocess.Popen", Started)
+    monkeypatch.setattr("runtime.stream.opcua.sink.receive", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        opened(tmp_path, "127.0.0.1:0")
+    assert started[-1].returncode == -signal.SIGKILL
