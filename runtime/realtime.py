@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -106,6 +108,35 @@ def give_way() -> None:
     with contextlib.suppress(OSError):
         if os.sched_getscheduler(0) == os.SCHED_RR:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+_BESIDE = (
+    "import importlib, json, os, sys; os.setpgrp(); sys.path[:] = json.loads(sys.argv[1]); "
+    "getattr(importlib.import_module(sys.argv[2]), 'serve')(*map(int, sys.argv[3:]))"
+)
+
+
+def start_beside(module: str, *descriptors: int) -> subprocess.Popen[bytes]:
+    """Start a process that serves beside a stream, with the descriptors of its sockets.
+
+    It has a group of its own: Ctrl-C is for the stream, which ends the process. But no session of
+    its own: Linux would share the processor between the two sessions, whatever their processes'
+    priorities.
+
+    Args:
+        module: has a function `serve`, which takes the descriptors.
+
+    Raises:
+        OSError: no process can be started.
+    """
+    path = json.dumps([entry or "." for entry in sys.path])
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BESIDE, path, module, *map(str, descriptors)],
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 @contextmanager

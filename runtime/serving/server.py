@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import logging
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from runtime.camera.live.backoff import pauses
 from runtime.errors import EquipmentError, InputError
 from runtime.progress import Say
-from runtime.realtime import give_way
+from runtime.realtime import give_way, start_beside
 from runtime.serving.live.state import Ask, Told
 from runtime.serving.messages import LinkClosedError, Served, ServingSetup, receive, send
 
@@ -40,12 +38,6 @@ LONGEST_PAUSE_S = 30.0
 """Longest pause before a process that ended is started again, in seconds."""
 
 _PACKAGES = ("starlette", "uvicorn")
-# A group of its own: Ctrl-C is for the stream, which ends the process. But no session of its own:
-# Linux would share the processor between the two sessions, whatever their processes' priorities.
-_CODE = (
-    "import os, sys, json; os.setpgrp(); sys.path[:] = json.loads(sys.argv[1]); "
-    "from runtime.serving.process import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
-)
 
 AnswerAsk = Callable[[Ask], tuple[Told, Sequence[NDArray[np.generic]]]]
 """Answers a question of the serving process."""
@@ -130,14 +122,8 @@ class PageServer:
         """Start the process."""
         ours, theirs = socket.socketpair()
         with theirs:
-            numbers = (theirs.fileno(), self._listening.fileno())
-            path = json.dumps([entry or "." for entry in sys.path])
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _CODE, path, *map(str, numbers)],
-                pass_fds=numbers,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+            self._process = start_beside(
+                "runtime.serving.process", theirs.fileno(), self._listening.fileno()
             )
         with self._exchange:
             self._link = ours

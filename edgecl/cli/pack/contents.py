@@ -164,13 +164,11 @@ def _absolute(document: Any) -> Iterator[str]:
 
 def _named(choices: RunChoices) -> Iterator[Path]:
     """Yield files and folders that a configuration names, secrets left out."""
-    from edgecl.cli.run.recipes.checking import plan_of
+    from edgecl.cli.run.recipes.checking import looked_at_by_checks
 
     found = [camera.flat for camera in choices.cameras]
     found += [choices.verify_key, choices.server_ca, choices.serve_cert, choices.shadow]
-    found.append(choices.check_reference)
-    plan = plan_of(choices)
-    found += [plan.parts_of(recipe.id) for recipe in choices.recipes] or [plan.parts]
+    found += looked_at_by_checks(choices)
     for path in dict.fromkeys(found):
         if path is not None and str(path) != "none":
             yield path

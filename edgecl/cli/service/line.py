@@ -135,12 +135,14 @@ def unit_of(
 
 def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator[str]:
     """Yield what the service will not be able to do, as far as the configuration tells."""
+    from edgecl.cli.run.recipes.checking import looked_at_by_checks
+
     own = Path("/var/lib") / unit.name
     yield from _unwritable(unit, choices, own)
     if choices.model is None and not choices.recipes:
         yield f"note: {config} names no model; the service looks for one in {own}"
     bundles = [Path(recipe.model) for recipe in choices.recipes]
-    checks = _looked_at_by_checks(choices)
+    checks = looked_at_by_checks(choices)
     for looked_at in checks:
         if not looked_at.exists():
             told = f"{looked_at}, which checks look at, is not there"
@@ -163,15 +165,6 @@ def remarks_of(unit: ServiceUnit, config: Path, choices: RunChoices) -> Iterator
                 f"note: {name} must be readable by the service's user; or pass --secret "
                 f"{name}, and name it /run/credentials/{unit.name}.service/{Path(name).name}"
             )
-
-
-def _looked_at_by_checks(choices: RunChoices) -> list[Path]:
-    from edgecl.cli.run.recipes.checking import plan_of
-
-    plan = plan_of(choices)
-    parts = [plan.parts_of(recipe.id) for recipe in choices.recipes] or [plan.parts]
-    found = dict.fromkeys((*parts, choices.check_reference))
-    return [path for path in found if path is not None]
 
 
 def _unwritable(unit: ServiceUnit, choices: RunChoices, own: Path) -> Iterator[str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import select
 import socket
 import subprocess
-import sys
 import threading
 import time
 from random import Random
@@ -19,7 +17,7 @@ from runtime.camera.live.backoff import pauses
 from runtime.errors import InputError
 from runtime.files.document import Part
 from runtime.progress import Say
-from runtime.realtime import give_way
+from runtime.realtime import give_way, start_beside
 from runtime.secrets import redact
 from runtime.stream.opcua.messages import (
     End,
@@ -62,13 +60,6 @@ LONGEST_PAUSE_S = 30.0
 """Longest pause before a process that ended is started again, in seconds."""
 
 _LOOK_S = 0.25
-
-# A group of its own: Ctrl-C is for the stream, which ends the process. But no session of its own:
-# Linux would share the processor between the two sessions, whatever their processes' priorities.
-_CODE = (
-    "import os, sys, json; os.setpgrp(); sys.path[:] = json.loads(sys.argv[1]); "
-    "from runtime.stream.opcua.process import serve; serve(int(sys.argv[2]))"
-)
 
 
 class OpcuaSink(Sink):
@@ -150,14 +141,7 @@ class OpcuaSink(Sink):
         """Start the process; return what it says."""
         ours, theirs = socket.socketpair()
         with theirs:
-            path = json.dumps([entry or "." for entry in sys.path])
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _CODE, path, str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            self._process = start_beside("runtime.stream.opcua.process", theirs.fileno())
         try:
             ours.settimeout(START_S)
             ours.sendall(packed(self._setup))

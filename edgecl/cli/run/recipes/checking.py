@@ -132,3 +132,10 @@ def plan_of(choices: RunChoices) -> CheckPlan:
     from runtime.stream.checking.checker import CheckPlan
 
     return CheckPlan(choices.check_parts, choices.check_wrong, choices.check_reference)
+
+
+def looked_at_by_checks(choices: RunChoices) -> list[Path]:
+    """Return the files and folders that checks of the stream look at, each once."""
+    plan = plan_of(choices)
+    parts = [plan.parts_of(recipe.id) for recipe in choices.recipes] or [plan.parts]
+    return [path for path in dict.fromkeys((plan.reference, *parts)) if path is not None]
