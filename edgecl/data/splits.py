@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +92,8 @@ def split_images(
         )
 
     def cut(of: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
-        kind = StratifiedGroupKFold if grouped else StratifiedKFold
-        cutter = kind(n_splits=count, shuffle=True, random_state=seed)
-        strips = units[of] if grouped else None
-        return [of[held] for _, held in cutter.split(of, targets[of], strips)]
+        strips = tuple(units[of].tolist()) if grouped else None
+        return [of[held] for held in _pieces(tuple(targets[of].tolist()), strips, count, seed)]
 
     def hold_out(of: NDArray[np.int64], count: int, *parts: int) -> list[NDArray[np.int64]]:
         """Rows of `of` for each part: so many of `count` pieces, and of small classes their own."""
@@ -120,6 +119,25 @@ def split_images(
     split = Split(train, np.sort(validation), np.sort(test))
     _refuse_missing(split, targets, labels, where=f"fold {fold} of {folds}: " if folds else "")
     return split
+
+
+# Trainings of a study, and an export after its training, cut the same set again.
+@lru_cache(maxsize=64)
+def _pieces(
+    targets: tuple[int, ...], groups: tuple[str, ...] | None, count: int, seed: int
+) -> tuple[NDArray[np.int64], ...]:
+    """Cut rows into stratified pieces, of whole groups where there are groups.
+
+    Args:
+        targets: class numbers.
+        groups: one name each.
+
+    Returns:
+        `count` arrays of row numbers, int64.
+    """
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    cutter = kind(n_splits=count, shuffle=True, random_state=seed)
+    return tuple(held for _, held in cutter.split(targets, targets, groups))
 
 
 def uneven_classes(
