@@ -13,6 +13,8 @@ GPU_BIN := $(GPU_VENV)/bin
 GPU_STAMP := $(GPU_VENV)/.installed
 PACKAGES := edgecl export calibration runtime
 SOURCES := $(PACKAGES) tests benchmarks docs examples
+# Tests start hundreds of processes, which would compile the sources anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all lint quick unit again gpu-test clean help
 .DEFAULT_GOAL := help
