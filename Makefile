@@ -16,7 +16,7 @@ SOURCES := $(PACKAGES) tests benchmarks docs examples
 # Tests start hundreds of processes, which would compile the sources anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all lint quick unit again gpu-test clean help
+.PHONY: demo test test-all lint lint-in-one-piece quick unit again gpu-test clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -41,8 +41,15 @@ demo: $(STAMP)
 	$(BIN)/edgecl demo --out demo $(if $(DATA),--data '$(DATA)')
 
 # Side by side: type checks keep one core busy, and tests often wait for something.
-test test-all: $(STAMP)
-	@$(MAKE) --no-print-directory --jobs=2 lint $(if $(filter test,$@),quick,unit)
+test: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs=2 lint-in-one-piece quick
+
+test-all: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs=2 lint-in-one-piece unit
+
+# What lint says comes at its end, not line by line between the tests.
+lint-in-one-piece: $(STAMP)
+	@said=$$($(MAKE) --no-print-directory lint 2>&1); code=$$?; printf '\n%s\n' "$$said"; exit $$code
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,14 @@ from runtime.artifact.bundle import MANIFEST, MANIFEST_SCHEMA, file_digest, mani
 from runtime.artifact.contract import InputContract, ModelContract
 from runtime.artifact.roi import Roi
 from runtime.artifact.tiling import Tiling
+from runtime.camera import demo
 from runtime.image.flat.file import FLAT
+from runtime.surfaces.noise import Shape
+from runtime.surfaces.strip import Strip
 from tests.made_once import (
     MadeOnce,
     folder_of_all_workers,
+    freeze_new_libraries,
     freeze_what_is_there,
     maker,
     spared_exports,
@@ -48,6 +53,10 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     gc.enable()
     freeze_what_is_there()
+
+
+def pytest_runtest_logfinish() -> None:
+    freeze_new_libraries()
 
 
 @pytest.fixture
@@ -80,6 +89,25 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what exports cache out of the home of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def strips_drawn_once() -> Iterator[None]:
+    """Draw the demo camera's loop of steel once for all tests that ask for the same: it takes a
+    second."""
+    real = demo.draw_loop
+    drawn: dict[tuple[Shape, str], tuple[Strip, Any]] = {}
+
+    def draw_loop(shape: Shape, rng: np.random.Generator) -> Strip:
+        key = (shape, str(rng.bit_generator.state))
+        if key not in drawn:
+            drawn[key] = real(shape, rng), rng.bit_generator.state
+        strip, rng.bit_generator.state = drawn[key]
+        return strip
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "draw_loop", draw_loop)
         yield
 
 

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 GraphOf = Callable[..., "onnx.ModelProto"]
 
+_frozen: set[str] = set()
+_MANY = 100
+
 
 def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:
     """The session's folder: xdist gives each worker one of its own, inside it."""
@@ -39,6 +43,13 @@ def freeze_what_is_there() -> None:
     """
     gc.collect()
     gc.freeze()
+    _frozen.update(sys.modules)
+
+
+def freeze_new_libraries() -> None:
+    """Freeze once more where a test has brought many modules in."""
+    if len(sys.modules) > len(_frozen) + _MANY:
+        freeze_what_is_there()
 
 
 def maker(root: Path) -> MadeOnce:

@@ -66,13 +66,17 @@ def exported_outputs(
 ) -> Outputs:
     """Probabilities and embeddings of an ONNX file, float32 N×C and N×D.
 
+    Images go in as on the line: tiles together, whole images one at a time. OpenVINO compiles a
+    model of its own for either.
+
     Raises:
         InputError: the engine cannot load the file.
     """
     with open_session(path, precision, engine=engine, threads=default_threads()) as session:
+        step = 1 if session.contract.input.tiling is None else BATCH
         found = [
-            session.infer(images[start : start + BATCH, None])
-            for start in range(0, len(images), BATCH)
+            session.infer(images[start : start + step, None])
+            for start in range(0, len(images), step)
         ]
     return Outputs(
         np.concatenate([each.probabilities for each in found]),
