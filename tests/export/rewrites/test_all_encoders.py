@@ -10,10 +10,13 @@ import torch
 
 from export.rewrites import REWRITES, apply
 from tests.export.stages.test_graph_and_precisions import CONTRACT, SIZE, network
+from tests.large_encoders import encoders
 
 SHUFFLED = "shufflenet"
 # What the nets of comparison add to these is more of the same layers.
-OTHERS = ("convnet", "skipconvnet", "squeezenet", "resnet50", "cnn-lstm", "vit-small")
+OTHERS = encoders(
+    ("convnet", "skipconvnet", "squeezenet", "resnet50", "cnn-lstm", "vit-small"), {"resnet50"}
+)
 
 
 @pytest.fixture(scope="module")

@@ -132,10 +132,15 @@ def test_metrics_that_cannot_be_had_are_told_and_logged_once(serve, caplog):
 def test_what_is_no_request_harms_nobody(serve, garbage, capsys):
     _, port = serve()
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as stranger:
-        stranger.sendall(garbage)
-        stranger.shutdown(socket.SHUT_WR)
-        while stranger.recv(65536):
-            pass
+        try:
+            stranger.sendall(garbage)
+            stranger.shutdown(socket.SHUT_WR)
+            while stranger.recv(65536):
+                pass
+        except TimeoutError:
+            raise
+        except OSError:
+            pass  # it may hang up before all has come
     assert ask(port)[0] == 200
     assert capsys.readouterr() == ("", "")
 
