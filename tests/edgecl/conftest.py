@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from edgecl.data.camera_shifts import CameraShift
+from edgecl.learning.compute import placement
 from edgecl.learning.config import TrainConfig
 from edgecl.learning.evaluation import embedding_map, shifts
 from edgecl.learning.runner import train_run
+from runtime.session import opening
 from tests.edgecl.page import Page, check
 from tests.made_once import MadeOnce
 
@@ -49,6 +51,16 @@ def full_map() -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding_map, "ITERATIONS", 250)
         yield usual
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_measurements() -> Iterator[None]:
+    """Compare number formats by as few steps as there may be, and sessions by a tenth of a
+    second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placement, "ENOUGH_SECONDS", 0.0)
+        patch.setattr(opening, "PROBE_SECONDS", 0.1)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -100,8 +100,8 @@ def exported(request, tmp_path_factory, graph_of):
     classifier = network(request.param, size)
     images = draw_images(size, range(101, 101 + -(-IMAGES // len(LABELS))))[:IMAGES]
     contract = ModelContract(InputContract(*size), LABELS)
-    # These two with nothing spared.
-    export = to_onnx if request.param in ("convnet", "skipconvnet") else graph_of
+    # The quickest with nothing spared.
+    export = to_onnx if request.param == "convnet" else graph_of
     raw = export(classifier, contract)
     graphs = {
         "fp32": apply(raw)[0],
