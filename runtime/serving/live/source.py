@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -209,8 +209,7 @@ def _camera_state(stream: ShownStream, told: dict[int, Seen]) -> CameraState:
         del told[number]
     for number in rejects.keys() - told.keys():
         told[number] = _seen(rejects[number], sizes.get(number))
-    now_ns = time.monotonic_ns()
-    maps: Container[int] = () if stream.heat_maps is None else stream.heat_maps.newest
+    now_ns, maps = time.monotonic_ns(), _maps(stream)
 
     def now(verdict: Verdict, size: tuple[int, int] | None) -> Seen:
         seen = told.get(verdict.number) or _seen(verdict, size)
